@@ -1,0 +1,93 @@
+/**
+ * The catalogue of errors that an HTTP client can be answered with: code → status and meaning.
+ * Every JSON error is `{"error":{"code","message"}}` with one of these codes.
+ */
+export const HTTP_ERRORS = {
+  bad_request: { status: 400, meaning: 'The request is malformed: a bad path, header, parameter or body.' },
+  lifecycle_disabled: { status: 403, meaning: 'A POST /-/… endpoint, without --web.enable-lifecycle.' },
+  not_found: { status: 404, meaning: 'No such path.' },
+  source_not_found: { status: 404, meaning: 'No source of this name is configured.' },
+  method_not_allowed: { status: 405, meaning: 'The path exists, but not with this method; see Allow.' },
+  request_timeout: { status: 408, meaning: 'The request did not arrive whole in time.' },
+  payload_too_large: { status: 413, meaning: 'The request body is larger than any that is accepted.' },
+  headers_too_large: { status: 431, meaning: 'The request headers are larger than 16 KiB.' },
+  internal: { status: 500, meaning: 'A defect in Rollcall; the log has the details.' },
+  refresh_failed: { status: 502, meaning: 'A refresh that was asked for failed; the last good list stays.' },
+  not_loaded: { status: 503, meaning: 'A source has no list yet; a partial list is never sent.' },
+  draining: { status: 503, meaning: 'The server was asked to stop (only /ready says so).' },
+  overloaded: { status: 503, meaning: 'Too much load on the process; try again after Retry-After.' },
+} as const satisfies Record<string, { status: number; meaning: string }>
+
+export type HttpErrorCode = keyof typeof HTTP_ERRORS
+
+/** An error to answer an HTTP request with. `retryAfterSeconds` becomes the `Retry-After` header. */
+export class HttpError extends Error {
+  readonly code: HttpErrorCode
+  readonly statusCode: number
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(code: HttpErrorCode, message: string, retryAfterSeconds?: number) {
+    super(message)
+    this.name = 'HttpError'
+    this.code = code
+    this.statusCode = HTTP_ERRORS[code].status
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}
+
+/**
+ * Why a refresh can fail: the values of the `reason` label of
+ * `rollcall_source_refresh_failures_total`, with what each means.
+ */
+export const REFRESH_FAILURES = {
+  connect: 'the connection was refused or the host is unreachable',
+  dns: 'the host name does not resolve',
+  tls: 'the TLS handshake or certificate check failed',
+  timeout: 'the inventory did not answer whole before the deadline',
+  reset: 'the connection broke in the middle of the answer',
+  auth: 'the inventory answered 401 or 403',
+  rate_limited: 'the inventory answered 429',
+  http_status: 'the inventory answered with another status than 200',
+  redirect: 'a redirect without a usable location, or too many of them',
+  too_large: 'the answer is larger than the limit',
+  parse: 'the answer is not valid JSON in UTF-8',
+  shape: 'no list of records was found in the answer',
+  all_rejected: 'there are records, but not one makes a target',
+  internal: 'a defect in Rollcall',
+} as const
+
+export type RefreshFailureReason = keyof typeof REFRESH_FAILURES
+
+/** A refresh that failed as a whole: nothing is known about the inventory, so nothing changes. */
+export class RefreshError extends Error {
+  readonly reason: RefreshFailureReason
+  /** What the inventory asked for in `Retry-After`, in milliseconds. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(
+    reason: RefreshFailureReason,
+    message: string,
+    details: { cause?: unknown; retryAfterMs?: number | undefined } = {},
+  ) {
+    super(message, 'cause' in details ? { cause: details.cause } : undefined)
+    this.name = 'RefreshError'
+    this.reason = reason
+    this.retryAfterMs = details.retryAfterMs
+  }
+}
+
+/** The user asked for something impossible: printed as one line, exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/** The environment does not allow it (a port is taken, say): printed as one line, exit code 1. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
+}
+
+/** The message of anything thrown, in one line. */
+export function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error)
+  return text.replace(/\s*\n\s*/g, ' ')
+}

@@ -1,0 +1,148 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { REFRESH_FAILURES, type RefreshFailureReason } from './errors.ts'
+
+/** What one refresh did: the values of the `result` label of `rollcall_source_refreshes_total`. */
+export const REFRESH_RESULTS = ['changed', 'unchanged', 'held', 'failed'] as const
+export type RefreshResult = (typeof REFRESH_RESULTS)[number]
+
+/** Every metric that Rollcall exposes, on a registry of its own (never the library's global one). */
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** Gauges of the client library whose names end in `_total`, which `promtool check metrics` faults. */
+const MISNAMED_DEFAULTS = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+]
+
+/** Creates the registry with every metric registered; `version` goes into `rollcall_build_info`. */
+export function createMetrics(version: string) {
+  const registry = new Registry()
+  const source = sourceMetrics(registry)
+  const http = httpMetrics(registry)
+  const config = configMetrics(registry)
+  const build = new Gauge({
+    name: 'rollcall_build_info',
+    help: 'A metric with a constant value of 1, labelled with the version of Rollcall and of Node.js.',
+    labelNames: ['version', 'nodeversion'],
+    registers: [registry],
+  })
+  build.set({ version, nodeversion: process.version }, 1)
+  collectDefaultMetrics({ register: registry })
+  for (const name of MISNAMED_DEFAULTS) registry.removeSingleMetric(name)
+  return {
+    registry,
+    source,
+    http,
+    config,
+    /** Starts the series of a source, so that its counters are there, at 0, before anything happens. */
+    addSource(name: string): void {
+      for (const result of REFRESH_RESULTS) source.refreshes.inc({ source: name, result }, 0)
+      for (const reason of Object.keys(REFRESH_FAILURES) as RefreshFailureReason[]) {
+        source.failures.inc({ source: name, reason }, 0)
+      }
+      for (const metric of [source.added, source.removed, source.fileSdFailures]) {
+        metric.inc({ source: name }, 0)
+      }
+      for (const metric of [source.records, source.targets, source.groups, source.holding]) {
+        metric.set({ source: name }, 0)
+      }
+      source.stale.set({ source: name }, 1)
+    },
+  }
+}
+
+function sourceMetrics(registry: Registry) {
+  const registers = [registry]
+  const labelNames = ['source'] as const
+  const gauge = (name: string, help: string) =>
+    new Gauge({ name: `rollcall_source_${name}`, help, labelNames, registers })
+  const counter = (name: string, help: string) =>
+    new Counter({ name: `rollcall_source_${name}`, help, labelNames, registers })
+  return {
+    refreshes: new Counter({
+      name: 'rollcall_source_refreshes_total',
+      help: 'Refreshes that ended, by result: changed, unchanged, held (by the guard) or failed.',
+      labelNames: ['source', 'result'],
+      registers,
+    }),
+    failures: new Counter({
+      name: 'rollcall_source_refresh_failures_total',
+      help: 'Refreshes that failed as a whole, by reason; the last good list stays served.',
+      labelNames: ['source', 'reason'],
+      registers,
+    }),
+    duration: new Histogram({
+      name: 'rollcall_source_refresh_duration_seconds',
+      help: 'Time from asking the inventory to serving the result, or to the failure.',
+      labelNames,
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+      registers,
+    }),
+    rejected: new Gauge({
+      name: 'rollcall_source_records_rejected',
+      help: 'Records of the last list that made no target, by reason; the rest is served.',
+      labelNames: ['source', 'reason'],
+      registers,
+    }),
+    labelsDropped: new Gauge({
+      name: 'rollcall_source_labels_dropped',
+      help: 'Meta labels of the last list that were left out, by reason; their targets are served.',
+      labelNames: ['source', 'reason'],
+      registers,
+    }),
+    lastSuccess: gauge(
+      'last_success_timestamp_seconds',
+      'When the inventory last gave a whole list (also an unchanged or a held one).',
+    ),
+    lastChange: gauge('last_change_timestamp_seconds', 'When the served list last changed.'),
+    records: gauge('records', 'Records in the last list.'),
+    targets: gauge('targets', 'Targets that are served.'),
+    groups: gauge('target_groups', 'Target groups that are served.'),
+    added: counter('targets_added_total', 'Target addresses that joined the served list.'),
+    removed: counter('targets_removed_total', 'Target addresses that left the served list.'),
+    holding: gauge('guard_holding', '1 while the guard holds a list back because it drops too much.'),
+    stale: gauge('stale', '1 while what is served is older than the last try to refresh it.'),
+    fileSdFailures: counter('file_sd_write_failures_total', 'Writes of the file_sd file that failed.'),
+  }
+}
+
+function httpMetrics(registry: Registry) {
+  const registers = [registry]
+  return {
+    requests: new Counter({
+      name: 'rollcall_http_requests_total',
+      help: 'HTTP requests answered, by route pattern, method and status code.',
+      labelNames: ['route', 'method', 'code'],
+      registers,
+    }),
+    duration: new Histogram({
+      name: 'rollcall_http_request_duration_seconds',
+      help: 'Time from the request line to the end of the answer, by route pattern.',
+      labelNames: ['route'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+      registers,
+    }),
+    shed: new Counter({
+      name: 'rollcall_http_requests_shed_total',
+      help: 'Requests answered 503 because the process was overloaded.',
+      registers,
+    }),
+  }
+}
+
+function configMetrics(registry: Registry) {
+  const registers = [registry]
+  return {
+    successful: new Gauge({
+      name: 'rollcall_config_last_reload_successful',
+      help: 'Whether the last configuration load succeeded.',
+      registers,
+    }),
+    successTimestamp: new Gauge({
+      name: 'rollcall_config_last_reload_success_timestamp_seconds',
+      help: 'When the configuration was last loaded successfully.',
+      registers,
+    }),
+  }
+}

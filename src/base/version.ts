@@ -1,0 +1,6 @@
+import { createRequire } from 'node:module'
+
+const manifest: { version: string } = createRequire(import.meta.url)('rollcall/package.json')
+
+/** The version of this Rollcall, from its package.json. */
+export const version: string = manifest.version

@@ -1,0 +1,51 @@
+import { SWITCHES } from '../config/arguments.ts'
+import type { Option } from '../config/option.ts'
+import { options } from '../config/options.ts'
+
+/** The commands and what they do, in the order of --help. */
+export const COMMANDS = {
+  serve: 'Serve the targets of the configured inventory (the default; without any, the demo).',
+  check: 'Check flags, environment and configuration file, without touching the network.',
+  demo: 'Serve the demo fleet, whatever is configured.',
+} as const
+
+export type Command = keyof typeof COMMANDS
+
+/** The text of `rollcall --help`, made from the same tables that are read. */
+export function helpText(): string {
+  const flags = [
+    ...options.flatMap((option) => (option.flag === undefined ? [] : [flagRow(option)])),
+    ...Object.entries(SWITCHES).map(([name, help]) => [`--${name}`, help] as const),
+  ]
+  const variables = options.flatMap((option) =>
+    option.env === undefined || option.flag !== undefined
+      ? []
+      : [[`${option.env}=${option.value}`, withDefault(option)] as const],
+  )
+  return `Rollcall turns any inventory into Prometheus scrape targets over HTTP service discovery, and never drops a target that it cannot prove is gone.
+
+Usage: rollcall [command] [flags]
+
+Commands:
+${table(Object.entries(COMMANDS))}
+Flags:
+${table(flags)}
+Environment variables that describe one inventory, instead of a configuration file:
+${table(variables)}
+Exit codes: 0 fine, 1 it could not run, 2 wrong flags, variables or configuration.
+`
+}
+
+function flagRow(option: Option<unknown>): readonly [string, string] {
+  return [`--${option.flag}=${option.value}`, withDefault(option)]
+}
+
+function withDefault(option: Option<unknown>): string {
+  const also = option.flag !== undefined && option.env !== undefined ? ` Also $${option.env}.` : ''
+  return `${option.help}${option.default === undefined ? '' : ` Default: ${option.default}.`}${also}`
+}
+
+function table(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([name]) => name.length)) + 2
+  return rows.map(([name, text]) => `  ${name.padEnd(width)}${text}\n`).join('')
+}

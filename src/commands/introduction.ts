@@ -1,0 +1,33 @@
+import { CHANGE_INTERVAL_MS } from '../demo/demo.ts'
+import { FLEET_SIZE, SITES } from '../demo/fleet.ts'
+
+/** What the demo prints when it runs: what to open, and what to paste into prometheus.yml. */
+export function demoIntroduction(url: string, inventory: URL): string {
+  return `
+Rollcall serves its demo fleet: ${FLEET_SIZE} sensors at ${SITES.length} sites. Every ${CHANGE_INTERVAL_MS / 1000} seconds one joins, leaves or moves.
+
+  ${url}/targets     what Prometheus gets
+  ${url}/health      what the inventory last said
+  ${url}/metrics     Rollcall's own metrics
+  ${inventory}   the inventory itself
+
+Prometheus discovers and scrapes the sensors, and Rollcall, with this in prometheus.yml:
+
+${prometheusSnippet(url)}
+The same is in prometheus/prometheus.yml. Press Ctrl-C to stop.
+
+`
+}
+
+/** The scrape configuration that discovers targets through Rollcall and scrapes Rollcall itself. */
+export function prometheusSnippet(url: string): string {
+  return `scrape_configs:
+  - job_name: sensors
+    http_sd_configs:
+      - url: ${url}/targets
+        refresh_interval: 10s
+  - job_name: rollcall
+    static_configs:
+      - targets: ['${new URL(url).host}']
+`
+}

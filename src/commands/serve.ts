@@ -1,0 +1,74 @@
+import closeWithGrace from 'close-with-grace'
+import { systemClock } from '../base/clock.ts'
+import { createLogger, type Logger } from '../base/logger.ts'
+import { createMetrics } from '../base/metrics.ts'
+import { version } from '../base/version.ts'
+import type { Arguments } from '../config/arguments.ts'
+import { loadSettings } from '../config/load.ts'
+import type { Settings } from '../config/settings.ts'
+import { type Service, startService } from '../service.ts'
+import { demoIntroduction } from './introduction.ts'
+
+const deps = { clock: systemClock, random: Math.random }
+
+/**
+ * `rollcall serve` and `rollcall demo`: runs the server until a signal ends it.
+ * @throws UsageError for wrong settings, StartError when an address cannot be listened on
+ */
+export async function serve(args: Arguments, mode: 'configured' | 'demo'): Promise<void> {
+  const settings = await loadSettings(args, process.env, mode)
+  const log = await createLogger(settings.log.level, settings.log.format)
+  for (const warning of settings.warnings) log.warn(warning)
+  const service = settings.demo === undefined ? await run(settings, log) : await runDemo(settings, log)
+  stopGracefully(service, settings, log)
+}
+
+async function run(settings: Settings, log: Logger): Promise<Service> {
+  const service = await startService(settings, { ...deps, log, metrics: createMetrics(version) })
+  const sources = settings.sources.map((source) => source.name)
+  log.info({ url: service.url, version, sources }, 'serving targets')
+  return service
+}
+
+async function runDemo(settings: Settings, log: Logger): Promise<Service> {
+  // Loaded only here: a real server has no use for a fleet of its own.
+  const { startDemo } = await import('../demo/demo.ts')
+  const { listenAddress, source } = settings.demo as NonNullable<Settings['demo']>
+  const demo = await startDemo(listenAddress, { ...deps, log })
+  try {
+    const service = await run({ ...settings, sources: [source(demo.inventory)] }, log)
+    process.stdout.write(demoIntroduction(settings.web.externalUrl?.origin ?? service.url, demo.inventory))
+    return {
+      ...service,
+      async stop() {
+        await service.stop()
+        await demo.close()
+      },
+    }
+  } catch (error) {
+    await demo.close()
+    throw error
+  }
+}
+
+/** Ends the process on a signal, in time whatever hangs; a second signal ends it at once. */
+function stopGracefully(service: Service, { web }: Settings, log: Logger): void {
+  closeWithGrace(
+    {
+      delay: web.shutdownTimeoutMs,
+      logger: {
+        error: (message?: unknown) => log.error({ err: message }, 'stopped before everything was finished'),
+      },
+    },
+    async ({ signal, err }) => {
+      if (err !== undefined) {
+        // Nothing is known about the state any more: no drain, out with an error.
+        log.fatal({ err }, 'unexpected error, stopping')
+        return
+      }
+      log.info({ signal, drainDelayMs: web.drainDelayMs }, 'stopping')
+      await service.stop()
+      log.info('stopped')
+    },
+  )
+}

@@ -1,0 +1,32 @@
+import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { messageOf, UsageError } from '../base/errors.ts'
+import { type Problem, parseConfigDocument } from './document.ts'
+import { resolveSources } from './resolve.ts'
+import { type FileConfig, fileSchema } from './schema.ts'
+import type { SourceSettings } from './settings.ts'
+import { validate } from './validate.ts'
+
+/**
+ * Loads the sources of a configuration file.
+ * @throws UsageError with one line `file:line:column: key: …` for each thing that is wrong
+ */
+export async function loadFile(path: string): Promise<SourceSettings[]> {
+  const document = parseConfigDocument(await read(path), path)
+  if ('syntax' in document) throw new UsageError(document.syntax.join('\n'))
+  const fail = (problems: readonly Problem[]) =>
+    new UsageError(problems.map((problem) => document.describe(problem)).join('\n'))
+  const problems = validate(fileSchema, document.value)
+  if (problems.length > 0) throw fail(problems)
+  const resolved = resolveSources(document.value as FileConfig, dirname(resolve(path)))
+  if (resolved.problems.length > 0) throw fail(resolved.problems)
+  return resolved.sources
+}
+
+async function read(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw new UsageError(`--config.file: ${path} cannot be read: ${messageOf(error)}`)
+  }
+}

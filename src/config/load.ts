@@ -1,0 +1,88 @@
+import { UsageError } from '../base/errors.ts'
+import { compileTemplate } from '../mapping/template.ts'
+import type { Arguments } from './arguments.ts'
+import { DEMO_SOURCE_NAME, ENV_SOURCE_NAME, envSource, ignoredVariables } from './env.ts'
+import { type Given, readOption, readRequired } from './option.ts'
+import { flagOptions, inventoryOptions } from './options.ts'
+import type { Settings, SourceSettings, WebSettings } from './settings.ts'
+
+/** The demo changes every few seconds, so it is refreshed more often than a real inventory. */
+const DEMO_REFRESH_INTERVAL_MS = 5_000
+
+/**
+ * The one loader of `serve`, `check` and `demo`: flags, environment and file become settings.
+ * @param mode `demo`: serve the demo whatever else is configured
+ * @throws UsageError, one line for each thing that is wrong
+ */
+export async function loadSettings(
+  args: Arguments,
+  env: Readonly<Record<string, string | undefined>>,
+  mode: 'configured' | 'demo' = 'configured',
+): Promise<Settings> {
+  const given: Given = { flags: args.flags, env }
+  const log = {
+    level: readRequired(flagOptions.logLevel, given),
+    format: readRequired(flagOptions.logFormat, given),
+  }
+  const demoListen = readRequired(flagOptions.demoInventory, given)
+  const origin = mode === 'demo' ? ({ kind: 'demo' } as const) : whereFrom(given)
+  const web = readWeb(args, given, origin.kind === 'demo')
+  if (origin.kind === 'file') {
+    const { loadFile } = await import('./file.ts') // only here, so that others never load the YAML parser
+    const warnings = ignoredVariables(given).map(
+      (name) => `${name} has no effect beside a configuration file`,
+    )
+    return { web, log, sources: await loadFile(origin.path), demo: undefined, warnings }
+  }
+  if (origin.kind === 'url') {
+    const source = envSource({ name: ENV_SOURCE_NAME, url: origin.url }, given)
+    return { web, log, sources: [source], demo: undefined, warnings: [] }
+  }
+  const demo = { listenAddress: demoListen, source: demoSource(given) }
+  return { web, log, sources: [], demo, warnings: [] }
+}
+
+type Origin = { kind: 'file'; path: string } | { kind: 'url'; url: URL } | { kind: 'demo' }
+
+function whereFrom(given: Given): Origin {
+  const path = readOption(flagOptions.configFile, given)
+  const url = readOption(inventoryOptions.inventoryUrl, given)
+  if (path !== undefined && url !== undefined) {
+    throw new UsageError(
+      `INVENTORY_URL and --config.file (${path}) both say where the inventory is; leave one out`,
+    )
+  }
+  if (path !== undefined) return { kind: 'file', path }
+  return url === undefined ? { kind: 'demo' } : { kind: 'url', url }
+}
+
+function readWeb(args: Arguments, given: Given, isDemo: boolean): WebSettings {
+  // The demo is for one person at one machine: seen from nowhere else, and gone at once on Ctrl-C.
+  const defaults = isDemo ? { listen: '127.0.0.1:8080', drain: '0s' } : { listen: ':8080', drain: '5s' }
+  const drainDelayMs = readRequired({ ...flagOptions.drainDelay, default: defaults.drain }, given)
+  const shutdownTimeoutMs = readRequired(flagOptions.shutdownTimeout, given)
+  if (drainDelayMs >= shutdownTimeoutMs) {
+    throw new UsageError(
+      `--web.drain-delay: ${drainDelayMs / 1000}s is not shorter than --web.shutdown-timeout (${shutdownTimeoutMs / 1000}s), so requests in flight would be cut off; lower it or raise the timeout`,
+    )
+  }
+  return {
+    listenAddress: readRequired({ ...flagOptions.listenAddress, default: defaults.listen }, given),
+    enableLifecycle: args.switches.has('web.enable-lifecycle'),
+    drainDelayMs,
+    shutdownTimeoutMs,
+    externalUrl: readOption(flagOptions.externalUrl, given),
+  }
+}
+
+/** Reads the environment now, so that wrong variables fail at load; the URL is known once the demo runs. */
+function demoSource(given: Given): (inventory: URL) => SourceSettings {
+  const origin = { name: DEMO_SOURCE_NAME, refreshIntervalMs: DEMO_REFRESH_INTERVAL_MS }
+  const source = envSource({ ...origin, url: new URL('http://127.0.0.1/') }, given)
+  const labels = [...source.mapping.labels, ['site', compileTemplate('{site}')] as const]
+  return (inventory) => ({
+    ...source,
+    http: { ...source.http, url: inventory },
+    mapping: { ...source.mapping, labels },
+  })
+}

@@ -1,0 +1,48 @@
+import { UsageError } from '../base/errors.ts'
+import { shownValue } from './shown.ts'
+
+/** One setting of the process: a flag, an environment variable, or both. */
+export interface Option<Value> {
+  readonly flag?: string
+  readonly env?: string
+  /** The value when it is not given, as one would type it; shown by --help. */
+  readonly default?: string
+  /** What a right value looks like, to end "… is not" with. */
+  readonly expects: string
+  readonly help: string
+  /** A placeholder for the value, shown by --help. */
+  readonly value: string
+  /** Reads the text; undefined when it is not a value of this option. */
+  parse(text: string): Value | undefined
+}
+
+/** Flags as typed and the environment. */
+export interface Given {
+  readonly flags: Readonly<Record<string, string | undefined>>
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/**
+ * Reads an option: the flag, else the variable (an empty one counts as not set), else the default.
+ * @returns undefined when it is not given and has no default
+ * @throws UsageError that names the flag or variable, the value and what is expected
+ */
+export function readOption<Value>(option: Option<Value>, given: Given): Value | undefined {
+  const flagText = option.flag === undefined ? undefined : given.flags[option.flag]
+  const envText = option.env === undefined ? undefined : given.env[option.env]
+  const [where, text] =
+    flagText !== undefined
+      ? [`--${option.flag}`, flagText]
+      : envText !== undefined && envText !== ''
+        ? [option.env, envText]
+        : ['default', option.default]
+  if (text === undefined) return undefined
+  const value = option.parse(text)
+  if (value === undefined) throw new UsageError(`${where}: ${shownValue(text)} is not ${option.expects}`)
+  return value
+}
+
+/** Reads an option that has a default. */
+export function readRequired<Value>(option: Option<Value> & { default: string }, given: Given): Value {
+  return readOption(option, given) as Value
+}

@@ -1,0 +1,138 @@
+import Type, { type Static } from 'typebox'
+import { MAX_TIMER_MS } from '../model/duration.ts'
+import { DEFAULT_GUARD } from '../snapshot/guard.ts'
+import { httpOptions } from '../sources/http/options.ts'
+import { DEFAULT_REFRESH_INTERVAL, DEFAULT_TIMEOUT } from './options.ts'
+
+/** What a schema may say beside JSON Schema: `expects` ends the sentence "… is not". */
+export interface Expectation {
+  readonly expects?: string
+}
+
+const closed = { additionalProperties: false } as const
+
+const DURATION = '^(?=.)((\\d+)y)?((\\d+)w)?((\\d+)d)?((\\d+)h)?((\\d+)m)?((\\d+)s)?((\\d+)ms)?$|^0$'
+
+function duration(description: string, fallback?: string) {
+  const expects = 'a duration such as 30s, 5m or 1h30m'
+  return Type.String({ pattern: DURATION, expects, description, ...(fallback && { default: fallback }) })
+}
+
+const guardOptions = Type.Object(
+  {
+    max_drop: Type.Optional(
+      Type.String({
+        pattern: '^(100|\\d{1,2}(\\.\\d+)?)%$',
+        expects: 'a share from 0% to 100%, such as 50%',
+        default: `${DEFAULT_GUARD.maxDrop * 100}%`,
+        description: 'The largest share of the served targets that may vanish in one refresh.',
+      }),
+    ),
+    confirmations: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1000,
+        expects: 'a whole number from 1 to 1000',
+        default: DEFAULT_GUARD.confirmations,
+        description: 'How many refreshes in a row must show a larger drop before it is believed.',
+      }),
+    ),
+    min_targets: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 1_000_000_000,
+        expects: 'a whole number, 0 or more',
+        default: DEFAULT_GUARD.minTargets,
+        description: 'Below so many served targets only a drop to nothing is held.',
+      }),
+    ),
+  },
+  { ...closed, description: 'Holds a list back that drops too many targets at once.' },
+)
+
+const sourceOptions = Type.Object(
+  {
+    name: Type.String({
+      pattern: '^[a-zA-Z0-9_][a-zA-Z0-9_-]{0,62}$',
+      expects: 'a source name; use letters, digits, "_" and "-", 63 at most',
+      description: 'Name of the source, and its path below /targets.',
+    }),
+    http: httpOptions,
+    records: Type.Optional(
+      Type.String({
+        description:
+          'JMESPath expression that selects the list of records in the answer. Without it a list, or an object with exactly one list in it, is recognised.',
+        examples: ["items[?status == 'active']"],
+      }),
+    ),
+    targets: Type.Optional(
+      Type.Array(Type.String(), {
+        minItems: 1,
+        expects: 'a list of templates such as ["{hostname}:{port|9100}"]',
+        description:
+          'One template per target of a record. Without it the host is the first of address, hostname, host, ip, name and the port is port, or 9100.',
+        examples: [['{hostname}:{port|9100}']],
+      }),
+    ),
+    labels: Type.Optional(
+      Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean()]), {
+        description: 'Labels for every target of the source; the values are templates.',
+        examples: [{ site: '{store.id}' }],
+      }),
+    ),
+    meta_labels: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: 'Also send each field of a record as __meta_inventory_<field>.',
+      }),
+    ),
+    guard: Type.Optional(guardOptions),
+    required: Type.Optional(
+      Type.Boolean({
+        default: true,
+        description: 'Whether /ready and /targets wait for the first list of this source.',
+      }),
+    ),
+    refresh_interval: Type.Optional(duration('Time between refreshes; by default the global one.')),
+    timeout: Type.Optional(duration('Deadline of one whole refresh; by default the global one.')),
+    file_sd: Type.Optional(
+      Type.String({
+        pattern: '\\.(json|yml|yaml)$',
+        expects: 'a path that ends in .json, .yml or .yaml, as file_sd_configs wants it',
+        description: 'Also write the served groups there, as a file_sd file; relative to this file.',
+      }),
+    ),
+  },
+  { ...closed, description: 'An inventory and how its records become targets.' },
+)
+
+/** The configuration file. */
+export const fileSchema = Type.Object(
+  {
+    global: Type.Optional(
+      Type.Object(
+        {
+          refresh_interval: Type.Optional(
+            duration('Time between refreshes of a source, 100ms to 20d.', DEFAULT_REFRESH_INTERVAL),
+          ),
+          timeout: Type.Optional(
+            duration(
+              `Deadline of one whole refresh, at most ${Math.floor(MAX_TIMER_MS / 86_400_000)}d.`,
+              DEFAULT_TIMEOUT,
+            ),
+          ),
+        },
+        { ...closed, description: 'Defaults for every source.' },
+      ),
+    ),
+    sources: Type.Array(sourceOptions, {
+      minItems: 1,
+      expects: 'a list with at least one source in it',
+      description: 'The inventories.',
+    }),
+  },
+  closed,
+)
+
+export type FileConfig = Static<typeof fileSchema>
+export type FileSource = FileConfig['sources'][number]

@@ -1,0 +1,53 @@
+import type { LogFormat, LogLevel } from '../base/logger.ts'
+import type { MappingOptions } from '../mapping/mapping.ts'
+import type { Query } from '../pipeline/select.ts'
+import type { GuardOptions } from '../snapshot/guard.ts'
+import type { HttpSourceOptions } from '../sources/http/source.ts'
+import type { ListenAddress } from './listen-address.ts'
+
+/** One source, every value checked and resolved; durations in milliseconds. */
+export interface SourceSettings {
+  readonly name: string
+  readonly http: HttpSourceOptions
+  /** Selects the records in a document; undefined: the usual shapes are recognised. */
+  readonly records: Query | undefined
+  readonly mapping: MappingOptions
+  readonly guard: GuardOptions
+  readonly refreshIntervalMs: number
+  readonly timeoutMs: number
+  readonly required: boolean
+  /** Absolute path of the source's file_sd file. */
+  readonly fileSd: string | undefined
+}
+
+/** How the server behaves, whatever it serves. */
+export interface WebSettings {
+  readonly listenAddress: ListenAddress
+  readonly enableLifecycle: boolean
+  readonly drainDelayMs: number
+  readonly shutdownTimeoutMs: number
+  readonly externalUrl: URL | undefined
+}
+
+/** How the log is written. */
+export interface LogSettings {
+  readonly level: LogLevel
+  readonly format: LogFormat
+}
+
+/** The embedded demo: where its inventory listens, and the source that reads it there. */
+export interface DemoSettings {
+  readonly listenAddress: ListenAddress
+  source(inventory: URL): SourceSettings
+}
+
+/** Everything that the process was told. */
+export interface Settings {
+  readonly web: WebSettings
+  readonly log: LogSettings
+  readonly sources: readonly SourceSettings[]
+  /** Set when the embedded demo is what to serve. */
+  readonly demo: DemoSettings | undefined
+  /** What is odd about the configuration but no error; logged once at start. */
+  readonly warnings: readonly string[]
+}

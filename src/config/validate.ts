@@ -1,0 +1,105 @@
+import type { TSchema } from 'typebox'
+import Value from 'typebox/value'
+import { suggest } from '../base/suggest.ts'
+import type { Path, Problem } from './document.ts'
+import type { Expectation } from './schema.ts'
+import { shownValue } from './shown.ts'
+
+/** A JSON Schema node, as far as messages need it. */
+interface Node extends Expectation {
+  readonly type?: string
+  readonly anyOf?: readonly Node[]
+  readonly properties?: Readonly<Record<string, Node>>
+  readonly patternProperties?: Readonly<Record<string, Node>>
+  readonly items?: Node
+  readonly examples?: readonly unknown[]
+}
+
+const TYPE_WORDS: Record<string, string> = {
+  object: 'a set of keys',
+  array: 'a list',
+  string: 'a text',
+  number: 'a number',
+  integer: 'a whole number',
+  boolean: 'true or false',
+}
+
+/**
+ * Checks a value against a schema and says in words what is wrong: the unknown key and the known one that
+ * is near, the missing key, the wrong value and what is expected instead.
+ */
+export function validate(schema: TSchema, value: unknown): Problem[] {
+  const problems = new Map<string, Problem>()
+  for (const error of Value.Errors(schema, value)) {
+    const path = pathOf(error.instancePath, value)
+    for (const problem of explain(schema as Node, value, path, error)) {
+      // A value that fails a union fails each of its branches; one line is enough.
+      const key = JSON.stringify(problem.path)
+      if (!problems.has(key)) problems.set(key, problem)
+    }
+  }
+  return [...problems.values()]
+}
+
+type SchemaError = ReturnType<typeof Value.Errors>[number]
+
+function explain(schema: Node, root: unknown, path: Path, error: SchemaError): Problem[] {
+  const node = nodeAt(schema, path)
+  const value = valueAt(root, path)
+  if (error.keyword === 'boolean') return []
+  if (error.keyword === 'additionalProperties') {
+    return error.params.additionalProperties.map((key) => unknownKey(node, path, key))
+  }
+  if (error.keyword === 'required') {
+    return error.params.requiredProperties.map((key) => missingKey(node, path, key))
+  }
+  const what = value === undefined || value === null ? 'is empty; expected' : `${shownValue(value)} is not`
+  return [{ path, message: `${what} ${expected(node)}` }]
+}
+
+function unknownKey(node: Node | undefined, path: Path, key: string): Problem {
+  const known = Object.keys(node?.properties ?? {})
+  const near = suggest(key, known)
+  const hint = near === undefined ? `the keys here are ${known.join(', ')}` : `did you mean ${near}?`
+  return { path: [...path, key], message: `there is no such key; ${hint}`, atKey: true }
+}
+
+function missingKey(node: Node | undefined, path: Path, key: string): Problem {
+  const wanted = node?.properties?.[key]
+  const example = wanted?.examples?.[0]
+  const shape = example === undefined ? expected(wanted) : `such as ${key}: ${example}`
+  return { path: [...path, key], message: `is missing; add it: ${shape}` }
+}
+
+function expected(node: Node | undefined): string {
+  if (node?.expects !== undefined) return node.expects
+  const types = node?.anyOf?.map((branch) => branch.type) ?? [node?.type]
+  return types.map((type) => TYPE_WORDS[type ?? ''] ?? 'a value').join(', ')
+}
+
+function nodeAt(schema: Node, path: Path): Node | undefined {
+  let node: Node | undefined = schema
+  for (const step of path) {
+    node =
+      typeof step === 'number'
+        ? node?.items
+        : (node?.properties?.[step] ?? Object.values(node?.patternProperties ?? {})[0])
+  }
+  return node
+}
+
+function valueAt(root: unknown, path: Path): unknown {
+  let value = root
+  for (const step of path) value = (value as Record<number | string, unknown> | undefined)?.[step]
+  return value
+}
+
+/** A JSON pointer as steps, with numbers where the value holds a list. */
+function pathOf(pointer: string, root: unknown): Path {
+  const path: (number | string)[] = []
+  for (const raw of pointer.split('/').slice(1)) {
+    const step = raw.replaceAll('~1', '/').replaceAll('~0', '~')
+    path.push(Array.isArray(valueAt(root, path)) ? Number(step) : step)
+  }
+  return path
+}

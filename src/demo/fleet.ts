@@ -1,0 +1,86 @@
+import { type DemoSensor, startSensor } from './sensor.ts'
+
+/** Where the demo's sensors stand. */
+export const SITES = ['berlin', 'lyon', 'porto'] as const
+
+/** How many sensors the demo begins with; a churning fleet keeps within two of it. */
+export const FLEET_SIZE = 12
+
+/** The first port that the demo's sensors try. */
+const FIRST_PORT = 21_001
+
+/** One step of change, for the log. */
+export interface Change {
+  readonly change: 'joined' | 'left' | 'moved'
+  readonly hostname: string
+  readonly site: string
+}
+
+/** A fleet of sensors and the inventory's view of it. */
+export interface Fleet {
+  /** The records as the inventory lists them: the sensors, and one that is in repair and has no host. */
+  records(): readonly Record<string, unknown>[]
+  /** Makes the next change: a sensor joins, one moves to another site, one leaves, and so on in turn. */
+  change(): Promise<Change>
+  close(): Promise<void>
+}
+
+interface Member {
+  readonly sensor: DemoSensor
+  site: string
+}
+
+const TURNS = ['joined', 'moved', 'left', 'moved'] as const
+
+/** Starts the sensors. `random` is 0 to 1. */
+export async function startFleet(random: () => number): Promise<Fleet> {
+  const members: Member[] = []
+  const retired: DemoSensor[] = []
+  let started = 0
+  let turn = 0
+
+  async function join(): Promise<Member> {
+    const number = ++started
+    const hostname = `sensor-${String(number).padStart(2, '0')}`
+    const sensor = await startSensor(hostname, FIRST_PORT + number - 1, random)
+    const member = { sensor, site: SITES[number % SITES.length] as string }
+    members.push(member)
+    return member
+  }
+
+  function leave(): Member {
+    const [member] = members.splice(Math.floor(random() * members.length), 1) as [Member]
+    // It goes on answering until the next one leaves: it was taken off the list, it did not break.
+    void retired.shift()?.close()
+    retired.push(member.sensor)
+    return member
+  }
+
+  function move(): Member {
+    const member = members[Math.floor(random() * members.length)] as Member
+    const others = SITES.filter((site) => site !== member.site)
+    member.site = others[Math.floor(random() * others.length)] as string
+    return member
+  }
+
+  for (let index = 0; index < FLEET_SIZE; index++) await join()
+  return {
+    records: () => [
+      ...members.map(({ sensor: { hostname, port }, site }) => ({
+        hostname,
+        address: '127.0.0.1',
+        port,
+        site,
+      })),
+      { hostname: 'sensor-00 (in repair)', site: SITES[0] },
+    ],
+    async change() {
+      const change = TURNS[turn++ % TURNS.length] as Change['change']
+      const { sensor, site } = change === 'joined' ? await join() : change === 'left' ? leave() : move()
+      return { change, hostname: sensor.hostname, site }
+    },
+    async close() {
+      await Promise.all([...members.map(({ sensor }) => sensor), ...retired].map((sensor) => sensor.close()))
+    },
+  }
+}

@@ -1,0 +1,71 @@
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
+import type { HttpDeps, HttpOptions } from './deps.ts'
+import { handleClientError, handleError, sendError } from './errors.ts'
+import { assertHarmlessPath, noRouteError, trackMethods } from './methods.ts'
+import { observeRequests } from './observe.ts'
+import { shedUnderPressure } from './pressure.ts'
+import { healthRoutes } from './routes/health.ts'
+import { landingRoutes } from './routes/landing.ts'
+import { lifecycleRoutes } from './routes/lifecycle.ts'
+import { metricsRoutes } from './routes/metrics.ts'
+import { targetsRoutes } from './routes/targets.ts'
+
+/** Limits on what a client may do to a connection, in milliseconds and bytes. */
+const LIMITS = {
+  headersTimeout: 15_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 5_000,
+  // Longer than the 5 minutes for which Prometheus keeps an idle connection, so that it is never the
+  // server that closes one in the moment of the next poll.
+  keepAliveTimeout: 310_000,
+  bodyLimit: 1_048_576,
+}
+
+/** Creates the server's read half: routes, errors, limits. It listens when told to. */
+export async function createApp(
+  options: HttpOptions,
+  deps: HttpDeps,
+  log: FastifyBaseLogger,
+): Promise<FastifyInstance> {
+  const app = fastify({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+    // One logger for all requests: nothing is logged per request, so none needs one of its own.
+    childLoggerFactory: (logger) => logger,
+    clientErrorHandler: (error, socket) => handleClientError(error, socket),
+    frameworkErrors: (error, request, reply) => void handleError(error, request, reply),
+    requestTimeout: LIMITS.requestTimeout,
+    keepAliveTimeout: LIMITS.keepAliveTimeout,
+    bodyLimit: LIMITS.bodyLimit,
+    http: {
+      headersTimeout: LIMITS.headersTimeout,
+      connectionsCheckingInterval: LIMITS.connectionsCheckingInterval,
+    },
+    routerOptions: { ignoreTrailingSlash: true },
+    forceCloseConnections: 'idle',
+    // Requests on kept-alive connections are still served while the listener closes.
+    return503OnClosing: false,
+  })
+  const methodsOf = trackMethods(app)
+  observeRequests(app, deps.metrics)
+  app.setErrorHandler(handleError)
+  app.setNotFoundHandler((request, reply) => {
+    const methods = methodsOf(request)
+    if (methods.length > 0) void reply.header('allow', methods.join(', '))
+    return sendError(reply, noRouteError(request, methods))
+  })
+  app.addHook('onRequest', (request, reply, done) => {
+    assertHarmlessPath(request.url)
+    if (deps.isDraining()) void reply.header('connection', 'close')
+    done()
+  })
+  landingRoutes(app, options)
+  healthRoutes(app, deps, options)
+  metricsRoutes(app, deps)
+  lifecycleRoutes(app, deps, options)
+  await app.register(async (scope) => {
+    await shedUnderPressure(scope, deps.metrics)
+    targetsRoutes(scope, deps)
+  })
+  return app
+}

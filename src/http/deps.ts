@@ -1,0 +1,28 @@
+import type { Clock } from '../base/clock.ts'
+import type { Metrics } from '../base/metrics.ts'
+import type { Store } from '../snapshot/store.ts'
+
+/** How a refresh that was asked for ended, as far as the answer tells. */
+export interface RefreshAnswer {
+  readonly source: string
+  readonly result: string
+  readonly targets: number
+  readonly error?: Error
+}
+
+/** What the read half needs from the rest of Rollcall. */
+export interface HttpDeps {
+  readonly store: Pick<Store, 'get' | 'list' | 'combined'>
+  readonly metrics: Metrics
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>
+  /** Refreshes one source, or all of them, and waits for the end. */
+  refresh(source: string | undefined): Promise<readonly RefreshAnswer[]>
+  /** Whether the server was asked to stop. */
+  isDraining(): boolean
+}
+
+/** How the server behaves. */
+export interface HttpOptions {
+  readonly enableLifecycle: boolean
+  readonly version: string
+}

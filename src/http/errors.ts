@@ -1,0 +1,47 @@
+import type { Socket } from 'node:net'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { HTTP_ERRORS, HttpError, type HttpErrorCode, messageOf } from '../base/errors.ts'
+
+/** The body of every error answer. */
+function bodyOf(code: HttpErrorCode, message: string) {
+  return { error: { code, message } }
+}
+
+/** Answers with an error of the catalogue. */
+export function sendError(reply: FastifyReply, error: HttpError): FastifyReply {
+  if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds)
+  return reply.code(error.statusCode).send(bodyOf(error.code, error.message))
+}
+
+/** Answers with whatever a handler or the framework threw; a defect of ours is logged and told as such. */
+export function handleError(
+  error: FastifyError | HttpError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  if (error instanceof HttpError) return sendError(reply, error)
+  const status = error.statusCode ?? 500
+  if (status === 413) return sendError(reply, new HttpError('payload_too_large', messageOf(error)))
+  if (status >= 400 && status < 500) return sendError(reply, new HttpError('bad_request', messageOf(error)))
+  request.log.error({ err: error, route: request.routeOptions.url }, 'request failed')
+  return sendError(reply, new HttpError('internal', 'an unexpected error; the log has the details'))
+}
+
+const CLIENT_ERRORS: Record<string, HttpErrorCode> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+}
+
+/** Answers a connection whose bytes never became a request: malformed, too slow or too large. */
+export function handleClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const code = CLIENT_ERRORS[error.code ?? ''] ?? 'bad_request'
+  const { status, meaning } = HTTP_ERRORS[code]
+  const body = JSON.stringify(bodyOf(code, meaning))
+  socket.end(
+    `HTTP/1.1 ${status} ${code}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  )
+}

@@ -1,0 +1,66 @@
+import type { FastifyInstance } from 'fastify'
+import { HttpError } from '../../base/errors.ts'
+import type { SourceState } from '../../snapshot/store.ts'
+import type { HttpDeps, HttpOptions } from '../deps.ts'
+import { notLoaded } from '../not-loaded.ts'
+
+/** Health (is the process working?) and readiness (should traffic come here?). */
+export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
+  app.get('/health', (_request, reply) => {
+    const health = {
+      status: 'ok',
+      version: options.version,
+      uptime_seconds: Math.round(process.uptime()),
+      draining: deps.isDraining(),
+      sources: Object.fromEntries(deps.store.list().map((state) => [state.name, describe(state, deps)])),
+    }
+    // Indented, for the person with curl.
+    return reply.type('application/json; charset=utf-8').send(`${JSON.stringify(health, null, 2)}\n`)
+  })
+  app.get('/-/healthy', (_request, reply) =>
+    reply.type('text/plain; charset=utf-8').send('Rollcall is healthy.\n'),
+  )
+  for (const path of ['/ready', '/-/ready']) {
+    app.get(path, (_request, reply) => {
+      assertReady(deps)
+      return reply.type('text/plain; charset=utf-8').send('Rollcall is ready.\n')
+    })
+  }
+}
+
+function assertReady(deps: HttpDeps): void {
+  if (deps.isDraining()) throw new HttpError('draining', 'the server is stopping')
+  const waiting = deps.store.list().filter((state) => state.required && state.snapshot === undefined)
+  if (waiting.length > 0) throw notLoaded(waiting)
+}
+
+/** What one source last did, with times in RFC 3339. */
+function describe({ required, status, snapshot }: SourceState, { clock }: HttpDeps) {
+  const { lastSuccess, failure, held } = status
+  return {
+    state: stateOf({ status, snapshot }),
+    required,
+    targets: snapshot?.targets ?? 0,
+    target_groups: snapshot?.groups ?? 0,
+    records: status.records,
+    rejected: status.rejected,
+    rejected_samples: status.samples,
+    last_success: lastSuccess === undefined ? null : new Date(lastSuccess.wallMs).toISOString(),
+    age_seconds:
+      lastSuccess === undefined ? null : Math.round(clock.monotonic() - lastSuccess.monotonicMs) / 1000,
+    last_change: snapshot === undefined ? null : new Date(snapshot.changedAtMs).toISOString(),
+    consecutive_failures: status.failures,
+    failure:
+      failure === undefined
+        ? null
+        : { reason: failure.reason, message: failure.message, at: new Date(failure.at.wallMs).toISOString() },
+    held: held ?? null,
+  }
+}
+
+/** One word for the state: waiting (no list yet), failing (an old list is served), holding or ok. */
+function stateOf({ status, snapshot }: Pick<SourceState, 'status' | 'snapshot'>): string {
+  if (snapshot === undefined) return 'waiting'
+  if (status.failure !== undefined) return 'failing'
+  return status.held === undefined ? 'ok' : 'holding'
+}

@@ -1,0 +1,18 @@
+import type { FastifyInstance } from 'fastify'
+import type { HttpOptions } from '../deps.ts'
+
+/** `GET /`: what there is, as Prometheus exporters show it. Static, so no data can reach a browser. */
+export function landingRoutes(app: FastifyInstance, { version }: HttpOptions): void {
+  const links = ['/targets', '/metrics', '/health', '/ready']
+  const page = `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Rollcall</title></head>
+<body style="font-family: sans-serif; margin: 2rem">
+<h1>Rollcall</h1>
+<p>HTTP service discovery for Prometheus, version ${version}.</p>
+<ul>
+${links.map((link) => `<li><a href="${link.slice(1)}">${link}</a></li>`).join('\n')}
+</ul>
+</body></html>
+`
+  app.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(page))
+}

@@ -1,0 +1,18 @@
+import { HttpError } from '../base/errors.ts'
+import type { SourceState, Store } from '../snapshot/store.ts'
+
+const SOURCE_NAME = /^[a-zA-Z0-9_-]{1,63}$/
+
+/**
+ * The source that a request names.
+ * @throws HttpError `bad_request` when it cannot be a name, `source_not_found` when there is none
+ */
+export function findSource(store: Pick<Store, 'get' | 'list'>, name: string): SourceState {
+  if (!SOURCE_NAME.test(name)) {
+    throw new HttpError('bad_request', 'a source name has letters, digits, "_" and "-", 63 at most')
+  }
+  const state = store.get(name)
+  if (state !== undefined) return state
+  const known = store.list().map((one) => one.name)
+  throw new HttpError('source_not_found', `there is no source ${name}; there is ${known.join(', ')}`)
+}

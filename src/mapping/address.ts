@@ -1,0 +1,76 @@
+import { parseHost, parsePort, splitHostPort } from '../model/address.ts'
+import { fieldOf, type InventoryRecord, isObject, type Json } from '../model/record.ts'
+import { type Rejection, type RejectionReason, shown } from './rejection.ts'
+import { type RenderFault, render, splitAtPort, type Template } from './template.ts'
+
+/** The fields that may hold the host of an object, in the order in which they are tried. */
+export const HOST_FIELDS = ['address', 'hostname', 'host', 'ip', 'name'] as const
+
+/** Finds one address in a record. */
+export type AddressFinder = (record: InventoryRecord) => string | Rejection
+
+/** Finds the address by the usual names: a bare host, or an object with a host field and maybe `port`. */
+export function findUsualAddress(defaultPort: number): AddressFinder {
+  return (record) => {
+    if (typeof record === 'string') return addressOf(record, undefined, defaultPort)
+    if (!isObject(record)) {
+      return reject('not_a_host', `${shown(record)} is neither an object nor a host name`)
+    }
+    for (const field of HOST_FIELDS) {
+      const host = fieldOf(record, field)
+      if (isAbsent(host)) continue
+      if (typeof host === 'string') return addressOf(host, fieldOf(record, 'port'), defaultPort)
+      return reject('invalid_host', `${field} is ${shown(host)}; it must be a text`)
+    }
+    return reject('no_host', `none of ${HOST_FIELDS.join(', ')} in ${shown(record)}`)
+  }
+}
+
+/** Finds the address with a template; its literal `:` parts host from port. */
+export function findTemplateAddress(template: Template, defaultPort: number): AddressFinder {
+  const { host, port } = splitAtPort(template)
+  return (record) => {
+    const hostText = render(host, record)
+    if (typeof hostText !== 'string') return rejectRender(hostText, 'invalid_host')
+    if (port === undefined) return addressOf(hostText, undefined, defaultPort)
+    const portText = render(port, record)
+    if (typeof portText !== 'string') return rejectRender(portText, 'invalid_port')
+    return join(hostText, portText)
+  }
+}
+
+function isAbsent(value: Json | undefined): boolean {
+  return value === undefined || value === null || value === ''
+}
+
+/** A port inside the host's own text wins over the record's port, which wins over the default. */
+function addressOf(text: string, recordPort: Json | undefined, defaultPort: number): string | Rejection {
+  const { host, port } = splitHostPort(text)
+  return join(host, port ?? (isAbsent(recordPort) ? defaultPort : recordPort), text)
+}
+
+function join(hostText: string, portValue: Json | undefined, whole = hostText): string | Rejection {
+  const host = parseHost(hostText)
+  if (host === undefined) return reject('invalid_host', `${shown(whole)} is not a host: ${faultOf(whole)}`)
+  const port =
+    typeof portValue === 'number' || typeof portValue === 'string' ? parsePort(portValue) : undefined
+  if (port === undefined) return reject('invalid_port', `port ${shown(portValue)} is not 1 to 65535`)
+  return `${host}:${port}`
+}
+
+function faultOf(text: string): string {
+  if (text.includes('://')) return 'it has a scheme; only host:port is wanted'
+  if (text.includes('/')) return 'it has a slash; only host:port is wanted'
+  if (/\s/.test(text)) return 'it has a space'
+  if (text.length > 253) return 'it is longer than 253 characters'
+  return 'it is no DNS name, IPv4 or IPv6 address'
+}
+
+function rejectRender(fault: RenderFault, otherwise: RejectionReason): Rejection {
+  if (fault.kind === 'missing') return reject('missing_field', `${fault.field} is absent, null or empty`)
+  return reject(otherwise, `${fault.field} is an object or a list, not a text or a number`)
+}
+
+function reject(reason: RejectionReason, detail: string): Rejection {
+  return { reason, detail }
+}

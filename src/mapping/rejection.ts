@@ -1,0 +1,35 @@
+/**
+ * Why a record, or one target of it, is quarantined: the values of the `reason` label of
+ * `rollcall_source_records_rejected`.
+ */
+export const REJECTION_REASONS = {
+  not_a_host: 'the record is a number, a boolean, null or a list, not an object or a host name',
+  no_host: 'the object has none of address, hostname, host, ip, name',
+  missing_field: 'a field that the target template needs is absent, null or empty',
+  invalid_host: 'the host is not a DNS name or an IP address',
+  invalid_port: 'the port is not a number from 1 to 65535',
+  invalid_label: 'a configured label got a value that cannot be sent',
+} as const
+
+export type RejectionReason = keyof typeof REJECTION_REASONS
+
+/** One fault of one record. `detail` is a short text for people, with the value that is wrong. */
+export interface Rejection {
+  readonly reason: RejectionReason
+  readonly detail: string
+}
+
+/** Why a meta label was left out: the `reason` label of `rollcall_source_labels_dropped`. */
+export const LABEL_DROP_REASONS = {
+  collision: 'two fields have the same label name; the exact name, then the first in order, is kept',
+  invalid_value: 'the value is too long, has control characters or is not valid Unicode',
+} as const
+
+export type LabelDropReason = keyof typeof LABEL_DROP_REASONS
+
+/** A value as it may stand in a message: JSON, cut after 80 characters. */
+export function shown(value: unknown): string {
+  const text = typeof value === 'string' ? value.slice(0, 100) : value
+  const json = JSON.stringify(text) ?? String(value)
+  return json.length <= 80 ? json : `${json.slice(0, 79).toWellFormed()}…`
+}

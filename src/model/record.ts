@@ -1,0 +1,16 @@
+/** Any value that JSON can hold. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+
+/** One entry of an inventory, as it was read: usually an object, sometimes a bare host name. */
+export type InventoryRecord = Json
+
+/** Whether the value is a JSON object (not null, not an array). */
+export function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** A field of a record; own properties only, so `constructor` and `__proto__` are never inherited. */
+export function fieldOf(value: Json | undefined, key: string): Json | undefined {
+  if (!isObject(value) || !Object.hasOwn(value, key)) return undefined
+  return value[key]
+}

@@ -1,0 +1,49 @@
+import { RefreshError } from '../base/errors.ts'
+import { type InventoryRecord, isObject, type Json } from '../model/record.ts'
+
+/** A compiled query over a document (JMESPath, when it comes from a configuration file). */
+export type Query = (document: Json) => Json
+
+/** Finds the list of records in one document. */
+export type Select = (document: Json) => readonly InventoryRecord[]
+
+const HINT = 'Say which in a configuration file:\n  records: "items"\n  targets: ["{hostname}:{port|9100}"]'
+
+/**
+ * Selects records with the configured query, or, without one, recognises the usual shapes:
+ * a list, or an object with exactly one list in it.
+ * @throws RefreshError `shape` when there is no such list
+ */
+export function createSelect(query: Query | undefined): Select {
+  return query === undefined ? recognise : (document) => selectBy(query, document)
+}
+
+function recognise(document: Json): readonly InventoryRecord[] {
+  if (Array.isArray(document)) return document
+  if (!isObject(document)) {
+    throw new RefreshError('shape', `the answer is ${kindOf(document)}, not a list of records. ${HINT}`)
+  }
+  const lists = Object.values(document).filter((value) => Array.isArray(value))
+  if (lists.length === 1) return lists[0] as readonly InventoryRecord[]
+  const keys = Object.keys(document)
+    .slice(0, 8)
+    .map((key) => JSON.stringify(key.slice(0, 40)))
+  throw new RefreshError(
+    'shape',
+    `the answer is an object with ${lists.length} lists in it (its keys: ${keys.join(', ') || 'none'}), so which one holds the records is not clear. ${HINT}`,
+  )
+}
+
+function selectBy(query: Query, document: Json): readonly InventoryRecord[] {
+  const selected = query(document)
+  if (Array.isArray(selected)) return selected
+  throw new RefreshError(
+    'shape',
+    `the records expression gave ${kindOf(selected)}, not a list; check it against the answer (an object with the keys ${isObject(document) ? Object.keys(document).slice(0, 8).join(', ') : 'none'})`,
+  )
+}
+
+function kindOf(value: Json): string {
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}

@@ -1,0 +1,156 @@
+import type { Clock } from '../base/clock.ts'
+import { messageOf, RefreshError } from '../base/errors.ts'
+import type { Logger } from '../base/logger.ts'
+import type { Metrics, RefreshResult } from '../base/metrics.ts'
+import { formatDuration } from '../model/duration.ts'
+import type { Plan } from '../pipeline/pipeline.ts'
+import { type Diff, diffAddresses } from '../snapshot/diff.ts'
+import { addressesIn } from '../snapshot/encode.ts'
+import { type Comparison, type GuardOptions, judge, type Verdict } from '../snapshot/guard.ts'
+import { freeze } from '../snapshot/snapshot.ts'
+import type { Store } from '../snapshot/store.ts'
+import type { Source } from '../sources/source.ts'
+import { type Built, build, digestOf } from './build.ts'
+import { createReporter } from './reporter.ts'
+
+/** One source with everything that its refreshes need to know, resolved from the configuration. */
+export interface RefreshPlan {
+  readonly name: string
+  readonly source: Source
+  readonly plan: Plan
+  readonly guard: GuardOptions
+  readonly timeoutMs: number
+  /** Writes the served list to the source's file_sd file; undefined when it has none. */
+  readonly writeFile: ((body: Buffer) => Promise<void>) | undefined
+}
+
+/** What a refresh needs from outside. */
+export interface RefreshDeps {
+  readonly store: Store
+  readonly metrics: Metrics
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** How one refresh ended. */
+export interface Outcome {
+  readonly source: string
+  readonly result: RefreshResult
+  readonly targets: number
+  /** Set when it failed. */
+  readonly error?: RefreshError
+}
+
+/** Refreshes a source once; never throws, never runs twice at once (see the loop). */
+export type RefreshOnce = (stop: AbortSignal) => Promise<Outcome>
+
+const PASS: Verdict = { pass: true }
+
+/** The list that the last successful reading gave, and how often in a row the guard has held such a list. */
+interface Offered {
+  readonly digest: string
+  readonly built: Built
+  readonly held: number
+}
+
+/**
+ * Creates the refresh of one source: read, recognise "unchanged", build, judge, publish, report. Whatever
+ * goes wrong before publishing leaves everything that is served as it was.
+ */
+export function createRefreshOnce(plan: RefreshPlan, deps: RefreshDeps): RefreshOnce {
+  const reporter = createReporter(plan, deps)
+  let offered: Offered | undefined
+  let fileWritten = true
+
+  async function refresh(stop: AbortSignal): Promise<RefreshResult> {
+    const next = await offer(await readBefore(plan, deps.clock, stop))
+    const served = deps.store.get(plan.name)?.snapshot
+    const same = served?.body.equals(next.built.body) ?? false
+    const comparison = same ? undefined : compare(served?.body, next.built.body)
+    const verdict = comparison === undefined ? PASS : judge(plan.guard, comparison, next.held)
+    offered = { ...next, held: verdict.pass ? 0 : verdict.seen }
+    reporter.succeeded(next.built, verdict)
+    if (!verdict.pass) return 'held'
+    if (comparison !== undefined) await publish(next.built, comparison)
+    await writeFile(next.built.body, same)
+    return same ? 'unchanged' : 'changed'
+  }
+
+  /** Builds what was read, unless it is what was built last time. */
+  async function offer(documents: readonly Uint8Array[] | undefined): Promise<Offered> {
+    if (documents === undefined) {
+      if (offered !== undefined) return offered
+      throw new RefreshError('internal', 'the source says "unchanged" before it ever gave a list')
+    }
+    const digest = digestOf(documents)
+    if (digest === offered?.digest) return offered
+    return { digest, built: build(documents, plan.plan), held: offered?.held ?? 0 }
+  }
+
+  async function publish(built: Built, diff: Diff): Promise<void> {
+    const snapshot = await freeze(built.body, built.counts, deps.clock.now())
+    await deps.store.publish(plan.name, snapshot)
+    reporter.changed(snapshot, diff)
+  }
+
+  /** Keeps the file_sd file at the served list; a write that failed is made up for at the next refresh. */
+  async function writeFile(body: Buffer, same: boolean): Promise<void> {
+    if (plan.writeFile === undefined || (same && fileWritten)) return
+    try {
+      await plan.writeFile(body)
+      fileWritten = true
+      reporter.fileWritten()
+    } catch (error) {
+      fileWritten = false
+      reporter.fileFailed(error)
+    }
+  }
+
+  return async (stop) => {
+    const end = reporter.started()
+    try {
+      const result = await refresh(stop)
+      end(result)
+      return { source: plan.name, result, targets: deps.store.get(plan.name)?.snapshot?.targets ?? 0 }
+    } catch (thrown) {
+      const error =
+        thrown instanceof RefreshError
+          ? thrown
+          : new RefreshError('internal', messageOf(thrown), { cause: thrown })
+      if (!stop.aborted) reporter.failed(error)
+      end('failed')
+      return {
+        source: plan.name,
+        result: 'failed',
+        targets: deps.store.get(plan.name)?.snapshot?.targets ?? 0,
+        error,
+      }
+    }
+  }
+}
+
+/** What the guard needs to know of the served and the offered list. */
+function compare(served: Buffer | undefined, offered: Buffer): Comparison & Diff {
+  const before = served === undefined ? undefined : addressesIn(served)
+  const after = addressesIn(offered)
+  return { served: before?.size, offered: after.size, ...diffAddresses(before ?? new Set(), after) }
+}
+
+/** Reads the source under one total deadline. Returns undefined when nothing changed. */
+async function readBefore(plan: RefreshPlan, clock: Clock, stop: AbortSignal) {
+  const controller = new AbortController()
+  const deadline = new RefreshError(
+    'timeout',
+    `no whole answer within ${formatDuration(plan.timeoutMs)}; raise timeout if the inventory needs longer`,
+  )
+  const cancelTimer = clock.after(plan.timeoutMs, () => controller.abort(deadline))
+  const onStop = () => controller.abort(new RefreshError('timeout', 'the server is stopping'))
+  stop.addEventListener('abort', onStop, { once: true })
+  try {
+    const reading = await plan.source.read(controller.signal)
+    return reading.kind === 'unchanged' ? undefined : reading.documents
+  } finally {
+    cancelTimer()
+    stop.removeEventListener('abort', onStop)
+  }
+}

@@ -1,0 +1,156 @@
+import type { Clock } from '../base/clock.ts'
+import { messageOf, type RefreshError } from '../base/errors.ts'
+import type { Logger } from '../base/logger.ts'
+import type { Metrics, RefreshResult } from '../base/metrics.ts'
+import { LABEL_DROP_REASONS, REJECTION_REASONS, type Report } from '../pipeline/report.ts'
+import type { Diff } from '../snapshot/diff.ts'
+import type { Verdict } from '../snapshot/guard.ts'
+import type { Snapshot } from '../snapshot/snapshot.ts'
+import type { Moment, SourceStatus } from '../snapshot/status.ts'
+import type { Store } from '../snapshot/store.ts'
+import type { Built } from './build.ts'
+
+interface ReporterDeps {
+  readonly store: Store
+  readonly metrics: Metrics
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/**
+ * Tells what the refreshes of one source did: in its status, its metrics and the log. The log gets a line
+ * when something changes (first failure, recovery, a held list, new rejects), none while it stays so.
+ */
+export function createReporter({ name }: { readonly name: string }, deps: ReporterDeps) {
+  const metrics = deps.metrics.source
+  const log = deps.log.child({ source: name })
+  const labels = { source: name }
+  let rejectedBefore = ''
+  let fileFailing = false
+  deps.metrics.addSource(name)
+
+  const status = (): SourceStatus | undefined => deps.store.get(name)?.status
+  const moment = (): Moment => ({ wallMs: deps.clock.now(), monotonicMs: deps.clock.monotonic() })
+
+  function logVerdict(verdict: Verdict, built: Built, before: SourceStatus | undefined): void {
+    if (!verdict.pass) {
+      log.warn(
+        {
+          offered: built.counts.targets,
+          served: deps.store.get(name)?.snapshot?.targets,
+          seen: verdict.seen,
+          needed: verdict.needed,
+        },
+        'list held back: it drops too many targets',
+      )
+    } else if (before?.held !== undefined) {
+      log.info({ targets: built.counts.targets }, 'list no longer held back')
+    }
+  }
+
+  return {
+    /** A refresh began; call the returned function with its result when it has ended. */
+    started(): (result: RefreshResult) => void {
+      const startMs = deps.clock.monotonic()
+      return (result) => {
+        metrics.refreshes.inc({ ...labels, result })
+        metrics.duration.observe(labels, (deps.clock.monotonic() - startMs) / 1000)
+      }
+    },
+    /** A whole list was read and judged. */
+    succeeded(built: Built, verdict: Verdict): void {
+      const at = moment()
+      const before = status()
+      if (before?.failure !== undefined) log.info({ failures: before.failures }, 'refresh works again')
+      logVerdict(verdict, built, before)
+      const { report } = built
+      deps.store.setStatus(name, {
+        lastSuccess: at,
+        failure: undefined,
+        failures: 0,
+        records: report.records,
+        rejected: Object.fromEntries(report.rejected),
+        samples: report.samples,
+        held: verdict.pass
+          ? undefined
+          : { targets: built.counts.targets, seen: verdict.seen, needed: verdict.needed },
+      })
+      metrics.lastSuccess.set(labels, at.wallMs / 1000)
+      metrics.records.set(labels, report.records)
+      metrics.holding.set(labels, verdict.pass ? 0 : 1)
+      metrics.stale.set(labels, 0)
+      setReportGauges(metrics, name, report)
+      rejectedBefore = logRejected(log, report, rejectedBefore)
+    },
+    /** The served list changed. */
+    changed(snapshot: Snapshot, diff: Diff): void {
+      metrics.lastChange.set(labels, snapshot.changedAtMs / 1000)
+      metrics.targets.set(labels, snapshot.targets)
+      metrics.groups.set(labels, snapshot.groups)
+      metrics.added.inc(labels, diff.added)
+      metrics.removed.inc(labels, diff.removed)
+      const { added, removed } = diff
+      log.info({ targets: snapshot.targets, groups: snapshot.groups, added, removed }, 'targets changed')
+    },
+    /** The refresh failed as a whole; what is served stays. */
+    failed(error: RefreshError): void {
+      const before = status()
+      metrics.failures.inc({ ...labels, reason: error.reason })
+      metrics.stale.set(labels, 1)
+      // A new reason is news; the same one again is not.
+      if (before?.failure?.reason !== error.reason) {
+        log.warn(
+          {
+            reason: error.reason,
+            err: messageOf(error),
+            serving: deps.store.get(name)?.snapshot?.targets ?? 'nothing yet',
+          },
+          'refresh failed',
+        )
+      }
+      if (before === undefined) return
+      deps.store.setStatus(name, {
+        ...before,
+        failure: { reason: error.reason, message: messageOf(error), at: moment() },
+        failures: before.failures + 1,
+      })
+    },
+    /** The file_sd file holds the served list. */
+    fileWritten(): void {
+      if (fileFailing) log.info('file_sd file written again')
+      fileFailing = false
+    },
+    /** The file_sd file could not be written; it is tried again at the next refresh. */
+    fileFailed(error: unknown): void {
+      metrics.fileSdFailures.inc(labels)
+      if (!fileFailing)
+        log.warn({ err: messageOf(error) }, 'file_sd file not written; check its folder and the disk')
+      fileFailing = true
+    },
+  }
+}
+
+/** Sets the gauge of every reason, so that each series is there from the first list on, at 0. */
+function setReportGauges(metrics: Metrics['source'], source: string, report: Report): void {
+  for (const reason of keysOf(REJECTION_REASONS)) {
+    metrics.rejected.set({ source, reason }, report.rejected.get(reason) ?? 0)
+  }
+  for (const reason of keysOf(LABEL_DROP_REASONS)) {
+    metrics.labelsDropped.set({ source, reason }, report.droppedLabels.get(reason) ?? 0)
+  }
+}
+
+function keysOf<Key extends string>(catalogue: Readonly<Record<Key, string>>): Key[] {
+  return Object.keys(catalogue) as Key[]
+}
+
+/** Logs the rejects when they differ from the last list's; returns what was logged last. */
+function logRejected(log: Logger, report: Report, before: string): string {
+  const rejected = Object.fromEntries(report.rejected)
+  const now = JSON.stringify(rejected)
+  if (now === before || (report.rejected.size === 0 && before === '')) return now
+  const [sample] = report.samples
+  if (sample === undefined) log.info('no record is quarantined any more')
+  else log.warn({ rejected, sample }, 'records quarantined')
+  return now
+}

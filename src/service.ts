@@ -1,0 +1,117 @@
+import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import type { Clock } from './base/clock.ts'
+import { explainListen, urlOf } from './base/listening.ts'
+import type { Logger } from './base/logger.ts'
+import type { Metrics } from './base/metrics.ts'
+import { version } from './base/version.ts'
+import type { Settings, SourceSettings } from './config/settings.ts'
+import { createApp } from './http/app.ts'
+import { compileMapping } from './mapping/mapping.ts'
+import { createSelect } from './pipeline/select.ts'
+import { createLoop, type Loop } from './refresh/loop.ts'
+import { createRefreshOnce, type Outcome } from './refresh/refresh-once.ts'
+import { createStore } from './snapshot/store.ts'
+import { writeTargetFile } from './snapshot/target-file.ts'
+import { createHttpSource } from './sources/http/source.ts'
+import type { Source } from './sources/source.ts'
+
+/** What the service needs from outside. */
+export interface ServiceDeps {
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** 0 to 1, as Math.random. */
+  readonly random: () => number
+}
+
+/** A running Rollcall. */
+export interface Service {
+  /** Where it listens, as a URL for people: a host that other programs of this machine reach. */
+  readonly url: string
+  /**
+   * Stops: `/ready` turns 503 at once, `/targets` goes on answering for the drain delay, requests in
+   * flight finish, then connections, loops and sources are closed.
+   */
+  stop(): Promise<void>
+}
+
+/**
+ * The composition root: joins sources, loops, store and server, listens, and starts refreshing.
+ * @throws StartError when the address cannot be listened on
+ */
+export async function startService(settings: Settings, deps: ServiceDeps): Promise<Service> {
+  const { clock, metrics, log } = deps
+  const store = createStore()
+  const running = new Map<string, { loop: Loop; source: Source }>()
+  for (const source of settings.sources) {
+    store.add(source.name, source.required)
+    running.set(source.name, createRunning(source, deps, store))
+  }
+  metrics.config.successful.set(1)
+  metrics.config.successTimestamp.set(clock.now() / 1000)
+
+  let draining = false
+  const app = await createApp(
+    { enableLifecycle: settings.web.enableLifecycle, version },
+    {
+      store,
+      metrics,
+      clock,
+      isDraining: () => draining,
+      refresh: (name) => refreshNow(running, name),
+    },
+    // The framework's own lines, such as one per address that it listens on, say nothing new.
+    log.isLevelEnabled('warn') ? log.child({}, { level: 'warn' }) : log,
+  )
+  const url = await listen(app, settings)
+  for (const { loop } of running.values()) loop.start()
+
+  return {
+    url,
+    async stop() {
+      draining = true
+      await new Promise<void>((resolve) => void clock.after(settings.web.drainDelayMs, resolve))
+      await app.close()
+      await Promise.all([...running.values()].map(({ loop }) => loop.stop()))
+      await Promise.all([...running.values()].map(({ source }) => source.close()))
+    },
+  }
+}
+
+function createRunning(settings: SourceSettings, deps: ServiceDeps, store: ReturnType<typeof createStore>) {
+  const { fileSd } = settings
+  const source = createHttpSource(settings.http, { clock: deps.clock, userAgent: `Rollcall/${version}` })
+  const refreshOnce = createRefreshOnce(
+    {
+      name: settings.name,
+      source,
+      plan: { select: createSelect(settings.records), map: compileMapping(settings.mapping) },
+      guard: settings.guard,
+      timeoutMs: settings.timeoutMs,
+      writeFile: fileSd === undefined ? undefined : (body) => writeTargetFile(fileSd, body),
+    },
+    { ...deps, store },
+  )
+  return { loop: createLoop(refreshOnce, settings.refreshIntervalMs, deps), source }
+}
+
+function refreshNow(running: ReadonlyMap<string, { loop: Loop }>, name?: string): Promise<Outcome[]> {
+  const loops = [...running].filter(([one]) => name === undefined || one === name)
+  return Promise.all(loops.map(([, { loop }]) => loop.refresh()))
+}
+
+async function listen(app: FastifyInstance, { web: { listenAddress } }: Settings): Promise<string> {
+  const { host, port } = listenAddress
+  try {
+    // No host: every interface, IPv6 and IPv4, and only IPv4 where the machine has no IPv6.
+    await app.listen({ port, host: host ?? '::' }).catch((error: NodeJS.ErrnoException) => {
+      if (host === undefined && error.code === 'EAFNOSUPPORT') return app.listen({ port, host: '0.0.0.0' })
+      throw error
+    })
+  } catch (error) {
+    await app.close()
+    throw explainListen(error as NodeJS.ErrnoException, `${host ?? ''}:${port}`, '--web.listen-address')
+  }
+  return urlOf(app.server.address() as AddressInfo)
+}

@@ -1,0 +1,38 @@
+/** A moment on both clocks: the wall clock to show, the monotonic one to measure ages with. */
+export interface Moment {
+  readonly wallMs: number
+  readonly monotonicMs: number
+}
+
+/** Why a record was quarantined, as it is shown. */
+export interface Quarantined {
+  readonly index: number
+  readonly reason: string
+  readonly detail: string
+}
+
+/** What a source last did. Replaced as a whole after every refresh, never changed in place. */
+export interface SourceStatus {
+  /** When the inventory last gave a whole list. */
+  readonly lastSuccess: Moment | undefined
+  /** The failure of the last refresh; undefined when it succeeded. */
+  readonly failure: { readonly reason: string; readonly message: string; readonly at: Moment } | undefined
+  /** Failed refreshes in a row. */
+  readonly failures: number
+  readonly records: number
+  readonly rejected: Readonly<Record<string, number>>
+  readonly samples: readonly Quarantined[]
+  /** The list that the guard holds back, if any. */
+  readonly held: { readonly targets: number; readonly seen: number; readonly needed: number } | undefined
+}
+
+/** A source that has not been asked yet. */
+export const INITIAL_STATUS: SourceStatus = {
+  lastSuccess: undefined,
+  failure: undefined,
+  failures: 0,
+  records: 0,
+  rejected: {},
+  samples: [],
+  held: undefined,
+}

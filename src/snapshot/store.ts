@@ -1,0 +1,85 @@
+import { compareText } from '../model/labels.ts'
+import { joinEncoded } from './encode.ts'
+import { freeze, type Snapshot } from './snapshot.ts'
+import { INITIAL_STATUS, type SourceStatus } from './status.ts'
+
+/** What is known and served of one source. */
+export interface SourceState {
+  readonly name: string
+  /** Whether `/ready` and `/targets` wait for this source's first list. */
+  readonly required: boolean
+  readonly status: SourceStatus
+  /** The served list; undefined until the first good one. */
+  readonly snapshot: Snapshot | undefined
+}
+
+/** The list of all sources, or the sources that it still waits for. */
+export type Combined =
+  | { readonly snapshot: Snapshot; readonly waitingFor?: undefined }
+  | { readonly snapshot?: undefined; readonly waitingFor: readonly string[] }
+
+/** The waist: the write half publishes snapshots here, the read half takes them. */
+export interface Store {
+  add(name: string, required: boolean): void
+  get(name: string): SourceState | undefined
+  /** All sources, sorted by name. */
+  list(): readonly SourceState[]
+  /** Every source's groups as one list. */
+  combined(): Combined
+  /** Serves a new list of a source, and the combined list that holds it. */
+  publish(name: string, snapshot: Snapshot): Promise<void>
+  setStatus(name: string, status: SourceStatus): void
+}
+
+/** Creates an empty store. */
+export function createStore(): Store {
+  const states = new Map<string, SourceState>()
+  let combined: Snapshot | undefined
+  let generation = 0
+
+  const sorted = () => [...states.values()].sort((a, b) => compareText(a.name, b.name))
+  const unloaded = () => sorted().filter((state) => state.snapshot === undefined)
+
+  function update(name: string, change: Partial<SourceState>): void {
+    const state = states.get(name)
+    if (state !== undefined) states.set(name, { ...state, ...change })
+  }
+
+  async function recombine(): Promise<void> {
+    const mine = ++generation
+    const next = await combine(sorted().flatMap((state) => state.snapshot ?? []))
+    // Another source may have published meanwhile; its combination is newer than this one.
+    if (mine === generation) combined = next
+  }
+
+  return {
+    add(name, required) {
+      states.set(name, { name, required, status: INITIAL_STATUS, snapshot: undefined })
+    },
+    get: (name) => states.get(name),
+    list: sorted,
+    combined() {
+      const missing = unloaded()
+      const required = missing.filter((state) => state.required)
+      if (combined !== undefined && required.length === 0) return { snapshot: combined }
+      // With no list at all there is nothing to send, even if every source is optional: never an empty list.
+      return { waitingFor: (required.length > 0 ? required : missing).map((state) => state.name) }
+    },
+    async publish(name, snapshot) {
+      update(name, { snapshot })
+      await recombine()
+    },
+    setStatus: (name, status) => update(name, { status }),
+  }
+}
+
+async function combine(snapshots: readonly Snapshot[]): Promise<Snapshot> {
+  const [only] = snapshots
+  if (only !== undefined && snapshots.length === 1) return only
+  const sum = (field: 'groups' | 'targets') => snapshots.reduce((total, one) => total + one[field], 0)
+  return freeze(
+    joinEncoded(snapshots.map((one) => one.body)),
+    { groups: sum('groups'), targets: sum('targets') },
+    Math.max(...snapshots.map((one) => one.changedAtMs)),
+  )
+}

@@ -1,0 +1,60 @@
+import { messageOf, RefreshError, type RefreshFailureReason } from '../../base/errors.ts'
+
+const REASON_BY_CODE: Record<string, RefreshFailureReason> = {
+  ECONNREFUSED: 'connect',
+  EHOSTUNREACH: 'connect',
+  ENETUNREACH: 'connect',
+  EHOSTDOWN: 'connect',
+  EADDRNOTAVAIL: 'connect',
+  ETIMEDOUT: 'timeout',
+  UND_ERR_CONNECT_TIMEOUT: 'timeout',
+  ENOTFOUND: 'dns',
+  EAI_AGAIN: 'dns',
+  EPROTO: 'tls',
+  CERT_HAS_EXPIRED: 'tls',
+  CERT_NOT_YET_VALID: 'tls',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'tls',
+  SELF_SIGNED_CERT_IN_CHAIN: 'tls',
+  UNABLE_TO_GET_ISSUER_CERT: 'tls',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'tls',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'tls',
+}
+
+/**
+ * Turns whatever the HTTP client threw into a RefreshError with its reason. Codes that are not in the
+ * table mean a connection that broke: a reset, a body cut short, bytes that are not HTTP.
+ */
+export function toRefreshError(error: unknown, shownUrl: string): RefreshError {
+  if (error instanceof RefreshError) return error
+  const root = rootOf(error)
+  const code = codeOf(root)
+  const reason = reasonOf(code)
+  return new RefreshError(reason, `GET ${shownUrl}: ${explain(reason, root, code)}`, { cause: error })
+}
+
+function reasonOf(code: string): RefreshFailureReason {
+  if (code.startsWith('ERR_TLS_') || code.startsWith('ERR_SSL_')) return 'tls'
+  return REASON_BY_CODE[code] ?? 'reset'
+}
+
+/** The client wraps what happened ("fetch failed") once or more; the innermost cause tells. */
+function rootOf(error: unknown): unknown {
+  let root = error
+  for (let depth = 0; depth < 5 && root instanceof Error && root.cause !== undefined; depth++) {
+    root = root.cause
+  }
+  return root
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | undefined)?.code
+  return typeof code === 'string' ? code : ''
+}
+
+function explain(reason: RefreshFailureReason, root: unknown, code: string): string {
+  const message = messageOf(root) || code
+  if (reason === 'dns') return `${message}; check the host name and the resolver`
+  if (reason === 'tls') return `${message} (${code}); check the certificate and its CA`
+  if (reason === 'reset') return `the connection broke: ${message}`
+  return message
+}
