@@ -10,7 +10,12 @@ export function displayUrl(url: URL): string {
  * @returns undefined when it is not one
  */
 export function parseHttpUrl(text: string): URL | undefined {
-  if (!URL.canParse(text)) return undefined
-  const url = new URL(text)
-  return url.protocol === 'http:' || url.protocol === 'https:' ? url : undefined
+  try {
+    const url = new URL(text)
+    // A user or password that cannot be decoded would only fail later, at every refresh.
+    decodeURIComponent(url.username + url.password)
+    return url.protocol === 'http:' || url.protocol === 'https:' ? url : undefined
+  } catch {
+    return undefined
+  }
 }

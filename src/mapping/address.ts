@@ -45,17 +45,23 @@ function isAbsent(value: Json | undefined): boolean {
 
 /** A port inside the host's own text wins over the record's port, which wins over the default. */
 function addressOf(text: string, recordPort: Json | undefined, defaultPort: number): string | Rejection {
+  // A URL would be split at its scheme's colon, and then blamed for its port.
+  if (/[\s/]/.test(text)) return badHost(text)
   const { host, port } = splitHostPort(text)
   return join(host, port ?? (isAbsent(recordPort) ? defaultPort : recordPort), text)
 }
 
 function join(hostText: string, portValue: Json | undefined, whole = hostText): string | Rejection {
   const host = parseHost(hostText)
-  if (host === undefined) return reject('invalid_host', `${shown(whole)} is not a host: ${faultOf(whole)}`)
+  if (host === undefined) return badHost(whole)
   const port =
     typeof portValue === 'number' || typeof portValue === 'string' ? parsePort(portValue) : undefined
   if (port === undefined) return reject('invalid_port', `port ${shown(portValue)} is not 1 to 65535`)
   return `${host}:${port}`
+}
+
+function badHost(text: string): Rejection {
+  return reject('invalid_host', `${shown(text)} is not a host: ${faultOf(text)}`)
 }
 
 function faultOf(text: string): string {

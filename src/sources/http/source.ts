@@ -31,7 +31,7 @@ export interface HttpSourceDeps {
  */
 export function createHttpSource(options: HttpSourceOptions, deps: HttpSourceDeps): Source {
   // The refresh has one total deadline (its signal), so the client's own partial ones are switched off.
-  const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 0 } })
+  const dispatcher = new Agent({ connections: 1, headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 0 } })
   return {
     async read(signal) {
       const shown = displayUrl(options.url)
@@ -56,18 +56,28 @@ async function get(start: URL, signal: AbortSignal, deps: HttpSourceDeps, dispat
       'user-agent': deps.userAgent,
       ...(url.origin === start.origin ? basicAuth(start) : {}),
     }
-    // Redirects are ours: the client would pass on headers that it does not know to be secrets.
-    const response = await fetch(withoutCredentials(url).href, {
-      signal,
-      dispatcher,
-      headers,
-      redirect: 'manual',
-    })
+    const request = () =>
+      // Redirects are ours: the client would pass on headers that it does not know to be secrets.
+      fetch(withoutCredentials(url).href, { signal, dispatcher, headers, redirect: 'manual' })
+    const response = await request().catch((error) => retryStale(error, request, signal))
     if (response.status < 300 || response.status > 399 || response.status === 304) return response
     await response.body?.cancel()
     url = redirectTarget(response, url)
   }
   throw new RefreshError('redirect', `GET ${displayUrl(start)}: more than ${MAX_REDIRECTS} redirects`)
+}
+
+/**
+ * A connection that was kept alive may have been closed by the other side just as it was used again: a GET
+ * that got no answer for that reason is sent once more, as Go's client does.
+ */
+function retryStale(
+  error: unknown,
+  request: () => Promise<Response>,
+  signal: AbortSignal,
+): Promise<Response> {
+  if (!signal.aborted && toRefreshError(error, '').reason === 'reset') return request()
+  throw error
 }
 
 function redirectTarget(response: Response, from: URL): URL {

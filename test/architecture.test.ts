@@ -1,0 +1,113 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import t from 'tap'
+
+/** What each folder of src may import, beside itself. The pipeline flows one way; this keeps it so. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  base: [],
+  model: ['base'],
+  sources: ['base', 'model'],
+  mapping: ['base', 'model'],
+  relabel: ['base', 'model'],
+  snapshot: ['base', 'model'],
+  sensor: ['base', 'model'],
+  pipeline: ['base', 'model', 'mapping', 'relabel'],
+  refresh: ['base', 'model', 'sources', 'pipeline', 'snapshot'],
+  http: ['base', 'model', 'snapshot'],
+  demo: ['base', 'model', 'sensor'],
+  config: [
+    'base',
+    'model',
+    'sources',
+    'mapping',
+    'relabel',
+    'pipeline',
+    'snapshot',
+    'refresh',
+    'http',
+    'sensor',
+  ],
+}
+
+/** Only these stand at the top of src, and may import anything. */
+const ROOTS = ['cli.ts', 'service.ts', 'commands']
+
+const src = resolve('src')
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => ({ file, text: readFileSync(join(src, file), 'utf8') }))
+
+const topOf = (file: string) => file.split('/')[0] as string
+
+/** The files of ours that a file imports, relative to src; type imports and dynamic ones too. */
+function importsOf(file: string, text: string): string[] {
+  const found = text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)
+  return [...found].map(([, path]) => relative(src, resolve(src, dirname(file), path as string)))
+}
+
+t.test('there are files to judge', async (t) => {
+  t.ok(files.length > 30)
+  t.ok(files.some(({ file, text }) => importsOf(file, text).length > 5))
+})
+
+t.test('every file of src is in a folder of the table or is a root', async (t) => {
+  const strays = files
+    .map(({ file }) => topOf(file))
+    .filter((top) => !(top in MAY_IMPORT) && !ROOTS.includes(top))
+  t.same(strays, [])
+})
+
+t.test('imports follow the table', async (t) => {
+  const offences = files.flatMap(({ file, text }) => {
+    const top = topOf(file)
+    const allowed = MAY_IMPORT[top]
+    if (allowed === undefined) return []
+    return importsOf(file, text)
+      .filter((imported) => topOf(imported) !== top && !allowed.includes(topOf(imported)))
+      .map((imported) => `${file} imports ${imported}`)
+  })
+  t.same(offences, [])
+})
+
+t.test(
+  'config takes only option schemas, types and constants from the stages, never the HTTP server',
+  async (t) => {
+    const imported = files
+      .filter(({ file }) => topOf(file) === 'config')
+      .flatMap(({ file, text }) => importsOf(file, text))
+    t.same(
+      imported.filter((path) => path.startsWith('http/') || path.startsWith('refresh/')),
+      [],
+    )
+  },
+)
+
+t.test('no file imports itself in a circle', async (t) => {
+  const graph = new Map(files.map(({ file, text }) => [file, importsOf(file, text)]))
+  const done = new Set<string>()
+  const visit = (file: string, path: readonly string[]): string[] => {
+    if (path.includes(file)) return [[...path.slice(path.indexOf(file)), file].join(' → ')]
+    if (done.has(file)) return []
+    const circles = (graph.get(file) ?? []).flatMap((next) => visit(next, [...path, file]))
+    done.add(file)
+    return circles
+  }
+  t.same(
+    [...graph.keys()].flatMap((file) => visit(file, [])),
+    [],
+  )
+})
+
+t.test('files stay small', async (t) => {
+  t.same(
+    files.filter(({ text }) => text.split('\n').length > 200).map(({ file }) => file),
+    [],
+  )
+})
+
+t.test('only the command line ends the process', async (t) => {
+  t.same(
+    files.filter(({ text }) => /process\.(exit|abort|kill)\(/.test(text)).map(({ file }) => file),
+    ['cli.ts'],
+  )
+})

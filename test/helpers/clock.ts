@@ -1,0 +1,40 @@
+import type { Clock } from '../../src/base/clock.ts'
+
+/** A clock that stands still until it is told to move, so that tests of time need none. */
+export interface ManualClock extends Clock {
+  /** Moves both clocks and runs the timers that are due, in order. */
+  advance(ms: number): void
+  /** Moves only the wall clock, as a correction of the system time does. */
+  jump(ms: number): void
+  /** The delays of the timers that wait. */
+  pending(): number[]
+}
+
+export function manualClock(wallMs = Date.UTC(2026, 0, 1)): ManualClock {
+  let wall = wallMs
+  let monotonic = 1_000
+  let timers: { at: number; fn: () => void }[] = []
+  return {
+    now: () => wall,
+    monotonic: () => monotonic,
+    after(delayMs, fn) {
+      const timer = { at: monotonic + delayMs, fn }
+      timers.push(timer)
+      return () => {
+        timers = timers.filter((one) => one !== timer)
+      }
+    },
+    advance(ms) {
+      wall += ms
+      monotonic += ms
+      for (const timer of timers.filter((one) => one.at <= monotonic).sort((a, b) => a.at - b.at)) {
+        timers = timers.filter((one) => one !== timer)
+        timer.fn()
+      }
+    },
+    jump(ms) {
+      wall += ms
+    },
+    pending: () => timers.map((timer) => timer.at - monotonic).sort((a, b) => a - b),
+  }
+}

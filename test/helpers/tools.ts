@@ -1,0 +1,34 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+
+/**
+ * Finds a program that a test needs: in the variable, on the PATH, or where `go install` puts it.
+ * @returns its path, or undefined
+ */
+export function findTool(name: string, variable?: string): string | undefined {
+  const named = variable === undefined ? undefined : process.env[variable]
+  if (named !== undefined && named !== '') return named
+  const found = spawnSync('which', [name], { encoding: 'utf8' }).stdout.trim()
+  return found === '' ? undefined : found
+}
+
+/** Programs of Prometheus 3, which `go install` puts beside Debian's Prometheus 2. */
+export function findPrometheus3(name: 'prometheus' | 'promtool'): string | undefined {
+  const path = join(process.env.GOBIN ?? join(process.env.GOPATH ?? join(homedir(), 'go'), 'bin'), name)
+  return existsSync(path) ? path : undefined
+}
+
+/**
+ * Says loudly that a tool is missing: the test proves nothing then. In CI that is a failure.
+ * @returns true when the caller must stop
+ */
+export function missing(t: Test, tool: string | undefined, what: string): boolean {
+  if (tool !== undefined) return false
+  const text = `NOT TESTED: ${what} is not installed, so ${t.fullname} proved nothing; .ci/run installs it`
+  process.stderr.write(`\n*** ${text}\n\n`)
+  t.not(process.env.CI, 'true', text)
+  return true
+}

@@ -1,0 +1,155 @@
+import t from 'tap'
+import { compileMapping, DEFAULT_METRICS_PORT, type MappingOptions } from '../../src/mapping/mapping.ts'
+import { REJECTION_REASONS } from '../../src/mapping/rejection.ts'
+import { compileTemplate } from '../../src/mapping/template.ts'
+import type { Json } from '../../src/model/record.ts'
+
+function mapping(change: Partial<MappingOptions> = {}) {
+  return compileMapping({
+    source: 'sensors',
+    targets: [],
+    labels: [],
+    metaLabels: false,
+    defaultPort: DEFAULT_METRICS_PORT,
+    ...change,
+  })
+}
+
+const addressesOf = (record: Json, change?: Partial<MappingOptions>) =>
+  mapping(change)(record).targets.map((target) => target.address)
+
+const reasonsOf = (record: Json, change?: Partial<MappingOptions>) =>
+  mapping(change)(record).rejections.map((rejection) => rejection.reason)
+
+t.test('the usual shapes of a record are recognised', async (t) => {
+  const rows: [record: Json, address: string][] = [
+    ['sensor_0', 'sensor_0:9100'],
+    ['sensor_0:9200', 'sensor_0:9200'],
+    ['10.0.0.1', '10.0.0.1:9100'],
+    ['2001:db8::1', '[2001:db8::1]:9100'],
+    ['[2001:db8::1]:9200', '[2001:db8::1]:9200'],
+    [{ hostname: 'a' }, 'a:9100'],
+    [{ hostname: 'a', port: 9200 }, 'a:9200'],
+    [{ hostname: 'a', port: '9200' }, 'a:9200'],
+    [{ hostname: 'a', port: null }, 'a:9100'],
+    [{ hostname: 'a:9300', port: 9200 }, 'a:9300'],
+    [{ name: 'n', ip: 'i', host: 'h', hostname: 'hn', address: 'a' }, 'a:9100'],
+    [{ name: 'n', ip: 'i', host: 'h', hostname: 'hn' }, 'hn:9100'],
+    [{ name: 'n', ip: 'i', host: 'h' }, 'h:9100'],
+    [{ name: 'n', ip: '10.0.0.9' }, '10.0.0.9:9100'],
+    [{ name: 'n' }, 'n:9100'],
+    [{ address: null, hostname: '', name: 'n' }, 'n:9100'],
+  ]
+  for (const [record, address] of rows) t.same(addressesOf(record), [address], JSON.stringify(record))
+  t.same(addressesOf('a', { defaultPort: 1234 }), ['a:1234'])
+})
+
+t.test('what is no target is quarantined with its reason', async (t) => {
+  const rows: [record: Json, reason: keyof typeof REJECTION_REASONS][] = [
+    [42, 'not_a_host'],
+    [null, 'not_a_host'],
+    [true, 'not_a_host'],
+    [['a'], 'not_a_host'],
+    [{}, 'no_host'],
+    [{ serial: 'x' }, 'no_host'],
+    [{ hostname: '' }, 'no_host'],
+    [JSON.parse('{"__proto__": {"hostname": "evil"}}'), 'no_host'],
+    [{ hostname: 5 }, 'invalid_host'],
+    [{ hostname: { name: 'a' } }, 'invalid_host'],
+    ['http://a', 'invalid_host'],
+    [{ hostname: 'http://a:9100/metrics' }, 'invalid_host'],
+    ['a b', 'invalid_host'],
+    ['a/b', 'invalid_host'],
+    ['', 'invalid_host'],
+    ['a\u0007', 'invalid_host'],
+    ['\ud800', 'invalid_host'],
+    ['a'.repeat(300), 'invalid_host'],
+    ['x'.repeat(10_000_000), 'invalid_host'],
+    ['a:0', 'invalid_port'],
+    [{ hostname: 'a', port: 0 }, 'invalid_port'],
+    [{ hostname: 'a', port: 70_000 }, 'invalid_port'],
+    [{ hostname: 'a', port: 'abc' }, 'invalid_port'],
+    [{ hostname: 'a', port: 9100.5 }, 'invalid_port'],
+    [{ hostname: 'a', port: true }, 'invalid_port'],
+    [{ hostname: 'a', port: [9100] }, 'invalid_port'],
+  ]
+  for (const [record, reason] of rows) {
+    const name = JSON.stringify(record).slice(0, 60)
+    t.same(reasonsOf(record), [reason], name)
+    t.same(addressesOf(record), [], name)
+  }
+  t.ok(Object.values(REJECTION_REASONS).every((meaning) => meaning.length > 10))
+})
+
+t.test('a rejection shows the value and says what is wrong with it', async (t) => {
+  const detail = (record: Json) => mapping()(record).rejections[0]?.detail
+  t.equal(detail('http://a'), '"http://a" is not a host: it has a scheme; only host:port is wanted')
+  t.match(detail('a/b'), /has a slash/)
+  t.match(detail('a b'), /has a space/)
+  t.match(detail('a'.repeat(300)), /longer than 253/)
+  t.match(detail('ä'), /no DNS name/)
+  t.equal(detail({ hostname: 'a', port: 70_000 }), 'port 70000 is not 1 to 65535')
+  t.match(detail({ serial: 'x' }), /none of address, hostname, host, ip, name in \{"serial":"x"\}/)
+  t.match(detail(42), /^42 is neither/)
+  const long = detail('x'.repeat(10_000_000)) ?? ''
+  t.ok(long.length < 200, 'a huge value is cut')
+})
+
+t.test('templates make one or several targets per record', async (t) => {
+  const targets = [compileTemplate('{hostname}:{port|9100}'), compileTemplate('{hostname}:{snmp}')]
+  t.same(addressesOf({ hostname: 'a', snmp: 161 }, { targets }), ['a:9100', 'a:161'])
+  t.same(addressesOf({ hostname: 'a' }, { targets }), ['a:9100'], 'the good one is kept')
+  t.same(reasonsOf({ hostname: 'a' }, { targets }), ['missing_field'], 'and the bad one is told')
+  t.same(reasonsOf({}, { targets }), ['missing_field', 'missing_field'])
+  const one = (text: string) => ({ targets: [compileTemplate(text)] })
+  t.same(addressesOf({ ip: '2001:db8::1' }, one('{ip}:9100')), ['[2001:db8::1]:9100'])
+  t.same(addressesOf({ at: 'a:9200' }, one('{at}')), ['a:9200'])
+  t.same(addressesOf('sensor_1', one('{@}:9100')), ['sensor_1:9100'])
+  t.same(reasonsOf({ ip: {} }, one('{ip}:9100')), ['invalid_host'])
+  t.same(reasonsOf({ ip: 'a', port: {} }, one('{ip}:{port}')), ['invalid_port'])
+  t.same(reasonsOf({ ip: 'a', port: 0 }, one('{ip}:{port}')), ['invalid_port'])
+})
+
+t.test('every target carries the source and the configured labels', async (t) => {
+  const labels = [
+    ['site', compileTemplate('{store.id}')],
+    ['team', compileTemplate('edge')],
+  ] as const
+  t.same(mapping({ labels })({ hostname: 'a', store: { id: 12 } }).targets, [
+    {
+      address: 'a:9100',
+      labels: [
+        ['__meta_rollcall_source', 'sensors'],
+        ['site', '12'],
+        ['team', 'edge'],
+      ],
+    },
+  ])
+  t.same(mapping({ labels })({ hostname: 'a' }).targets[0]?.labels, [
+    ['__meta_rollcall_source', 'sensors'],
+    ['team', 'edge'],
+  ])
+})
+
+t.test('a configured label that cannot be sent quarantines its record', async (t) => {
+  const labels = [['site', compileTemplate('{site}')]] as const
+  for (const site of ['a\u0000', '\udc00', 'x'.repeat(100_000), { id: 1 }]) {
+    const { targets, rejections } = mapping({ labels })({ hostname: 'a', site })
+    t.same(targets, [])
+    t.match(rejections, [{ reason: 'invalid_label', detail: /^label site: / }])
+  }
+})
+
+t.test('a configured label wins over a meta label of the same name, and can remove it', async (t) => {
+  const metaLabels = true
+  const labels = [['__meta_inventory_site', compileTemplate('{other}')]] as const
+  const labelsOf = (record: Json) => mapping({ labels, metaLabels })(record).targets[0]?.labels
+  t.same(
+    labelsOf({ host: 'a', site: 'x', other: 'y' })?.find(([name]) => name === '__meta_inventory_site')?.[1],
+    'y',
+  )
+  t.same(
+    labelsOf({ host: 'a', site: 'x' })?.find(([name]) => name === '__meta_inventory_site'),
+    undefined,
+  )
+})

@@ -1,0 +1,52 @@
+import { compile, TreeInterpreter } from '@jmespath-community/jmespath'
+import t from 'tap'
+import type { Json } from '../../src/model/record.ts'
+import { createSelect } from '../../src/pipeline/select.ts'
+
+t.test('a list, and an object with exactly one list in it, are recognised', async (t) => {
+  const select = createSelect(undefined)
+  t.same(select(['a', 'b']), ['a', 'b'])
+  t.same(select([]), [])
+  t.same(select({ count: 2, next: null, results: [{ host: 'a' }] }), [{ host: 'a' }])
+})
+
+t.test('anything else is refused with the two lines to write', async (t) => {
+  const select = createSelect(undefined)
+  const rows: [what: string, document: Json, message: RegExp][] = [
+    ['no list', { error: 'maintenance' }, /an object with 0 lists in it \(its keys: "error"\)/],
+    ['two lists', { data: [], errors: [] }, /2 lists in it \(its keys: "data", "errors"\)/],
+    ['an empty object', {}, /its keys: none/],
+    ['null', null, /the answer is null/],
+    ['a text', 'maintenance', /the answer is a string/],
+    ['a number', 5, /the answer is a number/],
+  ]
+  for (const [what, document, message] of rows) {
+    t.throws(() => select(document), { reason: 'shape', message }, what)
+    t.throws(
+      () => select(document),
+      { message: /\n {2}records: "items"\n {2}targets: \["\{hostname\}/ },
+      what,
+    )
+  }
+})
+
+t.test('a JMESPath expression selects the records', async (t) => {
+  const expression = compile("items[?status == 'active']")
+  const select = createSelect((document) => TreeInterpreter.search(expression, document as never) as Json)
+  t.same(
+    select({
+      items: [
+        { status: 'active', id: 1 },
+        { status: 'gone', id: 2 },
+      ],
+      other: [],
+    }),
+    [{ status: 'active', id: 1 }],
+  )
+  t.throws(() => select({ records: [] }), {
+    reason: 'shape',
+    message: /gave null, not a list.*the keys records/,
+  })
+  t.throws(() => select([]), { reason: 'shape', message: /the keys none/ })
+  t.throws(() => createSelect(() => ({}))({}), { message: /gave an object, not a list/ })
+})

@@ -1,0 +1,98 @@
+import t from 'tap'
+import { RefreshError } from '../../src/base/errors.ts'
+import { createLoop } from '../../src/refresh/loop.ts'
+import type { Outcome } from '../../src/refresh/refresh-once.ts'
+import { manualClock } from '../helpers/clock.ts'
+
+const good: Outcome = { source: 'sensors', result: 'unchanged', targets: 1 }
+const bad: Outcome = { ...good, result: 'failed', error: new RefreshError('connect', 'refused') }
+
+/** A loop whose refreshes end when the test says so. */
+function looping(intervalMs = 30_000) {
+  const clock = manualClock()
+  const ends: ((outcome: Outcome) => void)[] = []
+  const signals: AbortSignal[] = []
+  const loop = createLoop(
+    (stop) => {
+      signals.push(stop)
+      return new Promise<Outcome>((resolve) => ends.push(resolve))
+    },
+    intervalMs,
+    { clock, random: () => 0.5 },
+  )
+  return { clock, ends, signals, loop }
+}
+
+t.test('the first refresh comes at once, the next one interval after its end', async (t) => {
+  const { clock, ends, loop } = looping()
+  loop.start()
+  t.equal(ends.length, 1)
+  const ended = loop.refresh()
+  ends[0]?.(good)
+  await ended
+  t.same(clock.pending(), [30_000])
+  clock.advance(29_999)
+  t.equal(ends.length, 1)
+  clock.advance(1)
+  t.equal(ends.length, 2)
+})
+
+t.test('27: a refresh that is asked for joins the one under way', async (t) => {
+  const { ends, loop } = looping()
+  loop.start()
+  const [one, two] = [loop.refresh(), loop.refresh()]
+  t.equal(ends.length, 1)
+  ends[0]?.(good)
+  t.equal(await one, good)
+  t.equal(await two, good)
+})
+
+t.test('after a refresh that was asked for, the interval starts anew', async (t) => {
+  const { clock, ends, loop } = looping()
+  loop.start()
+  let ended = loop.refresh()
+  ends[0]?.(good)
+  await ended
+  clock.advance(20_000)
+  ended = loop.refresh()
+  t.equal(ends.length, 2)
+  t.same(clock.pending(), [], 'the old timer is gone')
+  ends[1]?.(good)
+  await ended
+  t.same(clock.pending(), [30_000])
+})
+
+t.test('19: failures in a row back off, a success ends that', async (t) => {
+  const { clock, ends, loop } = looping()
+  loop.start()
+  const delays: number[] = []
+  for (const outcome of [bad, bad, bad, good, bad]) {
+    const ended = loop.refresh()
+    ends.at(-1)?.(outcome)
+    await ended
+    delays.push(...clock.pending())
+  }
+  t.same(delays, [750, 1_500, 3_000, 30_000, 750])
+})
+
+t.test('28: a jump of the wall clock changes nothing', async (t) => {
+  const { clock, ends, loop } = looping()
+  loop.start()
+  const ended = loop.refresh()
+  ends[0]?.(good)
+  await ended
+  clock.jump(3_600_000)
+  t.equal(ends.length, 1, 'no storm')
+  clock.jump(-7_200_000)
+  t.same(clock.pending(), [30_000], 'and no pause')
+})
+
+t.test('stopping aborts what is under way, waits for it, and ends the loop', async (t) => {
+  const { clock, ends, signals, loop } = looping()
+  loop.start()
+  const stopped = loop.stop()
+  t.ok(signals[0]?.aborted)
+  ends[0]?.(bad)
+  await stopped
+  t.same(clock.pending(), [])
+})

@@ -1,0 +1,285 @@
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { createMetrics } from '../../src/base/metrics.ts'
+import { compileMapping } from '../../src/mapping/mapping.ts'
+import { createSelect } from '../../src/pipeline/select.ts'
+import { createRefreshOnce } from '../../src/refresh/refresh-once.ts'
+import { DEFAULT_GUARD, type GuardOptions } from '../../src/snapshot/guard.ts'
+import { createStore } from '../../src/snapshot/store.ts'
+import { writeTargetFile } from '../../src/snapshot/target-file.ts'
+import { createHttpSource } from '../../src/sources/http/source.ts'
+import type { Source } from '../../src/sources/source.ts'
+import { manualClock } from '../helpers/clock.ts'
+import { seriesValue } from '../helpers/exposition.ts'
+import { inventoryServer } from '../helpers/inventory-server.ts'
+import { recordingLog } from '../helpers/log.ts'
+
+const names = (count: number, first = 0) =>
+  Array.from({ length: count }, (_, index) => `sensor_${first + index}`)
+
+async function refreshing(t: Test, options: { file?: string; guard?: GuardOptions; source?: Source } = {}) {
+  const inventory = await inventoryServer(t, names(3))
+  const clock = manualClock()
+  const store = createStore()
+  const metrics = createMetrics('test')
+  const { log, messages, lines } = recordingLog()
+  store.add('sensors', true)
+  const source =
+    options.source ??
+    createHttpSource({ url: inventory.url, maxResponseBytes: 1e7 }, { clock, userAgent: 'Rollcall/test' })
+  t.teardown(() => source.close())
+  const { file } = options
+  const refreshOnce = createRefreshOnce(
+    {
+      name: 'sensors',
+      source,
+      plan: {
+        select: createSelect(undefined),
+        map: compileMapping({
+          source: 'sensors',
+          targets: [],
+          labels: [],
+          metaLabels: false,
+          defaultPort: 9100,
+        }),
+      },
+      guard: options.guard ?? DEFAULT_GUARD,
+      timeoutMs: 5_000,
+      writeFile: file === undefined ? undefined : (body) => writeTargetFile(file, body),
+    },
+    { store, metrics, clock, log },
+  )
+  const stop = new AbortController()
+  return {
+    inventory,
+    clock,
+    store,
+    messages,
+    lines,
+    stop,
+    refresh: () => refreshOnce(stop.signal),
+    served: () => store.get('sensors')?.snapshot,
+    status: () => store.get('sensors')?.status,
+    metric: async (name: string, labels = {}) =>
+      seriesValue(await metrics.registry.metrics(), `rollcall_source_${name}`, {
+        source: 'sensors',
+        ...labels,
+      }),
+  }
+}
+
+t.test('a first list is served, counted and logged once', async (t) => {
+  const { refresh, served, metric, messages, status } = await refreshing(t)
+  t.match(await refresh(), { source: 'sensors', result: 'changed', targets: 3 })
+  t.match(served()?.body.toString(), '"targets":["sensor_0:9100","sensor_1:9100","sensor_2:9100"]')
+  t.equal(await metric('refreshes_total', { result: 'changed' }), 1)
+  t.equal(await metric('targets'), 3)
+  t.equal(await metric('target_groups'), 1)
+  t.equal(await metric('targets_added_total'), 3)
+  t.equal(await metric('records'), 3)
+  t.equal(await metric('stale'), 0)
+  t.equal(await metric('refresh_duration_seconds_count'), 1)
+  t.same(messages(), ['targets changed'])
+  t.equal(status()?.failure, undefined)
+})
+
+t.test('an unchanged list keeps the very same snapshot and logs nothing', async (t) => {
+  const { refresh, served, metric, messages, clock, inventory } = await refreshing(t)
+  await refresh()
+  const before = served()
+  clock.advance(60_000)
+  t.equal((await refresh()).result, 'unchanged')
+  inventory.json([...names(3)].reverse())
+  t.equal((await refresh()).result, 'unchanged', 'in another order it is the same list')
+  t.equal(served(), before)
+  t.equal(await metric('refreshes_total', { result: 'unchanged' }), 2)
+  t.equal(await metric('last_success_timestamp_seconds'), clock.now() / 1000)
+  t.equal(await metric('last_change_timestamp_seconds'), clock.now() / 1000 - 60)
+  t.same(messages(), ['targets changed'])
+})
+
+t.test('targets that join and leave are counted', async (t) => {
+  const { refresh, inventory, metric } = await refreshing(t)
+  await refresh()
+  inventory.json(names(3, 1))
+  t.equal((await refresh()).result, 'changed')
+  t.equal(await metric('targets_added_total'), 4)
+  t.equal(await metric('targets_removed_total'), 1)
+})
+
+t.test('8: while the inventory fails, the last good list stays and the log says so once', async (t) => {
+  const { refresh, served, inventory, metric, messages, status, clock } = await refreshing(t)
+  await refresh()
+  const before = served()
+  const lastSuccess = status()?.lastSuccess
+  await inventory.stop()
+  clock.advance(30_000)
+  for (let round = 0; round < 3; round++)
+    t.match(await refresh(), { result: 'failed', targets: 3, error: { reason: 'connect' } })
+  t.equal(served(), before)
+  t.equal(status()?.failures, 3)
+  t.same(status()?.lastSuccess, lastSuccess, 'the age goes on from the last success')
+  t.equal(await metric('refresh_failures_total', { reason: 'connect' }), 3)
+  t.equal(await metric('stale'), 1)
+  await inventory.restart()
+  t.equal((await refresh()).result, 'unchanged')
+  t.equal(await metric('stale'), 0)
+  t.equal(status()?.failures, 0)
+  t.same(messages(), ['targets changed', 'refresh failed', 'refresh works again'])
+})
+
+t.test('another reason of failure is logged again', async (t) => {
+  const { refresh, inventory, lines } = await refreshing(t)
+  inventory.handle((_request, response) => response.writeHead(500).end())
+  await refresh()
+  inventory.handle((_request, response) => response.writeHead(401).end())
+  await refresh()
+  await refresh()
+  t.match(lines, [
+    { msg: 'refresh failed', reason: 'http_status', serving: 'nothing yet', err: /HTTP 500/ },
+    { msg: 'refresh failed', reason: 'auth' },
+  ])
+  t.equal(lines.length, 2)
+})
+
+t.test('11: an inventory that says nothing is given up at the deadline', async (t) => {
+  const { refresh, inventory, clock } = await refreshing(t)
+  const asked = new Promise<void>((resolve) => inventory.handle(() => resolve()))
+  const refreshed = refresh()
+  await asked
+  clock.advance(5_000)
+  t.match(await refreshed, {
+    error: { reason: 'timeout', message: /no whole answer within 5s; raise timeout/ },
+  })
+  t.same(clock.pending(), [])
+})
+
+t.test('26: an inventory that turns empty is held until it was confirmed', async (t) => {
+  const { refresh, served, inventory, metric, messages, status } = await refreshing(t)
+  await refresh()
+  inventory.json([])
+  t.match(await refresh(), { result: 'held', targets: 3 })
+  t.match(status()?.held, { targets: 0, seen: 1, needed: 3 })
+  t.equal(await metric('guard_holding'), 1)
+  t.equal((await refresh()).result, 'held')
+  t.equal(served()?.targets, 3)
+  t.match(await refresh(), { result: 'changed', targets: 0 })
+  t.equal(served()?.body.toString(), '[]')
+  t.equal(await metric('guard_holding'), 0)
+  t.equal(status()?.held, undefined)
+  t.ok(messages().includes('list held back: it drops too many targets'))
+})
+
+t.test('25: a drop beyond the threshold is held, and cleared when the list comes back', async (t) => {
+  const { refresh, served, inventory, metric, messages } = await refreshing(t)
+  inventory.json(names(20))
+  await refresh()
+  inventory.json(names(5))
+  t.equal((await refresh()).result, 'held')
+  t.equal((await refresh()).result, 'held')
+  inventory.json(names(20))
+  t.equal((await refresh()).result, 'unchanged')
+  t.equal(await metric('guard_holding'), 0)
+  inventory.json(names(5))
+  t.equal((await refresh()).result, 'held', 'the count starts anew')
+  t.equal(served()?.targets, 20)
+  t.ok(messages().includes('list no longer held back'))
+})
+
+t.test('a first list that is empty is not served before it was confirmed', async (t) => {
+  const { refresh, served, inventory } = await refreshing(t)
+  inventory.json([])
+  t.equal((await refresh()).result, 'held')
+  t.equal((await refresh()).result, 'held')
+  t.equal(served(), undefined)
+  t.equal((await refresh()).result, 'changed')
+  t.equal(served()?.body.toString(), '[]')
+})
+
+t.test('quarantined records are reported when they change', async (t) => {
+  const { refresh, inventory, metric, lines, status } = await refreshing(t)
+  inventory.json(['a', 1, null])
+  await refresh()
+  await refresh()
+  t.equal(await metric('records_rejected', { reason: 'not_a_host' }), 2)
+  t.equal(await metric('records_rejected', { reason: 'invalid_port' }), 0)
+  t.match(status(), { records: 3, rejected: { not_a_host: 2 }, samples: [{ index: 1 }, { index: 2 }] })
+  inventory.json(['a'])
+  await refresh()
+  t.equal(await metric('records_rejected', { reason: 'not_a_host' }), 0)
+  t.match(
+    lines.filter((line) => /quarantined/.test(String(line.msg))),
+    [
+      { msg: 'records quarantined', rejected: { not_a_host: 2 } },
+      { msg: 'no record is quarantined any more' },
+    ],
+  )
+})
+
+t.test('the served list is also written as a file, and a failed write is made up for', async (t) => {
+  const folder = t.testdir()
+  const file = join(folder, 'shared', 'targets.json')
+  const { refresh, served, inventory, metric, messages } = await refreshing(t, { file })
+  t.equal((await refresh()).result, 'changed', '33: serving goes on without the file')
+  t.equal((await refresh()).result, 'unchanged')
+  t.equal(await metric('file_sd_write_failures_total'), 2)
+  mkdirSync(join(folder, 'shared'))
+  await refresh()
+  t.same(readFileSync(file), served()?.body)
+  rmSync(file)
+  await refresh()
+  t.notOk(existsSync(file), 'an unchanged list is not written again')
+  inventory.json(names(4))
+  await refresh()
+  t.same(readFileSync(file), served()?.body)
+  t.same(
+    messages().filter((message) => /file_sd/.test(String(message))),
+    ['file_sd file not written; check its folder and the disk', 'file_sd file written again'],
+  )
+})
+
+t.test('a held list is not written to the file', async (t) => {
+  const file = join(t.testdir(), 'targets.json')
+  const { refresh, inventory } = await refreshing(t, { file })
+  await refresh()
+  const before = readFileSync(file)
+  inventory.json([])
+  await refresh()
+  t.same(readFileSync(file), before)
+})
+
+t.test('a source that says "unchanged" keeps what was read before', async (t) => {
+  let changed = true
+  const documents = [Buffer.from('["a"]')]
+  const source: Source = {
+    read: async () => (changed ? { kind: 'documents', documents } : { kind: 'unchanged' }),
+    close: async () => {},
+  }
+  const { refresh } = await refreshing(t, { source })
+  changed = false
+  t.match(await refresh(), {
+    result: 'failed',
+    error: { reason: 'internal', message: /before it ever gave a list/ },
+  })
+  changed = true
+  await refresh()
+  changed = false
+  t.match(await refresh(), { result: 'unchanged', targets: 1 })
+})
+
+t.test('a defect in a source is a failed refresh like any other', async (t) => {
+  const source: Source = { read: () => Promise.reject(new TypeError('oops')), close: async () => {} }
+  const { refresh } = await refreshing(t, { source })
+  t.match(await refresh(), { result: 'failed', error: { reason: 'internal', message: 'oops' } })
+})
+
+t.test('stopping ends a refresh that is under way, without a word about it', async (t) => {
+  const { refresh, inventory, stop, messages } = await refreshing(t)
+  const asked = new Promise<void>((resolve) => inventory.handle(() => resolve()))
+  const refreshed = refresh()
+  await asked
+  stop.abort()
+  t.equal((await refreshed).result, 'failed')
+  t.same(messages(), [])
+})

@@ -1,0 +1,79 @@
+import t from 'tap'
+import { encodeGroups } from '../../src/snapshot/encode.ts'
+import { freeze } from '../../src/snapshot/snapshot.ts'
+import { INITIAL_STATUS } from '../../src/snapshot/status.ts'
+import { createStore } from '../../src/snapshot/store.ts'
+
+const snapshotOf = (address: string, changedAtMs = 1) =>
+  freeze(
+    encodeGroups([{ targets: [address], labels: [['s', address]] }]),
+    { groups: 1, targets: 1 },
+    changedAtMs,
+  )
+
+const combinedAddresses = (store: ReturnType<typeof createStore>) => {
+  const { snapshot } = store.combined()
+  return (
+    snapshot && JSON.parse(snapshot.body.toString()).flatMap((group: { targets: string[] }) => group.targets)
+  )
+}
+
+t.test('the combined list waits for every required source', async (t) => {
+  const store = createStore()
+  store.add('b', true)
+  store.add('a', true)
+  t.same(store.combined(), { waitingFor: ['a', 'b'] })
+  await store.publish('a', await snapshotOf('a:1'))
+  t.same(store.combined(), { waitingFor: ['b'] }, 'a partial list is never sent')
+  await store.publish('b', await snapshotOf('b:1', 7))
+  t.same(combinedAddresses(store), ['a:1', 'b:1'])
+  t.match(store.combined().snapshot, { groups: 2, targets: 2, changedAtMs: 7 })
+})
+
+t.test('a source that is not required is left out until it loads', async (t) => {
+  const store = createStore()
+  store.add('a', true)
+  store.add('extra', false)
+  await store.publish('a', await snapshotOf('a:1'))
+  t.same(combinedAddresses(store), ['a:1'])
+  await store.publish('extra', await snapshotOf('e:1'))
+  t.same(combinedAddresses(store), ['a:1', 'e:1'])
+})
+
+t.test('with no list at all there is never an empty one, even if no source is required', async (t) => {
+  const store = createStore()
+  store.add('extra', false)
+  t.same(store.combined(), { waitingFor: ['extra'] })
+})
+
+t.test('a single source is served as it is, without a second copy', async (t) => {
+  const store = createStore()
+  store.add('a', true)
+  const snapshot = await snapshotOf('a:1')
+  await store.publish('a', snapshot)
+  t.equal(store.combined().snapshot, snapshot)
+})
+
+t.test('27: when two sources publish at once, the combined list ends with both', async (t) => {
+  const store = createStore()
+  store.add('a', true)
+  store.add('b', true)
+  const [a, b] = await Promise.all([snapshotOf('a:1'), snapshotOf('b:1')])
+  await Promise.all([store.publish('a', a), store.publish('b', b)])
+  t.same(combinedAddresses(store), ['a:1', 'b:1'])
+})
+
+t.test('sources are listed by name, and a name that is not there changes nothing', async (t) => {
+  const store = createStore()
+  store.add('b', true)
+  store.add('a', false)
+  t.same(
+    store.list().map((state) => state.name),
+    ['a', 'b'],
+  )
+  t.equal(store.get('__proto__'), undefined)
+  store.setStatus('a', { ...INITIAL_STATUS, records: 3 })
+  t.equal(store.get('a')?.status.records, 3)
+  store.setStatus('gone', INITIAL_STATUS)
+  t.equal(store.get('gone'), undefined)
+})

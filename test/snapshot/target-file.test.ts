@@ -1,0 +1,39 @@
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { writeTargetFile } from '../../src/snapshot/target-file.ts'
+
+t.test('a file is replaced, readable for everybody, with nothing left beside it', async (t) => {
+  const folder = t.testdir({ 'targets.json': 'old' })
+  const path = join(folder, 'targets.json')
+  await writeTargetFile(path, Buffer.from('new'))
+  t.equal(readFileSync(path, 'utf8'), 'new')
+  t.equal(statSync(path).mode & 0o444, 0o444)
+  t.same(readdirSync(folder), ['targets.json'])
+})
+
+t.test('writers at the same time leave one whole file', async (t) => {
+  const folder = t.testdir()
+  const path = join(folder, 'targets.json')
+  const bodies = Array.from({ length: 20 }, (_, index) => String(index).repeat(10_000))
+  await Promise.all(bodies.map((body) => writeTargetFile(path, Buffer.from(body))))
+  t.ok(bodies.includes(readFileSync(path, 'utf8')))
+  t.same(readdirSync(folder), ['targets.json'])
+})
+
+t.test('33: when it cannot be written, the old file stays and nothing is left beside it', async (t) => {
+  const folder = t.testdir({ 'a-file': 'old' })
+  await t.rejects(writeTargetFile(join(folder, 'missing', 'targets.json'), Buffer.from('new')), {
+    code: 'ENOENT',
+  })
+  await t.rejects(writeTargetFile(join(folder, 'a-file', 'targets.json'), Buffer.from('new')), {
+    code: 'ENOTDIR',
+  })
+  const taken = join(folder, 'targets.json')
+  mkdirSync(taken)
+  writeFileSync(join(taken, 'x'), '')
+  await t.rejects(writeTargetFile(taken, Buffer.from('new')))
+  t.ok(existsSync(join(taken, 'x')))
+  chmodSync(taken, 0o700)
+  t.same(readdirSync(folder).sort(), ['a-file', 'targets.json'])
+})

@@ -1,0 +1,236 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { createServer as createTlsServer } from 'node:https'
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import t, { type Test } from 'tap'
+import { createHttpSource } from '../../../src/sources/http/source.ts'
+import { inventoryServer } from '../../helpers/inventory-server.ts'
+
+const deps = { clock: { now: () => Date.UTC(2026, 0, 1) }, userAgent: 'Rollcall/test' }
+
+function reading(
+  t: Test,
+  url: URL,
+  { maxResponseBytes = 1_000_000, signal = new AbortController().signal } = {},
+) {
+  const source = createHttpSource({ url, maxResponseBytes }, deps)
+  t.teardown(() => source.close())
+  return async () => {
+    const reading = await source.read(signal)
+    return reading.kind === 'documents' ? Buffer.concat(reading.documents).toString() : reading.kind
+  }
+}
+
+/** A TCP server that answers each connection with raw bytes. */
+async function rawServer(t: Test, answer: (socket: Socket) => void): Promise<URL> {
+  const sockets = new Set<Socket>()
+  const server = createTcpServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    socket.once('data', () => answer(socket))
+  })
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    return new Promise((resolve) => server.close(resolve))
+  })
+  return new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+}
+
+t.test('the body of a 200 is read whole, over one connection', async (t) => {
+  const inventory = await inventoryServer(t, ['a', 'b'])
+  const read = reading(t, inventory.url)
+  t.equal(await read(), '["a","b"]')
+  t.equal(await read(), '["a","b"]')
+  t.equal(inventory.requests[0]?.headers['user-agent'], 'Rollcall/test')
+  t.equal(inventory.requests[0]?.headers.accept, 'application/json')
+  t.ok(inventory.requests[0]?.socket === inventory.requests[1]?.socket)
+})
+
+t.test('a compressed body is unpacked', async (t) => {
+  const inventory = await inventoryServer(t)
+  inventory.handle((_request, response) =>
+    response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('["zipped"]')),
+  )
+  t.equal(await reading(t, inventory.url)(), '["zipped"]')
+})
+
+t.test('the user and password of the URL are sent as basic authentication', async (t) => {
+  const inventory = await inventoryServer(t)
+  const url = new URL(inventory.url)
+  url.username = 'us er'
+  url.password = 'p:ss'
+  await reading(t, url)()
+  t.equal(
+    inventory.requests[0]?.headers.authorization,
+    `Basic ${Buffer.from('us er:p:ss').toString('base64')}`,
+  )
+  t.equal(inventory.requests[0]?.url, '/inventory')
+})
+
+t.test('a kept-alive connection that the other side closed is no failure', async (t) => {
+  const inventory = await inventoryServer(t, ['a'])
+  const read = reading(t, inventory.url)
+  await read()
+  await inventory.stop()
+  await inventory.restart()
+  t.equal(await read(), '["a"]')
+})
+
+t.test('8: connection refused', async (t) => {
+  const inventory = await inventoryServer(t)
+  await inventory.stop()
+  await t.rejects(reading(t, inventory.url)(), {
+    name: 'RefreshError',
+    reason: 'connect',
+    message: /^GET http:\/\/127\.0\.0\.1:\d+\/inventory: .*ECONNREFUSED/,
+  })
+})
+
+t.test('9: a name that does not resolve', async (t) => {
+  await t.rejects(reading(t, new URL('http://inventory.invalid/'))(), {
+    reason: 'dns',
+    message: /inventory\.invalid.*check the host name and the resolver/,
+  })
+})
+
+t.test('10: a certificate that no known CA signed', async (t) => {
+  const folder = t.testdir()
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+  execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-keyout',
+      key,
+      '-out',
+      cert,
+      '-subj',
+      '/CN=localhost',
+      '-days',
+      '1',
+    ],
+    { stdio: 'ignore' },
+  )
+  const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) }, (_request, response) =>
+    response.end('[]'),
+  )
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => new Promise((resolve) => server.close(resolve)))
+  const url = new URL(`https://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+  await t.rejects(reading(t, url)(), {
+    reason: 'tls',
+    message: /SELF_SIGNED.*check the certificate and its CA/,
+  })
+})
+
+t.test('a server that does not speak TLS', async (t) => {
+  const inventory = await inventoryServer(t)
+  await t.rejects(reading(t, new URL(`https://127.0.0.1:${inventory.port}/`))(), {
+    name: 'RefreshError',
+    reason: 'tls',
+  })
+})
+
+t.test('11: a deadline ends an inventory that says nothing, with its own error', async (t) => {
+  const controller = new AbortController()
+  const url = await rawServer(t, () => controller.abort(new Error('too late')))
+  await t.rejects(reading(t, url, { signal: controller.signal })(), { message: 'too late' })
+})
+
+t.test('12: a deadline ends an inventory that never gets to the end', async (t) => {
+  const controller = new AbortController()
+  const url = await rawServer(t, (socket) => {
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[')
+    socket.write('1', () => controller.abort(new Error('too late')))
+  })
+  await t.rejects(reading(t, url, { signal: controller.signal })(), { message: 'too late' })
+})
+
+t.test('13: a connection that breaks in mid-body', async (t) => {
+  const url = await rawServer(t, (socket) => {
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n["a",')
+    socket.destroySoon()
+  })
+  await t.rejects(reading(t, url)(), { reason: 'reset', message: /the connection broke/ })
+})
+
+t.test('bytes that are not HTTP', async (t) => {
+  const url = await rawServer(t, (socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n'))
+  await t.rejects(reading(t, url)(), { name: 'RefreshError', reason: 'reset' })
+})
+
+t.test('16: a body over the limit, and a small one that unpacks to more, are stopped', async (t) => {
+  const inventory = await inventoryServer(t, 'x'.repeat(5_000))
+  const read = reading(t, inventory.url, { maxResponseBytes: 4_096 })
+  await t.rejects(read(), { reason: 'too_large', message: /larger than 4KB; raise max_response_size/ })
+  const bomb = gzipSync(Buffer.alloc(50_000_000))
+  inventory.handle((_request, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb))
+  await t.rejects(read(), { name: 'RefreshError', reason: 'too_large' })
+})
+
+t.test('other statuses than 200 say nothing about the inventory', async (t) => {
+  const inventory = await inventoryServer(t)
+  const read = reading(t, inventory.url)
+  const rows: [status: number, reason: string][] = [
+    [204, 'http_status'],
+    [206, 'http_status'],
+    [304, 'http_status'],
+    [401, 'auth'],
+    [403, 'auth'],
+    [404, 'http_status'],
+    [429, 'rate_limited'],
+    [500, 'http_status'],
+    [503, 'http_status'],
+  ]
+  for (const [status, reason] of rows) {
+    inventory.handle((_request, response) => response.writeHead(status, { 'retry-after': '7' }).end())
+    const message = new RegExp(`HTTP ${status}`)
+    const retryAfterMs = reason === 'auth' ? undefined : 7_000
+    await t.rejects(read(), { reason, message, retryAfterMs }, String(status))
+  }
+})
+
+t.test('redirects are followed on the same origin, with the credentials', async (t) => {
+  const inventory = await inventoryServer(t)
+  inventory.handle((request, response) => {
+    if (request.url === '/inventory') response.writeHead(302, { location: '/v2/inventory' }).end('moved')
+    else response.end('["moved"]')
+  })
+  const url = new URL(inventory.url)
+  url.username = 'user'
+  t.equal(await reading(t, url)(), '["moved"]')
+  t.match(inventory.requests[1], { url: '/v2/inventory', headers: { authorization: /^Basic / } })
+})
+
+t.test('52: a redirect to another origin drops the credentials', async (t) => {
+  const inventory = await inventoryServer(t)
+  const other = await inventoryServer(t, ['other'])
+  inventory.handle((_request, response) => response.writeHead(307, { location: other.url.href }).end())
+  const url = new URL(inventory.url)
+  url.username = 'user'
+  url.password = 'secret'
+  t.equal(await reading(t, url)(), '["other"]')
+  t.equal(other.requests[0]?.headers.authorization, undefined)
+})
+
+t.test('redirects that lead nowhere', async (t) => {
+  const inventory = await inventoryServer(t)
+  const read = reading(t, inventory.url)
+  inventory.handle((_request, response) => response.writeHead(302, { location: '/inventory' }).end())
+  await t.rejects(read(), { reason: 'redirect', message: /more than 10 redirects/ })
+  for (const location of ['', 'file:///etc/passwd', 'http://']) {
+    inventory.handle((_request, response) =>
+      response.writeHead(302, location === '' ? {} : { location }).end(),
+    )
+    await t.rejects(read(), { reason: 'redirect', message: /unusable location/ }, location)
+  }
+})
