@@ -3,7 +3,7 @@ import { compile, type JSONValue, TreeInterpreter } from '@jmespath-community/jm
 import { messageOf } from '../base/errors.ts'
 import { parseHttpUrl } from '../base/urls.ts'
 import { DEFAULT_METRICS_PORT, type MappingOptions } from '../mapping/mapping.ts'
-import { compileTemplate, type Template } from '../mapping/template.ts'
+import { compileTemplate } from '../mapping/template.ts'
 import { MAX_TIMER_MS, parseDuration } from '../model/duration.ts'
 import { isLabelName } from '../model/labels.ts'
 import type { Json } from '../model/record.ts'
@@ -86,7 +86,9 @@ function resolveMapping(source: FileSource, { path, problems }: Context): Mappin
     attempt(problems, [...path, 'targets', index], () => compileTemplate(text)),
   )
   const labels = Object.entries(source.labels ?? {}).map(([name, value]) => {
-    const template = attempt(problems, [...path, 'labels', name], () => compileLabel(name, String(value)))
+    const at = [...path, 'labels', name]
+    attempt(problems, at, () => assertLabelName(name), { atKey: true })
+    const template = attempt(problems, at, () => compileTemplate(String(value)))
     return [name, template] as const
   })
   return {
@@ -98,12 +100,11 @@ function resolveMapping(source: FileSource, { path, problems }: Context): Mappin
   }
 }
 
-function compileLabel(name: string, text: string): Template {
+function assertLabelName(name: string): void {
   if (!isLabelName(name)) {
     throw new Error(`${shownValue(name)} is not a label name; use letters, digits and "_", not first a digit`)
   }
   if (isReservedLabel(name)) throw new Error('is set by Rollcall itself; choose another name')
-  return compileTemplate(text)
 }
 
 function resolveGuard(guard: FileSource['guard']): GuardOptions {
@@ -155,20 +156,33 @@ function readUrl(text: string): URL {
 }
 
 function compileQuery(text: string): Query {
-  const expression = compile(text)
+  const expression = parseExpression(text)
   return (document) => TreeInterpreter.search(expression, document as JSONValue) as Json
+}
+
+function parseExpression(text: string): ReturnType<typeof compile> {
+  try {
+    return compile(text)
+  } catch (error) {
+    throw new Error(`${shownValue(text)} is not a JMESPath expression: ${messageOf(error)}`)
+  }
 }
 
 /**
  * Runs a reader; what it throws becomes a problem at the path. With a problem nothing that was resolved
  * is used, so the result may then stand as undefined.
  */
-function attempt<Value>(problems: Problem[], path: Path, read: () => Value): Value {
+function attempt<Value>(
+  problems: Problem[],
+  path: Path,
+  read: () => Value,
+  place: { atKey?: true } = {},
+): Value {
   try {
     return read()
   } catch (error) {
     const known = problems.some((problem) => problem.path.join('\0') === path.join('\0'))
-    if (!known) problems.push({ path, message: messageOf(error) })
+    if (!known) problems.push({ path, message: messageOf(error), ...place })
     return undefined as Value
   }
 }

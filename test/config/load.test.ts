@@ -1,0 +1,200 @@
+import { writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import t from 'tap'
+import { readArguments } from '../../src/config/arguments.ts'
+import { loadSettings } from '../../src/config/load.ts'
+import { compileMapping } from '../../src/mapping/mapping.ts'
+
+const load = (argv: string[] = [], env: Record<string, string> = {}, mode?: 'configured' | 'demo') =>
+  loadSettings(readArguments(argv), env, mode)
+
+t.test('with nothing at all, the demo is served on loopback', async (t) => {
+  const settings = await load()
+  t.match(settings, {
+    sources: [],
+    web: {
+      listenAddress: { host: '127.0.0.1', port: 8080 },
+      enableLifecycle: false,
+      drainDelayMs: 0,
+      shutdownTimeoutMs: 30_000,
+      externalUrl: undefined,
+    },
+    log: { level: 'info', format: 'auto' },
+    demo: { listenAddress: { host: '127.0.0.1', port: 1337 } },
+  })
+  const source = settings.demo?.source(new URL('http://127.0.0.1:1/inventory'))
+  t.match(source, {
+    name: 'demo',
+    refreshIntervalMs: 5_000,
+    http: { url: new URL('http://127.0.0.1:1/inventory') },
+  })
+  t.equal(
+    (await load([], { UPDATE_INTERVAL: '7' })).demo?.source(new URL('http://a')).refreshIntervalMs,
+    7_000,
+  )
+  t.equal(
+    (await load([], { UPDATE_INTERVAL: '' })).demo?.source(new URL('http://a')).refreshIntervalMs,
+    5_000,
+  )
+})
+
+t.test('a URL in the environment is enough for an inventory of one’s own', async (t) => {
+  const settings = await load([], { INVENTORY_URL: 'http://inventory:1337/inventory' })
+  t.match(settings, {
+    demo: undefined,
+    web: { listenAddress: { host: undefined, port: 8080 }, drainDelayMs: 5_000 },
+    sources: [
+      {
+        name: 'inventory',
+        http: { url: new URL('http://inventory:1337/inventory'), maxResponseBytes: 268_435_456 },
+        refreshIntervalMs: 30_000,
+        timeoutMs: 10_000,
+        required: true,
+        fileSd: undefined,
+        guard: { maxDrop: 0.5, confirmations: 3, minTargets: 10 },
+      },
+    ],
+  })
+})
+
+t.test('every variable has its effect', async (t) => {
+  const { sources } = await load([], {
+    INVENTORY_URL: 'http://a',
+    UPDATE_INTERVAL: '1m30s',
+    METRICS_PORT: '9200',
+    METRICS_PATH: '/m',
+    TARGETS_FILE: 'out/targets.json',
+    TARGET_LABELS: 'env=prod, note={braces}',
+  })
+  const [source] = sources
+  t.match(source, { refreshIntervalMs: 90_000, fileSd: resolve('out/targets.json') })
+  if (source === undefined) return
+  t.same(compileMapping(source.mapping)('sensor_0').targets, [
+    {
+      address: 'sensor_0:9200',
+      labels: [
+        ['__meta_rollcall_source', 'inventory'],
+        ['__metrics_path__', '/m'],
+        ['env', 'prod'],
+        ['note', '{braces}'],
+      ],
+    },
+  ])
+  t.equal(
+    (await load([], { INVENTORY_URL: 'http://a', UPDATE_INTERVAL: '0.5' })).sources[0]?.refreshIntervalMs,
+    500,
+  )
+})
+
+t.test('flags win over variables, and an empty variable counts as not set', async (t) => {
+  const env = {
+    LISTEN_ADDRESS: ':1',
+    LOG_LEVEL: 'warn',
+    LOG_FORMAT: 'json',
+    CONFIG_FILE: '',
+    INVENTORY_URL: 'http://a',
+  }
+  const flags = [
+    '--web.listen-address',
+    '[::1]:2',
+    '--log.level=error',
+    '--web.enable-lifecycle',
+    '--web.drain-delay=1s',
+    '--web.external-url=https://r.example',
+  ]
+  t.match(await load([], env), {
+    web: { listenAddress: { port: 1 } },
+    log: { level: 'warn', format: 'json' },
+  })
+  t.match(await load(flags, env), {
+    web: {
+      listenAddress: { host: '::1', port: 2 },
+      enableLifecycle: true,
+      drainDelayMs: 1_000,
+      externalUrl: new URL('https://r.example'),
+    },
+    log: { level: 'error' },
+  })
+})
+
+t.test('the demo can be asked for whatever else is configured', async (t) => {
+  t.ok((await load(['--demo.listen-address=127.0.0.1:0'], { INVENTORY_URL: 'http://a' }, 'demo')).demo)
+})
+
+t.test('a file with every key', async (t) => {
+  const folder = t.testdir({
+    'rollcall.yml': `
+global: { refresh_interval: 1m, timeout: 5s }
+sources:
+  - name: sensors
+    http: { url: http://inventory:1337/inventory, max_response_size: 64MB }
+    records: "items[?status == 'active']"
+    targets: ["{hostname}:{port|9100}", "{hostname}:9200"]
+    labels: { site: "{store.id}", rack: 12, spare: true }
+    meta_labels: true
+    guard: { max_drop: 12.5%, confirmations: 5, min_targets: 0 }
+    required: false
+    file_sd: shared/targets.json
+    refresh_interval: 2m
+    timeout: 3s
+  - name: plain
+    http: { url: http://b }
+`,
+  })
+  const { sources, warnings } = await load([`--config.file=${join(folder, 'rollcall.yml')}`])
+  t.same(warnings, [])
+  t.match(sources, [
+    {
+      name: 'sensors',
+      http: { maxResponseBytes: 67_108_864 },
+      guard: { maxDrop: 0.125, confirmations: 5, minTargets: 0 },
+      required: false,
+      fileSd: join(folder, 'shared', 'targets.json'),
+      refreshIntervalMs: 120_000,
+      timeoutMs: 3_000,
+      mapping: { metaLabels: true },
+    },
+    {
+      name: 'plain',
+      required: true,
+      refreshIntervalMs: 60_000,
+      timeoutMs: 5_000,
+      records: undefined,
+      fileSd: undefined,
+    },
+  ])
+  const [source] = sources
+  if (source === undefined) return
+  t.same(source.records?.({ items: [{ status: 'active' }, { status: 'gone' }] }), [{ status: 'active' }])
+  const { targets } = compileMapping(source.mapping)({ hostname: 'a', store: { id: 7 } })
+  t.same(
+    targets.map((target) => target.address),
+    ['a:9100', 'a:9200'],
+  )
+  t.match(Object.fromEntries(targets[0]?.labels ?? []), {
+    site: '7',
+    rack: '12',
+    spare: 'true',
+    __meta_inventory_hostname: 'a',
+  })
+})
+
+t.test('variables that have no effect beside a file are told', async (t) => {
+  const path = join(t.testdir(), 'rollcall.yml')
+  writeFileSync(path, 'sources: [{ name: a, http: { url: http://a } }]\n')
+  const { warnings } = await load([`--config.file=${path}`], {
+    METRICS_PORT: 'tcp://10.0.0.1:80',
+    TARGETS_FILE: '',
+  })
+  t.same(warnings, ['METRICS_PORT has no effect beside a configuration file'])
+})
+
+t.test('anchors and merge keys of YAML work', async (t) => {
+  const path = join(t.testdir(), 'rollcall.yml')
+  writeFileSync(
+    path,
+    'sources:\n  - &base\n    name: a\n    http: { url: http://a }\n    timeout: 3s\n  - <<: *base\n    name: b\n',
+  )
+  const { sources } = await load([`--config.file=${path}`])
+  t.match(sources, [{ name: 'a' }, { name: 'b', timeoutMs: 3_000 }])
+})

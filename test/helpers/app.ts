@@ -1,0 +1,55 @@
+import type { Test } from 'tap'
+import { createMetrics } from '../../src/base/metrics.ts'
+import { createApp } from '../../src/http/app.ts'
+import type { RefreshAnswer } from '../../src/http/deps.ts'
+import { encodeGroups } from '../../src/snapshot/encode.ts'
+import { freeze } from '../../src/snapshot/snapshot.ts'
+import { INITIAL_STATUS, type SourceStatus } from '../../src/snapshot/status.ts'
+import { createStore } from '../../src/snapshot/store.ts'
+import { manualClock } from './clock.ts'
+import { recordingLog } from './log.ts'
+
+/** The read half over a real store, without a write half: the test publishes. */
+export async function readHalf(t: Test, options: { enableLifecycle?: boolean; sources?: string[] } = {}) {
+  const clock = manualClock()
+  const store = createStore()
+  const metrics = createMetrics('1.2.3')
+  const { log, lines } = recordingLog('warn')
+  for (const source of options.sources ?? ['sensors']) store.add(source, true)
+  const state = { draining: false, refreshed: [] as (string | undefined)[], answers: [] as RefreshAnswer[] }
+  const app = await createApp(
+    { enableLifecycle: options.enableLifecycle ?? false, version: '1.2.3' },
+    {
+      store,
+      metrics,
+      clock,
+      isDraining: () => state.draining,
+      refresh: async (source) => {
+        state.refreshed.push(source)
+        return state.answers
+      },
+    },
+    log,
+  )
+  t.teardown(() => app.close())
+  return {
+    app,
+    clock,
+    store,
+    metrics,
+    state,
+    lines,
+    /** Publishes addresses as one group and sets the source's last success to now. */
+    async publish(name: string, addresses: string[], status: Partial<SourceStatus> = {}) {
+      const body = encodeGroups(
+        addresses.length === 0 ? [] : [{ targets: addresses, labels: [['source', name]] }],
+      )
+      await store.publish(
+        name,
+        await freeze(body, { groups: Math.min(1, addresses.length), targets: addresses.length }, clock.now()),
+      )
+      const lastSuccess = { wallMs: clock.now(), monotonicMs: clock.monotonic() }
+      store.setStatus(name, { ...INITIAL_STATUS, lastSuccess, records: addresses.length, ...status })
+    },
+  }
+}

@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { resolve } from 'node:path'
+import type { Test } from 'tap'
+import { until } from './until.ts'
+
+/** The built command line of the code under test, so that coverage counts what it runs. */
+export const CLI = resolve('build/src/cli.js')
+
+/** A rollcall process that runs. */
+export interface Running {
+  readonly child: ChildProcess
+  /** What it wrote so far. */
+  readonly out: () => string
+  readonly err: () => string
+  /** Where it serves. */
+  readonly url: string
+  /** Waits for its end. */
+  readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+}
+
+type Env = Record<string, string | undefined>
+
+/** The environment of a test's processes: nothing of the machine's own that Rollcall would read. */
+function cleanEnv(env: Env): NodeJS.ProcessEnv {
+  const { PATH, HOME, NODE_OPTIONS, NODE_V8_COVERAGE } = process.env
+  const tap = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(_?TAP|TAPJS)/.test(name)))
+  return { ...tap, PATH, HOME, NODE_OPTIONS, NODE_V8_COVERAGE, ...env }
+}
+
+/** Runs a command to its end. */
+export async function run(args: readonly string[], env: Env = {}, cwd?: string) {
+  const child = spawn(process.execPath, [CLI, ...args], {
+    env: cleanEnv(env),
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const read = collect(child)
+  const [code] = await once(child, 'close')
+  return { code: code as number | null, out: read.out(), err: read.err() }
+}
+
+/** Starts a server on a free loopback port and waits until it serves; the test's end kills it. */
+export async function start(t: Test, args: readonly string[], env: Env = {}): Promise<Running> {
+  const listen = args.some((arg) => arg.startsWith('--web.listen-address'))
+    ? []
+    : ['--web.listen-address=127.0.0.1:0']
+  const child = spawn(process.execPath, [CLI, ...args, ...listen, '--log.format=json'], {
+    env: cleanEnv(env),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal }))
+  t.teardown(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  const { out, err } = collect(child)
+  const url = await until('rollcall serves', () => {
+    if (child.exitCode !== null) throw new Error(`exited with ${child.exitCode}: ${err()}`)
+    return /"url":"([^"]+)".*"msg":"serving targets"/.exec(err())?.[1]
+  })
+  return { child, out, err, url, ended }
+}
+
+function collect(child: ChildProcess) {
+  let out = ''
+  let err = ''
+  child.stdout?.setEncoding('utf8').on('data', (text) => {
+    out += text
+  })
+  child.stderr?.setEncoding('utf8').on('data', (text) => {
+    err += text
+  })
+  return { out: () => out, err: () => err }
+}

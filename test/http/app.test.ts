@@ -1,0 +1,294 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect } from 'node:net'
+import t, { type Test } from 'tap'
+import { HttpError, RefreshError } from '../../src/base/errors.ts'
+import { handleClientError } from '../../src/http/errors.ts'
+import { readHalf } from '../helpers/app.ts'
+import { seriesValue } from '../helpers/exposition.ts'
+
+/** Sends raw bytes over a real socket and returns all that comes back. */
+async function exchange(t: Test, port: number, bytes: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  let received = ''
+  socket.setEncoding('utf8').on('data', (text) => {
+    received += text
+  })
+  socket.on('error', () => {})
+  socket.write(bytes)
+  await once(socket, 'close')
+  return received
+}
+
+async function listening(t: Test) {
+  const half = await readHalf(t)
+  await half.app.listen({ host: '127.0.0.1', port: 0 })
+  return { ...half, port: (half.app.server.address() as AddressInfo).port }
+}
+
+t.test('5: another method is 405 with the methods that there are', async (t) => {
+  const { app } = await readHalf(t)
+  const rows: [
+    method: 'DELETE' | 'GET' | 'PATCH' | 'POST' | 'PUT' | 'OPTIONS',
+    url: string,
+    allow: string,
+  ][] = [
+    ['POST', '/targets', 'GET, HEAD'],
+    ['PUT', '/targets/sensors', 'GET, HEAD'],
+    ['DELETE', '/metrics', 'GET, HEAD'],
+    ['PATCH', '/health', 'GET, HEAD'],
+    ['OPTIONS', '/', 'GET, HEAD'],
+    ['GET', '/-/refresh', 'POST'],
+    ['POST', '/-/ready/', 'GET, HEAD'],
+  ]
+  for (const [method, url, allow] of rows) {
+    const answer = await app.inject({ method, url })
+    t.equal(answer.statusCode, 405, `${method} ${url}`)
+    t.equal(answer.headers.allow, allow)
+    t.match(answer.json(), {
+      error: { code: 'method_not_allowed', message: new RegExp(`^${method} is not`) },
+    })
+  }
+})
+
+t.test('46: paths with encoded line breaks, null bytes and slashes are refused', async (t) => {
+  const { app } = await readHalf(t)
+  for (const url of [
+    '/targets/a%0d%0aSet-Cookie:x',
+    '/targets/a%00',
+    '/targets/..%2f..%2fetc',
+    '/x%5cy',
+    '/%zz',
+  ]) {
+    const answer = await app.inject(url)
+    t.equal(answer.statusCode, 400, url)
+    t.match(answer.json(), { error: { code: 'bad_request' } }, url)
+  }
+})
+
+t.test('health is 200 whatever the sources do, and says what they do', async (t) => {
+  const { app, publish, clock } = await readHalf(t, { sources: ['failing', 'fine', 'holding', 'waiting'] })
+  const at = { wallMs: clock.now(), monotonicMs: clock.monotonic() }
+  await publish('fine', ['a:1'], {
+    rejected: { invalid_host: 2 },
+    samples: [{ index: 3, reason: 'invalid_host', detail: 'x' }],
+  })
+  await publish('failing', ['a:1'], { failures: 4, failure: { reason: 'dns', message: 'no such host', at } })
+  await publish('holding', ['a:1'], { held: { targets: 0, seen: 1, needed: 3 } })
+  clock.advance(1_234)
+  const answer = await app.inject('/health')
+  t.equal(answer.statusCode, 200)
+  t.match(answer.json(), {
+    status: 'ok',
+    version: '1.2.3',
+    draining: false,
+    uptime_seconds: Number,
+    sources: {
+      fine: {
+        state: 'ok',
+        required: true,
+        targets: 1,
+        target_groups: 1,
+        records: 1,
+        rejected: { invalid_host: 2 },
+        rejected_samples: [{ index: 3, reason: 'invalid_host', detail: 'x' }],
+        last_success: '2026-01-01T00:00:00.000Z',
+        last_change: '2026-01-01T00:00:00.000Z',
+        age_seconds: 1.234,
+        consecutive_failures: 0,
+        failure: null,
+        held: null,
+      },
+      failing: {
+        state: 'failing',
+        consecutive_failures: 4,
+        failure: { reason: 'dns', message: 'no such host', at: '2026-01-01T00:00:00.000Z' },
+      },
+      holding: { state: 'holding', held: { targets: 0, seen: 1, needed: 3 } },
+      waiting: { state: 'waiting', targets: 0, last_success: null, age_seconds: null, last_change: null },
+    },
+  })
+  t.match(await app.inject('/-/healthy'), { statusCode: 200, payload: 'Rollcall is healthy.\n' })
+})
+
+t.test('ready is 503 until every required source has a list', async (t) => {
+  const { app, publish, store } = await readHalf(t, { sources: ['a', 'b'] })
+  store.add('optional', false)
+  await publish('a', ['a:1'])
+  for (const url of ['/ready', '/-/ready']) {
+    const waiting = await app.inject(url)
+    t.equal(waiting.statusCode, 503)
+    t.match(waiting.json(), { error: { code: 'not_loaded', message: 'no list yet from b: not read yet' } })
+  }
+  await publish('b', ['b:1'])
+  for (const url of ['/ready', '/-/ready']) {
+    t.match(await app.inject(url), { statusCode: 200, payload: 'Rollcall is ready.\n' })
+  }
+})
+
+t.test('35: while the server drains, only ready says 503', async (t) => {
+  const { app, publish, state } = await readHalf(t)
+  await publish('sensors', ['a:1'])
+  state.draining = true
+  t.match((await app.inject('/ready')).json(), { error: { code: 'draining' } })
+  const answer = await app.inject('/targets')
+  t.equal(answer.statusCode, 200)
+  t.equal(answer.headers.connection, 'close', 'clients are asked to connect elsewhere next time')
+  t.equal((await app.inject('/health')).statusCode, 200)
+})
+
+t.test('55: the lifecycle endpoint is off unless switched on', async (t) => {
+  const { app, state } = await readHalf(t)
+  const answer = await app.inject({ method: 'POST', url: '/-/refresh' })
+  t.equal(answer.statusCode, 403)
+  t.match(answer.json(), { error: { code: 'lifecycle_disabled', message: /--web.enable-lifecycle/ } })
+  t.same(state.refreshed, [])
+})
+
+t.test('a refresh that is asked for answers with its result', async (t) => {
+  const { app, state } = await readHalf(t, { enableLifecycle: true })
+  state.answers = [{ source: 'sensors', result: 'changed', targets: 3 }]
+  const answer = await app.inject({ method: 'POST', url: '/-/refresh' })
+  t.equal(answer.statusCode, 200)
+  t.same(answer.json(), { results: [{ source: 'sensors', result: 'changed', targets: 3 }] })
+  await app.inject({ method: 'POST', url: '/-/refresh?source=sensors' })
+  t.same(state.refreshed, [undefined, 'sensors'])
+})
+
+t.test('a webhook may send whatever body it likes, but not a huge or hostile one', async (t) => {
+  const { app } = await readHalf(t, { enableLifecycle: true })
+  const post = (type: string, payload: string) =>
+    app.inject({ method: 'POST', url: '/-/refresh', headers: { 'content-type': type }, payload })
+  for (const [type, payload] of [
+    ['application/json', '{"event":"changed"}'],
+    ['application/xml', '<event/>'],
+    ['application/x-www-form-urlencoded', 'a=b'],
+    ['text/plain', 'hello'],
+  ] as const) {
+    t.equal((await post(type, payload)).statusCode, 200, type)
+  }
+  t.match(await post('application/json', '{"__proto__":{"a":1}}'), { statusCode: 400 })
+  t.match(await post('application/json', '{'), { statusCode: 400 })
+  const huge = await post('text/plain', 'x'.repeat(2_000_000))
+  t.equal(huge.statusCode, 413)
+  t.match(huge.json(), { error: { code: 'payload_too_large' } })
+})
+
+t.test('a refresh that is asked for and fails is 502 with the reason', async (t) => {
+  const { app, state } = await readHalf(t, { enableLifecycle: true })
+  state.answers = [
+    { source: 'a', result: 'changed', targets: 1 },
+    { source: 'b', result: 'failed', targets: 0, error: new RefreshError('dns', 'no such host') },
+  ]
+  const answer = await app.inject({ method: 'POST', url: '/-/refresh' })
+  t.equal(answer.statusCode, 502)
+  t.match(answer.json(), { error: { code: 'refresh_failed', message: 'b: no such host' } })
+})
+
+t.test('wrong parameters of a refresh', async (t) => {
+  const { app, state } = await readHalf(t, { enableLifecycle: true })
+  const rows: [query: string, status: number][] = [
+    ['source=other', 404],
+    ['source=', 400],
+    ['source=a&source=b', 400],
+    ['sources=a', 400],
+    ['source=__proto__', 404],
+  ]
+  for (const [query, status] of rows) {
+    t.equal((await app.inject({ method: 'POST', url: `/-/refresh?${query}` })).statusCode, status, query)
+  }
+  t.same(state.refreshed, [])
+})
+
+t.test(
+  'metrics are Prometheus text 0.0.4, even for a client that would rather have OpenMetrics',
+  async (t) => {
+    const { app } = await readHalf(t)
+    const answer = await app.inject({ url: '/metrics', headers: { accept: 'application/openmetrics-text' } })
+    t.equal(answer.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8')
+    t.equal(seriesValue(answer.payload, 'rollcall_http_requests_shed_total'), 0)
+  },
+)
+
+t.test('49: a flood of unknown paths makes one series', async (t) => {
+  const { app } = await readHalf(t)
+  for (let index = 0; index < 100; index++) await app.inject(`/unknown-${index}`)
+  await app.inject('/targets')
+  const text = (await app.inject('/metrics')).payload
+  const series = text.split('\n').filter((line) => line.startsWith('rollcall_http_requests_total{'))
+  t.equal(series.length, 2)
+  const labels = { route: 'none', method: 'GET', code: '404' }
+  t.equal(seriesValue(text, 'rollcall_http_requests_total', labels), 100)
+  t.equal(seriesValue(text, 'rollcall_http_request_duration_seconds_count', { route: '/targets' }), 1)
+})
+
+t.test(
+  '48: while the event loop is saturated, targets are shed, and health and metrics answer',
+  async (t) => {
+    const { app, publish } = await readHalf(t)
+    await publish('sensors', ['a:1'])
+    await app.ready()
+    const block = (ms: number) => {
+      const end = performance.now() + ms
+      while (performance.now() < end);
+    }
+    // The load is real: turns of the event loop that each take longer than the bound.
+    let answer = await app.inject('/targets')
+    for (let round = 0; round < 10 && answer.statusCode === 200; round++) {
+      block(1_300)
+      await new Promise<void>((resolve) => void setTimeout(resolve, 5))
+      answer = await app.inject('/targets')
+    }
+    t.equal(answer.statusCode, 503)
+    t.equal(answer.headers['retry-after'], '5')
+    t.match(answer.json(), { error: { code: 'overloaded' } })
+    t.equal((await app.inject('/health')).statusCode, 200)
+    const metrics = await app.inject('/metrics')
+    t.equal(metrics.statusCode, 200)
+    t.ok((seriesValue(metrics.payload, 'rollcall_http_requests_shed_total') ?? 0) >= 1)
+  },
+)
+
+t.test('a defect in a handler is 500 without details, and is logged', async (t) => {
+  const { app, lines } = await readHalf(t)
+  app.get('/defect', () => {
+    throw new TypeError('secret detail')
+  })
+  app.get('/teapot', () => {
+    throw new HttpError('bad_request', 'no tea')
+  })
+  const answer = await app.inject('/defect')
+  t.equal(answer.statusCode, 500)
+  t.match(answer.json(), { error: { code: 'internal' } })
+  t.notMatch(answer.payload, /secret/)
+  t.match(lines, [{ msg: 'request failed', route: '/defect', err: { message: 'secret detail' } }])
+  t.equal((await app.inject('/teapot')).statusCode, 400)
+})
+
+t.test('the landing page links to what there is', async (t) => {
+  const { app } = await readHalf(t)
+  const answer = await app.inject('/')
+  t.match(answer.headers['content-type'], 'text/html')
+  for (const link of ['targets', 'metrics', 'health', 'ready']) t.match(answer.payload, `<a href="${link}">`)
+})
+
+t.test('45: headers over 16 KB are 431, rubbish is 400, both in the usual form', async (t) => {
+  const { port } = await listening(t)
+  const large = await exchange(t, port, `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`)
+  t.match(large, /^HTTP\/1\.1 431 /)
+  t.match(large, /\{"error":\{"code":"headers_too_large"/)
+  const rubbish = await exchange(t, port, 'rubbish\r\n\r\n')
+  t.match(rubbish, /^HTTP\/1\.1 400 /)
+  t.match(rubbish, /\{"error":\{"code":"bad_request"/)
+})
+
+t.test('a connection that is gone already is not answered', async (t) => {
+  const { port } = await listening(t)
+  for (const code of ['ECONNRESET', 'HPE_INVALID_METHOD']) {
+    const socket = connect(port, '127.0.0.1')
+    await once(socket, 'connect')
+    if (code !== 'ECONNRESET') socket.destroy()
+    handleClientError(Object.assign(new Error(code), { code }), socket)
+    t.ok(socket.destroyed, code)
+  }
+})
