@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { messageOf, StartError, UsageError } from './base/errors.ts'
+import { StartError, UsageError } from './base/errors.ts'
 import { suggest } from './base/suggest.ts'
 import { version } from './base/version.ts'
 import { COMMANDS, type Command, helpText } from './commands/help.ts'
@@ -38,9 +38,7 @@ function fail(error: unknown): void {
   if (error instanceof UsageError || error instanceof StartError) {
     process.stderr.write(`${error.message.replace(/^/gm, 'rollcall: ')}\n`)
   } else {
-    process.stderr.write(
-      `rollcall: unexpected error: ${error instanceof Error ? error.stack : messageOf(error)}\n`,
-    )
+    process.stderr.write(`rollcall: unexpected error: ${(error as Error).stack}\n`)
   }
   process.exit(error instanceof UsageError ? 2 : 1)
 }

@@ -102,16 +102,13 @@ function refreshNow(running: ReadonlyMap<string, { loop: Loop }>, name?: string)
 }
 
 async function listen(app: FastifyInstance, { web: { listenAddress } }: Settings): Promise<string> {
-  const { host, port } = listenAddress
+  const { host = '', port } = listenAddress
   try {
-    // No host: every interface, IPv6 and IPv4, and only IPv4 where the machine has no IPv6.
-    await app.listen({ port, host: host ?? '::' }).catch((error: NodeJS.ErrnoException) => {
-      if (host === undefined && error.code === 'EAFNOSUPPORT') return app.listen({ port, host: '0.0.0.0' })
-      throw error
-    })
+    // To the platform an empty host is every interface: IPv6 and IPv4, or IPv4 where there is no IPv6.
+    await app.listen({ port, host })
   } catch (error) {
     await app.close()
-    throw explainListen(error as NodeJS.ErrnoException, `${host ?? ''}:${port}`, '--web.listen-address')
+    throw explainListen(error as NodeJS.ErrnoException, `${host}:${port}`, '--web.listen-address')
   }
   return urlOf(app.server.address() as AddressInfo)
 }

@@ -21,7 +21,13 @@ export async function createLogger(level: LogLevel, format: LogFormat): Promise<
     const { build } = await import('pino-pretty')
     return pino(
       options,
-      build({ destination: 2, sync: true, translateTime: 'SYS:HH:MM:ss.l', singleLine: true }),
+      build({
+        destination: 2,
+        sync: true,
+        translateTime: 'SYS:HH:MM:ss.l',
+        singleLine: true,
+        errorLikeObjectKeys: [], // the text of an error stays in its line
+      }),
     )
   }
   return pino(

@@ -57,7 +57,8 @@ function stopGracefully(service: Service, { web }: Settings, log: Logger): void 
     {
       delay: web.shutdownTimeoutMs,
       logger: {
-        error: (message?: unknown) => log.error({ err: message }, 'stopped before everything was finished'),
+        error: (message?: unknown) =>
+          log.error({ reason: message }, 'stopped before everything was finished'),
       },
     },
     async ({ signal, err }) => {

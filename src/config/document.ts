@@ -20,16 +20,16 @@ export interface ConfigDocument {
 
 /**
  * Parses a YAML 1.2 configuration file.
- * @returns the document, or one line for each thing that is wrong with its syntax
+ * @returns the document, or one line for what is wrong with its syntax
  */
-export function parseConfigDocument(text: string, file: string): ConfigDocument | { syntax: string[] } {
+export function parseConfigDocument(text: string, file: string): ConfigDocument | { syntax: string } {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true })
-  if (document.errors.length > 0) {
-    const [first] = document.errors
-    const { line, col } = lines.linePos(first?.pos[0] ?? 0)
-    // What follows the first syntax error is mostly its consequence.
-    return { syntax: [`${file}:${line}:${col}: not valid YAML: ${first?.message}`] }
+  // What follows the first syntax error is mostly its consequence.
+  const [error] = document.errors
+  if (error !== undefined) {
+    const { line, col } = lines.linePos(error.pos[0])
+    return { syntax: `${file}:${line}:${col}: not valid YAML: ${error.message}` }
   }
   return {
     value: document.toJS(),
@@ -50,19 +50,15 @@ export function showPath(path: Path): string {
 
 /** Where the value (or its key) begins; for a value that is not there, its nearest parent. */
 function offsetOf(document: Document.Parsed, { path, atKey }: Problem): number {
-  for (let length = path.length; length >= 0; length--) {
-    const steps = path.slice(0, length)
-    const node = length === 0 ? document.contents : document.getIn(steps, true)
-    if (!isNode(node)) continue
-    const key = atKey === true && length === path.length ? keyOf(document, steps) : undefined
-    return (isNode(key) ? key.range?.[0] : node.range?.[0]) ?? 0
-  }
-  return 0
+  const key = atKey === true ? keyOf(document, path) : undefined
+  const ancestors = path.map((_, index) => document.getIn(path.slice(0, path.length - index), true))
+  const node = [key, ...ancestors, document.contents].find((one) => isNode(one))
+  return node === undefined ? 0 : (node.range as [number, number, number])[0]
 }
 
 function keyOf(document: Document.Parsed, path: Path): unknown {
-  const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true)
-  if (!isMap(parent)) return undefined
+  const parent = document.getIn(path.slice(0, -1), true)
   const wanted = path.at(-1)
-  return parent.items.find((pair: Pair) => isScalar(pair.key) && pair.key.value === wanted)?.key
+  const pair = isMap(parent) && parent.items.find(({ key }: Pair) => isScalar(key) && key.value === wanted)
+  return pair ? pair.key : undefined
 }

@@ -13,7 +13,7 @@ import { validate } from './validate.ts'
  */
 export async function loadFile(path: string): Promise<SourceSettings[]> {
   const document = parseConfigDocument(await read(path), path)
-  if ('syntax' in document) throw new UsageError(document.syntax.join('\n'))
+  if ('syntax' in document) throw new UsageError(document.syntax)
   const fail = (problems: readonly Problem[]) =>
     new UsageError(problems.map((problem) => document.describe(problem)).join('\n'))
   const problems = validate(fileSchema, document.value)

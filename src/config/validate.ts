@@ -58,7 +58,7 @@ function explain(schema: Node, root: unknown, path: Path, error: SchemaError): P
 }
 
 function unknownKey(node: Node | undefined, path: Path, key: string): Problem {
-  const known = Object.keys(node?.properties ?? {})
+  const known = Object.keys(node?.properties as object)
   const near = suggest(key, known)
   const hint = near === undefined ? `the keys here are ${known.join(', ')}` : `did you mean ${near}?`
   return { path: [...path, key], message: `there is no such key; ${hint}`, atKey: true }
@@ -74,7 +74,7 @@ function missingKey(node: Node | undefined, path: Path, key: string): Problem {
 function expected(node: Node | undefined): string {
   if (node?.expects !== undefined) return node.expects
   const types = node?.anyOf?.map((branch) => branch.type) ?? [node?.type]
-  return types.map((type) => TYPE_WORDS[type ?? ''] ?? 'a value').join(', ')
+  return types.map((type) => TYPE_WORDS[String(type)]).join(', ')
 }
 
 function nodeAt(schema: Node, path: Path): Node | undefined {

@@ -35,14 +35,12 @@ export async function startDemo(
       throw error
     },
   )
-  let cancel = () => {}
-  const schedule = () => {
-    cancel = clock.after(CHANGE_INTERVAL_MS, async () => {
+  const schedule = () =>
+    clock.after(CHANGE_INTERVAL_MS, async () => {
       log.info(await fleet.change(), 'demo: the inventory changed')
-      schedule()
+      cancel = schedule()
     })
-  }
-  schedule()
+  let cancel = schedule()
   return {
     inventory: inventory.url,
     async close() {

@@ -25,10 +25,10 @@ export async function startInventory(
       .writeHead(200, { 'content-type': 'application/json' })
       .end(`${JSON.stringify(read(), null, 2)}\n`)
   })
-  const { host, port } = listenAddress
+  const { host = '', port } = listenAddress
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {
-      reject(explainListen(error, `${host ?? ''}:${port} for the demo's inventory`, '--demo.listen-address'))
+      reject(explainListen(error, `${host}:${port} for the demo's inventory`, '--demo.listen-address'))
     })
     server.listen(port, host, resolve)
   })

@@ -54,8 +54,13 @@ export async function createApp(
     if (methods.length > 0) void reply.header('allow', methods.join(', '))
     return sendError(reply, noRouteError(request, methods))
   })
-  app.addHook('onRequest', (request, reply, done) => {
+  app.addHook('onRequest', (request, _reply, done) => {
     assertHarmlessPath(request.url)
+    done()
+  })
+  // Asked when the answer is sent, so that requests that were in flight already end their connections too:
+  // a connection that stayed open would keep the server from closing.
+  app.addHook('onSend', (_request, reply, _payload, done) => {
     if (deps.isDraining()) void reply.header('connection', 'close')
     done()
   })

@@ -38,7 +38,7 @@ export function handleClientError(error: NodeJS.ErrnoException, socket: Socket):
     socket.destroy()
     return
   }
-  const code = CLIENT_ERRORS[error.code ?? ''] ?? 'bad_request'
+  const code = CLIENT_ERRORS[String(error.code)] ?? 'bad_request'
   const { status, meaning } = HTTP_ERRORS[code]
   const body = JSON.stringify(bodyOf(code, meaning))
   socket.end(

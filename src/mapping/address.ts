@@ -39,7 +39,7 @@ export function findTemplateAddress(template: Template, defaultPort: number): Ad
   }
 }
 
-function isAbsent(value: Json | undefined): boolean {
+function isAbsent(value: Json | undefined): value is null | undefined | '' {
   return value === undefined || value === null || value === ''
 }
 
@@ -51,7 +51,7 @@ function addressOf(text: string, recordPort: Json | undefined, defaultPort: numb
   return join(host, port ?? (isAbsent(recordPort) ? defaultPort : recordPort), text)
 }
 
-function join(hostText: string, portValue: Json | undefined, whole = hostText): string | Rejection {
+function join(hostText: string, portValue: Json, whole = hostText): string | Rejection {
   const host = parseHost(hostText)
   if (host === undefined) return badHost(whole)
   const port =

@@ -1,3 +1,5 @@
+import type { Json } from '../model/record.ts'
+
 /**
  * Why a record, or one target of it, is quarantined: the values of the `reason` label of
  * `rollcall_source_records_rejected`.
@@ -28,8 +30,8 @@ export const LABEL_DROP_REASONS = {
 export type LabelDropReason = keyof typeof LABEL_DROP_REASONS
 
 /** A value as it may stand in a message: JSON, cut after 80 characters. */
-export function shown(value: unknown): string {
+export function shown(value: Json): string {
   const text = typeof value === 'string' ? value.slice(0, 100) : value
-  const json = JSON.stringify(text) ?? String(value)
+  const json = JSON.stringify(text)
   return json.length <= 80 ? json : `${json.slice(0, 79).toWellFormed()}…`
 }

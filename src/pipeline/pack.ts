@@ -8,20 +8,11 @@ import type { Target, TargetGroup } from '../model/target-group.ts'
  */
 export function pack(targets: Iterable<Target>): TargetGroup[] {
   const byLabels = new Map<string, { labels: Labels; targets: Set<string> }>()
-  // Targets of one record share their labels object, so its key is computed once.
-  let lastLabels: Labels | undefined
-  let lastGroup: { labels: Labels; targets: Set<string> } | undefined
   for (const { address, labels } of targets) {
-    if (labels !== lastLabels || lastGroup === undefined) {
-      const key = JSON.stringify(labels)
-      lastGroup = byLabels.get(key)
-      if (lastGroup === undefined) {
-        lastGroup = { labels, targets: new Set() }
-        byLabels.set(key, lastGroup)
-      }
-      lastLabels = labels
-    }
-    lastGroup.targets.add(address)
+    const key = JSON.stringify(labels)
+    const group = byLabels.get(key)
+    if (group === undefined) byLabels.set(key, { labels, targets: new Set([address]) })
+    else group.targets.add(address)
   }
   return [...byLabels]
     .sort(([a], [b]) => compareText(a, b))

@@ -45,5 +45,5 @@ function selectBy(query: Query, document: Json): readonly InventoryRecord[] {
 
 function kindOf(value: Json): string {
   if (value === null) return 'null'
-  return Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }

@@ -102,7 +102,7 @@ export function createReporter({ name }: { readonly name: string }, deps: Report
         log.warn(
           {
             reason: error.reason,
-            err: messageOf(error),
+            error: messageOf(error),
             serving: deps.store.get(name)?.snapshot?.targets ?? 'nothing yet',
           },
           'refresh failed',
@@ -124,7 +124,7 @@ export function createReporter({ name }: { readonly name: string }, deps: Report
     fileFailed(error: unknown): void {
       metrics.fileSdFailures.inc(labels)
       if (!fileFailing)
-        log.warn({ err: messageOf(error) }, 'file_sd file not written; check its folder and the disk')
+        log.warn({ error: messageOf(error) }, 'file_sd file not written; check its folder and the disk')
       fileFailing = true
     },
   }

@@ -16,7 +16,7 @@ export interface SourceState {
 /** The list of all sources, or the sources that it still waits for. */
 export type Combined =
   | { readonly snapshot: Snapshot; readonly waitingFor?: undefined }
-  | { readonly snapshot?: undefined; readonly waitingFor: readonly string[] }
+  | { readonly snapshot?: undefined; readonly waitingFor: readonly SourceState[] }
 
 /** The waist: the write half publishes snapshots here, the read half takes them. */
 export interface Store {
@@ -63,7 +63,7 @@ export function createStore(): Store {
       const required = missing.filter((state) => state.required)
       if (combined !== undefined && required.length === 0) return { snapshot: combined }
       // With no list at all there is nothing to send, even if every source is optional: never an empty list.
-      return { waitingFor: (required.length > 0 ? required : missing).map((state) => state.name) }
+      return { waitingFor: required.length > 0 ? required : missing }
     },
     async publish(name, snapshot) {
       update(name, { snapshot })

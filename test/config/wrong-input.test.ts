@@ -183,6 +183,11 @@ t.test('every wrong configuration file gives its line, with the place of the key
       /^rollcall.yml:4:14: sources\[0\].guard.max_drops: .*did you mean max_drop\?$/,
     ],
     [
+      'a long value',
+      `${SOURCE}    required: ${'x'.repeat(200)}\n`,
+      /required: "x{118}… is not true or false$/,
+    ],
+    [
       'no name',
       'sources:\n  - http: { url: http://a }\n',
       /^rollcall.yml:2:5: sources\[0\].name: is missing; add it: a source name; use letters/,
@@ -370,6 +375,17 @@ t.test('every wrong configuration file gives its line, with the place of the key
     t.equal(lines.length, 1, `${what}: one line`)
     t.match(lines[0], line, what)
   }
+})
+
+t.test('a wrong key that a merge brings in is told where the merge is', async (t) => {
+  writeFileSync(
+    path,
+    'sources:\n  - &base { name: a, http: { url: http://a }, label: {} }\n  - { <<: *base, name: b }\n',
+  )
+  t.same(await linesOf([`--config.file=${path}`]), [
+    'rollcall.yml:2:47: sources[0].label: there is no such key; did you mean labels?',
+    'rollcall.yml:3:5: sources[1].label: there is no such key; did you mean labels?',
+  ])
 })
 
 t.test('several mistakes give a line each', async (t) => {

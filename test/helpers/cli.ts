@@ -42,17 +42,21 @@ export async function run(args: readonly string[], env: Env = {}, cwd?: string) 
 
 /** Starts a server on a free loopback port and waits until it serves; the test's end kills it. */
 export async function start(t: Test, args: readonly string[], env: Env = {}): Promise<Running> {
-  const listen = args.some((arg) => arg.startsWith('--web.listen-address'))
-    ? []
-    : ['--web.listen-address=127.0.0.1:0']
-  const child = spawn(process.execPath, [CLI, ...args, ...listen, '--log.format=json'], {
+  const flags = { 'web.listen-address': '127.0.0.1:0', 'web.drain-delay': '0', 'log.format': 'json' }
+  const defaults = Object.entries(flags)
+    .filter(([flag]) => !args.some((arg) => arg.startsWith(`--${flag}`)))
+    .map(([flag, value]) => `--${flag}=${value}`)
+  const child = spawn(process.execPath, [CLI, ...args, ...defaults], {
     env: cleanEnv(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const ended = once(child, 'close').then(([code, signal]) => ({ code, signal }))
   t.teardown(async () => {
-    child.kill('SIGKILL')
+    // Gently at first: only a process that ends by itself tells what it covered.
+    child.kill('SIGTERM')
+    const hard = setTimeout(() => child.kill('SIGKILL'), 3_000)
     await ended
+    clearTimeout(hard)
   })
   const { out, err } = collect(child)
   const url = await until('rollcall serves', () => {

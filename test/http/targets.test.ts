@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { gunzipSync } from 'node:zlib'
 import t from 'tap'
+import { freeze } from '../../src/snapshot/snapshot.ts'
 import { INITIAL_STATUS } from '../../src/snapshot/status.ts'
 import { readHalf } from '../helpers/app.ts'
 
@@ -57,6 +58,14 @@ t.test('all sources together: their groups in order of their names, the age of t
     { targets: ['b:1'], labels: { source: 'b' } },
   ])
   t.equal(answer.headers['x-rollcall-age-seconds'], '10.000')
+})
+
+t.test('a list that no refresh has confirmed is as old as the process', async (t) => {
+  const { app, store, clock } = await readHalf(t)
+  const body = Buffer.from('[]')
+  await store.publish('sensors', await freeze(body, { groups: 0, targets: 0 }, clock.now()))
+  const age = Number((await app.inject('/targets')).headers['x-rollcall-age-seconds'])
+  t.equal(age, clock.monotonic() / 1000)
 })
 
 t.test('28: the age does not follow jumps of the wall clock', async (t) => {

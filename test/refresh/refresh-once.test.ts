@@ -18,7 +18,10 @@ import { recordingLog } from '../helpers/log.ts'
 const names = (count: number, first = 0) =>
   Array.from({ length: count }, (_, index) => `sensor_${first + index}`)
 
-async function refreshing(t: Test, options: { file?: string; guard?: GuardOptions; source?: Source } = {}) {
+async function refreshing(
+  t: Test,
+  options: { name?: string; file?: string; guard?: GuardOptions; source?: Source } = {},
+) {
   const inventory = await inventoryServer(t, names(3))
   const clock = manualClock()
   const store = createStore()
@@ -32,7 +35,7 @@ async function refreshing(t: Test, options: { file?: string; guard?: GuardOption
   const { file } = options
   const refreshOnce = createRefreshOnce(
     {
-      name: 'sensors',
+      name: options.name ?? 'sensors',
       source,
       plan: {
         select: createSelect(undefined),
@@ -137,7 +140,7 @@ t.test('another reason of failure is logged again', async (t) => {
   await refresh()
   await refresh()
   t.match(lines, [
-    { msg: 'refresh failed', reason: 'http_status', serving: 'nothing yet', err: /HTTP 500/ },
+    { msg: 'refresh failed', reason: 'http_status', serving: 'nothing yet', error: /HTTP 500/ },
     { msg: 'refresh failed', reason: 'auth' },
   ])
   t.equal(lines.length, 2)
@@ -272,6 +275,15 @@ t.test('a defect in a source is a failed refresh like any other', async (t) => {
   const source: Source = { read: () => Promise.reject(new TypeError('oops')), close: async () => {} }
   const { refresh } = await refreshing(t, { source })
   t.match(await refresh(), { result: 'failed', error: { reason: 'internal', message: 'oops' } })
+})
+
+t.test('a refresh of a source that was removed meanwhile changes nothing', async (t) => {
+  const { refresh, store, inventory } = await refreshing(t, { name: 'removed' })
+  t.equal((await refresh()).result, 'changed')
+  await inventory.stop()
+  t.equal((await refresh()).result, 'failed')
+  t.equal(store.get('removed'), undefined)
+  t.equal(store.get('sensors')?.snapshot, undefined)
 })
 
 t.test('stopping ends a refresh that is under way, without a word about it', async (t) => {

@@ -11,7 +11,7 @@ export function targetsRoutes(app: FastifyInstance, deps: HttpDeps): void {
   app.get('/targets', (request, reply) => {
     assertNoParameters(request)
     const { snapshot, waitingFor } = deps.store.combined()
-    if (snapshot === undefined) throw notLoaded(waitingFor.flatMap((name) => deps.store.get(name) ?? []))
+    if (snapshot === undefined) throw notLoaded(waitingFor)
     const loaded = deps.store.list().filter((state) => state.snapshot !== undefined)
     return sendSnapshot(request, reply, snapshot, Math.max(...loaded.map((state) => ageOf(state, deps))))
   })
@@ -23,7 +23,7 @@ export function targetsRoutes(app: FastifyInstance, deps: HttpDeps): void {
   })
 }
 
-/** Time since a source last gave a whole list, in milliseconds. */
+/** Time since a source last gave a whole list, or since the start of the process, in milliseconds. */
 function ageOf(state: SourceState, { clock }: HttpDeps): number {
   return clock.monotonic() - (state.status.lastSuccess?.monotonicMs ?? 0)
 }

@@ -119,8 +119,8 @@ async function assertOk(response: Response, shown: string, nowMs: number): Promi
 async function readBody(response: Response, maxBytes: number, shown: string): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let size = 0
-  // The limit counts unpacked bytes, so a small body that unpacks without end stops here too.
-  for await (const chunk of response.body ?? []) {
+  // A 200 always has a body. The limit counts unpacked bytes, so a small body that unpacks without end stops here too.
+  for await (const chunk of response.body as NonNullable<typeof response.body>) {
     size += chunk.byteLength
     if (size > maxBytes) {
       throw new RefreshError(

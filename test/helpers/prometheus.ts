@@ -1,0 +1,122 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { findPrometheus3, findTool } from './tools.ts'
+import { until } from './until.ts'
+
+/** A target as Prometheus's API lists it. */
+export interface ActiveTarget {
+  readonly labels: Record<string, string>
+  readonly discoveredLabels: Record<string, string>
+  readonly health: 'up' | 'down' | 'unknown'
+}
+
+/** A real Prometheus that runs. */
+export interface Prometheus {
+  readonly url: string
+  /** The active targets of a job. */
+  targets(job: string): Promise<ActiveTarget[]>
+  /** The value of a query; undefined when it has none. */
+  query(expression: string): Promise<number | undefined>
+}
+
+/** The versions to be right with, and where they are: Debian's 2, and 3 where Go could install it. */
+export const PROMETHEUS_VERSIONS = [
+  { name: 'Prometheus 2', find: () => findTool('prometheus', 'PROMETHEUS') },
+  { name: 'Prometheus 3', find: () => findPrometheus3('prometheus') },
+] as const
+
+/** The shipped configuration, with another address of Rollcall and intervals that a test can wait for. */
+export function shippedConfig(rollcall: string): string {
+  const shipped = readFileSync('prometheus/prometheus.yml', 'utf8')
+  return shipped
+    .replaceAll('127.0.0.1:8080', new URL(rollcall).host)
+    .replace('scrape_interval: 15s', 'scrape_interval: 1s')
+    .replace('refresh_interval: 10s', 'refresh_interval: 1s')
+}
+
+/** Starts a Prometheus on a free loopback port; the test's end stops it. */
+export async function startPrometheus(t: Test, binary: string, config: string): Promise<Prometheus> {
+  const folder = t.testdir()
+  const file = join(folder, 'prometheus.yml')
+  writeFileSync(file, config)
+  const port = await freePort()
+  const args = [
+    `--config.file=${file}`,
+    `--storage.tsdb.path=${join(folder, 'data')}`,
+    `--web.listen-address=127.0.0.1:${port}`,
+  ]
+  const child = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  let log = ''
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    log += text
+  })
+  t.teardown(async () => {
+    child.kill('SIGKILL')
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'close')
+  })
+  const url = `http://127.0.0.1:${port}`
+  const api = async (path: string) => {
+    const answer = (await (await fetch(`${url}/api/v1/${path}`)).json()) as { data: never }
+    return answer.data
+  }
+  await until('Prometheus is ready', async () => {
+    if (child.exitCode !== null) throw new Error(`it exited: ${log.slice(-500)}`)
+    return (await fetch(`${url}/-/ready`)).status === 200
+  })
+  return {
+    url,
+    async targets(job) {
+      const { activeTargets } = (await api('targets?state=active')) as { activeTargets: ActiveTarget[] }
+      return activeTargets.filter((target) => target.labels.job === job)
+    },
+    async query(expression) {
+      const data = (await api(`query?query=${encodeURIComponent(expression)}`)) as {
+        result: { value: [number, string] }[]
+      }
+      const value = data.result[0]?.value[1]
+      return value === undefined ? undefined : Number(value)
+    },
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createTcpServer()
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** What Prometheus was answered when it asked for targets. */
+export interface Poll {
+  readonly status: number
+  readonly body: string
+}
+
+/** Stands between Prometheus and Rollcall, so that a test sees every answer that Prometheus got. */
+export async function recordingProxy(t: Test) {
+  const polls: Poll[] = []
+  const state = { upstream: '' }
+  const server = createServer(async (request, response) => {
+    const answer = await fetch(state.upstream + request.url, {
+      headers: { accept: request.headers.accept ?? '*/*' },
+    }).catch(() => undefined)
+    const body = (await answer?.text().catch(() => '')) ?? ''
+    const status = answer?.status ?? 502
+    if (request.url?.startsWith('/targets')) polls.push({ status, body })
+    response
+      .writeHead(status, { 'content-type': answer?.headers.get('content-type') ?? 'text/plain' })
+      .end(body)
+  })
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, polls, state }
+}

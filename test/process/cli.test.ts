@@ -1,0 +1,118 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { join } from 'node:path'
+import t from 'tap'
+import { run } from '../helpers/cli.ts'
+
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+
+t.test('--version and --help print and end', async (t) => {
+  t.match(await run(['--version']), {
+    code: 0,
+    out: `rollcall ${version} (Node.js ${process.version})\n`,
+    err: '',
+  })
+  for (const args of [['--help'], ['-h'], ['help'], ['serve', '--help']]) {
+    const { code, out } = await run(args)
+    t.equal(code, 0, args.join(' '))
+    t.match(out, /Usage: rollcall \[command\] \[flags\]/)
+  }
+})
+
+t.test(
+  'wrong input is one clear line on standard error and exit code 2, from serve and check alike',
+  async (t) => {
+    const path = join(t.testdir(), 'rollcall.yml')
+    writeFileSync(path, 'sources:\n  - name: a\n    http: { url: 5 }\n')
+    const rows: [args: string[], env: Record<string, string>, err: string | RegExp][] = [
+      [['--bogus'], {}, 'rollcall: --bogus: there is no such flag; rollcall --help lists the flags\n'],
+      [[`--config.file=${path}`], {}, `rollcall: ${path}:3:18: sources[0].http.url: 5 is not a text\n`],
+      [[], { INVENTORY_URL: 'x' }, /^rollcall: INVENTORY_URL: "x" is not an http or https URL; [^\n]*\n$/],
+      [['--log.level=loud'], {}, /^rollcall: --log.level: "loud" is not a log level; [^\n]*\n$/],
+    ]
+    for (const [args, env, err] of rows) {
+      for (const command of ['serve', 'check']) {
+        const result = await run([command, ...args], env)
+        t.equal(result.code, 2, `${command} ${args.join(' ')}`)
+        t.match(result.err, err)
+        t.equal(result.out, '')
+      }
+    }
+  },
+)
+
+t.test('a defect shows its stack, for the report, and exit code 1', async (t) => {
+  const broken = 'process.stdout.write = () => { throw new Error("standard output is broken") }'
+  const { code, err } = await run(['--version'], {
+    NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --import="data:text/javascript,${encodeURIComponent(broken)}"`,
+  })
+  t.equal(code, 1)
+  t.match(err, /^rollcall: unexpected error: Error: standard output is broken\n {4}at /)
+})
+
+t.test('an unknown command and a stray word', async (t) => {
+  t.match(await run(['serv']), {
+    code: 2,
+    err: 'rollcall: serv: there is no such command; did you mean serve?\n',
+  })
+  t.match(await run(['frobnicate']), {
+    code: 2,
+    err: 'rollcall: frobnicate: there is no such command; use one of serve, check, demo\n',
+  })
+  t.match(await run(['serve', 'now']), {
+    code: 2,
+    err: 'rollcall: now: unexpected; a command takes only flags\n',
+  })
+})
+
+t.test('check says what is configured, without touching the network', async (t) => {
+  const path = join(t.testdir(), 'rollcall.yml')
+  writeFileSync(
+    path,
+    'sources:\n  - { name: a, http: { url: "http://inventory.invalid" } }\n  - { name: b, http: { url: "http://b.invalid" } }\n',
+  )
+  t.match(await run(['check', `--config.file=${path}`]), {
+    code: 0,
+    out: 'SUCCESS: the configuration is valid: 2 sources (a, b)\n',
+    err: '',
+  })
+  t.match(await run(['check', `--config.file=${path}`], { METRICS_PORT: '1' }), {
+    code: 0,
+    out: 'WARNING: METRICS_PORT has no effect beside a configuration file\nSUCCESS: the configuration is valid: 2 sources (a, b)\n',
+  })
+  t.match(await run(['check'], { INVENTORY_URL: 'http://a.invalid' }), {
+    out: 'SUCCESS: the configuration is valid: 1 source (inventory)\n',
+  })
+  t.match(await run(['check']), {
+    code: 0,
+    out: /^SUCCESS: neither INVENTORY_URL nor --config.file is given: the demo/,
+  })
+})
+
+t.test('a port that is taken is one clear line with the way out, and exit code 1', async (t) => {
+  const taken = createServer()
+  await new Promise<void>((resolve) => void taken.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => taken.close())
+  const address = `127.0.0.1:${(taken.address() as AddressInfo).port}`
+  const busy = 'another program uses this address; stop it, or choose another one with'
+  t.match(
+    await run([`--web.listen-address=${address}`, '--log.format=json'], {
+      INVENTORY_URL: 'http://127.0.0.1:1/',
+    }),
+    {
+      code: 1,
+      err: `rollcall: cannot listen on ${address}: ${busy} --web.listen-address=127.0.0.1:PORT\n`,
+    },
+  )
+  t.match(await run(['demo', '--web.listen-address=127.0.0.1:0', `--demo.listen-address=${address}`]), {
+    code: 1,
+    err: `rollcall: cannot listen on ${address} for the demo's inventory: ${busy} --demo.listen-address=127.0.0.1:PORT\n`,
+  })
+  const { code, err } = await run([
+    'demo',
+    `--web.listen-address=${address}`,
+    '--demo.listen-address=127.0.0.1:0',
+  ])
+  t.equal(code, 1)
+  t.match(err, `rollcall: cannot listen on ${address}: ${busy} --web.listen-address=127.0.0.1:PORT\n`)
+})

@@ -1,0 +1,41 @@
+import { spawnSync } from 'node:child_process'
+import { resolve } from 'node:path'
+import t from 'tap'
+
+const MODULE = resolve('build/src/base/logger.js')
+
+/** Logs a line in a process of its own, since the logger writes to standard error. */
+function logged(level: string, format: string) {
+  const script = `import { createLogger } from ${JSON.stringify(MODULE)}
+const log = await createLogger(${JSON.stringify(level)}, ${JSON.stringify(format)})
+log.info({ host: 'line\\nbreak \\u001b[31m', error: 'line\\nbreak \\u001b[31m' }, 'told')
+log.debug('not told')`
+  return spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
+}
+
+t.test('53: JSON lines go to standard error, one per event, whatever the data holds', async (t) => {
+  for (const format of ['json', 'auto']) {
+    const { stdout, stderr } = logged('info', format)
+    t.equal(stdout, '')
+    t.equal(stderr.split('\n').length, 2, stderr)
+    t.match(JSON.parse(stderr), {
+      level: 'info',
+      time: /^\d{4}-.*Z$/,
+      host: 'line\nbreak \u001b[31m',
+      error: 'line\nbreak \u001b[31m',
+      msg: 'told',
+    })
+  }
+})
+
+t.test('53: pretty lines stay single lines', async (t) => {
+  const { stderr } = logged('info', 'pretty')
+  t.equal(stderr.split('\n').length, 2, stderr)
+  t.match(stderr, /INFO.*: told/)
+  t.notOk(stderr.includes('\u001b[31m'), stderr)
+})
+
+t.test('the level decides what is told', async (t) => {
+  t.equal(logged('warn', 'json').stderr, '')
+  t.match(logged('debug', 'json').stderr, /not told/)
+})

@@ -1,0 +1,249 @@
+import { spawn } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { Agent, get } from 'node:http'
+import { join } from 'node:path'
+import t from 'tap'
+import { run, start } from '../helpers/cli.ts'
+import { seriesValue } from '../helpers/exposition.ts'
+import { inventoryServer } from '../helpers/inventory-server.ts'
+import { findPrometheus3, findTool, missing } from '../helpers/tools.ts'
+import { until } from '../helpers/until.ts'
+
+/** Polls until `/targets` answers 200. */
+const firstList = (url: string) =>
+  until('the first list', async () => {
+    const answer = await fetch(`${url}/targets`)
+    return answer.status === 200 ? answer : undefined
+  })
+
+t.test('an inventory of names, by environment alone', async (t) => {
+  const inventory = await inventoryServer(t, ['sensor_0', 'sensor_1'])
+  const file = join(t.testdir(), 'targets.json')
+  const { url, err } = await start(t, [], {
+    INVENTORY_URL: inventory.url.href,
+    METRICS_PORT: '9100',
+    UPDATE_INTERVAL: '0.2',
+    TARGETS_FILE: file,
+  })
+  const body = await (await firstList(url)).text()
+  t.same(JSON.parse(body), [
+    { targets: ['sensor_0:9100', 'sensor_1:9100'], labels: { __meta_rollcall_source: 'inventory' } },
+  ])
+  t.equal(await until('the file', () => readFileSync(file, 'utf8')), body)
+  t.equal((await fetch(`${url}/ready`)).status, 200)
+  inventory.json(['sensor_0', 'sensor_1', 'sensor_2'])
+  await until('the new sensor', async () =>
+    (await (await fetch(`${url}/targets`)).text()).includes('sensor_2'),
+  )
+  await inventory.stop()
+  await until('the failure', () => err().includes('refresh failed'))
+  const kept = await fetch(`${url}/targets`)
+  t.equal(kept.status, 200)
+  t.match(await kept.text(), 'sensor_2')
+})
+
+t.test('1: with the inventory down from the start there is 503, never an empty list', async (t) => {
+  const inventory = await inventoryServer(t)
+  await inventory.stop()
+  const { url, err } = await start(t, [], { INVENTORY_URL: inventory.url.href, UPDATE_INTERVAL: '0.2' })
+  await until('the failure', () => err().includes('refresh failed'))
+  const answer = await fetch(`${url}/targets`)
+  t.equal(answer.status, 503)
+  t.equal(answer.headers.get('retry-after'), '5')
+  t.match(await answer.json(), { error: { code: 'not_loaded', message: /ECONNREFUSED/ } })
+  t.equal((await fetch(`${url}/ready`)).status, 503)
+  t.equal((await fetch(`${url}/health`)).status, 200)
+  await inventory.restart()
+  inventory.json(['late'])
+  t.match(await (await firstList(url)).text(), 'late:9100')
+})
+
+t.test('what is odd about a configuration is told once, at the start', async (t) => {
+  const inventory = await inventoryServer(t, ['a'])
+  const path = join(t.testdir(), 'rollcall.yml')
+  writeFileSync(path, `sources: [{ name: a, http: { url: "${inventory.url}" } }]\n`)
+  const { err } = await start(t, [`--config.file=${path}`], { METRICS_PORT: '9200' })
+  t.match(err(), '"msg":"METRICS_PORT has no effect beside a configuration file"')
+})
+
+t.test('with errors only, nothing is told while all is well', async (t) => {
+  const inventory = await inventoryServer(t, ['a', 1])
+  const { code, err } = await run(
+    ['--log.level=error', '--log.format=json', '--web.listen-address=127.0.0.1:0', '--web.drain-delay=0'],
+    {
+      INVENTORY_URL: inventory.url.href,
+      NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --import="data:text/javascript,${encodeURIComponent('setTimeout(() => process.kill(process.pid), 1500)')}"`,
+    },
+  )
+  t.equal(code, 0)
+  t.equal(err, '')
+})
+
+t.test('24: a file with several sources: one that fails leaves the others moving', async (t) => {
+  const [good, bad] = [await inventoryServer(t, ['a']), await inventoryServer(t, ['b'])]
+  const path = join(t.testdir(), 'rollcall.yml')
+  writeFileSync(
+    path,
+    `global: { refresh_interval: 200ms }\nsources:\n  - { name: good, http: { url: "${good.url}" } }\n  - { name: bad, http: { url: "${bad.url}" }, meta_labels: true }\n`,
+  )
+  const { url } = await start(t, [`--config.file=${path}`, '--web.enable-lifecycle'])
+  await firstList(url)
+  bad.handle((_request, response) => response.writeHead(500).end())
+  good.json(['a', 'c'])
+  await until('the good source moves', async () =>
+    (await (await fetch(`${url}/targets`)).text()).includes('c:9100'),
+  )
+  await until('the bad source fails', async () => {
+    const { sources } = (await (await fetch(`${url}/health`)).json()) as {
+      sources: { bad: { state: string } }
+    }
+    return sources.bad.state === 'failing'
+  })
+  t.match(await (await fetch(`${url}/targets`)).text(), 'b:9100', 'what it last gave stays')
+  t.match(await (await fetch(`${url}/-/refresh?source=good`, { method: 'POST' })).json(), {
+    results: [{ source: 'good', targets: 2 }],
+  })
+  const failed = await fetch(`${url}/-/refresh`, { method: 'POST' })
+  t.equal(failed.status, 502)
+  t.match(await failed.json(), { error: { code: 'refresh_failed', message: /^bad: GET .* HTTP 500/ } })
+})
+
+t.test('promtool finds no fault with the metrics', async (t) => {
+  const inventory = await inventoryServer(t, ['a', 1])
+  const { url } = await start(t, [], { INVENTORY_URL: inventory.url.href })
+  await firstList(url)
+  const metrics = await (await fetch(`${url}/metrics`)).text()
+  t.equal(seriesValue(metrics, 'rollcall_source_targets', { source: 'inventory' }), 1)
+  t.equal(seriesValue(metrics, 'rollcall_config_last_reload_successful'), 1)
+  for (const promtool of [findTool('promtool', 'PROMTOOL'), findPrometheus3('promtool')]) {
+    if (missing(t, promtool, 'promtool')) continue
+    const child = spawn(promtool as string, ['check', 'metrics'], { stdio: ['pipe', 'pipe', 'pipe'] })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data))
+    child.stdin.end(metrics)
+    const code = await new Promise((resolve) => child.once('close', resolve))
+    t.equal(code, 0, String(promtool))
+    t.equal(output, '', String(promtool))
+  }
+})
+
+t.test('35: SIGTERM: ready turns 503, targets go on, requests in flight finish, exit 0', async (t) => {
+  const inventory = await inventoryServer(t, ['a'])
+  let finish = () => {}
+  const { url, child, ended, err } = await start(t, ['--web.drain-delay=1s', '--web.enable-lifecycle'], {
+    INVENTORY_URL: inventory.url.href,
+  })
+  await firstList(url)
+  // A request that is still in flight when the drain delay is over: a refresh whose inventory takes long.
+  const asked = new Promise<void>((resolve) =>
+    inventory.handle((_request, response) => {
+      finish = () => void response.end('["a","b"]')
+      resolve()
+    }),
+  )
+  const inFlight = fetch(`${url}/-/refresh`, { method: 'POST' })
+  await asked
+  child.kill('SIGTERM')
+  await until('ready says 503', async () => (await fetch(`${url}/ready`)).status === 503)
+  t.equal((await fetch(`${url}/targets`)).status, 200)
+  t.equal((await fetch(`${url}/health`)).status, 200)
+  await until('the listener is closed', () =>
+    fetch(`${url}/targets`).then(
+      () => false,
+      () => true,
+    ),
+  )
+  t.equal(child.exitCode, null, 'it waits for the request in flight')
+  finish()
+  t.equal((await inFlight).status, 200)
+  t.same(await ended, { code: 0, signal: null })
+  t.match(err(), /"msg":"stopping".*"msg":"stopped"/s)
+})
+
+t.test('35: SIGINT with idle kept-alive connections and a refresh under way: exit 0 at once', async (t) => {
+  const inventory = await inventoryServer(t, ['a'])
+  const { url, child, ended } = await start(t, ['--web.drain-delay=0'], {
+    INVENTORY_URL: inventory.url.href,
+    UPDATE_INTERVAL: '0.2',
+  })
+  await firstList(url)
+  const agent = new Agent({ keepAlive: true })
+  t.teardown(() => agent.destroy())
+  await new Promise<void>(
+    (resolve) => void get(`${url}/targets`, { agent }, (answer) => answer.resume().once('end', resolve)),
+  )
+  await new Promise<void>((resolve) => inventory.handle(() => resolve()))
+  child.kill('SIGINT')
+  t.same(await ended, { code: 0, signal: null })
+})
+
+t.test('36: a second signal ends the process at once', async (t) => {
+  const { url, child, ended, err } = await start(t, [
+    'demo',
+    '--demo.listen-address=127.0.0.1:0',
+    '--web.drain-delay=20s',
+  ])
+  await firstList(url)
+  child.kill('SIGTERM')
+  await until('it drains', () => err().includes('"msg":"stopping"'))
+  child.kill('SIGTERM')
+  t.same(await ended, { code: 1, signal: null })
+})
+
+t.test('36: what hangs is cut off at the shutdown timeout', async (t) => {
+  const inventory = await inventoryServer(t, ['a'])
+  const { url, child, ended } = await start(
+    t,
+    ['--web.drain-delay=0', '--web.shutdown-timeout=500ms', '--web.enable-lifecycle'],
+    { INVENTORY_URL: inventory.url.href },
+  )
+  await firstList(url)
+  const asked = new Promise<void>((resolve) => inventory.handle(() => resolve()))
+  const hanging = fetch(`${url}/-/refresh`, { method: 'POST' }).catch(() => undefined)
+  await asked
+  child.kill('SIGTERM')
+  t.same(await ended, { code: 1, signal: null })
+  await hanging
+})
+
+t.test('42: an unhandled rejection is logged and ends the process with an error', async (t) => {
+  const reject = 'setTimeout(() => Promise.reject(new Error("injected")), 1500)'
+  const { ended, err } = await start(t, ['demo', '--demo.listen-address=127.0.0.1:0'], {
+    NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --import="data:text/javascript,${encodeURIComponent(reject)}"`,
+  })
+  t.same(await ended, { code: 1, signal: null })
+  t.match(err(), /"level":"fatal".*injected.*"msg":"unexpected error, stopping"/)
+})
+
+t.test('the demo prints what to open and what to paste, and its log can be quiet', async (t) => {
+  const { out, err, child, ended, url } = await start(t, [
+    'demo',
+    '--demo.listen-address=127.0.0.1:0',
+    '--web.external-url=https://rollcall.example/',
+  ])
+  await firstList(url)
+  t.match(out(), 'https://rollcall.example/targets     what Prometheus gets')
+  t.match(out(), "      - targets: ['rollcall.example']")
+  t.match(err(), '"msg":"records quarantined"')
+  child.kill('SIGTERM')
+  t.same(await ended, { code: 0, signal: null })
+})
+
+t.test('the log is JSON, a line per transition, none per poll', async (t) => {
+  const inventory = await inventoryServer(t, ['a'])
+  const { url, err } = await start(t, [], { INVENTORY_URL: inventory.url.href, UPDATE_INTERVAL: '0.1' })
+  await firstList(url)
+  const before = inventory.requests.length
+  for (let poll = 0; poll < 20; poll++) await (await fetch(`${url}/targets`)).arrayBuffer()
+  await until('some refreshes', () => inventory.requests.length > before + 3)
+  const lines = err()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  t.same(
+    lines.map((line) => line.msg),
+    ['serving targets', 'targets changed'],
+  )
+  t.match(lines[1], { level: 'info', source: 'inventory', targets: 1, added: 1, removed: 0 })
+  t.ok(Date.parse(lines[0].time))
+})

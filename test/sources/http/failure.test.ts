@@ -1,0 +1,40 @@
+import t from 'tap'
+import { RefreshError } from '../../../src/base/errors.ts'
+import { toRefreshError } from '../../../src/sources/http/failure.ts'
+
+const failed = (code: string, message = `what ${code} says`) =>
+  new TypeError('fetch failed', { cause: Object.assign(new Error(message), { code }) })
+
+t.test('the innermost cause gives the reason and the message', async (t) => {
+  const rows: [code: string, reason: string][] = [
+    ['ECONNREFUSED', 'connect'],
+    ['EHOSTUNREACH', 'connect'],
+    ['ENOTFOUND', 'dns'],
+    ['EAI_AGAIN', 'dns'],
+    ['ETIMEDOUT', 'timeout'],
+    ['CERT_HAS_EXPIRED', 'tls'],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'tls'],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'tls'],
+    ['ECONNRESET', 'reset'],
+    ['UND_ERR_SOCKET', 'reset'],
+    ['SOMETHING_NEW', 'reset'],
+  ]
+  for (const [code, reason] of rows) {
+    t.match(toRefreshError(failed(code), 'http://a/'), {
+      reason,
+      message: new RegExp(`^GET http://a/: .*what ${code} says`),
+    })
+  }
+})
+
+t.test('an error without a message shows its code: every address of a name was refused, say', async (t) => {
+  const refused = new AggregateError([new Error('one'), new Error('two')], '')
+  const error = new TypeError('fetch failed', { cause: Object.assign(refused, { code: 'ECONNREFUSED' }) })
+  t.match(toRefreshError(error, 'http://a/'), { reason: 'connect', message: 'GET http://a/: ECONNREFUSED' })
+})
+
+t.test('what is a refresh error already stays as it is', async (t) => {
+  const error = new RefreshError('auth', 'no')
+  t.equal(toRefreshError(error, 'http://a/'), error)
+  t.match(toRefreshError('thrown text', 'http://a/'), { reason: 'reset', message: /thrown text/ })
+})
