@@ -58,11 +58,10 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       store,
       metrics,
       clock,
+      log,
       isDraining: () => draining,
       refresh: (name) => refreshNow(running, name),
     },
-    // The framework's own lines, such as one per address that it listens on, say nothing new.
-    log.isLevelEnabled('warn') ? log.child({}, { level: 'warn' }) : log,
   )
   const url = await listen(app, settings)
   for (const { loop } of running.values()) loop.start()

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { REFRESH_FAILURES, type RefreshFailureReason } from './errors.ts'
+import { createRequestMetrics } from './request-metrics.ts'
 
 /** What one refresh did: the values of the `result` label of `rollcall_source_refreshes_total`. */
 export const REFRESH_RESULTS = ['changed', 'unchanged', 'held', 'failed'] as const
@@ -108,25 +109,12 @@ function sourceMetrics(registry: Registry) {
 }
 
 function httpMetrics(registry: Registry) {
-  const registers = [registry]
   return {
-    requests: new Counter({
-      name: 'rollcall_http_requests_total',
-      help: 'HTTP requests answered, by route pattern, method and status code.',
-      labelNames: ['route', 'method', 'code'],
-      registers,
-    }),
-    duration: new Histogram({
-      name: 'rollcall_http_request_duration_seconds',
-      help: 'Time from the request line to the end of the answer, by route pattern.',
-      labelNames: ['route'],
-      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
-      registers,
-    }),
+    requests: createRequestMetrics(registry),
     shed: new Counter({
       name: 'rollcall_http_requests_shed_total',
       help: 'Requests answered 503 because the process was overloaded.',
-      registers,
+      registers: [registry],
     }),
   }
 }

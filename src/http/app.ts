@@ -1,9 +1,9 @@
-import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
+import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
 import type { HttpDeps, HttpOptions } from './deps.ts'
 import { handleClientError, handleError, sendError } from './errors.ts'
 import { assertHarmlessPath, noRouteError, trackMethods } from './methods.ts'
-import { observeRequests } from './observe.ts'
-import { shedUnderPressure } from './pressure.ts'
+import { NO_ROUTE, observe } from './observe.ts'
+import { watchPressure } from './pressure.ts'
 import { healthRoutes } from './routes/health.ts'
 import { landingRoutes } from './routes/landing.ts'
 import { lifecycleRoutes } from './routes/lifecycle.ts'
@@ -22,18 +22,16 @@ const LIMITS = {
 }
 
 /** Creates the server's read half: routes, errors, limits. It listens when told to. */
-export async function createApp(
-  options: HttpOptions,
-  deps: HttpDeps,
-  log: FastifyBaseLogger,
-): Promise<FastifyInstance> {
+export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<FastifyInstance> {
+  const { log, metrics } = deps
   const app = fastify({
-    loggerInstance: log,
-    logController: new LogController({ disableRequestLogging: true }),
-    // One logger for all requests: nothing is logged per request, so none needs one of its own.
-    childLoggerFactory: (logger) => logger,
+    // The framework's own logger makes a child for every request, and we log none of them.
+    logger: false,
     clientErrorHandler: (error, socket) => handleClientError(error, socket),
-    frameworkErrors: (error, request, reply) => void handleError(error, request, reply),
+    frameworkErrors: (error, request, reply) => {
+      observe(request, reply, NO_ROUTE, metrics)
+      handleError(error, request, reply, log)
+    },
     requestTimeout: LIMITS.requestTimeout,
     keepAliveTimeout: LIMITS.keepAliveTimeout,
     bodyLimit: LIMITS.bodyLimit,
@@ -47,16 +45,13 @@ export async function createApp(
     return503OnClosing: false,
   })
   const methodsOf = trackMethods(app)
-  observeRequests(app, deps.metrics)
-  app.setErrorHandler(handleError)
+  app.setErrorHandler((error: FastifyError, request, reply) => handleError(error, request, reply, log))
   app.setNotFoundHandler((request, reply) => {
+    observe(request, reply, NO_ROUTE, metrics)
+    assertHarmlessPath(request.url)
     const methods = methodsOf(request)
     if (methods.length > 0) void reply.header('allow', methods.join(', '))
     return sendError(reply, noRouteError(request, methods))
-  })
-  app.addHook('onRequest', (request, _reply, done) => {
-    assertHarmlessPath(request.url)
-    done()
   })
   // Asked when the answer is sent, so that requests that were in flight already end their connections too:
   // a connection that stayed open would keep the server from closing.
@@ -64,13 +59,11 @@ export async function createApp(
     if (deps.isDraining()) void reply.header('connection', 'close')
     done()
   })
-  landingRoutes(app, options)
+  const assertCapacity = await watchPressure(app, metrics)
+  targetsRoutes(app, deps, assertCapacity)
+  landingRoutes(app, deps, options)
   healthRoutes(app, deps, options)
   metricsRoutes(app, deps)
   lifecycleRoutes(app, deps, options)
-  await app.register(async (scope) => {
-    await shedUnderPressure(scope, deps.metrics)
-    targetsRoutes(scope, deps)
-  })
   return app
 }

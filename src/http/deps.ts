@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { Store } from '../snapshot/store.ts'
 
@@ -15,6 +16,7 @@ export interface HttpDeps {
   readonly store: Pick<Store, 'get' | 'list' | 'combined'>
   readonly metrics: Metrics
   readonly clock: Pick<Clock, 'now' | 'monotonic'>
+  readonly log: Pick<Logger, 'error'>
   /** Refreshes one source, or all of them, and waits for the end. */
   refresh(source: string | undefined): Promise<readonly RefreshAnswer[]>
   /** Whether the server was asked to stop. */

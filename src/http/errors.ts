@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { HTTP_ERRORS, HttpError, type HttpErrorCode, messageOf } from '../base/errors.ts'
+import type { Logger } from '../base/logger.ts'
 
 /** The body of every error answer. */
 function bodyOf(code: HttpErrorCode, message: string) {
@@ -18,12 +19,13 @@ export function handleError(
   error: FastifyError | HttpError,
   request: FastifyRequest,
   reply: FastifyReply,
+  log: Pick<Logger, 'error'>,
 ): FastifyReply {
   if (error instanceof HttpError) return sendError(reply, error)
   const status = error.statusCode ?? 500
   if (status === 413) return sendError(reply, new HttpError('payload_too_large', messageOf(error)))
   if (status >= 400 && status < 500) return sendError(reply, new HttpError('bad_request', messageOf(error)))
-  request.log.error({ err: error, route: request.routeOptions.url }, 'request failed')
+  log.error({ err: error, route: request.routeOptions.url }, 'request failed')
   return sendError(reply, new HttpError('internal', 'an unexpected error; the log has the details'))
 }
 

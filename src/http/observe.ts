@@ -1,15 +1,23 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Metrics } from '../base/metrics.ts'
 
 /** The `route` of requests that no route took: unknown paths never create series of their own. */
-const NO_ROUTE = 'none'
+export const NO_ROUTE = 'none'
 
-/** Counts and times every request by its route pattern. */
-export function observeRequests(app: FastifyInstance, { http }: Metrics): void {
-  app.addHook('onResponse', (request, reply, done) => {
-    const route = request.routeOptions.url ?? NO_ROUTE
-    http.requests.inc({ route, method: request.method, code: reply.statusCode })
-    http.duration.observe({ route }, reply.elapsedTime / 1000)
-    done()
+/**
+ * Counts and times a request when its answer has been sent, whatever the answer will be. Called first in
+ * a handler: a hook of the framework would cost more than sending the targets does.
+ */
+export function observe(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  route: string,
+  { http }: Pick<Metrics, 'http'>,
+): void {
+  const startMs = performance.now()
+  const response = reply.raw
+  const { method } = request
+  response.once('finish', () => {
+    http.requests.observe(route, method, response.statusCode, (performance.now() - startMs) / 1000)
   })
 }

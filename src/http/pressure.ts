@@ -9,16 +9,23 @@ const MAX_EVENT_LOOP_DELAY_MS = 1_000
 /** After how many seconds a shed client should try again. */
 const RETRY_AFTER_SECONDS = 5
 
+/** Refuses a request while the process cannot keep up: throws HttpError `overloaded`. */
+export type AssertCapacity = () => void
+
 /**
- * Sheds the requests of one scope with 503 while the event loop cannot keep up. Registered only around
- * `/targets`: `/health` and `/metrics` must answer most of all when the process is in trouble.
+ * Watches the event loop. Only `/targets` asks it: `/health` and `/metrics` must answer most of all when
+ * the process is in trouble. The plugin has a scope without routes, since its own hook would look up the
+ * configuration of the route on every request.
  */
-export async function shedUnderPressure(scope: FastifyInstance, metrics: Metrics): Promise<void> {
-  await scope.register(underPressure, {
-    maxEventLoopDelay: MAX_EVENT_LOOP_DELAY_MS,
-    pressureHandler: () => {
-      metrics.http.shed.inc()
-      throw new HttpError('overloaded', 'too much load at the moment; try again', RETRY_AFTER_SECONDS)
-    },
+export async function watchPressure(app: FastifyInstance, metrics: Metrics): Promise<AssertCapacity> {
+  let isUnderPressure = () => false
+  await app.register(async (scope) => {
+    await scope.register(underPressure, { maxEventLoopDelay: MAX_EVENT_LOOP_DELAY_MS })
+    isUnderPressure = () => scope.isUnderPressure()
   })
+  return () => {
+    if (!isUnderPressure()) return
+    metrics.http.shed.inc()
+    throw new HttpError('overloaded', 'too much load at the moment; try again', RETRY_AFTER_SECONDS)
+  }
 }

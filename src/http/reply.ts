@@ -1,35 +1,67 @@
+import type { ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { acceptsGzip, matchesEtag } from './conditional.ts'
 
+/** One form of a snapshot with the headers that never change. */
+interface Representation {
+  readonly body: Buffer
+  readonly etag: string
+  readonly headers: readonly string[]
+}
+
+const representations = new WeakMap<Snapshot, { plain: Representation; gzip: Representation }>()
+
 /**
  * Answers with a snapshot: plain or gzip bytes that were made once, or 304 when the client has them.
- * Plain and gzip bodies have entity tags of their own, as strong tags must (RFC 9110 section 8.8.3).
+ * It writes to the platform's response itself: the framework would copy and check the same headers anew
+ * for each of millions of polls, which costs a tenth of the throughput (npm run bench).
  * @param ageMs time since the sources of this list last succeeded
+ * @param isLast ask the client to close the connection
  */
 export function sendSnapshot(
   request: FastifyRequest,
   reply: FastifyReply,
   snapshot: Snapshot,
-  ageMs: number,
-): FastifyReply {
-  const zip = acceptsGzip(request.headers['accept-encoding'])
-  const plainTag = `"${snapshot.digest}"`
-  const gzipTag = `"${snapshot.digest}-gzip"`
-  const headers: Record<string, string> = {
-    'content-type': 'application/json; charset=utf-8',
-    etag: zip ? gzipTag : plainTag,
-    'last-modified': new Date(snapshot.changedAtMs).toUTCString(),
-    vary: 'Accept-Encoding',
-    // Without it a cache may guess from Last-Modified how long an old list is good enough.
-    'cache-control': 'no-cache',
-    'x-rollcall-age-seconds': (ageMs / 1000).toFixed(3),
-  }
+  { ageMs, isLast }: { readonly ageMs: number; readonly isLast: boolean },
+): void {
+  const forms = representationsOf(snapshot)
+  const form = acceptsGzip(request.headers['accept-encoding']) ? forms.gzip : forms.plain
   const known = request.headers['if-none-match']
-  if (known !== undefined && matchesEtag(known, [plainTag, gzipTag])) {
-    delete headers['content-type']
-    return reply.code(304).headers(headers).send()
+  const isKnown = known !== undefined && matchesEtag(known, [forms.plain.etag, forms.gzip.etag])
+  const headers = [...form.headers, 'x-rollcall-age-seconds', (ageMs / 1000).toFixed(3)]
+  if (isLast) headers.push('connection', 'close')
+  reply.hijack()
+  if (isKnown) write(reply.raw, 304, headers)
+  else write(reply.raw, 200, [...headers, 'content-length', String(form.body.byteLength)], form.body)
+}
+
+function write(response: ServerResponse, status: number, headers: string[], body?: Buffer): void {
+  response.writeHead(status, headers)
+  response.end(body)
+}
+
+function representationsOf(snapshot: Snapshot) {
+  const made = representations.get(snapshot)
+  if (made !== undefined) return made
+  // Plain and gzip bodies have entity tags of their own, as strong tags must (RFC 9110 section 8.8.3).
+  const forms = {
+    plain: represent(snapshot, snapshot.body, `"${snapshot.digest}"`, []),
+    gzip: represent(snapshot, snapshot.gzip, `"${snapshot.digest}-gzip"`, ['content-encoding', 'gzip']),
   }
-  if (zip) headers['content-encoding'] = 'gzip'
-  return reply.headers(headers).send(zip ? snapshot.gzip : snapshot.body)
+  representations.set(snapshot, forms)
+  return forms
+}
+
+function represent(snapshot: Snapshot, body: Buffer, etag: string, more: readonly string[]): Representation {
+  const headers = [
+    ...['content-type', 'application/json; charset=utf-8'],
+    ...['etag', etag],
+    ...['last-modified', new Date(snapshot.changedAtMs).toUTCString()],
+    ...['vary', 'Accept-Encoding'],
+    // Without it a cache may guess from Last-Modified how long an old list is good enough.
+    ...['cache-control', 'no-cache'],
+    ...more,
+  ]
+  return { body, etag, headers }
 }

@@ -13,9 +13,9 @@ export interface SourceState {
   readonly snapshot: Snapshot | undefined
 }
 
-/** The list of all sources, or the sources that it still waits for. */
+/** The list of all sources and when the oldest of them last succeeded, or the sources it waits for. */
 export type Combined =
-  | { readonly snapshot: Snapshot; readonly waitingFor?: undefined }
+  | { readonly snapshot: Snapshot; readonly oldestSuccessMs: number; readonly waitingFor?: undefined }
   | { readonly snapshot?: undefined; readonly waitingFor: readonly SourceState[] }
 
 /** The waist: the write half publishes snapshots here, the read half takes them. */
@@ -34,43 +34,54 @@ export interface Store {
 /** Creates an empty store. */
 export function createStore(): Store {
   const states = new Map<string, SourceState>()
-  let combined: Snapshot | undefined
+  let snapshot: Snapshot | undefined
+  // Made anew on every change, so that a request only takes it.
+  let combined: Combined = { waitingFor: [] }
   let generation = 0
 
   const sorted = () => [...states.values()].sort((a, b) => compareText(a.name, b.name))
-  const unloaded = () => sorted().filter((state) => state.snapshot === undefined)
+
+  function set(state: SourceState): void {
+    states.set(state.name, state)
+    combined = view(sorted(), snapshot)
+  }
 
   function update(name: string, change: Partial<SourceState>): void {
     const state = states.get(name)
-    if (state !== undefined) states.set(name, { ...state, ...change })
-  }
-
-  async function recombine(): Promise<void> {
-    const mine = ++generation
-    const next = await combine(sorted().flatMap((state) => state.snapshot ?? []))
-    // Another source may have published meanwhile; its combination is newer than this one.
-    if (mine === generation) combined = next
+    if (state !== undefined) set({ ...state, ...change })
   }
 
   return {
-    add(name, required) {
-      states.set(name, { name, required, status: INITIAL_STATUS, snapshot: undefined })
-    },
+    add: (name, required) => set({ name, required, status: INITIAL_STATUS, snapshot: undefined }),
     get: (name) => states.get(name),
     list: sorted,
-    combined() {
-      const missing = unloaded()
-      const required = missing.filter((state) => state.required)
-      if (combined !== undefined && required.length === 0) return { snapshot: combined }
-      // With no list at all there is nothing to send, even if every source is optional: never an empty list.
-      return { waitingFor: required.length > 0 ? required : missing }
-    },
-    async publish(name, snapshot) {
-      update(name, { snapshot })
-      await recombine()
+    combined: () => combined,
+    async publish(name, published) {
+      update(name, { snapshot: published })
+      const mine = ++generation
+      const next = await combine(sorted().flatMap((state) => state.snapshot ?? []))
+      // Another source may have published meanwhile; its combination is newer than this one.
+      if (mine !== generation) return
+      snapshot = next
+      combined = view(sorted(), snapshot)
     },
     setStatus: (name, status) => update(name, { status }),
   }
+}
+
+function view(states: readonly SourceState[], snapshot: Snapshot | undefined): Combined {
+  const missing = states.filter((state) => state.snapshot === undefined)
+  const required = missing.filter((state) => state.required)
+  // With no list at all there is nothing to send, even if every source is optional: never an empty list.
+  if (snapshot === undefined || required.length > 0)
+    return { waitingFor: required.length > 0 ? required : missing }
+  const loaded = states.filter((state) => state.snapshot !== undefined)
+  return { snapshot, oldestSuccessMs: Math.min(...loaded.map(lastSuccessMs)) }
+}
+
+/** When a source last gave a whole list, on the monotonic clock; 0, the start of the process, if never. */
+export function lastSuccessMs({ status }: SourceState): number {
+  return status.lastSuccess?.monotonicMs ?? 0
 }
 
 async function combine(snapshots: readonly Snapshot[]): Promise<Snapshot> {

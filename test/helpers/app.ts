@@ -23,13 +23,13 @@ export async function readHalf(t: Test, options: { enableLifecycle?: boolean; so
       store,
       metrics,
       clock,
+      log,
       isDraining: () => state.draining,
       refresh: async (source) => {
         state.refreshed.push(source)
         return state.answers
       },
     },
-    log,
   )
   t.teardown(() => app.close())
   return {

@@ -3,10 +3,12 @@ import { HttpError } from '../../base/errors.ts'
 import type { SourceState } from '../../snapshot/store.ts'
 import type { HttpDeps, HttpOptions } from '../deps.ts'
 import { notLoaded } from '../not-loaded.ts'
+import { observe } from '../observe.ts'
 
 /** Health (is the process working?) and readiness (should traffic come here?). */
 export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
-  app.get('/health', (_request, reply) => {
+  app.get('/health', (request, reply) => {
+    observe(request, reply, '/health', deps.metrics)
     const health = {
       status: 'ok',
       version: options.version,
@@ -17,11 +19,13 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
     // Indented, for the person with curl.
     return reply.type('application/json; charset=utf-8').send(`${JSON.stringify(health, null, 2)}\n`)
   })
-  app.get('/-/healthy', (_request, reply) =>
-    reply.type('text/plain; charset=utf-8').send('Rollcall is healthy.\n'),
-  )
+  app.get('/-/healthy', (request, reply) => {
+    observe(request, reply, '/-/healthy', deps.metrics)
+    return reply.type('text/plain; charset=utf-8').send('Rollcall is healthy.\n')
+  })
   for (const path of ['/ready', '/-/ready']) {
-    app.get(path, (_request, reply) => {
+    app.get(path, (request, reply) => {
+      observe(request, reply, path, deps.metrics)
       assertReady(deps)
       return reply.type('text/plain; charset=utf-8').send('Rollcall is ready.\n')
     })

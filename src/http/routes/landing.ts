@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify'
-import type { HttpOptions } from '../deps.ts'
+import type { HttpDeps, HttpOptions } from '../deps.ts'
+import { observe } from '../observe.ts'
 
 /** `GET /`: what there is, as Prometheus exporters show it. Static, so no data can reach a browser. */
-export function landingRoutes(app: FastifyInstance, { version }: HttpOptions): void {
+export function landingRoutes(app: FastifyInstance, { metrics }: HttpDeps, { version }: HttpOptions): void {
   const links = ['/targets', '/metrics', '/health', '/ready']
   const page = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Rollcall</title></head>
@@ -14,5 +15,8 @@ ${links.map((link) => `<li><a href="${link.slice(1)}">${link}</a></li>`).join('\
 </ul>
 </body></html>
 `
-  app.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(page))
+  app.get('/', (request, reply) => {
+    observe(request, reply, '/', metrics)
+    return reply.type('text/html; charset=utf-8').send(page)
+  })
 }

@@ -1,13 +1,15 @@
 import type { FastifyInstance } from 'fastify'
 import { HttpError } from '../../base/errors.ts'
 import type { HttpDeps, HttpOptions } from '../deps.ts'
+import { observe } from '../observe.ts'
 import { findSource } from '../source-parameter.ts'
 
 /** `POST /-/refresh[?source=]`: refresh now; the webhook for inventories. Off unless switched on. */
 export function lifecycleRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
   // A webhook's body says nothing that we need, so any type is taken (up to the body limit) and dropped.
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))
-  app.post('/-/refresh', async (request) => {
+  app.post('/-/refresh', async (request, reply) => {
+    observe(request, reply, '/-/refresh', deps.metrics)
     if (!options.enableLifecycle) {
       throw new HttpError('lifecycle_disabled', 'the lifecycle API is off; start with --web.enable-lifecycle')
     }

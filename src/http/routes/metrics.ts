@@ -1,12 +1,14 @@
 import type { FastifyInstance } from 'fastify'
 import type { HttpDeps } from '../deps.ts'
+import { observe } from '../observe.ts'
 
 /**
  * `GET /metrics` in the Prometheus text format 0.0.4, whatever the client accepts: the library names
  * counters wrongly after it has once rendered OpenMetrics.
  */
 export function metricsRoutes(app: FastifyInstance, { metrics }: HttpDeps): void {
-  app.get('/metrics', async (_request, reply) =>
-    reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics.registry.metrics()),
-  )
+  app.get('/metrics', async (request, reply) => {
+    observe(request, reply, '/metrics', metrics)
+    return reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics.registry.metrics())
+  })
 }

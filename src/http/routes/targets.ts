@@ -1,31 +1,43 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { HttpError } from '../../base/errors.ts'
-import type { SourceState } from '../../snapshot/store.ts'
+import type { Snapshot } from '../../snapshot/snapshot.ts'
+import { lastSuccessMs } from '../../snapshot/store.ts'
 import type { HttpDeps } from '../deps.ts'
 import { notLoaded } from '../not-loaded.ts'
+import { observe } from '../observe.ts'
+import type { AssertCapacity } from '../pressure.ts'
 import { sendSnapshot } from '../reply.ts'
 import { findSource } from '../source-parameter.ts'
 
+/** A list to send, and the time since its sources last succeeded, in milliseconds. */
+interface Aged {
+  readonly snapshot: Snapshot
+  readonly ageMs: number
+}
+
 /** `GET /targets` and `GET /targets/{source}`: target groups as `http_sd_configs` reads them. */
-export function targetsRoutes(app: FastifyInstance, deps: HttpDeps): void {
-  app.get('/targets', (request, reply) => {
-    assertNoParameters(request)
-    const { snapshot, waitingFor } = deps.store.combined()
-    if (snapshot === undefined) throw notLoaded(waitingFor)
-    const loaded = deps.store.list().filter((state) => state.snapshot !== undefined)
-    return sendSnapshot(request, reply, snapshot, Math.max(...loaded.map((state) => ageOf(state, deps))))
-  })
-  app.get('/targets/:source', (request, reply) => {
-    assertNoParameters(request)
+export function targetsRoutes(app: FastifyInstance, deps: HttpDeps, assertCapacity: AssertCapacity): void {
+  const route = (path: string, find: (request: FastifyRequest) => Aged) => {
+    app.get(path, (request: FastifyRequest, reply: FastifyReply) => {
+      observe(request, reply, path, deps.metrics)
+      assertCapacity()
+      assertNoParameters(request)
+      const { snapshot, ageMs } = find(request)
+      sendSnapshot(request, reply, snapshot, { ageMs, isLast: deps.isDraining() })
+    })
+  }
+  route('/targets', () => allTargets(deps))
+  route('/targets/:source', (request) => {
     const state = findSource(deps.store, (request.params as { source: string }).source)
     if (state.snapshot === undefined) throw notLoaded([state])
-    return sendSnapshot(request, reply, state.snapshot, ageOf(state, deps))
+    return { snapshot: state.snapshot, ageMs: deps.clock.monotonic() - lastSuccessMs(state) }
   })
 }
 
-/** Time since a source last gave a whole list, or since the start of the process, in milliseconds. */
-function ageOf(state: SourceState, { clock }: HttpDeps): number {
-  return clock.monotonic() - (state.status.lastSuccess?.monotonicMs ?? 0)
+function allTargets(deps: HttpDeps): Aged {
+  const combined = deps.store.combined()
+  if (combined.snapshot === undefined) throw notLoaded(combined.waitingFor)
+  return { snapshot: combined.snapshot, ageMs: deps.clock.monotonic() - combined.oldestSuccessMs }
 }
 
 /** A filter that is not understood must not silently mean "everything": twice the scrapes, say. */

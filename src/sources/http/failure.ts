@@ -25,11 +25,16 @@ const REASON_BY_CODE: Record<string, RefreshFailureReason> = {
  * table mean a connection that broke: a reset, a body cut short, bytes that are not HTTP.
  */
 export function toRefreshError(error: unknown, shownUrl: string): RefreshError {
-  if (error instanceof RefreshError) return error
+  if (error instanceof RefreshError) return withUrl(error, shownUrl)
   const root = rootOf(error)
   const code = codeOf(root)
   const reason = reasonOf(code)
   return new RefreshError(reason, `GET ${shownUrl}: ${explain(reason, root, code)}`, { cause: error })
+}
+
+/** The message of an error that is known already, with the URL that it is about. */
+function withUrl({ reason, message, retryAfterMs, cause }: RefreshError, shownUrl: string): RefreshError {
+  return new RefreshError(reason, `GET ${shownUrl}: ${message}`, { retryAfterMs, cause })
 }
 
 function reasonOf(code: string): RefreshFailureReason {

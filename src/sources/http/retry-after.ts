@@ -3,8 +3,8 @@
  * @param nowMs wall-clock time, for dates
  * @returns milliseconds from now, never negative; undefined when absent or unreadable
  */
-export function parseRetryAfter(header: string | null, nowMs: number): number | undefined {
-  if (header === null) return undefined
+export function parseRetryAfter(header: string | string[] | undefined, nowMs: number): number | undefined {
+  if (typeof header !== 'string') return undefined
   if (/^\d+$/.test(header)) return Number(header) * 1000
   const at = Date.parse(header)
   return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs)

@@ -1,9 +1,8 @@
-import { Agent, fetch, type Response } from 'undici'
 import type { Clock } from '../../base/clock.ts'
 import { RefreshError } from '../../base/errors.ts'
 import { displayUrl } from '../../base/urls.ts'
-import { formatSize } from '../../model/size.ts'
 import type { Source } from '../source.ts'
+import { ACCEPT_ENCODING, type Client, type ClientResponse, createClient, readBody } from './client.ts'
 import { toRefreshError } from './failure.ts'
 import { parseRetryAfter } from './retry-after.ts'
 
@@ -17,6 +16,7 @@ export interface HttpSourceOptions {
 export const DEFAULT_MAX_RESPONSE_BYTES = 256 * 2 ** 20
 
 const MAX_REDIRECTS = 10
+const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308]
 
 /** What the source needs from outside. */
 export interface HttpSourceDeps {
@@ -26,45 +26,42 @@ export interface HttpSourceDeps {
 
 /**
  * An inventory behind HTTP: one GET that answers 200 with JSON. Connections are kept alive between
- * refreshes; gzip, deflate and brotli bodies are unpacked; redirects are followed, but the user and
- * password of the URL never go to another origin.
+ * refreshes; gzip and brotli bodies are unpacked; redirects are followed, but the user and password of the
+ * URL never go to another origin.
  */
 export function createHttpSource(options: HttpSourceOptions, deps: HttpSourceDeps): Source {
-  // The refresh has one total deadline (its signal), so the client's own partial ones are switched off.
-  const dispatcher = new Agent({ connections: 1, headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 0 } })
+  const client = createClient()
   return {
     async read(signal) {
-      const shown = displayUrl(options.url)
       try {
-        const response = await get(options.url, signal, deps, dispatcher)
-        await assertOk(response, shown, deps.clock.now())
-        const body = await readBody(response, options.maxResponseBytes, shown)
-        return { kind: 'documents', documents: [body] }
+        const response = await get(options.url, signal, deps, client)
+        await assertOk(response, deps.clock.now())
+        return { kind: 'documents', documents: [await readBody(response, options.maxResponseBytes)] }
       } catch (error) {
-        throw signal.aborted ? signal.reason : toRefreshError(error, shown)
+        throw signal.aborted ? signal.reason : toRefreshError(error, displayUrl(options.url))
       }
     },
-    close: () => dispatcher.destroy(),
+    close: () => client.close(),
   }
 }
 
-async function get(start: URL, signal: AbortSignal, deps: HttpSourceDeps, dispatcher: Agent) {
+/** Sends the GET and follows redirects. */
+async function get(start: URL, signal: AbortSignal, deps: HttpSourceDeps, client: Client) {
   let url = start
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-    const headers: Record<string, string> = {
+    const headers = {
       accept: 'application/json',
+      'accept-encoding': ACCEPT_ENCODING,
       'user-agent': deps.userAgent,
       ...(url.origin === start.origin ? basicAuth(start) : {}),
     }
-    const request = () =>
-      // Redirects are ours: the client would pass on headers that it does not know to be secrets.
-      fetch(withoutCredentials(url).href, { signal, dispatcher, headers, redirect: 'manual' })
+    const request = () => client.get(url, headers, signal)
     const response = await request().catch((error) => retryStale(error, request, signal))
-    if (response.status < 300 || response.status > 399 || response.status === 304) return response
-    await response.body?.cancel()
+    if (!REDIRECTS.includes(response.statusCode)) return response
+    await response.body.dump()
     url = redirectTarget(response, url)
   }
-  throw new RefreshError('redirect', `GET ${displayUrl(start)}: more than ${MAX_REDIRECTS} redirects`)
+  throw new RefreshError('redirect', `more than ${MAX_REDIRECTS} redirects`)
 }
 
 /**
@@ -73,28 +70,21 @@ async function get(start: URL, signal: AbortSignal, deps: HttpSourceDeps, dispat
  */
 function retryStale(
   error: unknown,
-  request: () => Promise<Response>,
+  request: () => Promise<ClientResponse>,
   signal: AbortSignal,
-): Promise<Response> {
+): Promise<ClientResponse> {
   if (!signal.aborted && toRefreshError(error, '').reason === 'reset') return request()
   throw error
 }
 
-function redirectTarget(response: Response, from: URL): URL {
-  const location = response.headers.get('location') ?? ''
+function redirectTarget({ statusCode, headers }: ClientResponse, from: URL): URL {
+  const location = String(headers.location ?? '')
   const target = URL.canParse(location, from.href) ? new URL(location, from) : undefined
   if (location !== '' && (target?.protocol === 'http:' || target?.protocol === 'https:')) return target
   throw new RefreshError(
     'redirect',
-    `GET ${displayUrl(from)}: HTTP ${response.status} with the unusable location ${JSON.stringify(location)}`,
+    `HTTP ${statusCode} from ${displayUrl(from)} with the unusable location ${JSON.stringify(location)}`,
   )
-}
-
-function withoutCredentials(url: URL): URL {
-  const bare = new URL(url)
-  bare.username = ''
-  bare.password = ''
-  return bare
 }
 
 function basicAuth(url: URL): { authorization?: string } {
@@ -103,32 +93,16 @@ function basicAuth(url: URL): { authorization?: string } {
   return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` }
 }
 
-async function assertOk(response: Response, shown: string, nowMs: number): Promise<void> {
-  const { status } = response
-  if (status === 200) return
-  await response.body?.cancel()
-  const told = `GET ${shown}: HTTP ${status}`
-  if (status === 401 || status === 403) {
+async function assertOk(response: ClientResponse, nowMs: number): Promise<void> {
+  const { statusCode, headers, body } = response
+  if (statusCode === 200) return
+  await body.dump()
+  const told = `HTTP ${statusCode}`
+  if (statusCode === 401 || statusCode === 403) {
     throw new RefreshError('auth', `${told}; check the credentials that the inventory expects`)
   }
-  const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), nowMs)
-  if (status === 429) throw new RefreshError('rate_limited', `${told}: too many requests`, { retryAfterMs })
+  const retryAfterMs = parseRetryAfter(headers['retry-after'], nowMs)
+  if (statusCode === 429)
+    throw new RefreshError('rate_limited', `${told}: too many requests`, { retryAfterMs })
   throw new RefreshError('http_status', `${told}; a whole inventory comes with 200`, { retryAfterMs })
-}
-
-async function readBody(response: Response, maxBytes: number, shown: string): Promise<Buffer> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  // A 200 always has a body. The limit counts unpacked bytes, so a small body that unpacks without end stops here too.
-  for await (const chunk of response.body as NonNullable<typeof response.body>) {
-    size += chunk.byteLength
-    if (size > maxBytes) {
-      throw new RefreshError(
-        'too_large',
-        `GET ${shown}: the answer is larger than ${formatSize(maxBytes)}; raise max_response_size if it should be`,
-      )
-    }
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks, size)
 }

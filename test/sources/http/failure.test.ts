@@ -33,8 +33,12 @@ t.test('an error without a message shows its code: every address of a name was r
   t.match(toRefreshError(error, 'http://a/'), { reason: 'connect', message: 'GET http://a/: ECONNREFUSED' })
 })
 
-t.test('what is a refresh error already stays as it is', async (t) => {
-  const error = new RefreshError('auth', 'no')
-  t.equal(toRefreshError(error, 'http://a/'), error)
+t.test('what is a refresh error already only gets its URL', async (t) => {
+  const error = new RefreshError('auth', 'no', { retryAfterMs: 5 })
+  t.match(toRefreshError(error, 'http://a/'), {
+    reason: 'auth',
+    message: 'GET http://a/: no',
+    retryAfterMs: 5,
+  })
   t.match(toRefreshError('thrown text', 'http://a/'), { reason: 'reset', message: /thrown text/ })
 })

@@ -3,7 +3,7 @@ import { parseRetryAfter } from '../../../src/sources/http/retry-after.ts'
 
 t.test('Retry-After as seconds or as a date', async (t) => {
   const now = Date.UTC(2026, 0, 1)
-  t.equal(parseRetryAfter(null, now), undefined)
+  t.equal(parseRetryAfter(undefined, now), undefined)
   t.equal(parseRetryAfter('120', now), 120_000)
   t.equal(parseRetryAfter(new Date(now + 5_000).toUTCString(), now), 5_000)
   t.equal(parseRetryAfter(new Date(now - 5_000).toUTCString(), now), 0)

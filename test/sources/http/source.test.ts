@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { createHttpSource } from '../../../src/sources/http/source.ts'
 import { inventoryServer } from '../../helpers/inventory-server.ts'
@@ -55,6 +55,37 @@ t.test('a compressed body is unpacked', async (t) => {
     response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('["zipped"]')),
   )
   t.equal(await reading(t, inventory.url)(), '["zipped"]')
+})
+
+t.test('a brotli body is unpacked, a coding that was not asked for is refused', async (t) => {
+  const inventory = await inventoryServer(t)
+  const read = reading(t, inventory.url)
+  inventory.handle((_request, response) =>
+    response.writeHead(200, { 'content-encoding': 'br' }).end(brotliCompressSync('["zipped"]')),
+  )
+  t.equal(await read(), '["zipped"]')
+  t.equal(inventory.requests[0]?.headers['accept-encoding'], 'gzip, br')
+  inventory.handle((_request, response) => response.writeHead(200, { 'content-encoding': 'zstd' }).end('x'))
+  await t.rejects(read(), { reason: 'parse', message: /the content coding zstd, which was not asked for/ })
+})
+
+t.test('13: a compressed body that is cut short or damaged', async (t) => {
+  const inventory = await inventoryServer(t)
+  const read = reading(t, inventory.url)
+  const zipped = gzipSync(JSON.stringify('x'.repeat(100_000)))
+  for (const body of [zipped.subarray(0, 50), Buffer.from('not gzip')]) {
+    inventory.handle((_request, response) =>
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end(body),
+    )
+    await t.rejects(read(), { name: 'RefreshError' })
+  }
+})
+
+t.test('any port will do, also one that browsers refuse', async (t) => {
+  await t.rejects(reading(t, new URL('http://127.0.0.1:6000/'))(), {
+    reason: 'connect',
+    message: /ECONNREFUSED/,
+  })
 })
 
 t.test('the user and password of the URL are sent as basic authentication', async (t) => {

@@ -1,0 +1,131 @@
+// Measures what design and README claim, as ratios within one run:
+//   npm run bench            about two minutes
+//   npm run bench -- --quick half a minute
+// Prints a table, writes it to bench/results/, and exits 1 when a goal is missed.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import autocannon from 'autocannon'
+import { firstOk, residentMiB, serveInventory, startBareServer, startRollcall } from './processes.ts'
+
+interface Row {
+  readonly what: string
+  readonly value: number
+  readonly unit: string
+  readonly goal: { readonly atLeast: number } | { readonly atMost: number }
+  readonly note: string
+}
+
+const quick = process.argv.includes('--quick')
+const rounds = quick ? 3 : 5
+const seconds = quick ? 1 : 3
+const rows: Row[] = []
+
+for (const count of [100, 10_000, 100_000]) rows.push(await throughput(count))
+rows.push(...(await memoryAndStart()))
+report()
+
+/** Requests per second of `/targets` against those of a bare server that sends the same bytes. */
+async function throughput(count: number): Promise<Row> {
+  const inventory = await serveInventory(count)
+  const folder = mkdtempSync(join(tmpdir(), 'rollcall-bench-'))
+  const rollcall = await startRollcall(inventory.url)
+  await firstOk(`${rollcall.url}/targets`, 0)
+  const answer = await fetch(`${rollcall.url}/targets`, { headers: { 'accept-encoding': 'identity' } })
+  const [bodyFile, headersFile] = [join(folder, 'body'), join(folder, 'headers')]
+  writeFileSync(bodyFile, Buffer.from(await answer.arrayBuffer()))
+  const { date, connection, 'keep-alive': keepAlive, ...headers } = Object.fromEntries(answer.headers)
+  writeFileSync(headersFile, JSON.stringify(headers))
+  const bare = await startBareServer(bodyFile, headersFile)
+  const urls = { ours: `${rollcall.url}/targets`, bare: `${bare.url}/targets` }
+  await load(urls.ours, 1)
+  await load(urls.bare, 1)
+  const pairs: { ours: number; bare: number }[] = []
+  // In turn, so that a machine that gets slower or faster meanwhile does so for both.
+  for (let round = 0; round < rounds; round++) {
+    const first = await load(round % 2 === 0 ? urls.ours : urls.bare, seconds)
+    const second = await load(round % 2 === 0 ? urls.bare : urls.ours, seconds)
+    pairs.push(round % 2 === 0 ? { ours: first, bare: second } : { ours: second, bare: first })
+  }
+  await rollcall.stop()
+  await bare.stop()
+  inventory.close()
+  rmSync(folder, { recursive: true })
+  return {
+    what: `/targets throughput against bare node:http, ${count.toLocaleString('en')} targets`,
+    value: median(pairs.map((pair) => pair.ours / pair.bare)),
+    unit: '×',
+    goal: { atLeast: 0.9 },
+    note: `${median(pairs.map((pair) => pair.ours)).toFixed(0)} against ${median(pairs.map((pair) => pair.bare)).toFixed(0)} requests/s`,
+  }
+}
+
+/** Requests per second over ten connections; every answer must be a 200. */
+async function load(url: string, duration: number): Promise<number> {
+  const result = await autocannon({ url, duration, connections: 10 })
+  const wrong = result.non2xx + result.errors + result.timeouts
+  if (wrong > 0) throw new Error(`${wrong} requests to ${url} failed`)
+  return result.requests.total / result.duration
+}
+
+/** Memory with 100 sensors after some polls, and the time from the start to the first list. */
+async function memoryAndStart(): Promise<Row[]> {
+  const inventory = await serveInventory(100)
+  const starts: number[] = []
+  const memory: number[] = []
+  for (let round = 0; round < rounds; round++) {
+    const began = performance.now()
+    const rollcall = await startRollcall(inventory.url)
+    starts.push(await firstOk(`${rollcall.url}/targets`, began))
+    for (let poll = 0; poll < 200; poll++) {
+      for (const path of ['/targets', '/metrics', '/health'])
+        await (await fetch(rollcall.url + path)).arrayBuffer()
+    }
+    memory.push(residentMiB(rollcall.child))
+    await rollcall.stop()
+  }
+  inventory.close()
+  const range = (values: number[], digits: number) =>
+    `${Math.min(...values).toFixed(digits)} to ${Math.max(...values).toFixed(digits)} in ${values.length} runs`
+  return [
+    {
+      what: 'resident memory with 100 sensors, after 200 polls and scrapes',
+      value: median(memory),
+      unit: 'MiB',
+      goal: { atMost: 80 },
+      note: range(memory, 1),
+    },
+    {
+      what: 'start to the first 200 of /targets',
+      value: median(starts) / 1000,
+      unit: 's',
+      goal: { atMost: 1 },
+      note: range(
+        starts.map((ms) => ms / 1000),
+        2,
+      ),
+    },
+  ]
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number
+}
+
+function report(): void {
+  const isMet = ({ value, goal }: Row) => ('atLeast' in goal ? value >= goal.atLeast : value <= goal.atMost)
+  const machine = `Node.js ${process.version}, ${cpus().length} × ${cpus()[0]?.model}`
+  console.log(`\n${machine}\n`)
+  for (const row of rows) {
+    const goal = 'atLeast' in row.goal ? `≥ ${row.goal.atLeast}` : `≤ ${row.goal.atMost}`
+    const value = `${row.value.toFixed(2)} ${row.unit}`
+    console.log(
+      `${isMet(row) ? 'met   ' : 'MISSED'}  ${row.what.padEnd(64)}${value.padStart(11)}  (goal ${goal}; ${row.note})`,
+    )
+  }
+  mkdirSync('bench/results', { recursive: true })
+  writeFileSync('bench/results/bench.json', `${JSON.stringify({ machine, quick, rows }, null, 2)}\n`)
+  const missed = rows.filter((row) => !isMet(row))
+  console.log(missed.length === 0 ? '\nEvery goal is met.' : `\n${missed.length} goals are missed.`)
+  process.exitCode = missed.length === 0 ? 0 : 1
+}
