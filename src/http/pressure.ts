@@ -18,13 +18,13 @@ export type AssertCapacity = () => void
  * configuration of the route on every request.
  */
 export async function watchPressure(app: FastifyInstance, metrics: Metrics): Promise<AssertCapacity> {
-  let isUnderPressure = () => false
+  let watch = app
   await app.register(async (scope) => {
     await scope.register(underPressure, { maxEventLoopDelay: MAX_EVENT_LOOP_DELAY_MS })
-    isUnderPressure = () => scope.isUnderPressure()
+    watch = scope
   })
   return () => {
-    if (!isUnderPressure()) return
+    if (!watch.isUnderPressure()) return
     metrics.http.shed.inc()
     throw new HttpError('overloaded', 'too much load at the moment; try again', RETRY_AFTER_SECONDS)
   }

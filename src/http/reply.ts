@@ -1,13 +1,13 @@
-import type { ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { acceptsGzip, matchesEtag } from './conditional.ts'
 
-/** One form of a snapshot with the headers that never change. */
+/** One form of a snapshot with the headers that never change, as flat names and values. */
 interface Representation {
   readonly body: Buffer
   readonly etag: string
   readonly headers: readonly string[]
+  readonly bodyHeaders: readonly string[]
 }
 
 const representations = new WeakMap<Snapshot, { plain: Representation; gzip: Representation }>()
@@ -29,16 +29,11 @@ export function sendSnapshot(
   const form = acceptsGzip(request.headers['accept-encoding']) ? forms.gzip : forms.plain
   const known = request.headers['if-none-match']
   const isKnown = known !== undefined && matchesEtag(known, [forms.plain.etag, forms.gzip.etag])
-  const headers = [...form.headers, 'x-rollcall-age-seconds', (ageMs / 1000).toFixed(3)]
+  const headers = ['x-rollcall-age-seconds', (ageMs / 1000).toFixed(3), ...form.headers]
   if (isLast) headers.push('connection', 'close')
   reply.hijack()
-  if (isKnown) write(reply.raw, 304, headers)
-  else write(reply.raw, 200, [...headers, 'content-length', String(form.body.byteLength)], form.body)
-}
-
-function write(response: ServerResponse, status: number, headers: string[], body?: Buffer): void {
-  response.writeHead(status, headers)
-  response.end(body)
+  if (isKnown) reply.raw.writeHead(304, headers).end()
+  else reply.raw.writeHead(200, headers.concat(form.bodyHeaders)).end(form.body)
 }
 
 function representationsOf(snapshot: Snapshot) {
@@ -53,15 +48,26 @@ function representationsOf(snapshot: Snapshot) {
   return forms
 }
 
-function represent(snapshot: Snapshot, body: Buffer, etag: string, more: readonly string[]): Representation {
+function represent(
+  snapshot: Snapshot,
+  body: Buffer,
+  etag: string,
+  encoding: readonly string[],
+): Representation {
   const headers = [
-    ...['content-type', 'application/json; charset=utf-8'],
     ...['etag', etag],
     ...['last-modified', new Date(snapshot.changedAtMs).toUTCString()],
     ...['vary', 'Accept-Encoding'],
     // Without it a cache may guess from Last-Modified how long an old list is good enough.
     ...['cache-control', 'no-cache'],
-    ...more,
   ]
-  return { body, etag, headers }
+  const length = String(body.byteLength)
+  const bodyHeaders = [
+    'content-type',
+    'application/json; charset=utf-8',
+    'content-length',
+    length,
+    ...encoding,
+  ]
+  return { body, etag, headers, bodyHeaders }
 }

@@ -1,0 +1,100 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { parse } from 'yaml'
+import { createMetrics } from '../../src/base/metrics.ts'
+import { helpText } from '../../src/commands/help.ts'
+import { demoIntroduction, prometheusSnippet } from '../../src/commands/introduction.ts'
+import { readArguments, SWITCHES } from '../../src/config/arguments.ts'
+import { loadSettings } from '../../src/config/load.ts'
+import { options } from '../../src/config/options.ts'
+import { CHANGE_INTERVAL_MS } from '../../src/demo/demo.ts'
+import { FLEET_SIZE } from '../../src/demo/fleet.ts'
+import { METRICS_PAGE, metricsPage } from '../helpers/metrics-page.ts'
+
+const readme = readFileSync('README.md', 'utf8')
+const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
+
+/** The contents of the fenced blocks of a language. */
+const fences = (language: string) =>
+  [...readme.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 'gs'))].map(([, text]) => text as string)
+
+t.test('every npm command of the README is a script', async (t) => {
+  const commands = [...readme.matchAll(/npm (?:run )?([a-z][a-z:]*)/g)].map(([, name]) => name as string)
+  t.ok(commands.includes('start') && commands.includes('test'))
+  for (const name of new Set(commands)) t.ok(name in manifest.scripts, name)
+})
+
+t.test('every environment variable is in the README with its default, and no other', async (t) => {
+  const rows = [...readme.matchAll(/^\| `([A-Z_]+)` \| `?([^|`]+?)`? \|/gm)].map(([, name, value]) => [
+    name,
+    value,
+  ])
+  const variables = options.flatMap(({ env, default: value }) => (env === undefined ? [] : [[env, value]]))
+  t.same(rows.map(([name]) => name).sort(), variables.map(([name]) => name).sort())
+  for (const [name, value] of variables) {
+    if (value !== undefined) t.equal(rows.find(([row]) => row === name)?.[1], value, String(name))
+  }
+})
+
+t.test('every flag that the README names exists', async (t) => {
+  const flags = [...readme.matchAll(/--([a-z]+\.[a-z-]+)/g)].map(([, flag]) => flag as string)
+  const known = [...options.flatMap(({ flag }) => flag ?? []), ...Object.keys(SWITCHES), 'storage.tsdb']
+  t.same(
+    flags.filter((flag) => !known.includes(flag)),
+    [],
+  )
+})
+
+t.test('--help names every flag and variable', async (t) => {
+  const help = helpText()
+  for (const { flag, env, help: text } of options) {
+    t.match(help, flag === undefined ? `${env}=` : `--${flag}=`)
+    t.match(help, text)
+  }
+  for (const name of Object.keys(SWITCHES)) t.match(help, `--${name}`)
+})
+
+t.test(
+  'the configuration file of the README is valid, and the Prometheus one is what the demo prints',
+  async (t) => {
+    const [snippet, file] = fences('yaml')
+    t.same(parse(snippet ?? ''), parse(prometheusSnippet('http://127.0.0.1:8080')))
+    const path = join(t.testdir(), 'rollcall.yml')
+    writeFileSync(path, file ?? '')
+    const { sources } = await loadSettings(readArguments([`--config.file=${path}`]), {})
+    t.same(
+      sources.map((source) => source.name),
+      ['sensors', 'cameras'],
+    )
+  },
+)
+
+t.test('the shipped prometheus.yml is what the demo prints', async (t) => {
+  const shipped = parse(readFileSync('prometheus/prometheus.yml', 'utf8'))
+  t.same(shipped.scrape_configs, parse(prometheusSnippet('http://127.0.0.1:8080')).scrape_configs)
+})
+
+t.test('what the README says of the demo is so', async (t) => {
+  t.equal(FLEET_SIZE, 12)
+  t.equal(CHANGE_INTERVAL_MS, 20_000)
+  t.match(readme, 'twelve sensors')
+  t.match(readme, 'Every twenty seconds')
+  const introduction = demoIntroduction('http://127.0.0.1:8080', new URL('http://127.0.0.1:1337/inventory'))
+  for (const path of ['/targets', '/health', '/metrics'])
+    t.match(introduction, `http://127.0.0.1:8080${path}`)
+})
+
+t.test('every file that the README links to is there', async (t) => {
+  const links = [...readme.matchAll(/\]\((?!http|#)([^)]+)\)/g)].map(([, path]) => path as string)
+  t.ok(links.length > 0)
+  for (const link of links) t.ok(existsSync(link), link)
+})
+
+t.test('the list of metrics is up to date; npm run docs writes it', async (t) => {
+  t.equal(readFileSync(METRICS_PAGE, 'utf8'), await metricsPage(createMetrics('')))
+})
+
+t.test('the version has an entry in the changelog', async (t) => {
+  t.match(readFileSync('CHANGELOG.md', 'utf8'), new RegExp(`^## (${manifest.version}|Unreleased)`, 'm'))
+})
