@@ -25,5 +25,5 @@ export function createRandom(seed: number): Random {
 
 /** The seed of this run: `$SEED`, to repeat a run, or one from the clock. */
 export function seedOfRun(): number {
-  return process.env.SEED === undefined ? Date.now() % 2 ** 32 : Number(process.env.SEED)
+  return Number(process.env.SEED ?? Date.now() % 2 ** 32)
 }
