@@ -1,4 +1,4 @@
-import { compareText, type Labels } from '../model/labels.ts'
+import type { Labels } from '../model/labels.ts'
 
 type Pair = Labels[number]
 
@@ -22,7 +22,8 @@ export function read(draft: Draft, name: string): string {
 export function write(draft: Draft, name: string, value: string): void {
   const { pairs } = draft
   let index = 0
-  while (index < pairs.length && compareText((pairs[index] as Pair)[0], name) < 0) index++
+  // By code unit, as compareText has it.
+  while (index < pairs.length && (pairs[index] as Pair)[0] < name) index++
   const present = pairs[index]?.[0] === name
   if (value === '') {
     if (present) own(draft).splice(index, 1)

@@ -52,8 +52,8 @@ export function compileNative(source: string): NativePattern | undefined {
     translated += match[0].replace(/^\\-/, '-')
   }
   const [whole, unclosed] = reader.groups
-  if (unclosed !== undefined) return undefined
   const choices = reader.choices * (whole as Group).alternatives.length
+  if (unclosed !== undefined || choices > BUDGET) return undefined
   return {
     regex: new RegExp(`^(?:${translated})$`, 'su'),
     maxLength: reader.repetitions === 0 ? Infinity : (BUDGET / choices) ** (1 / reader.repetitions),

@@ -13,6 +13,8 @@ export interface RelabelRule {
   readonly action: RelabelAction
   readonly apply: Apply
   readonly dropped: Dropped
+  /** Whether it can write a label whose name is none: only labelmap does not check. */
+  readonly mayMisname: boolean
 }
 
 /** One rule at work: the labels that it found, and what it left of them. */
@@ -34,13 +36,15 @@ export function compileRelabel(configs: readonly RelabelConfig[]): readonly Rela
   return configs.map((config, index) => {
     const rule = resolveRelabel(config)
     const action = rule.action as RelabelAction
-    return { action, apply: ACTIONS[action](rule), dropped: { droppedBy: index } }
+    // After a letter or "_" whatever is left of a label name makes a label name again.
+    const mayMisname = action === 'labelmap' && rule.replacement.startsWith('$')
+    return { action, apply: ACTIONS[action](rule), dropped: { droppedBy: index }, mayMisname }
   })
 }
 
 /**
  * Relabels one target as Prometheus does (`model/relabel`). `__address__` is a label like any other here. As
- * in Prometheus, labelmap alone can give a label a name that is none (empty, or beginning with a digit).
+ * in Prometheus, labelmap can give a label a name that is none (empty, or beginning with a digit).
  * @param labels sorted by name and without empty values; they are not changed
  * @returns the labels, sorted (the same object when no rule changed any), or which rule dropped the target
  */

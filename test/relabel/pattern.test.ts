@@ -92,6 +92,7 @@ const natives: readonly [source: string, isNative: boolean][] = [
   ['(a', false],
   ['(a)??b', false],
   ['a**', false],
+  ['(a|a)(a|a)(a|a)(a|a)(a|a)(a|a)(a|a)(a|a)(a|a)(a|a)(a|a)(a|a)(a|a)(a|a)(a|a)(a|a)(a|a)b', false],
 ]
 
 for (const [source, isNative] of natives) {
