@@ -3,9 +3,7 @@ import { basename, join } from 'node:path'
 import { parse } from 'yaml'
 import type { ScrapeConfig, SdResult } from '../helpers/populate.ts'
 import { canonical, discover, findPromtools, inParallel, type Promtool } from '../helpers/promtool.ts'
-
-/** Where the cases are; both this script and the tests run from the root of the repository. */
-export const CASES = 'test/conformance/relabel'
+import { CASES, caseNames, goldenPath } from './cases.ts'
 
 /** Writes what promtool makes of every case; see the README beside them. */
 async function writeGoldenFiles(): Promise<void> {
@@ -44,13 +42,4 @@ function write(path: string, results: readonly SdResult[]): Promise<void> {
   return writeFile(path, `${JSON.stringify(results, null, 2)}\n`)
 }
 
-export async function caseNames(): Promise<string[]> {
-  const files = await readdir(CASES)
-  return files.filter((file) => file.endsWith('.yml')).map((file) => file.slice(0, -'.yml'.length))
-}
-
-export function goldenPath(name: string, major?: number): string {
-  return join(CASES, `${name}${major === undefined ? '' : `.prometheus-${major}`}.golden.json`)
-}
-
-if (process.argv[1]?.endsWith('golden.js')) await writeGoldenFiles()
+await writeGoldenFiles()

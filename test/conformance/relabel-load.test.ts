@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { checkConfig, findPromtools, inParallel, type Promtool } from '../helpers/promtool.ts'
-import { ruleCases } from '../helpers/relabel-rules.ts'
+import { ruleCases } from '../helpers/relabel-rules/all.ts'
 
 t.test('promtool accepts and refuses the same rules as Rollcall', async (t) => {
   const promtools = await findPromtools()

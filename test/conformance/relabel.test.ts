@@ -6,7 +6,7 @@ import { parse } from 'yaml'
 import { validateRelabel } from '../../src/relabel/validate.ts'
 import { populate, type ScrapeConfig } from '../helpers/populate.ts'
 import { canonical } from '../helpers/promtool.ts'
-import { CASES, caseNames, goldenPath } from './golden.ts'
+import { CASES, caseNames, goldenPath } from './cases.ts'
 
 const names = await caseNames()
 

@@ -1,7 +1,7 @@
 import t from 'tap'
 import Value from 'typebox/value'
 import { relabelOptions, resolveRelabel } from '../../src/relabel/options.ts'
-import { ruleCases } from '../helpers/relabel-rules.ts'
+import { ruleCases } from '../helpers/relabel-rules/all.ts'
 
 t.test('the schema takes every rule that can be written', async (t) => {
   for (const { name, rule } of ruleCases) t.ok(Value.Check(relabelOptions, rule), name)

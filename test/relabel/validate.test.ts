@@ -1,7 +1,7 @@
 import t from 'tap'
 import { compileRelabel } from '../../src/relabel/relabel.ts'
 import { validateRelabel } from '../../src/relabel/validate.ts'
-import { ruleCases } from '../helpers/relabel-rules.ts'
+import { ruleCases } from '../helpers/relabel-rules/all.ts'
 
 for (const { name, rule, problems } of ruleCases) {
   t.test(`says what is wrong with a rule: ${name}`, async (t) => {
