@@ -85,7 +85,11 @@ function createRunning(settings: SourceSettings, deps: ServiceDeps, store: Retur
     {
       name: settings.name,
       source,
-      plan: { select: createSelect(settings.records), map: compileMapping(settings.mapping) },
+      plan: {
+        select: createSelect(settings.records),
+        map: compileMapping(settings.mapping),
+        relabel: settings.relabel,
+      },
       guard: settings.guard,
       timeoutMs: settings.timeoutMs,
       writeFile: fileSd === undefined ? undefined : (body) => writeTargetFile(fileSd, body),

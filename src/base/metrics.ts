@@ -45,7 +45,7 @@ export function createMetrics(version: string) {
       for (const metric of [source.added, source.removed, source.fileSdFailures]) {
         metric.inc({ source: name }, 0)
       }
-      for (const metric of [source.records, source.targets, source.groups, source.holding]) {
+      for (const metric of [source.records, source.dropped, source.targets, source.groups, source.holding]) {
         metric.set({ source: name }, 0)
       }
       source.stale.set({ source: name }, 1)
@@ -98,6 +98,7 @@ function sourceMetrics(registry: Registry) {
     ),
     lastChange: gauge('last_change_timestamp_seconds', 'When the served list last changed.'),
     records: gauge('records', 'Records in the last list.'),
+    dropped: gauge('targets_dropped', 'Targets of the last list that relabel rules dropped.'),
     targets: gauge('targets', 'Targets that are served.'),
     groups: gauge('target_groups', 'Target groups that are served.'),
     added: counter('targets_added_total', 'Target addresses that joined the served list.'),

@@ -42,6 +42,7 @@ export function envSource(origin: Origin, given: Given): SourceSettings {
       metaLabels: false,
       defaultPort: readRequired(inventoryOptions.metricsPort, given),
     },
+    relabel: undefined,
     guard: DEFAULT_GUARD,
     refreshIntervalMs:
       (interval ?? '') === '' && origin.refreshIntervalMs !== undefined

@@ -1,24 +1,18 @@
 import { resolve as resolvePath } from 'node:path'
-import { compile, type JSONValue, TreeInterpreter } from '@jmespath-community/jmespath'
 import { messageOf } from '../base/errors.ts'
-import { parseHttpUrl } from '../base/urls.ts'
 import { DEFAULT_METRICS_PORT, type MappingOptions } from '../mapping/mapping.ts'
 import { compileTemplate } from '../mapping/template.ts'
-import { MAX_TIMER_MS, parseDuration } from '../model/duration.ts'
 import { isLabelName } from '../model/labels.ts'
-import type { Json } from '../model/record.ts'
-import { parseSize } from '../model/size.ts'
-import type { Query } from '../pipeline/select.ts'
+import type { Relabel } from '../pipeline/relabel.ts'
+import type { RelabelConfig } from '../relabel/options.ts'
+import { compileRelabel } from '../relabel/relabel.ts'
+import { relabelTarget } from '../relabel/relabel-target.ts'
+import { validateRelabel } from '../relabel/validate.ts'
 import { DEFAULT_GUARD, type GuardOptions } from '../snapshot/guard.ts'
 import { DEFAULT_MAX_RESPONSE_BYTES } from '../sources/http/source.ts'
 import type { Path, Problem } from './document.ts'
-import {
-  DEFAULT_REFRESH_INTERVAL,
-  DEFAULT_TIMEOUT,
-  isReservedLabel,
-  MAX_INTERVAL_MS,
-  MIN_INTERVAL_MS,
-} from './options.ts'
+import { DEFAULT_REFRESH_INTERVAL, DEFAULT_TIMEOUT, isReservedLabel } from './options.ts'
+import { compileQuery, readInterval, readSize, readTimeout, readUrl } from './readers.ts'
 import type { FileConfig, FileSource } from './schema.ts'
 import type { SourceSettings } from './settings.ts'
 import { shownValue } from './shown.ts'
@@ -73,6 +67,7 @@ function resolveSource(source: FileSource, context: Context): SourceSettings {
         ? undefined
         : attempt(problems, [...path, 'records'], () => compileQuery(records)),
     mapping: resolveMapping(source, context),
+    relabel: resolveRelabel(source.relabel_configs ?? [], context),
     guard: resolveGuard(source.guard),
     refreshIntervalMs: resolveDuration(source, 'refresh_interval', context),
     timeoutMs: resolveDuration(source, 'timeout', context),
@@ -107,6 +102,19 @@ function assertLabelName(name: string): void {
   if (isReservedLabel(name)) throw new Error('is set by Rollcall itself; choose another name')
 }
 
+function resolveRelabel(configs: readonly RelabelConfig[], { path, problems }: Context): Relabel | undefined {
+  const found = configs.flatMap((config, index) =>
+    validateRelabel(config).map((one) => ({
+      ...one,
+      path: [...path, 'relabel_configs', index, ...one.path] as Path,
+    })),
+  )
+  problems.push(...found)
+  if (configs.length === 0 || found.length > 0) return undefined
+  const rules = compileRelabel(configs)
+  return (target, misnamed) => relabelTarget(target, rules, misnamed)
+}
+
 function resolveGuard(guard: FileSource['guard']): GuardOptions {
   return {
     maxDrop: guard?.max_drop === undefined ? DEFAULT_GUARD.maxDrop : Number.parseFloat(guard.max_drop) / 100,
@@ -127,45 +135,6 @@ function resolveDuration(
       : [source[key], [...path, key]]
   const read = key === 'timeout' ? readTimeout : readInterval
   return attempt(problems, at, () => read(text))
-}
-
-function readInterval(text: string): number {
-  const ms = parseDuration(text)
-  if (ms !== undefined && ms >= MIN_INTERVAL_MS && ms <= MAX_INTERVAL_MS) return ms
-  throw new Error(`${shownValue(text)} is out of range; write a duration from 100ms to 20d`)
-}
-
-function readTimeout(text: string): number {
-  const ms = parseDuration(text)
-  if (ms !== undefined && ms > 0 && ms <= MAX_TIMER_MS) return ms
-  throw new Error(`${shownValue(text)} is out of range; write a duration from 1ms to 24d`)
-}
-
-function readSize(text: string): number {
-  const bytes = parseSize(text)
-  if (bytes !== undefined && bytes > 0) return bytes
-  throw new Error(`${shownValue(text)} is not a size; write one such as 512KB, 64MB or 1GB`)
-}
-
-function readUrl(text: string): URL {
-  const url = parseHttpUrl(text)
-  if (url !== undefined) return url
-  throw new Error(
-    `${shownValue(text)} is not an http or https URL; write one such as http://inventory:1337/inventory`,
-  )
-}
-
-function compileQuery(text: string): Query {
-  const expression = parseExpression(text)
-  return (document) => TreeInterpreter.search(expression, document as JSONValue) as Json
-}
-
-function parseExpression(text: string): ReturnType<typeof compile> {
-  try {
-    return compile(text)
-  } catch (error) {
-    throw new Error(`${shownValue(text)} is not a JMESPath expression: ${messageOf(error)}`)
-  }
 }
 
 /**

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { MAX_TIMER_MS } from '../model/duration.ts'
+import { relabelOptions } from '../relabel/options.ts'
 import { DEFAULT_GUARD } from '../snapshot/guard.ts'
 import { httpOptions } from '../sources/http/options.ts'
 import { DEFAULT_REFRESH_INTERVAL, DEFAULT_TIMEOUT } from './options.ts'
@@ -84,6 +85,13 @@ const sourceOptions = Type.Object(
       Type.Boolean({
         default: false,
         description: 'Also send each field of a record as __meta_inventory_<field>.',
+      }),
+    ),
+    relabel_configs: Type.Optional(
+      Type.Array(relabelOptions, {
+        expects: 'a list of relabel rules',
+        description:
+          'Rules that change, keep or drop targets: the grammar and semantics of relabel_configs in Prometheus.',
       }),
     ),
     guard: Type.Optional(guardOptions),

@@ -1,5 +1,6 @@
 import type { LogFormat, LogLevel } from '../base/logger.ts'
 import type { MappingOptions } from '../mapping/mapping.ts'
+import type { Relabel } from '../pipeline/relabel.ts'
 import type { Query } from '../pipeline/select.ts'
 import type { GuardOptions } from '../snapshot/guard.ts'
 import type { HttpSourceOptions } from '../sources/http/source.ts'
@@ -12,6 +13,8 @@ export interface SourceSettings {
   /** Selects the records in a document; undefined: the usual shapes are recognised. */
   readonly records: Query | undefined
   readonly mapping: MappingOptions
+  /** Changes or drops a mapped target; undefined: there are no rules. */
+  readonly relabel: Relabel | undefined
   readonly guard: GuardOptions
   readonly refreshIntervalMs: number
   readonly timeoutMs: number

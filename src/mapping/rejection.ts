@@ -24,6 +24,7 @@ export interface Rejection {
 /** Why a meta label was left out: the `reason` label of `rollcall_source_labels_dropped`. */
 export const LABEL_DROP_REASONS = {
   collision: 'two fields have the same label name; the exact name, then the first in order, is kept',
+  misnamed: 'a labelmap rule gave it a name that is none, such as one that begins with a digit',
   invalid_value: 'the value is too long, has control characters or is not valid Unicode',
 } as const
 

@@ -1,17 +1,19 @@
 import { RefreshError } from '../base/errors.ts'
 import type { Mapping } from '../mapping/mapping.ts'
-import type { LabelDropReason, RejectionReason } from '../mapping/rejection.ts'
 import type { InventoryRecord } from '../model/record.ts'
 import type { Target, TargetGroup } from '../model/target-group.ts'
 import { decodeJson } from './decode.ts'
 import { pack } from './pack.ts'
-import { count, MAX_SAMPLES, type RejectionSample, type Report } from './report.ts'
+import { type Relabel, relabelChecked } from './relabel.ts'
+import { createTally, type Report, type Tally } from './report.ts'
 import type { Select } from './select.ts'
 
 /** Everything that a source's configuration decides about its records, compiled once. */
 export interface Plan {
   readonly select: Select
   readonly map: Mapping
+  /** Undefined when there are no rules. */
+  readonly relabel?: Relabel | undefined
 }
 
 /** The groups of one list, and what became of its records. */
@@ -27,9 +29,9 @@ export interface Result {
  */
 export function runPipeline(documents: readonly Uint8Array[], plan: Plan): Result {
   const records = documents.flatMap((document) => plan.select(decodeJson(document)))
-  const { targets, report } = mapRecords(records, plan.map)
+  const { targets, report } = mapRecords(records, plan)
   // A list full of rubbish is a broken inventory, not an empty one: an empty list would be believed.
-  if (targets.length === 0 && report.rejected.size > 0) {
+  if (targets.length === 0 && report.dropped === 0 && report.rejected.size > 0) {
     throw new RefreshError(
       'all_rejected',
       `not one of ${records.length} records makes a target; the first: ${report.samples[0]?.detail}`,
@@ -38,22 +40,27 @@ export function runPipeline(documents: readonly Uint8Array[], plan: Plan): Resul
   return { groups: pack(targets), report }
 }
 
-function mapRecords(
-  records: readonly InventoryRecord[],
-  map: Mapping,
-): { targets: Target[]; report: Report } {
+function mapRecords(records: readonly InventoryRecord[], plan: Plan): { targets: Target[]; report: Report } {
   const targets: Target[] = []
-  const rejected = new Map<RejectionReason, number>()
-  const droppedLabels = new Map<LabelDropReason, number>()
-  const samples: RejectionSample[] = []
+  const tally = createTally()
   for (const [index, record] of records.entries()) {
-    const mapped = map(record)
-    for (const target of mapped.targets) targets.push(target)
-    for (const rejection of mapped.rejections) {
-      count(rejected, rejection.reason)
-      if (samples.length < MAX_SAMPLES) samples.push({ index, ...rejection })
+    const mapped = plan.map(record)
+    for (const rejection of mapped.rejections) tally.reject(index, rejection)
+    for (const reason of mapped.droppedLabels) tally.dropLabel(reason)
+    for (const target of mapped.targets) {
+      const kept = applyRules(target, plan, tally, index)
+      if (kept !== undefined) targets.push(kept)
     }
-    for (const reason of mapped.droppedLabels) count(droppedLabels, reason)
   }
-  return { targets, report: { records: records.length, rejected, droppedLabels, samples } }
+  return { targets, report: { records: records.length, ...tally.counts() } }
+}
+
+/** The target as the rules leave it; undefined when they drop it or leave no target. */
+function applyRules(target: Target, plan: Plan, tally: Tally, index: number): Target | undefined {
+  if (plan.relabel === undefined) return target
+  const result = relabelChecked(target, plan.relabel, tally.dropLabel)
+  if ('target' in result) return result.target
+  if ('rejection' in result) tally.reject(index, result.rejection)
+  else tally.drop()
+  return undefined
 }

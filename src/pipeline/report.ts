@@ -13,12 +13,38 @@ export interface RejectionSample extends Rejection {
 /** What became of the records of one list. */
 export interface Report {
   readonly records: number
+  /** Targets that a relabel rule dropped. */
+  readonly dropped: number
   readonly rejected: ReadonlyMap<RejectionReason, number>
   readonly droppedLabels: ReadonlyMap<LabelDropReason, number>
   readonly samples: readonly RejectionSample[]
 }
 
-/** Adds one to the count of a key. */
-export function count<Key>(counts: Map<Key, number>, key: Key): void {
+/** What becomes of the records of one list, counted one by one. */
+export type Tally = ReturnType<typeof createTally>
+
+/** Starts a tally at nothing. */
+export function createTally() {
+  const rejected = new Map<RejectionReason, number>()
+  const droppedLabels = new Map<LabelDropReason, number>()
+  const samples: RejectionSample[] = []
+  let dropped = 0
+  return {
+    /** A record, or one target of it, is quarantined. */
+    reject(index: number, rejection: Rejection): void {
+      count(rejected, rejection.reason)
+      if (samples.length < MAX_SAMPLES) samples.push({ index, ...rejection })
+    },
+    /** A label is left out; its target stays. */
+    dropLabel: (reason: LabelDropReason) => count(droppedLabels, reason),
+    /** A rule dropped a target. */
+    drop(): void {
+      dropped++
+    },
+    counts: () => ({ dropped, rejected, droppedLabels, samples }),
+  }
+}
+
+function count<Key>(counts: Map<Key, number>, key: Key): void {
   counts.set(key, (counts.get(key) ?? 0) + 1)
 }

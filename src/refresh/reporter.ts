@@ -69,6 +69,7 @@ export function createReporter({ name }: { readonly name: string }, deps: Report
         failure: undefined,
         failures: 0,
         records: report.records,
+        dropped: report.dropped,
         rejected: Object.fromEntries(report.rejected),
         samples: report.samples,
         held: verdict.pass
@@ -77,6 +78,7 @@ export function createReporter({ name }: { readonly name: string }, deps: Report
       })
       metrics.lastSuccess.set(labels, at.wallMs / 1000)
       metrics.records.set(labels, report.records)
+      metrics.dropped.set(labels, report.dropped)
       metrics.holding.set(labels, verdict.pass ? 0 : 1)
       metrics.stale.set(labels, 0)
       setReportGauges(metrics, name, report)

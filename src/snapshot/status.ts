@@ -20,6 +20,8 @@ export interface SourceStatus {
   /** Failed refreshes in a row. */
   readonly failures: number
   readonly records: number
+  /** Targets that a relabel rule dropped. */
+  readonly dropped: number
   readonly rejected: Readonly<Record<string, number>>
   readonly samples: readonly Quarantined[]
   /** The list that the guard holds back, if any. */
@@ -32,6 +34,7 @@ export const INITIAL_STATUS: SourceStatus = {
   failure: undefined,
   failures: 0,
   records: 0,
+  dropped: 0,
   rejected: {},
   samples: [],
   held: undefined,

@@ -132,6 +132,9 @@ sources:
     targets: ["{hostname}:{port|9100}", "{hostname}:9200"]
     labels: { site: "{store.id}", rack: 12, spare: true }
     meta_labels: true
+    relabel_configs:
+      - source_labels: [site]
+        target_label: place
     guard: { max_drop: 12.5%, confirmations: 5, min_targets: 0 }
     required: false
     file_sd: shared/targets.json
@@ -167,6 +170,8 @@ sources:
   if (source === undefined) return
   t.same(source.records?.({ items: [{ status: 'active' }, { status: 'gone' }] }), [{ status: 'active' }])
   const { targets } = compileMapping(source.mapping)({ hostname: 'a', store: { id: 7 } })
+  const [relabelled] = targets.map((target) => source.relabel?.(target, () => {}))
+  t.match(relabelled, { address: 'a:9100' })
   t.same(
     targets.map((target) => target.address),
     ['a:9100', 'a:9200'],

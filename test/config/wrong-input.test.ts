@@ -359,6 +359,31 @@ t.test('every wrong configuration file gives its line, with the place of the key
       /min_targets: -1 is not a whole number, 0 or more$/,
     ],
     [
+      'rules that are no list',
+      `${SOURCE}    relabel_configs: keep\n`,
+      /^rollcall.yml:4:22: sources\[0\].relabel_configs: "keep" is not a list of relabel rules$/,
+    ],
+    [
+      'an unknown key of a rule',
+      `${SOURCE}    relabel_configs: [{ sourcelabels: [a] }]\n`,
+      /^rollcall.yml:4:25: sources\[0\].relabel_configs\[0\].sourcelabels: there is no such key; did you mean source_labels\?$/,
+    ],
+    [
+      'a modulus of nothing',
+      `${SOURCE}    relabel_configs: [{ action: hashmod, target_label: a }]\n`,
+      /^rollcall.yml:4:\d+: sources\[0\].relabel_configs\[0\].modulus: /,
+    ],
+    [
+      'an unknown action',
+      `${SOURCE}    relabel_configs: [{ action: kep }]\n`,
+      /^rollcall.yml:4:33: sources\[0\].relabel_configs\[0\].action: "kep" is not a relabel action; did you mean keep\?$/,
+    ],
+    [
+      '47: look-around in a pattern',
+      `${SOURCE}    relabel_configs: [{ action: keep, regex: "(?=a)" }]\n`,
+      /^rollcall.yml:4:\d+: sources\[0\].relabel_configs\[0\].regex: "\(\?=a\)".*/,
+    ],
+    [
       'a file_sd file with the wrong ending',
       `${SOURCE}    file_sd: targets.txt\n`,
       /^rollcall.yml:4:14: sources\[0\].file_sd: "targets.txt" is not a path that ends in .json/,

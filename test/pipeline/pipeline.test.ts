@@ -3,8 +3,12 @@ import t from 'tap'
 import { compileMapping } from '../../src/mapping/mapping.ts'
 import { compileTemplate } from '../../src/mapping/template.ts'
 import { runPipeline } from '../../src/pipeline/pipeline.ts'
+import type { Relabel } from '../../src/pipeline/relabel.ts'
 import { MAX_SAMPLES } from '../../src/pipeline/report.ts'
 import { createSelect } from '../../src/pipeline/select.ts'
+import type { RelabelConfig } from '../../src/relabel/options.ts'
+import { compileRelabel } from '../../src/relabel/relabel.ts'
+import { relabelTarget } from '../../src/relabel/relabel-target.ts'
 import { encodeGroups } from '../../src/snapshot/encode.ts'
 import { holds } from '../helpers/property.ts'
 
@@ -142,3 +146,63 @@ t.test('4: the same inventory in any order gives the same bytes', async (t) => {
     { numRuns: 300 },
   )
 })
+
+t.test('rules change, drop and spoil targets, and each is counted', async (t) => {
+  const labels = ['site', 'kind', 'to', 'note'].map((name) => [name, compileTemplate(`{${name}|}`)] as const)
+  const map = compileMapping({ source: 's', targets: [], labels, metaLabels: false, defaultPort: 9100 })
+  const rules = compileRelabel([
+    { source_labels: ['kind'], regex: 'printer', action: 'drop' },
+    { source_labels: ['site'], target_label: '__tmp_site' },
+    { source_labels: ['__tmp_site'], regex: '(.+)', target_label: 'place', replacement: 'at-$1' },
+    { source_labels: ['to'], regex: '(.+)', target_label: '__address__' },
+    { source_labels: ['note'], regex: '(.+)', target_label: 'long', replacement: '$1$1' },
+    { regex: 'site|kind|to|note|__meta_rollcall_source', action: 'labeldrop' },
+  ])
+  const relabel: Relabel = (target, misnamed) => relabelTarget(target, rules, misnamed)
+  const run = (records: unknown[]) =>
+    runPipeline([document(records)], { select: createSelect(undefined), map, relabel })
+  const { groups, report } = run([
+    { host: 'a', site: 'x' },
+    { host: 'b', kind: 'printer' },
+    { host: 'c', to: 'new:9200' },
+    { host: 'd', to: 'no port' },
+    { host: 'e', to: 'e:0' },
+    { host: 'f', to: 'f' },
+    { host: 'g', note: 'x'.repeat(40_000) },
+    'h',
+  ])
+  t.same(groups, [
+    {
+      targets: ['a:9100'],
+      labels: [
+        ['__meta_rollcall_source', 's'],
+        ['place', 'at-x'],
+      ],
+    },
+    { targets: ['h:9100', 'new:9200'], labels: [['__meta_rollcall_source', 's']] },
+  ])
+  t.equal(report.dropped, 1)
+  t.same(Object.fromEntries(report.rejected), { invalid_host: 1, invalid_port: 2, invalid_label: 1 })
+  t.match(report.samples[0]?.detail, /the rules made the address "no port", which is not host:port/)
+  t.same(run([{ host: 'b', kind: 'printer' }, 5]).groups, [], 'rules may drop all that there is')
+})
+
+t.test(
+  'rules that change nothing keep targets as they are, and labels with impossible names are left out',
+  async (t) => {
+    const map = compileMapping({ source: 's', targets: [], labels: [], metaLabels: true, defaultPort: 9100 })
+    const run = (configs: RelabelConfig[], records: unknown[]) => {
+      const rules = compileRelabel(configs)
+      const relabel: Relabel = (target, misnamed) => relabelTarget(target, rules, misnamed)
+      return runPipeline([document(records)], { select: createSelect(undefined), map, relabel })
+    }
+    t.same(run([], ['a']).groups, [{ targets: ['a:9100'], labels: [['__meta_rollcall_source', 's']] }])
+    t.same(run([{ action: 'keep' }], ['a']).groups, run([], ['a']).groups)
+    const { report, groups } = run(
+      [{ action: 'labelmap', regex: '__meta_inventory_(.+)' }],
+      [{ host: 'a', '2fa': 'x' }],
+    )
+    t.same(Object.fromEntries(report.droppedLabels), { misnamed: 1 })
+    t.match(Object.fromEntries(groups[0]?.labels ?? []), { host: 'a' })
+  },
+)

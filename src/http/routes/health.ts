@@ -47,6 +47,7 @@ function describe({ required, status, snapshot }: SourceState, { clock }: HttpDe
     targets: snapshot?.targets ?? 0,
     target_groups: snapshot?.groups ?? 0,
     records: status.records,
+    dropped: status.dropped,
     rejected: status.rejected,
     rejected_samples: status.samples,
     last_success: lastSuccess === undefined ? null : new Date(lastSuccess.wallMs).toISOString(),

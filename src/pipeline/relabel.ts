@@ -1,0 +1,54 @@
+import type { LabelDropReason, Rejection } from '../mapping/rejection.ts'
+import { shown } from '../mapping/rejection.ts'
+import { parseHost, parsePort, splitHostPort } from '../model/address.ts'
+import { compareText, isLabelValue, type Labels } from '../model/labels.ts'
+import { SOURCE_LABEL, type Target } from '../model/target-group.ts'
+import type { Dropped } from '../relabel/relabel.ts'
+
+/** Changes a target by the configured rules, or says which rule dropped it; compiled once. */
+export type Relabel = (target: Target, misnamed: () => void) => Target | Dropped
+
+/** What became of one target under the rules. */
+export type Relabelled =
+  | { readonly target: Target }
+  | { readonly dropped: Dropped }
+  | { readonly rejection: Rejection }
+
+/**
+ * Applies the rules to one target and checks what they left: rules can write anything into an address or a
+ * label. Labels whose names begin with `__tmp` are left out, as what Prometheus promises never to use is meant
+ * for one run of the rules only; the label that names the source stays whatever the rules say.
+ */
+export function relabelChecked(
+  before: Target,
+  relabel: Relabel,
+  drop: (reason: LabelDropReason) => void,
+): Relabelled {
+  const after = relabel(before, () => drop('misnamed'))
+  if ('droppedBy' in after) return { dropped: after }
+  if (after === before) return { target: after }
+  const address = after.address === before.address ? before.address : checkAddress(after.address)
+  if (typeof address !== 'string') return { rejection: address }
+  if (after.labels === before.labels) return { target: { address, labels: after.labels } }
+  const wrong = after.labels.find(([, value]) => !isLabelValue(value))
+  if (wrong !== undefined) {
+    const detail = `label ${wrong[0]}: ${shown(wrong[1])} is too long, has control characters or is not Unicode`
+    return { rejection: { reason: 'invalid_label', detail } }
+  }
+  return { target: { address, labels: finalLabels(after.labels, before.labels) } }
+}
+
+function checkAddress(text: string): string | Rejection {
+  const { host, port } = splitHostPort(text)
+  const parsed = parseHost(host)
+  const told = `the rules made the address ${shown(text)}, which is not host:port`
+  if (parsed === undefined) return { reason: 'invalid_host', detail: told }
+  if (port === undefined || parsePort(port) === undefined) return { reason: 'invalid_port', detail: told }
+  return text
+}
+
+function finalLabels(labels: Labels, before: Labels): Labels {
+  const kept = labels.filter(([name]) => !name.startsWith('__tmp') && name !== SOURCE_LABEL)
+  const source = before.filter(([name]) => name === SOURCE_LABEL)
+  return [...kept, ...source].sort(([a], [b]) => compareText(a, b))
+}

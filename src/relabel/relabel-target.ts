@@ -1,0 +1,56 @@
+import { compareText, isLabelName, type Labels } from '../model/labels.ts'
+import type { Target } from '../model/target-group.ts'
+import { type Draft, read, retain, write } from './draft.ts'
+import { type Dropped, isDropped, type RelabelRule, relabelDraft } from './relabel.ts'
+
+/** The label that holds the address while the rules work. */
+export const ADDRESS_LABEL = '__address__'
+
+/**
+ * Relabels a target whose address stands beside its labels. The new address is not checked, and is `""` when
+ * the rules removed it; nor is the length of values, which rules can make longer. Labels that no rule changed
+ * are the same object, so that targets which shared their labels still do.
+ * @param misnamed called for each label that is left out in the end because labelmap gave it a name that is
+ * none, such as `2fa` from `__meta_inventory_2fa`: with it Prometheus 2 would reject the whole list
+ */
+export function relabelTarget(
+  target: Target,
+  rules: readonly RelabelRule[],
+  misnamed: (name: string) => void,
+): Target | Dropped {
+  if (rules.length === 0) return target
+  const draft: Draft = { pairs: withAddress(target), owned: true }
+  const result = relabelDraft(draft, rules)
+  if (isDropped(result)) return result
+  if (rules.some(({ mayMisname }) => mayMisname)) removeMisnamed(draft, misnamed)
+  const address = read(draft, ADDRESS_LABEL)
+  write(draft, ADDRESS_LABEL, '')
+  return { address, labels: sharedLabels(draft.pairs, target.labels) }
+}
+
+function removeMisnamed(draft: Draft, misnamed: (name: string) => void): void {
+  retain(draft, (name) => {
+    if (isLabelName(name)) return true
+    misnamed(name)
+    return false
+  })
+}
+
+function withAddress({ address, labels }: Target): Labels {
+  const all: Labels[number][] = []
+  let placed = false
+  for (const pair of labels) {
+    if (!placed && compareText(pair[0], ADDRESS_LABEL) > 0) {
+      all.push([ADDRESS_LABEL, address])
+      placed = true
+    }
+    all.push(pair)
+  }
+  if (!placed) all.push([ADDRESS_LABEL, address])
+  return all
+}
+
+function sharedLabels(labels: Labels, original: Labels): Labels {
+  const same = labels.length === original.length && labels.every((pair, index) => pair === original[index])
+  return same ? original : labels
+}

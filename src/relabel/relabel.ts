@@ -1,0 +1,75 @@
+import type { Labels } from '../model/labels.ts'
+import type { Draft } from './draft.ts'
+import { type RelabelAction, type RelabelConfig, resolveRelabel } from './options.ts'
+import { ACTIONS, type Apply } from './rules.ts'
+
+/** Says which rule dropped a target, counted from 0. */
+export interface Dropped {
+  readonly droppedBy: number
+}
+
+/** One compiled rule. */
+export interface RelabelRule {
+  readonly action: RelabelAction
+  readonly apply: Apply
+  readonly dropped: Dropped
+  /** Whether it can write a label whose name is none: only labelmap does not check. */
+  readonly mayMisname: boolean
+}
+
+/** One rule at work: the labels that it found, and what it left of them. */
+export interface RelabelStep {
+  /** The position of the rule, from 0. */
+  readonly rule: number
+  readonly action: RelabelAction
+  readonly before: Labels
+  /** The same object as `before` when the rule changed nothing. */
+  readonly after: Labels | Dropped
+}
+
+/**
+ * Compiles `relabel_configs` once for all targets. Rules remember results by value, within bounds, so a
+ * compiled list is for one thread; what it returns depends on its input alone.
+ * @param configs rules in which `validateRelabel` finds no problem
+ */
+export function compileRelabel(configs: readonly RelabelConfig[]): readonly RelabelRule[] {
+  return configs.map((config, index) => {
+    const rule = resolveRelabel(config)
+    const action = rule.action as RelabelAction
+    // After a letter or "_" whatever is left of a label name makes a label name again.
+    const mayMisname = action === 'labelmap' && rule.replacement.startsWith('$')
+    return { action, apply: ACTIONS[action](rule), dropped: { droppedBy: index }, mayMisname }
+  })
+}
+
+/**
+ * Relabels one target as Prometheus does (`model/relabel`). `__address__` is a label like any other here. As
+ * in Prometheus, labelmap can give a label a name that is none (empty, or beginning with a digit).
+ * @param labels sorted by name and without empty values; they are not changed
+ * @returns the labels, sorted (the same object when no rule changed any), or which rule dropped the target
+ */
+export function relabel(labels: Labels, rules: readonly RelabelRule[]): Labels | Dropped {
+  return relabelDraft({ pairs: labels, owned: false }, rules)
+}
+
+/** Relabels a draft; its pairs are the result. */
+export function relabelDraft(draft: Draft, rules: readonly RelabelRule[]): Labels | Dropped {
+  for (const { apply, dropped } of rules) if (!apply(draft)) return dropped
+  return draft.pairs
+}
+
+/** Relabels one target step by step; the last step's `after` is what {@link relabel} returns. */
+export function* relabelSteps(labels: Labels, rules: readonly RelabelRule[]): Generator<RelabelStep, void> {
+  let before = labels
+  for (const [index, rule] of rules.entries()) {
+    const after = relabel(before, [rule])
+    yield { rule: index, action: rule.action, before, after }
+    if (isDropped(after)) return
+    before = after
+  }
+}
+
+/** Tells the two results of {@link relabel} apart. */
+export function isDropped<Kept extends object>(result: Kept | Dropped): result is Dropped {
+  return 'droppedBy' in result
+}

@@ -1,0 +1,183 @@
+import { suggest } from '../base/suggest.ts'
+import { isLabelName } from '../model/labels.ts'
+import {
+  RELABEL_ACTIONS,
+  RELABEL_DEFAULTS,
+  type RelabelConfig,
+  type ResolvedRelabel,
+  resolveRelabel,
+} from './options.ts'
+import { patternFault } from './pattern.ts'
+
+type Key = keyof RelabelConfig
+
+/** One thing that is wrong with a rule. */
+export interface RelabelProblem {
+  /** Steps from the rule to the value: its key, and for a list the position in it. */
+  readonly path: readonly [key: Key, index?: number]
+  readonly message: string
+  /** Point at the key rather than at its value. */
+  readonly atKey?: boolean
+}
+
+const A_LABEL_NAME = 'a label name; use letters, digits and "_", and no digit first'
+
+/**
+ * What a name with references may be: Prometheus's `relabelTarget`, written so that it needs no backtracking.
+ */
+const NAME_TEMPLATE = /^(?:[a-zA-Z_]|\$\w|\$\{\w+\})(?:\w|\$\w|\$\{\w+\})*$/
+
+/**
+ * Finds what is wrong with a rule: everything at which Prometheus refuses to load it, with label names as
+ * strict as in Prometheus 2 (3 also takes UTF-8 names, which 2 then rejects in the list it is sent). Never
+ * throws.
+ * @param config a rule that fits `relabelOptions`
+ */
+export function validateRelabel(config: RelabelConfig): RelabelProblem[] {
+  const rule = resolveRelabel(config)
+  return [
+    ...checkSourceLabels(rule),
+    ...checkTexts(config),
+    ...checkRegex(rule),
+    ...(isKnown(rule.action) ? checkAction(config, rule) : [unknownAction(config, rule.action)]),
+  ]
+}
+
+function isKnown(action: string): boolean {
+  return RELABEL_ACTIONS.some((known) => known === action)
+}
+
+function unknownAction(config: RelabelConfig, action: string): RelabelProblem {
+  const near = suggest(action, RELABEL_ACTIONS)
+  const known = `write one of ${RELABEL_ACTIONS.join(', ')}`
+  const message =
+    action === ''
+      ? `is empty; ${known}, or remove the key: it is then ${RELABEL_DEFAULTS.action}`
+      : `${shown(config.action)} is not a relabel action; ${near === undefined ? known : `did you mean ${near}?`}`
+  return { path: ['action'], message }
+}
+
+function checkSourceLabels({ sourceLabels }: ResolvedRelabel): RelabelProblem[] {
+  return sourceLabels.flatMap((name, index) =>
+    isLabelName(name) ? [] : [{ path: ['source_labels', index], message: isNot(name, A_LABEL_NAME) }],
+  )
+}
+
+/** A number has several spellings, and Prometheus means the very text: 1.0 must not become 1 in silence. */
+function checkTexts(config: RelabelConfig): RelabelProblem[] {
+  const keys = ['separator', 'target_label', 'regex', 'replacement'] as const
+  return keys.flatMap((key) => {
+    const value = config[key]
+    if (typeof value !== 'number' || Number.isSafeInteger(value)) return []
+    return [
+      { path: [key], message: `${shown(value)} is a number; put quotes around it: it is meant as a text` },
+    ]
+  })
+}
+
+function checkRegex({ regex }: ResolvedRelabel): RelabelProblem[] {
+  const fault = patternFault(regex)
+  if (fault === undefined) return []
+  const at = fault.at === regex ? '' : ` at ${shown(fault.at)}`
+  const message = `${shown(regex)} is not an RE2 expression: ${fault.reason}${at}; ${remedy(fault)}`
+  return [{ path: ['regex'], message }]
+}
+
+function remedy({ reason, at }: { reason: string; at: string }): string {
+  if (/^\(\?<?[=!]/.test(at)) return 'RE2 has no look-around; use a keep or drop rule of its own instead'
+  if (/^\\[1-9]/.test(at)) return 'RE2 has no back-references; compare two labels with keepequal or dropequal'
+  if (reason.startsWith('duplicate')) return 'give each group its own name'
+  return 'see https://github.com/google/re2/wiki/Syntax'
+}
+
+function checkAction(config: RelabelConfig, rule: ResolvedRelabel): RelabelProblem[] {
+  switch (rule.action) {
+    case 'replace':
+      return checkTargetLabel(rule, rule.targetLabel.includes('$'))
+    case 'hashmod':
+      return [...checkModulus(rule), ...checkTargetLabel(rule, false)]
+    case 'lowercase':
+    case 'uppercase':
+      return [...checkTargetLabel(rule, false), ...forbid(config, rule, ['replacement'], TARGET_ONLY)]
+    case 'keepequal':
+    case 'dropequal':
+      return [...checkTargetLabel(rule, false), ...forbid(config, rule, NOT_FOR_EQUAL, EQUAL_ONLY)]
+    case 'labelmap':
+      return checkNameReplacement(rule)
+    case 'labeldrop':
+    case 'labelkeep':
+      return forbid(config, rule, NOT_FOR_LABELS, 'regex only')
+    default:
+      return []
+  }
+}
+
+const TARGET_ONLY = 'source_labels, separator and target_label'
+const EQUAL_ONLY = 'source_labels and target_label only'
+const NOT_FOR_EQUAL: readonly Key[] = ['regex', 'modulus', 'separator', 'replacement']
+const NOT_FOR_LABELS: readonly Key[] = [
+  'source_labels',
+  'target_label',
+  'modulus',
+  'separator',
+  'replacement',
+]
+
+function checkTargetLabel({ action, targetLabel }: ResolvedRelabel, template: boolean): RelabelProblem[] {
+  if (targetLabel === '') {
+    const message = `is missing or empty; ${action} needs it: the name of the label ${ROLES[action] ?? 'to write'}`
+    return [{ path: ['target_label'], message }]
+  }
+  if (template ? NAME_TEMPLATE.test(targetLabel) : isLabelName(targetLabel)) return []
+  const expected = template ? `${A_LABEL_NAME}, and references such as $1 or \${name}` : A_LABEL_NAME
+  const message = isNot(targetLabel, expected)
+  return [{ path: ['target_label'], message }]
+}
+
+const ROLES: Readonly<Record<string, string>> = { keepequal: 'to compare with', dropequal: 'to compare with' }
+
+function checkModulus({ modulus }: ResolvedRelabel): RelabelProblem[] {
+  if (modulus !== 0) return []
+  const message = 'is missing or 0; hashmod needs it: the number of shards, 1 or more'
+  return [{ path: ['modulus'], message }]
+}
+
+function checkNameReplacement({ replacement }: ResolvedRelabel): RelabelProblem[] {
+  if (NAME_TEMPLATE.test(replacement)) return []
+  const expected = `a name for labelmap to write; use letters, digits, "_" and references such as $1 or \${name}`
+  return [{ path: ['replacement'], message: isNot(replacement, expected) }]
+}
+
+/** As in Prometheus a key that says what is the default anyway does no harm, except regex and source_labels. */
+function forbid(
+  config: RelabelConfig,
+  rule: ResolvedRelabel,
+  keys: readonly Key[],
+  allowed: string,
+): RelabelProblem[] {
+  const given: Record<Key, boolean> = {
+    action: true,
+    regex: config.regex !== undefined,
+    source_labels: config.source_labels !== undefined && config.source_labels !== null,
+    modulus: rule.modulus !== 0,
+    target_label: rule.targetLabel !== '',
+    separator: rule.separator !== RELABEL_DEFAULTS.separator,
+    replacement: rule.replacement !== RELABEL_DEFAULTS.replacement,
+  }
+  return keys
+    .filter((key) => given[key])
+    .map((key) => ({
+      path: [key],
+      message: `${shown(config[key])} has no meaning for ${rule.action}, which takes ${allowed}; remove the key`,
+      atKey: true,
+    }))
+}
+
+function isNot(value: string, expected: string): string {
+  return `${shown(value)} is not ${expected}`
+}
+
+function shown(value: unknown): string {
+  const json = JSON.stringify(value)
+  return json.length <= 120 ? json : `${json.slice(0, 119)}…`
+}
