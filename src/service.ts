@@ -10,8 +10,10 @@ import { createApp } from './http/app.ts'
 import { compileMapping } from './mapping/mapping.ts'
 import { createSelect } from './pipeline/select.ts'
 import { createLoop, type Loop } from './refresh/loop.ts'
-import { createRefreshOnce, type Outcome } from './refresh/refresh-once.ts'
-import { createStore } from './snapshot/store.ts'
+import type { Output } from './refresh/outputs.ts'
+import { createRefresher, type Outcome, type Refresher } from './refresh/refresh-once.ts'
+import { createDiskCopy, type DiskCopy } from './snapshot/disk.ts'
+import { createStore, type Store } from './snapshot/store.ts'
 import { writeTargetFile } from './snapshot/target-file.ts'
 import { createHttpSource } from './sources/http/source.ts'
 import type { Source } from './sources/source.ts'
@@ -43,11 +45,13 @@ export interface Service {
 export async function startService(settings: Settings, deps: ServiceDeps): Promise<Service> {
   const { clock, metrics, log } = deps
   const store = createStore()
-  const running = new Map<string, { loop: Loop; source: Source }>()
+  const running = new Map<string, Running>()
   for (const source of settings.sources) {
     store.add(source.name, source.required)
-    running.set(source.name, createRunning(source, deps, store))
+    running.set(source.name, createRunning(source, settings.storagePath, deps, store))
   }
+  // Before the first request can come in, so that not even that one finds nothing.
+  await Promise.all([...running.values()].map(({ refresher }) => refresher.restore()))
   metrics.config.successful.set(1)
   metrics.config.successTimestamp.set(clock.now() / 1000)
 
@@ -78,10 +82,22 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   }
 }
 
-function createRunning(settings: SourceSettings, deps: ServiceDeps, store: ReturnType<typeof createStore>) {
-  const { fileSd } = settings
+/** One source at work. */
+interface Running {
+  readonly source: Source
+  readonly refresher: Refresher
+  readonly loop: Loop
+}
+
+function createRunning(
+  settings: SourceSettings,
+  storagePath: string | undefined,
+  deps: ServiceDeps,
+  store: Store,
+): Running {
   const source = createHttpSource(settings.http, { clock: deps.clock, userAgent: `Rollcall/${version}` })
-  const refreshOnce = createRefreshOnce(
+  const disk = storagePath === undefined ? undefined : createDiskCopy(storagePath, settings.name)
+  const refresher = createRefresher(
     {
       name: settings.name,
       source,
@@ -92,11 +108,20 @@ function createRunning(settings: SourceSettings, deps: ServiceDeps, store: Retur
       },
       guard: settings.guard,
       timeoutMs: settings.timeoutMs,
-      writeFile: fileSd === undefined ? undefined : (body) => writeTargetFile(fileSd, body),
+      outputs: [...fileSdOutput(settings.fileSd), ...storageOutput(disk)],
+      load: disk?.load,
     },
     { ...deps, store },
   )
-  return { loop: createLoop(refreshOnce, settings.refreshIntervalMs, deps), source }
+  return { source, refresher, loop: createLoop(refresher.once, settings.refreshIntervalMs, deps) }
+}
+
+function fileSdOutput(path: string | undefined): Output[] {
+  return path === undefined ? [] : [{ kind: 'file_sd', write: ({ body }) => writeTargetFile(path, body) }]
+}
+
+function storageOutput(disk: DiskCopy | undefined): Output[] {
+  return disk === undefined ? [] : [{ kind: 'storage', write: disk.save, confirm: disk.confirm }]
 }
 
 function refreshNow(running: ReadonlyMap<string, { loop: Loop }>, name?: string): Promise<Outcome[]> {

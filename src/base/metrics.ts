@@ -42,9 +42,8 @@ export function createMetrics(version: string) {
       for (const reason of Object.keys(REFRESH_FAILURES) as RefreshFailureReason[]) {
         source.failures.inc({ source: name, reason }, 0)
       }
-      for (const metric of [source.added, source.removed, source.fileSdFailures]) {
-        metric.inc({ source: name }, 0)
-      }
+      for (const metric of [source.added, source.removed]) metric.inc({ source: name }, 0)
+      for (const file of ['file_sd', 'storage']) source.writeFailures.inc({ source: name, file }, 0)
       for (const metric of [source.records, source.dropped, source.targets, source.groups, source.holding]) {
         metric.set({ source: name }, 0)
       }
@@ -105,7 +104,12 @@ function sourceMetrics(registry: Registry) {
     removed: counter('targets_removed_total', 'Target addresses that left the served list.'),
     holding: gauge('guard_holding', '1 while the guard holds a list back because it drops too much.'),
     stale: gauge('stale', '1 while what is served is older than the last try to refresh it.'),
-    fileSdFailures: counter('file_sd_write_failures_total', 'Writes of the file_sd file that failed.'),
+    writeFailures: new Counter({
+      name: 'rollcall_source_write_failures_total',
+      help: 'Writes of the served list to disk that failed, by file: file_sd or storage.',
+      labelNames: ['source', 'file'],
+      registers,
+    }),
   }
 }
 

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { UsageError } from '../base/errors.ts'
 import { compileTemplate } from '../mapping/template.ts'
 import type { Arguments } from './arguments.ts'
@@ -27,19 +28,20 @@ export async function loadSettings(
   const demoListen = readRequired(flagOptions.demoInventory, given)
   const origin = mode === 'demo' ? ({ kind: 'demo' } as const) : whereFrom(given)
   const web = readWeb(args, given, origin.kind === 'demo')
+  const storagePath = readStoragePath(given, origin.kind === 'demo')
   if (origin.kind === 'file') {
     const { loadFile } = await import('./file.ts') // only here, so that others never load the YAML parser
     const warnings = ignoredVariables(given).map(
       (name) => `${name} has no effect beside a configuration file`,
     )
-    return { web, log, sources: await loadFile(origin.path), demo: undefined, warnings }
+    return { web, log, storagePath, sources: await loadFile(origin.path), demo: undefined, warnings }
   }
   if (origin.kind === 'url') {
     const source = envSource({ name: ENV_SOURCE_NAME, url: origin.url }, given)
-    return { web, log, sources: [source], demo: undefined, warnings: [] }
+    return { web, log, storagePath, sources: [source], demo: undefined, warnings: [] }
   }
   const demo = { listenAddress: demoListen, source: demoSource(given) }
-  return { web, log, sources: [], demo, warnings: [] }
+  return { web, log, storagePath, sources: [], demo, warnings: [] }
 }
 
 type Origin = { kind: 'file'; path: string } | { kind: 'url'; url: URL } | { kind: 'demo' }
@@ -54,6 +56,14 @@ function whereFrom(given: Given): Origin {
   }
   if (path !== undefined) return { kind: 'file', path }
   return url === undefined ? { kind: 'demo' } : { kind: 'url', url }
+}
+
+function readStoragePath(given: Given, isDemo: boolean): string | undefined {
+  const path = readRequired(
+    { ...flagOptions.storagePath, default: isDemo ? '' : flagOptions.storagePath.default },
+    given,
+  )
+  return path === '' ? undefined : resolve(path)
 }
 
 function readWeb(args: Arguments, given: Given, isDemo: boolean): WebSettings {

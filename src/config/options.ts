@@ -59,6 +59,15 @@ export const flagOptions = {
     help: 'URL under which Rollcall is reached from outside, for the links that it prints.',
     parse: parseHttpUrl,
   },
+  storagePath: {
+    flag: 'storage.path',
+    env: 'STORAGE_PATH',
+    value: '<path>',
+    default: 'data',
+    expects: 'a path',
+    help: 'Folder that keeps the last good lists over a restart; empty: none are kept (the demo keeps none).',
+    parse: (text: string) => text,
+  },
   demoInventory: {
     flag: 'demo.listen-address',
     value: '<address>',

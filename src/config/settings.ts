@@ -48,6 +48,8 @@ export interface DemoSettings {
 export interface Settings {
   readonly web: WebSettings
   readonly log: LogSettings
+  /** Absolute path of the folder that keeps the last good lists; undefined: nothing is kept. */
+  readonly storagePath: string | undefined
   readonly sources: readonly SourceSettings[]
   /** Set when the embedded demo is what to serve. */
   readonly demo: DemoSettings | undefined

@@ -5,12 +5,14 @@ import type { Metrics, RefreshResult } from '../base/metrics.ts'
 import { formatDuration } from '../model/duration.ts'
 import type { Plan } from '../pipeline/pipeline.ts'
 import { type Diff, diffAddresses } from '../snapshot/diff.ts'
+import type { Kept } from '../snapshot/disk.ts'
 import { addressesIn } from '../snapshot/encode.ts'
 import { type Comparison, type GuardOptions, judge, type Verdict } from '../snapshot/guard.ts'
 import { freeze } from '../snapshot/snapshot.ts'
 import type { Store } from '../snapshot/store.ts'
 import type { Source } from '../sources/source.ts'
 import { type Built, build, digestOf } from './build.ts'
+import { createOutputKeeper, type Output } from './outputs.ts'
 import { createReporter } from './reporter.ts'
 
 /** One source with everything that its refreshes need to know, resolved from the configuration. */
@@ -20,8 +22,10 @@ export interface RefreshPlan {
   readonly plan: Plan
   readonly guard: GuardOptions
   readonly timeoutMs: number
-  /** Writes the served list to the source's file_sd file; undefined when it has none. */
-  readonly writeFile: ((body: Buffer) => Promise<void>) | undefined
+  /** Where else the served list is written. */
+  readonly outputs: readonly Output[]
+  /** Reads the list that an earlier process kept; undefined when nothing is kept. */
+  readonly load: (() => Promise<Kept | undefined>) | undefined
 }
 
 /** What a refresh needs from outside. */
@@ -44,6 +48,13 @@ export interface Outcome {
 /** Refreshes a source once; never throws, never runs twice at once (see the loop). */
 export type RefreshOnce = (stop: AbortSignal) => Promise<Outcome>
 
+/** What can be done with one source. */
+export interface Refresher {
+  /** Serves the list that an earlier process kept, marked stale, until a refresh succeeds; never throws. */
+  restore(): Promise<void>
+  readonly once: RefreshOnce
+}
+
 const PASS: Verdict = { pass: true }
 
 /** The list that the last successful reading gave, and how often in a row the guard has held such a list. */
@@ -57,10 +68,10 @@ interface Offered {
  * Creates the refresh of one source: read, recognise "unchanged", build, judge, publish, report. Whatever
  * goes wrong before publishing leaves everything that is served as it was.
  */
-export function createRefreshOnce(plan: RefreshPlan, deps: RefreshDeps): RefreshOnce {
+export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher {
   const reporter = createReporter(plan, deps)
+  const outputs = plan.outputs.map((output) => createOutputKeeper(output, reporter))
   let offered: Offered | undefined
-  let fileWritten = true
 
   async function refresh(stop: AbortSignal): Promise<RefreshResult> {
     const next = await offer(await readBefore(plan, deps.clock, stop))
@@ -72,7 +83,7 @@ export function createRefreshOnce(plan: RefreshPlan, deps: RefreshDeps): Refresh
     reporter.succeeded(next.built, verdict)
     if (!verdict.pass) return 'held'
     if (comparison !== undefined) await publish(next.built, comparison)
-    await writeFile(next.built.body, same)
+    await writeOutputs()
     return same ? 'unchanged' : 'changed'
   }
 
@@ -93,40 +104,43 @@ export function createRefreshOnce(plan: RefreshPlan, deps: RefreshDeps): Refresh
     reporter.changed(snapshot, diff)
   }
 
-  /** Keeps the file_sd file at the served list; a write that failed is made up for at the next refresh. */
-  async function writeFile(body: Buffer, same: boolean): Promise<void> {
-    if (plan.writeFile === undefined || (same && fileWritten)) return
+  async function writeOutputs(): Promise<void> {
+    const snapshot = deps.store.get(plan.name)?.snapshot
+    if (snapshot === undefined) return
+    for (const output of outputs) await output.keep(snapshot, deps.clock.now())
+  }
+
+  async function restore(): Promise<void> {
     try {
-      await plan.writeFile(body)
-      fileWritten = true
-      reporter.fileWritten()
+      const kept = await plan.load?.()
+      if (kept === undefined) return
+      await deps.store.publish(plan.name, kept.snapshot)
+      reporter.restored(kept)
     } catch (error) {
-      fileWritten = false
-      reporter.fileFailed(error)
+      reporter.notRestored(error)
     }
   }
 
-  return async (stop) => {
+  async function once(stop: AbortSignal): Promise<Outcome> {
     const end = reporter.started()
+    const targets = () => deps.store.get(plan.name)?.snapshot?.targets ?? 0
     try {
       const result = await refresh(stop)
       end(result)
-      return { source: plan.name, result, targets: deps.store.get(plan.name)?.snapshot?.targets ?? 0 }
+      return { source: plan.name, result, targets: targets() }
     } catch (thrown) {
-      const error =
-        thrown instanceof RefreshError
-          ? thrown
-          : new RefreshError('internal', messageOf(thrown), { cause: thrown })
+      const error = thrown instanceof RefreshError ? thrown : unexpected(thrown)
       if (!stop.aborted) reporter.failed(error)
       end('failed')
-      return {
-        source: plan.name,
-        result: 'failed',
-        targets: deps.store.get(plan.name)?.snapshot?.targets ?? 0,
-        error,
-      }
+      return { source: plan.name, result: 'failed', targets: targets(), error }
     }
   }
+
+  return { restore, once }
+}
+
+function unexpected(thrown: unknown): RefreshError {
+  return new RefreshError('internal', messageOf(thrown), { cause: thrown })
 }
 
 /** What the guard needs to know of the served and the offered list. */

@@ -4,11 +4,13 @@ import type { Logger } from '../base/logger.ts'
 import type { Metrics, RefreshResult } from '../base/metrics.ts'
 import { LABEL_DROP_REASONS, REJECTION_REASONS, type Report } from '../pipeline/report.ts'
 import type { Diff } from '../snapshot/diff.ts'
+import type { Kept } from '../snapshot/disk.ts'
 import type { Verdict } from '../snapshot/guard.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
-import type { Moment, SourceStatus } from '../snapshot/status.ts'
+import { INITIAL_STATUS, type Moment, type SourceStatus } from '../snapshot/status.ts'
 import type { Store } from '../snapshot/store.ts'
 import type { Built } from './build.ts'
+import type { OutputKind } from './outputs.ts'
 
 interface ReporterDeps {
   readonly store: Store
@@ -26,7 +28,7 @@ export function createReporter({ name }: { readonly name: string }, deps: Report
   const log = deps.log.child({ source: name })
   const labels = { source: name }
   let rejectedBefore = ''
-  let fileFailing = false
+  const failing = new Set<OutputKind>()
   deps.metrics.addSource(name)
 
   const status = (): SourceStatus | undefined => deps.store.get(name)?.status
@@ -67,6 +69,7 @@ export function createReporter({ name }: { readonly name: string }, deps: Report
       deps.store.setStatus(name, {
         lastSuccess: at,
         failure: undefined,
+        restored: false,
         failures: 0,
         records: report.records,
         dropped: report.dropped,
@@ -86,9 +89,7 @@ export function createReporter({ name }: { readonly name: string }, deps: Report
     },
     /** The served list changed. */
     changed(snapshot: Snapshot, diff: Diff): void {
-      metrics.lastChange.set(labels, snapshot.changedAtMs / 1000)
-      metrics.targets.set(labels, snapshot.targets)
-      metrics.groups.set(labels, snapshot.groups)
+      setSnapshotGauges(metrics, name, snapshot)
       metrics.added.inc(labels, diff.added)
       metrics.removed.inc(labels, diff.removed)
       const { added, removed } = diff
@@ -117,19 +118,41 @@ export function createReporter({ name }: { readonly name: string }, deps: Report
         failures: before.failures + 1,
       })
     },
-    /** The file_sd file holds the served list. */
-    fileWritten(): void {
-      if (fileFailing) log.info('file_sd file written again')
-      fileFailing = false
+    /** An output holds the served list. */
+    written(file: OutputKind): void {
+      if (failing.delete(file)) log.info({ file }, 'file written again')
     },
-    /** The file_sd file could not be written; it is tried again at the next refresh. */
-    fileFailed(error: unknown): void {
-      metrics.fileSdFailures.inc(labels)
-      if (!fileFailing)
-        log.warn({ error: messageOf(error) }, 'file_sd file not written; check its folder and the disk')
-      fileFailing = true
+    /** An output could not be written; it is tried again at the next refresh. */
+    writeFailed(file: OutputKind, error: unknown): void {
+      metrics.writeFailures.inc({ ...labels, file })
+      if (!failing.has(file)) {
+        log.warn({ file, error: messageOf(error) }, 'file not written; check its folder and the disk')
+      }
+      failing.add(file)
+    },
+    /** The list that an earlier process kept is served. */
+    restored({ snapshot, lastSuccessMs }: Kept): void {
+      const wallMs = Math.min(lastSuccessMs, deps.clock.now())
+      const lastSuccess = { wallMs, monotonicMs: deps.clock.monotonic() - (deps.clock.now() - wallMs) }
+      deps.store.setStatus(name, { ...INITIAL_STATUS, lastSuccess, restored: true })
+      metrics.lastSuccess.set(labels, wallMs / 1000)
+      setSnapshotGauges(metrics, name, snapshot)
+      log.info(
+        { targets: snapshot.targets },
+        'serving the list that was kept on disk until a refresh succeeds',
+      )
+    },
+    /** What an earlier process kept cannot be used. */
+    notRestored(error: unknown): void {
+      log.warn({ error: messageOf(error) }, 'the list that was kept on disk is not used')
     },
   }
+}
+
+function setSnapshotGauges(metrics: Metrics['source'], source: string, snapshot: Snapshot): void {
+  metrics.lastChange.set({ source }, snapshot.changedAtMs / 1000)
+  metrics.targets.set({ source }, snapshot.targets)
+  metrics.groups.set({ source }, snapshot.groups)
 }
 
 /** Sets the gauge of every reason, so that each series is there from the first list on, at 0. */

@@ -17,6 +17,8 @@ export interface SourceStatus {
   readonly lastSuccess: Moment | undefined
   /** The failure of the last refresh; undefined when it succeeded. */
   readonly failure: { readonly reason: string; readonly message: string; readonly at: Moment } | undefined
+  /** Whether the served list was read from disk and no refresh has succeeded since. */
+  readonly restored: boolean
   /** Failed refreshes in a row. */
   readonly failures: number
   readonly records: number
@@ -32,6 +34,7 @@ export interface SourceStatus {
 export const INITIAL_STATUS: SourceStatus = {
   lastSuccess: undefined,
   failure: undefined,
+  restored: false,
   failures: 0,
   records: 0,
   dropped: 0,

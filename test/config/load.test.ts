@@ -20,6 +20,7 @@ t.test('with nothing at all, the demo is served on loopback', async (t) => {
       externalUrl: undefined,
     },
     log: { level: 'info', format: 'auto' },
+    storagePath: undefined,
     demo: { listenAddress: { host: '127.0.0.1', port: 1337 } },
   })
   const source = settings.demo?.source(new URL('http://127.0.0.1:1/inventory'))
@@ -42,6 +43,7 @@ t.test('a URL in the environment is enough for an inventory of one’s own', asy
   const settings = await load([], { INVENTORY_URL: 'http://inventory:1337/inventory' })
   t.match(settings, {
     demo: undefined,
+    storagePath: resolve('data'),
     web: { listenAddress: { host: undefined, port: 8080 }, drainDelayMs: 5_000 },
     sources: [
       {

@@ -42,7 +42,12 @@ export async function run(args: readonly string[], env: Env = {}, cwd?: string) 
 
 /** Starts a server on a free loopback port and waits until it serves; the test's end kills it. */
 export async function start(t: Test, args: readonly string[], env: Env = {}): Promise<Running> {
-  const flags = { 'web.listen-address': '127.0.0.1:0', 'web.drain-delay': '0', 'log.format': 'json' }
+  const flags = {
+    'web.listen-address': '127.0.0.1:0',
+    'web.drain-delay': '0',
+    'storage.path': '',
+    'log.format': 'json',
+  }
   const defaults = Object.entries(flags)
     .filter(([flag]) => !args.some((arg) => arg.startsWith(`--${flag}`)))
     .map(([flag, value]) => `--${flag}=${value}`)

@@ -67,7 +67,9 @@ t.test('46: paths with encoded line breaks, null bytes and slashes are refused',
 })
 
 t.test('health is 200 whatever the sources do, and says what they do', async (t) => {
-  const { app, publish, clock } = await readHalf(t, { sources: ['failing', 'fine', 'holding', 'waiting'] })
+  const { app, publish, clock } = await readHalf(t, {
+    sources: ['failing', 'fine', 'holding', 'stale', 'waiting'],
+  })
   const at = { wallMs: clock.now(), monotonicMs: clock.monotonic() }
   await publish('fine', ['a:1'], {
     rejected: { invalid_host: 2 },
@@ -75,6 +77,7 @@ t.test('health is 200 whatever the sources do, and says what they do', async (t)
   })
   await publish('failing', ['a:1'], { failures: 4, failure: { reason: 'dns', message: 'no such host', at } })
   await publish('holding', ['a:1'], { held: { targets: 0, seen: 1, needed: 3 } })
+  await publish('stale', ['a:1'], { restored: true })
   clock.advance(1_234)
   const answer = await app.inject('/health')
   t.equal(answer.statusCode, 200)
@@ -104,6 +107,7 @@ t.test('health is 200 whatever the sources do, and says what they do', async (t)
         consecutive_failures: 4,
         failure: { reason: 'dns', message: 'no such host', at: '2026-01-01T00:00:00.000Z' },
       },
+      stale: { state: 'stale' },
       holding: { state: 'holding', held: { targets: 0, seen: 1, needed: 3 } },
       waiting: { state: 'waiting', targets: 0, last_success: null, age_seconds: null, last_change: null },
     },

@@ -58,6 +58,41 @@ t.test('1: with the inventory down from the start there is 503, never an empty l
   t.match(await (await firstList(url)).text(), 'late:9100')
 })
 
+t.test('34: after a kill, with the inventory down, the last good list is there at once', async (t) => {
+  const inventory = await inventoryServer(t, ['a', 'b'])
+  const storage = `--storage.path=${join(t.testdir(), 'data')}`
+  const env = { INVENTORY_URL: inventory.url.href, UPDATE_INTERVAL: '0.2' }
+  const first = await start(t, [storage], env)
+  const etag = (await firstList(first.url)).headers.get('etag')
+  await until('it is kept', async () => {
+    const metrics = await (await fetch(`${first.url}/metrics`)).text()
+    return (
+      (seriesValue(metrics, 'rollcall_source_refreshes_total', {
+        source: 'inventory',
+        result: 'unchanged',
+      }) ?? 0) > 1
+    )
+  })
+  first.child.kill('SIGKILL')
+  await first.ended
+  await inventory.stop()
+  const second = await start(t, [storage], env)
+  const answer = await fetch(`${second.url}/targets`)
+  t.equal(answer.status, 200, 'the very first answer')
+  t.equal(answer.headers.get('etag'), etag)
+  t.ok(Number(answer.headers.get('x-rollcall-age-seconds')) > 0)
+  t.equal((await fetch(`${second.url}/ready`)).status, 200)
+  const state = async () => {
+    const { sources } = (await (await fetch(`${second.url}/health`)).json()) as {
+      sources: { inventory: { state: string } }
+    }
+    return sources.inventory.state
+  }
+  t.match(await state(), /^(stale|failing)$/)
+  await inventory.restart()
+  await until('all is well', async () => (await state()) === 'ok')
+})
+
 t.test('what is odd about a configuration is told once, at the start', async (t) => {
   const inventory = await inventoryServer(t, ['a'])
   const path = join(t.testdir(), 'rollcall.yml')

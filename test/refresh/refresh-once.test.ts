@@ -4,8 +4,12 @@ import t, { type Test } from 'tap'
 import { createMetrics } from '../../src/base/metrics.ts'
 import { compileMapping } from '../../src/mapping/mapping.ts'
 import { createSelect } from '../../src/pipeline/select.ts'
-import { createRefreshOnce } from '../../src/refresh/refresh-once.ts'
+import type { Output } from '../../src/refresh/outputs.ts'
+import { createRefresher } from '../../src/refresh/refresh-once.ts'
+import { createDiskCopy, type Kept } from '../../src/snapshot/disk.ts'
+import { encodeGroups } from '../../src/snapshot/encode.ts'
 import { DEFAULT_GUARD, type GuardOptions } from '../../src/snapshot/guard.ts'
+import { freeze, type Snapshot } from '../../src/snapshot/snapshot.ts'
 import { createStore } from '../../src/snapshot/store.ts'
 import { writeTargetFile } from '../../src/snapshot/target-file.ts'
 import { createHttpSource } from '../../src/sources/http/source.ts'
@@ -20,7 +24,14 @@ const names = (count: number, first = 0) =>
 
 async function refreshing(
   t: Test,
-  options: { name?: string; file?: string; guard?: GuardOptions; source?: Source } = {},
+  options: {
+    name?: string
+    file?: string
+    guard?: GuardOptions
+    source?: Source
+    load?: () => Promise<Kept | undefined>
+    outputs?: Output[]
+  } = {},
 ) {
   const inventory = await inventoryServer(t, names(3))
   const clock = manualClock()
@@ -33,7 +44,7 @@ async function refreshing(
     createHttpSource({ url: inventory.url, maxResponseBytes: 1e7 }, { clock, userAgent: 'Rollcall/test' })
   t.teardown(() => source.close())
   const { file } = options
-  const refreshOnce = createRefreshOnce(
+  const refresher = createRefresher(
     {
       name: options.name ?? 'sensors',
       source,
@@ -49,7 +60,13 @@ async function refreshing(
       },
       guard: options.guard ?? DEFAULT_GUARD,
       timeoutMs: 5_000,
-      writeFile: file === undefined ? undefined : (body) => writeTargetFile(file, body),
+      outputs: [
+        ...(options.outputs ?? []),
+        ...(file === undefined
+          ? []
+          : [{ kind: 'file_sd' as const, write: ({ body }: Snapshot) => writeTargetFile(file, body) }]),
+      ],
+      load: options.load,
     },
     { store, metrics, clock, log },
   )
@@ -61,7 +78,8 @@ async function refreshing(
     messages,
     lines,
     stop,
-    refresh: () => refreshOnce(stop.signal),
+    refresh: () => refresher.once(stop.signal),
+    restore: () => refresher.restore(),
     served: () => store.get('sensors')?.snapshot,
     status: () => store.get('sensors')?.status,
     metric: async (name: string, labels = {}) =>
@@ -226,7 +244,7 @@ t.test('the served list is also written as a file, and a failed write is made up
   const { refresh, served, inventory, metric, messages } = await refreshing(t, { file })
   t.equal((await refresh()).result, 'changed', '33: serving goes on without the file')
   t.equal((await refresh()).result, 'unchanged')
-  t.equal(await metric('file_sd_write_failures_total'), 2)
+  t.equal(await metric('write_failures_total', { file: 'file_sd' }), 2)
   mkdirSync(join(folder, 'shared'))
   await refresh()
   t.same(readFileSync(file), served()?.body)
@@ -237,8 +255,8 @@ t.test('the served list is also written as a file, and a failed write is made up
   await refresh()
   t.same(readFileSync(file), served()?.body)
   t.same(
-    messages().filter((message) => /file_sd/.test(String(message))),
-    ['file_sd file not written; check its folder and the disk', 'file_sd file written again'],
+    messages().filter((message) => /file/.test(String(message))),
+    ['file not written; check its folder and the disk', 'file written again'],
   )
 })
 
@@ -294,4 +312,84 @@ t.test('stopping ends a refresh that is under way, without a word about it', asy
   stop.abort()
   t.equal((await refreshed).result, 'failed')
   t.same(messages(), [])
+})
+
+/** The list that an earlier process kept, an hour before the clock of these tests begins. */
+async function keptList(hosts: string[]): Promise<Kept> {
+  const hourAgo = Date.UTC(2026, 0, 1) - 3_600_000
+  const groups = [{ targets: hosts, labels: [['__meta_rollcall_source', 'sensors']] as const }]
+  return {
+    snapshot: await freeze(encodeGroups(groups), { groups: 1, targets: hosts.length }, hourAgo - 60_000),
+    lastSuccessMs: hourAgo,
+  }
+}
+
+t.test(
+  '34: a kept list is served at once, marked stale, with its true age, until a refresh succeeds',
+  async (t) => {
+    const kept = await keptList(['sensor_0:9100', 'sensor_1:9100', 'sensor_2:9100'])
+    const { restore, refresh, served, status, metric, clock, inventory, messages } = await refreshing(t, {
+      load: async () => kept,
+    })
+    await restore()
+    t.equal(served(), kept.snapshot)
+    t.match(status(), { restored: true, lastSuccess: { wallMs: kept.lastSuccessMs } })
+    t.equal(clock.monotonic() - (status()?.lastSuccess?.monotonicMs ?? 0), 3_600_000)
+    t.equal(await metric('stale'), 1)
+    t.equal(await metric('targets'), 3)
+    t.equal(await metric('last_success_timestamp_seconds'), kept.lastSuccessMs / 1000)
+    await inventory.stop()
+    t.match(await refresh(), { result: 'failed', targets: 3 })
+    t.ok(status()?.restored)
+    await inventory.restart()
+    t.match(await refresh(), { result: 'unchanged', targets: 3 })
+    t.match(status(), { restored: false })
+    t.equal(served(), kept.snapshot, 'the same list is the same snapshot')
+    t.equal(await metric('stale'), 0)
+    t.equal(messages()[0], 'serving the list that was kept on disk until a refresh succeeds')
+  },
+)
+
+t.test('28: a kept list from the future, by a clock that went back, is not younger than new', async (t) => {
+  const kept = await keptList(['a:1'])
+  const future = { ...kept, lastSuccessMs: Date.UTC(2027, 0, 1) }
+  const { restore, status, clock } = await refreshing(t, { load: async () => future })
+  await restore()
+  t.same(status()?.lastSuccess, { wallMs: clock.now(), monotonicMs: clock.monotonic() })
+})
+
+t.test('25: the guard compares with the list that was kept', async (t) => {
+  const kept = await keptList(Array.from({ length: 20 }, (_, index) => `old_${index}:9100`))
+  const { restore, refresh, served } = await refreshing(t, { load: async () => kept })
+  await restore()
+  t.equal((await refresh()).result, 'held')
+  t.equal(served(), kept.snapshot)
+})
+
+t.test('32: a kept list that cannot be used is told and left alone', async (t) => {
+  const { restore, refresh, served, messages } = await refreshing(t, {
+    load: () => Promise.reject(new Error('its digest differs')),
+  })
+  await restore()
+  t.equal(served(), undefined)
+  t.same(messages(), ['the list that was kept on disk is not used'])
+  t.equal((await refresh()).result, 'changed')
+})
+
+t.test('nothing kept, nothing said', async (t) => {
+  const { restore, served, messages } = await refreshing(t, { load: async () => undefined })
+  await restore()
+  t.equal(served(), undefined)
+  t.same(messages(), [])
+})
+
+t.test('the kept list is replaced when it changes, and confirmed when it does not', async (t) => {
+  const copy = createDiskCopy(t.testdir(), 'sensors')
+  const { refresh, served, clock } = await refreshing(t, {
+    outputs: [{ kind: 'storage', write: copy.save, confirm: copy.confirm }],
+  })
+  await refresh()
+  clock.advance(60_000)
+  await refresh()
+  t.match(await copy.load(), { snapshot: { digest: served()?.digest }, lastSuccessMs: clock.now() })
 })

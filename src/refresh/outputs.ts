@@ -1,0 +1,42 @@
+import type { Snapshot } from '../snapshot/snapshot.ts'
+
+/** Where else the served list of a source is written. */
+export interface Output {
+  /** What it is, for metrics and the log. */
+  readonly kind: OutputKind
+  /** Replaces what was written before, atomically. */
+  write(snapshot: Snapshot): Promise<void>
+  /** Notes that what was written is still right. */
+  confirm?(wallMs: number): Promise<void>
+}
+
+/** The values of the `file` label of `rollcall_source_write_failures_total`. */
+export type OutputKind = 'file_sd' | 'storage'
+
+/** Whom a keeper tells. */
+export interface OutputReporter {
+  written(kind: OutputKind): void
+  writeFailed(kind: OutputKind, error: unknown): void
+}
+
+/**
+ * Keeps one output at the served list. A write that fails never disturbs serving: it is reported, and made up
+ * for at the next refresh.
+ */
+export function createOutputKeeper(output: Output, reporter: OutputReporter) {
+  let written: Snapshot | undefined
+  return {
+    /** Called after every refresh that was not held; `wallMs` is now. */
+    async keep(snapshot: Snapshot, wallMs: number): Promise<void> {
+      try {
+        if (written === snapshot) await output.confirm?.(wallMs)
+        else await output.write(snapshot)
+        written = snapshot
+        reporter.written(output.kind)
+      } catch (error) {
+        written = undefined
+        reporter.writeFailed(output.kind, error)
+      }
+    },
+  }
+}

@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import { freeze, type Snapshot } from './snapshot.ts'
+import { writeTargetFile } from './target-file.ts'
+
+/** The version of the format; a file of another version is not read. */
+const FORMAT = 1
+
+/** What the pointer of a source says. */
+interface Pointer {
+  readonly format: number
+  /** The name of the group file, beside the pointer. */
+  readonly file: string
+  /** SHA-256 of the group file in hex. */
+  readonly sha256: string
+  readonly groups: number
+  readonly targets: number
+  /** Wall-clock time in milliseconds. */
+  readonly changedAtMs: number
+}
+
+/** A list as it was kept, and when its source last succeeded, in wall-clock milliseconds. */
+export interface Kept {
+  readonly snapshot: Snapshot
+  readonly lastSuccessMs: number
+}
+
+/** The last good list of one source on disk. */
+export interface DiskCopy {
+  /** Replaces the kept list. A process that dies meanwhile leaves the old list or the new one. */
+  save(snapshot: Snapshot): Promise<void>
+  /** Notes that the kept list was right at this time. */
+  confirm(wallMs: number): Promise<void>
+  /**
+   * Reads the kept list.
+   * @returns undefined when nothing was kept
+   * @throws Error when what is there is not whole, was changed, or is of another version
+   */
+  load(): Promise<Kept | undefined>
+}
+
+/**
+ * Keeps the list of a source in a folder: the groups in a file of their own, which is a valid `file_sd` file,
+ * named by its digest, and a pointer to it that is replaced atomically. The time of the pointer file is when
+ * the source last succeeded.
+ */
+export function createDiskCopy(folder: string, source: string): DiskCopy {
+  const pointerPath = join(folder, `${source}.snapshot`)
+  return {
+    async save({ body, digest, groups, targets, changedAtMs }) {
+      await mkdir(folder, { recursive: true })
+      const file = `${source}.${digest.slice(0, 16)}.json`
+      await writeTargetFile(join(folder, file), body)
+      const pointer: Pointer = { format: FORMAT, file, sha256: digest, groups, targets, changedAtMs }
+      await writeTargetFile(pointerPath, Buffer.from(`${JSON.stringify(pointer)}\n`))
+      await removeOthers(folder, source, file)
+    },
+    confirm: (wallMs) => utimes(pointerPath, wallMs / 1000, wallMs / 1000),
+    async load() {
+      const text = await readFile(pointerPath, 'utf8').catch(ignoreMissing)
+      if (text === undefined) return undefined
+      const pointer = parsePointer(text, pointerPath)
+      const path = join(folder, pointer.file)
+      const body = await readFile(path)
+      const digest = createHash('sha256').update(body).digest('hex')
+      if (digest !== pointer.sha256)
+        throw new Error(`${path} is not the file that was written: its digest differs`)
+      const { mtimeMs } = await stat(pointerPath)
+      const { groups, targets, changedAtMs } = pointer
+      return { snapshot: await freeze(body, { groups, targets }, changedAtMs), lastSuccessMs: mtimeMs }
+    },
+  }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
+}
+
+function parsePointer(text: string, path: string): Pointer {
+  const pointer = JSON.parse(text) as Partial<Pointer> | null
+  if (pointer?.format !== FORMAT) {
+    throw new Error(
+      `${path} has the format ${JSON.stringify(pointer?.format)}, not ${FORMAT}: another version wrote it`,
+    )
+  }
+  return pointer as Pointer
+}
+
+/** Removes the group files that the pointer no longer names, and what a killed writer left behind. */
+async function removeOthers(folder: string, source: string, current: string): Promise<void> {
+  const names = await readdir(folder)
+  const old = names.filter(
+    (name) => name.startsWith(`${source}.`) && name !== current && /\.(json|tmp)$/.test(name),
+  )
+  await Promise.all(old.map((name) => rm(join(folder, name), { force: true })))
+}

@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import t from 'tap'
+import { createDiskCopy } from '../../src/snapshot/disk.ts'
+import { encodeGroups } from '../../src/snapshot/encode.ts'
+import { freeze } from '../../src/snapshot/snapshot.ts'
+
+const snapshotOf = (...targets: string[]) =>
+  freeze(encodeGroups([{ targets, labels: [] }]), { groups: 1, targets: targets.length }, 1_000)
+
+t.test('what is saved is loaded, byte by byte', async (t) => {
+  const folder = join(t.testdir(), 'made', 'when needed')
+  const copy = createDiskCopy(folder, 'sensors')
+  t.equal(await copy.load(), undefined, 'nothing at first')
+  const snapshot = await snapshotOf('a:1', 'b:1')
+  await copy.save(snapshot)
+  await copy.confirm(1_234_567_000)
+  t.same(await copy.load(), { snapshot, lastSuccessMs: 1_234_567_000 })
+})
+
+t.test('the group file is a file_sd file, and only the current one is there', async (t) => {
+  const folder = t.testdir({
+    'sensors2.json': 'not ours',
+    'other.0123.json': 'not ours',
+    'sensors.left.tmp': 'ours',
+  })
+  const copy = createDiskCopy(folder, 'sensors')
+  await copy.save(await snapshotOf('a:1'))
+  const latest = await snapshotOf('b:1')
+  await copy.save(latest)
+  const file = `sensors.${latest.digest.slice(0, 16)}.json`
+  t.same(readdirSync(folder).sort(), ['other.0123.json', file, 'sensors.snapshot', 'sensors2.json'].sort())
+  t.same(JSON.parse(readFileSync(join(folder, file), 'utf8')), [{ targets: ['b:1'], labels: {} }])
+})
+
+t.test('32: what is corrupt, foreign or of another version is refused', async (t) => {
+  const folder = t.testdir()
+  const copy = createDiskCopy(folder, 'sensors')
+  const snapshot = await snapshotOf('a:1')
+  await copy.save(snapshot)
+  const pointer = join(folder, 'sensors.snapshot')
+  const good = readFileSync(pointer, 'utf8')
+  const groups = join(folder, `sensors.${snapshot.digest.slice(0, 16)}.json`)
+  writeFileSync(groups, '[]')
+  await t.rejects(copy.load(), { message: /is not the file that was written: its digest differs/ })
+  for (const [text, message] of [
+    ['', /JSON/],
+    ['{"format":', /JSON/],
+    ['null', /has the format undefined, not 1/],
+    ['{"format":2}', /has the format 2, not 1: another version wrote it/],
+    [good.replace(snapshot.digest.slice(0, 16), 'missing'), /ENOENT/],
+  ] as const) {
+    writeFileSync(pointer, text)
+    await t.rejects(copy.load(), { message }, text)
+  }
+})
+
+t.test('33: a folder that cannot be written is an error, and what was kept stays', async (t) => {
+  const folder = t.testdir({ file: 'not a folder' })
+  const copy = createDiskCopy(join(folder, 'file'), 'sensors')
+  await t.rejects(copy.save(await snapshotOf('a:1')))
+  await t.rejects(copy.confirm(1))
+  await t.rejects(copy.load(), { code: 'ENOTDIR' })
+})
+
+t.test(
+  '31: a writer that is killed at any moment leaves a whole list, the old one or a new one',
+  async (t) => {
+    const folder = t.testdir()
+    const modules = ['disk', 'encode', 'snapshot'].map((name) => resolve(`build/src/snapshot/${name}.js`))
+    const script = `
+const [disk, encode, snapshot] = await Promise.all(${JSON.stringify(modules)}.map((path) => import(path)))
+const copy = disk.createDiskCopy(${JSON.stringify(folder)}, 'sensors')
+for (let round = 0; ; round++) {
+  const targets = Array.from({ length: 500 }, (_, index) => 'sensor-' + index + ':' + (1 + (round % 60000)))
+  await copy.save(await snapshot.freeze(encode.encodeGroups([{ targets, labels: [] }]), { groups: 1, targets: 500 }, round))
+  if (round === 0) console.log('first')
+}`
+    for (let kill = 0; kill < 20; kill++) {
+      const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      await once(child.stdout, 'data')
+      await new Promise<void>((done) => void setTimeout(done, 7 * kill))
+      child.kill('SIGKILL')
+      await once(child, 'close')
+      const kept = await createDiskCopy(folder, 'sensors').load()
+      const [group] = JSON.parse(String(kept?.snapshot.body)) as { targets: string[] }[]
+      t.equal(new Set(group?.targets.map((target) => target.split(':')[1])).size, 1, 'one generation')
+      t.equal(group?.targets.length, 500)
+    }
+    t.ok(existsSync(join(folder, 'sensors.snapshot')))
+  },
+)
