@@ -150,9 +150,13 @@ function compare(served: Buffer | undefined, offered: Buffer): Comparison & Diff
   return { served: before?.size, offered: after.size, ...diffAddresses(before ?? new Set(), after) }
 }
 
-/** Reads the source under one total deadline. Returns undefined when nothing changed. */
+/**
+ * Reads the source under one total deadline, whatever the source makes of it: a read that never settles must
+ * not end the refreshing. Returns undefined when nothing changed.
+ */
 async function readBefore(plan: RefreshPlan, clock: Clock, stop: AbortSignal) {
   const controller = new AbortController()
+  const { signal } = controller
   const deadline = new RefreshError(
     'timeout',
     `no whole answer within ${formatDuration(plan.timeoutMs)}; raise timeout if the inventory needs longer`,
@@ -160,8 +164,11 @@ async function readBefore(plan: RefreshPlan, clock: Clock, stop: AbortSignal) {
   const cancelTimer = clock.after(plan.timeoutMs, () => controller.abort(deadline))
   const onStop = () => controller.abort(new RefreshError('timeout', 'the server is stopping'))
   stop.addEventListener('abort', onStop, { once: true })
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
   try {
-    const reading = await plan.source.read(controller.signal)
+    const reading = await Promise.race([plan.source.read(signal), aborted])
     return reading.kind === 'unchanged' ? undefined : reading.documents
   } finally {
     cancelTimer()

@@ -37,33 +37,37 @@ export function createStore(): Store {
   let snapshot: Snapshot | undefined
   // Made anew on every change, so that a request only takes it.
   let combined: Combined = { waitingFor: [] }
-  let generation = 0
+  let publishing = Promise.resolve()
 
   const sorted = () => [...states.values()].sort((a, b) => compareText(a.name, b.name))
 
-  function set(state: SourceState): void {
-    states.set(state.name, state)
+  function update(name: string, change: Partial<SourceState>): void {
+    const state = states.get(name)
+    if (state !== undefined) states.set(name, { ...state, ...change })
     combined = view(sorted(), snapshot)
   }
 
-  function update(name: string, change: Partial<SourceState>): void {
-    const state = states.get(name)
-    if (state !== undefined) set({ ...state, ...change })
+  /** Combines first and then swaps source and combined list in one step: no answer shows one without the other. */
+  async function publish(name: string, published: Snapshot): Promise<void> {
+    const after = sorted().map((state) => (state.name === name ? { ...state, snapshot: published } : state))
+    const next = await combine(after.flatMap((state) => state.snapshot ?? []))
+    snapshot = next
+    update(name, { snapshot: published })
   }
 
   return {
-    add: (name, required) => set({ name, required, status: INITIAL_STATUS, snapshot: undefined }),
+    add(name, required) {
+      states.set(name, { name, required, status: INITIAL_STATUS, snapshot: undefined })
+      combined = view(sorted(), snapshot)
+    },
     get: (name) => states.get(name),
     list: sorted,
     combined: () => combined,
-    async publish(name, published) {
-      update(name, { snapshot: published })
-      const mine = ++generation
-      const next = await combine(sorted().flatMap((state) => state.snapshot ?? []))
-      // Another source may have published meanwhile; its combination is newer than this one.
-      if (mine !== generation) return
-      snapshot = next
-      combined = view(sorted(), snapshot)
+    publish(name, published) {
+      // One after the other: each combination starts from the one before it.
+      const done = publishing.then(() => publish(name, published))
+      publishing = done.catch(() => {})
+      return done
     },
     setStatus: (name, status) => update(name, { status }),
   }

@@ -289,6 +289,17 @@ t.test('a source that says "unchanged" keeps what was read before', async (t) =>
   t.match(await refresh(), { result: 'unchanged', targets: 1 })
 })
 
+t.test('11: a read that never settles is given up at the deadline all the same', async (t) => {
+  const source: Source = { read: () => new Promise(() => {}), close: async () => {} }
+  const { refresh, clock, stop } = await refreshing(t, { source })
+  const refreshed = refresh()
+  clock.advance(5_000)
+  t.match(await refreshed, { result: 'failed', error: { reason: 'timeout' } })
+  const stopped = refresh()
+  stop.abort()
+  t.equal((await stopped).result, 'failed')
+})
+
 t.test('a defect in a source is a failed refresh like any other', async (t) => {
   const source: Source = { read: () => Promise.reject(new TypeError('oops')), close: async () => {} }
   const { refresh } = await refreshing(t, { source })

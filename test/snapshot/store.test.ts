@@ -80,3 +80,33 @@ t.test('sources are listed by name, and a name that is not there changes nothing
   store.setStatus('gone', INITIAL_STATUS)
   t.equal(store.get('gone'), undefined)
 })
+
+t.test('1: at no moment is a list without a required source sent as the whole', async (t) => {
+  const store = createStore()
+  store.add('a', true)
+  store.add('b', true)
+  await store.publish('a', await snapshotOf('a:1'))
+  const snapshot = await snapshotOf('b:1')
+  let done = false
+  const published = store.publish('b', snapshot).then(() => {
+    done = true
+  })
+  let looks = 0
+  while (!done) {
+    looks++
+    t.ok(store.combined().snapshot === undefined || store.combined().snapshot?.targets === 2)
+    t.equal(store.get('b')?.snapshot === undefined, store.combined().snapshot === undefined, 'both or none')
+    await new Promise<void>((resolve) => void setImmediate(resolve))
+  }
+  await published
+  t.ok(looks > 1, 'there was a moment to look at')
+  t.same(combinedAddresses(store), ['a:1', 'b:1'])
+})
+
+t.test('publishing a source that was removed meanwhile changes nothing', async (t) => {
+  const store = createStore()
+  store.add('a', true)
+  await store.publish('a', await snapshotOf('a:1'))
+  await store.publish('gone', await snapshotOf('g:1'))
+  t.same(combinedAddresses(store), ['a:1'])
+})

@@ -29,13 +29,14 @@ export type ClientResponse = Dispatcher.ResponseData
 export interface Client {
   /** Sends one GET; no redirect is followed, nothing is unpacked. User and password in the URL are ignored. */
   get(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<ClientResponse>
+  /** Drops all connections, also one that is still being made: the next request starts afresh. */
+  reset(): void
   close(): Promise<void>
 }
 
 /** Creates a client with one connection per origin; a refresh asks for one thing at a time. */
 export function createClient(): Client {
-  // A refresh has one total deadline (its signal), so the client's own partial ones are switched off.
-  const agent = new AgentClass({ connections: 1, headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 0 } })
+  let agent = createAgent()
   return {
     get: (url, headers, signal) =>
       request.call(agent, {
@@ -45,8 +46,17 @@ export function createClient(): Client {
         headers,
         signal,
       }),
+    reset() {
+      void agent.destroy()
+      agent = createAgent()
+    },
     close: () => agent.destroy(),
   }
+}
+
+function createAgent(): Agent {
+  // A refresh has one total deadline (its signal), so the client's own for headers and body are switched off.
+  return new AgentClass({ connections: 1, headersTimeout: 0, bodyTimeout: 0 })
 }
 
 /** What is asked for in `Accept-Encoding`. */

@@ -39,6 +39,7 @@ function withUrl({ reason, message, retryAfterMs, cause }: RefreshError, shownUr
 
 function reasonOf(code: string): RefreshFailureReason {
   if (code.startsWith('ERR_TLS_') || code.startsWith('ERR_SSL_')) return 'tls'
+  if (code.startsWith('Z_') || code.startsWith('ERR_BROTLI')) return 'parse' // the unpacking failed
   return REASON_BY_CODE[code] ?? 'reset'
 }
 

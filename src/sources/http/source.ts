@@ -33,40 +33,47 @@ export function createHttpSource(options: HttpSourceOptions, deps: HttpSourceDep
   const client = createClient()
   return {
     async read(signal) {
+      const at = { url: options.url }
+      // An abort does not reach a connection that is still being made, and the next request would wait for it.
+      signal.addEventListener('abort', client.reset, { once: true })
       try {
-        const response = await get(options.url, signal, deps, client)
+        const response = await get(at, signal, deps, client)
         await assertOk(response, deps.clock.now())
         return { kind: 'documents', documents: [await readBody(response, options.maxResponseBytes)] }
       } catch (error) {
-        throw signal.aborted ? signal.reason : toRefreshError(error, displayUrl(options.url))
+        if (!signal.aborted) throw toRefreshError(error, displayUrl(at.url))
+        throw signal.reason
+      } finally {
+        signal.removeEventListener('abort', client.reset)
       }
     },
     close: () => client.close(),
   }
 }
 
-/** Sends the GET and follows redirects. */
-async function get(start: URL, signal: AbortSignal, deps: HttpSourceDeps, client: Client) {
-  let url = start
+/** Sends the GET and follows redirects; `at` tells where that has led to. */
+async function get(at: { url: URL }, signal: AbortSignal, deps: HttpSourceDeps, client: Client) {
+  const start = at.url
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
     const headers = {
       accept: 'application/json',
       'accept-encoding': ACCEPT_ENCODING,
       'user-agent': deps.userAgent,
-      ...(url.origin === start.origin ? basicAuth(start) : {}),
+      ...(at.url.origin === start.origin ? basicAuth(start) : {}),
     }
-    const request = () => client.get(url, headers, signal)
+    const request = () => client.get(at.url, headers, signal)
     const response = await request().catch((error) => retryStale(error, request, signal))
     if (!REDIRECTS.includes(response.statusCode)) return response
     await response.body.dump()
-    url = redirectTarget(response, url)
+    at.url = redirectTarget(response, at.url)
   }
   throw new RefreshError('redirect', `more than ${MAX_REDIRECTS} redirects`)
 }
 
 /**
- * A connection that was kept alive may have been closed by the other side just as it was used again: a GET
- * that got no answer for that reason is sent once more, as Go's client does.
+ * A connection that was kept alive may have been closed by the other side just as it was used again, as Go's
+ * client knows too. The two cannot be told from a connection that broke, so any GET that broke before an answer
+ * came is sent once more.
  */
 function retryStale(
   error: unknown,
@@ -83,7 +90,7 @@ function redirectTarget({ statusCode, headers }: ClientResponse, from: URL): URL
   if (location !== '' && (target?.protocol === 'http:' || target?.protocol === 'https:')) return target
   throw new RefreshError(
     'redirect',
-    `HTTP ${statusCode} from ${displayUrl(from)} with the unusable location ${JSON.stringify(location)}`,
+    `HTTP ${statusCode} with the unusable location ${JSON.stringify(location)}`,
   )
 }
 

@@ -7,6 +7,7 @@ import { brotliCompressSync, gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { createHttpSource } from '../../../src/sources/http/source.ts'
 import { inventoryServer } from '../../helpers/inventory-server.ts'
+import { until } from '../../helpers/until.ts'
 
 const deps = { clock: { now: () => Date.UTC(2026, 0, 1) }, userAgent: 'Rollcall/test' }
 
@@ -77,7 +78,7 @@ t.test('13: a compressed body that is cut short or damaged', async (t) => {
     inventory.handle((_request, response) =>
       response.writeHead(200, { 'content-encoding': 'gzip' }).end(body),
     )
-    await t.rejects(read(), { name: 'RefreshError' })
+    await t.rejects(read(), { name: 'RefreshError', reason: 'parse' })
   }
 })
 
@@ -185,6 +186,35 @@ t.test('12: a deadline ends an inventory that never gets to the end', async (t) 
   })
   await t.rejects(reading(t, url, { signal: controller.signal })(), { message: 'too late' })
 })
+
+t.test(
+  '11: a connection that is accepted and then silent in the handshake does not block the next read',
+  async (t) => {
+    const controller = new AbortController()
+    const sockets: Socket[] = []
+    const server = createTcpServer((socket) => {
+      sockets.push(socket.on('error', () => {}))
+      controller.abort(new Error('too late'))
+    })
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+    t.teardown(() => {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+    })
+    const { port } = server.address() as AddressInfo
+    const client = createHttpSource(
+      { url: new URL(`https://127.0.0.1:${port}/`), maxResponseBytes: 1e6 },
+      deps,
+    )
+    t.teardown(() => client.close())
+    await t.rejects(client.read(controller.signal), { message: 'too late' })
+    const second = new AbortController()
+    const again = client.read(second.signal)
+    await until('the second read has a connection of its own', () => sockets.length === 2)
+    second.abort(new Error('too late again'))
+    await t.rejects(again, { message: 'too late again' })
+  },
+)
 
 t.test('13: a connection that breaks in mid-body', async (t) => {
   const url = await rawServer(t, (socket) => {
