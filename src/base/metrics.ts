@@ -100,8 +100,8 @@ function sourceMetrics(registry: Registry) {
     dropped: gauge('targets_dropped', 'Targets of the last list that relabel rules dropped.'),
     targets: gauge('targets', 'Targets that are served.'),
     groups: gauge('target_groups', 'Target groups that are served.'),
-    added: counter('targets_added_total', 'Target addresses that joined the served list.'),
-    removed: counter('targets_removed_total', 'Target addresses that left the served list.'),
+    added: counter('targets_added_total', 'Targets that joined the served list.'),
+    removed: counter('targets_removed_total', 'Targets that left the served list.'),
     holding: gauge('guard_holding', '1 while the guard holds a list back because it drops too much.'),
     stale: gauge('stale', '1 while what is served is older than the last try to refresh it.'),
     writeFailures: new Counter({

@@ -26,11 +26,14 @@ export interface OutputReporter {
 export function createOutputKeeper(output: Output, reporter: OutputReporter) {
   let written: Snapshot | undefined
   return {
-    /** Called after every refresh that was not held; `wallMs` is now. */
-    async keep(snapshot: Snapshot, wallMs: number): Promise<void> {
+    /**
+     * Writes the list unless it is written already.
+     * @param confirmMs now on the wall clock, when a refresh has just shown that the list is still right
+     */
+    async keep(snapshot: Snapshot, confirmMs: number | undefined): Promise<void> {
       try {
-        if (written === snapshot) await output.confirm?.(wallMs)
-        else await output.write(snapshot)
+        if (written !== snapshot) await output.write(snapshot)
+        else if (confirmMs !== undefined) await output.confirm?.(confirmMs)
         written = snapshot
         reporter.written(output.kind)
       } catch (error) {

@@ -4,10 +4,9 @@ import type { Logger } from '../base/logger.ts'
 import type { Metrics, RefreshResult } from '../base/metrics.ts'
 import { formatDuration } from '../model/duration.ts'
 import type { Plan } from '../pipeline/pipeline.ts'
-import { type Diff, diffAddresses } from '../snapshot/diff.ts'
+import { type Diff, diffTargets, targetsIn } from '../snapshot/diff.ts'
 import type { Kept } from '../snapshot/disk.ts'
-import { addressesIn } from '../snapshot/encode.ts'
-import { type Comparison, type GuardOptions, judge, type Verdict } from '../snapshot/guard.ts'
+import { type Comparison, type GuardOptions, type Held, judge, type Verdict } from '../snapshot/guard.ts'
 import { freeze } from '../snapshot/snapshot.ts'
 import type { Store } from '../snapshot/store.ts'
 import type { Source } from '../sources/source.ts'
@@ -57,11 +56,10 @@ export interface Refresher {
 
 const PASS: Verdict = { pass: true }
 
-/** The list that the last successful reading gave, and how often in a row the guard has held such a list. */
+/** The list that the last successful reading gave. */
 interface Offered {
   readonly digest: string
   readonly built: Built
-  readonly held: number
 }
 
 /**
@@ -72,18 +70,20 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
   const reporter = createReporter(plan, deps)
   const outputs = plan.outputs.map((output) => createOutputKeeper(output, reporter))
   let offered: Offered | undefined
+  let held: Held | undefined
 
   async function refresh(stop: AbortSignal): Promise<RefreshResult> {
-    const next = await offer(await readBefore(plan, deps.clock, stop))
+    offered = await offer(await readBefore(plan, deps.clock, stop))
+    const { built } = offered
     const served = deps.store.get(plan.name)?.snapshot
-    const same = served?.body.equals(next.built.body) ?? false
-    const comparison = same ? undefined : compare(served?.body, next.built.body)
-    const verdict = comparison === undefined ? PASS : judge(plan.guard, comparison, next.held)
-    offered = { ...next, held: verdict.pass ? 0 : verdict.seen }
-    reporter.succeeded(next.built, verdict)
+    const same = served?.body.equals(built.body) ?? false
+    const comparison = same ? undefined : compare(served?.body, built.body)
+    const verdict = comparison === undefined ? PASS : judge(plan.guard, comparison, held)
+    held = verdict.pass ? undefined : verdict.held
+    reporter.succeeded(built, verdict)
     if (!verdict.pass) return 'held'
-    if (comparison !== undefined) await publish(next.built, comparison)
-    await writeOutputs()
+    if (comparison !== undefined) await publish(built, comparison)
+    await writeOutputs('confirm')
     return same ? 'unchanged' : 'changed'
   }
 
@@ -95,7 +95,7 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     }
     const digest = digestOf(documents)
     if (digest === offered?.digest) return offered
-    return { digest, built: build(documents, plan.plan), held: offered?.held ?? 0 }
+    return { digest, built: build(documents, plan.plan) }
   }
 
   async function publish(built: Built, diff: Diff): Promise<void> {
@@ -104,10 +104,12 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     reporter.changed(snapshot, diff)
   }
 
-  async function writeOutputs(): Promise<void> {
+  /** Makes up for writes that failed, and, when a refresh passed, notes that what is written is still right. */
+  async function writeOutputs(mode: 'confirm' | 'make up'): Promise<void> {
     const snapshot = deps.store.get(plan.name)?.snapshot
     if (snapshot === undefined) return
-    for (const output of outputs) await output.keep(snapshot, deps.clock.now())
+    for (const output of outputs)
+      await output.keep(snapshot, mode === 'confirm' ? deps.clock.now() : undefined)
   }
 
   async function restore(): Promise<void> {
@@ -126,11 +128,14 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     const targets = () => deps.store.get(plan.name)?.snapshot?.targets ?? 0
     try {
       const result = await refresh(stop)
+      if (result === 'held') await writeOutputs('make up')
       end(result)
       return { source: plan.name, result, targets: targets() }
     } catch (thrown) {
       const error = thrown instanceof RefreshError ? thrown : unexpected(thrown)
+      held = undefined
       if (!stop.aborted) reporter.failed(error)
+      await writeOutputs('make up')
       end('failed')
       return { source: plan.name, result: 'failed', targets: targets(), error }
     }
@@ -145,9 +150,9 @@ function unexpected(thrown: unknown): RefreshError {
 
 /** What the guard needs to know of the served and the offered list. */
 function compare(served: Buffer | undefined, offered: Buffer): Comparison & Diff {
-  const before = served === undefined ? undefined : addressesIn(served)
-  const after = addressesIn(offered)
-  return { served: before?.size, offered: after.size, ...diffAddresses(before ?? new Set(), after) }
+  const before = served === undefined ? undefined : targetsIn(served)
+  const after = targetsIn(offered)
+  return { served: before?.size, offered: after.size, ...diffTargets(before ?? new Set(), after) }
 }
 
 /**

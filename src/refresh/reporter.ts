@@ -36,11 +36,12 @@ export function createReporter({ name }: { readonly name: string }, deps: Report
 
   function logVerdict(verdict: Verdict, built: Built, before: SourceStatus | undefined): void {
     if (!verdict.pass) {
+      if (before?.held !== undefined) return
       log.warn(
         {
           offered: built.counts.targets,
           served: deps.store.get(name)?.snapshot?.targets,
-          seen: verdict.seen,
+          seen: verdict.held.seen,
           needed: verdict.needed,
         },
         'list held back: it drops too many targets',
@@ -77,7 +78,7 @@ export function createReporter({ name }: { readonly name: string }, deps: Report
         samples: report.samples,
         held: verdict.pass
           ? undefined
-          : { targets: built.counts.targets, seen: verdict.seen, needed: verdict.needed },
+          : { targets: built.counts.targets, seen: verdict.held.seen, needed: verdict.needed },
       })
       metrics.lastSuccess.set(labels, at.wallMs / 1000)
       metrics.records.set(labels, report.records)
@@ -91,8 +92,9 @@ export function createReporter({ name }: { readonly name: string }, deps: Report
     changed(snapshot: Snapshot, diff: Diff): void {
       setSnapshotGauges(metrics, name, snapshot)
       metrics.added.inc(labels, diff.added)
-      metrics.removed.inc(labels, diff.removed)
-      const { added, removed } = diff
+      metrics.removed.inc(labels, diff.removed.size)
+      const added = diff.added
+      const removed = diff.removed.size
       log.info({ targets: snapshot.targets, groups: snapshot.groups, added, removed }, 'targets changed')
     },
     /** The refresh failed as a whole; what is served stays. */

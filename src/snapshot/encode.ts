@@ -28,9 +28,3 @@ export function joinEncoded(bodies: readonly Buffer[]): Buffer {
   ])
   return Buffer.concat([...pieces, Buffer.from('\n]\n')])
 }
-
-/** The addresses in an encoded list. */
-export function addressesIn(body: Buffer): Set<string> {
-  const groups = JSON.parse(body.toString()) as { targets: string[] }[]
-  return new Set(groups.flatMap((group) => group.targets))
-}

@@ -11,31 +11,72 @@ export interface GuardOptions {
 /** The guard of a source that configures none. */
 export const DEFAULT_GUARD: GuardOptions = { maxDrop: 0.5, confirmations: 3, minTargets: 10 }
 
-/** What the guard compares. `served` is undefined when nothing has been served yet. */
+/** What the guard compares. */
 export interface Comparison {
+  /** How many targets are served; undefined when nothing has been served yet. */
   readonly served: number | undefined
-  readonly removed: number
+  /** The served targets that the new list lacks. */
+  readonly removed: ReadonlySet<string>
+  /** How many targets the new list has. */
   readonly offered: number
+}
+
+/** A drop that is being held: in how many refreshes in a row it was seen, and what all of them lacked. */
+export interface Held {
+  readonly seen: number
+  readonly removed: ReadonlySet<string>
 }
 
 /** Serve the new list, or hold it: `seen` of `needed` confirmations so far. */
 export type Verdict =
   | { readonly pass: true }
-  | { readonly pass: false; readonly seen: number; readonly needed: number }
+  | { readonly pass: false; readonly held: Held; readonly needed: number }
 
 /**
- * Judges a new list. A list that drops more than `maxDrop` of the served targets, or all of them, or a
- * first list that is empty, passes only when `confirmations` refreshes in a row have shown such a drop.
- * @param seen how many refreshes in a row were held before this one
+ * Judges a new list. One that drops more than `maxDrop` of the served targets, or all of them, and a first
+ * list that is empty, pass only when `confirmations` refreshes in a row have shown the same drop. A drop is
+ * the same while the targets that *every* one of those lists lacked make it one: a fleet that also changes a
+ * little gets through, but lists that each lack something else never add up.
+ * @param before what was held by the last refresh, if it was; a failed refresh in between ends the row
  */
-export function judge(options: GuardOptions, comparison: Comparison, seen: number): Verdict {
-  if (!isSuspect(options, comparison) || seen + 1 >= options.confirmations) return { pass: true }
-  return { pass: false, seen: seen + 1, needed: options.confirmations }
+export function judge(options: GuardOptions, comparison: Comparison, before: Held | undefined): Verdict {
+  if (!isDrop(options, comparison)) return { pass: true }
+  const held =
+    before !== undefined && continues(options, comparison, before)
+      ? again(before, comparison)
+      : first(comparison)
+  if (held.seen >= options.confirmations) return { pass: true }
+  return { pass: false, held, needed: options.confirmations }
 }
 
-function isSuspect(options: GuardOptions, { served, removed, offered }: Comparison): boolean {
+function isDrop(options: GuardOptions, { served, removed, offered }: Comparison): boolean {
   if (served === undefined) return offered === 0
   if (served === 0) return false
   if (offered === 0) return true
-  return served >= options.minTargets && removed / served > options.maxDrop
+  return served >= options.minTargets && removed.size / served > options.maxDrop
+}
+
+/**
+ * Whether a drop is the one that is held: what is missing all the time is a drop by itself, and what is newly
+ * missing is none.
+ */
+function continues(options: GuardOptions, comparison: Comparison, before: Held): boolean {
+  const both = intersection(before.removed, comparison.removed)
+  if (comparison.offered === 0) return both.size === comparison.removed.size
+  const fresh = new Set([...comparison.removed].filter((target) => !both.has(target)))
+  return (
+    isDrop(options, { ...comparison, removed: both }) && !isDrop(options, { ...comparison, removed: fresh })
+  )
+}
+
+function again(before: Held, { removed }: Comparison): Held {
+  return { seen: before.seen + 1, removed: intersection(before.removed, removed) }
+}
+
+function first({ removed }: Comparison): Held {
+  return { seen: 1, removed }
+}
+
+function intersection(one: ReadonlySet<string>, other: ReadonlySet<string>): ReadonlySet<string> {
+  return new Set([...one].filter((item) => other.has(item)))
 }

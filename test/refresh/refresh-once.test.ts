@@ -189,7 +189,35 @@ t.test('26: an inventory that turns empty is held until it was confirmed', async
   t.equal(served()?.body.toString(), '[]')
   t.equal(await metric('guard_holding'), 0)
   t.equal(status()?.held, undefined)
-  t.ok(messages().includes('list held back: it drops too many targets'))
+  t.equal(
+    messages().filter((message) => message === 'list held back: it drops too many targets').length,
+    1,
+    'told once',
+  )
+})
+
+t.test('26: a failed refresh in between ends the row of confirmations', async (t) => {
+  const { refresh, served, inventory } = await refreshing(t)
+  await refresh()
+  for (let round = 0; round < 4; round++) {
+    inventory.json([])
+    t.equal((await refresh()).result, 'held')
+    t.equal((await refresh()).result, 'held')
+    inventory.handle((_request, response) => response.writeHead(500).end())
+    t.equal((await refresh()).result, 'failed')
+  }
+  t.equal(served()?.targets, 3)
+})
+
+t.test('33: a write that failed is made up for even while refreshes fail', async (t) => {
+  const folder = t.testdir()
+  const file = join(folder, 'shared', 'targets.json')
+  const { refresh, served, inventory } = await refreshing(t, { file })
+  await refresh()
+  await inventory.stop()
+  mkdirSync(join(folder, 'shared'))
+  t.equal((await refresh()).result, 'failed')
+  t.same(readFileSync(file), served()?.body)
 })
 
 t.test('25: a drop beyond the threshold is held, and cleared when the list comes back', async (t) => {

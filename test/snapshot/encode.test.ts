@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { addressesIn, encodeGroups, joinEncoded } from '../../src/snapshot/encode.ts'
+import { encodeGroups, joinEncoded } from '../../src/snapshot/encode.ts'
 import { holds } from '../helpers/property.ts'
 
 t.test('groups are encoded with exactly targets and labels, one a line', async (t) => {
@@ -61,9 +61,4 @@ t.test('what is encoded is JSON with the same content, joined or not', async (t)
       return JSON.stringify(joined) === JSON.stringify(asObjects([...one, ...two]))
     }),
   )
-})
-
-t.test('the addresses in a body', async (t) => {
-  t.same([...addressesIn(Buffer.from('[{"targets":["a:1","b:1"]},{"targets":["a:1"]}]'))], ['a:1', 'b:1'])
-  t.equal(addressesIn(Buffer.from('[]')).size, 0)
 })

@@ -1,13 +1,17 @@
 import t from 'tap'
-import { DEFAULT_GUARD, judge } from '../../src/snapshot/guard.ts'
+import { DEFAULT_GUARD, type Held, judge } from '../../src/snapshot/guard.ts'
+
+/** Targets by number, from the first up to but not including the last. */
+const range = (first: number, last: number) =>
+  new Set(Array.from({ length: last - first }, (_, index) => String(first + index)))
 
 /** How many lists like this in a row are held before one passes, with the default guard. */
 function heldBefore(served: number | undefined, removed: number, offered: number): number {
-  let seen = 0
+  let held: Held | undefined
   for (let round = 0; round < 10; round++) {
-    const verdict = judge(DEFAULT_GUARD, { served, removed, offered }, seen)
+    const verdict = judge(DEFAULT_GUARD, { served, removed: range(0, removed), offered }, held)
     if (verdict.pass) return round
-    seen = verdict.seen
+    held = verdict.held
   }
   return Number.POSITIVE_INFINITY
 }
@@ -32,15 +36,49 @@ t.test('a list is held when it drops too much, until it was confirmed', async (t
     t.equal(heldBefore(served, removed, offered), held, what)
 })
 
+/** What becomes of lists one after the other, each given as what it lacks of a hundred: seen, or passed. */
+function judged(...lists: ReadonlySet<string>[]): (number | 'passed')[] {
+  let held: Held | undefined
+  return lists.map((removed) => {
+    const verdict = judge(DEFAULT_GUARD, { served: 100, removed, offered: 100 - removed.size }, held)
+    held = verdict.pass ? undefined : verdict.held
+    return verdict.pass ? 'passed' : verdict.held.seen
+  })
+}
+
+t.test('26: only the same drop adds up', async (t) => {
+  const all = range(0, 100)
+  t.same(judged(all, all, all), [1, 2, 'passed'])
+  t.same(judged(range(40, 100), range(0, 60), all), [1, 1, 1], 'each list lacks something else')
+  t.same(judged(range(0, 60), range(0, 60), all), [1, 2, 1], 'everything gone is another drop than some gone')
+  t.same(judged(all, range(0, 60), range(0, 60)), [1, 2, 'passed'], 'but some of it was gone all the time')
+  t.same(
+    judged(range(0, 60), range(0, 62), range(2, 61)),
+    [1, 2, 'passed'],
+    'a fleet may change a little meanwhile',
+  )
+  t.same(judged(range(0, 51), range(0, 51), range(40, 99)), [1, 2, 1], 'what is missing now was there before')
+  t.same(
+    judged(range(0, 60), range(0, 5), range(0, 60)),
+    [1, 'passed', 1],
+    'a list without a drop ends the row',
+  )
+})
+
 t.test('a held list tells how often it was seen, and how often it must be', async (t) => {
-  const comparison = { served: 100, removed: 100, offered: 0 }
-  t.same(judge(DEFAULT_GUARD, comparison, 0), { pass: false, seen: 1, needed: 3 })
-  t.same(judge(DEFAULT_GUARD, comparison, 1), { pass: false, seen: 2, needed: 3 })
-  t.same(judge(DEFAULT_GUARD, comparison, 2), { pass: true })
+  const verdict = judge(DEFAULT_GUARD, { served: 100, removed: range(0, 100), offered: 0 }, undefined)
+  t.match(verdict, { pass: false, held: { seen: 1 }, needed: 3 })
 })
 
 t.test('one confirmation switches the guard off, no drop allowed makes it strict', async (t) => {
-  t.ok(judge({ ...DEFAULT_GUARD, confirmations: 1 }, { served: 100, removed: 100, offered: 0 }, 0).pass)
-  t.notOk(judge({ ...DEFAULT_GUARD, maxDrop: 0 }, { served: 100, removed: 1, offered: 99 }, 0).pass)
-  t.notOk(judge({ ...DEFAULT_GUARD, minTargets: 0 }, { served: 3, removed: 2, offered: 1 }, 0).pass)
+  const gone = { served: 100, removed: range(0, 100), offered: 0 }
+  t.ok(judge({ ...DEFAULT_GUARD, confirmations: 1 }, gone, undefined).pass)
+  t.notOk(
+    judge({ ...DEFAULT_GUARD, maxDrop: 0 }, { served: 100, removed: range(0, 1), offered: 99 }, undefined)
+      .pass,
+  )
+  t.notOk(
+    judge({ ...DEFAULT_GUARD, minTargets: 0 }, { served: 3, removed: range(0, 2), offered: 1 }, undefined)
+      .pass,
+  )
 })
