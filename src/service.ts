@@ -7,6 +7,7 @@ import type { Metrics } from './base/metrics.ts'
 import { version } from './base/version.ts'
 import type { Settings, SourceSettings } from './config/settings.ts'
 import { createApp } from './http/app.ts'
+import { closeWhenSettled, trackRequests } from './http/in-flight.ts'
 import { compileMapping } from './mapping/mapping.ts'
 import { createSelect } from './pipeline/select.ts'
 import { createLoop, type Loop } from './refresh/loop.ts'
@@ -67,6 +68,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       refresh: (name) => refreshNow(running, name),
     },
   )
+  const inFlight = trackRequests(app.server)
   const url = await listen(app, settings)
   for (const { loop } of running.values()) loop.start()
 
@@ -75,7 +77,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
     async stop() {
       draining = true
       await new Promise<void>((resolve) => void clock.after(settings.web.drainDelayMs, resolve))
-      await app.close()
+      await closeWhenSettled(app, inFlight)
       await Promise.all([...running.values()].map(({ loop }) => loop.stop()))
       await Promise.all([...running.values()].map(({ source }) => source.close()))
     },

@@ -41,7 +41,9 @@ async function runDemo(settings: Settings, log: Logger): Promise<Service> {
   const demo = await startDemo(listenAddress, { ...deps, log })
   try {
     const service = await run({ ...settings, sources: [source(demo.inventory)] }, log)
-    process.stdout.write(demoIntroduction(settings.web.externalUrl?.origin ?? service.url, demo.inventory))
+    process.stdout.write(
+      demoIntroduction(settings.web.externalUrl?.href.replace(/\/$/, '') ?? service.url, demo.inventory),
+    )
     return {
       ...service,
       async stop() {

@@ -1,4 +1,5 @@
 import { type Document, isMap, isNode, isScalar, LineCounter, type Pair, parseDocument } from 'yaml'
+import { messageOf } from '../base/errors.ts'
 
 /** Steps from the top of the file to a value. */
 export type Path = readonly (number | string)[]
@@ -14,6 +15,8 @@ export interface Problem {
 /** A YAML file that can say where in the text a value stands. */
 export interface ConfigDocument {
   readonly value: unknown
+  /** A scalar as it is written: `1.10` stays `1.10`, where a number would be 1.1. */
+  text(path: Path): string | undefined
   /** One line for a problem: `file:line:column: key: message`. */
   describe(problem: Problem): string
 }
@@ -31,13 +34,28 @@ export function parseConfigDocument(text: string, file: string): ConfigDocument 
     const { line, col } = lines.linePos(error.pos[0])
     return { syntax: `${file}:${line}:${col}: not valid YAML: ${error.message}` }
   }
+  const value = plainValue(document)
+  if (value instanceof Error) return { syntax: `${file}:1:1: not valid YAML: ${messageOf(value)}` }
   return {
-    value: document.toJS(),
+    value,
+    text(path) {
+      const node = document.getIn(path, true)
+      return isScalar(node) ? node.source : undefined
+    },
     describe(problem) {
       const { line, col } = lines.linePos(offsetOf(document, problem))
       const key = showPath(problem.path)
       return `${file}:${line}:${col}: ${key === '' ? '' : `${key}: `}${problem.message}`
     },
+  }
+}
+
+/** The plain value; or what is wrong with its aliases and merges, which shows only when they are followed. */
+function plainValue(document: Document.Parsed): unknown {
+  try {
+    return document.toJS()
+  } catch (error) {
+    return error
   }
 }
 

@@ -18,7 +18,7 @@ export async function loadFile(path: string): Promise<SourceSettings[]> {
     new UsageError(problems.map((problem) => document.describe(problem)).join('\n'))
   const problems = validate(fileSchema, document.value)
   if (problems.length > 0) throw fail(problems)
-  const resolved = resolveSources(document.value as FileConfig, dirname(resolve(path)))
+  const resolved = resolveSources(document.value as FileConfig, dirname(resolve(path)), document.text)
   if (resolved.problems.length > 0) throw fail(resolved.problems)
   return resolved.sources
 }

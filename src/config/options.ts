@@ -101,7 +101,8 @@ export const inventoryOptions = {
   inventoryUrl: {
     env: 'INVENTORY_URL',
     value: '<URL>',
-    expects: 'an http or https URL; write one such as http://inventory:1337/inventory',
+    expects:
+      'an http or https URL; write one such as http://inventory:1337/inventory, and %25 for a "%" in a password',
     help: 'URL to fetch the inventory from. Without it, and without a file, the demo fleet is served.',
     parse: parseHttpUrl,
   },

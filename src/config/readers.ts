@@ -1,5 +1,5 @@
-import { compile, type JSONValue, TreeInterpreter } from '@jmespath-community/jmespath'
-import { messageOf } from '../base/errors.ts'
+import { compile, isRegistered, type JSONValue, TreeInterpreter } from '@jmespath-community/jmespath'
+import { messageOf, RefreshError } from '../base/errors.ts'
 import { parseHttpUrl } from '../base/urls.ts'
 import { MAX_TIMER_MS, parseDuration } from '../model/duration.ts'
 import type { Json } from '../model/record.ts'
@@ -7,6 +7,9 @@ import { parseSize } from '../model/size.ts'
 import type { Query } from '../pipeline/select.ts'
 import { MAX_INTERVAL_MS, MIN_INTERVAL_MS } from './options.ts'
 import { shownValue } from './shown.ts'
+
+/** Node.js reads no text that is longer than 512 MiB. */
+const MAX_SIZE_BYTES = 500 * 2 ** 20
 
 /** Reads a refresh_interval, in milliseconds. Throws an Error that says what is expected. */
 export function readInterval(text: string): number {
@@ -25,8 +28,8 @@ export function readTimeout(text: string): number {
 /** Reads a size, in bytes. Throws an Error that says what is expected. */
 export function readSize(text: string): number {
   const bytes = parseSize(text)
-  if (bytes !== undefined && bytes > 0) return bytes
-  throw new Error(`${shownValue(text)} is not a size; write one such as 512KB, 64MB or 1GB`)
+  if (bytes !== undefined && bytes > 0 && bytes <= MAX_SIZE_BYTES) return bytes
+  throw new Error(`${shownValue(text)} is not a size up to 500MB; write one such as 512KB or 64MB`)
 }
 
 /** Reads the URL of an inventory. Throws an Error that says what is expected. */
@@ -34,20 +37,42 @@ export function readUrl(text: string): URL {
   const url = parseHttpUrl(text)
   if (url !== undefined) return url
   throw new Error(
-    `${shownValue(text)} is not an http or https URL; write one such as http://inventory:1337/inventory`,
+    `${shownValue(text)} is not an http or https URL; write one such as http://inventory:1337/inventory, and %25 for a "%" in a password`,
   )
 }
 
 /** Compiles a JMESPath expression. Throws an Error that says what is expected. */
 export function compileQuery(text: string): Query {
   const expression = parseExpression(text)
-  return (document) => TreeInterpreter.search(expression, document as JSONValue) as Json
+  return (document) => {
+    try {
+      return TreeInterpreter.search(expression, document as JSONValue) as Json
+    } catch (error) {
+      throw new RefreshError(
+        'shape',
+        `the records expression ${shownValue(text)} fails on the answer: ${messageOf(error)}`,
+      )
+    }
+  }
 }
 
-function parseExpression(text: string): ReturnType<typeof compile> {
+type Expression = ReturnType<typeof compile>
+
+function parseExpression(text: string): Expression {
   try {
-    return compile(text)
+    const expression = compile(text)
+    const unknown = functionsIn(expression).find((name) => !isRegistered(name))
+    if (unknown !== undefined) throw new Error(`there is no function ${unknown}()`)
+    return expression
   } catch (error) {
     throw new Error(`${shownValue(text)} is not a JMESPath expression: ${messageOf(error)}`)
   }
+}
+
+/** The names of the functions that an expression calls, at any depth. */
+function functionsIn(node: unknown): string[] {
+  if (typeof node !== 'object' || node === null) return []
+  const { type, name } = node as { type?: unknown; name?: unknown }
+  const own = type === 'Function' && typeof name === 'string' ? [name] : []
+  return [...own, ...Object.values(node).flatMap(functionsIn)]
 }

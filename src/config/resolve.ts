@@ -19,15 +19,17 @@ import { shownValue } from './shown.ts'
 
 /**
  * Resolves what the schema cannot check: URLs, templates, expressions, durations, names that must differ.
+ * @param textAt a scalar as it is written, since Prometheus reads every label and rule value as text
  * @param folder what relative paths are relative to
  */
 export function resolveSources(
   config: FileConfig,
   folder: string,
+  textAt: (path: Path) => string | undefined,
 ): { sources: SourceSettings[]; problems: Problem[] } {
   const problems: Problem[] = []
   const sources = config.sources.map((source, index) =>
-    resolveSource(source, { config, folder, problems, path: ['sources', index] }),
+    resolveSource(source, { config, folder, textAt, problems, path: ['sources', index] }),
   )
   findDuplicates(
     sources.map(({ name }) => name),
@@ -45,6 +47,8 @@ export function resolveSources(
 interface Context {
   readonly config: FileConfig
   readonly folder: string
+  /** A scalar as it is written in the file. */
+  readonly textAt: (path: Path) => string | undefined
   readonly problems: Problem[]
   readonly path: Path
 }
@@ -76,14 +80,14 @@ function resolveSource(source: FileSource, context: Context): SourceSettings {
   }
 }
 
-function resolveMapping(source: FileSource, { path, problems }: Context): MappingOptions {
+function resolveMapping(source: FileSource, { path, problems, textAt }: Context): MappingOptions {
   const targets = (source.targets ?? []).map((text, index) =>
     attempt(problems, [...path, 'targets', index], () => compileTemplate(text)),
   )
   const labels = Object.entries(source.labels ?? {}).map(([name, value]) => {
     const at = [...path, 'labels', name]
     attempt(problems, at, () => assertLabelName(name), { atKey: true })
-    const template = attempt(problems, at, () => compileTemplate(String(value)))
+    const template = attempt(problems, at, () => compileTemplate(textAt(at) ?? String(value)))
     return [name, template] as const
   })
   return {
@@ -102,7 +106,13 @@ function assertLabelName(name: string): void {
   if (isReservedLabel(name)) throw new Error('is set by Rollcall itself; choose another name')
 }
 
-function resolveRelabel(configs: readonly RelabelConfig[], { path, problems }: Context): Relabel | undefined {
+function resolveRelabel(
+  written: readonly RelabelConfig[],
+  { path, problems, textAt }: Context,
+): Relabel | undefined {
+  const configs = written.map((config, index) =>
+    asWritten(config, [...path, 'relabel_configs', index], textAt),
+  )
   const found = configs.flatMap((config, index) =>
     validateRelabel(config).map((one) => ({
       ...one,
@@ -113,6 +123,15 @@ function resolveRelabel(configs: readonly RelabelConfig[], { path, problems }: C
   if (configs.length === 0 || found.length > 0) return undefined
   const rules = compileRelabel(configs)
   return (target, misnamed) => relabelTarget(target, rules, misnamed)
+}
+
+/** A rule with the texts that YAML would have read as numbers or booleans. */
+function asWritten(config: RelabelConfig, path: Path, textAt: Context['textAt']): RelabelConfig {
+  const texts = (['separator', 'regex', 'replacement', 'target_label', 'action'] as const).flatMap((key) => {
+    const text = config[key] === undefined || config[key] === null ? undefined : textAt([...path, key])
+    return text === undefined ? [] : [[key, text] as const]
+  })
+  return { ...config, ...Object.fromEntries(texts) }
 }
 
 function resolveGuard(guard: FileSource['guard']): GuardOptions {

@@ -35,16 +35,22 @@ export async function startDemo(
       throw error
     },
   )
-  const schedule = () =>
-    clock.after(CHANGE_INTERVAL_MS, async () => {
-      log.info(await fleet.change(), 'demo: the inventory changed')
-      cancel = schedule()
-    })
-  let cancel = schedule()
+  let changing = Promise.resolve()
+  const change = async () => {
+    log.info(await fleet.change(), 'demo: the inventory changed')
+    if (!closed) cancel = clock.after(CHANGE_INTERVAL_MS, start)
+  }
+  const start = () => {
+    changing = change()
+  }
+  let closed = false
+  let cancel = clock.after(CHANGE_INTERVAL_MS, start)
   return {
     inventory: inventory.url,
     async close() {
+      closed = true
       cancel()
+      await changing
       await inventory.close()
       await fleet.close()
     },

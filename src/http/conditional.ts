@@ -1,14 +1,11 @@
 /**
- * Whether an `If-None-Match` header names one of our entity tags (RFC 9110 section 13.1.2: the weak
+ * Whether an `If-None-Match` header names an entity tag (RFC 9110 section 13.1.2: the weak
  * comparison, so `W/"x"` matches `"x"`; `*` matches anything).
- * @param tags the tags of the representations that we could send, quoted
+ * @param tag the tag of what we would send, quoted
  */
-export function matchesEtag(header: string, tags: readonly string[]): boolean {
+export function matchesEtag(header: string, tag: string): boolean {
   if (header.trim() === '*') return true
-  return header
-    .split(',')
-    .map((tag) => tag.trim().replace(/^W\//, ''))
-    .some((tag) => tags.includes(tag))
+  return header.split(',').some((one) => one.trim().replace(/^W\//, '') === tag)
 }
 
 /**

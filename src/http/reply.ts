@@ -28,11 +28,15 @@ export function sendSnapshot(
   const forms = representationsOf(snapshot)
   const form = acceptsGzip(request.headers['accept-encoding']) ? forms.gzip : forms.plain
   const known = request.headers['if-none-match']
-  const isKnown = known !== undefined && matchesEtag(known, [forms.plain.etag, forms.gzip.etag])
-  const headers = ['x-rollcall-age-seconds', (ageMs / 1000).toFixed(3), ...form.headers]
+  // Both forms hold the same list, so a client that has either needs nothing; it is told which one it has.
+  const held =
+    known === undefined
+      ? undefined
+      : [form, forms.plain, forms.gzip].find(({ etag }) => matchesEtag(known, etag))
+  const headers = ['x-rollcall-age-seconds', (ageMs / 1000).toFixed(3), ...(held ?? form).headers]
   if (isLast) headers.push('connection', 'close')
   reply.hijack()
-  if (isKnown) reply.raw.writeHead(304, headers).end()
+  if (held !== undefined) reply.raw.writeHead(304, headers).end()
   else reply.raw.writeHead(200, headers.concat(form.bodyHeaders)).end(form.body)
 }
 

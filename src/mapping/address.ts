@@ -22,7 +22,10 @@ export function findUsualAddress(defaultPort: number): AddressFinder {
       if (typeof host === 'string') return addressOf(host, fieldOf(record, 'port'), defaultPort)
       return reject('invalid_host', `${field} is ${shown(host)}; it must be a text`)
     }
-    return reject('no_host', `none of ${HOST_FIELDS.join(', ')} in ${shown(record)}`)
+    return reject(
+      'no_host',
+      `none of ${HOST_FIELDS.join(', ')} in an object with the keys ${shown(Object.keys(record))}`,
+    )
   }
 }
 

@@ -72,7 +72,10 @@ function addConfiguredLabels(
       }
       map.set(name, value)
     } else if (value.kind === 'not_text') {
-      return { reason: 'invalid_label', detail: `label ${name}: ${value.field} is an object, not a text` }
+      return {
+        reason: 'invalid_label',
+        detail: `label ${name}: ${value.field} is an object or a number beyond 2^53, not a text`,
+      }
     } else {
       map.delete(name)
     }

@@ -1,5 +1,5 @@
 import { compareText, isLabelValue, labelText, sanitizeLabelName } from '../model/labels.ts'
-import { type InventoryRecord, isObject } from '../model/record.ts'
+import { type InventoryRecord, isObject, type Json } from '../model/record.ts'
 import type { LabelDropReason } from './rejection.ts'
 
 /** What every meta label of a record begins with; the rest is the sanitised name of its field. */
@@ -25,11 +25,17 @@ export function addMetaLabels(
     if (rival === undefined || beats(field, rival, name)) winners.set(name, field)
   }
   for (const [name, field] of winners) {
-    const text = labelText(record[field] ?? null)
-    if (text === undefined || text === '') continue
-    if (isLabelValue(text)) labels.set(META_PREFIX + name, text)
-    else drop('invalid_value')
+    const text = metaText(record[field] ?? null)
+    if (text === undefined) drop('invalid_value')
+    else if (text !== '') labels.set(META_PREFIX + name, text)
   }
+}
+
+/** The text of a field; `""` for what is no label, undefined for what would be one but cannot be sent. */
+function metaText(value: Json): string | undefined {
+  const text = labelText(value)
+  if (text !== undefined) return isLabelValue(text) ? text : undefined
+  return typeof value === 'object' ? '' : undefined
 }
 
 function beats(field: string, rival: string, name: string): boolean {

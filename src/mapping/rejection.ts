@@ -25,7 +25,8 @@ export interface Rejection {
 export const LABEL_DROP_REASONS = {
   collision: 'two fields have the same label name; the exact name, then the first in order, is kept',
   misnamed: 'a labelmap rule gave it a name that is none, such as one that begins with a digit',
-  invalid_value: 'the value is too long, has control characters or is not valid Unicode',
+  invalid_value:
+    'the value is too long, has control characters, is not valid Unicode or is a number beyond 2^53',
 } as const
 
 export type LabelDropReason = keyof typeof LABEL_DROP_REASONS

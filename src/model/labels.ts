@@ -19,13 +19,16 @@ export function sanitizeLabelName(text: string): string {
 }
 
 /**
- * The text of a JSON value as a label value: numbers and booleans as written, arrays of scalars as
+ * The text of a JSON value as a label value: numbers and booleans as JavaScript writes them, arrays of scalars as
  * `,a,b,` (so that a pattern can match `,a,`), null as `""`, which to Prometheus means "no label".
- * @returns undefined for an object, or an array that holds one
+ * @returns undefined for an object, for a whole number beyond 2^53, and for an array that holds one of these
  */
 export function labelText(value: Json): string | undefined {
   if (typeof value === 'string') return value
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (typeof value === 'boolean') return String(value)
+  // Beyond 2^53 JSON parsing has changed the digits already: such a number is not what the inventory sent.
+  if (typeof value === 'number')
+    return Number.isInteger(value) && !Number.isSafeInteger(value) ? undefined : String(value)
   if (value === null) return ''
   if (!Array.isArray(value)) return undefined
   if (value.length === 0) return ''

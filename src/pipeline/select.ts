@@ -7,7 +7,8 @@ export type Query = (document: Json) => Json
 /** Finds the list of records in one document. */
 export type Select = (document: Json) => readonly InventoryRecord[]
 
-const HINT = 'Say which in a configuration file:\n  records: "items"\n  targets: ["{hostname}:{port|9100}"]'
+const HINT =
+  'Say which in a configuration file, with two lines such as: records: "items" and targets: ["{hostname}:{port|9100}"]'
 
 /**
  * Selects records with the configured query, or, without one, recognises the usual shapes:

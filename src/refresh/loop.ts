@@ -6,7 +6,10 @@ import type { Outcome, RefreshOnce } from './refresh-once.ts'
 export interface Loop {
   /** Refreshes at once and then again and again, one interval apart. */
   start(): void
-  /** Refreshes now, or joins the refresh that is under way; the interval starts anew when it ends. */
+  /**
+   * Refreshes now, or, when a refresh is under way, once more after it: that one may have read the inventory
+   * before whatever this call is about. However many ask meanwhile, they share one. The interval starts anew.
+   */
   refresh(): Promise<Outcome>
   /** Ends the loop and aborts a refresh that is under way. */
   stop(): Promise<void>
@@ -23,6 +26,7 @@ export interface LoopDeps {
 export function createLoop(refreshOnce: RefreshOnce, intervalMs: number, deps: LoopDeps): Loop {
   const stopping = new AbortController()
   let inFlight: Promise<Outcome> | undefined
+  let next: Promise<Outcome> | undefined
   let cancelTimer = () => {}
   let failures = 0
 
@@ -37,22 +41,29 @@ export function createLoop(refreshOnce: RefreshOnce, intervalMs: number, deps: L
   function schedule({ error }: Outcome): void {
     if (stopping.signal.aborted) return
     const ending = { failures, reason: error?.reason, retryAfterMs: error?.retryAfterMs }
-    cancelTimer = deps.clock.after(nextDelay(intervalMs, ending, deps.random()), () => void refresh())
+    cancelTimer = deps.clock.after(nextDelay(intervalMs, ending, deps.random()), () => void begin())
   }
 
-  function refresh(): Promise<Outcome> {
+  function begin(): Promise<Outcome> {
     cancelTimer()
-    inFlight ??= run()
+    next = undefined
+    inFlight = run()
     return inFlight
   }
 
+  function refresh(): Promise<Outcome> {
+    if (inFlight === undefined) return begin()
+    next ??= inFlight.then(begin)
+    return next
+  }
+
   return {
-    start: () => void refresh(),
+    start: () => void begin(),
     refresh,
     async stop() {
       stopping.abort()
       cancelTimer()
-      await inFlight
+      await (next ?? inFlight)
     },
   }
 }

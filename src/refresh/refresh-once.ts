@@ -166,12 +166,13 @@ async function readBefore(plan: RefreshPlan, clock: Clock, stop: AbortSignal) {
     'timeout',
     `no whole answer within ${formatDuration(plan.timeoutMs)}; raise timeout if the inventory needs longer`,
   )
-  const cancelTimer = clock.after(plan.timeoutMs, () => controller.abort(deadline))
-  const onStop = () => controller.abort(new RefreshError('timeout', 'the server is stopping'))
-  stop.addEventListener('abort', onStop, { once: true })
   const aborted = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true })
   })
+  const cancelTimer = clock.after(plan.timeoutMs, () => controller.abort(deadline))
+  const onStop = () => controller.abort(new RefreshError('timeout', 'the server is stopping'))
+  stop.addEventListener('abort', onStop, { once: true })
+  if (stop.aborted) onStop()
   try {
     const reading = await Promise.race([plan.source.read(signal), aborted])
     return reading.kind === 'unchanged' ? undefined : reading.documents

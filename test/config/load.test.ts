@@ -132,11 +132,12 @@ sources:
     http: { url: http://inventory:1337/inventory, max_response_size: 64MB }
     records: "items[?status == 'active']"
     targets: ["{hostname}:{port|9100}", "{hostname}:9200"]
-    labels: { site: "{store.id}", rack: 12, spare: true }
+    labels: { site: "{store.id}", rack: 1.10, spare: True }
     meta_labels: true
     relabel_configs:
       - source_labels: [site]
         target_label: place
+      - { regex: 010, action: labeldrop }
     guard: { max_drop: 12.5%, confirmations: 5, min_targets: 0 }
     required: false
     file_sd: shared/targets.json
@@ -180,8 +181,8 @@ sources:
   )
   t.match(Object.fromEntries(targets[0]?.labels ?? []), {
     site: '7',
-    rack: '12',
-    spare: 'true',
+    rack: '1.10',
+    spare: 'True',
     __meta_inventory_hostname: 'a',
   })
 })
@@ -200,8 +201,22 @@ t.test('anchors and merge keys of YAML work', async (t) => {
   const path = join(t.testdir(), 'rollcall.yml')
   writeFileSync(
     path,
-    'sources:\n  - &base\n    name: a\n    http: { url: http://a }\n    timeout: 3s\n  - <<: *base\n    name: b\n',
+    'sources:\n  - &base\n    name: a\n    http: { url: http://a }\n    timeout: 3s\n    labels: { rev: 1.10 }\n  - <<: *base\n    name: b\n',
   )
   const { sources } = await load([`--config.file=${path}`])
   t.match(sources, [{ name: 'a' }, { name: 'b', timeoutMs: 3_000 }])
+})
+
+t.test('a query that fails on an answer says so, and which it is', async (t) => {
+  const path = join(t.testdir(), 'rollcall.yml')
+  writeFileSync(
+    path,
+    'sources: [{ name: a, http: { url: http://a }, records: "length(@)" }, { name: b, http: { url: http://a }, records: "keys(@)" }]\n',
+  )
+  const { sources } = await load([`--config.file=${path}`])
+  t.equal(sources[0]?.records?.([1, 2]), 2)
+  t.throws(() => sources[1]?.records?.([1]), {
+    reason: 'shape',
+    message: /^the records expression "keys\(@\)" fails on the answer: /,
+  })
 })

@@ -76,6 +76,11 @@ t.test(
       [[], { INVENTORY_URL: 'ftp://a/' }, /^INVENTORY_URL: "ftp:/],
       [
         [],
+        { INVENTORY_URL: 'http://user:hunter2%@a/?token=hunter2' },
+        /^INVENTORY_URL: "http:\/\/…@a\/\?…" is not.*%25/,
+      ],
+      [
+        [],
         { INVENTORY_URL: 'http://a', UPDATE_INTERVAL: '0' },
         /^UPDATE_INTERVAL: "0" is not seconds such as 30/,
       ],
@@ -235,7 +240,7 @@ t.test('every wrong configuration file gives its line, with the place of the key
     [
       'a size without a unit',
       'sources:\n  - name: a\n    http: { url: http://a, max_response_size: "5" }\n',
-      /max_response_size: "5" is not a size; write one such as 512KB/,
+      /max_response_size: "5" is not a size up to 500MB; write one such as 512KB/,
     ],
     [
       'a size of nothing',
@@ -358,6 +363,23 @@ t.test('every wrong configuration file gives its line, with the place of the key
       `${SOURCE}    guard: { min_targets: -1 }\n`,
       /min_targets: -1 is not a whole number, 0 or more$/,
     ],
+    ['an alias of nothing', 'sources: *nothing\n', /^rollcall.yml:1:1\d?: not valid YAML: .*nothing/],
+    ['a merge of a number', 'sources:\n  - <<: 5\n', /^rollcall.yml:1:1: not valid YAML: Merge/],
+    [
+      'a size that no text can have',
+      'sources:\n  - name: a\n    http: { url: http://a, max_response_size: 100GB }\n',
+      /"100GB" is not a size up to 500MB/,
+    ],
+    [
+      'an unknown JMESPath function',
+      `${SOURCE}    records: "[nosuch(items)]"\n`,
+      /is not a JMESPath expression: there is no function nosuch\(\)$/,
+    ],
+    [
+      '51: a URL with a secret',
+      'sources:\n  - name: a\n    http: { url: "http://user:hunter2%@a/?token=hunter2" }\n',
+      /http.url: "http:\/\/…@a\/\?…" is not an http or https URL/,
+    ],
     [
       'rules that are no list',
       `${SOURCE}    relabel_configs: keep\n`,
@@ -399,6 +421,7 @@ t.test('every wrong configuration file gives its line, with the place of the key
     const lines = await linesOf([`--config.file=${path}`])
     t.equal(lines.length, 1, `${what}: one line`)
     t.match(lines[0], line, what)
+    t.notMatch(lines[0], 'hunter2', 'no secret')
   }
 })
 

@@ -54,6 +54,18 @@ t.test('every so often one joins, moves or leaves', async (t) => {
   t.same(sizes, [13, 13, 12, 12, 13, 13, 12, 12])
 })
 
+t.test('a demo that is closed in the middle of a change leaves nothing behind', async (t) => {
+  const clock = manualClock()
+  const { log, lines } = recordingLog()
+  const demo = await startDemo(ANY_PORT, { clock, log, random: () => 0.5 })
+  const port = (await sensorsOf(demo.inventory))[0]?.port
+  clock.advance(CHANGE_INTERVAL_MS)
+  await demo.close()
+  t.equal(lines.length, 1)
+  t.same(clock.pending(), [])
+  await t.rejects(fetch(`http://127.0.0.1:${port}/metrics`))
+})
+
 t.test('a sensor whose port is taken takes another one', async (t) => {
   const first = await startSensor('one', 0, () => 0)
   const second = await startSensor('two', first.port, () => 0)

@@ -65,8 +65,10 @@ export async function start(t: Test, args: readonly string[], env: Env = {}): Pr
   })
   const { out, err } = collect(child)
   const url = await until('rollcall serves', () => {
-    if (child.exitCode !== null) throw new Error(`exited with ${child.exitCode}: ${err()}`)
-    return /"url":"([^"]+)".*"msg":"serving targets"/.exec(err())?.[1]
+    const found = /"url":"([^"]+)".*"msg":"serving targets"/.exec(err())?.[1]
+    if (found === undefined && child.exitCode !== null)
+      throw new Error(`exited with ${child.exitCode}: ${err()}`)
+    return found
   })
   return { child, out, err, url, ended }
 }

@@ -2,12 +2,12 @@ import t from 'tap'
 import { acceptsGzip, matchesEtag } from '../../src/http/conditional.ts'
 
 t.test('5: If-None-Match: exact, list, star and weak forms', async (t) => {
-  const tags = ['"abc"', '"abc-gzip"']
-  for (const header of ['"abc"', 'W/"abc"', '*', ' * ', '"x", "abc"', '"x",W/"abc-gzip"', '"abc-gzip"']) {
-    t.ok(matchesEtag(header, tags), header)
+  const tag = '"abc"'
+  for (const header of ['"abc"', 'W/"abc"', '*', ' * ', '"x", "abc"', '"x",W/"abc"']) {
+    t.ok(matchesEtag(header, tag), header)
   }
   for (const header of ['', 'abc', '"ab"', '"abcd"', 'W/abc', '"x", "y"'])
-    t.notOk(matchesEtag(header, tags), header)
+    t.notOk(matchesEtag(header, tag), header)
 })
 
 t.test('6: gzip only for a client that accepts it', async (t) => {

@@ -121,6 +121,12 @@ t.test('6: gzip is a ready-made body with an entity tag of its own', async (t) =
     headers: { 'accept-encoding': 'gzip', 'if-none-match': String(zipped.headers.etag) },
   })
   t.equal(again.statusCode, 304)
+  const other = await app.inject({
+    url: '/targets',
+    headers: { 'accept-encoding': 'gzip', 'if-none-match': String(plain.headers.etag) },
+  })
+  t.equal(other.statusCode, 304, 'the other form of the same list will do too')
+  t.equal(other.headers.etag, plain.headers.etag, 'and is the one that is named')
 })
 
 t.test('an unknown source is 404, an impossible name 400, an unknown parameter 400', async (t) => {

@@ -89,7 +89,10 @@ t.test('a rejection shows the value and says what is wrong with it', async (t) =
   t.match(detail('a'.repeat(300)), /longer than 253/)
   t.match(detail('ä'), /no DNS name/)
   t.equal(detail({ hostname: 'a', port: 70_000 }), 'port 70000 is not 1 to 65535')
-  t.match(detail({ serial: 'x' }), /none of address, hostname, host, ip, name in \{"serial":"x"\}/)
+  t.match(
+    detail({ serial: 'x' }),
+    /none of address, hostname, host, ip, name in an object with the keys \["serial"\]/,
+  )
   t.match(detail(42), /^42 is neither/)
   const long = detail('x'.repeat(10_000_000)) ?? ''
   t.ok(long.length < 200, 'a huge value is cut')
@@ -133,7 +136,7 @@ t.test('every target carries the source and the configured labels', async (t) =>
 
 t.test('a configured label that cannot be sent quarantines its record', async (t) => {
   const labels = [['site', compileTemplate('{site}')]] as const
-  for (const site of ['a\u0000', '\udc00', 'x'.repeat(100_000), { id: 1 }]) {
+  for (const site of ['a\u0000', '\udc00', 'x'.repeat(100_000), { id: 1 }, 2 ** 60]) {
     const { targets, rejections } = mapping({ labels })({ hostname: 'a', site })
     t.same(targets, [])
     t.match(rejections, [{ reason: 'invalid_label', detail: /^label site: / }])

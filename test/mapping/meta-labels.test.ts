@@ -53,6 +53,7 @@ t.test('a value that cannot be sent is left out and counted, and its target stay
     labels: { __meta_inventory_host: 'a' },
     dropped: ['invalid_value'],
   })
+  t.same(metaOf({ serial: 2 ** 60 }), { labels: {}, dropped: ['invalid_value'] })
   t.same(metaOf({ huge: 'x'.repeat(100_000) }), { labels: {}, dropped: ['invalid_value'] })
 })
 

@@ -24,7 +24,7 @@ t.test('anything else is refused with the two lines to write', async (t) => {
     t.throws(() => select(document), { reason: 'shape', message }, what)
     t.throws(
       () => select(document),
-      { message: /\n {2}records: "items"\n {2}targets: \["\{hostname\}/ },
+      { message: /two lines such as: records: "items" and targets: \["\{hostname\}/ },
       what,
     )
   }

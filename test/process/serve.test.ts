@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { run, start } from '../helpers/cli.ts'
@@ -8,6 +10,10 @@ import { seriesValue } from '../helpers/exposition.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
 import { findPrometheus3, findTool, missing } from '../helpers/tools.ts'
 import { until } from '../helpers/until.ts'
+
+/** A script for `--import` that does something as soon as the server handles signals and errors. */
+const onceServing = (what: string) =>
+  `const timer = setInterval(() => { if (process.listenerCount('unhandledRejection') > 0) { clearInterval(timer); ${what} } }, 20)`
 
 /** Polls until `/targets` answers 200. */
 const firstList = (url: string) =>
@@ -107,7 +113,7 @@ t.test('with errors only, nothing is told while all is well', async (t) => {
     ['--log.level=error', '--log.format=json', '--web.listen-address=127.0.0.1:0', '--web.drain-delay=0'],
     {
       INVENTORY_URL: inventory.url.href,
-      NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --import="data:text/javascript,${encodeURIComponent('setTimeout(() => process.kill(process.pid), 1500)')}"`,
+      NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --import="data:text/javascript,${encodeURIComponent(onceServing('process.kill(process.pid)'))}"`,
     },
   )
   t.equal(code, 0)
@@ -212,6 +218,22 @@ t.test('35: SIGINT with idle kept-alive connections and a refresh under way: exi
   t.same(await ended, { code: 0, signal: null })
 })
 
+t.test('35: connections on which nothing, or half a request, was sent do not hold up the end', async (t) => {
+  const inventory = await inventoryServer(t, ['a'])
+  const { url, child, ended } = await start(t, [], { INVENTORY_URL: inventory.url.href })
+  await firstList(url)
+  const { port } = new URL(url)
+  for (const bytes of ['', 'GET /targets HTTP/1.1\r\nHost: a\r\n']) {
+    const socket = connect(Number(port), '127.0.0.1')
+    t.teardown(() => socket.destroy())
+    socket.on('error', () => {})
+    await once(socket, 'connect')
+    if (bytes !== '') await new Promise<void>((resolve) => void socket.write(bytes, () => resolve()))
+  }
+  child.kill('SIGTERM')
+  t.same(await ended, { code: 0, signal: null })
+})
+
 t.test('36: a second signal ends the process at once', async (t) => {
   const { url, child, ended, err } = await start(t, [
     'demo',
@@ -242,7 +264,7 @@ t.test('36: what hangs is cut off at the shutdown timeout', async (t) => {
 })
 
 t.test('42: an unhandled rejection is logged and ends the process with an error', async (t) => {
-  const reject = 'setTimeout(() => Promise.reject(new Error("injected")), 1500)'
+  const reject = onceServing('Promise.reject(new Error("injected"))')
   const { ended, err } = await start(t, ['demo', '--demo.listen-address=127.0.0.1:0'], {
     NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --import="data:text/javascript,${encodeURIComponent(reject)}"`,
   })

@@ -3,6 +3,7 @@ import { RefreshError } from '../../src/base/errors.ts'
 import { createLoop } from '../../src/refresh/loop.ts'
 import type { Outcome } from '../../src/refresh/refresh-once.ts'
 import { manualClock } from '../helpers/clock.ts'
+import { until } from '../helpers/until.ts'
 
 const good: Outcome = { source: 'sensors', result: 'unchanged', targets: 1 }
 const bad: Outcome = { ...good, result: 'failed', error: new RefreshError('connect', 'refused') }
@@ -23,13 +24,17 @@ function looping(intervalMs = 30_000) {
   return { clock, ends, signals, loop }
 }
 
+/** Starts the loop and ends its first refresh. */
+async function started(outcome: Outcome = good) {
+  const looped = looping()
+  looped.loop.start()
+  looped.ends[0]?.(outcome)
+  await until('the next refresh is planned', () => looped.clock.pending().length === 1)
+  return looped
+}
+
 t.test('the first refresh comes at once, the next one interval after its end', async (t) => {
-  const { clock, ends, loop } = looping()
-  loop.start()
-  t.equal(ends.length, 1)
-  const ended = loop.refresh()
-  ends[0]?.(good)
-  await ended
+  const { clock, ends } = await started()
   t.same(clock.pending(), [30_000])
   clock.advance(29_999)
   t.equal(ends.length, 1)
@@ -37,24 +42,25 @@ t.test('the first refresh comes at once, the next one interval after its end', a
   t.equal(ends.length, 2)
 })
 
-t.test('27: a refresh that is asked for joins the one under way', async (t) => {
-  const { ends, loop } = looping()
+t.test('27: refreshes that are asked for while one is under way share one that comes after it', async (t) => {
+  const { ends, loop, clock } = looping()
   loop.start()
   const [one, two] = [loop.refresh(), loop.refresh()]
-  t.equal(ends.length, 1)
-  ends[0]?.(good)
+  t.equal(ends.length, 1, 'never two at once')
+  ends[0]?.(bad)
+  await until('the follow-up has begun', () => ends.length === 2)
+  t.same(clock.pending(), [], 'the interval starts after the follow-up')
+  ends[1]?.(good)
   t.equal(await one, good)
   t.equal(await two, good)
+  t.equal(ends.length, 2)
+  t.same(clock.pending(), [30_000])
 })
 
 t.test('after a refresh that was asked for, the interval starts anew', async (t) => {
-  const { clock, ends, loop } = looping()
-  loop.start()
-  let ended = loop.refresh()
-  ends[0]?.(good)
-  await ended
+  const { clock, ends, loop } = await started()
   clock.advance(20_000)
-  ended = loop.refresh()
+  const ended = loop.refresh()
   t.equal(ends.length, 2)
   t.same(clock.pending(), [], 'the old timer is gone')
   ends[1]?.(good)
@@ -63,10 +69,9 @@ t.test('after a refresh that was asked for, the interval starts anew', async (t)
 })
 
 t.test('19: failures in a row back off, a success ends that', async (t) => {
-  const { clock, ends, loop } = looping()
-  loop.start()
-  const delays: number[] = []
-  for (const outcome of [bad, bad, bad, good, bad]) {
+  const { clock, ends, loop } = await started(bad)
+  const delays = [...clock.pending()]
+  for (const outcome of [bad, bad, good, bad]) {
     const ended = loop.refresh()
     ends.at(-1)?.(outcome)
     await ended
@@ -76,23 +81,24 @@ t.test('19: failures in a row back off, a success ends that', async (t) => {
 })
 
 t.test('28: a jump of the wall clock changes nothing', async (t) => {
-  const { clock, ends, loop } = looping()
-  loop.start()
-  const ended = loop.refresh()
-  ends[0]?.(good)
-  await ended
+  const { clock, ends } = await started()
   clock.jump(3_600_000)
   t.equal(ends.length, 1, 'no storm')
   clock.jump(-7_200_000)
   t.same(clock.pending(), [30_000], 'and no pause')
 })
 
-t.test('stopping aborts what is under way, waits for it, and ends the loop', async (t) => {
+t.test('stopping aborts what is under way, waits for it and what follows, and ends the loop', async (t) => {
   const { clock, ends, signals, loop } = looping()
   loop.start()
+  const asked = loop.refresh()
   const stopped = loop.stop()
   t.ok(signals[0]?.aborted)
   ends[0]?.(bad)
+  await until('the follow-up has begun', () => ends.length === 2)
+  t.ok(signals[1]?.aborted)
+  ends[1]?.(bad)
+  await asked
   await stopped
   t.same(clock.pending(), [])
 })

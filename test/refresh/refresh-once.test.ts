@@ -326,6 +326,7 @@ t.test('11: a read that never settles is given up at the deadline all the same',
   const stopped = refresh()
   stop.abort()
   t.equal((await stopped).result, 'failed')
+  t.equal((await refresh()).result, 'failed', 'and after the stop nothing is read')
 })
 
 t.test('a defect in a source is a failed refresh like any other', async (t) => {

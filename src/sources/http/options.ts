@@ -13,7 +13,8 @@ export const httpOptions = Type.Object(
       Type.String({
         format: 'size',
         default: '256MB',
-        description: 'The largest answer that is read, after decompression; a larger one fails the refresh.',
+        description:
+          'The largest answer that is read, after decompression; a larger one fails the refresh. At most 500MB.',
       }),
     ),
   },

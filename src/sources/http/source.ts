@@ -43,8 +43,6 @@ export function createHttpSource(options: HttpSourceOptions, deps: HttpSourceDep
       } catch (error) {
         if (!signal.aborted) throw toRefreshError(error, displayUrl(at.url))
         throw signal.reason
-      } finally {
-        signal.removeEventListener('abort', client.reset)
       }
     },
     close: () => client.close(),
