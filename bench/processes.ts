@@ -49,7 +49,13 @@ export async function startServer(
 
 /** Starts Rollcall, as it is built for users, on an inventory. */
 export function startRollcall(inventory: string): Promise<ServerProcess> {
-  const args = ['dist/cli.js', 'serve', '--web.listen-address=127.0.0.1:0', '--log.format=json']
+  const args = [
+    'dist/cli.js',
+    'serve',
+    '--web.listen-address=127.0.0.1:0',
+    '--storage.path=',
+    '--log.format=json',
+  ]
   const env = { INVENTORY_URL: inventory, UPDATE_INTERVAL: '1h' }
   return startServer(args, env, /"url":"([^"]+)".*"msg":"serving targets"/)
 }

@@ -10,12 +10,13 @@ export interface InFlight {
 export function trackRequests(server: Server): InFlight {
   let count = 0
   let onSettled = () => {}
+  const onClose = () => {
+    count--
+    if (count === 0) onSettled()
+  }
   server.on('request', (_request, response) => {
     count++
-    response.once('close', () => {
-      count--
-      if (count === 0) onSettled()
-    })
+    response.on('close', onClose)
   })
   return {
     settled: () => (count === 0 ? Promise.resolve() : new Promise((resolve) => (onSettled = resolve))),

@@ -17,7 +17,7 @@ export function observe(
   const startMs = performance.now()
   const response = reply.raw
   const { method } = request
-  response.once('finish', () => {
+  response.on('finish', () => {
     http.requests.observe(route, method, response.statusCode, (performance.now() - startMs) / 1000)
   })
 }
