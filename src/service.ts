@@ -110,6 +110,7 @@ function createRunning(
       },
       guard: settings.guard,
       timeoutMs: settings.timeoutMs,
+      intervalMs: settings.refreshIntervalMs,
       outputs: [...fileSdOutput(settings.fileSd), ...storageOutput(disk)],
       load: disk?.load,
     },

@@ -81,7 +81,7 @@ function sourceMetrics(registry: Registry) {
     }),
     rejected: new Gauge({
       name: 'rollcall_source_records_rejected',
-      help: 'Records of the last list that made no target, by reason; the rest is served.',
+      help: 'Records of the last list, or single targets of them, that were left out, by reason; the rest is served.',
       labelNames: ['source', 'reason'],
       registers,
     }),
@@ -93,7 +93,7 @@ function sourceMetrics(registry: Registry) {
     }),
     lastSuccess: gauge(
       'last_success_timestamp_seconds',
-      'When the inventory last gave a whole list (also an unchanged or a held one).',
+      'When the inventory last gave a whole list that is served (also an unchanged one).',
     ),
     lastChange: gauge('last_change_timestamp_seconds', 'When the served list last changed.'),
     records: gauge('records', 'Records in the last list.'),
@@ -103,7 +103,10 @@ function sourceMetrics(registry: Registry) {
     added: counter('targets_added_total', 'Targets that joined the served list.'),
     removed: counter('targets_removed_total', 'Targets that left the served list.'),
     holding: gauge('guard_holding', '1 while the guard holds a list back because it drops too much.'),
-    stale: gauge('stale', '1 while what is served is older than the last try to refresh it.'),
+    stale: gauge(
+      'stale',
+      '1 while what is served is older than the last try: it failed, was held, or has yet to come.',
+    ),
     writeFailures: new Counter({
       name: 'rollcall_source_write_failures_total',
       help: 'Writes of the served list to disk that failed, by file: file_sd or storage.',

@@ -1,6 +1,9 @@
 import { CHANGE_INTERVAL_MS } from '../demo/demo.ts'
 import { FLEET_SIZE, SITES } from '../demo/fleet.ts'
 
+/** Where prometheus/prometheus.yml expects Rollcall. */
+const SHIPPED_URL = 'http://127.0.0.1:8080'
+
 /** What the demo prints when it runs: what to open, and what to paste into prometheus.yml. */
 export function demoIntroduction(url: string, inventory: URL): string {
   return `
@@ -14,7 +17,7 @@ Rollcall serves its demo fleet: ${FLEET_SIZE} sensors at ${SITES.length} sites. 
 Prometheus discovers and scrapes the sensors, and Rollcall, with this in prometheus.yml:
 
 ${prometheusSnippet(url)}
-The same is in prometheus/prometheus.yml. Press Ctrl-C to stop.
+${url === SHIPPED_URL ? 'The same is in prometheus/prometheus.yml. ' : ''}Press Ctrl-C to stop.
 
 `
 }

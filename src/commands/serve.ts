@@ -24,6 +24,7 @@ export async function serve(args: Arguments, mode: 'configured' | 'demo'): Promi
   const log = await createLogger(settings.log.level, settings.log.format)
   for (const warning of settings.warnings) log.warn(warning)
   const service = settings.demo === undefined ? await run(settings, log) : await runDemo(settings, log)
+  ignoreHangup(log)
   stopGracefully(service, settings, log)
 }
 
@@ -57,11 +58,19 @@ async function runDemo(settings: Settings, log: Logger): Promise<Service> {
   }
 }
 
+/** To users of Prometheus SIGHUP means reload; ending the process instead would be the worst answer. */
+function ignoreHangup(log: Logger): void {
+  process.on('SIGHUP', () =>
+    log.warn('SIGHUP: the configuration cannot be reloaded; restart to apply a change'),
+  )
+}
+
 /** Ends the process on a signal, in time whatever hangs; a second signal ends it at once. */
 function stopGracefully(service: Service, { web }: Settings, log: Logger): void {
   closeWithGrace(
     {
       delay: web.shutdownTimeoutMs,
+      skip: ['SIGHUP'],
       logger: {
         error: (message?: unknown) =>
           log.error({ reason: message }, 'stopped before everything was finished'),

@@ -55,7 +55,19 @@ function whereFrom(given: Given): Origin {
     )
   }
   if (path !== undefined) return { kind: 'file', path }
-  return url === undefined ? { kind: 'demo' } : { kind: 'url', url }
+  if (url !== undefined) return { kind: 'url', url }
+  assertDemoIsMeant(given)
+  return { kind: 'demo' }
+}
+
+/** A configuration that lost its URL must not end as twelve loopback sensors in production. */
+function assertDemoIsMeant({ env }: Given): void {
+  const way = 'set it, or ask for the demo with: rollcall demo'
+  if (env.INVENTORY_URL !== undefined) throw new UsageError(`INVENTORY_URL: is empty; ${way}`)
+  const lost = (['METRICS_PORT', 'METRICS_PATH', 'TARGETS_FILE', 'TARGET_LABELS'] as const).find(
+    (name) => (env[name] ?? '') !== '',
+  )
+  if (lost !== undefined) throw new UsageError(`${lost} is given, but INVENTORY_URL is not; ${way}`)
 }
 
 function readStoragePath(given: Given, isDemo: boolean): string | undefined {

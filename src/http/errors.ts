@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { HTTP_ERRORS, HttpError, type HttpErrorCode, messageOf } from '../base/errors.ts'
@@ -44,6 +45,6 @@ export function handleClientError(error: NodeJS.ErrnoException, socket: Socket):
   const { status, meaning } = HTTP_ERRORS[code]
   const body = JSON.stringify(bodyOf(code, meaning))
   socket.end(
-    `HTTP/1.1 ${status} ${code}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   )
 }

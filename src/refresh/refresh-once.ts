@@ -21,6 +21,8 @@ export interface RefreshPlan {
   readonly plan: Plan
   readonly guard: GuardOptions
   readonly timeoutMs: number
+  /** The time between refreshes that nobody asked for. */
+  readonly intervalMs: number
   /** Where else the served list is written. */
   readonly outputs: readonly Output[]
   /** Reads the list that an earlier process kept; undefined when nothing is kept. */
@@ -71,6 +73,7 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
   const outputs = plan.outputs.map((output) => createOutputKeeper(output, reporter))
   let offered: Offered | undefined
   let held: Held | undefined
+  let countedMs = 0
 
   async function refresh(stop: AbortSignal): Promise<RefreshResult> {
     offered = await offer(await readBefore(plan, deps.clock, stop))
@@ -78,13 +81,24 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     const served = deps.store.get(plan.name)?.snapshot
     const same = served?.body.equals(built.body) ?? false
     const comparison = same ? undefined : compare(served?.body, built.body)
-    const verdict = comparison === undefined ? PASS : judge(plan.guard, comparison, held)
+    const verdict = comparison === undefined ? PASS : judgeInTime(comparison)
     held = verdict.pass ? undefined : verdict.held
     reporter.succeeded(built, verdict)
     if (!verdict.pass) return 'held'
     if (comparison !== undefined) await publish(built, comparison)
     await writeOutputs('confirm')
     return same ? 'unchanged' : 'changed'
+  }
+
+  /** Judges, but counts no confirmation that comes too soon: a burst of webhooks sees one hiccup many times. */
+  function judgeInTime(comparison: Comparison): Verdict {
+    const nowMs = deps.clock.monotonic()
+    const isDrop = !judge(plan.guard, comparison, undefined).pass
+    if (isDrop && held !== undefined && nowMs - countedMs < plan.intervalMs / 2) {
+      return { pass: false, held, needed: plan.guard.confirmations }
+    }
+    countedMs = nowMs
+    return judge(plan.guard, comparison, held)
   }
 
   /** Builds what was read, unless it is what was built last time. */
@@ -164,7 +178,7 @@ async function readBefore(plan: RefreshPlan, clock: Clock, stop: AbortSignal) {
   const { signal } = controller
   const deadline = new RefreshError(
     'timeout',
-    `no whole answer within ${formatDuration(plan.timeoutMs)}; raise timeout if the inventory needs longer`,
+    `no whole answer within ${formatDuration(plan.timeoutMs)}; if the inventory needs longer, raise timeout in a configuration file`,
   )
   const aborted = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true })

@@ -68,7 +68,8 @@ export function createReporter({ name }: { readonly name: string }, deps: Report
       logVerdict(verdict, built, before)
       const { report } = built
       deps.store.setStatus(name, {
-        lastSuccess: at,
+        // While a list is held, what is served gets older.
+        lastSuccess: verdict.pass ? at : before?.lastSuccess,
         failure: undefined,
         restored: false,
         failures: 0,
@@ -80,11 +81,11 @@ export function createReporter({ name }: { readonly name: string }, deps: Report
           ? undefined
           : { targets: built.counts.targets, seen: verdict.held.seen, needed: verdict.needed },
       })
-      metrics.lastSuccess.set(labels, at.wallMs / 1000)
+      if (verdict.pass) metrics.lastSuccess.set(labels, at.wallMs / 1000)
       metrics.records.set(labels, report.records)
       metrics.dropped.set(labels, report.dropped)
       metrics.holding.set(labels, verdict.pass ? 0 : 1)
-      metrics.stale.set(labels, 0)
+      metrics.stale.set(labels, verdict.pass ? 0 : 1)
       setReportGauges(metrics, name, report)
       rejectedBefore = logRejected(log, report, rejectedBefore)
     },

@@ -13,7 +13,7 @@ export interface Quarantined {
 
 /** What a source last did. Replaced as a whole after every refresh, never changed in place. */
 export interface SourceStatus {
-  /** When the inventory last gave a whole list. */
+  /** When the inventory last gave a whole list that is served. */
   readonly lastSuccess: Moment | undefined
   /** The failure of the last refresh; undefined when it succeeded. */
   readonly failure: { readonly reason: string; readonly message: string; readonly at: Moment } | undefined

@@ -112,7 +112,13 @@ t.test(
       [[], { INVENTORY_URL: 'http://a', TARGET_LABELS: 'a-b=c' }, /^TARGET_LABELS: /],
       [[], { INVENTORY_URL: 'http://a', TARGET_LABELS: 'a=1,a=2' }, /^TARGET_LABELS: /],
       [[], { INVENTORY_URL: 'http://a', TARGET_LABELS: '__address__=x' }, /^TARGET_LABELS: /],
-      [[], { TARGET_LABELS: '=' }, /^TARGET_LABELS: "=" is not/],
+      [[], { INVENTORY_URL: 'http://a', TARGET_LABELS: '=' }, /^TARGET_LABELS: "=" is not/],
+      [
+        [],
+        { INVENTORY_URL: '' },
+        /^INVENTORY_URL: is empty; set it, or ask for the demo with: rollcall demo$/,
+      ],
+      [[], { TARGETS_FILE: 'prod.json' }, /^TARGETS_FILE is given, but INVENTORY_URL is not; set it, or ask/],
       [
         ['--config.file=x.yml'],
         { INVENTORY_URL: 'http://a' },

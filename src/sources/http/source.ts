@@ -109,5 +109,7 @@ async function assertOk(response: ClientResponse, nowMs: number): Promise<void> 
   const retryAfterMs = parseRetryAfter(headers['retry-after'], nowMs)
   if (statusCode === 429)
     throw new RefreshError('rate_limited', `${told}: too many requests`, { retryAfterMs })
-  throw new RefreshError('http_status', `${told}; a whole inventory comes with 200`, { retryAfterMs })
+  throw new RefreshError('http_status', `${told}; check the URL, and the inventory's own log`, {
+    retryAfterMs,
+  })
 }
