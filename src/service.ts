@@ -7,7 +7,7 @@ import type { Metrics } from './base/metrics.ts'
 import { version } from './base/version.ts'
 import type { Settings, SourceSettings } from './config/settings.ts'
 import { createApp } from './http/app.ts'
-import { closeWhenSettled, trackRequests } from './http/in-flight.ts'
+import { closeWhenSettled, createInFlight } from './http/in-flight.ts'
 import { compileMapping } from './mapping/mapping.ts'
 import { createSelect } from './pipeline/select.ts'
 import { createLoop, type Loop } from './refresh/loop.ts'
@@ -57,6 +57,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   metrics.config.successTimestamp.set(clock.now() / 1000)
 
   let draining = false
+  const inFlight = createInFlight()
   const app = await createApp(
     { enableLifecycle: settings.web.enableLifecycle, version },
     {
@@ -64,11 +65,11 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       metrics,
       clock,
       log,
+      inFlight,
       isDraining: () => draining,
       refresh: (name) => refreshNow(running, name),
     },
   )
-  const inFlight = trackRequests(app.server)
   const url = await listen(app, settings)
   for (const { loop } of running.values()) loop.start()
 

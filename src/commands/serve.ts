@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8'
 import closeWithGrace from 'close-with-grace'
 import { systemClock } from '../base/clock.ts'
 import { createLogger, type Logger } from '../base/logger.ts'
@@ -17,9 +16,6 @@ const deps = { clock: systemClock, random: Math.random }
  * @throws UsageError for wrong settings, StartError when an address cannot be listened on
  */
 export async function serve(args: Arguments, mode: 'configured' | 'demo'): Promise<void> {
-  // Serving makes little garbage, and all of it short-lived: a young generation that does not grow costs no
-  // throughput and saves 12 MB of resident memory (npm run bench).
-  setFlagsFromString('--semi-space-growth-factor=1')
   const settings = await loadSettings(args, process.env, mode)
   const log = await createLogger(settings.log.level, settings.log.format)
   for (const warning of settings.warnings) log.warn(warning)

@@ -29,7 +29,7 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
     logger: false,
     clientErrorHandler: (error, socket) => handleClientError(error, socket),
     frameworkErrors: (error, request, reply) => {
-      observe(request, reply, NO_ROUTE, metrics)
+      observe(request, reply, NO_ROUTE, deps)
       handleError(error, request, reply, log)
     },
     requestTimeout: LIMITS.requestTimeout,
@@ -47,7 +47,7 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
   const methodsOf = trackMethods(app)
   app.setErrorHandler((error: FastifyError, request, reply) => handleError(error, request, reply, log))
   app.setNotFoundHandler((request, reply) => {
-    observe(request, reply, NO_ROUTE, metrics)
+    observe(request, reply, NO_ROUTE, deps)
     assertHarmlessPath(request.url)
     const methods = methodsOf(request)
     if (methods.length > 0) void reply.header('allow', methods.join(', '))

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { Store } from '../snapshot/store.ts'
+import type { InFlight } from './in-flight.ts'
 
 /** How a refresh that was asked for ended, as far as the answer tells. */
 export interface RefreshAnswer {
@@ -15,6 +16,7 @@ export interface RefreshAnswer {
 export interface HttpDeps {
   readonly store: Pick<Store, 'get' | 'list' | 'combined'>
   readonly metrics: Metrics
+  readonly inFlight: InFlight
   readonly clock: Pick<Clock, 'now' | 'monotonic'>
   readonly log: Pick<Logger, 'error'>
   /** Refreshes one source, or all of them, and waits for the end. */

@@ -1,24 +1,25 @@
 import type { Server } from 'node:http'
 
-/** Knows the requests that have arrived and are not answered yet. */
+/** Counts the requests that are being answered. */
 export interface InFlight {
+  begin(): void
+  end(): void
   /** Resolves once there is none; new ones that come in meanwhile are waited for too. */
   settled(): Promise<void>
 }
 
-/** Counts the requests of a server from the arrival of their headers to the end of their answers. */
-export function trackRequests(server: Server): InFlight {
+/** Starts counting at none. */
+export function createInFlight(): InFlight {
   let count = 0
   let onSettled = () => {}
-  const onClose = () => {
-    count--
-    if (count === 0) onSettled()
-  }
-  server.on('request', (_request, response) => {
-    count++
-    response.on('close', onClose)
-  })
   return {
+    begin() {
+      count++
+    },
+    end() {
+      count--
+      if (count === 0) onSettled()
+    },
     settled: () => (count === 0 ? Promise.resolve() : new Promise((resolve) => (onSettled = resolve))),
   }
 }
@@ -29,7 +30,7 @@ export function trackRequests(server: Server): InFlight {
  */
 export async function closeWhenSettled(
   app: { readonly server: Server; close(): Promise<unknown> },
-  inFlight: InFlight,
+  inFlight: Pick<InFlight, 'settled'>,
 ): Promise<void> {
   const closed = app.close()
   await inFlight.settled()

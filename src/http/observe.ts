@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Metrics } from '../base/metrics.ts'
+import type { HttpDeps } from './deps.ts'
 
 /** The `route` of requests that no route took: unknown paths never create series of their own. */
 export const NO_ROUTE = 'none'
@@ -12,12 +12,14 @@ export function observe(
   request: FastifyRequest,
   reply: FastifyReply,
   route: string,
-  { http }: Pick<Metrics, 'http'>,
+  { metrics, inFlight }: Pick<HttpDeps, 'metrics' | 'inFlight'>,
 ): void {
   const startMs = performance.now()
   const response = reply.raw
   const { method } = request
-  response.on('finish', () => {
-    http.requests.observe(route, method, response.statusCode, (performance.now() - startMs) / 1000)
+  inFlight.begin()
+  response.on('close', () => {
+    inFlight.end()
+    metrics.http.requests.observe(route, method, response.statusCode, (performance.now() - startMs) / 1000)
   })
 }

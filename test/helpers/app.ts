@@ -2,6 +2,7 @@ import type { Test } from 'tap'
 import { createMetrics } from '../../src/base/metrics.ts'
 import { createApp } from '../../src/http/app.ts'
 import type { RefreshAnswer } from '../../src/http/deps.ts'
+import { createInFlight } from '../../src/http/in-flight.ts'
 import { encodeGroups } from '../../src/snapshot/encode.ts'
 import { freeze } from '../../src/snapshot/snapshot.ts'
 import { INITIAL_STATUS, type SourceStatus } from '../../src/snapshot/status.ts'
@@ -24,6 +25,7 @@ export async function readHalf(t: Test, options: { enableLifecycle?: boolean; so
       metrics,
       clock,
       log,
+      inFlight: createInFlight(),
       isDraining: () => state.draining,
       refresh: async (source) => {
         state.refreshed.push(source)

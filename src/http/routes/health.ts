@@ -8,7 +8,7 @@ import { observe } from '../observe.ts'
 /** Health (is the process working?) and readiness (should traffic come here?). */
 export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
   app.get('/health', (request, reply) => {
-    observe(request, reply, '/health', deps.metrics)
+    observe(request, reply, '/health', deps)
     const health = {
       status: 'ok',
       version: options.version,
@@ -20,12 +20,12 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
     return reply.type('application/json; charset=utf-8').send(`${JSON.stringify(health, null, 2)}\n`)
   })
   app.get('/-/healthy', (request, reply) => {
-    observe(request, reply, '/-/healthy', deps.metrics)
+    observe(request, reply, '/-/healthy', deps)
     return reply.type('text/plain; charset=utf-8').send('Rollcall is healthy.\n')
   })
   for (const path of ['/ready', '/-/ready']) {
     app.get(path, (request, reply) => {
-      observe(request, reply, path, deps.metrics)
+      observe(request, reply, path, deps)
       assertReady(deps)
       return reply.type('text/plain; charset=utf-8').send('Rollcall is ready.\n')
     })

@@ -3,7 +3,7 @@ import type { HttpDeps, HttpOptions } from '../deps.ts'
 import { observe } from '../observe.ts'
 
 /** `GET /`: what there is, as Prometheus exporters show it. Static, so no data can reach a browser. */
-export function landingRoutes(app: FastifyInstance, { metrics }: HttpDeps, { version }: HttpOptions): void {
+export function landingRoutes(app: FastifyInstance, deps: HttpDeps, { version }: HttpOptions): void {
   const links = ['/targets', '/metrics', '/health', '/ready']
   const page = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Rollcall</title></head>
@@ -16,7 +16,7 @@ ${links.map((link) => `<li><a href="${link.slice(1)}">${link}</a></li>`).join('\
 </body></html>
 `
   app.get('/', (request, reply) => {
-    observe(request, reply, '/', metrics)
+    observe(request, reply, '/', deps)
     return reply.type('text/html; charset=utf-8').send(page)
   })
 }

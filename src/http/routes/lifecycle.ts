@@ -9,7 +9,7 @@ export function lifecycleRoutes(app: FastifyInstance, deps: HttpDeps, options: H
   // A webhook's body says nothing that we need, so any type is taken (up to the body limit) and dropped.
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))
   app.post('/-/refresh', async (request, reply) => {
-    observe(request, reply, '/-/refresh', deps.metrics)
+    observe(request, reply, '/-/refresh', deps)
     if (!options.enableLifecycle) {
       throw new HttpError('lifecycle_disabled', 'the lifecycle API is off; start with --web.enable-lifecycle')
     }

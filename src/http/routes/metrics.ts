@@ -6,9 +6,9 @@ import { observe } from '../observe.ts'
  * `GET /metrics` in the Prometheus text format 0.0.4, whatever the client accepts: the library names
  * counters wrongly after it has once rendered OpenMetrics.
  */
-export function metricsRoutes(app: FastifyInstance, { metrics }: HttpDeps): void {
+export function metricsRoutes(app: FastifyInstance, deps: HttpDeps): void {
   app.get('/metrics', async (request, reply) => {
-    observe(request, reply, '/metrics', metrics)
-    return reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics.registry.metrics())
+    observe(request, reply, '/metrics', deps)
+    return reply.type('text/plain; version=0.0.4; charset=utf-8').send(await deps.metrics.registry.metrics())
   })
 }

@@ -19,7 +19,7 @@ interface Aged {
 export function targetsRoutes(app: FastifyInstance, deps: HttpDeps, assertCapacity: AssertCapacity): void {
   const route = (path: string, find: (request: FastifyRequest) => Aged) => {
     app.get(path, (request: FastifyRequest, reply: FastifyReply) => {
-      observe(request, reply, path, deps.metrics)
+      observe(request, reply, path, deps)
       assertCapacity()
       assertNoParameters(request)
       const { snapshot, ageMs } = find(request)
