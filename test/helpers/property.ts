@@ -15,18 +15,3 @@ export function holds<Inputs extends [unknown, ...unknown[]]>(
     t.fail(`${what}: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
-
-/** The same for a property that waits. */
-export async function holdsAsync<Inputs extends [unknown, ...unknown[]]>(
-  t: Test,
-  what: string,
-  property: fc.IAsyncProperty<Inputs>,
-  options: fc.Parameters<Inputs> = {},
-): Promise<void> {
-  try {
-    await fc.assert(property, options)
-    t.pass(what)
-  } catch (error) {
-    t.fail(`${what}: ${error instanceof Error ? error.message : String(error)}`)
-  }
-}
