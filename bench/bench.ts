@@ -7,8 +7,8 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import autocannon from 'autocannon'
-import { compileMapping } from '../src/mapping/mapping.ts'
-import { createSelect } from '../src/pipeline/select.ts'
+import { JSON_FORMAT } from '../src/model/document.ts'
+import { compilePlan } from '../src/pipeline/plan.ts'
 import { build } from '../src/refresh/build.ts'
 import { freeze } from '../src/snapshot/snapshot.ts'
 import { createStore } from '../src/snapshot/store.ts'
@@ -81,17 +81,16 @@ async function load(url: string, duration: number): Promise<number> {
 /** Time from the body of an inventory of 10,000 names to served bytes: decode, map, pack, encode, freeze. */
 async function bodyToBytes(): Promise<Row> {
   const body = Buffer.from(JSON.stringify(Array.from({ length: 10_000 }, (_, index) => `sensor_${index}`)))
-  const map = compileMapping({
-    source: 'bench',
-    targets: [],
-    labels: [],
-    metaLabels: false,
-    defaultPort: 9100,
+  const document = { bytes: body, format: JSON_FORMAT, name: 'the answer' }
+  const plan = compilePlan({
+    records: undefined,
+    mapping: { source: 'bench', targets: [], labels: [], metaLabels: false, defaultPort: 9100 },
+    relabelConfigs: [],
   })
   const times: number[] = []
   for (let round = 0; round < rounds * 4; round++) {
     const began = performance.now()
-    const built = build([body], { select: createSelect(undefined), map })
+    const built = build([document], plan)
     const store = createStore()
     store.add('bench', true)
     await store.publish('bench', await freeze(built.body, built.counts, 0))

@@ -4,19 +4,18 @@ import type { Clock } from './base/clock.ts'
 import { explainListen, urlOf } from './base/listening.ts'
 import type { Logger } from './base/logger.ts'
 import type { Metrics } from './base/metrics.ts'
-import { version } from './base/version.ts'
+import { USER_AGENT, version } from './base/version.ts'
 import type { Settings, SourceSettings } from './config/settings.ts'
 import { createApp } from './http/app.ts'
 import { closeWhenSettled, createInFlight } from './http/in-flight.ts'
-import { compileMapping } from './mapping/mapping.ts'
-import { createSelect } from './pipeline/select.ts'
+import { compilePlan } from './pipeline/plan.ts'
 import { createLoop, type Loop } from './refresh/loop.ts'
 import type { Output } from './refresh/outputs.ts'
 import { createRefresher, type Outcome, type Refresher } from './refresh/refresh-once.ts'
 import { createDiskCopy, type DiskCopy } from './snapshot/disk.ts'
 import { createStore, type Store } from './snapshot/store.ts'
 import { writeTargetFile } from './snapshot/target-file.ts'
-import { createHttpSource } from './sources/http/source.ts'
+import { createSource } from './sources/registry.ts'
 import type { Source } from './sources/source.ts'
 
 /** What the service needs from outside. */
@@ -71,7 +70,10 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
     },
   )
   const url = await listen(app, settings)
-  for (const { loop } of running.values()) loop.start()
+  for (const { loop, source } of running.values()) {
+    loop.start()
+    source.watch?.(() => void loop.refresh())
+  }
 
   return {
     url,
@@ -98,17 +100,13 @@ function createRunning(
   deps: ServiceDeps,
   store: Store,
 ): Running {
-  const source = createHttpSource(settings.http, { clock: deps.clock, userAgent: `Rollcall/${version}` })
+  const source = createSource(settings.source, { clock: deps.clock, userAgent: USER_AGENT })
   const disk = storagePath === undefined ? undefined : createDiskCopy(storagePath, settings.name)
   const refresher = createRefresher(
     {
       name: settings.name,
       source,
-      plan: {
-        select: createSelect(settings.records),
-        map: compileMapping(settings.mapping),
-        relabel: settings.relabel,
-      },
+      plan: compilePlan(settings.plan),
       guard: settings.guard,
       timeoutMs: settings.timeoutMs,
       intervalMs: settings.refreshIntervalMs,

@@ -50,7 +50,10 @@ export const REFRESH_FAILURES = {
   http_status: 'the inventory answered with another status than 200',
   redirect: 'a redirect without a usable location, or too many of them',
   too_large: 'the answer is larger than the limit',
-  parse: 'the answer is not valid JSON in UTF-8',
+  file: 'a file of the inventory, or one that holds a secret, cannot be read',
+  pagination:
+    'the pages do not add up: one repeats, leads elsewhere or is one too many, or the total is wrong',
+  parse: 'the answer is not valid JSON, YAML or CSV in UTF-8',
   shape: 'no list of records was found in the answer',
   all_rejected: 'there are records, but not one makes a target',
   internal: 'a defect in Rollcall',

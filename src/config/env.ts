@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { literalTemplate } from '../mapping/template.ts'
+import { JSON_FORMAT } from '../model/document.ts'
 import { parseDuration } from '../model/duration.ts'
 import { DEFAULT_GUARD } from '../snapshot/guard.ts'
 import { DEFAULT_MAX_RESPONSE_BYTES } from '../sources/http/source.ts'
@@ -33,16 +34,24 @@ export function envSource(origin: Origin, given: Given): SourceSettings {
   const interval = given.env[inventoryOptions.updateInterval.env]
   return {
     name: origin.name,
-    http: { url: origin.url, maxResponseBytes: DEFAULT_MAX_RESPONSE_BYTES },
-    records: undefined,
-    mapping: {
-      source: origin.name,
-      targets: [],
-      labels: [...path, ...extra].map(([name, value]) => [name, literalTemplate(value)]),
-      metaLabels: false,
-      defaultPort: readRequired(inventoryOptions.metricsPort, given),
+    source: {
+      kind: 'http',
+      url: origin.url,
+      format: JSON_FORMAT,
+      maxResponseBytes: DEFAULT_MAX_RESPONSE_BYTES,
+      followRedirects: true,
     },
-    relabel: undefined,
+    plan: {
+      records: undefined,
+      mapping: {
+        source: origin.name,
+        targets: [],
+        labels: [...path, ...extra].map(([name, value]) => [name, literalTemplate(value)]),
+        metaLabels: false,
+        defaultPort: readRequired(inventoryOptions.metricsPort, given),
+      },
+      relabelConfigs: [],
+    },
     guard: DEFAULT_GUARD,
     refreshIntervalMs:
       (interval ?? '') === '' && origin.refreshIntervalMs !== undefined

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { messageOf, UsageError } from '../base/errors.ts'
+import type { Context } from './context.ts'
 import { type Problem, parseConfigDocument } from './document.ts'
 import { resolveSources } from './resolve.ts'
 import { type FileConfig, fileSchema } from './schema.ts'
@@ -11,16 +12,18 @@ import { validate } from './validate.ts'
  * Loads the sources of a configuration file.
  * @throws UsageError with one line `file:line:column: key: …` for each thing that is wrong
  */
-export async function loadFile(path: string): Promise<SourceSettings[]> {
+export async function loadFile(path: string, env: Context['env']): Promise<SourceSettings[]> {
   const document = parseConfigDocument(await read(path), path)
   if ('syntax' in document) throw new UsageError(document.syntax)
   const fail = (problems: readonly Problem[]) =>
     new UsageError(problems.map((problem) => document.describe(problem)).join('\n'))
   const problems = validate(fileSchema, document.value)
   if (problems.length > 0) throw fail(problems)
-  const resolved = resolveSources(document.value as FileConfig, dirname(resolve(path)), document.text)
-  if (resolved.problems.length > 0) throw fail(resolved.problems)
-  return resolved.sources
+  const folder = dirname(resolve(path))
+  const config = document.value as FileConfig
+  const sources = resolveSources({ config, folder, env, textAt: document.text, problems, path: [] })
+  if (problems.length > 0) throw fail(problems)
+  return sources
 }
 
 async function read(path: string): Promise<string> {

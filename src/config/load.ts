@@ -34,7 +34,7 @@ export async function loadSettings(
     const warnings = ignoredVariables(given).map(
       (name) => `${name} has no effect beside a configuration file`,
     )
-    return { web, log, storagePath, sources: await loadFile(origin.path), demo: undefined, warnings }
+    return { web, log, storagePath, sources: await loadFile(origin.path, env), demo: undefined, warnings }
   }
   if (origin.kind === 'url') {
     const source = envSource({ name: ENV_SOURCE_NAME, url: origin.url }, given)
@@ -100,11 +100,14 @@ function readWeb(args: Arguments, given: Given, isDemo: boolean): WebSettings {
 /** Reads the environment now, so that wrong variables fail at load; the URL is known once the demo runs. */
 function demoSource(given: Given): (inventory: URL) => SourceSettings {
   const origin = { name: DEMO_SOURCE_NAME, refreshIntervalMs: DEMO_REFRESH_INTERVAL_MS }
-  const source = envSource({ ...origin, url: new URL('http://127.0.0.1/') }, given)
-  const labels = [...source.mapping.labels, ['site', compileTemplate('{site}')] as const]
-  return (inventory) => ({
-    ...source,
-    http: { ...source.http, url: inventory },
-    mapping: { ...source.mapping, labels },
-  })
+  envSource({ ...origin, url: new URL('http://127.0.0.1/') }, given)
+  const site = ['site', compileTemplate('{site}')] as const
+  return (inventory) => {
+    const settings = envSource({ ...origin, url: inventory }, given)
+    const { mapping } = settings.plan
+    return {
+      ...settings,
+      plan: { ...settings.plan, mapping: { ...mapping, labels: [...mapping.labels, site] } },
+    }
+  }
 }

@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox'
 import { MAX_TIMER_MS } from '../model/duration.ts'
 import { relabelOptions } from '../relabel/options.ts'
 import { DEFAULT_GUARD } from '../snapshot/guard.ts'
-import { httpOptions } from '../sources/http/options.ts'
+import { httpSchema } from '../sources/http/config.ts'
 import { DEFAULT_REFRESH_INTERVAL, DEFAULT_TIMEOUT } from './options.ts'
 
 /** What a schema may say beside JSON Schema: `expects` ends the sentence "… is not". */
@@ -51,6 +51,30 @@ const guardOptions = Type.Object(
   { ...closed, description: 'Holds a list back that drops too many targets at once.' },
 )
 
+function labels(description: string, example: Record<string, string>) {
+  return Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean()]), {
+    description,
+    examples: [example],
+  })
+}
+
+const targetOptions = Type.Object(
+  {
+    address: Type.String({
+      description: 'Template of the address.',
+      examples: ['{hostname}:9100'],
+    }),
+    labels: Type.Optional(
+      labels('Labels for this target only; they win over those of the source.', { exporter: 'node' }),
+    ),
+  },
+  { ...closed, description: 'A target with labels of its own.' },
+)
+
+const targetSchema = Type.Union([Type.String(), targetOptions], {
+  expects: 'a template such as "{hostname}:9100", or a set of keys with address and labels',
+})
+
 const sourceOptions = Type.Object(
   {
     name: Type.String({
@@ -58,7 +82,7 @@ const sourceOptions = Type.Object(
       expects: 'a source name; use letters, digits, "_" and "-", 63 at most',
       description: 'Name of the source, and its path below /targets.',
     }),
-    http: httpOptions,
+    http: Type.Optional(httpSchema),
     records: Type.Optional(
       Type.String({
         description:
@@ -67,19 +91,16 @@ const sourceOptions = Type.Object(
       }),
     ),
     targets: Type.Optional(
-      Type.Array(Type.String(), {
+      Type.Array(targetSchema, {
         minItems: 1,
         expects: 'a list of templates such as ["{hostname}:{port|9100}"]',
         description:
-          'One template per target of a record. Without it the host is the first of address, hostname, host, ip, name and the port is port, or 9100.',
+          'One template per target of a record, or a template with labels. Without it the host is the first of address, hostname, host, ip, name and the port is port, or 9100.',
         examples: [['{hostname}:{port|9100}']],
       }),
     ),
     labels: Type.Optional(
-      Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean()]), {
-        description: 'Labels for every target of the source; the values are templates.',
-        examples: [{ site: '{store.id}' }],
-      }),
+      labels('Labels for every target of the source; the values are templates.', { site: '{store.id}' }),
     ),
     meta_labels: Type.Optional(
       Type.Boolean({
@@ -144,3 +165,5 @@ export const fileSchema = Type.Object(
 
 export type FileConfig = Static<typeof fileSchema>
 export type FileSource = FileConfig['sources'][number]
+export type FileTarget = NonNullable<FileSource['targets']>[number]
+export type FileLabels = NonNullable<FileSource['labels']>

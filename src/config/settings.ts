@@ -1,20 +1,14 @@
 import type { LogFormat, LogLevel } from '../base/logger.ts'
-import type { MappingOptions } from '../mapping/mapping.ts'
-import type { Relabel } from '../pipeline/relabel.ts'
-import type { Query } from '../pipeline/select.ts'
+import type { PlanOptions } from '../pipeline/plan.ts'
 import type { GuardOptions } from '../snapshot/guard.ts'
-import type { HttpSourceOptions } from '../sources/http/source.ts'
+import type { SourceOptions } from '../sources/registry.ts'
 import type { ListenAddress } from './listen-address.ts'
 
 /** One source, every value checked and resolved; durations in milliseconds. */
 export interface SourceSettings {
   readonly name: string
-  readonly http: HttpSourceOptions
-  /** Selects the records in a document; undefined: the usual shapes are recognised. */
-  readonly records: Query | undefined
-  readonly mapping: MappingOptions
-  /** Changes or drops a mapped target; undefined: there are no rules. */
-  readonly relabel: Relabel | undefined
+  readonly source: SourceOptions
+  readonly plan: PlanOptions
   readonly guard: GuardOptions
   readonly refreshIntervalMs: number
   readonly timeoutMs: number

@@ -29,7 +29,7 @@ const TYPE_WORDS: Record<string, string> = {
  * is near, the missing key, the wrong value and what is expected instead.
  */
 export function validate(schema: TSchema, value: unknown): Problem[] {
-  const problems = new Map<string, Problem>()
+  const problems = new Map<string, SchemaProblem>()
   for (const error of Value.Errors(schema, value)) {
     const path = pathOf(error.instancePath, value)
     for (const problem of explain(schema as Node, value, path, error)) {
@@ -38,14 +38,22 @@ export function validate(schema: TSchema, value: unknown): Problem[] {
       if (!problems.has(key)) problems.set(key, problem)
     }
   }
-  return [...problems.values()]
+  // A misspelt key that is needed is one mistake, not two.
+  const misspelt = [...problems.values()].map(({ meant }) => JSON.stringify(meant))
+  return [...problems].filter(([path]) => !misspelt.includes(path)).map(([, problem]) => problem)
+}
+
+/** A problem and, for an unknown key, the path of the known one that is near. */
+interface SchemaProblem extends Problem {
+  readonly meant?: Path
 }
 
 type SchemaError = ReturnType<typeof Value.Errors>[number]
 
-function explain(schema: Node, root: unknown, path: Path, error: SchemaError): Problem[] {
-  const node = nodeAt(schema, path)
+function explain(schema: Node, root: unknown, path: Path, error: SchemaError): SchemaProblem[] {
+  const whole = nodeAt(schema, root, path)
   const value = valueAt(root, path)
+  const node = branchFor(whole, value)
   if (error.keyword === 'boolean') return []
   if (error.keyword === 'additionalProperties') {
     return error.params.additionalProperties.map((key) => unknownKey(node, path, key))
@@ -53,15 +61,18 @@ function explain(schema: Node, root: unknown, path: Path, error: SchemaError): P
   if (error.keyword === 'required') {
     return error.params.requiredProperties.map((key) => missingKey(node, path, key))
   }
+  // A set of keys where it may be one: what is wrong inside it has errors of its own.
+  if (node !== whole && node?.type === 'object') return []
   const what = value === undefined || value === null ? 'is empty; expected' : `${shownValue(value)} is not`
   return [{ path, message: `${what} ${expected(node)}` }]
 }
 
-function unknownKey(node: Node | undefined, path: Path, key: string): Problem {
+function unknownKey(node: Node | undefined, path: Path, key: string): SchemaProblem {
   const known = Object.keys(node?.properties as object)
   const near = suggest(key, known)
   const hint = near === undefined ? `the keys here are ${known.join(', ')}` : `did you mean ${near}?`
-  return { path: [...path, key], message: `there is no such key; ${hint}`, atKey: true }
+  const meant = near === undefined ? {} : { meant: [...path, near] }
+  return { path: [...path, key], message: `there is no such key; ${hint}`, atKey: true, ...meant }
 }
 
 function missingKey(node: Node | undefined, path: Path, key: string): Problem {
@@ -77,15 +88,22 @@ function expected(node: Node | undefined): string {
   return types.map((type) => TYPE_WORDS[String(type)]).join(', ')
 }
 
-function nodeAt(schema: Node, path: Path): Node | undefined {
+function nodeAt(schema: Node, root: unknown, path: Path): Node | undefined {
   let node: Node | undefined = schema
-  for (const step of path) {
+  for (const [index, step] of path.entries()) {
+    const parent = branchFor(node, valueAt(root, path.slice(0, index)))
     node =
       typeof step === 'number'
-        ? node?.items
-        : (node?.properties?.[step] ?? Object.values(node?.patternProperties ?? {})[0])
+        ? parent?.items
+        : (parent?.properties?.[step] ?? Object.values(parent?.patternProperties ?? {})[0])
   }
   return node
+}
+
+/** Of a union with a set of keys in it, that branch when the value is a set of keys too. */
+function branchFor(node: Node | undefined, value: unknown): Node | undefined {
+  const isKeys = typeof value === 'object' && value !== null && !Array.isArray(value)
+  return (isKeys ? node?.anyOf?.find(({ type }) => type === 'object') : undefined) ?? node
 }
 
 function valueAt(root: unknown, path: Path): unknown {

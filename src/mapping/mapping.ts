@@ -1,7 +1,7 @@
 import { isLabelValue, sortedLabels } from '../model/labels.ts'
 import type { InventoryRecord } from '../model/record.ts'
 import { SOURCE_LABEL, type Target } from '../model/target-group.ts'
-import { findTemplateAddress, findUsualAddress } from './address.ts'
+import { type AddressFinder, findTemplateAddress, findUsualAddress } from './address.ts'
 import { addMetaLabels } from './meta-labels.ts'
 import { type LabelDropReason, type Rejection, shown } from './rejection.ts'
 import { render, type Template } from './template.ts'
@@ -9,12 +9,22 @@ import { render, type Template } from './template.ts'
 /** The port of a record that names none, when nothing else is configured (node_exporter's). */
 export const DEFAULT_METRICS_PORT = 9100
 
+/** A label whose value is made for each record. */
+export type LabelTemplate = readonly [name: string, value: Template]
+
+/** How a record makes one target, with labels that only this target has; they win over those of all. */
+export interface TargetTemplate {
+  readonly address: Template
+  readonly labels: readonly LabelTemplate[]
+}
+
 /** How the records of a source become targets; templates already compiled. */
 export interface MappingOptions {
   readonly source: string
-  /** One template per target of a record; empty: the usual field names are tried. */
-  readonly targets: readonly Template[]
-  readonly labels: readonly (readonly [name: string, value: Template])[]
+  /** One per target of a record; empty: the usual field names are tried. */
+  readonly targets: readonly TargetTemplate[]
+  /** Labels of every target. */
+  readonly labels: readonly LabelTemplate[]
   readonly metaLabels: boolean
   readonly defaultPort: number
 }
@@ -30,54 +40,85 @@ export interface Mapped {
 export type Mapping = (record: InventoryRecord) => Mapped
 
 /**
- * Compiles a mapping. A record's bad target is quarantined and its good ones are kept; a configured label
+ * Compiles a mapping. A record's bad target is quarantined and its good ones are kept; a label of all targets
  * whose value cannot be sent quarantines the whole record; a bad meta label is only left out.
  */
 export function compileMapping(options: MappingOptions): Mapping {
-  const finders =
-    options.targets.length === 0
-      ? [findUsualAddress(options.defaultPort)]
-      : options.targets.map((template) => findTemplateAddress(template, options.defaultPort))
+  const makers = compileMakers(options)
   return (record) => {
-    const addresses: string[] = []
+    const found: Found[] = []
     const rejections: Rejection[] = []
-    for (const find of finders) {
-      const found = find(record)
-      if (typeof found === 'string') addresses.push(found)
-      else rejections.push(found)
+    for (const { find, labels } of makers) {
+      const address = find(record)
+      if (typeof address === 'string') found.push({ address, labels })
+      else rejections.push(address)
     }
-    if (addresses.length === 0) return { targets: [], rejections, droppedLabels: [] }
+    if (found.length === 0) return { targets: [], rejections, droppedLabels: [] }
     const droppedLabels: LabelDropReason[] = []
-    const map = new Map<string, string>()
-    if (options.metaLabels) addMetaLabels(record, map, (reason) => droppedLabels.push(reason))
-    const fault = addConfiguredLabels(options, record, map)
+    const common = new Map<string, string>()
+    if (options.metaLabels) addMetaLabels(record, common, (reason) => droppedLabels.push(reason))
+    const fault = addLabels(options.labels, record, common)
     if (fault !== undefined) return { targets: [], rejections: [...rejections, fault], droppedLabels }
-    map.set(SOURCE_LABEL, options.source)
-    const labels = sortedLabels(map)
-    return { targets: addresses.map((address) => ({ address, labels })), rejections, droppedLabels }
+    common.set(SOURCE_LABEL, options.source)
+    return { ...withOwnLabels(found, common, record, rejections), droppedLabels }
   }
 }
 
-function addConfiguredLabels(
-  options: MappingOptions,
+/** Finds the address of one target; the labels are those that only this target has. */
+interface Maker {
+  readonly find: AddressFinder
+  readonly labels: readonly LabelTemplate[]
+}
+
+interface Found {
+  readonly address: string
+  readonly labels: readonly LabelTemplate[]
+}
+
+function compileMakers({ targets, defaultPort }: MappingOptions): readonly Maker[] {
+  if (targets.length === 0) return [{ find: findUsualAddress(defaultPort), labels: [] }]
+  return targets.map(({ address, labels }) => ({ find: findTemplateAddress(address, defaultPort), labels }))
+}
+
+/** Targets without labels of their own share one list of labels. */
+function withOwnLabels(
+  found: readonly Found[],
+  common: ReadonlyMap<string, string>,
   record: InventoryRecord,
-  map: Map<string, string>,
+  rejections: Rejection[],
+): Pick<Mapped, 'targets' | 'rejections'> {
+  const shared = sortedLabels(common)
+  const targets: Target[] = []
+  for (const { address, labels } of found) {
+    const own = labels.length === 0 ? undefined : new Map(common)
+    const fault = own === undefined ? undefined : addLabels(labels, record, own)
+    if (fault === undefined) targets.push({ address, labels: own === undefined ? shared : sortedLabels(own) })
+    else rejections.push(fault)
+  }
+  return { targets, rejections }
+}
+
+/** Adds labels to those that are there; one whose field is absent removes its label. */
+function addLabels(
+  templates: readonly LabelTemplate[],
+  record: InventoryRecord,
+  labels: Map<string, string>,
 ): Rejection | undefined {
-  for (const [name, template] of options.labels) {
+  for (const [name, template] of templates) {
     const value = render(template, record)
     if (typeof value === 'string') {
       if (!isLabelValue(value)) {
         const detail = `label ${name}: ${shown(value)} is too long, has control characters or is not Unicode`
         return { reason: 'invalid_label', detail }
       }
-      map.set(name, value)
+      labels.set(name, value)
     } else if (value.kind === 'not_text') {
       return {
         reason: 'invalid_label',
         detail: `label ${name}: ${value.field} is an object or a number beyond 2^53, not a text`,
       }
     } else {
-      map.delete(name)
+      labels.delete(name)
     }
   }
   return undefined

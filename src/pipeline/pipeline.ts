@@ -1,10 +1,12 @@
 import { RefreshError } from '../base/errors.ts'
 import type { Mapping } from '../mapping/mapping.ts'
+import type { Document } from '../model/document.ts'
 import type { InventoryRecord } from '../model/record.ts'
 import type { Target, TargetGroup } from '../model/target-group.ts'
-import { decodeJson } from './decode.ts'
+import type { RelabelRule } from '../relabel/relabel.ts'
+import { decode } from './decode.ts'
 import { pack } from './pack.ts'
-import { type Relabel, relabelChecked } from './relabel.ts'
+import { relabelChecked } from './relabel.ts'
 import { createTally, type Report, type Tally } from './report.ts'
 import type { Select } from './select.ts'
 
@@ -12,8 +14,7 @@ import type { Select } from './select.ts'
 export interface Plan {
   readonly select: Select
   readonly map: Mapping
-  /** Undefined when there are no rules. */
-  readonly relabel?: Relabel | undefined
+  readonly rules: readonly RelabelRule[]
 }
 
 /** The groups of one list, and what became of its records. */
@@ -27,8 +28,8 @@ export interface Result {
  * the same result, wherever it runs.
  * @throws RefreshError when the documents hold no list of records, or records of which none is a target
  */
-export function runPipeline(documents: readonly Uint8Array[], plan: Plan): Result {
-  const records = documents.flatMap((document) => plan.select(decodeJson(document)))
+export function runPipeline(documents: readonly Document[], plan: Plan): Result {
+  const records = documents.flatMap((document) => plan.select(decode(document), document.name))
   const { targets, report } = mapRecords(records, plan)
   // A list full of rubbish is a broken inventory, not an empty one: an empty list would be believed.
   if (targets.length === 0 && report.dropped === 0 && report.rejected.size > 0) {
@@ -57,8 +58,8 @@ function mapRecords(records: readonly InventoryRecord[], plan: Plan): { targets:
 
 /** The target as the rules leave it; undefined when they drop it or leave no target. */
 function applyRules(target: Target, plan: Plan, tally: Tally, index: number): Target | undefined {
-  if (plan.relabel === undefined) return target
-  const result = relabelChecked(target, plan.relabel, tally.dropLabel)
+  if (plan.rules.length === 0) return target
+  const result = relabelChecked(target, plan.rules, tally.dropLabel)
   if ('target' in result) return result.target
   if ('rejection' in result) tally.reject(index, result.rejection)
   else tally.drop()

@@ -3,10 +3,8 @@ import { shown } from '../mapping/rejection.ts'
 import { parseHost, parsePort, splitHostPort } from '../model/address.ts'
 import { compareText, isLabelValue, type Labels } from '../model/labels.ts'
 import { SOURCE_LABEL, type Target } from '../model/target-group.ts'
-import type { Dropped } from '../relabel/relabel.ts'
-
-/** Changes a target by the configured rules, or says which rule dropped it; compiled once. */
-export type Relabel = (target: Target, misnamed: () => void) => Target | Dropped
+import type { Dropped, RelabelRule } from '../relabel/relabel.ts'
+import { relabelTarget } from '../relabel/relabel-target.ts'
 
 /** What became of one target under the rules. */
 export type Relabelled =
@@ -21,10 +19,10 @@ export type Relabelled =
  */
 export function relabelChecked(
   before: Target,
-  relabel: Relabel,
+  rules: readonly RelabelRule[],
   drop: (reason: LabelDropReason) => void,
 ): Relabelled {
-  const after = relabel(before, () => drop('misnamed'))
+  const after = relabelTarget(before, rules, () => drop('misnamed'))
   if ('droppedBy' in after) return { dropped: after }
   if (after === before) return { target: after }
   const address = after.address === before.address ? before.address : checkAddress(after.address)

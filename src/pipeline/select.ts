@@ -4,8 +4,8 @@ import { type InventoryRecord, isObject, type Json } from '../model/record.ts'
 /** A compiled query over a document (JMESPath, when it comes from a configuration file). */
 export type Query = (document: Json) => Json
 
-/** Finds the list of records in one document. */
-export type Select = (document: Json) => readonly InventoryRecord[]
+/** Finds the list of records in one document; `name` is what messages call it. */
+export type Select = (document: Json, name: string) => readonly InventoryRecord[]
 
 const HINT =
   'Say which in a configuration file, with two lines such as: records: "items" and targets: ["{hostname}:{port|9100}"]'
@@ -16,13 +16,13 @@ const HINT =
  * @throws RefreshError `shape` when there is no such list
  */
 export function createSelect(query: Query | undefined): Select {
-  return query === undefined ? recognise : (document) => selectBy(query, document)
+  return query === undefined ? recognise : (document, name) => selectBy(query, document, name)
 }
 
-function recognise(document: Json): readonly InventoryRecord[] {
+function recognise(document: Json, name: string): readonly InventoryRecord[] {
   if (Array.isArray(document)) return document
   if (!isObject(document)) {
-    throw new RefreshError('shape', `the answer is ${kindOf(document)}, not a list of records. ${HINT}`)
+    throw new RefreshError('shape', `${name} is ${kindOf(document)}, not a list of records. ${HINT}`)
   }
   const lists = Object.values(document).filter((value) => Array.isArray(value))
   if (lists.length === 1) return lists[0] as readonly InventoryRecord[]
@@ -31,16 +31,16 @@ function recognise(document: Json): readonly InventoryRecord[] {
     .map((key) => JSON.stringify(key.slice(0, 40)))
   throw new RefreshError(
     'shape',
-    `the answer is an object with ${lists.length} lists in it (its keys: ${keys.join(', ') || 'none'}), so which one holds the records is not clear. ${HINT}`,
+    `${name} is an object with ${lists.length} lists in it (its keys: ${keys.join(', ') || 'none'}), so which one holds the records is not clear. ${HINT}`,
   )
 }
 
-function selectBy(query: Query, document: Json): readonly InventoryRecord[] {
+function selectBy(query: Query, document: Json, name: string): readonly InventoryRecord[] {
   const selected = query(document)
   if (Array.isArray(selected)) return selected
   throw new RefreshError(
     'shape',
-    `the records expression gave ${kindOf(selected)}, not a list; check it against the answer (an object with the keys ${isObject(document) ? Object.keys(document).slice(0, 8).join(', ') : 'none'})`,
+    `the records expression gave ${kindOf(selected)}, not a list; check it against ${name} (an object with the keys ${isObject(document) ? Object.keys(document).slice(0, 8).join(', ') : 'none'})`,
   )
 }
 

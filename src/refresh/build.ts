@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Document } from '../model/document.ts'
 import { type Plan, runPipeline } from '../pipeline/pipeline.ts'
 import type { Report } from '../pipeline/report.ts'
 import { encodeGroups } from '../snapshot/encode.ts'
@@ -15,15 +16,15 @@ export interface Built {
  * Documents → encoded list: the whole computation of a refresh as one pure function of bytes and plan.
  * @throws RefreshError when the documents are no inventory
  */
-export function build(documents: readonly Uint8Array[], plan: Plan): Built {
+export function build(documents: readonly Document[], plan: Plan): Built {
   const { groups, report } = runPipeline(documents, plan)
   const targets = groups.reduce((total, group) => total + group.targets.length, 0)
   return { body: encodeGroups(groups), counts: { groups: groups.length, targets }, report }
 }
 
 /** A digest of documents, by which an unchanged inventory is recognised before anything is decoded. */
-export function digestOf(documents: readonly Uint8Array[]): string {
+export function digestOf(documents: readonly Document[]): string {
   const hash = createHash('sha256')
-  for (const document of documents) hash.update(`${document.byteLength}:`).update(document)
+  for (const { bytes } of documents) hash.update(`${bytes.byteLength}:`).update(bytes)
   return hash.digest('hex')
 }

@@ -2,16 +2,16 @@ import type { Clock } from '../base/clock.ts'
 import { messageOf, RefreshError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics, RefreshResult } from '../base/metrics.ts'
-import { formatDuration } from '../model/duration.ts'
 import type { Plan } from '../pipeline/pipeline.ts'
 import { type Diff, diffTargets, targetsIn } from '../snapshot/diff.ts'
 import type { Kept } from '../snapshot/disk.ts'
 import { type Comparison, type GuardOptions, type Held, judge, type Verdict } from '../snapshot/guard.ts'
 import { freeze } from '../snapshot/snapshot.ts'
 import type { Store } from '../snapshot/store.ts'
-import type { Source } from '../sources/source.ts'
+import type { Reading, Source, Version } from '../sources/source.ts'
 import { type Built, build, digestOf } from './build.ts'
 import { createOutputKeeper, type Output } from './outputs.ts'
+import { readBefore } from './read.ts'
 import { createReporter } from './reporter.ts'
 
 /** One source with everything that its refreshes need to know, resolved from the configuration. */
@@ -61,6 +61,8 @@ const PASS: Verdict = { pass: true }
 /** The list that the last successful reading gave. */
 interface Offered {
   readonly digest: string
+  /** Of the documents that were built: what failed to build must never be "unchanged" later. */
+  readonly version: Version | undefined
   readonly built: Built
 }
 
@@ -76,7 +78,7 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
   let countedMs = 0
 
   async function refresh(stop: AbortSignal): Promise<RefreshResult> {
-    offered = await offer(await readBefore(plan, deps.clock, stop))
+    offered = await offer(await readBefore(plan, deps.clock, stop, offered?.version))
     const { built } = offered
     const served = deps.store.get(plan.name)?.snapshot
     const same = served?.body.equals(built.body) ?? false
@@ -102,14 +104,15 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
   }
 
   /** Builds what was read, unless it is what was built last time. */
-  async function offer(documents: readonly Uint8Array[] | undefined): Promise<Offered> {
-    if (documents === undefined) {
+  async function offer(reading: Reading): Promise<Offered> {
+    if (reading.kind === 'unchanged') {
       if (offered !== undefined) return offered
       throw new RefreshError('internal', 'the source says "unchanged" before it ever gave a list')
     }
+    const { documents, version } = reading
     const digest = digestOf(documents)
-    if (digest === offered?.digest) return offered
-    return { digest, built: build(documents, plan.plan) }
+    if (digest === offered?.digest) return { ...offered, version }
+    return { digest, version, built: build(documents, plan.plan) }
   }
 
   async function publish(built: Built, diff: Diff): Promise<void> {
@@ -167,31 +170,4 @@ function compare(served: Buffer | undefined, offered: Buffer): Comparison & Diff
   const before = served === undefined ? undefined : targetsIn(served)
   const after = targetsIn(offered)
   return { served: before?.size, offered: after.size, ...diffTargets(before ?? new Set(), after) }
-}
-
-/**
- * Reads the source under one total deadline, whatever the source makes of it: a read that never settles must
- * not end the refreshing. Returns undefined when nothing changed.
- */
-async function readBefore(plan: RefreshPlan, clock: Clock, stop: AbortSignal) {
-  const controller = new AbortController()
-  const { signal } = controller
-  const deadline = new RefreshError(
-    'timeout',
-    `no whole answer within ${formatDuration(plan.timeoutMs)}; if the inventory needs longer, raise timeout in a configuration file`,
-  )
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
-  const cancelTimer = clock.after(plan.timeoutMs, () => controller.abort(deadline))
-  const onStop = () => controller.abort(new RefreshError('timeout', 'the server is stopping'))
-  stop.addEventListener('abort', onStop, { once: true })
-  if (stop.aborted) onStop()
-  try {
-    const reading = await Promise.race([plan.source.read(signal), aborted])
-    return reading.kind === 'unchanged' ? undefined : reading.documents
-  } finally {
-    cancelTimer()
-    stop.removeEventListener('abort', onStop)
-  }
 }

@@ -1,10 +1,19 @@
-/** What an inventory said, as bytes: one document per page, in order, all of them or none. */
-export interface Documents {
-  readonly kind: 'documents'
-  readonly documents: readonly Uint8Array[]
+import type { Document } from '../model/document.ts'
+
+/** What an inventory said of the version that it sent; given back to it, it may answer "unchanged". */
+export interface Version {
+  readonly etag?: string | undefined
+  readonly lastModified?: string | undefined
 }
 
-/** The inventory said, in its own protocol, that nothing changed since the last read. */
+/** What an inventory said: one document per page or file, in order, all of them or none. */
+export interface Documents {
+  readonly kind: 'documents'
+  readonly documents: readonly Document[]
+  readonly version?: Version | undefined
+}
+
+/** The inventory said, in its own protocol, that nothing changed since the version that it was asked about. */
 export interface Unchanged {
   readonly kind: 'unchanged'
 }
@@ -20,9 +29,12 @@ export interface Source {
   /**
    * Reads the whole inventory once.
    * @param signal aborted when the deadline has passed or the server stops
+   * @param since the version of the documents that the caller still has; only with it may nothing be changed
    * @throws RefreshError when it cannot be read whole; a part is never returned
    */
-  read(signal: AbortSignal): Promise<Reading>
+  read(signal: AbortSignal, since?: Version): Promise<Reading>
+  /** Calls back whenever the inventory has changed; sources that cannot know have no such method. */
+  watch?(changed: () => void): void
   /** Lets go of connections, watches and timers. */
   close(): Promise<void>
 }

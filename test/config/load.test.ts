@@ -27,7 +27,7 @@ t.test('with nothing at all, the demo is served on loopback', async (t) => {
   t.match(source, {
     name: 'demo',
     refreshIntervalMs: 5_000,
-    http: { url: new URL('http://127.0.0.1:1/inventory') },
+    source: { url: new URL('http://127.0.0.1:1/inventory') },
   })
   t.equal(
     (await load([], { UPDATE_INTERVAL: '7' })).demo?.source(new URL('http://a')).refreshIntervalMs,
@@ -48,7 +48,7 @@ t.test('a URL in the environment is enough for an inventory of one’s own', asy
     sources: [
       {
         name: 'inventory',
-        http: { url: new URL('http://inventory:1337/inventory'), maxResponseBytes: 268_435_456 },
+        source: { url: new URL('http://inventory:1337/inventory'), maxResponseBytes: 268_435_456 },
         refreshIntervalMs: 30_000,
         timeoutMs: 10_000,
         required: true,
@@ -71,7 +71,7 @@ t.test('every variable has its effect', async (t) => {
   const [source] = sources
   t.match(source, { refreshIntervalMs: 90_000, fileSd: resolve('out/targets.json') })
   if (source === undefined) return
-  t.same(compileMapping(source.mapping)('sensor_0').targets, [
+  t.same(compileMapping(source.plan.mapping)('sensor_0').targets, [
     {
       address: 'sensor_0:9200',
       labels: [
@@ -131,7 +131,7 @@ sources:
   - name: sensors
     http: { url: http://inventory:1337/inventory, max_response_size: 64MB }
     records: "items[?status == 'active']"
-    targets: ["{hostname}:{port|9100}", "{hostname}:9200"]
+    targets: ["{hostname}:{port|9100}", { address: "{hostname}:9200", labels: { rev: 010 } }]
     labels: { site: "{store.id}", rack: 1.10, spare: True }
     meta_labels: true
     relabel_configs:
@@ -152,29 +152,28 @@ sources:
   t.match(sources, [
     {
       name: 'sensors',
-      http: { maxResponseBytes: 67_108_864 },
+      source: { kind: 'http', maxResponseBytes: 67_108_864 },
       guard: { maxDrop: 0.125, confirmations: 5, minTargets: 0 },
       required: false,
       fileSd: join(folder, 'shared', 'targets.json'),
       refreshIntervalMs: 120_000,
       timeoutMs: 3_000,
-      mapping: { metaLabels: true },
+      plan: { mapping: { metaLabels: true } },
     },
     {
       name: 'plain',
       required: true,
       refreshIntervalMs: 60_000,
       timeoutMs: 5_000,
-      records: undefined,
+      plan: { records: undefined },
       fileSd: undefined,
     },
   ])
   const [source] = sources
   if (source === undefined) return
-  t.same(source.records?.({ items: [{ status: 'active' }, { status: 'gone' }] }), [{ status: 'active' }])
-  const { targets } = compileMapping(source.mapping)({ hostname: 'a', store: { id: 7 } })
-  const [relabelled] = targets.map((target) => source.relabel?.(target, () => {}))
-  t.match(relabelled, { address: 'a:9100' })
+  t.same(source.plan.records?.({ items: [{ status: 'active' }, { status: 'gone' }] }), [{ status: 'active' }])
+  const { targets } = compileMapping(source.plan.mapping)({ hostname: 'a', store: { id: 7 } })
+  t.match(source.plan.relabelConfigs, [{ source_labels: ['site'] }, { regex: '010' }])
   t.same(
     targets.map((target) => target.address),
     ['a:9100', 'a:9200'],
@@ -185,6 +184,7 @@ sources:
     spare: 'True',
     __meta_inventory_hostname: 'a',
   })
+  t.match(Object.fromEntries(targets[1]?.labels ?? []), { rev: '010' })
 })
 
 t.test('variables that have no effect beside a file are told', async (t) => {
@@ -214,8 +214,8 @@ t.test('a query that fails on an answer says so, and which it is', async (t) => 
     'sources: [{ name: a, http: { url: http://a }, records: "length(@)" }, { name: b, http: { url: http://a }, records: "keys(@)" }]\n',
   )
   const { sources } = await load([`--config.file=${path}`])
-  t.equal(sources[0]?.records?.([1, 2]), 2)
-  t.throws(() => sources[1]?.records?.([1]), {
+  t.equal(sources[0]?.plan.records?.([1, 2]), 2)
+  t.throws(() => sources[1]?.plan.records?.([1]), {
     reason: 'shape',
     message: /^the records expression "keys\(@\)" fails on the answer: /,
   })

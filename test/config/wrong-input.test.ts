@@ -185,8 +185,8 @@ t.test('every wrong configuration file gives its line, with the place of the key
     ],
     [
       'an unknown key of http',
-      'sources:\n  - name: a\n    http:\n      url: http://a\n      method: POST\n',
-      /^rollcall.yml:5:7: sources\[0\].http.method: there is no such key; the keys here are url, /,
+      'sources:\n  - name: a\n    http:\n      url: http://a\n      verb: POST\n',
+      /^rollcall.yml:5:7: sources\[0\].http.verb: there is no such key; the keys here are url, /,
     ],
     [
       'an unknown key of guard',
@@ -206,7 +206,22 @@ t.test('every wrong configuration file gives its line, with the place of the key
     [
       'no http',
       'sources:\n  - name: a\n',
-      /^rollcall.yml:2:5: sources\[0\].http: is missing; add it: a set of keys$/,
+      /^rollcall.yml:2:5: sources\[0\]: says nowhere where its records come from; add one of http/,
+    ],
+    [
+      'a target with an unknown key',
+      `${SOURCE}    targets: ["{a}:1", { addres: "{b}:2" }]\n`,
+      /^rollcall.yml:4:26: sources\[0\].targets\[1\].addres: there is no such key; did you mean address\?$/,
+    ],
+    [
+      'a label of a target that is a list',
+      `${SOURCE}    targets: [{ address: "{b}:2", labels: { a: [] } }]\n`,
+      /^rollcall.yml:4:48: sources\[0\].targets\[0\].labels.a: \[\] is not a text, a number, true or false$/,
+    ],
+    [
+      'a template in a target that is open',
+      `${SOURCE}    targets: [{ address: "{b" }]\n`,
+      /^rollcall.yml:4:26: sources\[0\].targets\[0\].address: "\{" without/,
     ],
     [
       'no URL',
@@ -306,7 +321,7 @@ t.test('every wrong configuration file gives its line, with the place of the key
     [
       'a target that is a number',
       `${SOURCE}    targets: [5]\n`,
-      /^rollcall.yml:4:15: sources\[0\].targets\[0\]: 5 is not a text$/,
+      /^rollcall.yml:4:15: sources\[0\].targets\[0\]: 5 is not a template such as .* or a set of keys/,
     ],
     [
       'a target template that is open',

@@ -98,19 +98,60 @@ t.test('a rejection shows the value and says what is wrong with it', async (t) =
   t.ok(long.length < 200, 'a huge value is cut')
 })
 
+const target = (address: string, labels: Record<string, string> = {}) => ({
+  address: compileTemplate(address),
+  labels: Object.entries(labels).map(([name, value]) => [name, compileTemplate(value)] as const),
+})
+
 t.test('templates make one or several targets per record', async (t) => {
-  const targets = [compileTemplate('{hostname}:{port|9100}'), compileTemplate('{hostname}:{snmp}')]
+  const targets = [target('{hostname}:{port|9100}'), target('{hostname}:{snmp}')]
   t.same(addressesOf({ hostname: 'a', snmp: 161 }, { targets }), ['a:9100', 'a:161'])
   t.same(addressesOf({ hostname: 'a' }, { targets }), ['a:9100'], 'the good one is kept')
   t.same(reasonsOf({ hostname: 'a' }, { targets }), ['missing_field'], 'and the bad one is told')
   t.same(reasonsOf({}, { targets }), ['missing_field', 'missing_field'])
-  const one = (text: string) => ({ targets: [compileTemplate(text)] })
+  const one = (text: string) => ({ targets: [target(text)] })
   t.same(addressesOf({ ip: '2001:db8::1' }, one('{ip}:9100')), ['[2001:db8::1]:9100'])
   t.same(addressesOf({ at: 'a:9200' }, one('{at}')), ['a:9200'])
   t.same(addressesOf('sensor_1', one('{@}:9100')), ['sensor_1:9100'])
   t.same(reasonsOf({ ip: {} }, one('{ip}:9100')), ['invalid_host'])
   t.same(reasonsOf({ ip: 'a', port: {} }, one('{ip}:{port}')), ['invalid_port'])
   t.same(reasonsOf({ ip: 'a', port: 0 }, one('{ip}:{port}')), ['invalid_port'])
+})
+
+t.test('a target can have labels of its own, which win over those of the source', async (t) => {
+  const targets = [
+    target('{host}:9100'),
+    target('{host}:9256', { exporter: 'process', team: '{owner}' }),
+    target('{host}:9113', { team: '{none}', note: '{note}' }),
+  ]
+  const labels = [['team', compileTemplate('edge')]] as const
+  const map = compileMapping({ source: 's', targets, labels, metaLabels: false, defaultPort: 1 })
+  const record = { host: 'a', owner: 'web' }
+  t.same(map(record).targets, [
+    {
+      address: 'a:9100',
+      labels: [
+        ['__meta_rollcall_source', 's'],
+        ['team', 'edge'],
+      ],
+    },
+    {
+      address: 'a:9256',
+      labels: [
+        ['__meta_rollcall_source', 's'],
+        ['exporter', 'process'],
+        ['team', 'web'],
+      ],
+    },
+    { address: 'a:9113', labels: [['__meta_rollcall_source', 's']] },
+  ])
+  const spoilt = map({ ...record, note: {} })
+  t.same(
+    spoilt.targets.map(({ address }) => address),
+    ['a:9100', 'a:9256'],
+    'a bad label spoils its target only',
+  )
+  t.match(spoilt.rejections, [{ reason: 'invalid_label', detail: /label note/ }])
 })
 
 t.test('every target carries the source and the configured labels', async (t) => {

@@ -3,13 +3,12 @@ import t from 'tap'
 import { compileMapping } from '../../src/mapping/mapping.ts'
 import { compileTemplate } from '../../src/mapping/template.ts'
 import { runPipeline } from '../../src/pipeline/pipeline.ts'
-import type { Relabel } from '../../src/pipeline/relabel.ts'
 import { MAX_SAMPLES } from '../../src/pipeline/report.ts'
 import { createSelect } from '../../src/pipeline/select.ts'
 import type { RelabelConfig } from '../../src/relabel/options.ts'
 import { compileRelabel } from '../../src/relabel/relabel.ts'
-import { relabelTarget } from '../../src/relabel/relabel-target.ts'
 import { encodeGroups } from '../../src/snapshot/encode.ts'
+import { jsonDocument } from '../helpers/documents.ts'
 import { holds } from '../helpers/property.ts'
 
 const plan = {
@@ -21,16 +20,16 @@ const plan = {
     metaLabels: true,
     defaultPort: 9100,
   }),
+  rules: [],
 }
 const plain = {
   select: createSelect(undefined),
   map: compileMapping({ source: 'inventory', targets: [], labels: [], metaLabels: false, defaultPort: 9100 }),
+  rules: [],
 }
 
-const document = (value: unknown) => Buffer.from(JSON.stringify(value))
-
 t.test('a plain list of names becomes one group', async (t) => {
-  t.same(runPipeline([document(['sensor_1', 'sensor_0'])], plain).groups, [
+  t.same(runPipeline([jsonDocument(['sensor_1', 'sensor_0'])], plain).groups, [
     { targets: ['sensor_0:9100', 'sensor_1:9100'], labels: [['__meta_rollcall_source', 'inventory']] },
   ])
 })
@@ -38,11 +37,11 @@ t.test('a plain list of names becomes one group', async (t) => {
 t.test('equal labels share a group, duplicates merge, several documents are one list', async (t) => {
   const { groups, report } = runPipeline(
     [
-      document([
+      jsonDocument([
         { host: 'b', site: 'x' },
         { host: 'a', site: 'x' },
       ]),
-      document({
+      jsonDocument({
         items: [
           { host: 'c', site: 'y' },
           { host: 'a', site: 'x' },
@@ -92,7 +91,7 @@ t.test('30: one bad record never spoils the rest', async (t) => {
     { host: 'a', port: 70_000 },
     { host: 'a', port: 'abc' },
   ]
-  const { groups, report } = runPipeline([document(records)], plain)
+  const { groups, report } = runPipeline([jsonDocument(records)], plain)
   t.same(
     groups.flatMap((group) => group.targets),
     ['good:9100'],
@@ -102,19 +101,19 @@ t.test('30: one bad record never spoils the rest', async (t) => {
 })
 
 t.test('all rejects are counted, some are kept to show', async (t) => {
-  const { report } = runPipeline([document(['good', ...Array.from({ length: 100 }, () => 1)])], plain)
+  const { report } = runPipeline([jsonDocument(['good', ...Array.from({ length: 100 }, () => 1)])], plain)
   t.equal(report.rejected.get('not_a_host'), 100)
   t.equal(report.samples.length, MAX_SAMPLES)
 })
 
 t.test('meta labels that are left out are counted', async (t) => {
-  const { report } = runPipeline([document([{ host: 'a', 'x-y': 1, 'x.y': 2 }])], plan)
+  const { report } = runPipeline([jsonDocument([{ host: 'a', 'x-y': 1, 'x.y': 2 }])], plan)
   t.same(Object.fromEntries(report.droppedLabels), { collision: 1 })
 })
 
 t.test('an empty list is a result; a list of nothing but rubbish is a failure', async (t) => {
-  t.same(runPipeline([document([])], plain).groups, [])
-  t.throws(() => runPipeline([document([1, 2])], plain), {
+  t.same(runPipeline([jsonDocument([])], plain).groups, [])
+  t.throws(() => runPipeline([jsonDocument([1, 2])], plain), {
     reason: 'all_rejected',
     message: 'not one of 2 records makes a target; the first: 1 is neither an object nor a host name',
   })
@@ -136,7 +135,7 @@ t.test('4: the same inventory in any order gives the same bytes', async (t) => {
       fc.tuple(fc.constant(records), fc.shuffledSubarray(records, { minLength: records.length })),
     )
   const bytes = (records: unknown[]) => {
-    const { groups } = runPipeline([document(['always', ...records])], plan)
+    const { groups } = runPipeline([jsonDocument(['always', ...records])], plan)
     return encodeGroups(groups).toString()
   }
   holds(
@@ -158,9 +157,8 @@ t.test('rules change, drop and spoil targets, and each is counted', async (t) =>
     { source_labels: ['note'], regex: '(.+)', target_label: 'long', replacement: '$1$1' },
     { regex: 'site|kind|to|note|__meta_rollcall_source', action: 'labeldrop' },
   ])
-  const relabel: Relabel = (target, misnamed) => relabelTarget(target, rules, misnamed)
   const run = (records: unknown[]) =>
-    runPipeline([document(records)], { select: createSelect(undefined), map, relabel })
+    runPipeline([jsonDocument(records)], { select: createSelect(undefined), map, rules })
   const { groups, report } = run([
     { host: 'a', site: 'x' },
     { host: 'b', kind: 'printer' },
@@ -193,8 +191,7 @@ t.test(
     const map = compileMapping({ source: 's', targets: [], labels: [], metaLabels: true, defaultPort: 9100 })
     const run = (configs: RelabelConfig[], records: unknown[]) => {
       const rules = compileRelabel(configs)
-      const relabel: Relabel = (target, misnamed) => relabelTarget(target, rules, misnamed)
-      return runPipeline([document(records)], { select: createSelect(undefined), map, relabel })
+      return runPipeline([jsonDocument(records)], { select: createSelect(undefined), map, rules })
     }
     t.same(run([], ['a']).groups, [{ targets: ['a:9100'], labels: [['__meta_rollcall_source', 's']] }])
     t.same(run([{ action: 'keep' }], ['a']).groups, run([], ['a']).groups)

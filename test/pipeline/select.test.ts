@@ -4,14 +4,16 @@ import type { Json } from '../../src/model/record.ts'
 import { createSelect } from '../../src/pipeline/select.ts'
 
 t.test('a list, and an object with exactly one list in it, are recognised', async (t) => {
-  const select = createSelect(undefined)
+  const selectFrom = createSelect(undefined)
+  const select = (document: Json) => selectFrom(document, 'the answer')
   t.same(select(['a', 'b']), ['a', 'b'])
   t.same(select([]), [])
   t.same(select({ count: 2, next: null, results: [{ host: 'a' }] }), [{ host: 'a' }])
 })
 
 t.test('anything else is refused with the two lines to write', async (t) => {
-  const select = createSelect(undefined)
+  const selectFrom = createSelect(undefined)
+  const select = (document: Json) => selectFrom(document, 'the answer')
   const rows: [what: string, document: Json, message: RegExp][] = [
     ['no list', { error: 'maintenance' }, /an object with 0 lists in it \(its keys: "error"\)/],
     ['two lists', { data: [], errors: [] }, /2 lists in it \(its keys: "data", "errors"\)/],
@@ -32,7 +34,8 @@ t.test('anything else is refused with the two lines to write', async (t) => {
 
 t.test('a JMESPath expression selects the records', async (t) => {
   const expression = compile("items[?status == 'active']")
-  const select = createSelect((document) => TreeInterpreter.search(expression, document as never) as Json)
+  const selectFrom = createSelect((document) => TreeInterpreter.search(expression, document as never) as Json)
+  const select = (document: Json) => selectFrom(document, 'the answer')
   t.same(
     select({
       items: [
@@ -48,5 +51,5 @@ t.test('a JMESPath expression selects the records', async (t) => {
     message: /gave null, not a list.*the keys records/,
   })
   t.throws(() => select([]), { reason: 'shape', message: /the keys none/ })
-  t.throws(() => createSelect(() => ({}))({}), { message: /gave an object, not a list/ })
+  t.throws(() => createSelect(() => ({}))({}, 'the answer'), { message: /gave an object, not a list/ })
 })

@@ -2,8 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createMetrics } from '../../src/base/metrics.ts'
-import { compileMapping } from '../../src/mapping/mapping.ts'
-import { createSelect } from '../../src/pipeline/select.ts'
+import { compilePlan } from '../../src/pipeline/plan.ts'
 import type { Output } from '../../src/refresh/outputs.ts'
 import { createRefresher } from '../../src/refresh/refresh-once.ts'
 import { createDiskCopy, type Kept } from '../../src/snapshot/disk.ts'
@@ -15,7 +14,9 @@ import { writeTargetFile } from '../../src/snapshot/target-file.ts'
 import { createHttpSource } from '../../src/sources/http/source.ts'
 import type { Source } from '../../src/sources/source.ts'
 import { manualClock } from '../helpers/clock.ts'
+import { jsonDocument } from '../helpers/documents.ts'
 import { seriesValue } from '../helpers/exposition.ts'
+import { httpOptions } from '../helpers/http-options.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
 import { recordingLog } from '../helpers/log.ts'
 
@@ -40,24 +41,18 @@ async function refreshing(
   const { log, messages, lines } = recordingLog()
   store.add('sensors', true)
   const source =
-    options.source ??
-    createHttpSource({ url: inventory.url, maxResponseBytes: 1e7 }, { clock, userAgent: 'Rollcall/test' })
+    options.source ?? createHttpSource(httpOptions(inventory.url), { clock, userAgent: 'Rollcall/test' })
   t.teardown(() => source.close())
   const { file } = options
   const refresher = createRefresher(
     {
       name: options.name ?? 'sensors',
       source,
-      plan: {
-        select: createSelect(undefined),
-        map: compileMapping({
-          source: 'sensors',
-          targets: [],
-          labels: [],
-          metaLabels: false,
-          defaultPort: 9100,
-        }),
-      },
+      plan: compilePlan({
+        records: undefined,
+        mapping: { source: 'sensors', targets: [], labels: [], metaLabels: false, defaultPort: 9100 },
+        relabelConfigs: [],
+      }),
       guard: options.guard ?? DEFAULT_GUARD,
       timeoutMs: 5_000,
       intervalMs: 30_000,
@@ -331,7 +326,7 @@ t.test('a held list is not written to the file', async (t) => {
 
 t.test('a source that says "unchanged" keeps what was read before', async (t) => {
   let changed = true
-  const documents = [Buffer.from('["a"]')]
+  const documents = [jsonDocument(['a'])]
   const source: Source = {
     read: async () => (changed ? { kind: 'documents', documents } : { kind: 'unchanged' }),
     close: async () => {},

@@ -17,18 +17,28 @@ const request = requestModule as (this: Dispatcher, options: RequestOptions) => 
 interface RequestOptions {
   readonly origin: string
   readonly path: string
-  readonly method: 'GET'
+  readonly method: string
   readonly headers: Readonly<Record<string, string>>
+  readonly body: string | null
   readonly signal: AbortSignal
 }
 
 /** An answer whose body has not been read yet. */
 export type ClientResponse = Dispatcher.ResponseData
 
+/** One request as it goes over the wire. */
+export interface ClientRequest {
+  readonly method: string
+  /** A user and password in it are ignored. */
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string | undefined
+}
+
 /** Sends requests over kept-alive connections. */
 export interface Client {
-  /** Sends one GET; no redirect is followed, nothing is unpacked. User and password in the URL are ignored. */
-  get(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<ClientResponse>
+  /** Sends one request; no redirect is followed, nothing is unpacked. */
+  send(request: ClientRequest, signal: AbortSignal): Promise<ClientResponse>
   /** Drops all connections, also one that is still being made: the next request starts afresh. */
   reset(): void
   close(): Promise<void>
@@ -38,12 +48,13 @@ export interface Client {
 export function createClient(): Client {
   let agent = createAgent()
   return {
-    get: (url, headers, signal) =>
+    send: ({ method, url, headers, body = null }, signal) =>
       request.call(agent, {
         origin: url.origin,
         path: url.pathname + url.search,
-        method: 'GET',
+        method,
         headers,
+        body,
         signal,
       }),
     reset() {

@@ -21,20 +21,21 @@ const REASON_BY_CODE: Record<string, RefreshFailureReason> = {
 }
 
 /**
- * Turns whatever the HTTP client threw into a RefreshError with its reason. Codes that are not in the
+ * Turns whatever the HTTP client threw into a RefreshError with its reason. `request` is what the message begins
+ * with, such as `GET http://inventory/`. Codes that are not in the
  * table mean a connection that broke: a reset, a body cut short, bytes that are not HTTP.
  */
-export function toRefreshError(error: unknown, shownUrl: string): RefreshError {
-  if (error instanceof RefreshError) return withUrl(error, shownUrl)
+export function toRefreshError(error: unknown, request: string): RefreshError {
+  if (error instanceof RefreshError) return withRequest(error, request)
   const root = rootOf(error)
   const code = codeOf(root)
   const reason = reasonOf(code)
-  return new RefreshError(reason, `GET ${shownUrl}: ${explain(reason, root, code)}`, { cause: error })
+  return new RefreshError(reason, `${request}: ${explain(reason, root, code)}`, { cause: error })
 }
 
-/** The message of an error that is known already, with the URL that it is about. */
-function withUrl({ reason, message, retryAfterMs, cause }: RefreshError, shownUrl: string): RefreshError {
-  return new RefreshError(reason, `GET ${shownUrl}: ${message}`, { retryAfterMs, cause })
+/** The message of an error that is known already, with the request that it is about. */
+function withRequest({ reason, message, retryAfterMs, cause }: RefreshError, request: string): RefreshError {
+  return new RefreshError(reason, `${request}: ${message}`, { retryAfterMs, cause })
 }
 
 function reasonOf(code: string): RefreshFailureReason {

@@ -20,7 +20,7 @@ t.test('the innermost cause gives the reason and the message', async (t) => {
     ['SOMETHING_NEW', 'reset'],
   ]
   for (const [code, reason] of rows) {
-    t.match(toRefreshError(failed(code), 'http://a/'), {
+    t.match(toRefreshError(failed(code), 'GET http://a/'), {
       reason,
       message: new RegExp(`^GET http://a/: .*what ${code} says`),
     })
@@ -30,15 +30,18 @@ t.test('the innermost cause gives the reason and the message', async (t) => {
 t.test('an error without a message shows its code: every address of a name was refused, say', async (t) => {
   const refused = new AggregateError([new Error('one'), new Error('two')], '')
   const error = new TypeError('fetch failed', { cause: Object.assign(refused, { code: 'ECONNREFUSED' }) })
-  t.match(toRefreshError(error, 'http://a/'), { reason: 'connect', message: 'GET http://a/: ECONNREFUSED' })
+  t.match(toRefreshError(error, 'GET http://a/'), {
+    reason: 'connect',
+    message: 'GET http://a/: ECONNREFUSED',
+  })
 })
 
 t.test('what is a refresh error already only gets its URL', async (t) => {
   const error = new RefreshError('auth', 'no', { retryAfterMs: 5 })
-  t.match(toRefreshError(error, 'http://a/'), {
+  t.match(toRefreshError(error, 'GET http://a/'), {
     reason: 'auth',
     message: 'GET http://a/: no',
     retryAfterMs: 5,
   })
-  t.match(toRefreshError('thrown text', 'http://a/'), { reason: 'reset', message: /thrown text/ })
+  t.match(toRefreshError('thrown text', 'GET http://a/'), { reason: 'reset', message: /thrown text/ })
 })

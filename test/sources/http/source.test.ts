@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { createHttpSource } from '../../../src/sources/http/source.ts'
+import { httpOptions } from '../../helpers/http-options.ts'
 import { inventoryServer } from '../../helpers/inventory-server.ts'
 import { until } from '../../helpers/until.ts'
 
@@ -16,11 +17,13 @@ function reading(
   url: URL,
   { maxResponseBytes = 1_000_000, signal = new AbortController().signal } = {},
 ) {
-  const source = createHttpSource({ url, maxResponseBytes }, deps)
+  const source = createHttpSource(httpOptions(url, { maxResponseBytes }), deps)
   t.teardown(() => source.close())
   return async () => {
     const reading = await source.read(signal)
-    return reading.kind === 'documents' ? Buffer.concat(reading.documents).toString() : reading.kind
+    return reading.kind === 'documents'
+      ? Buffer.concat(reading.documents.map(({ bytes }) => bytes)).toString()
+      : reading.kind
   }
 }
 
@@ -202,10 +205,7 @@ t.test(
       server.close()
     })
     const { port } = server.address() as AddressInfo
-    const client = createHttpSource(
-      { url: new URL(`https://127.0.0.1:${port}/`), maxResponseBytes: 1e6 },
-      deps,
-    )
+    const client = createHttpSource(httpOptions(new URL(`https://127.0.0.1:${port}/`)), deps)
     t.teardown(() => client.close())
     await t.rejects(client.read(controller.signal), { message: 'too late' })
     const second = new AbortController()
@@ -294,4 +294,36 @@ t.test('redirects that lead nowhere', async (t) => {
     )
     await t.rejects(read(), { reason: 'redirect', message: /unusable location/ }, location)
   }
+})
+
+t.test('an inventory that says nothing changed is unchanged, whatever it goes by', async (t) => {
+  const inventory = await inventoryServer(t)
+  const source = createHttpSource(httpOptions(inventory.url), deps)
+  t.teardown(() => source.close())
+  const { signal } = new AbortController()
+  for (const [name, value, condition] of [
+    ['etag', '"v1"', 'if-none-match'],
+    ['last-modified', 'Sat, 21 Nov 2026 00:00:00 GMT', 'if-modified-since'],
+  ] as const) {
+    inventory.handle((request, response) => {
+      if (request.headers[condition] === value) response.writeHead(304).end()
+      else response.writeHead(200, { [name]: value }).end('["a"]')
+    })
+    const first = await source.read(signal)
+    t.equal(first.kind, 'documents')
+    const since = first.kind === 'documents' ? first.version : undefined
+    t.ok(since, name)
+    t.same(await source.read(signal, since), { kind: 'unchanged' })
+    t.equal((await source.read(signal)).kind, 'documents', 'without a version all of it is asked for')
+  }
+  inventory.json(['a'])
+  t.match(await source.read(signal, {}), { kind: 'documents', version: undefined })
+})
+
+t.test('redirects are not followed when they should not be', async (t) => {
+  const inventory = await inventoryServer(t)
+  inventory.handle((_request, response) => response.writeHead(302, { location: '/elsewhere' }).end())
+  const source = createHttpSource(httpOptions(inventory.url, { followRedirects: false }), deps)
+  t.teardown(() => source.close())
+  await t.rejects(source.read(new AbortController().signal), { reason: 'http_status', message: /HTTP 302/ })
 })

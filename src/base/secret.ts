@@ -1,0 +1,56 @@
+import { readFile } from 'node:fs/promises'
+import { inspect } from 'node:util'
+import { messageOf, RefreshError } from './errors.ts'
+
+/** What a secret looks like wherever it would be printed; Prometheus writes the same. */
+export const MASK = '<secret>'
+
+/**
+ * A value that is never printed: text, JSON and inspection show a mask. It is either known or read from a file
+ * each time it is asked for, so that a rotated file is used without a restart.
+ */
+export class Secret {
+  readonly #read: () => Promise<string>
+
+  private constructor(read: () => Promise<string>) {
+    this.#read = read
+  }
+
+  /** A secret that is known. */
+  static of(text: string): Secret {
+    return new Secret(() => Promise.resolve(text))
+  }
+
+  /** A secret in a file, without the white space around it, as Prometheus reads `*_file` keys. */
+  static file(path: string): Secret {
+    return new Secret(async () => (await readSecretFile(path)).trim())
+  }
+
+  /**
+   * The value; for the wire only.
+   * @throws RefreshError `file` when its file cannot be read
+   */
+  reveal(): Promise<string> {
+    return this.#read()
+  }
+
+  toString(): string {
+    return MASK
+  }
+
+  toJSON(): string {
+    return MASK
+  }
+
+  [inspect.custom](): string {
+    return MASK
+  }
+}
+
+async function readSecretFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    throw new RefreshError('file', `the secret file ${path} cannot be read: ${messageOf(cause)}`, { cause })
+  }
+}

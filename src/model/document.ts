@@ -1,0 +1,16 @@
+/** How the bytes of a document are written. */
+export type Format =
+  | { readonly kind: 'json' }
+  | { readonly kind: 'yaml' }
+  | { readonly kind: 'csv'; readonly delimiter: string }
+
+/** JSON, what an HTTP API answers. */
+export const JSON_FORMAT: Format = { kind: 'json' }
+
+/** One piece of an inventory as it was read: an answer, a page of it, or a file. */
+export interface Document {
+  readonly bytes: Uint8Array
+  readonly format: Format
+  /** What messages call it: "the answer", "page 2", the path of a file. */
+  readonly name: string
+}

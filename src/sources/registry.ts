@@ -1,0 +1,20 @@
+import type { Clock } from '../base/clock.ts'
+import { createHttpSource, type HttpSourceOptions } from './http/source.ts'
+import type { Source } from './source.ts'
+
+/** The options of a source of any kind, resolved. */
+export type SourceOptions = HttpSourceOptions
+
+/** What sources need from outside. */
+export interface SourceDeps {
+  readonly clock: Clock
+  readonly userAgent: string
+}
+
+/** Creates a source of any kind. */
+export function createSource(options: SourceOptions, deps: SourceDeps): Source {
+  switch (options.kind) {
+    case 'http':
+      return createHttpSource(options, deps)
+  }
+}

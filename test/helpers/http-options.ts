@@ -1,0 +1,14 @@
+import { JSON_FORMAT } from '../../src/model/document.ts'
+import { DEFAULT_MAX_RESPONSE_BYTES, type HttpSourceOptions } from '../../src/sources/http/source.ts'
+
+/** What an HTTP source of a configuration file has when it says no more than its URL. */
+export function httpOptions(url: URL, options: Partial<HttpSourceOptions> = {}): HttpSourceOptions {
+  return {
+    kind: 'http',
+    url,
+    format: JSON_FORMAT,
+    maxResponseBytes: DEFAULT_MAX_RESPONSE_BYTES,
+    followRedirects: true,
+    ...options,
+  }
+}
