@@ -1,0 +1,297 @@
+import type { WrongFile } from './row.ts'
+
+/** A file with one good source, and something added to it or put in place of something. */
+const SOURCE = 'sources:\n  - name: sensors\n    http: { url: http://a/ }\n'
+
+/** What is wrong with the file itself, its sources, mapping, rules and guard. */
+export const rows: readonly WrongFile[] = [
+  ['empty', '', /^rollcall.yml:1:1: is empty; expected a set of keys$/],
+  ['a list', '- a\n', /^rollcall.yml:1:1: \["a"\] is not a set of keys$/],
+  [
+    'no sources',
+    'global: {}\n',
+    /^rollcall.yml:1:1: sources: is missing; add it: a list with at least one source/,
+  ],
+  [
+    'empty sources',
+    'sources: []\n',
+    /^rollcall.yml:1:10: sources: \[\] is not a list with at least one source in it$/,
+  ],
+  [
+    'null sources',
+    'sources:\n',
+    /^rollcall.yml:1:\d+: sources: is empty; expected a list with at least one source/,
+  ],
+  ['not YAML', 'sources: [\n', /^rollcall.yml:2:1: not valid YAML: /],
+  ['a tab', 'sources:\n\t- name: a\n', /^rollcall.yml:2:1: not valid YAML: /],
+  ['a key twice', `${SOURCE}    name: b\n`, /^rollcall.yml:4:5: not valid YAML: Map keys must be unique/],
+  [
+    'an unknown key at the top',
+    `${SOURCE}source: 1\n`,
+    /^rollcall.yml:4:1: source: there is no such key; did you mean sources\?$/,
+  ],
+  [
+    'an unknown key far from any',
+    `${SOURCE}password: 1\n`,
+    /^rollcall.yml:4:1: password: there is no such key; the keys here are global, sources$/,
+  ],
+  [
+    'an unknown key of global',
+    `${SOURCE}global:\n  refresh_intervall: 5s\n`,
+    /^rollcall.yml:5:3: global.refresh_intervall: there is no such key; did you mean refresh_interval\?$/,
+  ],
+  [
+    'an unknown key of a source',
+    `${SOURCE}    label: {}\n`,
+    /^rollcall.yml:4:5: sources\[0\].label: there is no such key; did you mean labels\?$/,
+  ],
+  [
+    'an unknown key of http',
+    'sources:\n  - name: a\n    http:\n      url: http://a\n      verb: POST\n',
+    /^rollcall.yml:5:7: sources\[0\].http.verb: there is no such key; the keys here are url, /,
+  ],
+  [
+    'an unknown key of guard',
+    `${SOURCE}    guard: { max_drops: 5% }\n`,
+    /^rollcall.yml:4:14: sources\[0\].guard.max_drops: .*did you mean max_drop\?$/,
+  ],
+  ['a long value', `${SOURCE}    required: ${'x'.repeat(200)}\n`, /required: "x{118}… is not true or false$/],
+  [
+    'no name',
+    'sources:\n  - http: { url: http://a }\n',
+    /^rollcall.yml:2:5: sources\[0\].name: is missing; add it: a source name; use letters/,
+  ],
+  [
+    'no http',
+    'sources:\n  - name: a\n',
+    /^rollcall.yml:2:5: sources\[0\]: says nowhere where its records come from; add one of http/,
+  ],
+  [
+    'a target with an unknown key',
+    `${SOURCE}    targets: ["{a}:1", { addres: "{b}:2" }]\n`,
+    /^rollcall.yml:4:26: sources\[0\].targets\[1\].addres: there is no such key; did you mean address\?$/,
+  ],
+  [
+    'a label of a target that is a list',
+    `${SOURCE}    targets: [{ address: "{b}:2", labels: { a: [] } }]\n`,
+    /^rollcall.yml:4:48: sources\[0\].targets\[0\].labels.a: \[\] is not a text, a number, true or false$/,
+  ],
+  [
+    'a template in a target that is open',
+    `${SOURCE}    targets: [{ address: "{b" }]\n`,
+    /^rollcall.yml:4:26: sources\[0\].targets\[0\].address: "\{" without/,
+  ],
+  [
+    'no URL',
+    'sources:\n  - name: a\n    http: {}\n',
+    /^rollcall.yml:3:11: sources\[0\].http.url: is missing; add it: such as url: http:\/\/inventory:1337\/inventory$/,
+  ],
+  [
+    'a source that is a text',
+    'sources:\n  - sensors\n',
+    /^rollcall.yml:2:5: sources\[0\]: "sensors" is not a set of keys$/,
+  ],
+  [
+    'a name with a slash',
+    'sources:\n  - name: a/b\n    http: { url: http://a }\n',
+    /^rollcall.yml:2:11: sources\[0\].name: "a\/b" is not a source name; use letters, digits/,
+  ],
+  [
+    'a name that is a number',
+    'sources:\n  - name: 5\n    http: { url: http://a }\n',
+    /^rollcall.yml:2:11: sources\[0\].name: 5 is not a source name/,
+  ],
+  [
+    'a name twice',
+    `${SOURCE}  - name: sensors\n    http: { url: http://b }\n`,
+    /^rollcall.yml:4:11: sources\[1\].name: "sensors" is taken by sources\[0\]; each source needs its own$/,
+  ],
+  [
+    'a URL without a scheme',
+    'sources:\n  - name: a\n    http: { url: inventory/x }\n',
+    /^rollcall.yml:3:18: sources\[0\].http.url: "inventory\/x" is not an http or https URL; write one such as/,
+  ],
+  [
+    'a URL that is a number',
+    'sources:\n  - name: a\n    http: { url: 5 }\n',
+    /^rollcall.yml:3:18: sources\[0\].http.url: 5 is not a text$/,
+  ],
+  [
+    'a size without a unit',
+    'sources:\n  - name: a\n    http: { url: http://a, max_response_size: "5" }\n',
+    /max_response_size: "5" is not a size up to 500MB; write one such as 512KB/,
+  ],
+  [
+    'a size of nothing',
+    'sources:\n  - name: a\n    http: { url: http://a, max_response_size: 0MB }\n',
+    /max_response_size: "0MB" is not a size/,
+  ],
+  [
+    'a global interval without a unit',
+    `global: { refresh_interval: 30 }\n${SOURCE}`,
+    /^rollcall.yml:1:29: global.refresh_interval: 30 is not a duration such as 30s, 5m or 1h30m$/,
+  ],
+  [
+    'a global interval of nothing',
+    `global: { refresh_interval: 0s }\n${SOURCE}`,
+    /^rollcall.yml:1:29: global.refresh_interval: "0s" is out of range; write a duration from 100ms to 20d$/,
+  ],
+  [
+    'an interval that is a text',
+    `${SOURCE}    refresh_interval: soon\n`,
+    /^rollcall.yml:4:23: sources\[0\].refresh_interval: "soon" is not a duration/,
+  ],
+  [
+    'an interval that is empty',
+    `${SOURCE}    refresh_interval: ""\n`,
+    /refresh_interval: "" is not a duration/,
+  ],
+  [
+    'an interval that is too long',
+    `${SOURCE}    refresh_interval: 1y\n`,
+    /^rollcall.yml:4:23: sources\[0\].refresh_interval: "1y" is out of range/,
+  ],
+  [
+    'a timeout of nothing',
+    `${SOURCE}    timeout: "0"\n`,
+    /^rollcall.yml:4:14: sources\[0\].timeout: "0" is out of range; write a duration from 1ms to 24d$/,
+  ],
+  [
+    'a JMESPath expression that ends early',
+    `${SOURCE}    records: "items[?"\n`,
+    /^rollcall.yml:4:14: sources\[0\].records: "items\[\?" is not a JMESPath expression: .*invalid token/,
+  ],
+  [
+    'records that are a list',
+    `${SOURCE}    records: [items]\n`,
+    /^rollcall.yml:4:14: sources\[0\].records: \["items"\] is not a text$/,
+  ],
+  [
+    'targets that are a text',
+    `${SOURCE}    targets: "{host}:1"\n`,
+    /^rollcall.yml:4:14: sources\[0\].targets: .* is not a list of templates such as/,
+  ],
+  [
+    'no target',
+    `${SOURCE}    targets: []\n`,
+    /^rollcall.yml:4:14: sources\[0\].targets: \[\] is not a list of templates/,
+  ],
+  [
+    'a target that is a number',
+    `${SOURCE}    targets: [5]\n`,
+    /^rollcall.yml:4:15: sources\[0\].targets\[0\]: 5 is not a template such as .* or a set of keys/,
+  ],
+  [
+    'a target template that is open',
+    `${SOURCE}    targets:\n      - "{host"\n`,
+    /^rollcall.yml:5:9: sources\[0\].targets\[0\]: "\{" without "\}" in "\{host"/,
+  ],
+  [
+    'a label name with a hyphen',
+    `${SOURCE}    labels: { a-b: c }\n`,
+    /^rollcall.yml:4:15: sources\[0\].labels.a-b: "a-b" is not a label name; use letters/,
+  ],
+  [
+    'a label that Rollcall sets',
+    `${SOURCE}    labels: { __meta_rollcall_source: c }\n`,
+    /^rollcall.yml:4:15: .*is set by Rollcall itself/,
+  ],
+  [
+    'a label that is a list',
+    `${SOURCE}    labels: { a: [b] }\n`,
+    /^rollcall.yml:4:18: sources\[0\].labels.a: \["b"\] is not a text, a number, true or false$/,
+  ],
+  [
+    'a label template that is no field',
+    `${SOURCE}    labels: { a: "{}" }\n`,
+    /^rollcall.yml:4:18: sources\[0\].labels.a: "\{\}" in "\{\}" is not a field/,
+  ],
+  [
+    'labels that are a list',
+    `${SOURCE}    labels: [a]\n`,
+    /^rollcall.yml:4:13: sources\[0\].labels: \["a"\] is not a set of keys$/,
+  ],
+  [
+    'meta_labels that are a text',
+    `${SOURCE}    meta_labels: "yes"\n`,
+    /^rollcall.yml:4:18: sources\[0\].meta_labels: "yes" is not true or false$/,
+  ],
+  [
+    'required that is a number',
+    `${SOURCE}    required: 1\n`,
+    /^rollcall.yml:4:15: sources\[0\].required: 1 is not true or false$/,
+  ],
+  [
+    'a drop without a percent sign',
+    `${SOURCE}    guard: { max_drop: 0.5 }\n`,
+    /^rollcall.yml:4:24: sources\[0\].guard.max_drop: 0.5 is not a share from 0% to 100%, such as 50%$/,
+  ],
+  ['a drop over everything', `${SOURCE}    guard: { max_drop: 150% }\n`, /max_drop: "150%" is not a share/],
+  [
+    'no confirmation',
+    `${SOURCE}    guard: { confirmations: 0 }\n`,
+    /^rollcall.yml:4:29: .*confirmations: 0 is not a whole number from 1 to 1000$/,
+  ],
+  [
+    'half a confirmation',
+    `${SOURCE}    guard: { confirmations: 1.5 }\n`,
+    /confirmations: 1.5 is not a whole number/,
+  ],
+  [
+    'less than no targets',
+    `${SOURCE}    guard: { min_targets: -1 }\n`,
+    /min_targets: -1 is not a whole number, 0 or more$/,
+  ],
+  ['an alias of nothing', 'sources: *nothing\n', /^rollcall.yml:1:1\d?: not valid YAML: .*nothing/],
+  ['a merge of a number', 'sources:\n  - <<: 5\n', /^rollcall.yml:1:1: not valid YAML: Merge/],
+  [
+    'a size that no text can have',
+    'sources:\n  - name: a\n    http: { url: http://a, max_response_size: 100GB }\n',
+    /"100GB" is not a size up to 500MB/,
+  ],
+  [
+    'an unknown JMESPath function',
+    `${SOURCE}    records: "[nosuch(items)]"\n`,
+    /is not a JMESPath expression: there is no function nosuch\(\)$/,
+  ],
+  [
+    '51: a URL with a secret',
+    'sources:\n  - name: a\n    http: { url: "http://user:hunter2%@a/?token=hunter2" }\n',
+    /http.url: "http:\/\/…@a\/\?…" is not an http or https URL/,
+  ],
+  [
+    'rules that are no list',
+    `${SOURCE}    relabel_configs: keep\n`,
+    /^rollcall.yml:4:22: sources\[0\].relabel_configs: "keep" is not a list of relabel rules$/,
+  ],
+  [
+    'an unknown key of a rule',
+    `${SOURCE}    relabel_configs: [{ sourcelabels: [a] }]\n`,
+    /^rollcall.yml:4:25: sources\[0\].relabel_configs\[0\].sourcelabels: there is no such key; did you mean source_labels\?$/,
+  ],
+  [
+    'a modulus of nothing',
+    `${SOURCE}    relabel_configs: [{ action: hashmod, target_label: a }]\n`,
+    /^rollcall.yml:4:\d+: sources\[0\].relabel_configs\[0\].modulus: /,
+  ],
+  [
+    'an unknown action',
+    `${SOURCE}    relabel_configs: [{ action: kep }]\n`,
+    /^rollcall.yml:4:33: sources\[0\].relabel_configs\[0\].action: "kep" is not a relabel action; did you mean keep\?$/,
+  ],
+  [
+    '47: look-around in a pattern',
+    `${SOURCE}    relabel_configs: [{ action: keep, regex: "(?=a)" }]\n`,
+    /^rollcall.yml:4:\d+: sources\[0\].relabel_configs\[0\].regex: "\(\?=a\)".*/,
+  ],
+  [
+    'a file_sd file with the wrong ending',
+    `${SOURCE}    file_sd: targets.txt\n`,
+    /^rollcall.yml:4:14: sources\[0\].file_sd: "targets.txt" is not a path that ends in .json/,
+  ],
+  [
+    'a file_sd file twice',
+    `${SOURCE}    file_sd: a.json\n  - name: b\n    http: { url: http://b }\n    file_sd: ./a.json\n`,
+    /^rollcall.yml:7:14: sources\[1\].file_sd: .* is taken by sources\[0\]/,
+  ],
+]
