@@ -8,8 +8,11 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import autocannon from 'autocannon'
 import { JSON_FORMAT } from '../src/model/document.ts'
+import { pack } from '../src/pipeline/pack.ts'
 import { compilePlan } from '../src/pipeline/plan.ts'
+import { relabelChecked } from '../src/pipeline/relabel.ts'
 import { build } from '../src/refresh/build.ts'
+import { compileRelabel } from '../src/relabel/relabel.ts'
 import { freeze } from '../src/snapshot/snapshot.ts'
 import { createStore } from '../src/snapshot/store.ts'
 import { firstOk, residentMiB, serveInventory, startBareServer, startRollcall } from './processes.ts'
@@ -29,6 +32,7 @@ const rows: Row[] = []
 
 for (const count of [100, 10_000, 100_000]) rows.push(await throughput(count))
 rows.push(await bodyToBytes())
+rows.push(relabelling())
 rows.push(...(await memoryAndStart()))
 report()
 
@@ -103,6 +107,49 @@ async function bodyToBytes(): Promise<Row> {
     goal: { atMost: 1 },
     note: range(times, 3),
   }
+}
+
+/** Time to relabel 100,000 targets with five rules against the time to pack the same targets without rules. */
+function relabelling(): Row {
+  const targets = Array.from({ length: 100_000 }, (_, index) => ({
+    address: `sensor-${index}.example.com:9100`,
+    labels: [
+      ['__meta_inventory_rack', `R${index % 50}`],
+      ['__meta_inventory_site', `Site-${index % 1_000}`],
+      ['__meta_rollcall_source', 'bench'],
+    ] as const,
+  }))
+  const rules = compileRelabel([
+    { source_labels: ['__meta_inventory_site'], regex: 'Site-.+', action: 'keep' },
+    { source_labels: ['__address__'], regex: '([^.]+)\\..*', target_label: 'instance' },
+    { regex: '__meta_inventory_(.+)', action: 'labelmap' },
+    { source_labels: ['site'], target_label: 'site', action: 'lowercase' },
+    { regex: '__meta_inventory_.+', action: 'labeldrop' },
+  ])
+  const ratios: number[] = []
+  const times: number[] = []
+  for (let round = 0; round < rounds * 2; round++) {
+    const packing = elapsed(() => pack(targets))
+    const rulesTime = elapsed(() => {
+      for (const target of targets) relabelChecked(target, rules, () => {})
+    })
+    ratios.push(rulesTime / packing)
+    times.push(rulesTime)
+  }
+  return {
+    what: 'relabelling 100,000 targets with five rules against packing them without rules',
+    value: median(ratios),
+    unit: '×',
+    goal: { atMost: 3 },
+    note: `${median(times).toFixed(2)} s; ${range(ratios, 2)}`,
+  }
+}
+
+/** Seconds that a computation takes. */
+function elapsed(compute: () => unknown): number {
+  const began = performance.now()
+  compute()
+  return (performance.now() - began) / 1000
 }
 
 /** Memory with 100 sensors after some polls, and the time from the start to the first list. */

@@ -57,14 +57,16 @@ const KINDS = {
     source.http && resolveHttp(source.http, within(context, 'http')),
 } satisfies Record<string, (source: FileSource, context: Context) => SourceOptions | undefined>
 
+/** The keys of which a source has exactly one. */
+export const SOURCE_KINDS = Object.keys(KINDS) as readonly (keyof typeof KINDS)[]
+
 function resolveKind(source: FileSource, context: Context): SourceOptions {
-  const kinds = Object.keys(KINDS) as (keyof typeof KINDS)[]
-  const [kind, second] = kinds.filter((one) => source[one] !== undefined)
+  const [kind, second] = SOURCE_KINDS.filter((one) => source[one] !== undefined)
   if (second !== undefined) {
     const message = `${kind} says already where the records come from; leave one of them out`
     complain(context, [second], message, { atKey: true })
   } else if (kind === undefined) {
-    complain(context, [], `says nowhere where its records come from; add one of ${kinds.join(', ')}`)
+    complain(context, [], `says nowhere where its records come from; add one of ${SOURCE_KINDS.join(', ')}`)
   }
   return KINDS[kind ?? 'http'](source, context) as SourceOptions
 }

@@ -8,8 +8,16 @@ import { demoIntroduction, prometheusSnippet } from '../../src/commands/introduc
 import { readArguments, SWITCHES } from '../../src/config/arguments.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { options } from '../../src/config/options.ts'
+import { SOURCE_KINDS } from '../../src/config/resolve.ts'
+import { fileSchema } from '../../src/config/schema.ts'
 import { CHANGE_INTERVAL_MS } from '../../src/demo/demo.ts'
 import { FLEET_SIZE } from '../../src/demo/fleet.ts'
+import {
+  CONFIGURATION_PAGE,
+  CONFIGURATION_SCHEMA,
+  configurationPage,
+  configurationSchema,
+} from '../helpers/configuration-page.ts'
 import { METRICS_PAGE, metricsPage } from '../helpers/metrics-page.ts'
 
 const readme = readFileSync('README.md', 'utf8')
@@ -93,6 +101,13 @@ t.test('every file that the README links to is there', async (t) => {
 
 t.test('the list of metrics is up to date; npm run docs writes it', async (t) => {
   t.equal(readFileSync(METRICS_PAGE, 'utf8'), await metricsPage(createMetrics('')))
+})
+
+t.test('the reference of the configuration is up to date; npm run docs writes it', async (t) => {
+  const page = readFileSync(CONFIGURATION_PAGE, 'utf8')
+  t.equal(page, configurationPage(fileSchema, page))
+  t.match(page, '## `<source>`')
+  t.equal(readFileSync(CONFIGURATION_SCHEMA, 'utf8'), configurationSchema(fileSchema, SOURCE_KINDS))
 })
 
 t.test('the version has an entry in the changelog', async (t) => {

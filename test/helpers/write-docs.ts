@@ -1,6 +1,16 @@
 // Writes the pages that are made from code: npm run docs.
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createMetrics } from '../../src/base/metrics.ts'
+import { SOURCE_KINDS } from '../../src/config/resolve.ts'
+import { fileSchema } from '../../src/config/schema.ts'
+import {
+  CONFIGURATION_PAGE,
+  CONFIGURATION_SCHEMA,
+  configurationPage,
+  configurationSchema,
+} from './configuration-page.ts'
 import { METRICS_PAGE, metricsPage } from './metrics-page.ts'
 
 writeFileSync(METRICS_PAGE, await metricsPage(createMetrics('')))
+writeFileSync(CONFIGURATION_PAGE, configurationPage(fileSchema, readFileSync(CONFIGURATION_PAGE, 'utf8')))
+writeFileSync(CONFIGURATION_SCHEMA, configurationSchema(fileSchema, SOURCE_KINDS))

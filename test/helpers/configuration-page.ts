@@ -1,0 +1,123 @@
+import type { TSchema } from 'typebox'
+
+/** The reference of the configuration file; what stands between the markers is made from the schemas. */
+export const CONFIGURATION_PAGE = 'docs/configuration.md'
+
+/** The JSON Schema of the configuration file, for editors. */
+export const CONFIGURATION_SCHEMA = 'docs/rollcall.schema.json'
+
+const BEGIN = '<!-- From here on written by npm run docs. -->\n'
+
+/** A node of a JSON Schema, as far as the reference tells it. */
+interface Node {
+  readonly type?: string
+  /** Name of the section, or of the type, in angle brackets as in the documentation of Prometheus. */
+  readonly title?: string
+  readonly description?: string
+  readonly default?: unknown
+  readonly const?: unknown
+  readonly properties?: Readonly<Record<string, Node>>
+  readonly required?: readonly string[]
+  readonly patternProperties?: Readonly<Record<string, Node>>
+  readonly items?: Node
+  readonly anyOf?: readonly Node[]
+}
+
+/** The page with its generated part made anew; the part before it is written by people. */
+export function configurationPage(schema: TSchema, page: string): string {
+  const at = page.indexOf(BEGIN)
+  if (at === -1) throw new Error(`${CONFIGURATION_PAGE} has lost its marker`)
+  return page.slice(0, at) + BEGIN + sections(schema as Node)
+}
+
+/** The schema as an editor takes it: without the words that only our own messages use. */
+export function configurationSchema(schema: TSchema, kinds: readonly string[]): string {
+  const plain = JSON.parse(JSON.stringify(schema), (key, value) => {
+    if (key === 'expects' || key === 'secret') return typeof value === 'object' ? value : undefined
+    return value
+  })
+  plain.properties.sources.items.oneOf = kinds.map((kind) => ({ required: [kind] }))
+  const head = {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'Configuration file of Rollcall',
+  }
+  return `${JSON.stringify({ ...head, ...plain }, null, 2)}\n`
+}
+
+/** One section for each set of keys, in the order in which they are met. */
+function sections(root: Node): string {
+  const queue: Node[] = [{ title: 'file', ...root }]
+  const done = new Set<string>()
+  let text = ''
+  for (const node of queue) {
+    const name = String(node.title)
+    if (done.has(name)) continue
+    done.add(name)
+    const keys = Object.entries(node.properties ?? {})
+    text += `\n## \`<${name}>\`\n\n${sentence(node)}\`\`\`yaml\n`
+    text += keys.map(([key, child]) => entry(key, child, node.required?.includes(key) === true)).join('\n')
+    text += '```\n'
+    for (const [key, child] of keys) queue.push(...objectsIn(child, key))
+  }
+  return text
+}
+
+function sentence({ description }: Node): string {
+  return description === undefined ? '' : `${description}\n\n`
+}
+
+function entry(key: string, node: Node, required: boolean): string {
+  const comment = wrap(node.description ?? '', 96)
+    .map((line) => `# ${line}\n`)
+    .join('')
+  const fallback = node.default === undefined ? '' : ` | default = ${shown(node.default)}`
+  const value = placeholder(node, key)
+  const inline = value.startsWith('\n') ? value : ` ${value}`
+  if (required || inline.startsWith('\n')) return `${comment}${key}:${inline}\n`
+  return `${comment}[ ${key}:${inline}${fallback} ]\n`
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' && value !== '' ? value : JSON.stringify(value)
+}
+
+/** What stands behind the colon. */
+function placeholder(node: Node, key: string): string {
+  if (node.type === 'array') return `\n  [ - ${placeholder(node.items ?? {}, singular(key))} ... ]`
+  const [values] = Object.values(node.patternProperties ?? {})
+  if (values !== undefined) return `\n  [ <${node.title ?? 'string'}>: ${placeholder(values, key)} ... ]`
+  if (node.anyOf !== undefined && node.title === undefined) return anyOf(node.anyOf, key)
+  if (node.const !== undefined) return String(node.const)
+  if (node.properties !== undefined) return `<${node.title ?? key}>`
+  return `<${node.title ?? TYPES[String(node.type)] ?? node.type}>`
+}
+
+const TYPES: Readonly<Record<string, string>> = { integer: 'int', number: 'float' }
+
+function anyOf(branches: readonly Node[], key: string): string {
+  const values = branches
+    .filter(({ type }) => type !== 'null')
+    .map((branch) => placeholder(branch, key).trim())
+  return [...new Set(values)].join(' | ')
+}
+
+function objectsIn(node: Node, key: string): Node[] {
+  if (node.properties !== undefined) return [{ ...node, title: node.title ?? key }]
+  const inner = [node.items, ...(node.anyOf ?? []), ...Object.values(node.patternProperties ?? {})]
+  return inner.flatMap((child) => (child === undefined ? [] : objectsIn(child, singular(key))))
+}
+
+function singular(key: string): string {
+  return key.replace(/s$/, '')
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(/\s+/).filter((one) => one !== '')) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + 1 + word.length <= width)
+      lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines
+}
