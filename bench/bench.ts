@@ -96,7 +96,7 @@ async function bodyToBytes(): Promise<Row> {
     const began = performance.now()
     const built = build([document], plan)
     const store = createStore()
-    store.add('bench', true)
+    store.add('bench', { required: true, maxStalenessMs: Number.POSITIVE_INFINITY })
     await store.publish('bench', await freeze(built.body, built.counts, 0))
     times.push((performance.now() - began) / 1000)
   }

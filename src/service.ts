@@ -47,7 +47,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   const store = createStore()
   const running = new Map<string, Running>()
   for (const source of settings.sources) {
-    store.add(source.name, source.required)
+    store.add(source.name, source)
     running.set(source.name, createRunning(source, settings.storagePath, deps, store))
   }
   // Before the first request can come in, so that not even that one finds nothing.

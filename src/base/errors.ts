@@ -14,6 +14,7 @@ export const HTTP_ERRORS = {
   internal: { status: 500, meaning: 'A defect in Rollcall; the log has the details.' },
   refresh_failed: { status: 502, meaning: 'A refresh that was asked for failed; the last good list stays.' },
   not_loaded: { status: 503, meaning: 'A source has no list yet; a partial list is never sent.' },
+  stale: { status: 503, meaning: 'The list is older than the max_staleness of its source.' },
   draining: { status: 503, meaning: 'The server was asked to stop (only /ready says so).' },
   overloaded: { status: 503, meaning: 'Too much load on the process; try again after Retry-After.' },
 } as const satisfies Record<string, { status: number; meaning: string }>

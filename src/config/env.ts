@@ -59,6 +59,7 @@ export function envSource(origin: Origin, given: Given): SourceSettings {
         : readRequired(inventoryOptions.updateInterval, given),
     timeoutMs: parseDuration(DEFAULT_TIMEOUT) as number,
     required: true,
+    maxStalenessMs: Number.POSITIVE_INFINITY,
     fileSd: targetsFile === undefined ? undefined : resolve(targetsFile),
   }
 }

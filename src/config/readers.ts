@@ -25,6 +25,13 @@ export function readTimeout(text: string): number {
   throw new Error(`${shownValue(text)} is out of range; write a duration from 1ms to 24d`)
 }
 
+/** Reads a max_staleness, in milliseconds. Throws an Error that says what is expected. */
+export function readMaxStaleness(text: string): number {
+  const ms = parseDuration(text)
+  if (ms !== undefined && ms > 0) return ms
+  throw new Error(`${shownValue(text)} is out of range; write a duration longer than 0, such as 1d`)
+}
+
 /** Reads a size, in bytes. Throws an Error that says what is expected. */
 export function readSize(text: string): number {
   const bytes = parseSize(text)

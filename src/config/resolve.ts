@@ -4,7 +4,7 @@ import type { SourceOptions } from '../sources/registry.ts'
 import { attempt, type Context, complain, within } from './context.ts'
 import type { Problem } from './document.ts'
 import { DEFAULT_REFRESH_INTERVAL, DEFAULT_TIMEOUT } from './options.ts'
-import { compileQuery, readInterval, readTimeout } from './readers.ts'
+import { compileQuery, readInterval, readMaxStaleness, readTimeout } from './readers.ts'
 import { resolveHttp } from './resolve-http.ts'
 import { resolveMapping } from './resolve-mapping.ts'
 import { resolveRelabel } from './resolve-relabel.ts'
@@ -47,6 +47,7 @@ function resolveSource(source: FileSource, context: Context): SourceSettings {
     refreshIntervalMs: resolveDuration(source, 'refresh_interval', context),
     timeoutMs: resolveDuration(source, 'timeout', context),
     required: source.required ?? true,
+    maxStalenessMs: resolveMaxStaleness(source, context),
     fileSd: source.file_sd === undefined ? undefined : resolvePath(context.folder, source.file_sd),
   }
 }
@@ -77,6 +78,11 @@ function resolveGuard(guard: FileSource['guard']): GuardOptions {
     confirmations: guard?.confirmations ?? DEFAULT_GUARD.confirmations,
     minTargets: guard?.min_targets ?? DEFAULT_GUARD.minTargets,
   }
+}
+
+function resolveMaxStaleness({ max_staleness: text }: FileSource, context: Context): number {
+  if (text === undefined) return Number.POSITIVE_INFINITY
+  return attempt(context, ['max_staleness'], () => readMaxStaleness(text))
 }
 
 function resolveDuration(source: FileSource, key: 'refresh_interval' | 'timeout', context: Context): number {

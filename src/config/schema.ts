@@ -122,6 +122,11 @@ const sourceOptions = Type.Object(
         description: 'Whether /ready and /targets wait for the first list of this source.',
       }),
     ),
+    max_staleness: Type.Optional(
+      duration(
+        'From this age on /targets answers 503 instead of the last good list; by default it is served however old it is. Prometheus keeps its targets either way, until it restarts.',
+      ),
+    ),
     refresh_interval: Type.Optional(duration('Time between refreshes; by default the global one.')),
     timeout: Type.Optional(duration('Deadline of one whole refresh; by default the global one.')),
     file_sd: Type.Optional(

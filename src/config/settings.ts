@@ -13,6 +13,8 @@ export interface SourceSettings {
   readonly refreshIntervalMs: number
   readonly timeoutMs: number
   readonly required: boolean
+  /** Infinity: the last good list is served however old it is. */
+  readonly maxStalenessMs: number
   /** Absolute path of the source's file_sd file. */
   readonly fileSd: string | undefined
 }

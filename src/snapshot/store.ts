@@ -8,19 +8,29 @@ export interface SourceState {
   readonly name: string
   /** Whether `/ready` and `/targets` wait for this source's first list. */
   readonly required: boolean
+  /** The age, in milliseconds, from which on the list is not served any more; Infinity: never. */
+  readonly maxStalenessMs: number
   readonly status: SourceStatus
   /** The served list; undefined until the first good one. */
   readonly snapshot: Snapshot | undefined
 }
 
-/** The list of all sources and when the oldest of them last succeeded, or the sources it waits for. */
+/**
+ * The list of all sources, when the oldest of them last succeeded and when the first of them is too old to be
+ * served (both on the monotonic clock), or the sources that it waits for.
+ */
 export type Combined =
-  | { readonly snapshot: Snapshot; readonly oldestSuccessMs: number; readonly waitingFor?: undefined }
+  | {
+      readonly snapshot: Snapshot
+      readonly oldestSuccessMs: number
+      readonly expiresMs: number
+      readonly waitingFor?: undefined
+    }
   | { readonly snapshot?: undefined; readonly waitingFor: readonly SourceState[] }
 
 /** The waist: the write half publishes snapshots here, the read half takes them. */
 export interface Store {
-  add(name: string, required: boolean): void
+  add(name: string, options: Pick<SourceState, 'required' | 'maxStalenessMs'>): void
   get(name: string): SourceState | undefined
   /** All sources, sorted by name. */
   list(): readonly SourceState[]
@@ -56,8 +66,8 @@ export function createStore(): Store {
   }
 
   return {
-    add(name, required) {
-      states.set(name, { name, required, status: INITIAL_STATUS, snapshot: undefined })
+    add(name, { required, maxStalenessMs }) {
+      states.set(name, { name, required, maxStalenessMs, status: INITIAL_STATUS, snapshot: undefined })
       combined = view(sorted(), snapshot)
     },
     get: (name) => states.get(name),
@@ -80,12 +90,21 @@ function view(states: readonly SourceState[], snapshot: Snapshot | undefined): C
   if (snapshot === undefined || required.length > 0)
     return { waitingFor: required.length > 0 ? required : missing }
   const loaded = states.filter((state) => state.snapshot !== undefined)
-  return { snapshot, oldestSuccessMs: Math.min(...loaded.map(lastSuccessMs)) }
+  return {
+    snapshot,
+    oldestSuccessMs: Math.min(...loaded.map(lastSuccessMs)),
+    expiresMs: Math.min(...loaded.map(expiresMs)),
+  }
 }
 
 /** When a source last gave a whole list, on the monotonic clock; 0, the start of the process, if never. */
 export function lastSuccessMs({ status }: SourceState): number {
   return status.lastSuccess?.monotonicMs ?? 0
+}
+
+/** From when on a source's list is too old to be served, on the monotonic clock. */
+export function expiresMs(state: SourceState): number {
+  return lastSuccessMs(state) + state.maxStalenessMs
 }
 
 async function combine(snapshots: readonly Snapshot[]): Promise<Snapshot> {

@@ -141,6 +141,7 @@ sources:
     guard: { max_drop: 12.5%, confirmations: 5, min_targets: 0 }
     required: false
     file_sd: shared/targets.json
+    max_staleness: 1d
     refresh_interval: 2m
     timeout: 3s
   - name: plain
@@ -157,6 +158,7 @@ sources:
       required: false,
       fileSd: join(folder, 'shared', 'targets.json'),
       refreshIntervalMs: 120_000,
+      maxStalenessMs: 86_400_000,
       timeoutMs: 3_000,
       plan: { mapping: { metaLabels: true } },
     },

@@ -11,12 +11,19 @@ import { manualClock } from './clock.ts'
 import { recordingLog } from './log.ts'
 
 /** The read half over a real store, without a write half: the test publishes. */
-export async function readHalf(t: Test, options: { enableLifecycle?: boolean; sources?: string[] } = {}) {
+export async function readHalf(
+  t: Test,
+  options: { enableLifecycle?: boolean; sources?: string[]; maxStalenessMs?: number } = {},
+) {
   const clock = manualClock()
   const store = createStore()
   const metrics = createMetrics('1.2.3')
   const { log, lines } = recordingLog('warn')
-  for (const source of options.sources ?? ['sensors']) store.add(source, true)
+  for (const source of options.sources ?? ['sensors'])
+    store.add(source, {
+      required: true,
+      maxStalenessMs: options.maxStalenessMs ?? Number.POSITIVE_INFINITY,
+    })
   const state = { draining: false, refreshed: [] as (string | undefined)[], answers: [] as RefreshAnswer[] }
   const app = await createApp(
     { enableLifecycle: options.enableLifecycle ?? false, version: '1.2.3' },

@@ -117,7 +117,7 @@ t.test('health is 200 whatever the sources do, and says what they do', async (t)
 
 t.test('ready is 503 until every required source has a list', async (t) => {
   const { app, publish, store } = await readHalf(t, { sources: ['a', 'b'] })
-  store.add('optional', false)
+  store.add('optional', { required: false, maxStalenessMs: Number.POSITIVE_INFINITY })
   await publish('a', ['a:1'])
   for (const url of ['/ready', '/-/ready']) {
     const waiting = await app.inject(url)

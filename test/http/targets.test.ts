@@ -68,6 +68,33 @@ t.test('a list that no refresh has confirmed is as old as the process', async (t
   t.equal(age, clock.monotonic() / 1000)
 })
 
+t.test('a list that is older than max_staleness is 503, until a refresh succeeds again', async (t) => {
+  const { app, publish, clock } = await readHalf(t, { sources: ['a', 'b'], maxStalenessMs: 60_000 })
+  await publish('a', ['a:1'])
+  clock.advance(30_000)
+  const at = { wallMs: 0, monotonicMs: 0 }
+  await publish('b', ['b:1'], { failure: { reason: 'dns', message: 'no such host', at } })
+  clock.advance(29_999)
+  t.equal((await app.inject('/targets')).statusCode, 200)
+  clock.advance(1)
+  for (const url of ['/targets', '/targets/a']) {
+    const answer = await app.inject(url)
+    t.equal(answer.statusCode, 503, url)
+    t.equal(answer.headers['retry-after'], '5')
+    t.same(answer.json().error, {
+      code: 'stale',
+      message: 'a: its list is 1m old, more than its max_staleness: no refresh has succeeded since',
+    })
+  }
+  t.equal((await app.inject('/targets/b')).statusCode, 200, 'the others are served')
+  t.equal((await app.inject('/ready')).statusCode, 200, 'and ready is about being there')
+  clock.advance(30_000)
+  t.match((await app.inject('/targets/b')).json().error.message, /more than its max_staleness: no such host$/)
+  await publish('a', ['a:1'])
+  await publish('b', ['b:1'])
+  t.equal((await app.inject('/targets')).statusCode, 200)
+})
+
 t.test('28: the age does not follow jumps of the wall clock', async (t) => {
   const { app, publish, clock } = await readHalf(t)
   await publish('sensors', ['a:1'])

@@ -39,7 +39,7 @@ async function refreshing(
   const store = createStore()
   const metrics = createMetrics('test')
   const { log, messages, lines } = recordingLog()
-  store.add('sensors', true)
+  store.add('sensors', { required: true, maxStalenessMs: Number.POSITIVE_INFINITY })
   const source =
     options.source ?? createHttpSource(httpOptions(inventory.url), { clock, userAgent: 'Rollcall/test' })
   t.teardown(() => source.close())

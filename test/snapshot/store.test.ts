@@ -23,8 +23,8 @@ const waitingFor = (store: ReturnType<typeof createStore>) =>
 
 t.test('the combined list waits for every required source', async (t) => {
   const store = createStore()
-  store.add('b', true)
-  store.add('a', true)
+  store.add('b', { required: true, maxStalenessMs: Number.POSITIVE_INFINITY })
+  store.add('a', { required: true, maxStalenessMs: Number.POSITIVE_INFINITY })
   t.same(waitingFor(store), ['a', 'b'])
   await store.publish('a', await snapshotOf('a:1'))
   t.same(waitingFor(store), ['b'], 'a partial list is never sent')
@@ -35,8 +35,8 @@ t.test('the combined list waits for every required source', async (t) => {
 
 t.test('a source that is not required is left out until it loads', async (t) => {
   const store = createStore()
-  store.add('a', true)
-  store.add('extra', false)
+  store.add('a', { required: true, maxStalenessMs: Number.POSITIVE_INFINITY })
+  store.add('extra', { required: false, maxStalenessMs: Number.POSITIVE_INFINITY })
   await store.publish('a', await snapshotOf('a:1'))
   t.same(combinedAddresses(store), ['a:1'])
   await store.publish('extra', await snapshotOf('e:1'))
@@ -45,13 +45,13 @@ t.test('a source that is not required is left out until it loads', async (t) => 
 
 t.test('with no list at all there is never an empty one, even if no source is required', async (t) => {
   const store = createStore()
-  store.add('extra', false)
+  store.add('extra', { required: false, maxStalenessMs: Number.POSITIVE_INFINITY })
   t.same(waitingFor(store), ['extra'])
 })
 
 t.test('a single source is served as it is, without a second copy', async (t) => {
   const store = createStore()
-  store.add('a', true)
+  store.add('a', { required: true, maxStalenessMs: Number.POSITIVE_INFINITY })
   const snapshot = await snapshotOf('a:1')
   await store.publish('a', snapshot)
   t.equal(store.combined().snapshot, snapshot)
@@ -59,8 +59,8 @@ t.test('a single source is served as it is, without a second copy', async (t) =>
 
 t.test('27: when two sources publish at once, the combined list ends with both', async (t) => {
   const store = createStore()
-  store.add('a', true)
-  store.add('b', true)
+  store.add('a', { required: true, maxStalenessMs: Number.POSITIVE_INFINITY })
+  store.add('b', { required: true, maxStalenessMs: Number.POSITIVE_INFINITY })
   const [a, b] = await Promise.all([snapshotOf('a:1'), snapshotOf('b:1')])
   await Promise.all([store.publish('a', a), store.publish('b', b)])
   t.same(combinedAddresses(store), ['a:1', 'b:1'])
@@ -68,8 +68,8 @@ t.test('27: when two sources publish at once, the combined list ends with both',
 
 t.test('sources are listed by name, and a name that is not there changes nothing', async (t) => {
   const store = createStore()
-  store.add('b', true)
-  store.add('a', false)
+  store.add('b', { required: true, maxStalenessMs: Number.POSITIVE_INFINITY })
+  store.add('a', { required: false, maxStalenessMs: Number.POSITIVE_INFINITY })
   t.same(
     store.list().map((state) => state.name),
     ['a', 'b'],
@@ -83,8 +83,8 @@ t.test('sources are listed by name, and a name that is not there changes nothing
 
 t.test('1: at no moment is a list without a required source sent as the whole', async (t) => {
   const store = createStore()
-  store.add('a', true)
-  store.add('b', true)
+  store.add('a', { required: true, maxStalenessMs: Number.POSITIVE_INFINITY })
+  store.add('b', { required: true, maxStalenessMs: Number.POSITIVE_INFINITY })
   await store.publish('a', await snapshotOf('a:1'))
   const snapshot = await snapshotOf('b:1')
   let done = false
@@ -105,7 +105,7 @@ t.test('1: at no moment is a list without a required source sent as the whole', 
 
 t.test('publishing a source that was removed meanwhile changes nothing', async (t) => {
   const store = createStore()
-  store.add('a', true)
+  store.add('a', { required: true, maxStalenessMs: Number.POSITIVE_INFINITY })
   await store.publish('a', await snapshotOf('a:1'))
   await store.publish('gone', await snapshotOf('g:1'))
   t.same(combinedAddresses(store), ['a:1'])

@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { HttpError } from '../../base/errors.ts'
 import type { Snapshot } from '../../snapshot/snapshot.ts'
-import { lastSuccessMs } from '../../snapshot/store.ts'
+import { expiresMs, lastSuccessMs } from '../../snapshot/store.ts'
 import type { HttpDeps } from '../deps.ts'
-import { notLoaded } from '../not-loaded.ts'
+import { notLoaded, tooOld } from '../not-loaded.ts'
 import { observe } from '../observe.ts'
 import type { AssertCapacity } from '../pressure.ts'
 import { sendSnapshot } from '../reply.ts'
@@ -30,14 +30,18 @@ export function targetsRoutes(app: FastifyInstance, deps: HttpDeps, assertCapaci
   route('/targets/:source', (request) => {
     const state = findSource(deps.store, (request.params as { source: string }).source)
     if (state.snapshot === undefined) throw notLoaded([state])
-    return { snapshot: state.snapshot, ageMs: deps.clock.monotonic() - lastSuccessMs(state) }
+    const nowMs = deps.clock.monotonic()
+    if (nowMs >= expiresMs(state)) throw tooOld([state], nowMs)
+    return { snapshot: state.snapshot, ageMs: nowMs - lastSuccessMs(state) }
   })
 }
 
 function allTargets(deps: HttpDeps): Aged {
   const combined = deps.store.combined()
   if (combined.snapshot === undefined) throw notLoaded(combined.waitingFor)
-  return { snapshot: combined.snapshot, ageMs: deps.clock.monotonic() - combined.oldestSuccessMs }
+  const nowMs = deps.clock.monotonic()
+  if (nowMs >= combined.expiresMs) throw tooOld(deps.store.list(), nowMs)
+  return { snapshot: combined.snapshot, ageMs: nowMs - combined.oldestSuccessMs }
 }
 
 /** A filter that is not understood must not silently mean "everything": twice the scrapes, say. */

@@ -290,6 +290,11 @@ export const rows: readonly WrongFile[] = [
     /^rollcall.yml:4:14: sources\[0\].file_sd: "targets.txt" is not a path that ends in .json/,
   ],
   [
+    'a max_staleness of nothing',
+    `${SOURCE}    max_staleness: 0s\n`,
+    /^rollcall.yml:4:20: sources\[0\].max_staleness: "0s" is out of range; write a duration longer than 0/,
+  ],
+  [
     'a file_sd file twice',
     `${SOURCE}    file_sd: a.json\n  - name: b\n    http: { url: http://b }\n    file_sd: ./a.json\n`,
     /^rollcall.yml:7:14: sources\[1\].file_sd: .* is taken by sources\[0\]/,
