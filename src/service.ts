@@ -7,7 +7,7 @@ import type { Metrics } from './base/metrics.ts'
 import { USER_AGENT, version } from './base/version.ts'
 import type { Settings, SourceSettings } from './config/settings.ts'
 import { createApp } from './http/app.ts'
-import { closeWhenSettled, createInFlight } from './http/in-flight.ts'
+import { closeWhenSettled, createConnections } from './http/connections.ts'
 import { compilePlan } from './pipeline/plan.ts'
 import { createLoop, type Loop } from './refresh/loop.ts'
 import type { Output } from './refresh/outputs.ts'
@@ -56,7 +56,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   metrics.config.successTimestamp.set(clock.now() / 1000)
 
   let draining = false
-  const inFlight = createInFlight()
+  const connections = createConnections()
   const app = await createApp(
     { enableLifecycle: settings.web.enableLifecycle, version },
     {
@@ -64,7 +64,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       metrics,
       clock,
       log,
-      inFlight,
+      connections,
       isDraining: () => draining,
       refresh: (name) => refreshNow(running, name),
     },
@@ -80,7 +80,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
     async stop() {
       draining = true
       await new Promise<void>((resolve) => void clock.after(settings.web.drainDelayMs, resolve))
-      await closeWhenSettled(app, inFlight)
+      await closeWhenSettled(app, connections)
       await Promise.all([...running.values()].map(({ loop }) => loop.stop()))
       await Promise.all([...running.values()].map(({ source }) => source.close()))
     },

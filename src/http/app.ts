@@ -1,5 +1,5 @@
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
-import type { HttpDeps, HttpOptions } from './deps.ts'
+import type { HttpDeps, HttpOptions, Limits } from './deps.ts'
 import { handleClientError, handleError, sendError } from './errors.ts'
 import { assertHarmlessPath, noRouteError, trackMethods } from './methods.ts'
 import { NO_ROUTE, observe } from './observe.ts'
@@ -10,8 +10,7 @@ import { lifecycleRoutes } from './routes/lifecycle.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { targetsRoutes } from './routes/targets.ts'
 
-/** Limits on what a client may do to a connection, in milliseconds and bytes. */
-const LIMITS = {
+const DEFAULT_LIMITS: Limits = {
   headersTimeout: 15_000,
   requestTimeout: 30_000,
   connectionsCheckingInterval: 5_000,
@@ -24,6 +23,7 @@ const LIMITS = {
 /** Creates the server's read half: routes, errors, limits. It listens when told to. */
 export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<FastifyInstance> {
   const { log, metrics } = deps
+  const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const app = fastify({
     // The framework's own logger makes a child for every request, and we log none of them.
     logger: false,
@@ -32,18 +32,19 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
       observe(request, reply, NO_ROUTE, deps)
       handleError(error, request, reply, log)
     },
-    requestTimeout: LIMITS.requestTimeout,
-    keepAliveTimeout: LIMITS.keepAliveTimeout,
-    bodyLimit: LIMITS.bodyLimit,
+    requestTimeout: limits.requestTimeout,
+    keepAliveTimeout: limits.keepAliveTimeout,
+    bodyLimit: limits.bodyLimit,
     http: {
-      headersTimeout: LIMITS.headersTimeout,
-      connectionsCheckingInterval: LIMITS.connectionsCheckingInterval,
+      headersTimeout: limits.headersTimeout,
+      connectionsCheckingInterval: limits.connectionsCheckingInterval,
     },
     routerOptions: { ignoreTrailingSlash: true },
     forceCloseConnections: 'idle',
     // Requests on kept-alive connections are still served while the listener closes.
     return503OnClosing: false,
   })
+  deps.connections.watch(app.server)
   const methodsOf = trackMethods(app)
   app.setErrorHandler((error: FastifyError, request, reply) => handleError(error, request, reply, log))
   app.setNotFoundHandler((request, reply) => {

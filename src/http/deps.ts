@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { Store } from '../snapshot/store.ts'
-import type { InFlight } from './in-flight.ts'
+import type { Connections } from './connections.ts'
 
 /** How a refresh that was asked for ended, as far as the answer tells. */
 export interface RefreshAnswer {
@@ -16,7 +16,7 @@ export interface RefreshAnswer {
 export interface HttpDeps {
   readonly store: Pick<Store, 'get' | 'list' | 'combined'>
   readonly metrics: Metrics
-  readonly inFlight: InFlight
+  readonly connections: Connections
   readonly clock: Pick<Clock, 'now' | 'monotonic'>
   readonly log: Pick<Logger, 'error'>
   /** Refreshes one source, or all of them, and waits for the end. */
@@ -25,8 +25,22 @@ export interface HttpDeps {
   isDraining(): boolean
 }
 
+/** Limits on what a client may do to a connection, in milliseconds and bytes. */
+export interface Limits {
+  /** Until the headers of a request are there. */
+  readonly headersTimeout: number
+  /** Until all of a request is there. */
+  readonly requestTimeout: number
+  /** How often both are looked at. */
+  readonly connectionsCheckingInterval: number
+  readonly keepAliveTimeout: number
+  readonly bodyLimit: number
+}
+
 /** How the server behaves. */
 export interface HttpOptions {
   readonly enableLifecycle: boolean
   readonly version: string
+  /** What a client may do to a connection, where it differs from the defaults. */
+  readonly limits?: Partial<Limits>
 }

@@ -12,14 +12,15 @@ export function observe(
   request: FastifyRequest,
   reply: FastifyReply,
   route: string,
-  { metrics, inFlight }: Pick<HttpDeps, 'metrics' | 'inFlight'>,
+  { metrics, connections }: Pick<HttpDeps, 'metrics' | 'connections'>,
 ): void {
   const startMs = performance.now()
   const response = reply.raw
   const { method } = request
-  inFlight.begin()
+  const { socket } = request.raw
+  connections.begin(socket)
   response.on('close', () => {
-    inFlight.end()
+    connections.end(socket)
     metrics.http.requests.observe(route, method, response.statusCode, (performance.now() - startMs) / 1000)
   })
 }

@@ -1,8 +1,8 @@
 import type { Test } from 'tap'
 import { createMetrics } from '../../src/base/metrics.ts'
 import { createApp } from '../../src/http/app.ts'
-import type { RefreshAnswer } from '../../src/http/deps.ts'
-import { createInFlight } from '../../src/http/in-flight.ts'
+import { createConnections } from '../../src/http/connections.ts'
+import type { Limits, RefreshAnswer } from '../../src/http/deps.ts'
 import { encodeGroups } from '../../src/snapshot/encode.ts'
 import { freeze } from '../../src/snapshot/snapshot.ts'
 import { INITIAL_STATUS, type SourceStatus } from '../../src/snapshot/status.ts'
@@ -13,7 +13,13 @@ import { recordingLog } from './log.ts'
 /** The read half over a real store, without a write half: the test publishes. */
 export async function readHalf(
   t: Test,
-  options: { enableLifecycle?: boolean; sources?: string[]; maxStalenessMs?: number } = {},
+  options: {
+    enableLifecycle?: boolean
+    sources?: string[]
+    maxStalenessMs?: number
+    maxConnections?: number
+    limits?: Partial<Limits>
+  } = {},
 ) {
   const clock = manualClock()
   const store = createStore()
@@ -26,13 +32,13 @@ export async function readHalf(
     })
   const state = { draining: false, refreshed: [] as (string | undefined)[], answers: [] as RefreshAnswer[] }
   const app = await createApp(
-    { enableLifecycle: options.enableLifecycle ?? false, version: '1.2.3' },
+    { enableLifecycle: options.enableLifecycle ?? false, version: '1.2.3', limits: options.limits ?? {} },
     {
       store,
       metrics,
       clock,
       log,
-      inFlight: createInFlight(),
+      connections: createConnections(options.maxConnections),
       isDraining: () => state.draining,
       refresh: async (source) => {
         state.refreshed.push(source)

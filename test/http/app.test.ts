@@ -5,6 +5,7 @@ import { HttpError, RefreshError } from '../../src/base/errors.ts'
 import { handleClientError } from '../../src/http/errors.ts'
 import { readHalf } from '../helpers/app.ts'
 import { seriesValue } from '../helpers/exposition.ts'
+import { until } from '../helpers/until.ts'
 
 /** Sends raw bytes over a real socket and returns all that comes back. */
 async function exchange(t: Test, port: number, bytes: string): Promise<string> {
@@ -20,8 +21,8 @@ async function exchange(t: Test, port: number, bytes: string): Promise<string> {
   return received
 }
 
-async function listening(t: Test) {
-  const half = await readHalf(t)
+async function listening(t: Test, options: Parameters<typeof readHalf>[1] = {}) {
+  const half = await readHalf(t, options)
   await half.app.listen({ host: '127.0.0.1', port: 0 })
   return { ...half, port: (half.app.server.address() as AddressInfo).port }
 }
@@ -285,6 +286,42 @@ t.test('45: headers over 16 KB are 431, rubbish is 400, both in the usual form',
   t.match(rubbish, /^HTTP\/1\.1 400 /)
   t.match(rubbish, /\{"error":\{"code":"bad_request"/)
 })
+
+t.test('43: slow headers and a slow body are 408 within a bound', async (t) => {
+  const limits = { headersTimeout: 200, requestTimeout: 300, connectionsCheckingInterval: 50 }
+  const { port } = await listening(t, { limits, enableLifecycle: true })
+  const slow = [
+    'GET /targets HTTP/1.1\r\nHost: a\r\n',
+    'POST /-/refresh HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf',
+  ]
+  for (const bytes of slow) {
+    const answer = await exchange(t, port, bytes)
+    t.match(answer, /^HTTP\/1\.1 408 /)
+    t.match(answer, /\{"error":\{"code":"request_timeout"/)
+  }
+})
+
+t.test(
+  '44: beyond the maximum the oldest idle connection is closed, and a probe still gets in',
+  async (t) => {
+    const { port } = await listening(t, { maxConnections: 100 })
+    const sockets = []
+    let closed = 0
+    for (let index = 0; index < 300; index++) {
+      const socket = connect(port, '127.0.0.1')
+      t.teardown(() => socket.destroy())
+      socket.on('error', () => {})
+      socket.once('close', () => closed++)
+      await once(socket, 'connect')
+      sockets.push(socket)
+    }
+    const health = await fetch(`http://127.0.0.1:${port}/health`)
+    t.equal(health.status, 200)
+    await until('the oldest are closed', () => closed >= 200)
+    t.ok(sockets.slice(0, 200).every(({ readyState }) => readyState !== 'open'))
+    t.ok(sockets.slice(-50).every(({ readyState }) => readyState === 'open'))
+  },
+)
 
 t.test('a connection that is gone already is not answered', async (t) => {
   const { port } = await listening(t)
