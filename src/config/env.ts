@@ -36,6 +36,7 @@ export function envSource(origin: Origin, given: Given): SourceSettings {
     name: origin.name,
     source: {
       kind: 'http',
+      method: 'GET',
       url: origin.url,
       format: JSON_FORMAT,
       maxResponseBytes: DEFAULT_MAX_RESPONSE_BYTES,

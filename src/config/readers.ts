@@ -1,5 +1,5 @@
 import { compile, isRegistered, type JSONValue, TreeInterpreter } from '@jmespath-community/jmespath'
-import { messageOf, RefreshError } from '../base/errors.ts'
+import { messageOf, RefreshError, type RefreshFailureReason } from '../base/errors.ts'
 import { parseHttpUrl } from '../base/urls.ts'
 import { MAX_TIMER_MS, parseDuration } from '../model/duration.ts'
 import type { Json } from '../model/record.ts'
@@ -48,16 +48,20 @@ export function readUrl(text: string): URL {
   )
 }
 
-/** Compiles a JMESPath expression. Throws an Error that says what is expected. */
-export function compileQuery(text: string): Query {
+/**
+ * Compiles a JMESPath expression. Throws an Error that says what is expected.
+ * @param key what messages call the expression when it fails on a document
+ * @param reason of the failure then
+ */
+export function compileQuery(text: string, key: string, reason: RefreshFailureReason): Query {
   const expression = parseExpression(text)
-  return (document) => {
+  return (document, name) => {
     try {
       return TreeInterpreter.search(expression, document as JSONValue) as Json
     } catch (error) {
       throw new RefreshError(
-        'shape',
-        `the records expression ${shownValue(text)} fails on the answer: ${messageOf(error)}`,
+        reason,
+        `the ${key} expression ${shownValue(text)} fails on ${name}: ${messageOf(error)}`,
       )
     }
   }

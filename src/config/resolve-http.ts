@@ -1,10 +1,10 @@
-import { JSON_FORMAT } from '../model/document.ts'
 import type { HttpClientConfig } from '../sources/http/client-config.ts'
 import type { HttpConfig } from '../sources/http/config.ts'
 import type { HttpClientOptions } from '../sources/http/requester.ts'
 import { DEFAULT_MAX_RESPONSE_BYTES, type HttpSourceOptions } from '../sources/http/source.ts'
 import { attempt, type Context } from './context.ts'
 import { readSize, readUrl } from './readers.ts'
+import { resolveFormat, resolveRequest } from './resolve-http-request.ts'
 
 /** Resolves the keys of `http:`. */
 export function resolveHttp(http: HttpConfig, context: Context): HttpSourceOptions {
@@ -12,7 +12,8 @@ export function resolveHttp(http: HttpConfig, context: Context): HttpSourceOptio
   return {
     kind: 'http',
     url: attempt(context, ['url'], () => readUrl(http.url)),
-    format: JSON_FORMAT,
+    ...resolveRequest(http, context),
+    format: resolveFormat(http, context),
     maxResponseBytes:
       size === undefined
         ? DEFAULT_MAX_RESPONSE_BYTES

@@ -39,7 +39,10 @@ function resolveSource(source: FileSource, context: Context): SourceSettings {
     name: source.name,
     source: resolveKind(source, context),
     plan: {
-      records: records === undefined ? undefined : attempt(context, ['records'], () => compileQuery(records)),
+      records:
+        records === undefined
+          ? undefined
+          : attempt(context, ['records'], () => compileQuery(records, 'records', 'shape')),
       mapping: resolveMapping(source, context),
       relabelConfigs: resolveRelabel(source.relabel_configs ?? [], within(context, 'relabel_configs')),
     },

@@ -14,3 +14,10 @@ export function fieldOf(value: Json | undefined, key: string): Json | undefined 
   if (!isObject(value) || !Object.hasOwn(value, key)) return undefined
   return value[key]
 }
+
+/** What a value is, in words: "null", "a list", "an object", "a string". */
+export function kindOf(value: Json): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'a list'
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}

@@ -1,28 +1,41 @@
 import { RefreshError } from '../base/errors.ts'
-import { type InventoryRecord, isObject, type Json } from '../model/record.ts'
+import { type InventoryRecord, isObject, type Json, kindOf } from '../model/record.ts'
 
-/** A compiled query over a document (JMESPath, when it comes from a configuration file). */
-export type Query = (document: Json) => Json
+/**
+ * A compiled query over a document (JMESPath, when it comes from a configuration file); `name` is what messages
+ * call the document.
+ */
+export type Query = (document: Json, name: string) => Json
 
 /** Finds the list of records in one document; `name` is what messages call it. */
 export type Select = (document: Json, name: string) => readonly InventoryRecord[]
 
-const HINT =
-  'Say which in a configuration file, with two lines such as: records: "items" and targets: ["{hostname}:{port|9100}"]'
+/** What messages say of a list: the key that selects it, and what to write. */
+export interface ListKey {
+  readonly key: string
+  readonly hint: string
+}
+
+const RECORDS: ListKey = {
+  key: 'records',
+  hint: 'Say which in a configuration file, with two lines such as: records: "items" and targets: ["{hostname}:{port|9100}"]',
+}
 
 /**
  * Selects records with the configured query, or, without one, recognises the usual shapes:
  * a list, or an object with exactly one list in it.
  * @throws RefreshError `shape` when there is no such list
  */
-export function createSelect(query: Query | undefined): Select {
-  return query === undefined ? recognise : (document, name) => selectBy(query, document, name)
+export function createSelect(query: Query | undefined, { key, hint } = RECORDS): Select {
+  return query === undefined
+    ? (document, name) => recognise(document, name, hint)
+    : (document, name) => listFrom(query(document, name), { document, name, key })
 }
 
-function recognise(document: Json, name: string): readonly InventoryRecord[] {
+function recognise(document: Json, name: string, hint: string): readonly InventoryRecord[] {
   if (Array.isArray(document)) return document
   if (!isObject(document)) {
-    throw new RefreshError('shape', `${name} is ${kindOf(document)}, not a list of records. ${HINT}`)
+    throw new RefreshError('shape', `${name} is ${kindOf(document)}, not a list of records. ${hint}`)
   }
   const lists = Object.values(document).filter((value) => Array.isArray(value))
   if (lists.length === 1) return lists[0] as readonly InventoryRecord[]
@@ -31,20 +44,20 @@ function recognise(document: Json, name: string): readonly InventoryRecord[] {
     .map((key) => JSON.stringify(key.slice(0, 40)))
   throw new RefreshError(
     'shape',
-    `${name} is an object with ${lists.length} lists in it (its keys: ${keys.join(', ') || 'none'}), so which one holds the records is not clear. ${HINT}`,
+    `${name} is an object with ${lists.length} lists in it (its keys: ${keys.join(', ') || 'none'}), so which one holds the records is not clear. ${hint}`,
   )
 }
 
-function selectBy(query: Query, document: Json, name: string): readonly InventoryRecord[] {
-  const selected = query(document)
+interface Selected {
+  readonly document: Json
+  readonly name: string
+  readonly key: string
+}
+
+function listFrom(selected: Json, { document, name, key }: Selected): readonly InventoryRecord[] {
   if (Array.isArray(selected)) return selected
   throw new RefreshError(
     'shape',
-    `the records expression gave ${kindOf(selected)}, not a list; check it against ${name} (an object with the keys ${isObject(document) ? Object.keys(document).slice(0, 8).join(', ') : 'none'})`,
+    `the ${key} expression gave ${kindOf(selected)}, not a list; check it against ${name} (an object with the keys ${isObject(document) ? Object.keys(document).slice(0, 8).join(', ') : 'none'})`,
   )
-}
-
-function kindOf(value: Json): string {
-  if (value === null) return 'null'
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }

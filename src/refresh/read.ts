@@ -28,7 +28,8 @@ export async function readBefore(
     `no whole answer within ${formatDuration(timeoutMs)}; if the inventory needs longer, raise timeout in a configuration file`,
   )
   const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    // The source goes first, since it may know more: which page it waited for.
+    signal.addEventListener('abort', () => setImmediate(reject, signal.reason), { once: true })
   })
   const cancelTimer = clock.after(timeoutMs, () => controller.abort(deadline))
   const onStop = () => controller.abort(new RefreshError('timeout', 'the server is stopping'))

@@ -173,7 +173,9 @@ sources:
   ])
   const [source] = sources
   if (source === undefined) return
-  t.same(source.plan.records?.({ items: [{ status: 'active' }, { status: 'gone' }] }), [{ status: 'active' }])
+  t.same(source.plan.records?.({ items: [{ status: 'active' }, { status: 'gone' }] }, 'x'), [
+    { status: 'active' },
+  ])
   const { targets } = compileMapping(source.plan.mapping)({ hostname: 'a', store: { id: 7 } })
   t.match(source.plan.relabelConfigs, [{ source_labels: ['site'] }, { regex: '010' }])
   t.same(
@@ -216,8 +218,8 @@ t.test('a query that fails on an answer says so, and which it is', async (t) => 
     'sources: [{ name: a, http: { url: http://a }, records: "length(@)" }, { name: b, http: { url: http://a }, records: "keys(@)" }]\n',
   )
   const { sources } = await load([`--config.file=${path}`])
-  t.equal(sources[0]?.plan.records?.([1, 2]), 2)
-  t.throws(() => sources[1]?.plan.records?.([1]), {
+  t.equal(sources[0]?.plan.records?.([1, 2], 'the answer'), 2)
+  t.throws(() => sources[1]?.plan.records?.([1], 'the answer'), {
     reason: 'shape',
     message: /^the records expression "keys\(@\)" fails on the answer: /,
   })

@@ -5,6 +5,7 @@ import { DEFAULT_MAX_RESPONSE_BYTES, type HttpSourceOptions } from '../../src/so
 export function httpOptions(url: URL, options: Partial<HttpSourceOptions> = {}): HttpSourceOptions {
   return {
     kind: 'http',
+    method: 'GET',
     url,
     format: JSON_FORMAT,
     maxResponseBytes: DEFAULT_MAX_RESPONSE_BYTES,

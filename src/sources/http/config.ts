@@ -1,5 +1,16 @@
 import Type, { type Static } from 'typebox'
 import { httpClientKeys } from './client-config.ts'
+import { paginationSchema } from './pagination-config.ts'
+
+const bodySchema = Type.Union(
+  [Type.String(), Type.Record(Type.String(), Type.Unknown()), Type.Array(Type.Unknown())],
+  {
+    expects: 'a text, or a set of keys or a list, which is sent as JSON',
+    description:
+      'What is sent with a POST: a set of keys or a list, which is sent as JSON, or a text, which is sent as it is. The content type is application/json, or text/plain for a text that is not JSON.',
+    examples: [{ query: '{ devices { name } }' }],
+  },
+)
 
 /** The keys of `http:` in a source of the configuration file. */
 export const httpSchema = Type.Object(
@@ -7,15 +18,39 @@ export const httpSchema = Type.Object(
     url: Type.String({
       format: 'http-url',
       description:
-        'URL to fetch the inventory from; it answers JSON. A user and password in it are sent as basic authentication.',
+        'URL to fetch the inventory from. A user and password in it are sent as basic authentication.',
       examples: ['http://inventory:1337/inventory'],
     }),
+    method: Type.Optional(
+      Type.Union([Type.Literal('GET'), Type.Literal('POST')], {
+        expects: 'GET or POST',
+        default: 'GET',
+        description: 'Method of the request. A POST must only read: it may be sent twice.',
+      }),
+    ),
+    body: Type.Optional(bodySchema),
+    format: Type.Optional(
+      Type.Union([Type.Literal('json'), Type.Literal('yaml'), Type.Literal('csv')], {
+        expects: 'json, yaml or csv',
+        default: 'json',
+        description: 'How the answer is written, whatever its content type says.',
+      }),
+    ),
+    csv_delimiter: Type.Optional(
+      Type.String({
+        pattern: '^[^"\\r\\n]$',
+        expects: 'one character, such as ";"',
+        default: ',',
+        description: 'What stands between two fields of a CSV line.',
+      }),
+    ),
+    pagination: Type.Optional(paginationSchema),
     max_response_size: Type.Optional(
       Type.String({
         format: 'size',
         default: '256MB',
         description:
-          'The most that is read in one refresh, after decompression; more fails the refresh. At most 500MB.',
+          'The most that is read in one refresh, all pages together, after decompression; more fails the refresh. At most 500MB.',
       }),
     ),
     ...httpClientKeys,

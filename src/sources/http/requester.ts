@@ -17,13 +17,21 @@ export interface HttpDeps {
   readonly userAgent: string
 }
 
+/** What is sent with a POST. */
+export interface RequestBody {
+  readonly text: string
+  readonly contentType: string
+}
+
 /** One thing to ask for. */
 export interface HttpRequest {
   readonly method: 'GET' | 'POST'
   readonly url: URL
+  /** Headers for this request only; `accept` is JSON without them. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /** Ask only whether this has changed. */
   readonly since?: Version | undefined
-  readonly body?: string | undefined
+  readonly body?: RequestBody | undefined
   /** The most that is read, in bytes, after unpacking. */
   readonly maxBytes: number
 }
@@ -64,10 +72,12 @@ export function createRequester(options: HttpClientOptions, deps: HttpDeps): Req
       accept: 'application/json',
       'accept-encoding': ACCEPT_ENCODING,
       'user-agent': deps.userAgent,
+      ...request.headers,
+      ...(request.body && { 'content-type': request.body.contentType }),
       ...conditions(request.since),
       ...credentials,
     }
-    const attempt = () => client.send({ ...request, headers }, signal)
+    const attempt = () => client.send({ ...request, body: request.body?.text, headers }, signal)
     return attempt().catch((error) => retryStale(error, attempt, signal))
   }
 

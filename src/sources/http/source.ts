@@ -1,28 +1,60 @@
 import type { Format } from '../../model/document.ts'
-import type { Source, Version } from '../source.ts'
-import { createRequester, type HttpAnswer, type HttpClientOptions, type HttpDeps } from './requester.ts'
+import type { Reading, Source, Version } from '../source.ts'
+import { readPages } from './pages.ts'
+import type { Pagination } from './pagination.ts'
+import {
+  createRequester,
+  type HttpAnswer,
+  type HttpClientOptions,
+  type HttpDeps,
+  type RequestBody,
+} from './requester.ts'
 
 /** Where an HTTP inventory is and how it is asked; every value resolved and checked. */
 export interface HttpSourceOptions extends HttpClientOptions {
   readonly kind: 'http'
+  readonly method: 'GET' | 'POST'
   readonly url: URL
+  readonly body?: RequestBody | undefined
   readonly format: Format
+  /** How the pages are found, of an inventory that comes in pages. */
+  readonly pagination?: Pagination | undefined
+  /** Of all pages together. */
   readonly maxResponseBytes: number
 }
 
 /** What a source may read when nothing else is configured, in bytes. */
 export const DEFAULT_MAX_RESPONSE_BYTES = 256 * 2 ** 20
 
-/** An inventory behind HTTP: an answer of 200 holds all of it. */
+/** What is asked for; a server that has it in one format only may not know the right name of that. */
+const ACCEPT: Record<Format['kind'], string> = {
+  json: 'application/json',
+  yaml: 'application/yaml, */*;q=0.9',
+  csv: 'text/csv, */*;q=0.9',
+}
+
+/** An inventory behind HTTP: an answer of 200 holds all of it, or all of one page. */
 export function createHttpSource(options: HttpSourceOptions, deps: HttpDeps): Source {
+  const { method, url, body, format, pagination, maxResponseBytes: maxBytes } = options
   const requester = createRequester(options, deps)
+  const request = { method, url, body, headers: { accept: ACCEPT[format.kind] }, maxBytes }
+
+  /** Reads what comes in one answer. */
+  async function readWhole(signal: AbortSignal, since: Version | undefined): Promise<Reading> {
+    // A POST has no conditional form.
+    const condition = method === 'GET' ? since : undefined
+    const answer = await requester.send({ ...request, since: condition }, signal)
+    if (answer.status === 304) return { kind: 'unchanged' }
+    const document = { bytes: answer.body, format, name: 'the answer' }
+    return { kind: 'documents', documents: [document], version: versionOf(answer) }
+  }
+
   return {
     async read(signal, since) {
-      const { url, maxResponseBytes: maxBytes } = options
-      const answer = await requester.send({ method: 'GET', url, since, maxBytes }, signal)
-      if (answer.status === 304) return { kind: 'unchanged' }
-      const document = { bytes: answer.body, format: options.format, name: 'the answer' }
-      return { kind: 'documents', documents: [document], version: versionOf(answer) }
+      if (pagination === undefined) return readWhole(signal, since)
+      // Never conditional: a first page that is unchanged proves nothing about the others.
+      const documents = await readPages(requester, { ...request, format, pagination }, signal)
+      return { kind: 'documents', documents }
     },
     close: () => requester.close(),
   }

@@ -1,2 +1,2 @@
-/** A wrong configuration file, and the one line that loading it gives. */
+/** A wrong configuration file: what is wrong, the file, and the one line that loading it gives. */
 export type WrongFile = readonly [what: string, yaml: string, line: RegExp]

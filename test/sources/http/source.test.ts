@@ -7,6 +7,7 @@ import { brotliCompressSync, gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { createHttpSource } from '../../../src/sources/http/source.ts'
 import { httpOptions } from '../../helpers/http-options.ts'
+import { httpSource, serveApi } from '../../helpers/http-source.ts'
 import { inventoryServer } from '../../helpers/inventory-server.ts'
 import { until } from '../../helpers/until.ts'
 
@@ -326,4 +327,49 @@ t.test('redirects are not followed when they should not be', async (t) => {
   const source = createHttpSource(httpOptions(inventory.url, { followRedirects: false }), deps)
   t.teardown(() => source.close())
   await t.rejects(source.read(new AbortController().signal), { reason: 'http_status', message: /HTTP 302/ })
+})
+
+t.test('a POST sends its body: a text as it is, anything else as JSON', async (t) => {
+  const rows: [body: unknown, sent: string, type: string | undefined][] = [
+    [undefined, '', undefined],
+    ['{"a": 1.0}', '{"a": 1.0}', 'application/json'],
+    ['site=x&kind=y', 'site=x&kind=y', 'text/plain'],
+    [
+      { query: '{ devices { name } }', n: [1, null] },
+      '{"query":"{ devices { name } }","n":[1,null]}',
+      'application/json',
+    ],
+    [['a', 1], '["a",1]', 'application/json'],
+  ]
+  for (const [body, sent, type] of rows) {
+    const server = await inventoryServer(t)
+    const requests = serveApi(server, () => ({ json: [], headers: { etag: '"v1"' } }))
+    const source = await httpSource(t, {
+      url: server.url.href,
+      method: 'POST',
+      ...(body !== undefined && { body }),
+    })
+    const { signal } = new AbortController()
+    await source.read(signal)
+    t.match(requests, [{ method: 'POST', body: sent }])
+    t.equal(server.requests[0]?.headers['content-type'], type)
+    await source.read(signal, { etag: '"v1"' })
+    t.equal(server.requests[1]?.headers['if-none-match'], undefined, 'a POST has no conditional form')
+  }
+})
+
+t.test('the answer is asked for in the format that is configured', async (t) => {
+  const rows = [
+    [{}, 'application/json', { kind: 'json' }],
+    [{ format: 'json' }, 'application/json', { kind: 'json' }],
+    [{ format: 'yaml' }, 'application/yaml, */*;q=0.9', { kind: 'yaml' }],
+    [{ format: 'csv' }, 'text/csv, */*;q=0.9', { kind: 'csv', delimiter: ',' }],
+    [{ format: 'csv', csv_delimiter: '\t' }, 'text/csv, */*;q=0.9', { kind: 'csv', delimiter: '\t' }],
+  ] as const
+  for (const [keys, accept, format] of rows) {
+    const server = await inventoryServer(t)
+    const source = await httpSource(t, { url: server.url.href, ...keys })
+    t.match(await source.read(new AbortController().signal), { documents: [{ format, name: 'the answer' }] })
+    t.equal(server.requests[0]?.headers.accept, accept)
+  }
 })
