@@ -53,7 +53,9 @@ export function parseConfigDocument(text: string, file: string): ConfigDocument 
 /** The plain value; or what is wrong with its aliases and merges, which shows only when they are followed. */
 function plainValue(document: Document.Parsed): unknown {
   try {
-    return document.toJS()
+    const value = document.toJS()
+    JSON.stringify(value) // an alias inside what it stands for has no end
+    return value
   } catch (error) {
     return error
   }

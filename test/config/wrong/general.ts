@@ -243,6 +243,11 @@ export const rows: readonly WrongFile[] = [
     /min_targets: -1 is not a whole number, 0 or more$/,
   ],
   ['an alias of nothing', 'sources: *nothing\n', /^rollcall.yml:1:1\d?: not valid YAML: .*nothing/],
+  [
+    'an alias inside what it stands for',
+    'sources:\n  - &a { name: *a }\n',
+    /^rollcall.yml:1:1: not valid YAML: .*circular/,
+  ],
   ['a merge of a number', 'sources:\n  - <<: 5\n', /^rollcall.yml:1:1: not valid YAML: Merge/],
   [
     'a size that no text can have',
