@@ -54,11 +54,16 @@ export function parseConfigDocument(text: string, file: string): ConfigDocument 
 function plainValue(document: Document.Parsed): unknown {
   try {
     const value = document.toJS()
-    JSON.stringify(value) // an alias inside what it stands for has no end
-    return value
+    return isEndless(value) ? new Error('an alias stands inside what it stands for') : value
   } catch (error) {
     return error
   }
+}
+
+function isEndless(value: unknown, around: readonly unknown[] = []): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (around.includes(value)) return true
+  return Object.values(value).some((inner) => isEndless(inner, [...around, value]))
 }
 
 /** `['sources', 0, 'http', 'url']` → `sources[0].http.url`. */

@@ -246,7 +246,7 @@ export const rows: readonly WrongFile[] = [
   [
     'an alias inside what it stands for',
     'sources:\n  - &a { name: *a }\n',
-    /^rollcall.yml:1:1: not valid YAML: .*circular/,
+    /^rollcall.yml:1:1: not valid YAML: an alias stands inside what it stands for$/,
   ],
   ['a merge of a number', 'sources:\n  - <<: 5\n', /^rollcall.yml:1:1: not valid YAML: Merge/],
   [

@@ -37,11 +37,6 @@ export const rows: readonly WrongFile[] = [
     /http.body: is empty; expected a text, or a set of keys or a list, which/,
   ],
   [
-    'a body that holds itself',
-    http('method: POST, body: &b { a: *b }'),
-    /^rollcall.yml:3:\d+: sources\[0\].http.body: .*circular/,
-  ],
-  [
     'a format that is not known',
     http('format: xml'),
     /^rollcall.yml:3:36: sources\[0\].http.format: "xml" is not json, yaml or csv$/,
