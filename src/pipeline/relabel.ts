@@ -27,7 +27,6 @@ export function relabelChecked(
 ): Relabelled {
   const after = relabelTarget(before, rules, () => drop('misnamed'))
   if ('droppedBy' in after) return { dropped: after }
-  if (after === before && before.asWritten === undefined) return { target: after }
   const address = finalAddress(after, before)
   if (typeof address !== 'string') return { rejection: address }
   if (after.labels === before.labels) return { target: { address, labels: after.labels } }
