@@ -21,6 +21,7 @@ export function resolveMapping(source: FileSource, context: Context): MappingOpt
     labels: resolveLabels(source.labels, within(context, 'labels')),
     metaLabels: source.meta_labels ?? false,
     defaultPort: DEFAULT_METRICS_PORT,
+    ...(source.http_sd !== undefined && { groupsOnly: true }),
   }
 }
 

@@ -5,7 +5,9 @@ import { attempt, type Context, complain, within } from './context.ts'
 import type { Problem } from './document.ts'
 import { DEFAULT_REFRESH_INTERVAL, DEFAULT_TIMEOUT } from './options.ts'
 import { compileQuery, readInterval, readMaxStaleness, readTimeout } from './readers.ts'
+import { resolveFile } from './resolve-file.ts'
 import { resolveHttp } from './resolve-http.ts'
+import { resolveHttpSd } from './resolve-http-sd.ts'
 import { resolveMapping } from './resolve-mapping.ts'
 import { resolveRelabel } from './resolve-relabel.ts'
 import type { FileSource } from './schema.ts'
@@ -59,6 +61,9 @@ function resolveSource(source: FileSource, context: Context): SourceSettings {
 const KINDS = {
   http: (source: FileSource, context: Context) =>
     source.http && resolveHttp(source.http, within(context, 'http')),
+  file: (source: FileSource, context: Context) => source.file && resolveFile(source.file, source, context),
+  http_sd: (source: FileSource, context: Context) =>
+    source.http_sd && resolveHttpSd(source.http_sd, source, context),
 } satisfies Record<string, (source: FileSource, context: Context) => SourceOptions | undefined>
 
 /** The keys of which a source has exactly one. */

@@ -2,7 +2,9 @@ import Type, { type Static } from 'typebox'
 import { MAX_TIMER_MS } from '../model/duration.ts'
 import { relabelOptions } from '../relabel/options.ts'
 import { DEFAULT_GUARD } from '../snapshot/guard.ts'
+import { fileSourceSchema } from '../sources/file/config.ts'
 import { httpSchema } from '../sources/http/config.ts'
+import { httpSdSchema } from '../sources/http-sd/config.ts'
 import { DEFAULT_REFRESH_INTERVAL, DEFAULT_TIMEOUT } from './options.ts'
 
 /** What a schema may say beside JSON Schema: `expects` ends the sentence "… is not". */
@@ -83,10 +85,12 @@ const sourceOptions = Type.Object(
       description: 'Name of the source, and its path below /targets.',
     }),
     http: Type.Optional(httpSchema),
+    file: Type.Optional(fileSourceSchema),
+    http_sd: Type.Optional(httpSdSchema),
     records: Type.Optional(
       Type.String({
         description:
-          'JMESPath expression that selects the list of records in the answer. Without it a list, or an object with exactly one list in it, is recognised.',
+          'JMESPath expression that selects the list of records in the answer, or in each file. Without it a list, or an object with exactly one list in it, is recognised.',
         examples: ["items[?status == 'active']"],
       }),
     ),
@@ -95,7 +99,7 @@ const sourceOptions = Type.Object(
         minItems: 1,
         expects: 'a list of templates such as ["{hostname}:{port|9100}"]',
         description:
-          'One template per target of a record, or a template with labels. Without it the host is the first of address, hostname, host, ip, name and the port is port, or 9100.',
+          'One template per target of a record, or a template with labels. Without it records that are target groups are read as Prometheus reads them; of others the host is the first of address, hostname, host, ip, name and the port is port, or 9100.',
         examples: [['{hostname}:{port|9100}']],
       }),
     ),

@@ -46,8 +46,15 @@ function isAbsent(value: Json | undefined): value is null | undefined | '' {
   return value === undefined || value === null || value === ''
 }
 
-/** A port inside the host's own text wins over the record's port, which wins over the default. */
-function addressOf(text: string, recordPort: Json | undefined, defaultPort: number): string | Rejection {
+/**
+ * Reads an address, with or without a port. A port inside the text wins over the record's port, which wins over
+ * the default.
+ */
+export function addressOf(
+  text: string,
+  recordPort: Json | undefined,
+  defaultPort: number,
+): string | Rejection {
   // A URL would be split at its scheme's colon, and then blamed for its port.
   if (/[\s/]/.test(text)) return badHost(text)
   const { host, port } = splitHostPort(text)

@@ -1,16 +1,17 @@
-import { isLabelValue, sortedLabels } from '../model/labels.ts'
+import { sortedLabels } from '../model/labels.ts'
 import type { InventoryRecord } from '../model/record.ts'
 import { SOURCE_LABEL, type Target } from '../model/target-group.ts'
 import { type AddressFinder, findTemplateAddress, findUsualAddress } from './address.ts'
+import { addLabels, type LabelTemplate } from './configured-labels.ts'
+import { isGroup, readGroup } from './group.ts'
 import { addMetaLabels } from './meta-labels.ts'
-import { type LabelDropReason, type Rejection, shown } from './rejection.ts'
-import { render, type Template } from './template.ts'
+import type { LabelDropReason, Rejection } from './rejection.ts'
+import type { Template } from './template.ts'
+
+export type { LabelTemplate } from './configured-labels.ts'
 
 /** The port of a record that names none, when nothing else is configured (node_exporter's). */
 export const DEFAULT_METRICS_PORT = 9100
-
-/** A label whose value is made for each record. */
-export type LabelTemplate = readonly [name: string, value: Template]
 
 /** How a record makes one target, with labels that only this target has; they win over those of all. */
 export interface TargetTemplate {
@@ -21,17 +22,25 @@ export interface TargetTemplate {
 /** How the records of a source become targets; templates already compiled. */
 export interface MappingOptions {
   readonly source: string
-  /** One per target of a record; empty: the usual field names are tried. */
+  /** One per target of a record; empty: target groups are recognised, and the usual field names are tried. */
   readonly targets: readonly TargetTemplate[]
   /** Labels of every target. */
   readonly labels: readonly LabelTemplate[]
   readonly metaLabels: boolean
   readonly defaultPort: number
+  /** Every record has to be a target group; otherwise they are recognised among others. */
+  readonly groupsOnly?: boolean
 }
 
-/** What one record gave: targets, what was wrong with it, and the meta labels that were left out. */
+/** A target whose address, if it comes from a target group, is still as it was written there. */
+export interface MappedTarget extends Target {
+  /** The address can be any text, and may lack its port: it is checked and completed after the rules. */
+  readonly asWritten?: true
+}
+
+/** What one record gave: targets, what was wrong with it, and the labels that were left out. */
 export interface Mapped {
-  readonly targets: readonly Target[]
+  readonly targets: readonly MappedTarget[]
   readonly rejections: readonly Rejection[]
   readonly droppedLabels: readonly LabelDropReason[]
 }
@@ -44,6 +53,26 @@ export type Mapping = (record: InventoryRecord) => Mapped
  * whose value cannot be sent quarantines the whole record; a bad meta label is only left out.
  */
 export function compileMapping(options: MappingOptions): Mapping {
+  const groups = (record: InventoryRecord) => mapGroup(record, options)
+  if (options.groupsOnly === true) return groups
+  const plain = compilePlain(options)
+  if (options.targets.length > 0) return plain
+  return (record) => (isGroup(record) ? groups(record) : plain(record))
+}
+
+/** Maps a target group: its labels and then those of the source, which win, for each of its targets. */
+function mapGroup(record: InventoryRecord, options: MappingOptions): Mapped {
+  const droppedLabels: LabelDropReason[] = []
+  const group = readGroup(record, (reason) => droppedLabels.push(reason))
+  if ('reason' in group) return { targets: [], rejections: [group], droppedLabels }
+  const fault = addLabels(options.labels, record, group.labels)
+  if (fault !== undefined) return { targets: [], rejections: [...group.rejections, fault], droppedLabels }
+  const labels = sortedLabels(group.labels.set(SOURCE_LABEL, options.source))
+  const targets = group.addresses.map((address) => ({ address, labels, asWritten: true }) as const)
+  return { targets, rejections: group.rejections, droppedLabels }
+}
+
+function compilePlain(options: MappingOptions): Mapping {
   const makers = compileMakers(options)
   return (record) => {
     const found: Found[] = []
@@ -96,30 +125,4 @@ function withOwnLabels(
     else rejections.push(fault)
   }
   return { targets, rejections }
-}
-
-/** Adds labels to those that are there; one whose field is absent removes its label. */
-function addLabels(
-  templates: readonly LabelTemplate[],
-  record: InventoryRecord,
-  labels: Map<string, string>,
-): Rejection | undefined {
-  for (const [name, template] of templates) {
-    const value = render(template, record)
-    if (typeof value === 'string') {
-      if (!isLabelValue(value)) {
-        const detail = `label ${name}: ${shown(value)} is too long, has control characters or is not Unicode`
-        return { reason: 'invalid_label', detail }
-      }
-      labels.set(name, value)
-    } else if (value.kind === 'not_text') {
-      return {
-        reason: 'invalid_label',
-        detail: `label ${name}: ${value.field} is an object or a number beyond 2^53, not a text`,
-      }
-    } else {
-      labels.delete(name)
-    }
-  }
-  return undefined
 }

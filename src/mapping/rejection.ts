@@ -10,7 +10,8 @@ export const REJECTION_REASONS = {
   missing_field: 'a field that the target template needs is absent, null or empty',
   invalid_host: 'the host is not a DNS name or an IP address',
   invalid_port: 'the port is not a number from 1 to 65535',
-  invalid_label: 'a configured label got a value that cannot be sent',
+  invalid_label: 'a configured label, or one of a target group, has a value that cannot be sent',
+  invalid_group: 'the record is meant as a target group but is none',
 } as const
 
 export type RejectionReason = keyof typeof REJECTION_REASONS
@@ -21,7 +22,7 @@ export interface Rejection {
   readonly detail: string
 }
 
-/** Why a meta label was left out: the `reason` label of `rollcall_source_labels_dropped`. */
+/** Why a label was left out: the `reason` label of `rollcall_source_labels_dropped`. */
 export const LABEL_DROP_REASONS = {
   collision: 'two fields have the same label name; the exact name, then the first in order, is kept',
   misnamed: 'a labelmap rule gave it a name that is none, such as one that begins with a digit',

@@ -2,13 +2,24 @@ import { isUtf8 } from 'node:buffer'
 import { messageOf, RefreshError } from '../base/errors.ts'
 import type { Document } from '../model/document.ts'
 import type { Json } from '../model/record.ts'
+import { decodeCsv } from './decode-csv.ts'
+import { decodeYaml } from './decode-yaml.ts'
 
 /**
  * Reads one document of an inventory; a byte order mark is tolerated.
- * @throws RefreshError `parse` that says how the document begins when it is not what its format says
+ * @throws RefreshError `parse` that says what is wrong, and where, when it is not what its format says
  */
 export function decode(document: Document): Json {
-  return decodeJson(textOf(document), document.name)
+  const { format, name } = document
+  const text = textOf(document)
+  switch (format.kind) {
+    case 'json':
+      return decodeJson(text, name)
+    case 'yaml':
+      return decodeYaml(text, name)
+    case 'csv':
+      return decodeCsv(text, name, format.delimiter)
+  }
 }
 
 /** The document as text. */

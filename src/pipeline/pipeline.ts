@@ -1,5 +1,5 @@
 import { RefreshError } from '../base/errors.ts'
-import type { Mapping } from '../mapping/mapping.ts'
+import type { MappedTarget, Mapping } from '../mapping/mapping.ts'
 import type { Document } from '../model/document.ts'
 import type { InventoryRecord } from '../model/record.ts'
 import type { Target, TargetGroup } from '../model/target-group.ts'
@@ -57,8 +57,8 @@ function mapRecords(records: readonly InventoryRecord[], plan: Plan): { targets:
 }
 
 /** The target as the rules leave it; undefined when they drop it or leave no target. */
-function applyRules(target: Target, plan: Plan, tally: Tally, index: number): Target | undefined {
-  if (plan.rules.length === 0) return target
+function applyRules(target: MappedTarget, plan: Plan, tally: Tally, index: number): Target | undefined {
+  if (plan.rules.length === 0 && target.asWritten === undefined) return target
   const result = relabelChecked(target, plan.rules, tally.dropLabel)
   if ('target' in result) return result.target
   if ('rejection' in result) tally.reject(index, result.rejection)

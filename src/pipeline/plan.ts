@@ -2,7 +2,7 @@ import { compileMapping, type MappingOptions } from '../mapping/mapping.ts'
 import type { RelabelConfig } from '../relabel/options.ts'
 import { compileRelabel } from '../relabel/relabel.ts'
 import type { Plan } from './pipeline.ts'
-import { createSelect, type Query } from './select.ts'
+import { createSelect, type Query, selectGroups } from './select.ts'
 
 /** What a source's configuration says about its records. */
 export interface PlanOptions {
@@ -16,7 +16,7 @@ export interface PlanOptions {
 /** Compiles everything that is done to each record, once per configuration. */
 export function compilePlan({ records, mapping, relabelConfigs }: PlanOptions): Plan {
   return {
-    select: createSelect(records),
+    select: mapping.groupsOnly === true ? selectGroups : createSelect(records),
     map: compileMapping(mapping),
     rules: compileRelabel(relabelConfigs),
   }

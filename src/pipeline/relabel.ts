@@ -1,3 +1,6 @@
+import { addressOf } from '../mapping/address.ts'
+import { unsendable } from '../mapping/configured-labels.ts'
+import type { MappedTarget } from '../mapping/mapping.ts'
 import type { LabelDropReason, Rejection } from '../mapping/rejection.ts'
 import { shown } from '../mapping/rejection.ts'
 import { parseHost, parsePort, splitHostPort } from '../model/address.ts'
@@ -14,26 +17,32 @@ export type Relabelled =
 
 /**
  * Applies the rules to one target and checks what they left: rules can write anything into an address or a
- * label. Labels whose names begin with `__tmp` are left out, as what Prometheus promises never to use is meant
+ * label. An address that a target group had is checked only now, as rules may be what makes one of it. Labels whose names begin with `__tmp` are left out, as what Prometheus promises never to use is meant
  * for one run of the rules only; the label that names the source stays whatever the rules say.
  */
 export function relabelChecked(
-  before: Target,
+  before: MappedTarget,
   rules: readonly RelabelRule[],
   drop: (reason: LabelDropReason) => void,
 ): Relabelled {
   const after = relabelTarget(before, rules, () => drop('misnamed'))
   if ('droppedBy' in after) return { dropped: after }
-  if (after === before) return { target: after }
-  const address = after.address === before.address ? before.address : checkAddress(after.address)
+  const address = finalAddress(after, before)
   if (typeof address !== 'string') return { rejection: address }
   if (after.labels === before.labels) return { target: { address, labels: after.labels } }
   const wrong = after.labels.find(([, value]) => !isLabelValue(value))
-  if (wrong !== undefined) {
-    const detail = `label ${wrong[0]}: ${shown(wrong[1])} is too long, has control characters or is not Unicode`
-    return { rejection: { reason: 'invalid_label', detail } }
-  }
+  if (wrong !== undefined) return { rejection: unsendable(...wrong) }
   return { target: { address, labels: finalLabels(after.labels, before.labels) } }
+}
+
+function finalAddress(after: Target, before: MappedTarget): string | Rejection {
+  if (before.asWritten === true) return addressOf(after.address, undefined, portOf(after.labels))
+  return after.address === before.address ? after.address : checkAddress(after.address)
+}
+
+/** The port that Prometheus uses where an address has none. */
+function portOf(labels: Labels): number {
+  return labels.some(([name, value]) => name === '__scheme__' && value === 'https') ? 443 : 80
 }
 
 function checkAddress(text: string): string | Rejection {

@@ -48,6 +48,19 @@ function recognise(document: Json, name: string, hint: string): readonly Invento
   )
 }
 
+/**
+ * Selects the target groups in what an http_sd endpoint answers. Prometheus believes `null` to be an empty list;
+ * here it is none, as it is what a server answers that has lost its own.
+ * @throws RefreshError `shape` when the document is no list
+ */
+export function selectGroups(document: Json, name: string): readonly InventoryRecord[] {
+  if (Array.isArray(document)) return document
+  throw new RefreshError(
+    'shape',
+    `${name} is ${kindOf(document)}, not a list of target groups; check that the URL is an http_sd endpoint`,
+  )
+}
+
 interface Selected {
   readonly document: Json
   readonly name: string

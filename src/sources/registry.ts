@@ -1,9 +1,11 @@
 import type { Clock } from '../base/clock.ts'
+import { createFileSource, type FileSourceOptions } from './file/source.ts'
 import { createHttpSource, type HttpSourceOptions } from './http/source.ts'
+import { createHttpSdSource, type HttpSdSourceOptions } from './http-sd/source.ts'
 import type { Source } from './source.ts'
 
 /** The options of a source of any kind, resolved. */
-export type SourceOptions = HttpSourceOptions
+export type SourceOptions = HttpSourceOptions | FileSourceOptions | HttpSdSourceOptions
 
 /** What sources need from outside. */
 export interface SourceDeps {
@@ -16,5 +18,9 @@ export function createSource(options: SourceOptions, deps: SourceDeps): Source {
   switch (options.kind) {
     case 'http':
       return createHttpSource(options, deps)
+    case 'file':
+      return createFileSource(options, deps)
+    case 'http_sd':
+      return createHttpSdSource(options, deps)
   }
 }

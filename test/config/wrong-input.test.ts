@@ -6,6 +6,7 @@ import { check } from '../../src/commands/check.ts'
 import { serve } from '../../src/commands/serve.ts'
 import { type Arguments, readArguments } from '../../src/config/arguments.ts'
 import { loadSettings } from '../../src/config/load.ts'
+import { rows as file } from './wrong/file.ts'
 import { rows as general } from './wrong/general.ts'
 import { rows as http } from './wrong/http.ts'
 
@@ -153,7 +154,7 @@ const COMMANDS: Record<string, (args: Arguments) => Promise<unknown>> = {
 t.test(
   'every wrong file gives its line, with the place of the key or value, from check and serve',
   async (t) => {
-    const rows = [...general, ...http]
+    const rows = [...general, ...http, ...file]
     t.equal(new Set(rows.map(([what]) => what)).size, rows.length, 'each row has a name of its own')
     for (const [what, yaml, line] of rows) {
       writeFileSync(path, yaml)

@@ -1,6 +1,10 @@
 import t from 'tap'
+import type { Format } from '../../src/model/document.ts'
 import { decode } from '../../src/pipeline/decode.ts'
 import { document } from '../helpers/documents.ts'
+
+const YAML: Format = { kind: 'yaml' }
+const CSV: Format = { kind: 'csv', delimiter: ',' }
 
 t.test('JSON is read, with or without a byte order mark', async (t) => {
   t.same(decode(document('[1,"ü"]')), [1, 'ü'])
@@ -17,5 +21,167 @@ t.test('anything else is refused, and the message shows how it begins', async (t
   ]
   for (const [what, bytes, message] of rows) {
     t.throws(() => decode(document(bytes)), { name: 'RefreshError', reason: 'parse', message }, what)
+  }
+})
+
+t.test('YAML is read, and scalars that would not come back as they are written stay texts', async (t) => {
+  const rows: [scalar: string, value: unknown][] = [
+    ['a', 'a'],
+    ['9100', 9100],
+    ['1.5', 1.5],
+    ['-1', -1],
+    ['1.10', '1.10'],
+    ['010', '010'],
+    ['+5', '+5'],
+    ['-0', '-0'],
+    ['0x1F', '0x1F'],
+    ['0o17', '0o17'],
+    ['1e3', '1e3'],
+    ['1_000', '1_000'],
+    ['.inf', '.inf'],
+    ['.nan', '.nan'],
+    ['9007199254740991', 9007199254740991],
+    ['9007199254740992', '9007199254740992'],
+    ['123456789012345678901234567890', '123456789012345678901234567890'],
+    ['1e+21', '1e+21'],
+    ['2026-01-01', '2026-01-01'],
+    ['12:30:45', '12:30:45'],
+    ['true', true],
+    ['False', false],
+    ['yes', 'yes'],
+    ['~', null],
+    ['', null],
+    ['"9100"', '9100'],
+    ['!!str 9100', '9100'],
+    ['!!int "5"', 5],
+    ['!!binary aGk=', 'aGk='],
+    ['!unsafe "{{ x }}"', '{{ x }}'],
+    ['!vault $ANSIBLE_VAULT', '<secret>'],
+    ['!vault { a: 1 }', '<secret>'],
+    ['!set [a, b]', ['a', 'b']],
+  ]
+  for (const [scalar, value] of rows) {
+    t.strictSame(decode(document(`- ${scalar}\n`, YAML)), [value], scalar)
+  }
+  t.same(decode(document('\ufeff# nothing but a comment\n', YAML)), null)
+  t.same(decode(document('%YAML 1.1\n---\n- yes\n...\n', YAML)), ['yes'])
+})
+
+t.test('keys of YAML are texts, as they are written', async (t) => {
+  const text = '1.10: a\ntrue: b\n~: c\n? d\n&e e: f\n*e : g\n__proto__: { host: evil }\n'
+  t.throws(() => decode(document(text, YAML)), /line 6, column 1: the key "e" is there twice/)
+  const value = decode(document(text.replace('*e : g\n', ''), YAML)) as Record<string, unknown>
+  t.same(Object.entries(value), [
+    ['1.10', 'a'],
+    ['true', 'b'],
+    ['~', 'c'],
+    ['d', null],
+    ['e', 'f'],
+    ['__proto__', { host: 'evil' }],
+  ])
+  t.equal(value.host, undefined)
+  t.same(decode(document('- &n 5\n- { *n : a, b }\n', YAML)), [5, { 5: 'a', b: null }])
+})
+
+t.test('aliases and merges of YAML are followed', async (t) => {
+  const text = `
+defaults: &defaults { port: 9100, site: x, tags: [a] }
+more: &more { site: y, team: edge }
+hosts:
+  - { host: a, <<: *defaults }
+  - { <<: *defaults, host: b, site: z }
+  - { host: c, <<: [*more, *defaults] }
+  - { host: d, "<<": e }
+  - *more
+`
+  const { hosts } = decode(document(text, YAML)) as { hosts: unknown }
+  t.same(hosts, [
+    { host: 'a', port: 9100, site: 'x', tags: ['a'] },
+    { host: 'b', port: 9100, site: 'z', tags: ['a'] },
+    { host: 'c', port: 9100, site: 'y', team: 'edge', tags: ['a'] },
+    { host: 'd', '<<': 'e' },
+    { site: 'y', team: 'edge' },
+  ])
+})
+
+t.test('wrong YAML is refused with its line and column, and never shows what is in a vault', async (t) => {
+  const laughs = Array.from({ length: 9 }, (_, n) => `a${n + 1}: &a${n + 1} [${`*a${n}, `.repeat(10)}]`)
+  const wide = Array.from({ length: 5_000 }, (_, n) => `k${n}: 1`)
+  const rows: [what: string, text: string, message: RegExp][] = [
+    ['cut short', 'a: [1,2\n', /^the answer is not valid YAML at line 2, column 1: Flow sequence/],
+    ['a tab', 'a:\n\tb: 1\n', /at line 2, column 1: Tabs are not allowed/],
+    ['two documents', '[a]\n---\n[b]\n', /at line 2, column 1: a second document begins; put all into one$/],
+    ['a key twice', 'a: 1\nb: 2\na: 3\n', /at line 3, column 1: the key "a" is there twice$/],
+    ['the same key as number and text', '1: a\n"1": b\n', /line 2, column 1: the key "1" is there twice$/],
+    ['a key that is a list', '? [a]\n: 1\n', /line 1, column 3: a key must be a text$/],
+    ['an alias of nothing', 'a: 1\nb: *x\n', /at line 2, column 4: nothing before \*x is called &x$/],
+    ['an alias of itself', 'a: &x [*x]\n', /at line 1, column 8: nothing before \*x is called &x$/],
+    ['an alias into a vault', 'a: !vault { b: &x 1 }\nc: *x\n', /nothing before \*x/],
+    ['a merge of a text', 'a: 1\n<<: b\n', /at line 2, column 1: only sets of keys can be merged/],
+    ['a merge of texts', '<<: [b]\n', /only sets of keys can be merged/],
+    ['a billion laughs', `a0: &a0 x\n${laughs.join('\n')}\n`, /its aliases stand for too many values$/],
+    [
+      'a merge that grows without end',
+      `- &a { ${wide.join(', ')} }\n${'- { <<: *a }\n'.repeat(3_000)}`,
+      /its aliases stand for too many values$/,
+    ],
+    ['deeper than any stack', '['.repeat(100_000), /is not valid YAML at line 1, column \d+: /],
+    ['a broken vault', 'a: !vault "hunter2\n', /^(?!.*hunter2).*is not valid YAML/],
+  ]
+  for (const [what, text, message] of rows) {
+    t.throws(() => decode(document(text, YAML)), { name: 'RefreshError', reason: 'parse', message }, what)
+  }
+})
+
+t.test('a YAML map with very many keys takes no quadratic time', async (t) => {
+  const text = Array.from({ length: 20_000 }, (_, n) => `host${n}: 9100\n`).join('')
+  t.equal(Object.keys(decode(document(text, YAML)) as object).length, 20_000)
+})
+
+t.test('CSV: the first row names the fields, and all values are texts', async (t) => {
+  const rows: [what: string, text: string, value: unknown][] = [
+    [
+      'plain',
+      'host,port\na,9100\nb,010\n',
+      [
+        { host: 'a', port: '9100' },
+        { host: 'b', port: '010' },
+      ],
+    ],
+    ['no line break at the end', 'host\na', [{ host: 'a' }]],
+    ['CRLF and a byte order mark', '\ufeffhost,port\r\na,1\r\n', [{ host: 'a', port: '1' }]],
+    ['white space', ' host , port \n a ,\t1 \n', [{ host: 'a', port: '1' }]],
+    ['blank lines', '\nhost,port\n\n  \na,1\n\n', [{ host: 'a', port: '1' }]],
+    ['quotes', 'host,"no,te"\na,"x ""y""\nz"\n', [{ host: 'a', 'no,te': 'x "y"\nz' }]],
+    ['an empty value', 'host,port\na,\n', [{ host: 'a', port: '' }]],
+    ['a row too short', 'host,port\na\nb,1\n', [['a'], { host: 'b', port: '1' }]],
+    ['a row too long', 'host,port\na,1,2\nb,1\n', [['a', '1', '2'], { host: 'b', port: '1' }]],
+    ['only a header', 'host,port\n', []],
+  ]
+  for (const [what, text, value] of rows) t.strictSame(decode(document(text, CSV)), value, what)
+  const [record] = decode(document('__proto__,host\nx,a\n', CSV)) as [object]
+  t.ok(Object.hasOwn(record, '__proto__'))
+  for (const delimiter of [';', '\t', '|', ' ', '.']) {
+    const text = 'a;b;c\n1;;"3;"\n'.replaceAll(';', delimiter)
+    t.strictSame(decode(document(text, { kind: 'csv', delimiter })), [{ a: '1', b: '', c: `3${delimiter}` }])
+  }
+})
+
+t.test('wrong CSV is refused with its line, and without its values', async (t) => {
+  const rows: [what: string, text: string, message: RegExp][] = [
+    [
+      'a quote that stays open',
+      'a,b\n1,2\n3,"hunter2\n',
+      /^the answer is not valid CSV near line \d: (?!.*hunter2)/,
+    ],
+    ['a quote inside a value', 'a,b\n1,hun"ter2\n', /not valid CSV near line 2: (?!.*hun)/],
+    ['text after a quote', 'a,b\n"1"x,2\n', /not valid CSV near line 2: a value that has quotes in it must/],
+    ['nothing', '', /^the answer is empty$/],
+    ['only blank lines', '\n \n', /has only blank lines; the first row of CSV must name each field$/],
+    ['a field without a name', 'a,,c\n1,2,3\n', /has no name for column 2; /],
+    ['two fields of one name', 'a,b,a\n1,2,3\n', /has two columns called "a"; /],
+  ]
+  for (const [what, text, message] of rows) {
+    t.throws(() => decode(document(text, CSV)), { name: 'RefreshError', reason: 'parse', message }, what)
   }
 })

@@ -1,0 +1,47 @@
+import { createRequire } from 'node:module'
+import { RefreshError } from '../base/errors.ts'
+import type { Json } from '../model/record.ts'
+
+// The parser is loaded when it is first needed, to save the memory of the many servers that never read CSV;
+// a dynamic import would make decoding asynchronous.
+const load = createRequire(import.meta.url)
+
+/**
+ * Reads CSV (RFC 4180) whose first row names the fields: each further row is a record with those fields, all
+ * of them texts. Blank lines are skipped, white space around values is cut. A row with more or fewer cells than
+ * the header is handed on as the bare list of its cells, which is no record: it is quarantined alone, and no
+ * value ever moves to another field.
+ * @param delimiter one character
+ * @throws RefreshError `parse` with the line when quotes are broken, or when the header is none
+ */
+export function decodeCsv(text: string, name: string, delimiter: string): Json {
+  const rows = parseRows(text, name, delimiter)
+  const header = checkedHeader(rows[0], name)
+  return rows.slice(1).map((cells) => {
+    if (cells.length !== header.length) return cells
+    return Object.fromEntries(header.map((field, index) => [field, cells[index] as string]))
+  })
+}
+
+function parseRows(text: string, name: string, delimiter: string): string[][] {
+  const { parse } = load('csv-parse/sync') as typeof import('csv-parse/sync')
+  try {
+    return parse(text, { delimiter, relax_column_count: true, skip_empty_lines: true, trim: true })
+  } catch (cause) {
+    // The parser's own message quotes the value.
+    const { lines } = cause as { lines?: number }
+    const message = `${name} is not valid CSV near line ${lines}: a value that has quotes in it must stand in quotes as a whole, with each of its own doubled`
+    throw new RefreshError('parse', message, { cause })
+  }
+}
+
+function checkedHeader(header: readonly string[] | undefined, name: string): readonly string[] {
+  const fail = (fault: string) =>
+    new RefreshError('parse', `${name} ${fault}; the first row of CSV must name each field`)
+  if (header === undefined) throw fail('has only blank lines')
+  const unnamed = header.indexOf('')
+  if (unnamed !== -1) throw fail(`has no name for column ${unnamed + 1}`)
+  const twice = header.find((field, index) => header.indexOf(field) !== index)
+  if (twice !== undefined) throw fail(`has two columns called ${JSON.stringify(twice.slice(0, 40))}`)
+  return header
+}

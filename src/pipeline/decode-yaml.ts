@@ -1,0 +1,40 @@
+import { createRequire } from 'node:module'
+import { messageOf, RefreshError } from '../base/errors.ts'
+import type { Json } from '../model/record.ts'
+import { createYamlReader } from './yaml-values.ts'
+
+// The parser is loaded when it is first needed, to save the memory of the many servers that never read YAML;
+// a dynamic import would make decoding asynchronous.
+const load = createRequire(import.meta.url)
+
+/**
+ * Reads one YAML 1.2 document (core schema, and merge keys). Numbers that would not come back as they are
+ * written (`1.10`, `010`, `0x1F`, more than 2^53) stay texts, so that labels say what the file says; keys become
+ * texts; tags such as Ansible's `!unsafe` are passed over, and what is tagged `!vault` is masked.
+ * @throws RefreshError `parse` with line and column
+ */
+export function decodeYaml(text: string, name: string): Json {
+  const yaml = load('yaml') as typeof import('yaml')
+  const fail = (offset: number, message: string) =>
+    new RefreshError('parse', `${name} is not valid YAML at ${placeOf(text, offset)}: ${message}`)
+  const document = yaml.parseDocument(text, {
+    schema: 'core',
+    // Both are done by the reader: the parser's own check of keys takes quadratic time, and its !!binary makes bytes.
+    uniqueKeys: false,
+    resolveKnownTags: false,
+    prettyErrors: false,
+  })
+  const [error] = document.errors
+  if (error !== undefined) {
+    const several = error.code === 'MULTIPLE_DOCS'
+    throw fail(error.pos[0], several ? 'a second document begins; put all into one' : messageOf(error))
+  }
+  return createYamlReader(yaml, fail)(document.contents)
+}
+
+/** A place in a text, for people. */
+function placeOf(text: string, offset: number): string {
+  const before = text.slice(0, offset)
+  const line = before.split('\n').length
+  return `line ${line}, column ${offset - before.lastIndexOf('\n')}`
+}

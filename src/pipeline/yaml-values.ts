@@ -1,0 +1,106 @@
+import type { Node, ParsedNode, Scalar, YAMLMap } from 'yaml'
+import { MASK } from '../base/secret.ts'
+import { isObject, type Json } from '../model/record.ts'
+
+/** The most values that a document may stand for once its aliases are followed. */
+const MAX_VALUES = 10_000_000
+
+/** Makes the error for what is wrong at an offset of the text. */
+type Fail = (offset: number, message: string) => Error
+
+/** What an anchor names, and of how many values it is made. */
+interface Anchored {
+  readonly value: Json
+  readonly size: number
+}
+
+/**
+ * Creates the reader of one parsed document. Aliases share the value that they name, so they cost nothing, but
+ * whoever walks the result walks each again: hence the bound on how many values it stands for.
+ * @param yaml the parser, which is loaded only where it is needed
+ */
+export function createYamlReader(yaml: typeof import('yaml'), fail: Fail): (node: Node | null) => Json {
+  const anchors = new Map<string, Anchored>()
+  let values = 0
+
+  function count(node: Node, more: number): void {
+    values += more
+    if (values > MAX_VALUES) throw fail(startOf(node), 'its aliases stand for too many values')
+  }
+
+  function read(node: Node | null): Json {
+    if (node === null) return null
+    if (yaml.isAlias(node)) return follow(node.source, node)
+    const before = values
+    count(node, 1)
+    const value = readValue(node as ParsedNode)
+    const { anchor } = node as ParsedNode
+    if (anchor !== undefined) anchors.set(anchor, { value, size: values - before })
+    return value
+  }
+
+  function follow(name: string, node: Node): Json {
+    const anchored = anchors.get(name)
+    if (anchored === undefined) throw fail(startOf(node), `nothing before *${name} is called &${name}`)
+    count(node, anchored.size)
+    return anchored.value
+  }
+
+  function readValue(node: ParsedNode): Json {
+    // Only Ansible can read it, and nobody should.
+    if (node.tag?.startsWith('!vault') === true) return MASK
+    if (yaml.isScalar(node)) return scalarValue(node)
+    if (yaml.isMap(node)) return readMap(node)
+    return (node as { items: Node[] }).items.map(read)
+  }
+
+  function readMap(map: YAMLMap): Json {
+    const entries = new Map<string, Json>()
+    const merged: { readonly [key: string]: Json }[] = []
+    for (const { key, value } of map.items as { key: Node; value: Node | null }[]) {
+      if (isMergeKey(key)) merged.push(...readMerged(key, value))
+      else {
+        const text = keyText(key)
+        if (entries.has(text)) throw fail(startOf(key), `the key ${JSON.stringify(text)} is there twice`)
+        entries.set(text, read(value))
+      }
+    }
+    for (const [key, value] of merged.flatMap((one) => Object.entries(one))) {
+      if (!entries.has(key)) entries.set(key, value)
+    }
+    return Object.fromEntries(entries)
+  }
+
+  function isMergeKey(key: Node): boolean {
+    return yaml.isScalar(key) && key.value === '<<' && key.type === 'PLAIN'
+  }
+
+  /** What a merge key merges: one set of keys or a list of them, of which the first has precedence. */
+  function readMerged(key: Node, value: Node | null): { readonly [key: string]: Json }[] {
+    const merged = [read(value)].flat()
+    if (merged.every((one) => isObject(one))) return merged
+    throw fail(startOf(key), 'only sets of keys can be merged (<<)')
+  }
+
+  function keyText(key: Node): string {
+    if (yaml.isScalar(key) && typeof key.value !== 'string') return key.source as string
+    const value = read(key)
+    if (typeof value === 'object') throw fail(startOf(key), 'a key must be a text')
+    return String(value)
+  }
+
+  return read
+}
+
+function scalarValue({ value, source }: Scalar): Json {
+  if (typeof value === 'number' && !isAsWritten(value, source as string)) return source as string
+  return value as Json
+}
+
+function isAsWritten(value: number, source: string): boolean {
+  return String(value) === source && (!Number.isInteger(value) || Number.isSafeInteger(value))
+}
+
+function startOf(node: Node): number {
+  return (node as ParsedNode).range[0]
+}

@@ -1,0 +1,43 @@
+import Type, { type Static } from 'typebox'
+
+/** The keys of `file:` in a source of the configuration file. */
+export const fileSourceSchema = Type.Object(
+  {
+    files: Type.Array(Type.String(), {
+      minItems: 1,
+      expects: 'a list of paths such as ["inventory/*.json"]',
+      description:
+        'Paths of the files, relative to this file. The name of a file, not of a folder, may have "*" (any characters) and "?" (any one) in it; hidden files are not matched. Each path must match a file: a folder that is not mounted is no empty inventory. Changes are seen within a second. Replace a file by renaming another to its name, so that it is never read half-written.',
+      examples: [['inventory/*.json', 'extra.yml']],
+    }),
+    format: Type.Optional(
+      Type.Union([Type.Literal('json'), Type.Literal('yaml'), Type.Literal('csv')], {
+        expects: 'one of json, yaml, csv',
+        description:
+          'How the files are written. By default the name tells: .json, .yml, .yaml or .csv. The first row of CSV names the fields. Files for file_sd_configs are read as they are.',
+        examples: ['csv'],
+      }),
+    ),
+    csv_delimiter: Type.Optional(
+      Type.String({
+        pattern: '^[^"\\r\\n]$',
+        expects: 'one character such as ";" or "\\t", and no quote or line break',
+        default: ',',
+        description: 'What stands between the values of CSV files.',
+        examples: [';'],
+      }),
+    ),
+    max_size: Type.Optional(
+      Type.String({
+        format: 'size',
+        default: '256MB',
+        description: 'The most that all files may have together; more fails the refresh. At most 500MB.',
+        examples: ['64MB'],
+      }),
+    ),
+  },
+  { additionalProperties: false, description: 'An inventory in files: JSON, YAML or CSV.' },
+)
+
+/** Those keys as they stand in a configuration file. */
+export type FileSourceConfig = Static<typeof fileSourceSchema>

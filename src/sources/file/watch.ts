@@ -1,0 +1,80 @@
+import type { Clock } from '../../base/clock.ts'
+import { messageOf } from '../../base/errors.ts'
+import { findFiles, fingerprintOf } from './find.ts'
+import type { FilePattern } from './pattern.ts'
+
+/** The state of the files that was last read or told of; shared by reading and watching. */
+export interface Seen {
+  fingerprint: string | undefined
+}
+
+/** The time between two looks, in milliseconds. */
+const POLL_MS = 250
+
+/** The longest time between two looks at very many files, in milliseconds. */
+const MAX_POLL_MS = 2_000
+
+/** Looks that may find each another state before a change is told although somebody is still writing. */
+const MAX_UNSETTLED = 2
+
+/**
+ * Calls back when the files have changed, within a second: once two looks in a row found the same new state, so
+ * that a file is rarely read half-written, and after three at the latest. Looks never overlap, and take a tenth
+ * of the time at most.
+ *
+ * It polls, because the notifications of the platform (inotify and its kin) see no change that another machine
+ * makes on a network file system, miss writes through bind mounts and through the links that Kubernetes swaps,
+ * and stay with a folder that was deleted when a new one has taken its place. A look at a file costs some
+ * microseconds.
+ * @returns a function that stops it
+ */
+export function watchFiles(
+  patterns: readonly FilePattern[],
+  seen: Seen,
+  clock: Pick<Clock, 'after' | 'monotonic'>,
+  changed: () => void,
+): () => void {
+  let isStopped = false
+  let cancelTimer = () => {}
+  let last: string | undefined
+  let unsettled = 0
+
+  function judge(now: string): void {
+    seen.fingerprint ??= now
+    if (now === seen.fingerprint) {
+      unsettled = 0
+    } else if (now === last || unsettled === MAX_UNSETTLED) {
+      unsettled = 0
+      seen.fingerprint = now
+      changed()
+    } else {
+      unsettled++
+    }
+    last = now
+  }
+
+  async function poll(): Promise<void> {
+    const startMs = clock.monotonic()
+    const now = await currentFingerprint(patterns)
+    if (isStopped) return
+    judge(now)
+    const tookMs = clock.monotonic() - startMs
+    const delayMs = Math.min(Math.max(POLL_MS, 10 * tookMs), MAX_POLL_MS)
+    cancelTimer = clock.after(delayMs, () => void poll())
+  }
+
+  void poll()
+  return () => {
+    isStopped = true
+    cancelTimer()
+  }
+}
+
+/** The state of the files; that they cannot be read is a state like any other. */
+async function currentFingerprint(patterns: readonly FilePattern[]): Promise<string> {
+  try {
+    return fingerprintOf(await findFiles(patterns))
+  } catch (error) {
+    return messageOf(error)
+  }
+}

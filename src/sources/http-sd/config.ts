@@ -1,0 +1,32 @@
+import Type, { type Static } from 'typebox'
+import { httpClientKeys } from '../http/client-config.ts'
+
+/** The keys of `http_sd:` in a source of the configuration file. */
+export const httpSdSchema = Type.Object(
+  {
+    url: Type.String({
+      format: 'http-url',
+      description:
+        'URL of an endpoint as http_sd_configs asks them: it answers a JSON list of target groups. A user and password in it are sent as basic authentication.',
+      examples: ['http://discovery:8080/targets'],
+    }),
+    max_response_size: Type.Optional(
+      Type.String({
+        format: 'size',
+        default: '256MB',
+        description:
+          'The most that is read in one refresh, after decompression; more fails the refresh. At most 500MB.',
+        examples: ['64MB'],
+      }),
+    ),
+    ...httpClientKeys,
+  },
+  {
+    additionalProperties: false,
+    description:
+      'Another HTTP service discovery endpoint, whose targets never vanish because it fails or loses its memory. An address without a port gets the one that Prometheus would use.',
+  },
+)
+
+/** Those keys as they stand in a configuration file. */
+export type HttpSdConfig = Static<typeof httpSdSchema>

@@ -1,0 +1,60 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { readArguments } from '../../src/config/arguments.ts'
+import { loadSettings } from '../../src/config/load.ts'
+
+const folder = t.testdir()
+
+async function load(yaml: string) {
+  const path = join(folder, 'rollcall.yml')
+  writeFileSync(path, yaml)
+  const { sources } = await loadSettings(readArguments([`--config.file=${path}`]), {})
+  return sources
+}
+
+t.test('a file source reads paths relative to its configuration, 256MB of them', async (t) => {
+  const [first, second] = await load(`
+sources:
+  - name: a
+    file: { files: [lists/*.json, /etc/hosts.csv, x.yml] }
+    file_sd: out.json
+  - name: b
+    file: { files: [hosts], format: csv, csv_delimiter: "\\t", max_size: 1MB }
+    file_sd: hosts.json
+`)
+  t.match(first?.source, {
+    kind: 'file',
+    maxBytes: 256 * 2 ** 20,
+    files: [
+      { folder: join(folder, 'lists'), name: '*.json', format: { kind: 'json' } },
+      { folder: '/etc', name: 'hosts.csv', format: { kind: 'csv', delimiter: ',' } },
+      { folder, name: 'x.yml', format: { kind: 'yaml' } },
+    ],
+  })
+  t.match(second?.source, {
+    maxBytes: 2 ** 20,
+    files: [{ folder, name: 'hosts', format: { kind: 'csv', delimiter: '\t' } }],
+  })
+  t.notOk(first?.plan.mapping.groupsOnly)
+})
+
+t.test('an http_sd source has the keys of an HTTP client, and its records are target groups', async (t) => {
+  const [source] = await load(`
+sources:
+  - name: a
+    http_sd: { url: http://a/targets, max_response_size: 1MB, follow_redirects: false }
+    labels: { via: other }
+    relabel_configs: []
+`)
+  t.match(source, {
+    source: {
+      kind: 'http_sd',
+      url: new URL('http://a/targets'),
+      maxResponseBytes: 2 ** 20,
+      followRedirects: false,
+      format: { kind: 'json' },
+    },
+    plan: { mapping: { groupsOnly: true, targets: [] } },
+  })
+})

@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { stringify } from 'yaml'
+import { systemClock } from '../../src/base/clock.ts'
+import { parsePattern } from '../../src/sources/file/pattern.ts'
+import { createSource, type SourceOptions } from '../../src/sources/registry.ts'
+import { httpOptions } from '../helpers/http-options.ts'
+import { inventoryServer } from '../helpers/inventory-server.ts'
+import { checkSource, MAX_BYTES, type Rig, type SourceKind, type SuiteRecord } from './suite.ts'
+
+type Write = (records: readonly SuiteRecord[]) => string
+
+const asJson: Write = (records) => JSON.stringify(records)
+
+const asGroups: Write = (records) =>
+  JSON.stringify(records.map(({ host, port, site }) => ({ targets: [`${host}:${port}`], labels: { site } })))
+
+const asCsv: Write = (records) =>
+  ['host,port,site', ...records.map(({ host, port, site }) => `${host},${port},${site}`)].join('\n')
+
+const create = (options: SourceOptions) =>
+  createSource(options, { clock: systemClock, userAgent: 'Rollcall/test' })
+
+/** A server that knows conditional requests. */
+async function httpRig(t: Test, kind: 'http' | 'http_sd', write: Write): Promise<Rig> {
+  const inventory = await inventoryServer(t)
+  const say = (body: string) => {
+    const etag = `"${createHash('sha256').update(body).digest('hex')}"`
+    inventory.handle((request, response) =>
+      request.headers['if-none-match'] === etag
+        ? response.writeHead(304).end()
+        : response.writeHead(200, { etag }).end(body),
+    )
+  }
+  return {
+    source: create({ ...httpOptions(inventory.url, { maxResponseBytes: MAX_BYTES }), kind }),
+    put: (records) => say(write(records)),
+    break: () => inventory.handle((_request, response) => response.writeHead(500).end('[]')),
+    hang: () => inventory.handle(() => {}),
+    huge: () => say(`[${' '.repeat(MAX_BYTES)}]`),
+    garbage: () => say('<html>'),
+  }
+}
+
+async function fileRig(t: Test, name: string, write: Write, garbage: string): Promise<Rig> {
+  const folder = t.testdir()
+  const path = join(folder, name)
+  const files = [parsePattern(name, { folder, kind: undefined, delimiter: ',' })]
+  return {
+    source: create({ kind: 'file', files, maxBytes: MAX_BYTES }),
+    put: (records) => writeFileSync(path, write(records)),
+    break: () => rmSync(path),
+    huge: () => writeFileSync(path, ' '.repeat(MAX_BYTES + 1)),
+    garbage: () => writeFileSync(path, garbage),
+  }
+}
+
+const KINDS: readonly SourceKind[] = [
+  { name: 'http', create: (t) => httpRig(t, 'http', asJson) },
+  { name: 'http_sd', groups: true, create: (t) => httpRig(t, 'http_sd', asGroups) },
+  { name: 'file with JSON', create: (t) => fileRig(t, 'list.json', asJson, '{"a":1') },
+  { name: 'file with YAML', create: (t) => fileRig(t, 'list.yml', (records) => stringify(records), 'a: [') },
+  { name: 'file with CSV', create: (t) => fileRig(t, 'list.csv', asCsv, 'host\n"a') },
+  { name: 'file for file_sd', groups: true, create: (t) => fileRig(t, 'list.yaml', asGroups, '') },
+]
+
+for (const kind of KINDS) t.test(kind.name, async (t) => checkSource(t, kind))

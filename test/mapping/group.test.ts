@@ -1,0 +1,163 @@
+import t from 'tap'
+import { compileMapping, type MappingOptions } from '../../src/mapping/mapping.ts'
+import type { RejectionReason } from '../../src/mapping/rejection.ts'
+import { compileTemplate } from '../../src/mapping/template.ts'
+import type { Json } from '../../src/model/record.ts'
+
+function map(record: Json, change: Partial<MappingOptions> = {}) {
+  const base = { source: 's', targets: [], labels: [], metaLabels: false, defaultPort: 9100 }
+  return compileMapping({ ...base, ...change })(record)
+}
+
+const labelsOf = (labels: Json, change?: Partial<MappingOptions>) =>
+  Object.fromEntries(map({ targets: ['a:1'], labels }, change).targets[0]?.labels ?? [])
+
+t.test('a target group becomes a target for each address, all with its labels', async (t) => {
+  const { targets, rejections } = map({ targets: ['a:1', 'b', 'http://c/'], labels: { site: 'x' } })
+  const labels = [
+    ['__meta_rollcall_source', 's'],
+    ['site', 'x'],
+  ]
+  t.same(targets, [
+    { address: 'a:1', labels, asWritten: true },
+    { address: 'b', labels, asWritten: true },
+    { address: 'http://c/', labels, asWritten: true },
+  ])
+  t.ok(targets[0]?.labels === targets[1]?.labels, 'they share one list of labels')
+  t.same(rejections, [])
+})
+
+t.test('groups are recognised among other records, which stay what they are', async (t) => {
+  const rows: [record: Json, addresses: string[]][] = [
+    [{ targets: ['a:1'] }, ['a:1']],
+    [{ targets: ['a:1'], labels: {} }, ['a:1']],
+    [{ targets: ['a:1'], labels: null }, ['a:1']],
+    [{ targets: [] }, []],
+    [{ targets: null }, []],
+    [{ hostname: 'a', labels: {} }, ['a:9100']],
+    [{ hostname: 'a', targets: 5 }, ['a:9100']],
+    ['targets', ['targets:9100']],
+  ]
+  for (const [record, addresses] of rows) {
+    const { targets, rejections } = map(record)
+    t.same(
+      targets.map(({ address }) => address),
+      addresses,
+      JSON.stringify(record),
+    )
+    t.same(rejections, [])
+  }
+})
+
+t.test('with templates for targets there are no groups', async (t) => {
+  const targets = [{ address: compileTemplate('{targets[0]}:1'), labels: [] }]
+  t.same(
+    map({ targets: ['a'] }, { targets }).targets.map(({ address }) => address),
+    ['a:1'],
+  )
+})
+
+t.test('what is meant as a group but is none is quarantined', async (t) => {
+  const rows: [record: Json, reason: RejectionReason, detail: RegExp][] = [
+    [{ targets: 'a:1' }, 'invalid_group', /^no target group: targets has to be a list of texts$/],
+    [{ targets: 5, labels: {} }, 'invalid_group', /targets has to be a list/],
+    [{ targets: ['a:1'], labels: [] }, 'invalid_group', /labels has to be a set of keys/],
+    [{ targets: ['a:1'], labels: 'site=x' }, 'invalid_group', /labels has to be a set of keys/],
+    [{ targets: ['a:1'], label: {} }, 'invalid_group', /it has the key "label"; a target group has only/],
+    [
+      { targets: ['a:1'], hostname: 'a' },
+      'invalid_group',
+      /it has the key "hostname"; .* say where its targets/,
+    ],
+    [{ targets: ['a:1'], labels: { site: {} } }, 'invalid_label', /^label site: \{\} is not a text/],
+    [{ targets: ['a:1'], labels: { site: ['x'] } }, 'invalid_label', /^label site: \["x"\] is not a text/],
+    [{ targets: ['a:1'], labels: { n: 2 ** 60 } }, 'invalid_label', /^label n: 1152921504606847000 is not/],
+    [
+      { targets: ['a:1'], labels: { n: 'a\u0000' } },
+      'invalid_label',
+      /^label n: "a\\u0000" is too long, has/,
+    ],
+  ]
+  for (const [record, reason, detail] of rows) {
+    const { targets, rejections } = map(record)
+    t.same(targets, [], JSON.stringify(record))
+    t.match(rejections, [{ reason, detail }])
+  }
+})
+
+t.test('where only groups are expected, anything else is none', async (t) => {
+  for (const record of ['a:1', 5, null, ['a:1'], {}, { hostname: 'a' }, { labels: {} }]) {
+    const { targets, rejections } = map(record, { groupsOnly: true })
+    t.same(targets, [], JSON.stringify(record))
+    t.match(rejections, [{ reason: 'invalid_group' }])
+  }
+  t.equal(map({ targets: ['a:1'] }, { groupsOnly: true }).targets.length, 1)
+})
+
+t.test('a target that is no text is quarantined alone', async (t) => {
+  const { targets, rejections } = map({ targets: ['a:1', 5, null, 'b:1'] })
+  t.same(
+    targets.map(({ address }) => address),
+    ['a:1', 'b:1'],
+  )
+  t.match(rejections, [
+    { reason: 'invalid_host', detail: 'the target 5 is not a text' },
+    { reason: 'invalid_host', detail: 'the target null is not a text' },
+  ])
+})
+
+t.test('2: labels of a group are such that Prometheus 2 accepts them', async (t) => {
+  const labels = { n: 1.5, yes: true, none: null, empty: '', 'a-b.c': 'x', '2fa': 'y', é: 'e' }
+  const own = { __address__: 'evil:1', __meta_rollcall_source: 'other', __meta_rollcall_x: 'y' }
+  t.same(labelsOf({ ...labels, ...own, __scheme__: 'https', __meta_ec2_id: 'i' }), {
+    __meta_rollcall_source: 's',
+    __meta_ec2_id: 'i',
+    __scheme__: 'https',
+    n: '1.5',
+    yes: 'true',
+    a_b_c: 'x',
+    _2fa: 'y',
+    _: 'e',
+  })
+  t.equal(labelsOf({ '': 'z' })._, 'z')
+})
+
+t.test(
+  '3: labels that collide after sanitising are resolved the same way every time, and counted',
+  async (t) => {
+    const entries = [
+      ['a.b', '1'],
+      ['a-b', '2'],
+      ['a b', '3'],
+    ]
+    for (const order of [entries, entries.toReversed()]) {
+      const labels = Object.fromEntries(order)
+      t.equal(labelsOf(labels).a_b, '3', 'the first in order')
+      t.equal(labelsOf({ ...labels, a_b: '4' }).a_b, '4', 'or the exact name')
+      t.same(map({ targets: ['a:1'], labels }).droppedLabels, ['collision', 'collision'])
+    }
+  },
+)
+
+t.test('labels of the source win over those of the group, and can remove them', async (t) => {
+  const labels = ['site', 'team', 'gone'].map(
+    (name) => [name, compileTemplate(`{labels.my_${name}}`)] as const,
+  )
+  const group = { site: 'x', my_site: 'y', my_team: 'edge', gone: 'z' }
+  t.match(labelsOf(group, { labels }), { site: 'y', team: 'edge', gone: undefined })
+  const { targets, rejections } = map({ targets: ['a:1', 5], labels: { my_site: {} } }, { labels })
+  t.same([targets.length, rejections.length], [0, 1])
+  const spoilt = map({ targets: ['a:1', 5] }, { labels: [['bad', compileTemplate('{targets[0]}\u0000')]] })
+  t.same(spoilt.targets, [])
+  t.match(spoilt.rejections, [{ reason: 'invalid_host' }, { reason: 'invalid_label', detail: /^label bad/ }])
+})
+
+t.test('30: a group with keys of the prototype is not harmed by them', async (t) => {
+  const record = JSON.parse('{"targets":["a:1"],"labels":{"__proto__":"x","constructor":"y"}}')
+  t.same(map(record).targets[0]?.labels, [
+    ['__meta_rollcall_source', 's'],
+    ['__proto__', 'x'],
+    ['constructor', 'y'],
+  ])
+  t.match(map(JSON.parse('{"__proto__":{"targets":["a:1"]}}')).rejections, [{ reason: 'no_host' }])
+})

@@ -1,0 +1,340 @@
+import { execFileSync } from 'node:child_process'
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { systemClock } from '../../../src/base/clock.ts'
+import { parsePattern } from '../../../src/sources/file/pattern.ts'
+import { createFileSource } from '../../../src/sources/file/source.ts'
+import type { Source } from '../../../src/sources/source.ts'
+import { manualClock } from '../../helpers/clock.ts'
+import { until } from '../../helpers/until.ts'
+
+function open(t: Test, folder: string, files: string[], { clock = systemClock, maxBytes = 1_000_000 } = {}) {
+  const patterns = files.map((text) => parsePattern(text, { folder, kind: undefined, delimiter: ',' }))
+  const source = createFileSource({ kind: 'file', files: patterns, maxBytes }, { clock })
+  t.teardown(() => source.close())
+  return source
+}
+
+/** The files that a source reads now, by name. */
+async function contents(source: Source, signal = new AbortController().signal) {
+  const reading = await source.read(signal)
+  if (reading.kind !== 'documents') throw new Error('documents were expected')
+  return reading.documents.map(({ name, bytes }) => [name, Buffer.from(bytes).toString()])
+}
+
+t.test('all files that match are read, sorted by path, each once, named as configured', async (t) => {
+  const folder = t.testdir({
+    inventory: { 'b.json': '2', 'a.json': '1', '.hidden.json': 'x', 'c.txt': 'x', 'd.csv': '3' },
+    'extra.yml': '4',
+    'empty.yml': '',
+  })
+  const source = open(t, folder, ['inventory/*.json', './extra.yml', 'inventory/?.csv', 'empty.yml'])
+  t.same(await contents(source), [
+    ['empty.yml', ''],
+    ['extra.yml', '4'],
+    ['inventory/a.json', '1'],
+    ['inventory/b.json', '2'],
+    ['inventory/d.csv', '3'],
+  ])
+  const twice = open(t, folder, ['inventory/*.json', 'inventory/a.json', `${folder}/extra.yml`])
+  t.same(
+    (await contents(twice)).map(([name]) => name),
+    [join(folder, 'extra.yml'), 'inventory/a.json', 'inventory/b.json'],
+  )
+})
+
+t.test('each document has the format of the first path that matches it', async (t) => {
+  const folder = t.testdir({ 'a.json': '[]' })
+  const text = 'a.json'
+  const files = [
+    parsePattern(text, { folder, kind: 'yaml', delimiter: ',' }),
+    parsePattern(text, { folder, kind: 'json', delimiter: ',' }),
+  ]
+  const source = createFileSource({ kind: 'file', files, maxBytes: 100 }, { clock: systemClock })
+  t.match(await source.read(new AbortController().signal), { documents: [{ format: { kind: 'yaml' } }] })
+})
+
+t.test('whole or nothing: what cannot be read fails, and the message says which file', async (t) => {
+  const folder = t.testdir({ 'good.json': '[]', folder: { 'x.json': '[]' }, 'f.json': {}, empty: {} })
+  symlinkSync(join(folder, 'nothing'), join(folder, 'dangling.json'))
+  execFileSync('mkfifo', [join(folder, 'pipe.json')])
+  const rows: [files: string[], message: RegExp][] = [
+    [['good.json', 'missing.json'], /^missing.json cannot be read: ENOENT/],
+    [['good.json', 'empty/*.json'], /^no file matches empty\/\*.json; without any, leave it out of files$/],
+    [['good.json', 'nowhere/*.json'], /^the folder of nowhere\/\*.json cannot be read: ENOENT/],
+    [['good.json/*.json'], /^the folder of good.json\/\*.json cannot be read: ENOTDIR/],
+    [['good.json', 'f.json'], /^f.json is a folder, not a file$/],
+    [['dangling.json'], /^dangling.json cannot be read: ENOENT/],
+    [['pipe.json'], /^pipe.json is a pipe or device, not a file$/],
+    [['*.json'], /^(dangling|f|pipe).json /],
+  ]
+  for (const [files, message] of rows) {
+    await t.rejects(contents(open(t, folder, files)), { name: 'RefreshError', reason: 'file', message })
+  }
+})
+
+t.test(
+  'a file that may not be read fails',
+  { skip: process.getuid?.() === 0 && 'root may read everything' },
+  async (t) => {
+    const folder = t.testdir({ 'a.json': '[]' })
+    chmodSync(join(folder, 'a.json'), 0)
+    await t.rejects(contents(open(t, folder, ['a.json'])), {
+      reason: 'file',
+      message: /^a.json cannot be read: EACCES/,
+    })
+  },
+)
+
+t.test('16: the limit is for all files together', async (t) => {
+  const folder = t.testdir({ 'a.json': ' '.repeat(60), 'b.json': ' '.repeat(60) })
+  await t.rejects(contents(open(t, folder, ['*.json'], { maxBytes: 100 })), {
+    reason: 'too_large',
+    message: 'the files have 120B, more than 100B; raise max_size if they should',
+  })
+  t.equal((await contents(open(t, folder, ['*.json'], { maxBytes: 120 }))).length, 2)
+})
+
+/** Writes on and on, between any two steps of a reader, until it is told to stop. */
+function writeOnAndOn(t: Test, path: string): () => void {
+  let isStopped = false
+  const write = () => {
+    if (isStopped) return
+    appendFileSync(path, ' ')
+    setImmediate(write)
+  }
+  const stop = () => {
+    isStopped = true
+  }
+  t.teardown(stop)
+  write()
+  return stop
+}
+
+t.test('a file that changes while it is read is read again once', async (t) => {
+  const folder = t.testdir({ 'a.json': '[]' })
+  const path = join(folder, 'a.json')
+  const clock = manualClock()
+  const source = open(t, folder, ['a.json'], { clock })
+  const stop = writeOnAndOn(t, path)
+  const reading = contents(source)
+  await until('it waits before the second attempt', () => clock.pending().length === 1)
+  stop()
+  writeFileSync(path, '["settled"]')
+  clock.advance(250)
+  t.same(await reading, [['a.json', '["settled"]']])
+})
+
+t.test('a file that goes on changing is not read', async (t) => {
+  const folder = t.testdir({ 'a.json': '[]', 'b.json': '[]' })
+  const clock = manualClock()
+  const source = open(t, folder, ['*.json'], { clock })
+  const stop = writeOnAndOn(t, join(folder, 'b.json'))
+  const reading = contents(source)
+  const failed = t.rejects(reading, {
+    reason: 'file',
+    message: /^the files changed while they were read, twice/,
+  })
+  await until('it waits before the second attempt', () => clock.pending().length === 1)
+  clock.advance(250)
+  await failed
+  stop()
+  t.equal((await contents(source)).length, 2)
+})
+
+t.test(
+  'a file that has more in it than its size says is not read',
+  { skip: !existsSync('/proc/version') && 'there are no such files here' },
+  async (t) => {
+    const clock = manualClock()
+    const files = [parsePattern('/proc/version', { folder: '/', kind: 'csv', delimiter: ',' })]
+    const source = createFileSource({ kind: 'file', files, maxBytes: 100 }, { clock })
+    const failed = t.rejects(contents(source), { reason: 'file', message: /changed while they were read/ })
+    await until('it waits before the second attempt', () => clock.pending().length === 1)
+    clock.advance(250)
+    await failed
+  },
+)
+
+t.test('an abort ends a read that waits', async (t) => {
+  const folder = t.testdir({ 'a.json': '[]' })
+  const clock = manualClock()
+  const source = open(t, folder, ['a.json'], { clock })
+  const stop = writeOnAndOn(t, join(folder, 'a.json'))
+  const controller = new AbortController()
+  const reading = contents(source, controller.signal)
+  await until('it waits before the second attempt', () => clock.pending().length === 1)
+  stop()
+  const reason = new Error('too late')
+  controller.abort(reason)
+  t.equal(await reading.catch((error) => error), reason)
+  clock.advance(250)
+  t.same(await contents(source).then((files) => files.length), 1)
+})
+
+/** Watches with a clock of the test's own; `look` lets it look once, and waits until it has. */
+async function watching(t: Test, folder: string, files: string[]) {
+  const clock = manualClock()
+  const source = open(t, folder, files, { clock })
+  let changes = 0
+  source.watch?.(() => changes++)
+  const hasLooked = () => until('it looked', () => clock.pending().length === 1, { everyMs: 1 })
+  await hasLooked()
+  return {
+    clock,
+    source,
+    changes: () => changes,
+    async look() {
+      clock.advance(250)
+      await hasLooked()
+    },
+  }
+}
+
+t.test('a change is told once it was the same for two looks', async (t) => {
+  const folder = t.testdir({ 'a.json': '1' })
+  const { look, changes } = await watching(t, folder, ['*.json'])
+  await look()
+  await look()
+  t.equal(changes(), 0)
+  writeFileSync(join(folder, 'a.json'), '22')
+  await look()
+  t.equal(changes(), 0, 'somebody may still be writing')
+  await look()
+  t.equal(changes(), 1)
+  for (let n = 0; n < 5; n++) await look()
+  t.equal(changes(), 1, 'it is told once')
+})
+
+t.test('a writer that never pauses is not waited for longer than three looks', async (t) => {
+  const folder = t.testdir({ 'a.json': '' })
+  const { look, changes } = await watching(t, folder, ['a.json'])
+  const told: number[] = []
+  for (let n = 0; n < 6; n++) {
+    appendFileSync(join(folder, 'a.json'), ' ')
+    await look()
+    told.push(changes())
+  }
+  t.same(told, [0, 0, 1, 1, 1, 2])
+})
+
+t.test('a change that is taken back is none', async (t) => {
+  const folder = t.testdir({ 'a.json': '1' })
+  const { look, changes } = await watching(t, folder, ['*.json'])
+  writeFileSync(join(folder, 'b.json'), '2')
+  await look()
+  unlinkSync(join(folder, 'b.json'))
+  for (let n = 0; n < 3; n++) await look()
+  t.equal(changes(), 0)
+})
+
+t.test('every way to change a file is seen', async (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'rollcall-'))
+  t.teardown(() => rmSync(root, { recursive: true }))
+  const folder = join(root, 'inventory')
+  const at = (name: string) => join(folder, name)
+  const fill = () => {
+    mkdirSync(at('v1'), { recursive: true })
+    writeFileSync(at('v1/hosts.json'), '1')
+    symlinkSync('v1', at('..data'))
+    symlinkSync('..data/hosts.json', at('hosts.json'))
+    writeFileSync(at('plain.json'), '1')
+  }
+  fill()
+  const { look, changes, source } = await watching(t, root, ['inventory/*.json'])
+  const rows: [what: string, change: () => void][] = [
+    ['a write in place', () => writeFileSync(at('plain.json'), '12')],
+    [
+      'an atomic rename to the same size',
+      () => {
+        writeFileSync(at('new'), '21')
+        renameSync(at('new'), at('plain.json'))
+      },
+    ],
+    [
+      'the swap of a link, as Kubernetes updates a ConfigMap',
+      () => {
+        mkdirSync(at('v2'))
+        writeFileSync(at('v2/hosts.json'), '2')
+        symlinkSync('v2', at('..data_tmp'))
+        renameSync(at('..data_tmp'), at('..data'))
+      },
+    ],
+    ['a new file', () => writeFileSync(at('more.json'), '[]')],
+    ['a file that goes', () => unlinkSync(at('more.json'))],
+    ['a folder that goes', () => rmSync(folder, { recursive: true })],
+    ['a folder that comes back', fill],
+    ['a write into the new folder', () => writeFileSync(at('plain.json'), '3')],
+  ]
+  for (const [index, [what, change]] of rows.entries()) {
+    change()
+    await look()
+    await look()
+    t.equal(changes(), index + 1, what)
+  }
+  t.same(
+    (await contents(source)).map(([, text]) => text),
+    ['1', '3'],
+  )
+})
+
+t.test('what was read already is not told', async (t) => {
+  const folder = t.testdir({ 'a.json': '1' })
+  const { look, changes, source } = await watching(t, folder, ['a.json'])
+  writeFileSync(join(folder, 'a.json'), '22')
+  await contents(source)
+  await look()
+  await look()
+  t.equal(changes(), 0)
+})
+
+t.test('a change between a read and the first look is told', async (t) => {
+  const folder = t.testdir({ 'a.json': '1' })
+  const clock = manualClock()
+  const source = open(t, folder, ['a.json'], { clock })
+  await contents(source)
+  writeFileSync(join(folder, 'a.json'), '22')
+  let changes = 0
+  source.watch?.(() => changes++)
+  await until('it looked', () => clock.pending().length === 1)
+  clock.advance(250)
+  await until('it told', () => changes === 1)
+})
+
+t.test('41: close ends the watch, also while it looks', async (t) => {
+  const folder = t.testdir({ 'a.json': '1' })
+  const { clock, source, changes } = await watching(t, folder, ['a.json'])
+  await source.close()
+  t.same(clock.pending(), [])
+  writeFileSync(join(folder, 'a.json'), '22')
+  clock.advance(10_000)
+  source.watch?.(() => t.fail('it was closed'))
+  await source.close()
+  await contents(source)
+  t.same(clock.pending(), [], 'the look that was under way began no other')
+  t.equal(changes(), 0)
+})
+
+t.test('with the real clock a change is seen within a second', async (t) => {
+  const folder = t.testdir({ 'a.json': '1' })
+  const source = open(t, folder, ['*.json'])
+  await contents(source)
+  let changes = 0
+  source.watch?.(() => changes++)
+  writeFileSync(join(folder, 'b.json'), '2')
+  await until('it told', () => changes === 1, { timeoutMs: 1_000, everyMs: 10 })
+  t.equal((await contents(source)).length, 2)
+})
