@@ -1,5 +1,6 @@
 import { isLabelName, isLabelValue, labelText, sanitizeLabelName } from '../model/labels.ts'
 import { fieldOf, type InventoryRecord, isObject, type Json } from '../model/record.ts'
+import { HOST_FIELDS } from './address.ts'
 import { unsendable } from './configured-labels.ts'
 import { nameFields } from './label-names.ts'
 import { type LabelDropReason, type Rejection, shown } from './rejection.ts'
@@ -16,13 +17,14 @@ export interface Group {
 const KEYS: readonly string[] = ['targets', 'labels']
 
 /**
- * Whether a record is meant as a target group: it has a list of `targets`, or no other keys than those of a
- * group. An inventory may well have a field of that name in its records, but hardly a list.
+ * Whether a record is meant as a target group: it has no other keys than those of a group, or a list of `targets`
+ * and nothing that names a host. An inventory may well have a field of that name in its records.
  */
 export function isGroup(record: InventoryRecord): boolean {
   const targets = fieldOf(record, 'targets')
   if (targets === undefined) return false
-  return Array.isArray(targets) || otherKey(record) === undefined
+  if (otherKey(record) === undefined) return true
+  return Array.isArray(targets) && HOST_FIELDS.every((field) => fieldOf(record, field) === undefined)
 }
 
 function otherKey(record: InventoryRecord): string | undefined {

@@ -37,6 +37,8 @@ function recognise(document: Json, name: string, hint: string): readonly Invento
   if (!isObject(document)) {
     throw new RefreshError('shape', `${name} is ${kindOf(document)}, not a list of records. ${hint}`)
   }
+  // One target group without the list around it: its labels must not get lost.
+  if (Array.isArray(document.targets) && isObject(document.labels)) return [document]
   const lists = Object.values(document).filter((value) => Array.isArray(value))
   if (lists.length === 1) return lists[0] as readonly InventoryRecord[]
   const keys = Object.keys(document)

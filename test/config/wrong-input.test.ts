@@ -154,7 +154,9 @@ const COMMANDS: Record<string, (args: Arguments) => Promise<unknown>> = {
 t.test(
   'every wrong file gives its line, with the place of the key or value, from check and serve',
   async (t) => {
-    const rows = [...general, ...http, ...file]
+    const rows = Object.entries({ general, http, file }).flatMap(([table, found]) =>
+      found.map(([what, yaml, line]) => [`${table}: ${what}`, yaml, line] as const),
+    )
     t.equal(new Set(rows.map(([what]) => what)).size, rows.length, 'each row has a name of its own')
     for (const [what, yaml, line] of rows) {
       writeFileSync(path, yaml)

@@ -36,6 +36,7 @@ t.test('groups are recognised among other records, which stay what they are', as
     [{ targets: null }, []],
     [{ hostname: 'a', labels: {} }, ['a:9100']],
     [{ hostname: 'a', targets: 5 }, ['a:9100']],
+    [{ hostname: 'a', targets: ['b:1'] }, ['a:9100']],
     ['targets', ['targets:9100']],
   ]
   for (const [record, addresses] of rows) {
@@ -64,11 +65,6 @@ t.test('what is meant as a group but is none is quarantined', async (t) => {
     [{ targets: ['a:1'], labels: [] }, 'invalid_group', /labels has to be a set of keys/],
     [{ targets: ['a:1'], labels: 'site=x' }, 'invalid_group', /labels has to be a set of keys/],
     [{ targets: ['a:1'], label: {} }, 'invalid_group', /it has the key "label"; a target group has only/],
-    [
-      { targets: ['a:1'], hostname: 'a' },
-      'invalid_group',
-      /it has the key "hostname"; .* say where its targets/,
-    ],
     [{ targets: ['a:1'], labels: { site: {} } }, 'invalid_label', /^label site: \{\} is not a text/],
     [{ targets: ['a:1'], labels: { site: ['x'] } }, 'invalid_label', /^label site: \["x"\] is not a text/],
     [{ targets: ['a:1'], labels: { n: 2 ** 60 } }, 'invalid_label', /^label n: 1152921504606847000 is not/],

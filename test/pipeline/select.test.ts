@@ -8,6 +8,8 @@ t.test('a list, and an object with exactly one list in it, are recognised', asyn
   const select = (document: Json) => selectFrom(document, 'the answer')
   t.same(select(['a', 'b']), ['a', 'b'])
   t.same(select([]), [])
+  t.same(select({ targets: ['a:1'] }), ['a:1'])
+  t.same(select({ targets: ['a:1'], labels: { x: 'y' } }), [{ targets: ['a:1'], labels: { x: 'y' } }])
   t.same(select({ count: 2, next: null, results: [{ host: 'a' }] }), [{ host: 'a' }])
 })
 
