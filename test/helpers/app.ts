@@ -3,6 +3,7 @@ import { createMetrics } from '../../src/base/metrics.ts'
 import { createApp } from '../../src/http/app.ts'
 import type { RefreshAnswer } from '../../src/http/deps.ts'
 import { createInFlight } from '../../src/http/in-flight.ts'
+import type { ExplainAnswer } from '../../src/model/explanation.ts'
 import { encodeGroups } from '../../src/snapshot/encode.ts'
 import { freeze } from '../../src/snapshot/snapshot.ts'
 import { INITIAL_STATUS, type SourceStatus } from '../../src/snapshot/status.ts'
@@ -17,7 +18,13 @@ export async function readHalf(t: Test, options: { enableLifecycle?: boolean; so
   const metrics = createMetrics('1.2.3')
   const { log, lines } = recordingLog('warn')
   for (const source of options.sources ?? ['sensors']) store.add(source, true)
-  const state = { draining: false, refreshed: [] as (string | undefined)[], answers: [] as RefreshAnswer[] }
+  const state = {
+    draining: false,
+    refreshed: [] as (string | undefined)[],
+    answers: [] as RefreshAnswer[],
+    asked: [] as [query: string, source: string | undefined][],
+    explanation: {} as Partial<ExplainAnswer>,
+  }
   const app = await createApp(
     { enableLifecycle: options.enableLifecycle ?? false, version: '1.2.3' },
     {
@@ -30,6 +37,10 @@ export async function readHalf(t: Test, options: { enableLifecycle?: boolean; so
       refresh: async (source) => {
         state.refreshed.push(source)
         return state.answers
+      },
+      explain: (query, source) => {
+        state.asked.push([query, source])
+        return { query, matches: 0, explanations: [], verdict: 'not in the inventory', ...state.explanation }
       },
     },
   )
