@@ -3,31 +3,60 @@ import { StartError, UsageError } from './base/errors.ts'
 import { suggest } from './base/suggest.ts'
 import { version } from './base/version.ts'
 import { COMMANDS, type Command, helpText } from './commands/help.ts'
-import { type Arguments, readArguments } from './config/arguments.ts'
+import type { Printed } from './commands/printed.ts'
+import { type Arguments, assertOwnFlags, readArguments } from './config/arguments.ts'
 
 /** Command line → command. Everything a command prints for people ends up here, and so does every exit. */
 async function main(argv: readonly string[]): Promise<void> {
+  // Whoever reads may stop early: rollcall targets | head
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    fail(error)
+  })
   const args = readArguments(argv)
   if (args.switches.has('help') || args.positionals[0] === 'help') return print(helpText())
   if (args.switches.has('version')) return print(`rollcall ${version} (Node.js ${process.version})\n`)
-  const command = readCommand(args)
-  if (command === 'check') {
-    const { check } = await import('./commands/check.ts')
-    return print(await check(args, process.env))
-  }
-  const { serve } = await import('./commands/serve.ts')
-  await serve(args, command === 'demo' ? 'demo' : 'configured')
+  await run(readCommand(args), args)
 }
 
-function readCommand({ positionals: [command = 'serve', ...extra] }: Arguments): Command {
+async function run(command: Command, args: Arguments): Promise<void> {
+  switch (command) {
+    case 'check':
+      return finish((await import('./commands/check.ts')).check(args, process.env))
+    case 'targets':
+      return finish((await import('./commands/targets.ts')).targets(args, process.env))
+    case 'explain':
+      return finish((await import('./commands/explain.ts')).explain(args, process.env))
+    default: {
+      const { serve } = await import('./commands/serve.ts')
+      await serve(args, command === 'demo' ? 'demo' : 'configured')
+    }
+  }
+}
+
+function readCommand(args: Arguments): Command {
+  const [command = 'serve', ...words] = args.positionals
   const known = Object.keys(COMMANDS)
   if (!known.includes(command)) {
     const near = suggest(command, known)
     const hint = near === undefined ? `use one of ${known.join(', ')}` : `did you mean ${near}?`
     throw new UsageError(`${command}: there is no such command; ${hint}`)
   }
-  if (extra[0] !== undefined) throw new UsageError(`${extra[0]}: unexpected; a command takes only flags`)
+  assertOwnFlags(args, command)
+  const extra = command === 'explain' ? words.slice(1) : words
+  if (extra[0] !== undefined) {
+    const hint = command === 'explain' ? 'quote a query that has spaces' : 'a command takes only flags'
+    throw new UsageError(`${extra[0]}: unexpected; ${hint}`)
+  }
   return command as Command
+}
+
+/** Prints what a command gave; the exit code waits until all of it is written. */
+async function finish(printed: Promise<Printed>): Promise<void> {
+  const { out, err, code } = await printed
+  process.exitCode = code
+  process.stderr.write(err)
+  print(out)
 }
 
 function print(text: string): void {

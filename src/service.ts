@@ -8,7 +8,9 @@ import { USER_AGENT, version } from './base/version.ts'
 import type { Settings, SourceSettings } from './config/settings.ts'
 import { createApp } from './http/app.ts'
 import { closeWhenSettled, createConnections } from './http/connections.ts'
+import { type Explainable, explainableOf } from './pipeline/explain.ts'
 import { compilePlan } from './pipeline/plan.ts'
+import { explainServed, type ServedSource } from './refresh/explain-served.ts'
 import { createLoop, type Loop } from './refresh/loop.ts'
 import type { Output } from './refresh/outputs.ts'
 import { createRefresher, type Outcome, type Refresher } from './refresh/refresh-once.ts'
@@ -67,6 +69,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       connections,
       isDraining: () => draining,
       refresh: (name) => refreshNow(running, name),
+      explain: (query, name) => explainServed(query, servedSources(running, store, name)),
     },
   )
   const url = await listen(app, settings)
@@ -92,6 +95,7 @@ interface Running {
   readonly source: Source
   readonly refresher: Refresher
   readonly loop: Loop
+  readonly explainable: Explainable
 }
 
 function createRunning(
@@ -101,12 +105,13 @@ function createRunning(
   store: Store,
 ): Running {
   const source = createSource(settings.source, { clock: deps.clock, userAgent: USER_AGENT })
+  const plan = compilePlan(settings.plan)
   const disk = storagePath === undefined ? undefined : createDiskCopy(storagePath, settings.name)
   const refresher = createRefresher(
     {
       name: settings.name,
       source,
-      plan: compilePlan(settings.plan),
+      plan,
       guard: settings.guard,
       timeoutMs: settings.timeoutMs,
       intervalMs: settings.refreshIntervalMs,
@@ -115,7 +120,8 @@ function createRunning(
     },
     { ...deps, store },
   )
-  return { source, refresher, loop: createLoop(refresher.once, settings.refreshIntervalMs, deps) }
+  const loop = createLoop(refresher.once, settings.refreshIntervalMs, deps)
+  return { source, refresher, loop, explainable: explainableOf(settings.plan, plan) }
 }
 
 function fileSdOutput(path: string | undefined): Output[] {
@@ -129,6 +135,15 @@ function storageOutput(disk: DiskCopy | undefined): Output[] {
 function refreshNow(running: ReadonlyMap<string, { loop: Loop }>, name?: string): Promise<Outcome[]> {
   const loops = [...running].filter(([one]) => name === undefined || one === name)
   return Promise.all(loops.map(([, { loop }]) => loop.refresh()))
+}
+
+/** What can be explained of one source, or of all, in order of their names as everywhere. */
+function servedSources(running: ReadonlyMap<string, Running>, store: Store, name?: string): ServedSource[] {
+  const states = store.list().filter((state) => name === undefined || name === state.name)
+  return states.map((state) => {
+    const { explainable, refresher } = running.get(state.name) as Running
+    return { ...explainable, lastRead: refresher.lastRead(), state }
+  })
 }
 
 async function listen(app: FastifyInstance, { web: { listenAddress } }: Settings): Promise<string> {

@@ -1,4 +1,5 @@
 import { SWITCHES } from '../config/arguments.ts'
+import { COMMAND_FLAGS, COMMAND_SWITCHES, type FlagCommand } from '../config/command-options.ts'
 import type { Option } from '../config/option.ts'
 import { options } from '../config/options.ts'
 
@@ -6,6 +7,8 @@ import { options } from '../config/options.ts'
 export const COMMANDS = {
   serve: 'Serve the targets of the configured inventory (the default; without any, the demo).',
   check: 'Check flags, environment and configuration file, without touching the network.',
+  targets: 'Read the inventory once and print the targets that it makes; nothing is served or written.',
+  explain: 'Say why something is or is not a target: explain <host, address, value or field=value>.',
   demo: 'Serve the demo fleet, whatever is configured.',
 } as const
 
@@ -27,13 +30,24 @@ export function helpText(): string {
 Usage: rollcall [command] [flags]
 
 Commands:
-${table(Object.entries(COMMANDS))}
+${table(Object.entries(COMMANDS).flatMap(([name, help]) => [[name, help], ...ownFlags(name)]))}
 Flags:
 ${table(flags)}
 Environment variables that describe one inventory, instead of a configuration file:
 ${table(variables)}
 Exit codes: 0 fine, 1 it could not run, 2 wrong flags, variables or configuration.
 `
+}
+
+/** The flags that only this command has, one step further in. */
+function ownFlags(command: string): (readonly [string, string])[] {
+  if (!(command in COMMAND_FLAGS)) return []
+  const name = command as FlagCommand
+  const rows = [
+    ...Object.values(COMMAND_FLAGS[name]).map((option: Option<unknown>) => flagRow(option)),
+    ...Object.entries(COMMAND_SWITCHES[name]).map(([flag, help]) => [`--${flag}`, help] as const),
+  ]
+  return rows.map(([flag, help]) => [`  ${flag}`, help])
 }
 
 function flagRow(option: Option<unknown>): readonly [string, string] {

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { UsageError } from '../base/errors.ts'
 import { suggest } from '../base/suggest.ts'
+import { COMMAND_FLAGS, COMMAND_SWITCHES, type FlagCommand } from './command-options.ts'
 import { flagOptions } from './options.ts'
 
 /** The command line, taken apart but not yet checked value by value. */
@@ -17,19 +18,24 @@ export const SWITCHES = {
   help: 'Print this help and exit.',
 } as const
 
-const VALUE_FLAGS = Object.values(flagOptions).map((option) => option.flag)
+const VALUE_FLAGS = [
+  ...Object.values(flagOptions).map((option) => option.flag as string),
+  ...Object.values(COMMAND_FLAGS).flatMap((flags) => Object.values(flags).map(({ flag }) => flag as string)),
+]
+
+const SWITCH_NAMES = [...Object.keys(SWITCHES), ...Object.values(COMMAND_SWITCHES).flatMap(Object.keys)]
 
 /**
  * Takes the command line apart; `-h` is `--help`.
  * @throws UsageError for a flag that does not exist, lacks its value or takes none
  */
 export function readArguments(argv: readonly string[]): Arguments {
-  const known = [...VALUE_FLAGS, ...Object.keys(SWITCHES)]
+  const known = [...VALUE_FLAGS, ...SWITCH_NAMES]
   const { tokens } = parseArgs({
     args: [...argv],
     options: {
       ...Object.fromEntries(VALUE_FLAGS.map((flag) => [flag, { type: 'string' }] as const)),
-      ...Object.fromEntries(Object.keys(SWITCHES).map((flag) => [flag, { type: 'boolean' }] as const)),
+      ...Object.fromEntries(SWITCH_NAMES.map((flag) => [flag, { type: 'boolean' }] as const)),
       help: { type: 'boolean', short: 'h' },
     },
     strict: false,
@@ -42,10 +48,31 @@ export function readArguments(argv: readonly string[]): Arguments {
     if (token.kind === 'positional') positionals.push(token.value)
     if (token.kind !== 'option') continue
     if (!known.includes(token.name)) throw unknownFlag(token.rawName, known)
-    if (token.name in SWITCHES) switches.add(readSwitch(token))
+    if (SWITCH_NAMES.includes(token.name)) switches.add(readSwitch(token))
     else flags[token.name] = readValue(token, flags)
   }
   return { positionals, flags, switches }
+}
+
+/**
+ * Refuses flags of other commands: what is not read must not look as if it were.
+ * @throws UsageError that says to which command the flag belongs
+ */
+export function assertOwnFlags({ flags, switches }: Arguments, command: string): void {
+  for (const name of [...Object.keys(flags), ...switches]) {
+    const owners = ownersOf(name)
+    if (owners.length === 0 || owners.some((owner) => owner === command)) continue
+    throw new UsageError(`--${name}: belongs to ${owners.map((owner) => `rollcall ${owner}`).join(' and ')}`)
+  }
+}
+
+/** The commands that have a flag of their own by this name; none for the flags that all take. */
+function ownersOf(name: string): FlagCommand[] {
+  return (Object.keys(COMMAND_FLAGS) as FlagCommand[]).filter(
+    (command) =>
+      name in COMMAND_SWITCHES[command] ||
+      Object.values(COMMAND_FLAGS[command]).some((option: { flag?: string }) => option.flag === name),
+  )
 }
 
 interface FlagToken {

@@ -4,6 +4,7 @@ import { handleClientError, handleError, sendError } from './errors.ts'
 import { assertHarmlessPath, noRouteError, trackMethods } from './methods.ts'
 import { NO_ROUTE, observe } from './observe.ts'
 import { watchPressure } from './pressure.ts'
+import { explainRoutes } from './routes/explain.ts'
 import { healthRoutes } from './routes/health.ts'
 import { landingRoutes } from './routes/landing.ts'
 import { lifecycleRoutes } from './routes/lifecycle.ts'
@@ -62,6 +63,7 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
   })
   const assertCapacity = await watchPressure(app, metrics)
   targetsRoutes(app, deps, assertCapacity)
+  explainRoutes(app, deps, assertCapacity)
   landingRoutes(app, deps, options)
   healthRoutes(app, deps, options)
   metricsRoutes(app, deps)

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics } from '../base/metrics.ts'
+import type { ExplainAnswer } from '../model/explanation.ts'
 import type { Store } from '../snapshot/store.ts'
 import type { Connections } from './connections.ts'
 
@@ -21,6 +22,8 @@ export interface HttpDeps {
   readonly log: Pick<Logger, 'error'>
   /** Refreshes one source, or all of them, and waits for the end. */
   refresh(source: string | undefined): Promise<readonly RefreshAnswer[]>
+  /** Says why whatever is asked for is or is not a target, of one source or of all. */
+  explain(query: string, source: string | undefined): ExplainAnswer
   /** Whether the server was asked to stop. */
   isDraining(): boolean
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { RefreshError } from '../base/errors.ts'
 import { formatDuration } from '../model/duration.ts'
-import type { Reading, Source, Version } from '../sources/source.ts'
+import type { Documents, Reading, Source, Version } from '../sources/source.ts'
 
 /** A source and how long one whole read of it may take. */
 export interface Readable {
@@ -41,4 +41,13 @@ export async function readBefore(
     cancelTimer()
     stop.removeEventListener('abort', onStop)
   }
+}
+
+/**
+ * The documents of a reading that cannot be "unchanged", since no version was asked about.
+ * @throws RefreshError `internal` when the source says so all the same
+ */
+export function documentsOf(reading: Reading): Documents {
+  if (reading.kind === 'documents') return reading
+  throw new RefreshError('internal', 'the source says "unchanged" before it ever gave a list')
 }

@@ -10,8 +10,9 @@ import { freeze } from '../snapshot/snapshot.ts'
 import type { Store } from '../snapshot/store.ts'
 import type { Reading, Source, Version } from '../sources/source.ts'
 import { type Built, build, digestOf } from './build.ts'
+import { keepRead, type LastRead } from './last-read.ts'
 import { createOutputKeeper, type Output } from './outputs.ts'
-import { readBefore } from './read.ts'
+import { documentsOf, readBefore } from './read.ts'
 import { createReporter } from './reporter.ts'
 
 /** One source with everything that its refreshes need to know, resolved from the configuration. */
@@ -54,6 +55,8 @@ export interface Refresher {
   /** Serves the list that an earlier process kept, marked stale, until a refresh succeeds; never throws. */
   restore(): Promise<void>
   readonly once: RefreshOnce
+  /** What the inventory last gave that a list could be made of, served or held; undefined before the first. */
+  lastRead(): LastRead | undefined
 }
 
 const PASS: Verdict = { pass: true }
@@ -64,6 +67,7 @@ interface Offered {
   /** Of the documents that were built: what failed to build must never be "unchanged" later. */
   readonly version: Version | undefined
   readonly built: Built
+  readonly lastRead: LastRead
 }
 
 /**
@@ -105,14 +109,15 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
 
   /** Builds what was read, unless it is what was built last time. */
   async function offer(reading: Reading): Promise<Offered> {
-    if (reading.kind === 'unchanged') {
-      if (offered !== undefined) return offered
-      throw new RefreshError('internal', 'the source says "unchanged" before it ever gave a list')
+    const atMs = deps.clock.now()
+    if (reading.kind === 'unchanged' && offered !== undefined) {
+      return { ...offered, lastRead: { ...offered.lastRead, atMs } }
     }
-    const { documents, version } = reading
+    const { documents, version } = documentsOf(reading)
+    const lastRead = keepRead(documents, atMs)
     const digest = digestOf(documents)
-    if (digest === offered?.digest) return { ...offered, version }
-    return { digest, version, built: build(documents, plan.plan) }
+    if (digest === offered?.digest) return { ...offered, version, lastRead }
+    return { digest, version, built: build(documents, plan.plan), lastRead }
   }
 
   async function publish(built: Built, diff: Diff): Promise<void> {
@@ -149,7 +154,7 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
       end(result)
       return { source: plan.name, result, targets: targets() }
     } catch (thrown) {
-      const error = thrown instanceof RefreshError ? thrown : unexpected(thrown)
+      const error = asRefreshError(thrown)
       held = undefined
       if (!stop.aborted) reporter.failed(error)
       await writeOutputs('make up')
@@ -158,10 +163,12 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     }
   }
 
-  return { restore, once }
+  return { restore, once, lastRead: () => offered?.lastRead }
 }
 
-function unexpected(thrown: unknown): RefreshError {
+/** Whatever a refresh threw; what is none of the known failures is a defect. */
+export function asRefreshError(thrown: unknown): RefreshError {
+  if (thrown instanceof RefreshError) return thrown
   return new RefreshError('internal', messageOf(thrown), { cause: thrown })
 }
 

@@ -36,7 +36,8 @@ function removeMisnamed(draft: Draft, misnamed: (name: string) => void): void {
   })
 }
 
-function withAddress({ address, labels }: Target): Labels {
+/** The labels of a target as the rules find them: with its address among them. */
+export function withAddress({ address, labels }: Target): Labels {
   const all: Labels[number][] = []
   let placed = false
   for (const pair of labels) {

@@ -3,6 +3,7 @@ import { createMetrics } from '../../src/base/metrics.ts'
 import { createApp } from '../../src/http/app.ts'
 import { createConnections } from '../../src/http/connections.ts'
 import type { Limits, RefreshAnswer } from '../../src/http/deps.ts'
+import type { ExplainAnswer } from '../../src/model/explanation.ts'
 import { encodeGroups } from '../../src/snapshot/encode.ts'
 import { freeze } from '../../src/snapshot/snapshot.ts'
 import { INITIAL_STATUS, type SourceStatus } from '../../src/snapshot/status.ts'
@@ -30,7 +31,13 @@ export async function readHalf(
       required: true,
       maxStalenessMs: options.maxStalenessMs ?? Number.POSITIVE_INFINITY,
     })
-  const state = { draining: false, refreshed: [] as (string | undefined)[], answers: [] as RefreshAnswer[] }
+  const state = {
+    draining: false,
+    refreshed: [] as (string | undefined)[],
+    answers: [] as RefreshAnswer[],
+    asked: [] as [query: string, source: string | undefined][],
+    explanation: {} as Partial<ExplainAnswer>,
+  }
   const app = await createApp(
     { enableLifecycle: options.enableLifecycle ?? false, version: '1.2.3', limits: options.limits ?? {} },
     {
@@ -43,6 +50,10 @@ export async function readHalf(
       refresh: async (source) => {
         state.refreshed.push(source)
         return state.answers
+      },
+      explain: (query, source) => {
+        state.asked.push([query, source])
+        return { query, matches: 0, explanations: [], verdict: 'not in the inventory', ...state.explanation }
       },
     },
   )

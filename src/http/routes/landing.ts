@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { MAX_QUERY_LENGTH } from '../../model/explanation.ts'
 import type { HttpDeps, HttpOptions } from '../deps.ts'
 import { observe } from '../observe.ts'
 
@@ -13,6 +14,10 @@ export function landingRoutes(app: FastifyInstance, deps: HttpDeps, { version }:
 <ul>
 ${links.map((link) => `<li><a href="${link.slice(1)}">${link}</a></li>`).join('\n')}
 </ul>
+<form action="api/v1/explain">
+<label>Why is this a target, or not? <input name="q" required maxlength="${MAX_QUERY_LENGTH}" placeholder="host, address or field=value"></label>
+<button>Explain</button>
+</form>
 </body></html>
 `
   app.get('/', (request, reply) => {

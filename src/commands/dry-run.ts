@@ -1,0 +1,75 @@
+import type { Clock } from '../base/clock.ts'
+import { type RefreshError, UsageError } from '../base/errors.ts'
+import { suggest } from '../base/suggest.ts'
+import { USER_AGENT } from '../base/version.ts'
+import type { Settings, SourceSettings } from '../config/settings.ts'
+import type { Document } from '../model/document.ts'
+import type { Plan } from '../pipeline/pipeline.ts'
+import { compilePlan } from '../pipeline/plan.ts'
+import { type Built, build } from '../refresh/build.ts'
+import { documentsOf, readBefore } from '../refresh/read.ts'
+import { asRefreshError } from '../refresh/refresh-once.ts'
+import { createSource } from '../sources/registry.ts'
+
+/** What one source gave when it was read once. */
+export interface DryRun {
+  readonly settings: SourceSettings
+  readonly plan: Plan
+  /** From asking the inventory to the list, or to the failure. */
+  readonly durationMs: number
+  /** What was read, even if no list could be made of it. */
+  readonly documents: readonly Document[] | undefined
+  readonly result:
+    | { readonly built: Built; readonly error?: undefined }
+    | { readonly built?: undefined; readonly error: RefreshError }
+}
+
+/**
+ * The sources that a command is about.
+ * @param name the one that was asked for; undefined: all of them
+ * @throws UsageError when nothing is configured, or nothing of this name
+ */
+export function chooseSources(
+  { demo, sources }: Settings,
+  name: string | undefined,
+): readonly SourceSettings[] {
+  if (demo !== undefined) {
+    throw new UsageError(
+      'there is no inventory to ask: give --config.file or INVENTORY_URL; the demo, which is served without them, answers at /targets and /api/v1/explain while it runs',
+    )
+  }
+  if (name === undefined) return sources
+  const chosen = sources.filter((source) => source.name === name)
+  if (chosen.length > 0) return chosen
+  const known = sources.map((source) => source.name)
+  const near = suggest(name, known)
+  const hint = near === undefined ? `there is ${known.join(', ')}` : `did you mean ${near}?`
+  throw new UsageError(`--source: there is no source ${JSON.stringify(name)}; ${hint}`)
+}
+
+/**
+ * Reads sources once, all at the same time, and makes their lists. Nothing is served, kept or written, and no
+ * guard judges; one that fails does not stop the others.
+ */
+export function dryRun(sources: readonly SourceSettings[], clock: Clock): Promise<DryRun[]> {
+  return Promise.all(sources.map((source) => runSource(source, clock)))
+}
+
+async function runSource(settings: SourceSettings, clock: Clock): Promise<DryRun> {
+  const startMs = clock.monotonic()
+  const plan = compilePlan(settings.plan)
+  const source = createSource(settings.source, { clock, userAgent: USER_AGENT })
+  let documents: readonly Document[] | undefined
+  const end = (result: DryRun['result']): DryRun => {
+    return { settings, plan, durationMs: clock.monotonic() - startMs, documents, result }
+  }
+  try {
+    const never = new AbortController().signal
+    documents = documentsOf(await readBefore({ ...settings, source }, clock, never)).documents
+    return end({ built: build(documents, plan) })
+  } catch (error) {
+    return end({ error: asRefreshError(error) })
+  } finally {
+    await source.close()
+  }
+}

@@ -1,0 +1,67 @@
+import { systemClock } from '../base/clock.ts'
+import { UsageError } from '../base/errors.ts'
+import { printableJson } from '../base/printable.ts'
+import type { Arguments } from '../config/arguments.ts'
+import { COMMAND_FLAGS } from '../config/command-options.ts'
+import { loadSettings } from '../config/load.ts'
+import { readOption, readRequired } from '../config/option.ts'
+import { type ExplainAnswer, queryFault } from '../model/explanation.ts'
+import { explainableOf, findRecords, type Inventory } from '../pipeline/explain.ts'
+import { composeAnswer } from '../pipeline/explain-findings.ts'
+import { findOutside } from '../pipeline/explain-outside.ts'
+import { parseQuery } from '../pipeline/explain-query.ts'
+import { describeRun } from './describe-run.ts'
+import { chooseSources, type DryRun, dryRun } from './dry-run.ts'
+import { explanationText } from './explain-text.ts'
+import type { Printed } from './printed.ts'
+import { warningsOf } from './warnings.ts'
+
+/**
+ * `rollcall explain QUERY`: reads each source once and says what would become of whatever the question finds.
+ * @throws UsageError, one line for each thing that is wrong
+ */
+export async function explain(args: Arguments, env: NodeJS.ProcessEnv): Promise<Printed> {
+  const query = args.positionals[1] ?? ''
+  const fault = queryFault(query)
+  if (fault !== undefined) throw new UsageError(`rollcall explain QUERY: the query ${fault}`)
+  const given = { flags: args.flags, env }
+  const format = readRequired(COMMAND_FLAGS.explain.format, given)
+  const settings = await loadSettings(args, env)
+  const sources = chooseSources(settings, readOption(COMMAND_FLAGS.explain.source, given))
+  const runs = await dryRun(sources, systemClock)
+  const failed = runs.filter(({ result }) => result.error !== undefined)
+  const answer = answerFrom(runs, query)
+  return {
+    out: format === 'json' ? printableJson(answer) : explanationText(answer),
+    err: [...warningsOf(settings), ...failed.map(describeRun)].join(''),
+    code: failed.length > 0 ? 1 : 0,
+  }
+}
+
+function answerFrom(runs: readonly DryRun[], text: string): ExplainAnswer {
+  const query = parseQuery(text)
+  const inventories = runs.filter(hasRecords).map(inventoryOf)
+  const gaps = runs
+    .filter((run) => !hasRecords(run))
+    .map(({ settings, result }) => `${settings.name} could not be read: ${result.error?.reason}`)
+  return composeAnswer(
+    text,
+    inventories.map((inventory) => findRecords(inventory, query)),
+    () => inventories.map((inventory) => findOutside(inventory, query)),
+    { gaps, ages: [] },
+  )
+}
+
+/** Records of which none is a target are no list that could be served, but they can be explained. */
+function hasRecords({ result }: DryRun): boolean {
+  return result.error === undefined || result.error.reason === 'all_rejected'
+}
+
+function inventoryOf({ settings, plan, documents = [] }: DryRun): Inventory {
+  return {
+    ...explainableOf(settings.plan, plan),
+    documents,
+    verdictOf: (_target, address) => `would be served as ${address}`,
+    note: '',
+  }
+}

@@ -1,0 +1,6 @@
+import type { Settings } from '../config/settings.ts'
+
+/** What is odd about a configuration but no error, a line each. */
+export function warningsOf({ warnings }: Settings): string[] {
+  return warnings.map((warning) => `WARNING: ${warning}\n`)
+}

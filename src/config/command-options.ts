@@ -1,0 +1,40 @@
+import type { Option } from './option.ts'
+
+const source = {
+  flag: 'source',
+  value: '<name>',
+  expects: 'the name of a source',
+  help: 'Only this source; by default all of them.',
+  parse: (text: string) => (text === '' ? undefined : text),
+} satisfies Option<string>
+
+function format<const Formats extends readonly [string, string]>(formats: Formats, help: string) {
+  return {
+    flag: 'format',
+    value: `<${formats.join('|')}>`,
+    default: formats[0],
+    expects: `a format; write ${formats.join(' or ')}`,
+    help,
+    parse: (text: string) => formats.find((one): one is Formats[number] => one === text),
+  }
+}
+
+/** The flags with a value that only one command has, in the order of --help. */
+export const COMMAND_FLAGS = {
+  check: {},
+  targets: {
+    source,
+    format: format(['json', 'table'], 'As /targets answers (also a valid file_sd file), or for people.'),
+  },
+  explain: { source, format: format(['text', 'json'], 'For people, or as /api/v1/explain answers.') },
+} as const satisfies Record<string, Readonly<Record<string, Option<string>>>>
+
+/** The commands that have flags of their own. */
+export type FlagCommand = keyof typeof COMMAND_FLAGS
+
+/** The flags without a value that only one command has, with what --help says of them. */
+export const COMMAND_SWITCHES: Readonly<Record<FlagCommand, Readonly<Record<string, string>>>> = {
+  check: { probe: 'Then read each source once, and tell what it gave; nothing is served or written.' },
+  targets: {},
+  explain: {},
+}

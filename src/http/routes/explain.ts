@@ -1,0 +1,45 @@
+import type { FastifyInstance } from 'fastify'
+import { HttpError } from '../../base/errors.ts'
+import { printableJson } from '../../base/printable.ts'
+import { queryFault } from '../../model/explanation.ts'
+import type { HttpDeps } from '../deps.ts'
+import { observe } from '../observe.ts'
+import type { AssertCapacity } from '../pressure.ts'
+import { findSource } from '../source-parameter.ts'
+
+const PATH = '/api/v1/explain'
+
+/** `GET /api/v1/explain?q=…[&source=…]`: why an object is or is not a target. It only reads, so it is always on. */
+export function explainRoutes(app: FastifyInstance, deps: HttpDeps, assertCapacity: AssertCapacity): void {
+  app.get(PATH, (request, reply) => {
+    observe(request, reply, PATH, deps)
+    assertCapacity()
+    const { q, source } = readParameters(request.query as Record<string, string | string[] | undefined>)
+    const name = source === undefined ? undefined : findSource(deps.store, source).name
+    // What an inventory says is shown here, so no browser may take it for a page, nor any cache keep it.
+    return reply
+      .type('application/json; charset=utf-8')
+      .header('x-content-type-options', 'nosniff')
+      .header('cache-control', 'no-store')
+      .send(printableJson(deps.explain(q, name)))
+  })
+}
+
+/** @throws HttpError `bad_request` that says what is wrong */
+function readParameters(query: Record<string, string | string[] | undefined>): {
+  q: string
+  source: string | undefined
+} {
+  const { q, source, ...others } = query
+  const [unknown] = Object.keys(others)
+  if (unknown !== undefined) {
+    const name = JSON.stringify(unknown.slice(0, 60))
+    throw new HttpError('bad_request', `the parameter ${name} is not known here; there are q and source`)
+  }
+  if (Array.isArray(q) || Array.isArray(source)) {
+    throw new HttpError('bad_request', 'q and source may be given once each')
+  }
+  const fault = q === undefined ? 'is missing; write /api/v1/explain?q=…' : queryFault(q)
+  if (q === undefined || fault !== undefined) throw new HttpError('bad_request', `the parameter q ${fault}`)
+  return { q, source }
+}

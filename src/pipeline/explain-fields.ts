@@ -1,0 +1,57 @@
+import { splitHostPort } from '../model/address.ts'
+import { isObject, type Json } from '../model/record.ts'
+import { SOURCE_LABEL, type Target } from '../model/target-group.ts'
+import { memo } from '../relabel/memo.ts'
+import { ADDRESS_LABEL } from '../relabel/relabel-target.ts'
+import type { FieldVisitor } from './explain-query.ts'
+import { isSecretField } from './mask.ts'
+import { MAX_DEPTH } from './nested.ts'
+import { isSecretName } from './secret-names.ts'
+
+/** Lists what can be looked for; what is a secret by its name is not among it. */
+export interface FieldLister {
+  /** Every text, number and boolean in a value, with the keys that lead to it. */
+  visitValue(value: Json, visitor: FieldVisitor): void
+  /** The address of a target, its host, and its labels. */
+  visitTarget(target: Target, visitor: FieldVisitor): void
+}
+
+/** Creates a lister for one search: it remembers which names are those of secrets. */
+export function createFieldLister(): FieldLister {
+  const isSecret = memo(isSecretName)
+
+  function visitObject(
+    parent: { readonly [key: string]: Json },
+    path: string[],
+    visitor: FieldVisitor,
+    depth: number,
+  ) {
+    for (const key of Object.keys(parent)) {
+      if (isSecretField(parent, key, isSecret)) continue
+      path.push(key)
+      visit(parent[key] as Json, path, visitor, depth)
+      path.pop()
+    }
+  }
+
+  function visit(value: Json, path: string[], visitor: FieldVisitor, depth: number): void {
+    if (typeof value !== 'object') visitor.field(path, String(value))
+    else if (depth >= MAX_DEPTH) return
+    else if (isObject(value)) visitObject(value, path, visitor, depth + 1)
+    else for (const item of value ?? []) visit(item, path, visitor, depth + 1)
+  }
+
+  return {
+    visitValue: (value, visitor) => visit(value, [], visitor, 0),
+    visitTarget({ address, labels }, visitor) {
+      const { host } = splitHostPort(address)
+      const path = [ADDRESS_LABEL]
+      visitor.field(path, address)
+      visitor.field(path, host)
+      if (host.startsWith('[')) visitor.field(path, host.slice(1, -1))
+      for (const [name, text] of labels) {
+        if (name !== SOURCE_LABEL && !isSecret(name)) visitor.label(name, text)
+      }
+    },
+  }
+}

@@ -1,0 +1,83 @@
+import { type ExplainAnswer, type Explanation, MAX_EXPLANATIONS, MAX_MATCHES } from '../model/explanation.ts'
+import { LEVELS, type Level, NO_MATCH } from './explain-query.ts'
+
+/** Makes the explanation of something that was found; most of what is found is never shown. */
+type Explain = () => Explanation
+
+/** What was found, by how well it answers the question. */
+export interface Findings {
+  /** Adds something; `NO_MATCH` adds nothing. */
+  add(level: Level, explain: Explain): void
+  /** The lowest level of which there are so many already that no more are counted; `NO_MATCH` without one. */
+  bound(): Level
+  /** How many there are of a level. */
+  count(level: Level): number
+  /** The first of a level, {@link MAX_EXPLANATIONS} at most. */
+  first(level: Level): readonly Explain[]
+}
+
+/** Starts with nothing found. */
+export function createFindings(): Findings {
+  let bound = NO_MATCH
+  const buckets = LEVELS.map(() => ({ count: 0, first: [] as Explain[] }))
+  return {
+    add(level, explain) {
+      const bucket = buckets[level]
+      if (bucket === undefined) return
+      bucket.count++
+      if (bucket.count >= MAX_MATCHES) bound = Math.min(bound, level)
+      if (bucket.first.length < MAX_EXPLANATIONS) bucket.first.push(explain)
+    },
+    bound: () => bound,
+    count: (level) => buckets[level]?.count ?? 0,
+    first: (level) => buckets[level]?.first ?? [],
+  }
+}
+
+/** What is to be said of the sources beside what was found in them. */
+export interface Notes {
+  /** What could not be searched, so that what was not found may be there. */
+  readonly gaps: readonly string[]
+  /** What was searched, but is old. */
+  readonly ages: readonly string[]
+}
+
+/**
+ * Puts together what was found in all sources: of all matches only the best ones count.
+ * @param found in the records of each source
+ * @param outside what there is outside of the records; asked for only when nothing was found in them
+ */
+export function composeAnswer(
+  query: string,
+  found: readonly Findings[],
+  outside: () => readonly Findings[],
+  notes: Notes,
+): ExplainAnswer {
+  const inRecords = bestOf(found)
+  const best = inRecords.matches > 0 ? inRecords : bestOf(outside())
+  const explanations = best.first.slice(0, MAX_EXPLANATIONS).map((explain) => explain())
+  return { query, matches: best.matches, explanations, verdict: verdictOf(best.matches, explanations, notes) }
+}
+
+function bestOf(found: readonly Findings[]): { matches: number; first: readonly Explain[] } {
+  const total = (level: Level) => found.reduce((sum, findings) => sum + findings.count(level), 0)
+  let level = 0
+  while (level < NO_MATCH && total(level) === 0) level++
+  return {
+    matches: level < NO_MATCH ? total(level) : 0,
+    first: found.flatMap((findings) => findings.first(level)),
+  }
+}
+
+function verdictOf(matches: number, explanations: readonly Explanation[], { gaps, ages }: Notes): string {
+  const [first] = explanations
+  if (first === undefined) {
+    return gaps.length === 0
+      ? ['not in the inventory', ...ages].join('; ')
+      : ['not found', ...gaps, ...ages].join('; ')
+  }
+  const many = matches >= MAX_MATCHES ? `at least ${matches}` : matches
+  const rest = matches > explanations.length ? `, of which ${explanations.length} are shown` : ''
+  const what = matches === 1 ? first.verdict : `${many} matches${rest}; the first: ${first.verdict}`
+  return [what, ...gaps].join('; ')
+}

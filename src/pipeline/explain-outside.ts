@@ -1,0 +1,98 @@
+import type { Explanation } from '../model/explanation.ts'
+import { isObject, type Json } from '../model/record.ts'
+import { decode } from './decode.ts'
+import type { Inventory } from './explain.ts'
+import { createFieldLister } from './explain-fields.ts'
+import { createFindings, type Findings } from './explain-findings.ts'
+import { createMatcher, type Query } from './explain-query.ts'
+import { createMasker, isSecretField, type Masker } from './mask.ts'
+import { abridge, itemsOf, MAX_DEPTH } from './nested.ts'
+
+/** An object outside of the selected records, and where its secrets are looked for. */
+interface Holder {
+  readonly value: Json
+  readonly unit: Unit
+}
+
+/** What is most likely one thing: the outermost list item around an object, or the document without its items. */
+interface Unit {
+  readonly value: Json
+  readonly isItem: boolean
+  /** Made when it is first needed. */
+  masker?: Masker
+}
+
+/**
+ * Finds what answers a question in the documents, for when no record does: it is there, but was not selected.
+ * What is shown is the smallest object that holds it.
+ */
+export function findOutside(inventory: Inventory, query: Query): Findings {
+  const findings = createFindings()
+  const lister = createFieldLister()
+  for (const document of inventory.documents) {
+    const root = decode(document)
+    const selected = new Set(inventory.plan.select(root, document.name))
+    const unit = {
+      value: without(root, (item, parent) => isObject(item) && Array.isArray(parent)),
+      isItem: false,
+    }
+    for (const holder of holdersIn({ value: root, unit }, selected, 0)) {
+      const mask = (text: string) => maskerOf(holder.unit).text(text)
+      const matcher = createMatcher(query, findings.bound(), mask)
+      lister.visitValue(without(holder.value, isObject), matcher)
+      findings.add(matcher.level(), () => explainOutside(holder, document.name, inventory))
+    }
+  }
+  return findings
+}
+
+/** The value itself, and every object in it that is no secret and no record (those were searched). */
+function* holdersIn(
+  { value, unit }: Holder,
+  selected: ReadonlySet<Json>,
+  depth: number,
+): Generator<Holder, void> {
+  if (depth >= MAX_DEPTH || (isObject(value) && selected.has(value))) return
+  if (depth === 0 || isObject(value)) yield { value, unit }
+  for (const [item, key] of itemsOf(value)) {
+    if (key !== undefined && isSecretField(value, key)) continue
+    const isOwnUnit = !unit.isItem && key === undefined && isObject(item)
+    yield* holdersIn(
+      { value: item, unit: isOwnUnit ? { value: item, isItem: true } : unit },
+      selected,
+      depth + 1,
+    )
+  }
+}
+
+function maskerOf(unit: Unit): Masker {
+  unit.masker ??= createMasker(unit.value)
+  return unit.masker
+}
+
+/** A value without some of the objects in it: null stands where they were. */
+function without(value: Json, isUnwanted: (item: Json, parent: Json) => boolean, depth = 0): Json {
+  const leave = (item: Json) =>
+    isUnwanted(item, value) || depth >= MAX_DEPTH ? null : without(item, isUnwanted, depth + 1)
+  if (Array.isArray(value)) return value.map(leave)
+  if (!isObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, leave(item)]))
+}
+
+function explainOutside(
+  { value, unit }: Holder,
+  document: string,
+  { source, note, hasExpression }: Inventory,
+): Explanation {
+  const shown = abridge(value)
+  const masker = createMasker([unit.value, shown])
+  const why = hasExpression ? 'the records expression leaves it out' : 'it is not in the list of records'
+  return {
+    source,
+    position: { document: masker.text(document), index: null },
+    record: masker.value(shown),
+    targets: [],
+    dropped_labels: [],
+    verdict: `not selected: ${why}${note}`,
+  }
+}

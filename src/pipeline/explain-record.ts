@@ -1,0 +1,126 @@
+import type { LabelDropReason } from '../mapping/rejection.ts'
+import type { ExplainedChange, ExplainedStep, ExplainedTarget, Explanation } from '../model/explanation.ts'
+import type { Labels } from '../model/labels.ts'
+import type { Json } from '../model/record.ts'
+import type { Target } from '../model/target-group.ts'
+import type { RelabelConfig } from '../relabel/options.ts'
+import { isDropped, type RelabelStep, relabelSteps } from '../relabel/relabel.ts'
+import { withAddress } from '../relabel/relabel-target.ts'
+import { describeDrop } from './explain-drop.ts'
+import { createMasker, type Masker } from './mask.ts'
+import { abridge } from './nested.ts'
+import type { Plan } from './pipeline.ts'
+import { relabelChecked } from './relabel.ts'
+
+/** What explaining a record needs to know of its source. */
+export interface RecordContext {
+  readonly source: string
+  readonly plan: Plan
+  /** The rules as they are written. */
+  readonly relabelConfigs: readonly RelabelConfig[]
+  /** What is said of a target that the rules leave; `address` is how it may be shown. */
+  readonly verdictOf: (target: Target, address: string) => string
+  /** What is added to each verdict of the source; empty: nothing. */
+  readonly note: string
+}
+
+/** Tells what becomes of one record, with the functions that the pipeline itself uses. */
+export function explainRecord(
+  record: Json,
+  position: NonNullable<Explanation['position']>,
+  context: RecordContext,
+): Explanation {
+  const mapped = context.plan.map(record)
+  const droppedLabels: LabelDropReason[] = [...mapped.droppedLabels]
+  const results = mapped.targets.map((target) => {
+    const steps = [...relabelSteps(withAddress(target), context.plan.rules)]
+    const result = relabelChecked(target, context.plan.rules, (reason) => droppedLabels.push(reason))
+    return { target, steps, result }
+  })
+  // Labels that a rule renames show the same secret under another name.
+  const masker = createMasker(
+    record,
+    ...results.flatMap(({ target, steps }) => [target.labels, ...steps.flatMap(({ after }) => kept(after))]),
+  )
+  const targets = [
+    ...mapped.rejections.map((rejection) => explainRejection(rejection, masker)),
+    ...results.map((one) => explainTarget(one, context, masker)),
+  ]
+  const verdicts = [...new Set(targets.map(({ verdict }) => verdict))]
+  return {
+    source: context.source,
+    position: { ...position, document: masker.text(position.document) },
+    record: masker.value(abridge(record)),
+    targets,
+    dropped_labels: droppedLabels,
+    verdict: (verdicts.length === 0 ? 'makes no target' : verdicts.join('; ')) + context.note,
+  }
+}
+
+function kept(after: RelabelStep['after']): Labels[] {
+  return isDropped(after) ? [] : [after]
+}
+
+function explainRejection(rejection: { reason: string; detail: string }, masker: Masker): ExplainedTarget {
+  const told = { reason: rejection.reason, detail: masker.text(rejection.detail) }
+  const verdict = quarantined(told)
+  return { address: null, labels: {}, steps: [], final: null, rejection: told, verdict }
+}
+
+function quarantined({ reason, detail }: { reason: string; detail: string }): string {
+  return `quarantined: ${reason}: ${detail}`
+}
+
+interface Relabelled {
+  readonly target: Target
+  readonly steps: readonly RelabelStep[]
+  readonly result: ReturnType<typeof relabelChecked>
+}
+
+function explainTarget(
+  { target, steps, result }: Relabelled,
+  context: RecordContext,
+  masker: Masker,
+): ExplainedTarget {
+  const before = {
+    address: masker.text(target.address),
+    labels: masker.labels(target.labels),
+    steps: steps.map((step) => explainStep(step, masker)),
+    final: null,
+    rejection: null,
+  }
+  if ('rejection' in result) {
+    const { steps: ran, address, labels } = before
+    return { ...explainRejection(result.rejection, masker), address, labels, steps: ran }
+  }
+  if ('dropped' in result) {
+    const rule = result.dropped.droppedBy
+    const labels = (steps.at(-1) as RelabelStep).before
+    const config = context.relabelConfigs[rule] as RelabelConfig
+    return { ...before, verdict: describeDrop(config, rule, labels, masker) }
+  }
+  const address = masker.text(result.target.address)
+  const final = { address, labels: masker.labels(result.target.labels) }
+  return { ...before, final, verdict: context.verdictOf(result.target, address) }
+}
+
+function explainStep({ rule, action, before, after }: RelabelStep, masker: Masker): ExplainedStep {
+  const about = { rule: rule + 1, action }
+  if (isDropped(after)) return { ...about, result: 'dropped', changes: [] }
+  const changes = changesOf(before, after, masker)
+  return { ...about, result: changes.length === 0 ? 'unchanged' : 'changed', changes }
+}
+
+function changesOf(before: Labels, after: Labels, masker: Masker): ExplainedChange[] {
+  const [old, now] = [new Map(before), new Map(after)]
+  const show = (name: string, value: string | undefined) =>
+    value === undefined ? null : masker.label(name, value)
+  return [...new Set([...old.keys(), ...now.keys()])]
+    .filter((name) => old.get(name) !== now.get(name))
+    .sort()
+    .map((label) => ({
+      label,
+      before: show(label, old.get(label)),
+      after: show(label, now.get(label)),
+    }))
+}

@@ -1,0 +1,75 @@
+import type { Document } from '../model/document.ts'
+import type { Json } from '../model/record.ts'
+import type { Target } from '../model/target-group.ts'
+import { decode } from './decode.ts'
+import { createFieldLister } from './explain-fields.ts'
+import { createFindings, type Findings } from './explain-findings.ts'
+import { createMatcher, type Query } from './explain-query.ts'
+import { explainRecord, type RecordContext } from './explain-record.ts'
+import { createMasker, type Masker } from './mask.ts'
+import type { Plan } from './pipeline.ts'
+import type { PlanOptions } from './plan.ts'
+import { relabelChecked } from './relabel.ts'
+
+/** What explaining needs to know of the configuration of a source. */
+export interface Explainable extends Pick<RecordContext, 'source' | 'plan' | 'relabelConfigs'> {
+  /** Whether a records expression selects the records. */
+  readonly hasExpression: boolean
+}
+
+/** The inventory of one source, and what it takes to explain it. */
+export interface Inventory extends Explainable, RecordContext {
+  readonly documents: readonly Document[]
+}
+
+/** What explaining needs to know of a source; `plan` is made of `options`. */
+export function explainableOf({ mapping, relabelConfigs, records }: PlanOptions, plan: Plan): Explainable {
+  return { source: mapping.source, plan, relabelConfigs, hasExpression: records !== undefined }
+}
+
+/**
+ * Finds the records that answer a question: by any field, by an address before or after the rules, or, for
+ * `name=value`, by a label too. What is a secret is not found. It costs about what one refresh of the same
+ * documents costs.
+ * @param onTarget called with every target of the list
+ * @throws RefreshError when the documents hold no list of records
+ */
+export function findRecords(
+  inventory: Inventory,
+  query: Query,
+  onTarget: (target: Target) => void = () => {},
+): Findings {
+  const findings = createFindings()
+  const lister = createFieldLister()
+  for (const document of inventory.documents) {
+    const records = inventory.plan.select(decode(document), document.name)
+    for (const [index, record] of records.entries()) {
+      const targets = targetsOf(record, inventory, onTarget)
+      const matcher = createMatcher(query, findings.bound(), maskLater(record, targets))
+      lister.visitValue(record, matcher)
+      for (const target of targets) lister.visitTarget(target, matcher)
+      const position = { document: document.name, index }
+      findings.add(matcher.level(), () => explainRecord(record, position, inventory))
+    }
+  }
+  return findings
+}
+
+/** The targets of a record, before and after the rules. */
+function targetsOf(record: Json, { plan }: Inventory, onTarget: (target: Target) => void): Target[] {
+  return plan.map(record).targets.flatMap((target) => {
+    const result = relabelChecked(target, plan.rules, () => {})
+    if (!('target' in result)) return [target]
+    onTarget(result.target)
+    return result.target === target ? [target] : [target, result.target]
+  })
+}
+
+/** Masks with a masker that is made when it is first needed: most records are no match. */
+function maskLater(record: Json, targets: readonly Target[]): Masker['text'] {
+  let masker: Masker | undefined
+  return (text) => {
+    masker ??= createMasker(record, ...targets.map(({ labels }) => labels))
+    return masker.text(text)
+  }
+}

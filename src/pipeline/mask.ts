@@ -1,0 +1,129 @@
+import { MASK } from '../base/secret.ts'
+import type { Labels } from '../model/labels.ts'
+import { fieldOf, isObject, type Json } from '../model/record.ts'
+import { maskText } from './mask-text.ts'
+import { CUT, itemsOf, MAX_DEPTH } from './nested.ts'
+import { isSecretName } from './secret-names.ts'
+
+/** How much of a text is shown. */
+const MAX_TEXT = 2_000
+
+/** Shorter secrets are masked where they stand only: as a part of other texts they would be found everywhere. */
+const MIN_LENGTH = 4
+
+/** With more secrets, or longer ones, in one record nothing of it is shown: looking for all takes too long. */
+const MAX_SECRETS = 1_000
+const MAX_SECRETS_LENGTH = 65_536
+
+/** Hides the secrets of one record wherever they come up. */
+export interface Masker {
+  /** A text without any of the secrets; where a text was cut, not even the beginning of one is left. */
+  text(text: string): string
+  /** A value as it may be shown: masked, and its long texts cut. */
+  value(value: Json): Json
+  /** Labels as they may be shown. */
+  labels(labels: Labels): Record<string, string>
+  /** The value of one label as it may be shown. */
+  label(name: string, value: string): string
+}
+
+/**
+ * Finds the secrets of a record by the names of its fields and labels and by their form. A value that is
+ * masked once is masked everywhere, also in upper or lower case.
+ */
+export function createMasker(record: Json, ...labels: readonly Labels[]): Masker {
+  const secrets = new Set<string>()
+  const add = (secret: string) => {
+    for (const form of [secret, JSON.stringify(secret).slice(1, -1)]) {
+      if (form.length >= MIN_LENGTH) secrets.add(form.toLowerCase())
+    }
+  }
+  collect(record, false, add)
+  for (const [name, value] of labels.flat()) collect(value, isSecretName(name), add)
+  // The longest first, so that of two that begin alike nothing is left.
+  const known = [...secrets].sort((a, b) => b.length - a.length)
+  const pattern = patternOf(known)
+
+  function text(original: string): string {
+    const byForm = maskText(original, () => {})
+    if (pattern === undefined) return byForm
+    // What is masked already stays so, even if "secret" itself is one.
+    const masked = byForm.split(MASK).map((part) => part.replace(pattern, MASK))
+    return withoutCutSecrets(masked.join(MASK), known)
+  }
+  const label = (name: string, value: string) => (isSecretName(name) ? MASK : text(value))
+  return {
+    text,
+    value: (value) => maskValue(value, text),
+    labels: (pairs) => Object.fromEntries(pairs.map(([name, value]) => [name, label(name, value)])),
+    label,
+  }
+}
+
+/** Walks through a value; whatever stands below a telling name is a secret. */
+function collect(value: Json, isSecret: boolean, add: (secret: string) => void, depth = 0): void {
+  if (typeof value === 'string' || typeof value === 'number') {
+    if (isSecret) add(String(value))
+    else maskText(String(value), add)
+  } else if (depth < MAX_DEPTH) {
+    for (const [item, key] of itemsOf(value)) {
+      const isField = key !== undefined && isSecretField(value, key)
+      collect(item, isSecret || isField, add, depth + 1)
+    }
+  }
+}
+
+/** Whether a field holds a secret: by its own name, or as the value in `{"name": "password", "value": "…"}`. */
+export function isSecretField(parent: Json, key: string, isSecret = isSecretName): boolean {
+  if (isSecret(key)) return true
+  if (key !== 'value' && key !== 'Value') return false
+  const names = ['name', 'key', 'Name', 'Key'].map((field) => fieldOf(parent, field))
+  return names.some((name) => typeof name === 'string' && isSecret(name))
+}
+
+function patternOf(secrets: readonly string[]): RegExp | undefined {
+  if (secrets.length === 0) return undefined
+  const length = secrets.reduce((sum, secret) => sum + secret.length, 0)
+  if (secrets.length > MAX_SECRETS || length > MAX_SECRETS_LENGTH) return /.+/gs
+  const literals = secrets.map((secret) => secret.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'))
+  return new RegExp(literals.join('|'), 'gi')
+}
+
+/** Messages show only the beginning of a long value, which can end in the middle of a secret. */
+function withoutCutSecrets(text: string, secrets: readonly string[]): string {
+  if (!text.includes(CUT)) return text
+  const parts = text.split(CUT)
+  const last = parts.pop()
+  return [...parts.map((part) => withoutEnd(part, secrets)), last].join(CUT)
+}
+
+function withoutEnd(text: string, secrets: readonly string[]): string {
+  const lower = text.toLowerCase()
+  for (const secret of secrets) {
+    for (let length = secret.length - 1; length >= MIN_LENGTH; length--) {
+      if (lower.endsWith(secret.slice(0, length))) return text.slice(0, -length) + MASK
+    }
+  }
+  return text
+}
+
+function maskValue(value: Json, text: (text: string) => string): Json {
+  if (typeof value === 'string') return cut(text(value))
+  if (typeof value === 'number') return text(String(value)) === String(value) ? value : MASK
+  if (Array.isArray(value)) return value.map((item) => maskValue(item, text))
+  if (!isObject(value)) return value
+  const fields = Object.entries(value).map(([key, item]) => [
+    text(key),
+    isHidden(value, key, item) ? MASK : maskValue(item, text),
+  ])
+  return Object.fromEntries(fields)
+}
+
+/** That there is no password, or whether there is one, is no secret. */
+function isHidden(parent: Json, key: string, value: Json): boolean {
+  return value !== null && typeof value !== 'boolean' && value !== '' && isSecretField(parent, key)
+}
+
+function cut(text: string): string {
+  return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT).toWellFormed()}${CUT}`
+}

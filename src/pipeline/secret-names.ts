@@ -1,0 +1,19 @@
+/** Found anywhere in a name, these make it the name of a secret; separators and upper case do not matter. */
+const TELLING =
+  /passw|passphrase|passcode|secret|token|credential|authorization|cookie|communit|connectionstring|(?:api|private|priv|access|auth|signing|shared|encryption|master|account|storage|license|wpa|wifi)key/
+
+/** Too short to be looked for inside of words: whole words only. */
+const WORDS: ReadonlySet<string> = new Set(['pass', 'pwd', 'pw', 'psk', 'cred', 'creds', 'jwt', 'bearer'])
+
+/**
+ * Whether a field or label of this name holds a secret. `key` alone does not say so (a key can be an id), nor
+ * does `auth` as a part of a name (`auth_protocol`).
+ */
+export function isSecretName(name: string): boolean {
+  const words = name
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+  const joined = words.join('')
+  return joined === 'auth' || TELLING.test(joined) || words.some((word) => WORDS.has(word))
+}
