@@ -384,7 +384,11 @@ t.test('every wrong configuration file gives its line, with the place of the key
       `${SOURCE}    guard: { min_targets: -1 }\n`,
       /min_targets: -1 is not a whole number, 0 or more$/,
     ],
-    ['an alias of nothing', 'sources: *nothing\n', /^rollcall.yml:1:1\d?: not valid YAML: .*nothing/],
+    [
+      'an alias of nothing',
+      'sources: *nothing\n',
+      /^rollcall.yml:1:10: not valid YAML: Unresolved alias .*quotes$/,
+    ],
     ['a merge of a number', 'sources:\n  - <<: 5\n', /^rollcall.yml:1:1: not valid YAML: Merge/],
     [
       'a size that no text can have',
