@@ -6,12 +6,17 @@ export interface Redactor {
   reveal(secret: Secret): Promise<string>
   /** Remembers a value that is not a `Secret`, such as a token that was just received. */
   note(value: string): void
+  /** Remembers what may be secret in the query of a URL: a server can quote it. */
+  noteQuery(url: URL): void
   /** A text with a mask in place of each value, also where it is written as in a URL. */
   redact(text: string): string
 }
 
 /** A shorter value would be found in the middle of ordinary words and make messages unreadable. */
 const MIN_LENGTH = 4
+
+/** A value in a query that is shorter is taken for a number or a word. */
+const MIN_QUERY_LENGTH = 8
 
 /** Values that were rotated away stay known for a while: an old answer may still quote one. */
 const MAX_VALUES = 200
@@ -36,6 +41,9 @@ export function createRedactor(): Redactor {
       return value
     },
     note,
+    noteQuery({ searchParams }) {
+      for (const value of searchParams.values()) if (value.length >= MIN_QUERY_LENGTH) note(value)
+    },
     redact(text) {
       const longestFirst = [...values].sort((a, b) => b.length - a.length)
       return longestFirst.reduce((safe, value) => safe.replaceAll(value, MASK), text)

@@ -20,7 +20,7 @@ export function expandEnv(text: string, env: Env): string {
         `holds "\${" without the name of a variable; write ${variable('NAME')}, or $\${ for a literal "\${"`,
       )
     }
-    const value = env[name]
+    const value = Object.hasOwn(env, name) ? env[name] : undefined
     if (value === undefined) throw new Error(`the environment variable ${name} is not set`)
     if (value === '') throw new Error(`the environment variable ${name} is set, but empty`)
     return value

@@ -1,3 +1,4 @@
+import type { Secret } from '../base/secret.ts'
 import { displayUrl } from '../base/urls.ts'
 import type { AuthorizationOptions } from '../sources/http/authorization.ts'
 import type {
@@ -41,24 +42,26 @@ const RESOLVE = {
   basic_auth: (http, context) => resolveBasic(http.basic_auth as BasicAuthConfig, context),
   authorization: (http, context) => resolveCredentials(http.authorization as AuthorizationConfig, context),
   oauth2: (http, context) => resolveOAuth2(http.oauth2 as OAuth2Config, context),
-} satisfies Record<string, (http: HttpClientConfig, context: Context) => AuthorizationOptions | undefined>
+} satisfies Record<string, (http: HttpClientConfig, context: Context) => AuthorizationOptions>
 
 function resolveBasic(config: BasicAuthConfig, context: Context): AuthorizationOptions {
   const username = resolveSecret(config, 'username', context)
   const password = resolveSecret(config, 'password', context)
-  if (username === undefined && password === undefined) {
+  if (Object.keys(config).length === 0) {
     complain(context, [], 'says nothing; add username and password_file', { atKey: true })
   }
   return { kind: 'basic', username, password }
 }
 
-function resolveCredentials(config: AuthorizationConfig, context: Context): AuthorizationOptions | undefined {
+function resolveCredentials(config: AuthorizationConfig, context: Context): AuthorizationOptions {
   const type = config.type?.trim() || 'Bearer'
   attempt(context, ['type'], () => assertType(type))
   const credentials = resolveSecret(config, 'credentials', context, assertHeaderValue)
-  if (credentials !== undefined) return { kind: 'credentials', type, credentials }
-  complain(context, [], 'says nothing; add credentials or credentials_file', { atKey: true })
-  return undefined
+  if (config.credentials === undefined && config.credentials_file === undefined) {
+    complain(context, [], 'says nothing; add credentials or credentials_file', { atKey: true })
+  }
+  // Undefined only with a problem, with which nothing is used.
+  return { kind: 'credentials', type, credentials: credentials as Secret }
 }
 
 function assertType(type: string): void {

@@ -20,6 +20,8 @@ export function resolveHttpClient(http: WithClient, context: Context): HttpClien
     headers: resolveHeaders(http.http_headers, within(context, 'http_headers')),
     tls: resolveTls(http.tls_config, within(context, 'tls_config')),
     proxy: resolveProxy(http, context),
-    concealed: concealedInPath(http.url, context.env).map((value) => Secret.of(value)),
+    concealed: [http.url, http.oauth2?.token_url ?? '']
+      .flatMap((text) => concealedInPath(text, context.env))
+      .map((value) => Secret.of(value)),
   }
 }

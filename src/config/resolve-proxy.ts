@@ -12,11 +12,13 @@ import { shownValue } from './shown.ts'
 export function resolveProxy(config: ProxyConfig, context: Context): ProxyOptions | undefined {
   const { proxy_url: url, no_proxy: noProxy } = config
   if (config.proxy_from_environment === true) {
-    for (const key of ['proxy_url', 'no_proxy'] as const) {
-      const message = 'proxy_from_environment says already which proxy is used; leave one of them out'
-      if (config[key] !== undefined) complain(context, [key], message, { atKey: true })
+    const other = (['proxy_url', 'no_proxy'] as const).find((key) => config[key] !== undefined)
+    if (other === undefined) {
+      return attempt(context, ['proxy_from_environment'], () => fromEnvironment(context.env))
     }
-    return attempt(context, ['proxy_from_environment'], () => fromEnvironment(context.env))
+    const message = 'proxy_from_environment says already which proxy is used; leave one of them out'
+    complain(context, [other], message, { atKey: true })
+    return undefined
   }
   const bypass =
     noProxy === undefined ? undefined : attempt(context, ['no_proxy'], () => readNoProxy(noProxy))

@@ -45,16 +45,17 @@ function constant(value: Authorizer['value']): Authorizer {
 }
 
 async function basicAuth({ username, password }: BasicAuthOptions, redactor: Redactor): Promise<string> {
-  const user = username === undefined ? '' : await username.reveal()
-  return basic(user, password === undefined ? '' : await redactor.reveal(password))
+  const [user, pass] = await Promise.all([username?.reveal(), password?.reveal()])
+  return basic(user ?? '', pass ?? '', redactor)
 }
 
 function fromUrl({ username, password }: URL, redactor: Redactor): string | undefined {
   if (username === '' && password === '') return undefined
-  redactor.note(decodeURIComponent(password))
-  return basic(decodeURIComponent(username), decodeURIComponent(password))
+  return basic(decodeURIComponent(username), decodeURIComponent(password), redactor)
 }
 
-function basic(user: string, password: string): string {
+function basic(user: string, password: string, redactor: Redactor): string {
+  // A user without a password is a key. Others stay, for a user called as the host would spoil every message.
+  redactor.note(password === '' ? user : password)
   return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
 }

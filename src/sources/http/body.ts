@@ -36,7 +36,11 @@ async function unpacked({ headers, body }: ClientResponse): Promise<Readable> {
   if (coding === 'br') return joined(body, createBrotliDecompress())
   if (coding === 'gzip' || coding === 'x-gzip') return joined(body, createGunzip())
   await body.dump()
-  throw new RefreshError('parse', `the answer has the content coding ${coding}, which was not asked for`)
+  // Anything could stand there.
+  const named = ['zstd', 'deflate', 'compress'].includes(coding)
+    ? `the content coding ${coding}`
+    : 'a content coding'
+  throw new RefreshError('parse', `the answer has ${named}, which was not asked for`)
 }
 
 /** Pipes, and passes the end and every failure on in both directions. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import { RefreshError } from '../../base/errors.ts'
 import type { Redactor } from '../../base/redactor.ts'
-import type { Secret } from '../../base/secret.ts'
+import { MASK, type Secret } from '../../base/secret.ts'
 import { displayUrl } from '../../base/urls.ts'
 import type { Authorizer } from './authorizer.ts'
 import { ACCEPT_ENCODING, readBody } from './body.ts'
@@ -88,6 +88,7 @@ export function createOAuth2(options: OAuth2Options, deps: OAuth2Deps): Authoriz
 
   async function fetchToken(signal: AbortSignal): Promise<Token> {
     const who = await identity()
+    redactor.noteQuery(options.tokenUrl)
     const askedMs = clock.monotonic()
     let style: Style = workingStyle ?? 'header'
     let answer = await ask(who, style, signal)
@@ -96,7 +97,7 @@ export function createOAuth2(options: OAuth2Options, deps: OAuth2Deps): Authoriz
       answer = await ask(who, style, signal)
     }
     workingStyle = undefined
-    const value = authorizationOf(answer, redactor)
+    const value = authorizationOf(answer, (text) => redactor.redact(text).replaceAll(who.id, MASK))
     workingStyle = style
     const lifeMs = answer.expiresInMs ?? Number.POSITIVE_INFINITY
     return { ...who, value, useUntilMs: askedMs + lifeMs - EARLY_MS }
@@ -142,12 +143,13 @@ function formEncodedBasic({ id, secret }: Identity): string {
 
 /**
  * The Authorization header that an answer gives.
+ * @param redact takes what is secret out of the server's own words
  * @throws RefreshError `auth` when there is none in it
  */
-function authorizationOf(answer: Answered, redactor: Redactor): string {
+function authorizationOf(answer: Answered, redact: (text: string) => string): string {
   const { status, error, description, accessToken, type, retryAfterMs } = answer
   const isRefused = status < 200 || status > 299 || error !== undefined
-  const told = [error, description].map((text) => text && JSON.stringify(redactor.redact(text).slice(0, 200)))
+  const told = [error, description].map((text) => text && JSON.stringify(redact(text).slice(0, 200)))
   const said = [`HTTP ${status}`, ...told.filter((text) => text !== undefined)].join(' ')
   if (isRefused) {
     const message = `${said}; check client_id, client_secret, scopes and token_url`

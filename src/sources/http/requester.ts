@@ -17,7 +17,7 @@ export interface HttpClientOptions extends ClientOptions {
   readonly followRedirects: boolean
   readonly authorization: AuthorizationOptions | undefined
   readonly headers: readonly HttpHeader[]
-  /** What else is secret: parts of the URL that came from the environment. No message shows them. */
+  /** What else is secret: parts of URLs that came from the environment. No message shows them. */
   readonly concealed: readonly Secret[]
 }
 
@@ -124,6 +124,7 @@ export function createRequester(options: HttpClientOptions, deps: HttpDeps): Req
       // An abort does not reach a connection that is still being made, and the next request would wait for it.
       signal.addEventListener('abort', client.reset, { once: true })
       try {
+        redactor.noteQuery(request.url)
         for (const secret of options.concealed) await redactor.reveal(secret)
         const response = await follow(at, signal)
         const status = await assertUsable(response, request, deps.clock.now())
