@@ -76,8 +76,9 @@ function wrong(node: Node | undefined, value: unknown): string {
 /** Whether a value stands in a secret's place or in that of keys of which one is a secret, or is around such keys. */
 function mayHoldSecret(node: Node | undefined, value: unknown): boolean {
   if (node?.secret === true) return true
-  const { properties, patternProperties, items, anyOf = [] } = node ?? {}
-  const parts = [...Object.values({ ...properties, ...patternProperties, ...(items && { items }) }), ...anyOf]
+  const { properties, patternProperties, items, anyOf }: Node = { ...node }
+  const keys = Object.values({ ...properties, ...patternProperties, ...(items && { items }) })
+  const parts = [...keys, ...(anyOf ?? [])]
   return parts.some((part) => part.secret === true || (hasKeys(value) && mayHoldSecret(part, value)))
 }
 

@@ -9,13 +9,18 @@ import type { OAuth2Options } from '../../src/sources/http/oauth2.ts'
 import type { HttpSourceOptions } from '../../src/sources/http/source.ts'
 import { authority } from '../helpers/certificates.ts'
 
-/** The resolved options of a source whose `http:` has these keys. */
-async function load(t: Test, http: object, env: Record<string, string> = {}, files = {}) {
+/** The settings with one source whose `http:` has these keys. */
+async function loadAll(t: Test, http: object, env: Record<string, string> = {}, files = {}) {
   const folder = t.testdir(files)
   const path = join(folder, 'rollcall.yml')
   const source = { name: 'sensors', http: { url: 'http://inventory/', ...http } }
   writeFileSync(path, JSON.stringify({ sources: [source] }))
-  const { sources } = await loadSettings(readArguments([`--config.file=${path}`]), env)
+  return loadSettings(readArguments([`--config.file=${path}`]), env)
+}
+
+/** The resolved options of that source. */
+async function load(...given: Parameters<typeof loadAll>) {
+  const { sources } = await loadAll(...given)
   return sources[0]?.source as HttpSourceOptions
 }
 
@@ -141,4 +146,13 @@ t.test('what variables put into the path of the URL is kept from messages', asyn
   const { url, concealed } = await load(t, { url: 'http://inventory/${TOKEN}/list' }, { TOKEN: 'hunter2' })
   t.equal(url.pathname, '/hunter2/list')
   t.same(await Promise.all(concealed.map(text)), ['hunter2'])
+})
+
+t.test('insecure_skip_verify is warned of, for the inventory and for the token server', async (t) => {
+  const tls_config = { insecure_skip_verify: true }
+  const oauth2 = { client_id: 'a', token_url: 'https://login/' }
+  for (const http of [{ tls_config }, { oauth2: { ...oauth2, tls_config } }]) {
+    t.match((await loadAll(t, http)).warnings, [/^source sensors: insecure_skip_verify is true, so/])
+  }
+  for (const http of [{ tls_config: {} }, { oauth2 }]) t.same((await loadAll(t, http)).warnings, [])
 })

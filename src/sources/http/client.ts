@@ -105,6 +105,23 @@ export function createClient({ tls, proxy }: ClientOptions): Client {
   }
 }
 
+/**
+ * Works with a client until the signal aborts. That does not reach a connection that is still being made, and the
+ * next request would wait for it: so the client is reset then.
+ */
+export async function orReset<Value>(
+  client: Client,
+  signal: AbortSignal,
+  work: () => Promise<Value>,
+): Promise<Value> {
+  signal.addEventListener('abort', client.reset, { once: true })
+  try {
+    return await work()
+  } finally {
+    signal.removeEventListener('abort', client.reset)
+  }
+}
+
 /** https goes through a tunnel, http as a request for the whole URL, as in Go. */
 async function sendThrough(proxy: URL, agents: Agents, wanted: ClientRequest, signal: AbortSignal) {
   try {

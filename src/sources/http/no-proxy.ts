@@ -28,7 +28,8 @@ type Rule = (host: string, port: string) => boolean
 function parseEntry(entry: string): Rule | undefined {
   if (entry === '*') return () => true
   if (entry.includes('/')) return parseBlock(entry)
-  const [, name = entry, port] = isIP(entry) > 0 ? [] : (/^(.+?)(?::(\d+))?$/.exec(entry) ?? [])
+  const port = isIP(entry) > 0 ? undefined : /:(\d+)$/.exec(entry)?.[1]
+  const name = port === undefined ? entry : entry.slice(0, -port.length - 1)
   const host = bare(name).replace(/^\*(?=\.)/, '')
   if (isIP(host) === 0 && !/^[a-z0-9._-]+$/.test(host)) return undefined
   const suffix = host.startsWith('.') ? host : `.${host}`

@@ -5,7 +5,7 @@ import { MASK, type Secret } from '../../base/secret.ts'
 import { displayUrl } from '../../base/urls.ts'
 import type { Authorizer } from './authorizer.ts'
 import { ACCEPT_ENCODING, readBody } from './body.ts'
-import { type ClientOptions, createClient } from './client.ts'
+import { type ClientOptions, createClient, orReset } from './client.ts'
 import { toRefreshError } from './failure.ts'
 import { isHeaderValue, isToken } from './headers.ts'
 import { parseRetryAfter } from './retry-after.ts'
@@ -104,15 +104,11 @@ export function createOAuth2(options: OAuth2Options, deps: OAuth2Deps): Authoriz
   }
 
   const renew = share(async (signal) => {
-    // An abort does not reach a connection that is still being made.
-    signal.addEventListener('abort', client.reset, { once: true })
     try {
-      token = await fetchToken(signal)
+      token = await orReset(client, signal, () => fetchToken(signal))
       return token.value
     } catch (error) {
       throw toRefreshError(error, `no token from ${displayUrl(options.tokenUrl)}`, redactor.redact)
-    } finally {
-      signal.removeEventListener('abort', client.reset)
     }
   })
 

@@ -73,7 +73,7 @@ function openTunnel(proxy: URL, authority: string, tls: TlsConnection, signal: A
   const isTls = proxy.protocol === 'https:'
   const options = {
     host,
-    port: proxy.port || (isTls ? 443 : 80),
+    port: proxy.port,
     method: 'CONNECT',
     path: authority,
     headers: { host: authority, ...proxyAuthorization(proxy) },

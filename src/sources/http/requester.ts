@@ -6,7 +6,7 @@ import { displayUrl } from '../../base/urls.ts'
 import type { Version } from '../source.ts'
 import { type AuthorizationOptions, createAuthorizer } from './authorization.ts'
 import { ACCEPT_ENCODING, readBody } from './body.ts'
-import { type ClientOptions, type ClientResponse, createClient } from './client.ts'
+import { type ClientOptions, type ClientResponse, createClient, orReset } from './client.ts'
 import { toRefreshError } from './failure.ts'
 import { type HttpHeader, revealHeaders, type WireHeaders } from './headers.ts'
 import { isRedirect, redirected } from './redirect.ts'
@@ -118,24 +118,26 @@ export function createRequester(options: HttpClientOptions, deps: HttpDeps): Req
     throw new RefreshError('redirect', `more than ${MAX_REDIRECTS} redirects`)
   }
 
+  /** Follows redirects and reads what is at their end; `at` tells where that is. */
+  async function answer(at: { request: HttpRequest }, signal: AbortSignal): Promise<HttpAnswer> {
+    const { request } = at
+    redactor.noteQuery(request.url)
+    for (const secret of options.concealed) await redactor.reveal(secret)
+    const response = await follow(at, signal)
+    const status = await assertUsable(response, request, deps.clock.now())
+    const body = await readBody(response, request.maxBytes)
+    return { status, headers: response.headers, body, url: at.request.url }
+  }
+
   return {
     async send(request, signal) {
       const at = { request }
-      // An abort does not reach a connection that is still being made, and the next request would wait for it.
-      signal.addEventListener('abort', client.reset, { once: true })
       try {
-        redactor.noteQuery(request.url)
-        for (const secret of options.concealed) await redactor.reveal(secret)
-        const response = await follow(at, signal)
-        const status = await assertUsable(response, request, deps.clock.now())
-        const body = await readBody(response, request.maxBytes)
-        return { status, headers: response.headers, body, url: at.request.url }
+        return await orReset(client, signal, () => answer(at, signal))
       } catch (error) {
         if (signal.aborted) throw signal.reason
         const { method, url } = at.request
         throw toRefreshError(error, `${method} ${displayUrl(url)}`, redactor.redact)
-      } finally {
-        signal.removeEventListener('abort', client.reset)
       }
     },
     async close() {

@@ -26,7 +26,7 @@ export function share<Value>(
     running ??= begin()
     const mine = running
     mine.waiting++
-    let stop = () => {}
+    let stop!: () => void
     const aborted = new Promise<never>((_, reject) => {
       stop = () => reject(signal.reason)
     })

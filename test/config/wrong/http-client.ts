@@ -362,6 +362,11 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
     /^rollcall.yml:5:44: not valid YAML: Unresolved alias \(the anchor .*\); put texts with signs in them in quotes$/,
   ],
   [
+    '51: an alias of nothing after one of something',
+    header('{ X-A: { values: [&b c, *b, *hunter2] } }'),
+    /^rollcall.yml:5:49: not valid YAML: Unresolved alias/,
+  ],
+  [
     '51: a password that looks like a block',
     http('basic_auth:', '  password: |hunter2'),
     /^rollcall.yml:6:\d+: not valid YAML: Block scalar header includes extra characters; put texts/,
