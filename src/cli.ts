@@ -29,7 +29,7 @@ async function run(command: Command, args: Arguments): Promise<void> {
       return finish((await import('./commands/explain.ts')).explain(args, process.env))
     default: {
       const { serve } = await import('./commands/serve.ts')
-      await serve(args, command === 'demo' ? 'demo' : 'configured')
+      await serve(args, command === 'demo' ? 'demo' : 'configured', process.env)
     }
   }
 }

@@ -46,10 +46,10 @@ export const REFRESH_FAILURES = {
   tls: 'the TLS handshake or certificate check failed',
   timeout: 'the inventory did not answer whole before the deadline',
   reset: 'the connection broke in the middle of the answer',
-  auth: 'the inventory answered 401 or 403',
+  auth: 'the inventory answered 401 or 403, a proxy 407, or no OAuth 2 token was to be had',
   rate_limited: 'the inventory answered 429',
   http_status: 'the inventory answered with another status than 200',
-  redirect: 'a redirect without a usable location, or too many of them',
+  redirect: 'a redirect without a usable location, too many of them, or one that would take a body elsewhere',
   too_large: 'the answer is larger than the limit',
   file: 'a file of the inventory, or one that holds a secret, cannot be read',
   pagination:

@@ -11,9 +11,12 @@ export const MASK = '<secret>'
  */
 export class Secret {
   readonly #read: () => Promise<string>
+  /** The path that it is read from; undefined when it is known already. */
+  readonly file: string | undefined
 
-  private constructor(read: () => Promise<string>) {
+  private constructor(read: () => Promise<string>, file?: string) {
     this.#read = read
+    this.file = file
   }
 
   /** A secret that is known. */
@@ -23,12 +26,12 @@ export class Secret {
 
   /** A secret in a file, without the white space around it, as Prometheus reads `*_file` keys. */
   static file(path: string): Secret {
-    return new Secret(async () => (await readSecretFile(path)).trim())
+    return new Secret(() => readSecretFile(path), path)
   }
 
   /**
    * The value; for the wire only.
-   * @throws RefreshError `file` when its file cannot be read
+   * @throws RefreshError `file` when its file cannot be read or holds nothing
    */
   reveal(): Promise<string> {
     return this.#read()
@@ -48,9 +51,10 @@ export class Secret {
 }
 
 async function readSecretFile(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (cause) {
+  const text = await readFile(path, 'utf8').catch((cause) => {
     throw new RefreshError('file', `the secret file ${path} cannot be read: ${messageOf(cause)}`, { cause })
-  }
+  })
+  // Nobody means an empty secret; a file that is just being replaced may look so.
+  if (text.trim() === '') throw new RefreshError('file', `the secret file ${path} is empty`)
+  return text.trim()
 }

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util'
+
 /**
  * A URL as it may be logged and shown: without user, password and query, any of which can be a secret.
  */
@@ -18,4 +20,14 @@ export function parseHttpUrl(text: string): URL | undefined {
   } catch {
     return undefined
   }
+}
+
+/**
+ * Makes a URL show itself without what may be secret in it when it is inspected or written as JSON; `href` and
+ * all else stay as they are.
+ * @returns the same URL
+ */
+export function concealed(url: URL, shown = displayUrl(url)): URL {
+  const show = { value: () => shown }
+  return Object.defineProperties(url, { toJSON: show, [inspect.custom]: show })
 }

@@ -15,8 +15,12 @@ const deps = { clock: systemClock, random: Math.random }
  * `rollcall serve` and `rollcall demo`: runs the server until a signal ends it.
  * @throws UsageError for wrong settings, StartError when an address cannot be listened on
  */
-export async function serve(args: Arguments, mode: 'configured' | 'demo'): Promise<void> {
-  const settings = await loadSettings(args, process.env, mode)
+export async function serve(
+  args: Arguments,
+  mode: 'configured' | 'demo',
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  const settings = await loadSettings(args, env, mode)
   const log = await createLogger(settings.log.level, settings.log.format)
   for (const warning of settings.warnings) log.warn(warning)
   const service = settings.demo === undefined ? await run(settings, log) : await runDemo(settings, log)

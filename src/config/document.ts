@@ -1,4 +1,4 @@
-import { type Document, isMap, isNode, isScalar, LineCounter, type Pair, parseDocument } from 'yaml'
+import { type Document, isMap, isNode, isScalar, LineCounter, type Pair, parseDocument, visit } from 'yaml'
 import { messageOf } from '../base/errors.ts'
 
 /** Steps from the top of the file to a value. */
@@ -32,10 +32,13 @@ export function parseConfigDocument(text: string, file: string): ConfigDocument 
   const [error] = document.errors
   if (error !== undefined) {
     const { line, col } = lines.linePos(error.pos[0])
-    return { syntax: `${file}:${line}:${col}: not valid YAML: ${error.message}` }
+    return { syntax: `${file}:${line}:${col}: not valid YAML: ${withoutText(error)}` }
   }
   const value = plainValue(document)
-  if (value instanceof Error) return { syntax: `${file}:1:1: not valid YAML: ${messageOf(value)}` }
+  if (value instanceof Error) {
+    const { line, col } = lines.linePos(unresolvedAlias(document) ?? 0)
+    return { syntax: `${file}:${line}:${col}: not valid YAML: ${withoutText(value)}` }
+  }
   return {
     value,
     text(path) {
@@ -64,6 +67,26 @@ function isEndless(value: unknown, around: readonly unknown[] = []): boolean {
   if (typeof value !== 'object' || value === null) return false
   if (around.includes(value)) return true
   return Object.values(value).some((inner) => isEndless(inner, [...around, value]))
+}
+
+/** A message without the piece of the file that it quotes at its end: that may be a password without quotes. */
+function withoutText(error: Error): string {
+  return messageOf(error)
+    .replace(/(:| sequence) .*/, '$1')
+    .replace(/:$/, '; put texts with signs in them in quotes')
+}
+
+/** Where the first alias stands that stands for nothing. */
+function unresolvedAlias(document: Document.Parsed): number | undefined {
+  let offset: number | undefined
+  visit(document, {
+    Alias(_key, alias) {
+      if (alias.resolve(document) !== undefined) return undefined
+      offset = alias.range?.[0]
+      return visit.BREAK
+    },
+  })
+  return offset
 }
 
 /** `['sources', 0, 'http', 'url']` → `sources[0].http.url`. */

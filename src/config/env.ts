@@ -1,8 +1,10 @@
 import { resolve } from 'node:path'
+import { concealed } from '../base/urls.ts'
 import { literalTemplate } from '../mapping/template.ts'
 import { JSON_FORMAT } from '../model/document.ts'
 import { parseDuration } from '../model/duration.ts'
 import { DEFAULT_GUARD } from '../snapshot/guard.ts'
+import { DEFAULT_HTTP_CLIENT } from '../sources/http/requester.ts'
 import { DEFAULT_MAX_RESPONSE_BYTES } from '../sources/http/source.ts'
 import { type Given, readOption, readRequired } from './option.ts'
 import { DEFAULT_TIMEOUT, inventoryOptions } from './options.ts'
@@ -37,10 +39,10 @@ export function envSource(origin: Origin, given: Given): SourceSettings {
     source: {
       kind: 'http',
       method: 'GET',
-      url: origin.url,
+      url: concealed(origin.url),
       format: JSON_FORMAT,
       maxResponseBytes: DEFAULT_MAX_RESPONSE_BYTES,
-      followRedirects: true,
+      ...DEFAULT_HTTP_CLIENT,
     },
     plan: {
       records: undefined,

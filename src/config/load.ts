@@ -6,6 +6,7 @@ import { DEMO_SOURCE_NAME, ENV_SOURCE_NAME, envSource, ignoredVariables } from '
 import { type Given, readOption, readRequired } from './option.ts'
 import { flagOptions, inventoryOptions } from './options.ts'
 import type { Settings, SourceSettings, WebSettings } from './settings.ts'
+import { warningsOf } from './warnings.ts'
 
 /** The demo changes every few seconds, so it is refreshed more often than a real inventory. */
 const DEMO_REFRESH_INTERVAL_MS = 5_000
@@ -31,10 +32,10 @@ export async function loadSettings(
   const storagePath = readStoragePath(given, origin.kind === 'demo')
   if (origin.kind === 'file') {
     const { loadFile } = await import('./file.ts') // only here, so that others never load the YAML parser
-    const warnings = ignoredVariables(given).map(
-      (name) => `${name} has no effect beside a configuration file`,
-    )
-    return { web, log, storagePath, sources: await loadFile(origin.path, env), demo: undefined, warnings }
+    const sources = await loadFile(origin.path, env)
+    const ignored = ignoredVariables(given).map((name) => `${name} has no effect beside a configuration file`)
+    const warnings = [...ignored, ...warningsOf(sources)]
+    return { web, log, storagePath, sources, demo: undefined, warnings }
   }
   if (origin.kind === 'url') {
     const source = envSource({ name: ENV_SOURCE_NAME, url: origin.url }, given)

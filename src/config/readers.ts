@@ -44,8 +44,13 @@ export function readUrl(text: string): URL {
   const url = parseHttpUrl(text)
   if (url !== undefined) return url
   throw new Error(
-    `${shownValue(text)} is not an http or https URL; write one such as http://inventory:1337/inventory, and %25 for a "%" in a password`,
+    `${shownUrl(text)} is not an http or https URL; write one such as http://inventory:1337/inventory, and %25 for a "%" in a password`,
   )
+}
+
+/** What is meant as a URL in an error message: without user, password and query, wherever they end up in it. */
+export function shownUrl(text: string): string {
+  return shownValue(text.replace(/^([a-z]+:\/*)?.*@/is, '$1…@').replace(/\?.*/s, '?…'))
 }
 
 /**

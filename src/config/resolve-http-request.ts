@@ -5,6 +5,7 @@ import { JSON_TYPE } from '../sources/http/place.ts'
 import type { RequestBody } from '../sources/http/requester.ts'
 import type { HttpSourceOptions } from '../sources/http/source.ts'
 import { attempt, type Context, complain, within } from './context.ts'
+import { expandEnv } from './expand-env.ts'
 import { resolvePagination } from './resolve-pagination.ts'
 
 /** Resolves what is asked, and page by page if so. */
@@ -16,7 +17,8 @@ export function resolveRequest(
   if (body !== undefined && method === 'GET') {
     complain(context, ['body'], 'cannot be sent with GET; add method: POST', { atKey: true })
   }
-  const sent = body === undefined ? undefined : attempt(context, ['body'], () => resolveBody(body))
+  const sent =
+    body === undefined ? undefined : attempt(context, ['body'], () => resolveBody(body, context.env))
   const json = sent && parseJson(sent.text)
   return {
     method,
@@ -37,10 +39,18 @@ export function resolveFormat(
   return { kind: format }
 }
 
-/** A text is sent as it is, whether it is JSON or not; anything else becomes JSON. */
-function resolveBody(body: NonNullable<HttpConfig['body']>): RequestBody {
-  const text = typeof body === 'string' ? body : JSON.stringify(body)
+/** A text is sent as it is, whether it is JSON or not; anything else becomes JSON. Both may name variables. */
+function resolveBody(body: NonNullable<HttpConfig['body']>, env: Context['env']): RequestBody {
+  const expanded = expandTexts(body, env)
+  const text = typeof expanded === 'string' ? expanded : JSON.stringify(expanded)
   return { text, contentType: parseJson(text) === undefined ? 'text/plain' : JSON_TYPE }
+}
+
+function expandTexts(value: unknown, env: Context['env']): unknown {
+  if (typeof value === 'string') return expandEnv(value, env)
+  if (Array.isArray(value)) return value.map((one) => expandTexts(one, env))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, expandTexts(one, env)]))
 }
 
 function parseJson(text: string): Json | undefined {

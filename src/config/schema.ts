@@ -7,11 +7,6 @@ import { httpSchema } from '../sources/http/config.ts'
 import { httpSdSchema } from '../sources/http-sd/config.ts'
 import { DEFAULT_REFRESH_INTERVAL, DEFAULT_TIMEOUT } from './options.ts'
 
-/** What a schema may say beside JSON Schema: `expects` ends the sentence "… is not". */
-export interface Expectation {
-  readonly expects?: string
-}
-
 const closed = { additionalProperties: false } as const
 
 const DURATION = '^(?=.)((\\d+)y)?((\\d+)w)?((\\d+)d)?((\\d+)h)?((\\d+)m)?((\\d+)s)?((\\d+)ms)?$|^0$'

@@ -1,8 +1,9 @@
 import type { TSchema } from 'typebox'
 import Value from 'typebox/value'
+import type { Expectation } from '../base/expectation.ts'
+import { MASK } from '../base/secret.ts'
 import { suggest } from '../base/suggest.ts'
 import type { Path, Problem } from './document.ts'
-import type { Expectation } from './schema.ts'
 import { shownValue } from './shown.ts'
 
 /** A JSON Schema node, as far as messages need it. */
@@ -63,12 +64,38 @@ function explain(schema: Node, root: unknown, path: Path, error: SchemaError): S
   }
   // A set of keys where it may be one: what is wrong inside it has errors of its own.
   if (node !== whole && node?.type === 'object') return []
-  const what = value === undefined || value === null ? 'is empty; expected' : `${shownValue(value)} is not`
-  return [{ path, message: `${what} ${expected(node)}` }]
+  return [{ path, message: `${wrong(node, value)} ${expected(node)}` }]
+}
+
+function wrong(node: Node | undefined, value: unknown): string {
+  const isSecret = mayHoldSecret(node, value)
+  if (value === undefined || value === null || (isSecret && value === '')) return 'is empty; expected'
+  return `${isSecret ? MASK : shownValue(value)} is not`
+}
+
+/** Whether a value stands in a secret's place or in that of keys of which one is a secret, or is around such keys. */
+function mayHoldSecret(node: Node | undefined, value: unknown): boolean {
+  if (node?.secret === true) return true
+  const { properties, patternProperties, items, anyOf }: Node = { ...node }
+  const keys = Object.values({ ...properties, ...patternProperties, ...(items && { items }) })
+  const parts = [...keys, ...(anyOf ?? [])]
+  return parts.some((part) => part.secret === true || (hasKeys(value) && mayHoldSecret(part, value)))
+}
+
+/** Whether there are keys in a value, at any depth: one of them may be that of a secret. */
+function hasKeys(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return Array.isArray(value) ? value.some(hasKeys) : Object.keys(value).length > 0
 }
 
 function unknownKey(node: Node | undefined, path: Path, key: string): SchemaProblem {
-  const known = Object.keys(node?.properties as object)
+  const properties = node?.properties as Readonly<Record<string, Node>>
+  const known = Object.keys(properties)
+  const meantIs = Object.values(properties).find(({ insteadOf = {} }) => Object.hasOwn(insteadOf, key))
+  if (meantIs !== undefined) {
+    const message = `there is no such key; write ${meantIs.insteadOf?.[key]}`
+    return { path: [...path, key], message, atKey: true }
+  }
   const near = suggest(key, known)
   const hint = near === undefined ? `the keys here are ${known.join(', ')}` : `did you mean ${near}?`
   const meant = near === undefined ? {} : { meant: [...path, near] }

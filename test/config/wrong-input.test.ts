@@ -9,6 +9,7 @@ import { loadSettings } from '../../src/config/load.ts'
 import { rows as file } from './wrong/file.ts'
 import { rows as general } from './wrong/general.ts'
 import { rows as http } from './wrong/http.ts'
+import { rows as client } from './wrong/http-client.ts'
 
 const folder = t.testdir()
 const path = join(folder, 'rollcall.yml')
@@ -146,15 +147,23 @@ t.test(
   },
 )
 
+/** What the variables hold that some rows name. */
+const ENV = {
+  EMPTY: '',
+  BROKEN: 'hunter2\nX-Admin: yes',
+  SECRET: 'hunter2',
+  HTTPS_PROXY: 'socks5://user:hunter2@proxy',
+}
+
 const COMMANDS: Record<string, (args: Arguments) => Promise<unknown>> = {
-  check: (args) => check(args, {}),
-  serve: (args) => serve(args, 'configured'),
+  check: (args) => check(args, ENV),
+  serve: (args) => serve(args, 'configured', ENV),
 }
 
 t.test(
   'every wrong file gives its line, with the place of the key or value, from check and serve',
   async (t) => {
-    const rows = Object.entries({ general, http, file }).flatMap(([table, found]) =>
+    const rows = Object.entries({ general, http, client, file }).flatMap(([table, found]) =>
       found.map(([what, yaml, line]) => [`${table}: ${what}`, yaml, line] as const),
     )
     t.equal(new Set(rows.map(([what]) => what)).size, rows.length, 'each row has a name of its own')

@@ -1,4 +1,5 @@
 import { JSON_FORMAT } from '../../src/model/document.ts'
+import { DEFAULT_HTTP_CLIENT } from '../../src/sources/http/requester.ts'
 import { DEFAULT_MAX_RESPONSE_BYTES, type HttpSourceOptions } from '../../src/sources/http/source.ts'
 
 /** What an HTTP source of a configuration file has when it says no more than its URL. */
@@ -9,7 +10,7 @@ export function httpOptions(url: URL, options: Partial<HttpSourceOptions> = {}):
     url,
     format: JSON_FORMAT,
     maxResponseBytes: DEFAULT_MAX_RESPONSE_BYTES,
-    followRedirects: true,
+    ...DEFAULT_HTTP_CLIENT,
     ...options,
   }
 }

@@ -1,7 +1,44 @@
 import Type, { type Static } from 'typebox'
+import { authorizationSchema, basicAuthSchema, oauth2Schema } from './authorization-config.ts'
+import { proxyKeys } from './proxy-config.ts'
+import { FROM_ENV, READ_EACH_TIME, requiredSecretText } from './secret-keys.ts'
+import { tlsConfigSchema } from './tls-config.ts'
+
+const headerSchema = Type.Object(
+  {
+    values: Type.Optional(
+      Type.Array(requiredSecretText('A value.'), { secret: true, description: `Its values. ${FROM_ENV}` }),
+    ),
+    secrets: Type.Optional(
+      Type.Array(requiredSecretText('A secret value.'), {
+        secret: true,
+        description: `Further values, which are secret. ${FROM_ENV}`,
+      }),
+    ),
+    files: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, expects: 'a path' }), {
+        description: `Files with further values. ${READ_EACH_TIME}`,
+      }),
+    ),
+  },
+  { additionalProperties: false, secret: true, description: 'A header; it is sent once for each value.' },
+)
 
 /** The keys of Prometheus's HTTP client, which every source that asks over HTTP has. */
 export const httpClientKeys = {
+  basic_auth: Type.Optional(basicAuthSchema),
+  authorization: Type.Optional(authorizationSchema),
+  oauth2: Type.Optional(oauth2Schema),
+  http_headers: Type.Optional(
+    Type.Record(Type.String(), headerSchema, {
+      secret: true,
+      description: 'Headers to send with each request, by name; never to another origin.',
+      examples: [{ 'X-Api-Key': { files: ['api-key'] } }],
+      insteadOf: { headers: 'http_headers: { X-Name: { values: [ … ] } }' },
+    }),
+  ),
+  tls_config: Type.Optional(tlsConfigSchema),
+  ...proxyKeys,
   follow_redirects: Type.Optional(
     Type.Boolean({
       default: true,
@@ -14,3 +51,4 @@ const httpClientSchema = Type.Object(httpClientKeys)
 
 /** Those keys as they stand in a configuration file. */
 export type HttpClientConfig = Static<typeof httpClientSchema>
+export type HttpHeadersConfig = NonNullable<HttpClientConfig['http_headers']>

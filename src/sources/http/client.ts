@@ -1,5 +1,4 @@
-import type { Readable } from 'node:stream'
-import { createBrotliDecompress, createGunzip } from 'node:zlib'
+import { isIP } from 'node:net'
 import type { Agent, Dispatcher } from 'undici'
 // Only the parts that are used. The index of undici also loads fetch, WebSocket and cookies, and that
 // makes Node.js load its own copy of undici too: 6 MB resident for nothing (npm run bench). Hence the
@@ -8,8 +7,18 @@ import type { Agent, Dispatcher } from 'undici'
 import requestModule from 'undici/lib/api/api-request.js'
 // @ts-expect-error undici has types for its index only
 import agentModule from 'undici/lib/dispatcher/agent.js'
-import { RefreshError } from '../../base/errors.ts'
-import { formatSize } from '../../model/size.ts'
+import { toRefreshError } from './failure.ts'
+import type { WireHeaders } from './headers.ts'
+import {
+  type Connector,
+  hostOf,
+  type ProxyOptions,
+  proxyAuthorization,
+  proxyFor,
+  proxyRefusal,
+  tunnelConnector,
+} from './proxy.ts'
+import { createTlsReader, type TlsConnection, type TlsOptions, tlsToHost } from './tls.ts'
 
 const AgentClass = agentModule as typeof Agent
 const request = requestModule as (this: Dispatcher, options: RequestOptions) => Promise<ClientResponse>
@@ -18,9 +27,11 @@ interface RequestOptions {
   readonly origin: string
   readonly path: string
   readonly method: string
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: WireHeaders
   readonly body: string | null
   readonly signal: AbortSignal
+  /** What TLS asks for, when it is not the host. */
+  readonly servername?: string
 }
 
 /** An answer whose body has not been read yet. */
@@ -31,81 +42,150 @@ export interface ClientRequest {
   readonly method: string
   /** A user and password in it are ignored. */
   readonly url: URL
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: WireHeaders
   readonly body?: string | undefined
+}
+
+/** How connections are made. */
+export interface ClientOptions {
+  readonly tls: TlsOptions | undefined
+  readonly proxy: ProxyOptions | undefined
 }
 
 /** Sends requests over kept-alive connections. */
 export interface Client {
-  /** Sends one request; no redirect is followed, nothing is unpacked. */
+  /**
+   * Sends one request; no redirect is followed, nothing is unpacked. A connection that was kept alive may have
+   * been closed by the other side just as it was used again, as Go's client knows too. The two cannot be told
+   * from a connection that broke, so any request that broke before an answer came is sent once more: all that we
+   * ask for is to read.
+   */
   send(request: ClientRequest, signal: AbortSignal): Promise<ClientResponse>
   /** Drops all connections, also one that is still being made: the next request starts afresh. */
   reset(): void
   close(): Promise<void>
 }
 
-/** Creates a client with one connection per origin; a refresh asks for one thing at a time. */
-export function createClient(): Client {
-  let agent = createAgent()
+/**
+ * Creates a client with one connection per origin; a refresh asks for one thing at a time. Certificates are read
+ * anew for each request; when they have changed, so are the connections made.
+ */
+export function createClient({ tls, proxy }: ClientOptions): Client {
+  const readTls = createTlsReader(tls)
+  let agents: Agents | undefined
+
+  async function currentAgents(): Promise<Agents> {
+    const wanted = await readTls()
+    if (agents?.tls === wanted) return agents
+    void agents?.close()
+    agents = createAgents(wanted, proxy)
+    return agents
+  }
+
+  async function sendOnce(wanted: ClientRequest, signal: AbortSignal): Promise<ClientResponse> {
+    const through = proxyFor(proxy, wanted.url)
+    const current = await currentAgents()
+    if (through === undefined) return request.call(current.direct, direct(wanted, signal))
+    return sendThrough(through, current, wanted, signal)
+  }
+
   return {
-    send: ({ method, url, headers, body = null }, signal) =>
-      request.call(agent, {
-        origin: url.origin,
-        path: url.pathname + url.search,
-        method,
-        headers,
-        body,
-        signal,
+    send: (wanted, signal) =>
+      sendOnce(wanted, signal).catch((error) => {
+        if (!signal.aborted && toRefreshError(error, '').reason === 'reset') return sendOnce(wanted, signal)
+        throw error
       }),
     reset() {
-      void agent.destroy()
-      agent = createAgent()
+      void agents?.destroy()
+      agents = undefined
     },
-    close: () => agent.destroy(),
+    async close() {
+      await agents?.destroy()
+    },
   }
 }
-
-function createAgent(): Agent {
-  // A refresh has one total deadline (its signal), so the client's own for headers and body are switched off.
-  return new AgentClass({ connections: 1, headersTimeout: 0, bodyTimeout: 0 })
-}
-
-/** What is asked for in `Accept-Encoding`. */
-export const ACCEPT_ENCODING = 'gzip, br'
 
 /**
- * Reads a body whole and unpacks it.
- * @param maxBytes the most that is read, after unpacking: a small body that unpacks without end stops too
- * @throws RefreshError `too_large`, or `parse` for a coding that was not asked for
+ * Works with a client until the signal aborts. That does not reach a connection that is still being made, and the
+ * next request would wait for it: so the client is reset then.
  */
-export async function readBody(response: ClientResponse, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of (await unpacked(response)) as AsyncIterable<Buffer>) {
-    size += chunk.byteLength
-    if (size > maxBytes) {
-      throw new RefreshError(
-        'too_large',
-        `the answer is larger than ${formatSize(maxBytes)}; raise max_response_size if it should be`,
-      )
-    }
-    chunks.push(chunk)
+export async function orReset<Value>(
+  client: Client,
+  signal: AbortSignal,
+  work: () => Promise<Value>,
+): Promise<Value> {
+  signal.addEventListener('abort', client.reset, { once: true })
+  try {
+    return await work()
+  } finally {
+    signal.removeEventListener('abort', client.reset)
   }
-  return Buffer.concat(chunks, size)
 }
 
-async function unpacked({ headers, body }: ClientResponse): Promise<Readable> {
-  const coding = String(headers['content-encoding'] ?? 'identity').toLowerCase()
-  if (coding === 'identity') return body
-  if (coding === 'br') return joined(body, createBrotliDecompress())
-  if (coding === 'gzip' || coding === 'x-gzip') return joined(body, createGunzip())
-  await body.dump()
-  throw new RefreshError('parse', `the answer has the content coding ${coding}, which was not asked for`)
+/** https goes through a tunnel, http as a request for the whole URL, as in Go. */
+async function sendThrough(proxy: URL, agents: Agents, wanted: ClientRequest, signal: AbortSignal) {
+  try {
+    if (wanted.url.protocol === 'https:') return await request.call(agents.tunnel, direct(wanted, signal))
+    const response = await request.call(agents.relay, relayed(wanted, proxy, signal))
+    if (response.statusCode !== 407) return response
+    await response.body.dump()
+    throw proxyRefusal(407, proxy)
+  } catch (error) {
+    throw toRefreshError(error, `through the proxy ${proxy.origin}`)
+  }
 }
 
-/** Pipes, and passes the end and every failure on in both directions. */
-function joined(from: Readable, to: ReturnType<typeof createGunzip>): Readable {
-  from.once('error', (error) => to.destroy(error))
-  to.once('close', () => from.destroy())
-  return from.pipe(to)
+function direct({ method, url, headers, body }: ClientRequest, signal: AbortSignal): RequestOptions {
+  return { origin: url.origin, path: url.pathname + url.search, method, headers, body: body ?? null, signal }
+}
+
+function relayed(wanted: ClientRequest, proxy: URL, signal: AbortSignal): RequestOptions {
+  const { origin, path, ...rest } = direct(wanted, signal)
+  const headers = { host: wanted.url.host, ...wanted.headers, ...proxyAuthorization(proxy) }
+  const host = hostOf(proxy)
+  const servername = isIP(host) === 0 ? host : ''
+  return { ...rest, origin: proxy.origin, path: origin + path, headers, servername }
+}
+
+/** The connections that are made with the same certificates. */
+interface Agents {
+  readonly tls: TlsConnection
+  readonly direct: Agent
+  /** To the proxy, for requests that it passes on. */
+  readonly relay: Agent
+  /** Through the proxy. */
+  readonly tunnel: Agent
+  /** Closes each connection once it is idle. */
+  close(): Promise<unknown>
+  destroy(): Promise<unknown>
+}
+
+function createAgents(tls: TlsConnection, proxy: ProxyOptions | undefined): Agents {
+  const over = new AbortController()
+  const direct = createAgent(tls)
+  const relay = proxy?.http === undefined ? direct : createAgent(tlsToHost(tls, hostOf(proxy.http)))
+  const tunnel =
+    proxy?.https === undefined ? direct : createAgent(tunnelConnector(proxy.https, tls, over.signal))
+  const all = [direct, relay, tunnel]
+  return {
+    tls,
+    direct,
+    relay,
+    tunnel,
+    close: () => Promise.all(all.map((agent) => agent.close())),
+    destroy() {
+      over.abort()
+      return Promise.all(all.map((agent) => agent.destroy()))
+    },
+  }
+}
+
+function createAgent(connect: TlsConnection | Connector): Agent {
+  // A refresh has one total deadline (its signal), so the client's own for headers and body are switched off.
+  return new AgentClass({
+    connections: 1,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: connect as NonNullable<Agent.Options['connect']>,
+  })
 }

@@ -18,24 +18,41 @@ const REASON_BY_CODE: Record<string, RefreshFailureReason> = {
   UNABLE_TO_GET_ISSUER_CERT: 'tls',
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'tls',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'tls',
+  CERT_SIGNATURE_FAILURE: 'tls',
+  CERT_REVOKED: 'tls',
+  CERT_REJECTED: 'tls',
+  CERT_UNTRUSTED: 'tls',
+  INVALID_CA: 'tls',
+  INVALID_PURPOSE: 'tls',
+  HOSTNAME_MISMATCH: 'tls',
 }
 
 /**
  * Turns whatever the HTTP client threw into a RefreshError with its reason. `request` is what the message begins
  * with, such as `GET http://inventory/`. Codes that are not in the
  * table mean a connection that broke: a reset, a body cut short, bytes that are not HTTP.
+ * @param redact takes secrets out of a text
  */
-export function toRefreshError(error: unknown, request: string): RefreshError {
-  if (error instanceof RefreshError) return withRequest(error, request)
+export function toRefreshError(
+  error: unknown,
+  request: string,
+  redact = (text: string) => text,
+): RefreshError {
+  if (error instanceof RefreshError) {
+    const { reason, message, retryAfterMs, cause } = error
+    return new RefreshError(reason, redact(`${request}: ${message}`), { retryAfterMs, cause })
+  }
   const root = rootOf(error)
   const code = codeOf(root)
   const reason = reasonOf(code)
-  return new RefreshError(reason, `${request}: ${explain(reason, root, code)}`, { cause: error })
+  const message = redact(`${request}: ${explain(reason, root, code)}`)
+  return new RefreshError(reason, message, { cause: bare(root, code, redact) })
 }
 
-/** The message of an error that is known already, with the request that it is about. */
-function withRequest({ reason, message, retryAfterMs, cause }: RefreshError, request: string): RefreshError {
-  return new RefreshError(reason, `${request}: ${message}`, { retryAfterMs, cause })
+/** What happened without what the client hangs on its errors: bytes of the answer, certificates, sockets. */
+function bare(root: unknown, code: string, redact: (text: string) => string): Error {
+  const cause = new Error(redact(messageOf(root)))
+  return Object.assign(cause, { stack: cause.message, code })
 }
 
 function reasonOf(code: string): RefreshFailureReason {

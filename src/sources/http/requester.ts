@@ -1,19 +1,39 @@
 import type { Clock } from '../../base/clock.ts'
 import { RefreshError } from '../../base/errors.ts'
+import { createRedactor } from '../../base/redactor.ts'
+import type { Secret } from '../../base/secret.ts'
 import { displayUrl } from '../../base/urls.ts'
 import type { Version } from '../source.ts'
-import { ACCEPT_ENCODING, type ClientResponse, createClient, readBody } from './client.ts'
+import { type AuthorizationOptions, createAuthorizer } from './authorization.ts'
+import { ACCEPT_ENCODING, readBody } from './body.ts'
+import { type ClientOptions, type ClientResponse, createClient, orReset } from './client.ts'
 import { toRefreshError } from './failure.ts'
+import { type HttpHeader, revealHeaders, type WireHeaders } from './headers.ts'
+import { isRedirect, redirected } from './redirect.ts'
 import { parseRetryAfter } from './retry-after.ts'
 
 /** How requests are made, whatever they ask for: the keys of Prometheus's HTTP client, resolved. */
-export interface HttpClientOptions {
+export interface HttpClientOptions extends ClientOptions {
   readonly followRedirects: boolean
+  readonly authorization: AuthorizationOptions | undefined
+  readonly headers: readonly HttpHeader[]
+  /** What else is secret: parts of URLs that came from the environment. No message shows them. */
+  readonly concealed: readonly Secret[]
+}
+
+/** How requests are made when nothing is said about it. */
+export const DEFAULT_HTTP_CLIENT: HttpClientOptions = {
+  followRedirects: true,
+  authorization: undefined,
+  headers: [],
+  tls: undefined,
+  proxy: undefined,
+  concealed: [],
 }
 
 /** What the requester needs from outside. */
 export interface HttpDeps {
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>
   readonly userAgent: string
 }
 
@@ -49,103 +69,89 @@ export interface HttpAnswer {
 export interface Requester {
   /**
    * Sends one request and reads the answer whole; redirects are followed, credentials stay with the origin.
-   * @throws RefreshError with the reason, or the signal's own reason
+   * @throws RefreshError with the reason and no secret in it, or the signal's own reason
    */
   send(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer>
   close(): Promise<void>
 }
 
 const MAX_REDIRECTS = 10
-const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308]
 
 /** Creates a requester. Connections are kept alive between requests; gzip and brotli bodies are unpacked. */
 export function createRequester(options: HttpClientOptions, deps: HttpDeps): Requester {
-  const client = createClient()
+  const client = createClient(options)
+  const redactor = createRedactor()
+  const authorizer = createAuthorizer(options.authorization, { ...deps, redactor })
 
-  /** One request without its redirects. */
-  async function sendOnce(
-    request: HttpRequest,
-    credentials: Record<string, string>,
-    signal: AbortSignal,
-  ): Promise<ClientResponse> {
+  function sendWith(own: WireHeaders, request: HttpRequest, signal: AbortSignal): Promise<ClientResponse> {
     const headers = {
       accept: 'application/json',
       'accept-encoding': ACCEPT_ENCODING,
       'user-agent': deps.userAgent,
       ...request.headers,
       ...(request.body && { 'content-type': request.body.contentType }),
+      ...own,
       ...conditions(request.since),
-      ...credentials,
     }
-    const attempt = () => client.send({ ...request, body: request.body?.text, headers }, signal)
-    return attempt().catch((error) => retryStale(error, attempt, signal))
+    return client.send({ ...request, body: request.body?.text, headers }, signal)
+  }
+
+  /** Sends a request with all that is configured; what the inventory refuses is renewed once, if it can be. */
+  async function sendTrusted(request: HttpRequest, trusted: URL, signal: AbortSignal) {
+    const attempt = async () => {
+      const headers = await revealHeaders(options.headers, redactor)
+      const authorization = await authorizer.value(trusted, signal)
+      const own = authorization === undefined ? headers : { ...headers, authorization }
+      return { authorization, response: await sendWith(own, request, signal) }
+    }
+    const { authorization, response } = await attempt()
+    if (response.statusCode !== 401 || !authorizer.refused(authorization)) return response
+    await response.body.dump()
+    return (await attempt()).response
   }
 
   /** Follows redirects; `at` tells where that has led to. */
   async function follow(at: { request: HttpRequest }, signal: AbortSignal): Promise<ClientResponse> {
     const start = at.request.url
+    let isTrusted = true
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-      const credentials = at.request.url.origin === start.origin ? basicAuth(start) : {}
-      const response = await sendOnce(at.request, credentials, signal)
-      if (!options.followRedirects || !REDIRECTS.includes(response.statusCode)) return response
+      const { request } = at
+      const response = await (isTrusted ? sendTrusted(request, start, signal) : sendWith({}, request, signal))
+      if (!options.followRedirects || !isRedirect(response)) return response
       await response.body.dump()
-      at.request = redirected(at.request, response)
+      at.request = redirected(request, response)
+      // Where another origin sends us is its choice, even when it is back: no credentials any more.
+      isTrusted &&= at.request.url.origin === start.origin
     }
     throw new RefreshError('redirect', `more than ${MAX_REDIRECTS} redirects`)
+  }
+
+  /** Follows redirects and reads what is at their end; `at` tells where that is. */
+  async function answer(at: { request: HttpRequest }, signal: AbortSignal): Promise<HttpAnswer> {
+    const { request } = at
+    redactor.noteQuery(request.url)
+    for (const secret of options.concealed) await redactor.reveal(secret)
+    const response = await follow(at, signal)
+    const status = await assertUsable(response, request, deps.clock.now())
+    const body = await readBody(response, request.maxBytes)
+    return { status, headers: response.headers, body, url: at.request.url }
   }
 
   return {
     async send(request, signal) {
       const at = { request }
-      // An abort does not reach a connection that is still being made, and the next request would wait for it.
-      signal.addEventListener('abort', client.reset, { once: true })
       try {
-        const response = await follow(at, signal)
-        const status = await assertUsable(response, request, deps.clock.now())
-        const body = await readBody(response, request.maxBytes)
-        return { status, headers: response.headers, body, url: at.request.url }
+        return await orReset(client, signal, () => answer(at, signal))
       } catch (error) {
         if (signal.aborted) throw signal.reason
-        throw toRefreshError(error, `${at.request.method} ${displayUrl(at.request.url)}`)
-      } finally {
-        signal.removeEventListener('abort', client.reset)
+        const { method, url } = at.request
+        throw toRefreshError(error, `${method} ${displayUrl(url)}`, redactor.redact)
       }
     },
-    close: () => client.close(),
+    async close() {
+      await Promise.all([client.close(), authorizer.close()])
+    },
   }
-}
-
-/**
- * A connection that was kept alive may have been closed by the other side just as it was used again, as Go's
- * client knows too. The two cannot be told from a connection that broke, so any request that broke before an
- * answer came is sent once more: all that we ask for is to read.
- */
-function retryStale(
-  error: unknown,
-  attempt: () => Promise<ClientResponse>,
-  signal: AbortSignal,
-): Promise<ClientResponse> {
-  if (!signal.aborted && toRefreshError(error, '').reason === 'reset') return attempt()
-  throw error
-}
-
-/** The request that a redirect asks for; as in browsers, 301 to 303 turn a POST into a GET. */
-function redirected(request: HttpRequest, { statusCode, headers }: ClientResponse): HttpRequest {
-  const location = String(headers.location ?? '')
-  const url = URL.canParse(location, request.url.href) ? new URL(location, request.url) : undefined
-  if (location === '' || (url?.protocol !== 'http:' && url?.protocol !== 'https:')) {
-    throw new RefreshError(
-      'redirect',
-      `HTTP ${statusCode} with the unusable location ${JSON.stringify(location)}`,
-    )
-  }
-  return statusCode < 307 ? { ...request, url, method: 'GET', body: undefined } : { ...request, url }
-}
-
-function basicAuth(url: URL): { authorization?: string } {
-  if (url.username === '' && url.password === '') return {}
-  const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
-  return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` }
 }
 
 /** The headers of a conditional request (RFC 9110 section 13.1); an ETag says more than a date. */

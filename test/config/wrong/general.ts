@@ -242,7 +242,11 @@ export const rows: readonly WrongFile[] = [
     `${SOURCE}    guard: { min_targets: -1 }\n`,
     /min_targets: -1 is not a whole number, 0 or more$/,
   ],
-  ['an alias of nothing', 'sources: *nothing\n', /^rollcall.yml:1:1\d?: not valid YAML: .*nothing/],
+  [
+    'an alias of nothing',
+    'sources: *nothing\n',
+    /^rollcall.yml:1:10: not valid YAML: Unresolved alias .*quotes$/,
+  ],
   [
     'an alias inside what it stands for',
     'sources:\n  - &a { name: *a }\n',

@@ -6,12 +6,13 @@ import { join } from 'node:path'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { createHttpSource } from '../../../src/sources/http/source.ts'
+import { manualClock } from '../../helpers/clock.ts'
 import { httpOptions } from '../../helpers/http-options.ts'
 import { httpSource, serveApi } from '../../helpers/http-source.ts'
 import { inventoryServer } from '../../helpers/inventory-server.ts'
 import { until } from '../../helpers/until.ts'
 
-const deps = { clock: { now: () => Date.UTC(2026, 0, 1) }, userAgent: 'Rollcall/test' }
+const deps = { clock: manualClock(), userAgent: 'Rollcall/test' }
 
 function reading(
   t: Test,

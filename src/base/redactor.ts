@@ -1,0 +1,52 @@
+import { MASK, type Secret } from './secret.ts'
+
+/** Remembers the secrets that were used, so that no message shows one, whoever put it there. */
+export interface Redactor {
+  /** The value of a secret; remembered. Throws what `Secret.reveal` throws. */
+  reveal(secret: Secret): Promise<string>
+  /** Remembers a value that is not a `Secret`, such as a token that was just received. */
+  note(value: string): void
+  /** Remembers what may be secret in the query of a URL: a server can quote it. */
+  noteQuery(url: URL): void
+  /** A text with a mask in place of each value, also where it is written as in a URL. */
+  redact(text: string): string
+}
+
+/** A shorter value would be found in the middle of ordinary words and make messages unreadable. */
+const MIN_LENGTH = 4
+
+/** A value in a query that is shorter is taken for a number or a word. */
+const MIN_QUERY_LENGTH = 8
+
+/** Values that were rotated away stay known for a while: an old answer may still quote one. */
+const MAX_VALUES = 200
+
+/** Creates a redactor that knows nothing yet. */
+export function createRedactor(): Redactor {
+  const values = new Set<string>()
+
+  function note(value: string): void {
+    if (value.length < MIN_LENGTH) return
+    for (const form of [value, encodeURIComponent(value.toWellFormed())]) {
+      values.delete(form)
+      values.add(form)
+    }
+    for (const oldest of [...values].slice(0, -MAX_VALUES)) values.delete(oldest)
+  }
+
+  return {
+    async reveal(secret) {
+      const value = await secret.reveal()
+      note(value)
+      return value
+    },
+    note,
+    noteQuery({ searchParams }) {
+      for (const value of searchParams.values()) if (value.length >= MIN_QUERY_LENGTH) note(value)
+    },
+    redact(text) {
+      const longestFirst = [...values].sort((a, b) => b.length - a.length)
+      return longestFirst.reduce((safe, value) => safe.replaceAll(value, MASK), text)
+    },
+  }
+}

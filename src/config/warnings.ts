@@ -1,0 +1,23 @@
+import type { HttpClientOptions } from '../sources/http/requester.ts'
+import type { TlsOptions } from '../sources/http/tls.ts'
+import type { SourceSettings } from './settings.ts'
+
+/** What is odd about sources but no error. */
+export function warningsOf(sources: readonly SourceSettings[]): string[] {
+  return sources
+    .filter(isUnchecked)
+    .map(
+      ({ name }) =>
+        `source ${name}: insecure_skip_verify is true, so whoever stands between can read its secrets and change its list; use ca_file instead`,
+    )
+}
+
+function isUnchecked({ source }: SourceSettings): boolean {
+  // Not every kind of source has an HTTP client.
+  const { tls, authorization }: Partial<HttpClientOptions> & { kind: string } = { ...source }
+  const used: (TlsOptions | undefined)[] = [
+    tls,
+    authorization?.kind === 'oauth2' ? authorization.tls : undefined,
+  ]
+  return used.some((one) => one?.insecureSkipVerify === true)
+}

@@ -1,0 +1,51 @@
+import type { Readable } from 'node:stream'
+import { createBrotliDecompress, createGunzip } from 'node:zlib'
+import { RefreshError } from '../../base/errors.ts'
+import { formatSize } from '../../model/size.ts'
+import type { ClientResponse } from './client.ts'
+
+/** What is asked for in `Accept-Encoding`. */
+export const ACCEPT_ENCODING = 'gzip, br'
+
+/**
+ * Reads a body whole and unpacks it.
+ * @param maxBytes the most that is read, after unpacking: a small body that unpacks without end stops too
+ * @param advice ends the message when there is more
+ * @throws RefreshError `too_large`, or `parse` for a coding that was not asked for
+ */
+export async function readBody(
+  response: ClientResponse,
+  maxBytes: number,
+  advice = '; raise max_response_size if it should be',
+): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of (await unpacked(response)) as AsyncIterable<Buffer>) {
+    size += chunk.byteLength
+    if (size > maxBytes) {
+      throw new RefreshError('too_large', `the answer is larger than ${formatSize(maxBytes)}${advice}`)
+    }
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks, size)
+}
+
+async function unpacked({ headers, body }: ClientResponse): Promise<Readable> {
+  const coding = String(headers['content-encoding'] ?? 'identity').toLowerCase()
+  if (coding === 'identity') return body
+  if (coding === 'br') return joined(body, createBrotliDecompress())
+  if (coding === 'gzip' || coding === 'x-gzip') return joined(body, createGunzip())
+  await body.dump()
+  // Anything could stand there.
+  const named = ['zstd', 'deflate', 'compress'].includes(coding)
+    ? `the content coding ${coding}`
+    : 'a content coding'
+  throw new RefreshError('parse', `the answer has ${named}, which was not asked for`)
+}
+
+/** Pipes, and passes the end and every failure on in both directions. */
+function joined(from: Readable, to: ReturnType<typeof createGunzip>): Readable {
+  from.once('error', (error) => to.destroy(error))
+  to.once('close', () => from.destroy())
+  return from.pipe(to)
+}

@@ -1,0 +1,34 @@
+import Type from 'typebox'
+
+/** How a text of the configuration names an environment variable. */
+export function variable(name: string): string {
+  return `$\{${name}}`
+}
+
+/** A key whose text may be a secret. */
+export function secretText(description: string, more: { examples?: string[] } = {}) {
+  return Type.Optional(requiredSecretText(description, more))
+}
+
+/** A key that must be there, whose text may be a secret. */
+export function requiredSecretText(description: string, more: { examples?: string[] } = {}) {
+  return Type.String({
+    minLength: 1,
+    secret: true,
+    expects: 'a text; put it in quotes',
+    description,
+    ...more,
+  })
+}
+
+/** A key that names a file. */
+export function filePath(description: string, example: string) {
+  return Type.Optional(Type.String({ minLength: 1, expects: 'a path', description, examples: [example] }))
+}
+
+/** Said of every file that is read again and again. */
+export const READ_EACH_TIME =
+  'Relative to the configuration file, and read each time it is used, so that a new one needs no restart.'
+
+/** Said of every text that may name an environment variable. */
+export const FROM_ENV = `\`${variable('NAME')}\` in it stands for an environment variable.`

@@ -1,0 +1,79 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import type { TlsOptions as ServerOptions } from 'node:tls'
+import type { Test } from 'tap'
+import { Secret } from '../../src/base/secret.ts'
+import type { TlsOptions } from '../../src/sources/http/tls.ts'
+import type { Handler } from './inventory-server.ts'
+
+/** A certificate and its key: where they are, and what they say. */
+export interface Pair {
+  readonly certFile: string
+  readonly keyFile: string
+  readonly cert: string
+  readonly key: string
+}
+
+/** An authority of its own, which signs. */
+export interface Authority extends Pair {
+  /** @param names subject alternative names, such as `DNS:localhost,IP:127.0.0.1` */
+  sign(name: string, names?: string): Pair
+}
+
+/** Makes an authority in a folder. */
+export function authority(folder: string, name = 'ca'): Authority {
+  const own = make(folder, name, ['-addext', 'basicConstraints=critical,CA:TRUE'])
+  const by = ['-CA', own.certFile, '-CAkey', own.keyFile, '-addext', 'basicConstraints=critical,CA:FALSE']
+  return {
+    ...own,
+    sign: (leaf, names) =>
+      make(folder, leaf, names === undefined ? by : [...by, '-addext', `subjectAltName=${names}`]),
+  }
+}
+
+function make(folder: string, name: string, more: readonly string[]): Pair {
+  const [certFile, keyFile] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)]
+  const made = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1']
+  const files = ['-keyout', keyFile, '-out', certFile, '-subj', `/CN=${name}`]
+  execFileSync('openssl', ['req', '-x509', ...made, ...files, ...more], { stdio: 'pipe' })
+  return { certFile, keyFile, cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') }
+}
+
+/** A real HTTPS server on loopback. */
+export async function tlsServer(
+  t: Test,
+  { cert, key }: Pair,
+  handler: Handler,
+  options: ServerOptions = {},
+): Promise<URL> {
+  const server = createServer({ cert, key, ...options }, handler)
+  server.on('tlsClientError', () => {})
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    server.closeAllConnections()
+    return new Promise((resolve) => server.close(resolve))
+  })
+  return new URL(`https://127.0.0.1:${(server.address() as AddressInfo).port}/inventory`)
+}
+
+/** `tls_config` with defaults for what is not said. */
+export function tlsOptions(options: Partial<TlsOptions> = {}): TlsOptions {
+  return {
+    ca: undefined,
+    cert: undefined,
+    key: undefined,
+    serverName: undefined,
+    insecureSkipVerify: false,
+    minVersion: 'TLSv1.2',
+    maxVersion: 'TLSv1.3',
+    ...options,
+  }
+}
+
+/** The certificate and key of a pair as secrets that are read from their files. */
+export function proof({ certFile, keyFile }: Pair): Pick<TlsOptions, 'cert' | 'key'> {
+  return { cert: Secret.file(certFile), key: Secret.file(keyFile) }
+}
