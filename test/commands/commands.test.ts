@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { explanationText } from '../../src/commands/explain-text.ts'
 import { runHere } from '../helpers/commands.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
 import { findTool, missing } from '../helpers/tools.ts'
@@ -106,6 +107,10 @@ t.test('one source can be chosen, and one that fails gives no list', async (t) =
   t.match(await runHere(['explain', 'x', '--source=unlike', file]), {
     code: 2,
     err: '--source: there is no source "unlike"; there is cameras, sensors\n',
+  })
+  t.match(await runHere(['targets', '--source=', file]), {
+    code: 2,
+    err: '--source: "" is not the name of a source\n',
   })
   t.match(await runHere(['targets', '--format=xml', file]), {
     code: 2,
@@ -223,4 +228,20 @@ t.test('a list without a single target is a failure, and can be explained all th
   t.match(out, /rule 1 {8}replace: new \(none\) → "x"\n/)
   t.match(out, /labeldrop: __meta_inventory_host "a" → \(none\), /)
   t.match(out, /label left out {2}collision\n/)
+})
+
+t.test('what only the served list has is told as such', async (t) => {
+  const served = { address: 'a:1', labels: { site: 'x' } }
+  const verdict = 'served as a:1'
+  const target = { ...served, steps: [], final: served, rejection: null, verdict }
+  const explanation = {
+    source: 's',
+    position: null,
+    record: null,
+    targets: [target],
+    dropped_labels: [],
+    verdict,
+  }
+  const text = explanationText({ query: 'a', matches: 1, explanations: [explanation], verdict })
+  t.match(text, /^served as a:1\n\ns: in the served list\n {2}record {4}null\n/)
 })
