@@ -60,16 +60,13 @@ async function runSource(settings: SourceSettings, clock: Clock): Promise<DryRun
   const plan = compilePlan(settings.plan)
   const source = createSource(settings.source, { clock, userAgent: USER_AGENT })
   let documents: readonly Document[] | undefined
-  const end = (result: DryRun['result']): DryRun => {
-    return { settings, plan, durationMs: clock.monotonic() - startMs, documents, result }
-  }
-  try {
+  const readAndBuild = async () => {
     const never = new AbortController().signal
     documents = documentsOf(await readBefore({ ...settings, source }, clock, never)).documents
-    return end({ built: build(documents, plan) })
-  } catch (error) {
-    return end({ error: asRefreshError(error) })
-  } finally {
-    await source.close()
+    return { built: build(documents, plan) }
   }
+  const result = await readAndBuild().catch((error) => ({ error: asRefreshError(error) }))
+  const durationMs = clock.monotonic() - startMs
+  await source.close()
+  return { settings, plan, durationMs, documents, result }
 }

@@ -16,10 +16,10 @@ export function explanationText(answer: ExplainAnswer): string {
 }
 
 function describe(explanation: Explanation): string {
-  const rows: [string, string][] = [
+  const rows: Row[] = [
     ['record', JSON.stringify(explanation.record)],
     ...explanation.targets.flatMap(describeTarget),
-    ...explanation.dropped_labels.map((reason): [string, string] => ['label left out', reason]),
+    ...explanation.dropped_labels.map((reason): Row => ['label left out', reason]),
     ['verdict', explanation.verdict],
   ]
   const shown = rows.map(([name, text]) => [`  ${name}`, printable(text)])
@@ -32,27 +32,24 @@ function titleOf({ source, position }: Explanation): string {
   return index === null ? `${source}: in ${document}` : `${source}: record ${index} (from 0) of ${document}`
 }
 
-function describeTarget({ address, labels, steps, final, rejection }: ExplainedTarget): [string, string][] {
-  const found: [string, string][] =
-    address === null ? [] : [['target', address], ...labelRows('  labels', labels)]
-  return [
-    ...found,
-    ...steps.map(describeStep),
-    ...(rejection === null
-      ? []
-      : ([['quarantined', `${rejection.reason}: ${rejection.detail}`]] as [string, string][])),
-    ...(final === null
-      ? []
-      : ([['  final', final.address], ...labelRows('  labels', final.labels)] as [string, string][])),
-  ]
+type Row = [name: string, text: string]
+
+function describeTarget({ address, labels, steps, final, rejection }: ExplainedTarget): Row[] {
+  const rows: Row[] = []
+  if (address !== null) rows.push(['target', address], labelRow(labels))
+  rows.push(...steps.map(describeStep))
+  if (rejection !== null) rows.push(['quarantined', `${rejection.reason}: ${rejection.detail}`])
+  if (final !== null) rows.push(['  final', final.address], labelRow(final.labels))
+  return rows
 }
 
-function labelRows(title: string, labels: LabelMap): [string, string][] {
+/** A target always has labels: that of its source at least. */
+function labelRow(labels: LabelMap): Row {
   const pairs = Object.entries(labels).map(([name, value]) => `${name}=${JSON.stringify(value)}`)
-  return pairs.length === 0 ? [] : [[title, pairs.join(', ')]]
+  return ['  labels', pairs.join(', ')]
 }
 
-function describeStep({ rule, action, result, changes }: ExplainedStep): [string, string] {
+function describeStep({ rule, action, result, changes }: ExplainedStep): Row {
   const what = result === 'changed' ? changes.map(describeChange).join(', ') : result
   return [`  rule ${rule}`, `${action}: ${what}`]
 }

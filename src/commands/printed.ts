@@ -14,14 +14,10 @@ export function shownLine(text: string): string {
   return printable(maskText(text, () => {}))
 }
 
-/** Rows as aligned columns; the last one is not padded. */
+/** Rows of equally many cells as aligned columns; the last one is not padded. */
 export function columns(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => (row[column] ?? '').length)),
-  )
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
-      .join('  ')
-  return rows.map((row) => `${line(row).trimEnd()}\n`).join('')
+  const widthOf = (column: number) => Math.max(...rows.map((row) => (row[column] as string).length))
+  const widths = (rows[0] as readonly string[]).slice(0, -1).map((_, column) => widthOf(column))
+  const line = (row: readonly string[]) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0))
+  return rows.map((row) => `${line(row).join('  ').trimEnd()}\n`).join('')
 }

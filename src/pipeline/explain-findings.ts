@@ -16,21 +16,27 @@ export interface Findings {
   first(level: Level): readonly Explain[]
 }
 
+interface Bucket {
+  count: number
+  readonly first: Explain[]
+}
+
 /** Starts with nothing found. */
 export function createFindings(): Findings {
   let bound = NO_MATCH
-  const buckets = LEVELS.map(() => ({ count: 0, first: [] as Explain[] }))
+  const buckets = LEVELS.map((): Bucket => ({ count: 0, first: [] }))
+  const bucketOf = (level: Level) => buckets[level] as Bucket
   return {
     add(level, explain) {
-      const bucket = buckets[level]
-      if (bucket === undefined) return
+      if (level === NO_MATCH) return
+      const bucket = bucketOf(level)
       bucket.count++
       if (bucket.count >= MAX_MATCHES) bound = Math.min(bound, level)
       if (bucket.first.length < MAX_EXPLANATIONS) bucket.first.push(explain)
     },
     bound: () => bound,
-    count: (level) => buckets[level]?.count ?? 0,
-    first: (level) => buckets[level]?.first ?? [],
+    count: (level) => bucketOf(level).count,
+    first: (level) => bucketOf(level).first,
   }
 }
 
@@ -63,10 +69,8 @@ function bestOf(found: readonly Findings[]): { matches: number; first: readonly 
   const total = (level: Level) => found.reduce((sum, findings) => sum + findings.count(level), 0)
   let level = 0
   while (level < NO_MATCH && total(level) === 0) level++
-  return {
-    matches: level < NO_MATCH ? total(level) : 0,
-    first: found.flatMap((findings) => findings.first(level)),
-  }
+  if (level === NO_MATCH) return { matches: 0, first: [] }
+  return { matches: total(level), first: found.flatMap((findings) => findings.first(level)) }
 }
 
 function verdictOf(matches: number, explanations: readonly Explanation[], { gaps, ages }: Notes): string {

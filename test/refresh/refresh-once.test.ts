@@ -81,6 +81,7 @@ async function refreshing(
     },
     refreshAtOnce: () => refresher.once(stop.signal),
     restore: () => refresher.restore(),
+    lastRead: () => refresher.lastRead(),
     served: () => store.get('sensors')?.snapshot,
     status: () => store.get('sensors')?.status,
     metric: async (name: string, labels = {}) =>
@@ -459,3 +460,29 @@ t.test('the kept list is replaced when it changes, and confirmed when it does no
   await refresh()
   t.match(await copy.load(), { snapshot: { digest: served()?.digest }, lastSuccessMs: clock.now() })
 })
+
+t.test(
+  'what the inventory last gave is kept to be explained: also what is held, never what failed',
+  async (t) => {
+    const { refresh, lastRead, inventory, clock } = await refreshing(t)
+    const text = () => lastRead()?.documents?.map(({ bytes }) => Buffer.from(bytes).toString())
+    t.equal(lastRead(), undefined)
+    await refresh()
+    t.same(text(), [JSON.stringify(names(3))])
+    const documents = lastRead()?.documents
+    await refresh()
+    t.equal(lastRead()?.atMs, clock.now(), 'an unchanged one is as new as its last reading')
+    inventory.json([])
+    t.equal((await refresh()).result, 'held')
+    t.same(text(), ['[]'])
+    const heldAt = clock.now()
+    inventory.handle((_request, response) => response.writeHead(500).end())
+    t.equal((await refresh()).result, 'failed')
+    t.same(text(), ['[]'])
+    t.equal(lastRead()?.atMs, heldAt)
+    inventory.json({ rubbish: true })
+    t.equal((await refresh()).result, 'failed')
+    t.same(text(), ['[]'])
+    t.not(lastRead()?.documents, documents)
+  },
+)

@@ -1,0 +1,247 @@
+import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { explanationText } from '../../src/commands/explain-text.ts'
+import { runHere } from '../helpers/commands.ts'
+import { inventoryServer } from '../helpers/inventory-server.ts'
+import { findTool, missing } from '../helpers/tools.ts'
+
+/** Escape sequences, of two bytes and of one, and text that runs backwards. */
+const ESCAPES = 'x\u009b31m\u202e'
+
+const RECORDS = [
+  { hostname: '10.0.0.1', site: 'berlin', snmp_community: 'c4n4ry' },
+  { hostname: 'b', site: ESCAPES },
+  { hostname: '10.0.0.3', port: 70_000 },
+  { hostname: 'http://ann:c4n4ry@cam/' },
+  { hostname: '\u001b[31mred' },
+  { hostname: 'test-1', site: 'test' },
+]
+
+/** A configuration with an inventory of its own that works, and one that does not. */
+async function configured(t: Test, { broken = false } = {}) {
+  const inventory = await inventoryServer(t, RECORDS)
+  const folder = t.testdir()
+  const path = join(folder, 'rollcall.yml')
+  const source = `{ name: sensors, http: { url: "${inventory.url}" }, labels: { site: "{site}" }, relabel_configs: [{ source_labels: [site], regex: test, action: drop }] }`
+  const refused = '{ name: cameras, http: { url: "http://127.0.0.1:1/" } }'
+  writeFileSync(path, `sources:\n${broken ? `  - ${refused}\n` : ''}  - ${source}\n`)
+  return { inventory, folder, file: `--config.file=${path}` }
+}
+
+const escaped = 'x\\u009b31m\\u202e'
+
+t.test('targets prints what /targets would answer, and tells the rest on standard error', async (t) => {
+  const { file } = await configured(t)
+  const { code, out, err } = await runHere(['targets', file])
+  t.equal(code, 0, 'quarantined records are no failure')
+  t.same(JSON.parse(out), [
+    { targets: ['10.0.0.1:9100'], labels: { __meta_rollcall_source: 'sensors', site: 'berlin' } },
+    { targets: ['b:9100'], labels: { __meta_rollcall_source: 'sensors', site: ESCAPES } },
+  ])
+  t.match(out, /^\[\n {2}\{\n/)
+  t.match(out, /\n\]\n$/)
+  t.match(out, escaped)
+  const [summary, ...quarantined] = err.split('\n')
+  t.match(
+    summary,
+    /^sensors: 2 targets in 2 groups from 6 records in \d+\.\d\d s, 3 quarantined \(invalid_port 1, invalid_host 2\), 1 dropped by rules$/,
+  )
+  t.same(quarantined, [
+    'sensors: record 2: invalid_port: port 70000 is not 1 to 65535',
+    'sensors: record 3: invalid_host: "http://<secret>@cam/" is not a host: it has a scheme; only host:port is wanted',
+    'sensors: record 4: invalid_host: "\\u001b[31mred" is not a host: it is no DNS name, IPv4 or IPv6 address',
+    '',
+  ])
+})
+
+t.test('targets writes a file that file_sd_configs takes', async (t) => {
+  const promtool = findTool('promtool')
+  if (missing(t, promtool, 'promtool')) return
+  const { file, folder } = await configured(t)
+  writeFileSync(join(folder, 'targets.json'), (await runHere(['targets', file])).out)
+  const config = join(folder, 'prometheus.yml')
+  writeFileSync(config, 'scrape_configs: [{ job_name: a, file_sd_configs: [{ files: ["targets.json"] }] }]\n')
+  const { status, stdout, stderr } = spawnSync(promtool as string, ['check', 'config', config], {
+    encoding: 'utf8',
+  })
+  t.equal(status, 0, stdout + stderr)
+})
+
+t.test('targets as a table, harmless to the terminal', async (t) => {
+  const { file } = await configured(t, { broken: true })
+  const { code, out, err } = await runHere(['targets', '--format=table', file])
+  t.equal(code, 1, 'one source failed')
+  t.equal(
+    out,
+    `SOURCE   ADDRESS        LABELS
+sensors  10.0.0.1:9100  site="berlin"
+sensors  b:9100         site="${escaped}"
+
+QUARANTINED
+sensors: record 2: invalid_port: port 70000 is not 1 to 65535
+sensors: record 3: invalid_host: "http://<secret>@cam/" is not a host: it has a scheme; only host:port is wanted
+sensors: record 4: invalid_host: "\\u001b[31mred" is not a host: it is no DNS name, IPv4 or IPv6 address
+`,
+  )
+  t.match(
+    err,
+    /^cameras: failed after \d+\.\d\d s: connect: GET http:\/\/127\.0\.0\.1:1\/: .*ECONNREFUSED.*\nsensors: 2 targets/,
+  )
+  const fine = await runHere(['targets', '--format=table'], {
+    INVENTORY_URL: (await inventoryServer(t, ['a'])).url.href,
+  })
+  t.match(fine, { code: 0, out: 'SOURCE     ADDRESS  LABELS\ninventory  a:9100\n' })
+  t.match(fine.err, /^inventory: 1 target in 1 group from 1 record in \d\.\d\d s\n$/)
+})
+
+t.test('one source can be chosen, and one that fails gives no list', async (t) => {
+  const { file } = await configured(t, { broken: true })
+  t.match(await runHere(['targets', '--source=cameras', file]), { code: 1, out: '', err: /^cameras: failed/ })
+  t.match(await runHere(['targets', '--source=sensors', file]), { code: 0, err: /^sensors: 2 targets/ })
+  t.match(await runHere(['targets', '--source=sensor', file]), {
+    code: 2,
+    err: '--source: there is no source "sensor"; did you mean sensors?\n',
+  })
+  t.match(await runHere(['explain', 'x', '--source=unlike', file]), {
+    code: 2,
+    err: '--source: there is no source "unlike"; there is cameras, sensors\n',
+  })
+  t.match(await runHere(['targets', '--source=', file]), {
+    code: 2,
+    err: '--source: "" is not the name of a source\n',
+  })
+  t.match(await runHere(['targets', '--format=xml', file]), {
+    code: 2,
+    err: '--format: "xml" is not a format; write json or table\n',
+  })
+})
+
+t.test('more rejects than are kept are counted, and what is left out is told', async (t) => {
+  const records = ['good', { host: 'a', 'x-y': 1, 'x.y': 1 }, ...Array.from({ length: 12 }, () => 5)]
+  const inventory = await inventoryServer(t, records)
+  const path = join(t.testdir(), 'rollcall.yml')
+  writeFileSync(path, `sources: [{ name: a, http: { url: "${inventory.url}" }, meta_labels: true }]\n`)
+  const { err } = await runHere(['targets', `--config.file=${path}`], { METRICS_PORT: '1' })
+  t.match(err, /^WARNING: METRICS_PORT has no effect beside a configuration file\na: 2 targets/)
+  t.match(err, /12 quarantined \(not_a_host 12\), labels left out \(collision 1\)\n/)
+  t.match(err, /a: record 11: not_a_host: 5 is neither.*\na: … and 2 more\n$/)
+})
+
+t.test('check --probe tells what each source gives', async (t) => {
+  const { file, inventory } = await configured(t, { broken: true })
+  const { code, out } = await runHere(['check', '--probe', file])
+  t.equal(code, 1)
+  t.match(
+    out,
+    /\ncameras: failed after \d+\.\d\d s: connect: .*\nsensors: 2 targets in 2 groups from 6 records/,
+  )
+  t.match(out, /sensors: record 2: invalid_port: port 70000 is not 1 to 65535\n/)
+  t.match(await runHere(['check', '--probe'], { INVENTORY_URL: inventory.url.href }), { code: 0, err: '' })
+})
+
+t.test('without an inventory there is nothing to ask, and the way out is told', async (t) => {
+  for (const args of [['targets'], ['explain', 'a'], ['check', '--probe']] as const) {
+    const { code, err } = await runHere(args)
+    t.equal(code, 2, args[0])
+    t.match(err, /^there is no inventory to ask: give --config.file or INVENTORY_URL; the demo, [^\n]*\n$/)
+  }
+})
+
+t.test('explain says what would become of something', async (t) => {
+  const { file } = await configured(t)
+  const served = await runHere(['explain', '10.0.0.1', file])
+  t.match(served, { code: 0, err: '' })
+  t.equal(
+    served.out,
+    `would be served as 10.0.0.1:9100
+
+sensors: record 0 (from 0) of the answer
+  record    {"hostname":"10.0.0.1","site":"berlin","snmp_community":"<secret>"}
+  target    10.0.0.1:9100
+    labels  __meta_rollcall_source="sensors", site="berlin"
+    rule 1  drop: unchanged
+    final   10.0.0.1:9100
+    labels  __meta_rollcall_source="sensors", site="berlin"
+  verdict   would be served as 10.0.0.1:9100
+`,
+  )
+  const rows: [query: string, out: string | RegExp][] = [
+    [
+      'test-1',
+      /^dropped by rule 1 \(action drop, regex "test" on site="test"\)\n\n.*\n.*\n.*\n.*\n {4}rule 1 {2}drop: dropped\n {2}verdict/,
+    ],
+    [
+      '10.0.0.3',
+      /^quarantined: invalid_port: port 70000 is not 1 to 65535\n\n.*\n.*\n {2}quarantined {2}invalid_port: port/,
+    ],
+    ['hostname=b', new RegExp(`site="${escaped.replaceAll('\\', '\\\\')}"`)],
+    ['cam', /^quarantined: invalid_host: "http:\/\/<secret>@cam\/" is not a host/],
+    ['c4n4ry', /^not in the inventory\n$/],
+  ]
+  for (const [query, out] of rows) {
+    const result = await runHere(['explain', query, file])
+    t.match(result.out, out, query)
+    t.notMatch(result.out + result.err, query === 'c4n4ry' ? /never/ : /c4n4ry/)
+    t.notMatch(result.out.replaceAll('\n', ''), /\p{Cc}|\u202e/u)
+  }
+})
+
+t.test('explain as JSON, and when a source fails', async (t) => {
+  const { file } = await configured(t, { broken: true })
+  const { code, out, err } = await runHere(['explain', 'berlin', '--format=json', file])
+  t.equal(code, 1)
+  t.match(err, /^cameras: failed after/)
+  t.match(JSON.parse(out), {
+    query: 'berlin',
+    matches: 1,
+    explanations: [{ source: 'sensors', verdict: 'would be served as 10.0.0.1:9100' }],
+    verdict: 'would be served as 10.0.0.1:9100; cameras could not be read: connect',
+  })
+  t.match(
+    (await runHere(['explain', 'nothing', file])).out,
+    'not found; cameras could not be read: connect\n',
+  )
+  t.match(await runHere(['explain', 'berlin', '--source=sensors', file]), { code: 0, err: '' })
+})
+
+t.test('a list without a single target is a failure, and can be explained all the same', async (t) => {
+  const inventory = await inventoryServer(t, { version: 'v7', items: [{ host: 'a', port: 0 }] })
+  const env = { INVENTORY_URL: inventory.url.href }
+  t.match(await runHere(['explain', 'a'], env), {
+    code: 1,
+    out: /^quarantined: invalid_port: port 0 is not/,
+    err: /all_rejected/,
+  })
+  t.match(
+    (await runHere(['explain', 'v7'], env)).out,
+    /^not selected: it is not in the list of records\n\ninventory: in the answer\n {2}record/,
+  )
+  inventory.json([{ host: 'a', 'x-y': 1, 'x.y': 'z' }])
+  const path = join(t.testdir(), 'rollcall.yml')
+  writeFileSync(
+    path,
+    `sources: [{ name: a, http: { url: "${inventory.url}" }, meta_labels: true, relabel_configs: [{ target_label: new, replacement: x }, { regex: __meta.*, action: labeldrop }] }]\n`,
+  )
+  const { out } = await runHere(['explain', 'z', `--config.file=${path}`])
+  t.match(out, /rule 1 {8}replace: new \(none\) → "x"\n/)
+  t.match(out, /labeldrop: __meta_inventory_host "a" → \(none\), /)
+  t.match(out, /label left out {2}collision\n/)
+})
+
+t.test('what only the served list has is told as such', async (t) => {
+  const served = { address: 'a:1', labels: { site: 'x' } }
+  const verdict = 'served as a:1'
+  const target = { ...served, steps: [], final: served, rejection: null, verdict }
+  const explanation = {
+    source: 's',
+    position: null,
+    record: null,
+    targets: [target],
+    dropped_labels: [],
+    verdict,
+  }
+  const text = explanationText({ query: 'a', matches: 1, explanations: [explanation], verdict })
+  t.match(text, /^served as a:1\n\ns: in the served list\n {2}record {4}null\n/)
+})

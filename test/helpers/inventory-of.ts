@@ -1,0 +1,50 @@
+import { compileTemplate } from '../../src/mapping/template.ts'
+import type { ExplainAnswer } from '../../src/model/explanation.ts'
+import type { Json } from '../../src/model/record.ts'
+import { explainableOf, findRecords, type Inventory } from '../../src/pipeline/explain.ts'
+import { composeAnswer } from '../../src/pipeline/explain-findings.ts'
+import { findOutside } from '../../src/pipeline/explain-outside.ts'
+import { parseQuery } from '../../src/pipeline/explain-query.ts'
+import { compilePlan, type PlanOptions } from '../../src/pipeline/plan.ts'
+import type { RelabelConfig } from '../../src/relabel/options.ts'
+import { jsonDocument } from './documents.ts'
+
+/** What a test says of a source. */
+export interface InventorySetup {
+  readonly records?: (document: Json) => Json
+  readonly labels?: Readonly<Record<string, string>>
+  readonly metaLabels?: boolean
+  readonly rules?: readonly RelabelConfig[]
+  readonly targets?: readonly string[]
+}
+
+/** The options of a source called `sensors`. */
+export function planOptions(setup: InventorySetup): PlanOptions {
+  const labels = Object.entries(setup.labels ?? {}).map(
+    ([name, text]) => [name, compileTemplate(text)] as const,
+  )
+  const targets = (setup.targets ?? []).map((text) => ({ address: compileTemplate(text), labels: [] }))
+  return {
+    records: setup.records,
+    mapping: { source: 'sensors', targets, labels, metaLabels: setup.metaLabels ?? false, defaultPort: 9100 },
+    relabelConfigs: setup.rules ?? [],
+  }
+}
+
+/** An inventory that answered these values as JSON, as `rollcall explain` would explain it. */
+export function inventoryOf(answers: readonly unknown[], setup: InventorySetup = {}): Inventory {
+  const options = planOptions(setup)
+  return {
+    ...explainableOf(options, compilePlan(options)),
+    documents: answers.map((answer, index) => ({ ...jsonDocument(answer), name: `page ${index + 1}` })),
+    verdictOf: (_target, address) => `would be served as ${address}`,
+    note: '',
+  }
+}
+
+/** The answer to a question about one inventory. */
+export function explainIn(inventory: Inventory, text: string): ExplainAnswer {
+  const query = parseQuery(text)
+  const found = [findRecords(inventory, query)]
+  return composeAnswer(text, found, () => [findOutside(inventory, query)], { gaps: [], ages: [] })
+}

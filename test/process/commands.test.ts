@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { openSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import t from 'tap'
+import { CLI, run } from '../helpers/cli.ts'
+import { inventoryServer } from '../helpers/inventory-server.ts'
+
+t.test('each command prints its result, and ends with its code', async (t) => {
+  const inventory = await inventoryServer(t, ['a', 5])
+  const env = { INVENTORY_URL: inventory.url.href }
+  const targets = await run(['targets', '--format=table'], env)
+  t.match(targets, {
+    code: 0,
+    out: /^SOURCE .*\ninventory {2}a:9100\n/,
+    err: /^inventory: 1 target in 1 group/,
+  })
+  t.match(await run(['explain', 'a'], env), { code: 0, out: /^would be served as a:9100\n/, err: '' })
+  t.match(await run(['check', '--probe'], env), {
+    code: 0,
+    out: /^SUCCESS: .*\ninventory: 1 target/,
+    err: '',
+  })
+  await inventory.stop()
+  t.match(await run(['explain', 'a', '--source=inventory'], env), { code: 1, out: /^not found; / })
+  t.match(await run(['targets', '--source=b'], env), {
+    code: 2,
+    out: '',
+    err: 'rollcall: --source: there is no source "b"; there is inventory\n',
+  })
+})
+
+t.test('check touches the network only when it shall probe', async (t) => {
+  let connections = 0
+  const server = createServer((socket) => {
+    connections++
+    socket.destroy()
+  })
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  const env = { INVENTORY_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` }
+  t.match(await run(['check'], env), {
+    code: 0,
+    out: 'SUCCESS: the configuration is valid: 1 source (inventory)\n',
+  })
+  t.equal(connections, 0)
+  const probed = await run(['check', '--probe'], env)
+  t.equal(probed.code, 1)
+  t.match(
+    probed.out,
+    /^SUCCESS: the configuration is valid: 1 source \(inventory\)\ninventory: failed after \d/,
+  )
+  t.ok(connections > 0)
+})
+
+t.test('wrong questions are one clear line', async (t) => {
+  const rows: [args: string[], err: RegExp][] = [
+    [['explain'], /^rollcall: rollcall explain QUERY: the query is empty; give a host/],
+    [['explain', ''], /the query is empty/],
+    [['explain', 'x'.repeat(257)], /the query is longer than 256 characters/],
+    [['explain', 'a', 'b'], /^rollcall: b: unexpected; quote a query that has spaces\n$/],
+    [['targets', 'a'], /^rollcall: a: unexpected; a command takes only flags\n$/],
+    [['--probe'], /^rollcall: --probe: belongs to rollcall check\n$/],
+  ]
+  for (const [args, err] of rows) {
+    const result = await run(args, { INVENTORY_URL: 'http://127.0.0.1:1/' })
+    t.equal(result.code, 2, args.join(' ').slice(0, 40))
+    t.match(result.err, err)
+  }
+})
+
+t.test('--help lists the flags of each command below it', async (t) => {
+  for (const args of [['--help'], ['help'], ['explain', '--help']]) {
+    const { out } = await run(args)
+    t.match(out, /\n {2}check .*\n {4}--probe +Then read/)
+    t.match(out, /\n {2}targets .*\n {4}--source=<name> .*\n {4}--format=<json\|table> /)
+    t.match(out, /\n {2}explain .*\n {4}--source=<name> .*\n {4}--format=<text\|json> /)
+  }
+})
+
+t.test('a reader that stops early is no error; a disk that is full is one', async (t) => {
+  const closed = spawn(process.execPath, [CLI, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  closed.stdout.destroy()
+  let err = ''
+  closed.stderr.setEncoding('utf8').on('data', (text) => {
+    err += text
+  })
+  const [code] = await once(closed, 'close')
+  t.same({ code, err }, { code: 0, err: '' })
+  const full = spawn(process.execPath, [CLI, '--help'], {
+    stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'],
+  })
+  const [failed] = await once(full, 'close')
+  t.equal(failed, 1)
+})

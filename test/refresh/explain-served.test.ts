@@ -1,0 +1,218 @@
+import t from 'tap'
+import { explainableOf } from '../../src/pipeline/explain.ts'
+import { compilePlan } from '../../src/pipeline/plan.ts'
+import { build } from '../../src/refresh/build.ts'
+import { explainServed, type ServedSource } from '../../src/refresh/explain-served.ts'
+import { keepRead, type LastRead, MAX_KEPT_BYTES } from '../../src/refresh/last-read.ts'
+import { freeze } from '../../src/snapshot/snapshot.ts'
+import { INITIAL_STATUS, type SourceStatus } from '../../src/snapshot/status.ts'
+import { jsonDocument } from '../helpers/documents.ts'
+import { type InventorySetup, planOptions } from '../helpers/inventory-of.ts'
+
+const NOON = { wallMs: Date.UTC(2026, 0, 1, 12), monotonicMs: 0 }
+
+interface Situation {
+  /** What was read last; undefined: nothing yet. */
+  readonly read?: unknown
+  /** What the served list was made of; undefined: nothing is served. */
+  readonly served?: unknown
+  readonly status?: Partial<SourceStatus>
+  readonly setup?: InventorySetup
+  readonly lastRead?: LastRead
+}
+
+async function sourceIn(situation: Situation): Promise<ServedSource> {
+  const options = planOptions(situation.setup ?? {})
+  const plan = compilePlan(options)
+  const { read, served } = situation
+  const built = served === undefined ? undefined : build([jsonDocument(served)], plan)
+  return {
+    ...explainableOf(options, plan),
+    lastRead:
+      situation.lastRead ?? (read === undefined ? undefined : keepRead([jsonDocument(read)], NOON.wallMs)),
+    state: {
+      name: 'sensors',
+      required: true,
+      snapshot: built && (await freeze(built.body, built.counts, NOON.wallMs)),
+      status: { ...INITIAL_STATUS, lastSuccess: NOON, ...situation.status },
+    },
+  }
+}
+
+const explain = async (situation: Situation, query: string) =>
+  explainServed(query, [await sourceIn(situation)])
+
+const held = { targets: 1, seen: 1, needed: 3 }
+const failure = { reason: 'timeout', message: 'no whole answer within 10s', at: NOON }
+const labels = { site: '{site|}' }
+
+t.test('verdicts on what is served, held back, gone or unknown', async (t) => {
+  const rows: [name: string, situation: Situation, query: string, verdict: string][] = [
+    ['served', { read: ['a', 'b'], served: ['a', 'b'] }, 'a', 'served as a:9100'],
+    [
+      'the same address twice, with labels that differ',
+      {
+        setup: { labels },
+        read: [
+          { host: 'a', site: 'x' },
+          { host: 'a', site: 'y' },
+        ],
+        served: [
+          { host: 'a', site: 'x' },
+          { host: 'a', site: 'y' },
+        ],
+      },
+      'site=x',
+      'served as a:9100',
+    ],
+    [
+      'held back',
+      { read: ['new'], served: ['a', 'b'], status: { held } },
+      'new',
+      'in the inventory, but held back: the guard has seen this drop 1 of 3 times',
+    ],
+    [
+      'held back, and moved to another site',
+      {
+        setup: { labels },
+        read: [{ host: 'a', site: 'y' }],
+        served: [{ host: 'a', site: 'x' }, 'b'],
+        status: { held },
+      },
+      'a',
+      'served as a:9100 with older labels: held back: the guard has seen this drop 1 of 3 times',
+    ],
+    [
+      'gone, but held',
+      { read: ['a'], served: ['a', 'b'], status: { held } },
+      'b',
+      'no longer in the inventory, but still served: the guard has seen this drop 1 of 3 times',
+    ],
+    [
+      'gone, between reading and serving',
+      { read: ['a'], served: ['a', 'b'] },
+      'b:9100',
+      'no longer in the inventory, but still served: the new list is about to be served',
+    ],
+    [
+      'read, but not served',
+      { read: ['a', 'b'], served: ['a'] },
+      'b',
+      'in the inventory, but not served yet',
+    ],
+    ['neither read nor served', { read: ['a'], served: ['a'] }, 'b', 'not in the inventory'],
+    [
+      'failing',
+      { read: ['a'], served: ['a'], status: { failure } },
+      'a',
+      'served as a:9100 (as of 2026-01-01T12:00:00.000Z: sensors has been failing since, timeout)',
+    ],
+    [
+      'failing, and not found',
+      { read: ['a'], served: ['a'], status: { failure } },
+      'b',
+      'not in the inventory; as of 2026-01-01T12:00:00.000Z: sensors has been failing since, timeout',
+    ],
+    ['never read', {}, 'a', 'not found; sensors has not been read yet'],
+    [
+      'never read, and failing',
+      { status: { failure: { reason: 'connect', message: 'GET http://u:c4n4ry@h/: refused', at: NOON } } },
+      'a',
+      'not found; sensors has not been read yet: connect: GET http://<secret>@h/: refused',
+    ],
+    [
+      'restored',
+      { served: [{ host: 'a', site: 'x' }], setup: { labels } },
+      'x',
+      'served as a:9100 (as of 2026-01-01T12:00:00.000Z: the inventory has not been read since the start); sensors has not been read since the start',
+    ],
+    [
+      'restored, and not found',
+      { served: ['a'], status: { failure } },
+      'b',
+      'not found; sensors has not been read since the start: timeout: no whole answer within 10s',
+    ],
+    [
+      'not selected, and failing',
+      { read: { region: 'north', items: ['a'] }, served: ['a'], status: { failure } },
+      'north',
+      'not selected: it is not in the list of records (as of 2026-01-01T12:00:00.000Z: sensors has been failing since, timeout)',
+    ],
+  ]
+  for (const [name, situation, query, verdict] of rows) {
+    t.equal((await explain(situation, query)).verdict, verdict, name)
+  }
+})
+
+t.test('a hundred devices behind one address are told apart by their parameters', async (t) => {
+  const setup = { labels: { __param_target: '{device}' } }
+  const device = (name: string) => ({ host: 'exporter', device: name })
+  const situation = { setup, read: [device('a')], served: [device('a'), device('b')], status: { held } }
+  t.equal((await explain(situation, 'device=a')).verdict, 'served as exporter:9100')
+  const gone = await explain(situation, '__param_target=b')
+  t.match(gone, { matches: 1, verdict: /^no longer in the inventory/ })
+  t.same(gone.explanations[0], {
+    source: 'sensors',
+    position: null,
+    record: null,
+    targets: [
+      {
+        address: 'exporter:9100',
+        labels: { __meta_rollcall_source: 'sensors', __param_target: 'b' },
+        steps: [],
+        final: {
+          address: 'exporter:9100',
+          labels: { __meta_rollcall_source: 'sensors', __param_target: 'b' },
+        },
+        rejection: null,
+        verdict: gone.verdict,
+      },
+    ],
+    dropped_labels: [],
+    verdict: gone.verdict,
+  })
+})
+
+t.test('an inventory that is too large is not kept, but the served list is searched', async (t) => {
+  const large = { ...jsonDocument([]), bytes: Buffer.alloc(MAX_KEPT_BYTES) }
+  t.ok(keepRead([large], 0).documents)
+  const lastRead = keepRead([large, jsonDocument('x')], NOON.wallMs)
+  t.equal(lastRead.documents, undefined)
+  const gap = 'the inventory of sensors is larger than 32MB, too large to be kept; ask with: rollcall explain'
+  const situation = { lastRead, served: ['a'] }
+  t.equal((await explain(situation, 'a')).verdict, `served as a:9100; ${gap}`)
+  t.equal((await explain(situation, 'b')).verdict, `not found; ${gap}`)
+})
+
+t.test('a served list that is too large is not searched', async (t) => {
+  const source = await sourceIn({ read: ['a'], served: ['a'] })
+  const snapshot = {
+    ...(await freeze(Buffer.from('[]'), { groups: 0, targets: 0 }, 0)),
+    body: Buffer.alloc(MAX_KEPT_BYTES + 1),
+  }
+  const state = { ...source.state, snapshot }
+  t.equal(
+    explainServed('a', [{ ...source, state }]).verdict,
+    'in the inventory; the served list is too large to be searched for it; the served list of sensors is larger than 32MB and was not searched',
+  )
+})
+
+t.test('of several sources the best matches are shown, in the order of the sources', async (t) => {
+  const a = await sourceIn({ read: ['x1', 'x'], served: ['x1', 'x'] })
+  const b = await sourceIn({ read: ['x11'], served: ['x11'] })
+  const c = await sourceIn({})
+  t.match(explainServed('x', [b, a]), { matches: 1, verdict: 'served as x:9100' })
+  t.match(explainServed('x1', [b, a]), { matches: 1 })
+  const some = explainServed('1:91', [b, a, c])
+  t.equal(some.matches, 2)
+  t.equal(some.verdict, '2 matches; the first: served as x11:9100; sensors has not been read yet')
+})
+
+t.test('labels of the served list that are secrets are neither shown nor found', async (t) => {
+  const setup = { labels: { token: '{t}', note: 'with {t}' } }
+  const situation = { setup, served: [{ host: 'a', t: 'c4n4ry' }] }
+  const answer = await explain(situation, 'a')
+  t.match(answer.explanations[0]?.targets[0]?.labels, { token: '<secret>', note: 'with <secret>' })
+  t.notMatch(JSON.stringify(answer), 'c4n4ry')
+  t.equal((await explain(situation, 'c4n4ry')).matches, 0)
+})
