@@ -33,6 +33,7 @@ async function sourceIn(situation: Situation): Promise<ServedSource> {
     state: {
       name: 'sensors',
       required: true,
+      maxStalenessMs: Number.POSITIVE_INFINITY,
       snapshot: built && (await freeze(built.body, built.counts, NOON.wallMs)),
       status: { ...INITIAL_STATUS, lastSuccess: NOON, ...situation.status },
     },
