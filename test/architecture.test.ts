@@ -13,6 +13,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   sensor: ['base', 'model'],
   pipeline: ['base', 'model', 'mapping', 'relabel'],
   refresh: ['base', 'model', 'sources', 'pipeline', 'snapshot'],
+  explain: ['base', 'model', 'mapping', 'relabel', 'pipeline', 'snapshot', 'refresh'],
   http: ['base', 'model', 'snapshot'],
   demo: ['base', 'model', 'sensor'],
   config: [

@@ -32,9 +32,18 @@ export const LABEL_DROP_REASONS = {
 
 export type LabelDropReason = keyof typeof LABEL_DROP_REASONS
 
-/** A value as it may stand in a message: JSON, cut after 80 characters. */
+/** A value as it may stand in a message: JSON, cut after 80 characters, without the user and password of a URL. */
 export function shown(value: Json): string {
-  const text = typeof value === 'string' ? value.slice(0, 100) : value
-  const json = JSON.stringify(text)
+  const json = stringify(typeof value === 'string' ? value.slice(0, 1_000) : value)
+    .slice(0, 1_000)
+    .replace(/:\/\/[^/?#\s"]*@/g, '://…@')
   return json.length <= 80 ? json : `${json.slice(0, 79).toWellFormed()}…`
+}
+
+function stringify(value: Json): string {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return '(too deep to be shown)'
+  }
 }

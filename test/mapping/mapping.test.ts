@@ -94,6 +94,11 @@ t.test('a rejection shows the value and says what is wrong with it', async (t) =
     /none of address, hostname, host, ip, name in an object with the keys \["serial"\]/,
   )
   t.match(detail(42), /^42 is neither/)
+  t.match(detail('http://user:hunter2@a/'), '"http://…@a/" is not a host')
+  t.match(
+    detail(JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`)),
+    '(too deep to be shown) is neither',
+  )
   const long = detail('x'.repeat(10_000_000)) ?? ''
   t.ok(long.length < 200, 'a huge value is cut')
 })

@@ -1,15 +1,15 @@
 import type { Document } from '../model/document.ts'
 import type { Json } from '../model/record.ts'
 import type { Target } from '../model/target-group.ts'
-import { decode } from './decode.ts'
-import { createFieldLister } from './explain-fields.ts'
-import { createFindings, type Findings } from './explain-findings.ts'
-import { createMatcher, type Query } from './explain-query.ts'
+import { decode } from '../pipeline/decode.ts'
+import type { Plan } from '../pipeline/pipeline.ts'
+import type { PlanOptions } from '../pipeline/plan.ts'
+import { relabelChecked } from '../pipeline/relabel.ts'
 import { explainRecord, type RecordContext } from './explain-record.ts'
+import { createFieldLister } from './fields.ts'
+import { createFindings, type Findings } from './findings.ts'
 import { createMasker, type Masker } from './mask.ts'
-import type { Plan } from './pipeline.ts'
-import type { PlanOptions } from './plan.ts'
-import { relabelChecked } from './relabel.ts'
+import { createMatcher, type Query } from './query.ts'
 
 /** What explaining needs to know of the configuration of a source. */
 export interface Explainable extends Pick<RecordContext, 'source' | 'plan' | 'relabelConfigs'> {
@@ -61,7 +61,7 @@ function targetsOf(record: Json, { plan }: Inventory, onTarget: (target: Target)
     const result = relabelChecked(target, plan.rules, () => {})
     if (!('target' in result)) return [target]
     onTarget(result.target)
-    return result.target === target ? [target] : [target, result.target]
+    return [target, result.target]
   })
 }
 

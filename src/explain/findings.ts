@@ -1,5 +1,5 @@
 import { type ExplainAnswer, type Explanation, MAX_EXPLANATIONS, MAX_MATCHES } from '../model/explanation.ts'
-import { LEVELS, type Level, NO_MATCH } from './explain-query.ts'
+import { LEVELS, type Level, NO_MATCH } from './query.ts'
 
 /** Makes the explanation of something that was found; most of what is found is never shown. */
 type Explain = () => Explanation

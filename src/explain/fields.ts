@@ -3,9 +3,9 @@ import { isObject, type Json } from '../model/record.ts'
 import { SOURCE_LABEL, type Target } from '../model/target-group.ts'
 import { memo } from '../relabel/memo.ts'
 import { ADDRESS_LABEL } from '../relabel/relabel-target.ts'
-import type { FieldVisitor } from './explain-query.ts'
 import { isSecretField } from './mask.ts'
 import { MAX_DEPTH } from './nested.ts'
+import type { FieldVisitor } from './query.ts'
 import { isSecretName } from './secret-names.ts'
 
 /** Lists what can be looked for; what is a secret by its name is not among it. */

@@ -3,14 +3,14 @@ import type { ExplainedChange, ExplainedStep, ExplainedTarget, Explanation } fro
 import type { Labels } from '../model/labels.ts'
 import type { Json } from '../model/record.ts'
 import type { Target } from '../model/target-group.ts'
+import type { Plan } from '../pipeline/pipeline.ts'
+import { relabelChecked } from '../pipeline/relabel.ts'
 import type { RelabelConfig } from '../relabel/options.ts'
 import { isDropped, type RelabelStep, relabelSteps } from '../relabel/relabel.ts'
 import { withAddress } from '../relabel/relabel-target.ts'
-import { describeDrop } from './explain-drop.ts'
+import { describeDrop } from './describe-drop.ts'
 import { createMasker, type Masker } from './mask.ts'
 import { abridge } from './nested.ts'
-import type { Plan } from './pipeline.ts'
-import { relabelChecked } from './relabel.ts'
 
 /** What explaining a record needs to know of its source. */
 export interface RecordContext {

@@ -2,11 +2,11 @@ import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
 import { RefreshError } from '../../src/base/errors.ts'
+import { explainRecord } from '../../src/explain/explain-record.ts'
+import type { Inventory } from '../../src/explain/find-records.ts'
 import { MAX_MATCHES } from '../../src/model/explanation.ts'
 import { sortedLabels } from '../../src/model/labels.ts'
 import type { Json } from '../../src/model/record.ts'
-import type { Inventory } from '../../src/pipeline/explain.ts'
-import { explainRecord } from '../../src/pipeline/explain-record.ts'
 import { pack } from '../../src/pipeline/pack.ts'
 import { runPipeline } from '../../src/pipeline/pipeline.ts'
 import type { RelabelConfig } from '../../src/relabel/options.ts'
@@ -351,6 +351,7 @@ t.test('what is explained is what the pipeline makes, whatever the rules', async
     scalar,
     fields,
     fc.tuple(host, fields).map(([name, others]) => ({ ...others, host: name, env: 'ab' })),
+    fc.record({ targets: fc.array(host, { maxLength: 3 }), labels: fields }),
   )
   const seeds = fc.array(fc.nat(), { minLength: 1, maxLength: 4 })
   holds(
