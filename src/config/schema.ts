@@ -13,13 +13,20 @@ const DURATION = '^(?=.)((\\d+)y)?((\\d+)w)?((\\d+)d)?((\\d+)h)?((\\d+)m)?((\\d+
 
 function duration(description: string, fallback?: string) {
   const expects = 'a duration such as 30s, 5m or 1h30m'
-  return Type.String({ pattern: DURATION, expects, description, ...(fallback && { default: fallback }) })
+  return Type.String({
+    title: 'duration',
+    pattern: DURATION,
+    expects,
+    description,
+    ...(fallback && { default: fallback }),
+  })
 }
 
 const guardOptions = Type.Object(
   {
     max_drop: Type.Optional(
       Type.String({
+        title: 'percentage',
         pattern: '^(100|\\d{1,2}(\\.\\d+)?)%$',
         expects: 'a share from 0% to 100%, such as 50%',
         default: `${DEFAULT_GUARD.maxDrop * 100}%`,
@@ -49,7 +56,9 @@ const guardOptions = Type.Object(
 )
 
 function labels(description: string, example: Record<string, string>) {
-  return Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean()]), {
+  const value = Type.Union([Type.String(), Type.Number(), Type.Boolean()], { title: 'template' })
+  return Type.Record(Type.String(), value, {
+    title: 'labelname',
     description,
     examples: [example],
   })
@@ -58,6 +67,7 @@ function labels(description: string, example: Record<string, string>) {
 const targetOptions = Type.Object(
   {
     address: Type.String({
+      title: 'template',
       description: 'Template of the address.',
       examples: ['{hostname}:9100'],
     }),
@@ -68,7 +78,7 @@ const targetOptions = Type.Object(
   { ...closed, description: 'A target with labels of its own.' },
 )
 
-const targetSchema = Type.Union([Type.String(), targetOptions], {
+const targetSchema = Type.Union([Type.String({ title: 'template' }), targetOptions], {
   expects: 'a template such as "{hostname}:9100", or a set of keys with address and labels',
 })
 
@@ -84,6 +94,7 @@ const sourceOptions = Type.Object(
     http_sd: Type.Optional(httpSdSchema),
     records: Type.Optional(
       Type.String({
+        title: 'jmespath',
         description:
           'JMESPath expression that selects the list of records in the answer, or in each file. Without it a list, or an object with exactly one list in it, is recognised.',
         examples: ["items[?status == 'active']"],
@@ -130,6 +141,7 @@ const sourceOptions = Type.Object(
     timeout: Type.Optional(duration('Deadline of one whole refresh; by default the global one.')),
     file_sd: Type.Optional(
       Type.String({
+        title: 'filename',
         pattern: '\\.(json|yml|yaml)$',
         expects: 'a path that ends in .json, .yml or .yaml, as file_sd_configs wants it',
         description: 'Also write the served groups there, as a file_sd file; relative to this file.',

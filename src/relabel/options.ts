@@ -29,8 +29,9 @@ export const RELABEL_DEFAULTS = {
  * A text as YAML gives it: Prometheus reads `replacement: 9100` and `regex: true` as texts, and a key with
  * nothing after it as the empty text, which is not the default.
  */
-function text(description: string, fallback?: string) {
+function text(description: string, fallback?: string, title = 'string') {
   return Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()], {
+    title,
     expects: 'a text',
     description,
     ...(fallback !== undefined && { default: fallback }),
@@ -41,7 +42,7 @@ function text(description: string, fallback?: string) {
 export const relabelOptions = Type.Object(
   {
     source_labels: Type.Optional(
-      Type.Union([Type.Array(Type.String()), Type.Null()], {
+      Type.Union([Type.Array(Type.String({ title: 'labelname' })), Type.Null()], {
         expects: 'a list of label names such as [__address__, site]',
         description: 'Labels whose values, joined by the separator, the rule works on.',
         examples: [['__address__']],
@@ -57,6 +58,7 @@ export const relabelOptions = Type.Object(
       text(
         'RE2 expression that the whole joined value, or the whole label name, has to match; a dot matches line breaks too.',
         RELABEL_DEFAULTS.regex,
+        'regex',
       ),
     ),
     modulus: Type.Optional(

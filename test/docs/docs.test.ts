@@ -8,7 +8,7 @@ import { demoIntroduction, prometheusSnippet } from '../../src/commands/introduc
 import { readArguments, SWITCHES } from '../../src/config/arguments.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { options } from '../../src/config/options.ts'
-import { SOURCE_KINDS } from '../../src/config/resolve.ts'
+import { SOURCE_KINDS } from '../../src/config/resolve/sources.ts'
 import { fileSchema } from '../../src/config/schema.ts'
 import { CHANGE_INTERVAL_MS } from '../../src/demo/demo.ts'
 import { FLEET_SIZE } from '../../src/demo/fleet.ts'

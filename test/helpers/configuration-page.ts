@@ -46,7 +46,7 @@ export function configurationSchema(schema: TSchema, kinds: readonly string[]): 
 
 /** One section for each set of keys, in the order in which they are met. */
 function sections(root: Node): string {
-  const queue: Node[] = [{ title: 'file', ...root }]
+  const queue: Node[] = [{ title: 'configuration_file', ...root }]
   const done = new Set<string>()
   let text = ''
   for (const node of queue) {
@@ -83,13 +83,23 @@ function shown(value: unknown): string {
 
 /** What stands behind the colon. */
 function placeholder(node: Node, key: string): string {
+  if (node.title !== undefined && node.properties === undefined && node.patternProperties === undefined)
+    return `<${node.title}>`
+  if (node.type === 'array' && isAnything(node.items)) return '<list>'
   if (node.type === 'array') return `\n  [ - ${placeholder(node.items ?? {}, singular(key))} ... ]`
   const [values] = Object.values(node.patternProperties ?? {})
-  if (values !== undefined) return `\n  [ <${node.title ?? 'string'}>: ${placeholder(values, key)} ... ]`
-  if (node.anyOf !== undefined && node.title === undefined) return anyOf(node.anyOf, key)
+  if (isAnything(values)) return '<mapping>'
+  if (values !== undefined)
+    return `\n  [ <${node.title ?? 'string'}>: ${placeholder(values, singular(key))} ... ]`
+  if (node.anyOf !== undefined) return anyOf(node.anyOf, key)
   if (node.const !== undefined) return String(node.const)
   if (node.properties !== undefined) return `<${node.title ?? key}>`
   return `<${node.title ?? TYPES[String(node.type)] ?? node.type}>`
+}
+
+/** Whether a schema is there but says nothing. */
+function isAnything(node: Node | undefined): boolean {
+  return node !== undefined && Object.keys(node).length === 0
 }
 
 const TYPES: Readonly<Record<string, string>> = { integer: 'int', number: 'float' }

@@ -1,7 +1,7 @@
 // Writes the pages that are made from code: npm run docs.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createMetrics } from '../../src/base/metrics.ts'
-import { SOURCE_KINDS } from '../../src/config/resolve.ts'
+import { SOURCE_KINDS } from '../../src/config/resolve/sources.ts'
 import { fileSchema } from '../../src/config/schema.ts'
 import {
   CONFIGURATION_PAGE,

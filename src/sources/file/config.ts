@@ -3,7 +3,7 @@ import Type, { type Static } from 'typebox'
 /** The keys of `file:` in a source of the configuration file. */
 export const fileSourceSchema = Type.Object(
   {
-    files: Type.Array(Type.String(), {
+    files: Type.Array(Type.String({ title: 'filename' }), {
       minItems: 1,
       expects: 'a list of paths such as ["inventory/*.json"]',
       description:
@@ -29,6 +29,7 @@ export const fileSourceSchema = Type.Object(
     ),
     max_size: Type.Optional(
       Type.String({
+        title: 'size',
         format: 'size',
         default: '256MB',
         description: 'The most that all files may have together; more fails the refresh. At most 500MB.',

@@ -5,6 +5,7 @@ import { httpClientKeys } from '../http/client-config.ts'
 export const httpSdSchema = Type.Object(
   {
     url: Type.String({
+      title: 'url',
       format: 'http-url',
       description:
         'URL of an endpoint as http_sd_configs asks them: it answers a JSON list of target groups. A user and password in it are sent as basic authentication.',
@@ -12,6 +13,7 @@ export const httpSdSchema = Type.Object(
     }),
     max_response_size: Type.Optional(
       Type.String({
+        title: 'size',
         format: 'size',
         default: '256MB',
         description:

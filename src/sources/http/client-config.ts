@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { authorizationSchema, basicAuthSchema, oauth2Schema } from './authorization-config.ts'
+import { authorizationSchema, basicAuthSchema, oauth2Schema } from './authorization/config.ts'
 import { proxyKeys } from './proxy-config.ts'
 import { FROM_ENV, READ_EACH_TIME, requiredSecretText } from './secret-keys.ts'
 import { tlsConfigSchema } from './tls-config.ts'
@@ -16,7 +16,7 @@ const headerSchema = Type.Object(
       }),
     ),
     files: Type.Optional(
-      Type.Array(Type.String({ minLength: 1, expects: 'a path' }), {
+      Type.Array(Type.String({ title: 'filename', minLength: 1, expects: 'a path' }), {
         description: `Files with further values. ${READ_EACH_TIME}`,
       }),
     ),

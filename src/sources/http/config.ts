@@ -1,13 +1,14 @@
 import Type, { type Static } from 'typebox'
 import { httpClientKeys } from './client-config.ts'
-import { paginationSchema } from './pagination-config.ts'
+import { paginationSchema } from './pagination/config.ts'
 
 const bodySchema = Type.Union(
   [Type.String(), Type.Record(Type.String(), Type.Unknown()), Type.Array(Type.Unknown())],
   {
     expects: 'a text, or a set of keys or a list, which is sent as JSON',
+    secret: true,
     description:
-      'What is sent with a POST: a set of keys or a list, which is sent as JSON, or a text, which is sent as it is. The content type is application/json, or text/plain for a text that is not JSON.',
+      'What is sent with a POST: a set of keys or a list, which is sent as JSON, or a text, which is sent as it is. The content type is application/json, or text/plain for a text that is not JSON. Texts in it may name environment variables.',
     examples: [{ query: '{ devices { name } }' }],
   },
 )
@@ -16,6 +17,7 @@ const bodySchema = Type.Union(
 export const httpSchema = Type.Object(
   {
     url: Type.String({
+      title: 'url',
       format: 'http-url',
       description:
         'URL to fetch the inventory from. A user and password in it are sent as basic authentication.',
@@ -47,6 +49,7 @@ export const httpSchema = Type.Object(
     pagination: Type.Optional(paginationSchema),
     max_response_size: Type.Optional(
       Type.String({
+        title: 'size',
         format: 'size',
         default: '256MB',
         description:

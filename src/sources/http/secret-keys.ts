@@ -13,6 +13,7 @@ export function secretText(description: string, more: { examples?: string[] } = 
 /** A key that must be there, whose text may be a secret. */
 export function requiredSecretText(description: string, more: { examples?: string[] } = {}) {
   return Type.String({
+    title: 'secret',
     minLength: 1,
     secret: true,
     expects: 'a text; put it in quotes',
@@ -23,7 +24,9 @@ export function requiredSecretText(description: string, more: { examples?: strin
 
 /** A key that names a file. */
 export function filePath(description: string, example: string) {
-  return Type.Optional(Type.String({ minLength: 1, expects: 'a path', description, examples: [example] }))
+  return Type.Optional(
+    Type.String({ title: 'filename', minLength: 1, expects: 'a path', description, examples: [example] }),
+  )
 }
 
 /** Said of every file that is read again and again. */

@@ -29,7 +29,7 @@ export const rows: readonly WrongFile[] = [
   [
     'a body that is a number',
     http('method: POST, body: 5'),
-    /^rollcall.yml:3:48: sources\[0\].http.body: 5 is not a text, or a set of keys or a list, which/,
+    /^rollcall.yml:3:48: sources\[0\].http.body: <secret> is not a text, or a set of keys or a list, which/,
   ],
   [
     'a body that is empty',

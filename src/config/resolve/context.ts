@@ -1,0 +1,46 @@
+import { messageOf } from '../../base/errors.ts'
+import type { Path, Problem } from '../document.ts'
+import type { FileConfig } from '../schema.ts'
+
+/** What resolving a part of the configuration needs to know; problems are collected, not thrown. */
+export interface Context {
+  readonly config: FileConfig
+  /** What relative paths are relative to. */
+  readonly folder: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** A scalar as it is written in the file, since Prometheus reads every label and rule value as text. */
+  readonly textAt: (path: Path) => string | undefined
+  readonly problems: Problem[]
+  /** Where the part stands. */
+  readonly path: Path
+}
+
+/** The context of a part of this part. */
+export function within(context: Context, ...steps: Path): Context {
+  return { ...context, path: [...context.path, ...steps] }
+}
+
+/** Adds a problem with a part of this part. */
+export function complain(context: Context, steps: Path, message: string, place: { atKey?: true } = {}): void {
+  context.problems.push({ path: [...context.path, ...steps], message, ...place })
+}
+
+/**
+ * Runs a reader; what it throws becomes a problem. With a problem nothing that was resolved is used, so the
+ * result may then stand as undefined.
+ */
+export function attempt<Value>(
+  context: Context,
+  steps: Path,
+  read: () => Value,
+  place: { atKey?: true } = {},
+): Value {
+  try {
+    return read()
+  } catch (error) {
+    const path = [...context.path, ...steps]
+    const known = context.problems.some((problem) => problem.path.join('\0') === path.join('\0'))
+    if (!known) context.problems.push({ path, message: messageOf(error), ...place })
+    return undefined as Value
+  }
+}

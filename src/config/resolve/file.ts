@@ -1,0 +1,31 @@
+import { resolve } from 'node:path'
+import type { FileSourceConfig } from '../../sources/file/config.ts'
+import { matchesPath, parsePattern } from '../../sources/file/pattern.ts'
+import { DEFAULT_MAX_FILE_BYTES, type FileSourceOptions } from '../../sources/file/source.ts'
+import type { FileSource } from '../schema.ts'
+import { attempt, type Context, complain, within } from './context.ts'
+import { readSize } from './readers.ts'
+
+/** Resolves the keys of `file:`. */
+export function resolveFile(file: FileSourceConfig, source: FileSource, context: Context): FileSourceOptions {
+  const inFile = within(context, 'file')
+  const { max_size: size, csv_delimiter: delimiter = ',' } = file
+  const defaults = { folder: context.folder, kind: file.format, delimiter }
+  const files = file.files.flatMap(
+    (text, index) => attempt(inFile, ['files', index], () => parsePattern(text, defaults)) ?? [],
+  )
+  const isReadable = files.length === file.files.length
+  if (isReadable && file.csv_delimiter !== undefined && !files.some(({ format }) => format.kind === 'csv')) {
+    complain(inFile, ['csv_delimiter'], 'has no meaning, as no file is CSV; remove it', { atKey: true })
+  }
+  const output = source.file_sd === undefined ? undefined : resolve(context.folder, source.file_sd)
+  if (output !== undefined && files.some((pattern) => matchesPath(pattern, output))) {
+    complain(context, ['file_sd'], 'is one of the files that this source reads; write it elsewhere')
+  }
+  return {
+    kind: 'file',
+    files,
+    maxBytes:
+      size === undefined ? DEFAULT_MAX_FILE_BYTES : attempt(inFile, ['max_size'], () => readSize(size)),
+  }
+}

@@ -1,0 +1,116 @@
+import { isObject, type Json } from '../../model/record.ts'
+import { decode } from '../../pipeline/decode.ts'
+import { createSelect, type Query } from '../../pipeline/select.ts'
+import type { PaginationConfig, PlaceConfig } from '../../sources/http/pagination/config.ts'
+import {
+  DEFAULT_MAX_PAGES,
+  type PageStyle,
+  type Pagination,
+  type Place,
+} from '../../sources/http/pagination/pagination.ts'
+import { withField } from '../../sources/http/pagination/place.ts'
+import type { Path } from '../document.ts'
+import { attempt, type Context, complain, within } from './context.ts'
+import { compileQuery } from './readers.ts'
+
+const STYLES = ['link_header', 'next_url', 'cursor', 'page', 'offset'] as const
+
+/** What messages about a page say of its list of items. */
+const ITEMS = {
+  key: 'pagination.items',
+  hint: 'Say which in pagination, with a line such as: items: "results"',
+}
+
+/**
+ * Resolves the keys of `pagination:`.
+ * @param body what is sent with the request, when it is JSON
+ * @param context at these keys
+ */
+export function resolvePagination(
+  config: PaginationConfig,
+  body: Json | undefined,
+  context: Context,
+): Pagination | undefined {
+  const style = resolveStyle(config, { body, context })
+  if (style === undefined) return undefined
+  findUseless(config, style, context)
+  return {
+    style,
+    decode,
+    items: createSelect(compile(config.items, ['items'], context), ITEMS),
+    total: compile(config.total, ['total'], context),
+    hasMore: compile(config.has_more, ['has_more'], context),
+    maxPages: config.max_pages ?? DEFAULT_MAX_PAGES,
+  }
+}
+
+interface Within {
+  readonly body: Json | undefined
+  readonly context: Context
+}
+
+function resolveStyle(config: PaginationConfig, { body, context }: Within): PageStyle | undefined {
+  const { link_header, next_url, cursor, page, offset } = config
+  assertOne(config, context)
+  const placed = (kind: string, keys: PlaceConfig) =>
+    resolvePlace(keys, { body, context: within(context, kind) })
+  if (link_header !== undefined) return { kind: 'link_header' }
+  if (next_url !== undefined) return { kind: 'next_url', value: compile(next_url, ['next_url'], context) }
+  if (cursor !== undefined) {
+    const value = compile(cursor.value, ['cursor', 'value'], context)
+    return { kind: 'cursor', value, place: placed('cursor', cursor) }
+  }
+  if (page !== undefined) return { kind: 'page', first: page.first ?? 1, place: placed('page', page) }
+  return offset && { kind: 'offset', place: placed('offset', offset) }
+}
+
+function assertOne(config: PaginationConfig, context: Context): void {
+  const [kind, second] = STYLES.filter((style) => config[style] !== undefined)
+  if (kind === undefined) {
+    complain(context, [], `says nowhere how the next page is found; add one of ${STYLES.join(', ')}`)
+  } else if (second !== undefined) {
+    const message = `${kind} says already how the next page is found; leave one of them out`
+    complain(context, [second], message, { atKey: true })
+  }
+}
+
+/** A key that changes nothing promises what it does not do. */
+function findUseless(config: PaginationConfig, { kind }: PageStyle, context: Context): void {
+  if (config.has_more !== undefined && (kind === 'link_header' || kind === 'next_url')) {
+    const message = `has no effect with ${kind}, whose last page is the one that leads to no other; leave it out`
+    complain(context, ['has_more'], message, { atKey: true })
+  }
+  const counts = kind === 'page' || kind === 'offset' || config.total !== undefined
+  if (config.items !== undefined && !counts) {
+    const message = `has no effect with ${kind}, unless there is a total; what becomes targets is said in records`
+    complain(context, ['items'], message, { atKey: true })
+  }
+}
+
+function compile(text: string, steps: Path, context: Context): Query
+function compile(text: string | undefined, steps: Path, context: Context): Query | undefined
+function compile(text: string | undefined, steps: Path, context: Context): Query | undefined {
+  if (text === undefined) return undefined
+  const key = ['pagination', ...steps].join('.')
+  return attempt(context, steps, () => compileQuery(text, key, 'pagination'))
+}
+
+function resolvePlace({ parameter, body_field: field }: PlaceConfig, { body, context }: Within): Place {
+  if (field === undefined) {
+    if (parameter === undefined) {
+      complain(context, [], 'says nowhere where it is sent; add parameter, for the URL, or body_field')
+    }
+    return { in: 'query', parameter: String(parameter) }
+  }
+  const path = field.split('.')
+  if (parameter !== undefined) {
+    const message = 'parameter says already where it is sent; leave one of them out'
+    complain(context, ['body_field'], message, { atKey: true })
+  } else if (body === undefined || !isObject(body)) {
+    const message = 'needs a body to be written into: a set of keys, sent with method: POST'
+    complain(context, ['body_field'], message, { atKey: true })
+  } else {
+    attempt(context, ['body_field'], () => withField(body, path, null))
+  }
+  return { in: 'body', path, body: body ?? null }
+}

@@ -1,0 +1,25 @@
+import type { RelabelConfig } from '../../relabel/options.ts'
+import { validateRelabel } from '../../relabel/validate.ts'
+import type { Path } from '../document.ts'
+import { type Context, within } from './context.ts'
+
+/** Checks relabel rules beyond what the schema can say. */
+export function resolveRelabel(written: readonly RelabelConfig[], context: Context): RelabelConfig[] {
+  return written.map((config, index) => {
+    const rule = within(context, index)
+    const texts = asWritten(config, rule)
+    for (const problem of validateRelabel(texts)) {
+      context.problems.push({ ...problem, path: [...rule.path, ...problem.path] as Path })
+    }
+    return texts
+  })
+}
+
+/** A rule with the texts that YAML would have read as numbers or booleans. */
+function asWritten(config: RelabelConfig, { path, textAt }: Context): RelabelConfig {
+  const texts = (['separator', 'regex', 'replacement', 'target_label', 'action'] as const).flatMap((key) => {
+    const text = config[key] === undefined || config[key] === null ? undefined : textAt([...path, key])
+    return text === undefined ? [] : [[key, text] as const]
+  })
+  return { ...config, ...Object.fromEntries(texts) }
+}

@@ -1,0 +1,50 @@
+import { resolve as resolvePath } from 'node:path'
+import { Secret } from '../../base/secret.ts'
+import { isHeaderValue } from '../../sources/http/headers.ts'
+import { attempt, type Context, complain } from './context.ts'
+import { expandEnv } from './expand-env.ts'
+
+/** What `password` and `password_file` say, whatever the key is called. */
+type WithFile<Key extends string> = { readonly [Name in Key | `${Key}_file`]?: string }
+
+/** Resolves a key that stands for a secret, or its `_file`; both is a mistake. */
+export function resolveSecret<Key extends string>(
+  config: WithFile<Key>,
+  key: Key,
+  context: Context,
+  check: (text: string) => void = () => {},
+): Secret | undefined {
+  const fileKey = `${key}_file` as const
+  const [text, file] = [config[key], config[fileKey]] as [string | undefined, string | undefined]
+  if (text !== undefined && file !== undefined) {
+    complain(context, [fileKey], `${key} is given already; leave one of them out`, { atKey: true })
+  }
+  if (file !== undefined) return resolveSecretFile(file, context)
+  return text === undefined ? undefined : resolveSecretText(text, [key], context, check)
+}
+
+/** A secret in a file, which is read each time it is used. */
+export function resolveSecretFile(path: string, { folder }: Context): Secret {
+  return Secret.file(resolvePath(folder, path))
+}
+
+/** A secret in the configuration, or in the environment variables that it names. */
+export function resolveSecretText(
+  text: string,
+  steps: Context['path'],
+  context: Context,
+  check: (text: string) => void = () => {},
+): Secret {
+  return attempt(context, steps, () => {
+    const expanded = expandEnv(text, context.env)
+    check(expanded)
+    return Secret.of(expanded)
+  })
+}
+
+/** Throws an Error when no header may hold a text. */
+export function assertHeaderValue(text: string): void {
+  if (!isHeaderValue(text)) {
+    throw new Error('holds a line break or another control character, which no header may hold')
+  }
+}

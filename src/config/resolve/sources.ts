@@ -1,0 +1,112 @@
+import { resolve as resolvePath } from 'node:path'
+import { DEFAULT_GUARD, type GuardOptions } from '../../snapshot/guard.ts'
+import type { SourceOptions } from '../../sources/registry.ts'
+import type { Problem } from '../document.ts'
+import { DEFAULT_REFRESH_INTERVAL, DEFAULT_TIMEOUT } from '../options.ts'
+import type { FileSource } from '../schema.ts'
+import type { SourceSettings } from '../settings.ts'
+import { shownValue } from '../shown.ts'
+import { attempt, type Context, complain, within } from './context.ts'
+import { resolveFile } from './file.ts'
+import { resolveHttp } from './http.ts'
+import { resolveHttpSd } from './http-sd.ts'
+import { resolveMapping } from './mapping.ts'
+import { compileQuery, readInterval, readMaxStaleness, readTimeout } from './readers.ts'
+import { resolveRelabel } from './relabel.ts'
+
+/**
+ * Resolves what the schema cannot check: URLs, templates, expressions, durations, names that must differ.
+ * @param context at the top of the file; problems are added to it
+ */
+export function resolveSources(context: Context): SourceSettings[] {
+  const sources = context.config.sources.map((source, index) =>
+    resolveSource(source, within(context, 'sources', index)),
+  )
+  findDuplicates(
+    sources.map(({ name }) => name),
+    'name',
+    context.problems,
+  )
+  findDuplicates(
+    sources.map(({ fileSd }) => fileSd),
+    'file_sd',
+    context.problems,
+  )
+  return sources
+}
+
+function resolveSource(source: FileSource, context: Context): SourceSettings {
+  const { records } = source
+  return {
+    name: source.name,
+    source: resolveKind(source, context),
+    plan: {
+      records:
+        records === undefined
+          ? undefined
+          : attempt(context, ['records'], () => compileQuery(records, 'records', 'shape')),
+      mapping: resolveMapping(source, context),
+      relabelConfigs: resolveRelabel(source.relabel_configs ?? [], within(context, 'relabel_configs')),
+    },
+    guard: resolveGuard(source.guard),
+    refreshIntervalMs: resolveDuration(source, 'refresh_interval', context),
+    timeoutMs: resolveDuration(source, 'timeout', context),
+    required: source.required ?? true,
+    maxStalenessMs: resolveMaxStaleness(source, context),
+    fileSd: source.file_sd === undefined ? undefined : resolvePath(context.folder, source.file_sd),
+  }
+}
+
+/** How each kind of source is resolved; a source has exactly one of these keys. */
+const KINDS = {
+  http: (source: FileSource, context: Context) =>
+    source.http && resolveHttp(source.http, within(context, 'http')),
+  file: (source: FileSource, context: Context) => source.file && resolveFile(source.file, source, context),
+  http_sd: (source: FileSource, context: Context) =>
+    source.http_sd && resolveHttpSd(source.http_sd, source, context),
+} satisfies Record<string, (source: FileSource, context: Context) => SourceOptions | undefined>
+
+/** The keys of which a source has exactly one. */
+export const SOURCE_KINDS = Object.keys(KINDS) as readonly (keyof typeof KINDS)[]
+
+function resolveKind(source: FileSource, context: Context): SourceOptions {
+  const [kind, second] = SOURCE_KINDS.filter((one) => source[one] !== undefined)
+  if (second !== undefined) {
+    const message = `${kind} says already where the records come from; leave one of them out`
+    complain(context, [second], message, { atKey: true })
+  } else if (kind === undefined) {
+    complain(context, [], `says nowhere where its records come from; add one of ${SOURCE_KINDS.join(', ')}`)
+  }
+  return KINDS[kind ?? 'http'](source, context) as SourceOptions
+}
+
+function resolveGuard(guard: FileSource['guard']): GuardOptions {
+  return {
+    maxDrop: guard?.max_drop === undefined ? DEFAULT_GUARD.maxDrop : Number.parseFloat(guard.max_drop) / 100,
+    confirmations: guard?.confirmations ?? DEFAULT_GUARD.confirmations,
+    minTargets: guard?.min_targets ?? DEFAULT_GUARD.minTargets,
+  }
+}
+
+function resolveMaxStaleness({ max_staleness: text }: FileSource, context: Context): number {
+  if (text === undefined) return Number.POSITIVE_INFINITY
+  return attempt(context, ['max_staleness'], () => readMaxStaleness(text))
+}
+
+function resolveDuration(source: FileSource, key: 'refresh_interval' | 'timeout', context: Context): number {
+  const fallback = key === 'timeout' ? DEFAULT_TIMEOUT : DEFAULT_REFRESH_INTERVAL
+  const read = key === 'timeout' ? readTimeout : readInterval
+  const own = source[key]
+  if (own !== undefined) return attempt(context, [key], () => read(own))
+  const global = { ...context, path: ['global'] }
+  return attempt(global, [key], () => read(context.config.global?.[key] ?? fallback))
+}
+
+function findDuplicates(values: readonly (string | undefined)[], key: string, problems: Problem[]): void {
+  for (const [index, value] of values.entries()) {
+    const first = values.indexOf(value)
+    if (value === undefined || first === index) continue
+    const message = `${shownValue(value)} is taken by sources[${first}]; each source needs its own`
+    problems.push({ path: ['sources', index, key], message })
+  }
+}

@@ -1,0 +1,158 @@
+import type { Clock } from '../../../base/clock.ts'
+import { RefreshError } from '../../../base/errors.ts'
+import type { Redactor } from '../../../base/redactor.ts'
+import { MASK, type Secret } from '../../../base/secret.ts'
+import { displayUrl } from '../../../base/urls.ts'
+import { ACCEPT_ENCODING, readBody } from '../body.ts'
+import { type ClientOptions, createClient, orReset } from '../client.ts'
+import { toRefreshError } from '../failure.ts'
+import { isHeaderValue, isToken } from '../headers.ts'
+import { parseRetryAfter } from '../retry-after.ts'
+import type { Authorizer } from './authorizer.ts'
+import { share } from './share.ts'
+import { authorizationType, parseTokenAnswer, type TokenAnswer } from './token.ts'
+
+/** `oauth2`, resolved. */
+export interface OAuth2Options extends ClientOptions {
+  readonly kind: 'oauth2'
+  readonly clientId: Secret
+  readonly clientSecret: Secret | undefined
+  readonly tokenUrl: URL
+  readonly scopes: readonly string[]
+  readonly endpointParams: readonly (readonly [name: string, value: Secret])[]
+}
+
+/** What asking for tokens needs from outside. */
+export interface OAuth2Deps {
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>
+  readonly userAgent: string
+  readonly redactor: Redactor
+}
+
+/** A token is renewed so long before it expires, as in golang.org/x/oauth2. */
+const EARLY_MS = 10_000
+const MAX_ANSWER_BYTES = 2 ** 20
+
+/** Where the client's own proof stands in the request: RFC 6749 section 2.3.1 has both. */
+type Style = 'header' | 'body'
+
+interface Identity {
+  readonly id: string
+  readonly secret: string
+}
+
+interface Token extends Identity {
+  /** The Authorization header. */
+  readonly value: string
+  readonly useUntilMs: number
+}
+
+/**
+ * Gets tokens by client credentials (RFC 6749 section 4.4), as golang.org/x/oauth2/clientcredentials does: the
+ * client proves itself by HTTP basic authentication first and in the form when that is refused. One token is used
+ * until shortly before it expires, the inventory refuses it or the secret changes.
+ */
+export function createOAuth2(options: OAuth2Options, deps: OAuth2Deps): Authorizer {
+  const { clock, redactor } = deps
+  const client = createClient(options)
+  let token: Token | undefined
+  let workingStyle: Style | undefined
+
+  async function identity(): Promise<Identity> {
+    const { clientId, clientSecret } = options
+    const id = await clientId.reveal()
+    return { id, secret: clientSecret === undefined ? '' : await redactor.reveal(clientSecret) }
+  }
+
+  async function ask(who: Identity, style: Style, signal: AbortSignal): Promise<Answered> {
+    const form = new URLSearchParams({ grant_type: 'client_credentials' })
+    if (options.scopes.length > 0) form.set('scope', options.scopes.join(' '))
+    for (const [name, value] of options.endpointParams) form.set(name, await redactor.reveal(value))
+    if (style === 'body') form.set('client_id', who.id)
+    if (style === 'body' && who.secret !== '') form.set('client_secret', who.secret)
+    const headers = {
+      accept: 'application/json',
+      'accept-encoding': ACCEPT_ENCODING,
+      'content-type': 'application/x-www-form-urlencoded',
+      'user-agent': deps.userAgent,
+      ...(style === 'header' ? { authorization: formEncodedBasic(who) } : {}),
+    }
+    const request = { method: 'POST', url: options.tokenUrl, headers, body: String(form) }
+    const response = await client.send(request, signal)
+    const body = await readBody(response, MAX_ANSWER_BYTES, ', too large for a token')
+    const retryAfterMs = parseRetryAfter(response.headers['retry-after'], clock.now())
+    const answer = parseTokenAnswer(response.headers, body)
+    if (answer.accessToken !== undefined) redactor.note(answer.accessToken)
+    return { ...answer, status: response.statusCode, retryAfterMs }
+  }
+
+  async function fetchToken(signal: AbortSignal): Promise<Token> {
+    const who = await identity()
+    redactor.noteQuery(options.tokenUrl)
+    const askedMs = clock.monotonic()
+    let style: Style = workingStyle ?? 'header'
+    let answer = await ask(who, style, signal)
+    if (workingStyle === undefined && (answer.status === 400 || answer.status === 401)) {
+      style = 'body'
+      answer = await ask(who, style, signal)
+    }
+    workingStyle = undefined
+    const value = authorizationOf(answer, (text) => redactor.redact(text).replaceAll(who.id, MASK))
+    workingStyle = style
+    const lifeMs = answer.expiresInMs ?? Number.POSITIVE_INFINITY
+    return { ...who, value, useUntilMs: askedMs + lifeMs - EARLY_MS }
+  }
+
+  const renew = share(async (signal) => {
+    try {
+      token = await orReset(client, signal, () => fetchToken(signal))
+      return token.value
+    } catch (error) {
+      throw toRefreshError(error, `no token from ${displayUrl(options.tokenUrl)}`, redactor.redact)
+    }
+  })
+
+  return {
+    async value(_url, signal) {
+      const { id, secret } = await identity()
+      const fits = token?.id === id && token.secret === secret && clock.monotonic() < token.useUntilMs
+      return fits ? token?.value : renew(signal)
+    },
+    refused(value) {
+      if (token?.value === value) token = undefined
+      return true
+    },
+    close: () => client.close(),
+  }
+}
+
+interface Answered extends TokenAnswer {
+  readonly status: number
+  readonly retryAfterMs: number | undefined
+}
+
+/** Both parts are encoded as in a form first, which RFC 6749 section 2.3.1 asks for and Go does. */
+function formEncodedBasic({ id, secret }: Identity): string {
+  const [user, password] = [id, secret].map((text) => new URLSearchParams({ '': text }).toString().slice(1))
+  return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+}
+
+/**
+ * The Authorization header that an answer gives.
+ * @param redact takes what is secret out of the server's own words
+ * @throws RefreshError `auth` when there is none in it
+ */
+function authorizationOf(answer: Answered, redact: (text: string) => string): string {
+  const { status, error, description, accessToken, type, retryAfterMs } = answer
+  const isRefused = status < 200 || status > 299 || error !== undefined
+  const told = [error, description].map((text) => text && JSON.stringify(redact(text).slice(0, 200)))
+  const said = [`HTTP ${status}`, ...told.filter((text) => text !== undefined)].join(' ')
+  if (isRefused) {
+    const message = `${said}; check client_id, client_secret, scopes and token_url`
+    throw new RefreshError('auth', message, { retryAfterMs })
+  }
+  const word = authorizationType(type)
+  if (accessToken === undefined) throw new RefreshError('auth', `${said} without an access_token`)
+  if (isToken(word) && isHeaderValue(accessToken)) return `${word} ${accessToken}`
+  throw new RefreshError('auth', `${said} with a token that no header may hold`)
+}

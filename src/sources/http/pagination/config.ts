@@ -1,0 +1,134 @@
+import Type, { type Static } from 'typebox'
+import { DEFAULT_MAX_PAGES } from './pagination.ts'
+
+const closed = { additionalProperties: false } as const
+
+function expression(description: string, example: string) {
+  return Type.String({ title: 'jmespath', description, examples: [example] })
+}
+
+/** Where a value is written; exactly one of the two. */
+function placeKeys(what: string, parameter: string, field: string) {
+  return {
+    parameter: Type.Optional(
+      Type.String({
+        minLength: 1,
+        expects: `the name of a query parameter, such as ${parameter}`,
+        description: `Query parameter of the URL that takes ${what}.`,
+        examples: [parameter],
+      }),
+    ),
+    body_field: Type.Optional(
+      Type.String({
+        pattern: '^[^.]+(\\.[^.]+)*$',
+        expects: `a key of body, or a path of keys such as ${field}`,
+        description: `Key of body that takes ${what}, instead of a query parameter; a path of keys has "." between them.`,
+        examples: [field],
+      }),
+    ),
+  }
+}
+
+const cursorOptions = Type.Object(
+  {
+    value: expression(
+      'JMESPath expression that finds the cursor of the next page in a page: a text or a number. Null, false, "" or nothing there: it is the last page.',
+      'pageInfo.hasNextPage && pageInfo.endCursor',
+    ),
+    ...placeKeys('the cursor', 'cursor', 'variables.after'),
+  },
+  {
+    ...closed,
+    description:
+      'Each page holds a cursor, or the number of the next page, to ask for that page with. The first request has none.',
+    examples: [{ value: 'meta.pagination.next_page', parameter: 'page' }],
+  },
+)
+
+const pageOptions = Type.Object(
+  {
+    ...placeKeys('the page number', 'page', 'page'),
+    first: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 1_000_000_000,
+        expects: 'a whole number, 0 or more',
+        default: 1,
+        description: 'Number of the first page.',
+      }),
+    ),
+  },
+  {
+    ...closed,
+    description:
+      'Pages have numbers. The last page is the first one without items, unless total or has_more tells earlier; a page with few items is not the last. An inventory that answers 404 after its last page needs one of these.',
+    examples: [{ parameter: 'page' }],
+  },
+)
+
+const offsetOptions = Type.Object(placeKeys('the offset', 'offset', 'params.offset'), {
+  ...closed,
+  description:
+    'Each request says after how many items its page begins: as many as were received so far, whatever the size of a page. It ends as page does.',
+  examples: [{ parameter: 'sysparm_offset' }],
+})
+
+/** The keys of `pagination:` in an `http:` source of the configuration file. */
+export const paginationSchema = Type.Object(
+  {
+    link_header: Type.Optional(
+      Type.Literal(true, {
+        expects: 'true; leave the key out when the pages are found in another way',
+        description:
+          'The Link header of each page holds the URL of the next one, with rel="next" (RFC 8288).',
+      }),
+    ),
+    next_url: Type.Optional(
+      expression(
+        'JMESPath expression that finds the URL of the next page in a page; it may be relative. Null, "" or nothing there: it is the last page.',
+        'next',
+      ),
+    ),
+    cursor: Type.Optional(cursorOptions),
+    page: Type.Optional(pageOptions),
+    offset: Type.Optional(offsetOptions),
+    items: Type.Optional(
+      expression(
+        'JMESPath expression that selects all items of a page, for page, offset and total to count, before anything is left out (which is for records). Without it a list, or an object with exactly one list in it, is recognised.',
+        'results',
+      ),
+    ),
+    total: Type.Optional(
+      expression(
+        'JMESPath expression that finds the number of items that the whole inventory declares. Fewer items than the most that any page declares fail the refresh: an item was missed, or went while the pages were read.',
+        'meta.total',
+      ),
+    ),
+    has_more: Type.Optional(
+      expression(
+        'JMESPath expression that says whether there is another page: true or false. For page, offset and cursor.',
+        'meta.current_page < meta.last_page',
+      ),
+    ),
+    max_pages: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 100_000,
+        expects: 'a whole number from 1 to 100000',
+        default: DEFAULT_MAX_PAGES,
+        description: 'More pages than this fail the refresh, since they may never end.',
+      }),
+    ),
+  },
+  {
+    ...closed,
+    description:
+      'How an inventory that comes in pages is read: exactly one of link_header, next_url, cursor, page and offset. How many items a page has is written into url or body. One page that fails, fails the refresh; next pages are asked of the origin of url only.',
+    examples: [{ next_url: 'next', total: 'count', items: 'results' }],
+  },
+)
+
+/** Those keys as they stand in a configuration file. */
+export type PaginationConfig = Static<typeof paginationSchema>
+/** Where a cursor, a page number or an offset is written, as it stands there. */
+export type PlaceConfig = Static<typeof offsetOptions>

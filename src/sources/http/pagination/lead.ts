@@ -1,0 +1,117 @@
+import { RefreshError } from '../../../base/errors.ts'
+import type { Document } from '../../../model/document.ts'
+import { type Json, kindOf } from '../../../model/record.ts'
+import { findNextLink } from './link-header.ts'
+import { followUrl } from './next-url.ts'
+import type { Look, PageStyle, Pagination, Place } from './pagination.ts'
+import { type PageRequest, withValue } from './place.ts'
+import type { Tally } from './tally.ts'
+
+/** One page as it was read. */
+export interface Page {
+  readonly document: Document
+  /** Where it came from, after redirects. */
+  readonly url: URL
+  /** Its `Link` header. */
+  readonly link: string | readonly string[] | undefined
+}
+
+/** The way to a page; no two pages of a reading have the same key. */
+export interface Lead {
+  readonly request: PageRequest
+  readonly key: string
+}
+
+/** What is known after a page. */
+export interface Finding {
+  readonly pagination: Pagination
+  /** The request as it is configured. */
+  readonly start: PageRequest
+  readonly page: Page
+  /** What is in the page; null when nothing is looked up in it. */
+  readonly content: Json
+  readonly tally: Tally
+}
+
+/** The way to the first page. */
+export function firstLead(style: PageStyle, start: PageRequest): Lead {
+  if (style.kind === 'page') return leadBy(start, style.place, style.first)
+  if (style.kind === 'offset') return leadBy(start, style.place, 0)
+  return { request: start, key: style.kind === 'cursor' ? '' : keyOf(start.url) }
+}
+
+/**
+ * The way to the next page, as the style has it.
+ * @returns undefined when there is none
+ * @throws RefreshError `pagination` when what the page says of it makes no sense
+ */
+export function nextLead(finding: Finding): Lead | undefined {
+  const { style } = finding.pagination
+  const { start, page, tally } = finding
+  switch (style.kind) {
+    case 'link_header':
+      return leadTo(findNextLink(page.link, page.document.name), finding)
+    case 'next_url':
+      return leadTo(urlIn(style.value, finding), finding)
+    case 'cursor': {
+      const cursor = cursorIn(style.value, finding)
+      return cursor === undefined ? undefined : leadBy(start, style.place, cursor)
+    }
+    case 'page':
+      return hasMore(finding) ? leadBy(start, style.place, style.first + tally.pages()) : undefined
+    case 'offset':
+      return hasMore(finding) ? leadBy(start, style.place, tally.received()) : undefined
+  }
+}
+
+function leadBy(start: PageRequest, place: Place, value: string | number): Lead {
+  return { request: withValue(start, place, value), key: String(value) }
+}
+
+function leadTo(text: string | undefined, { start, page }: Finding): Lead | undefined {
+  if (text === undefined) return undefined
+  const url = followUrl({ text, base: page.url, start: start.url }, page.document.name)
+  return { request: { ...start, url }, key: keyOf(url) }
+}
+
+function keyOf(url: URL): string {
+  return url.href.replace(/#.*/s, '')
+}
+
+function urlIn(look: Look, { content, page }: Finding): string | undefined {
+  const { name } = page.document
+  const value = look(content, name)
+  if (isNone(value)) return undefined
+  if (typeof value === 'string') return value
+  throw new RefreshError('pagination', `${name}: pagination.next_url gave ${kindOf(value)}, not a URL`)
+}
+
+function cursorIn(look: Look, { pagination, content, page }: Finding): string | number | undefined {
+  const { name } = page.document
+  const value = look(content, name)
+  if (!(askMore(pagination, content, name) ?? !isNone(value))) return undefined
+  if (typeof value === 'string' && value !== '') return value
+  // JSON parsing has changed the digits of a larger number.
+  if (typeof value === 'number' && Math.abs(value) <= Number.MAX_SAFE_INTEGER) return value
+  const given = typeof value === 'number' || value === '' ? JSON.stringify(value) : kindOf(value)
+  throw new RefreshError(
+    'pagination',
+    `${name}: pagination.cursor.value gave ${given}, not a text or a number of at most 2^53`,
+  )
+}
+
+/** What says that there is no next page. */
+function isNone(value: Json): boolean {
+  return value === null || value === '' || value === false
+}
+
+function hasMore({ pagination, content, page, tally }: Finding): boolean {
+  return askMore(pagination, content, page.document.name) ?? !tally.isComplete()
+}
+
+/** What the page says of another page; undefined when it is not asked. */
+function askMore({ hasMore }: Pagination, content: Json, name: string): boolean | undefined {
+  const more = hasMore?.(content, name)
+  if (more === undefined || typeof more === 'boolean') return more
+  throw new RefreshError('pagination', `${name}: pagination.has_more gave ${kindOf(more)}, not true or false`)
+}

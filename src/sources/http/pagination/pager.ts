@@ -1,0 +1,60 @@
+import { RefreshError } from '../../../base/errors.ts'
+import { firstLead, nextLead, type Page } from './lead.ts'
+import type { PageStyle, Pagination } from './pagination.ts'
+import type { PageRequest } from './place.ts'
+import { createTally } from './tally.ts'
+
+/** Goes from page to page of one reading. */
+export interface Pager {
+  readonly first: PageRequest
+  /**
+   * What to ask for after a page; undefined when it was the last one.
+   * @throws RefreshError when the pages do not add up, or what is needed is not in the page
+   */
+  after(page: Page): PageRequest | undefined
+}
+
+/** What a style goes by, and may come upon twice; page numbers only ever rise. */
+const GOES_BY: Record<PageStyle['kind'], string> = {
+  link_header: 'the URL of its next page',
+  next_url: 'the URL of its next page',
+  cursor: 'its cursor',
+  page: 'its page number',
+  offset: 'the offset after it',
+}
+
+/**
+ * Creates the state machine of one reading; it does no I/O.
+ * @param start the request as it is configured
+ */
+export function createPager(pagination: Pagination, start: PageRequest): Pager {
+  const { style, maxPages } = pagination
+  const looksInside = style.kind !== 'link_header' || pagination.total !== undefined
+  const tally = createTally(pagination)
+  const first = firstLead(style, start)
+  const seen = new Set([first.key])
+
+  return {
+    first: first.request,
+    after(page) {
+      const { name } = page.document
+      const content = looksInside ? pagination.decode(page.document) : null
+      tally.add(content, name)
+      const lead = nextLead({ pagination, start, page, content, tally })
+      if (lead === undefined) {
+        tally.assertComplete()
+        return undefined
+      }
+      if (seen.has(lead.key)) {
+        const told = `${name}: ${GOES_BY[style.kind]} was used already, so the pages would never end`
+        throw new RefreshError('pagination', `${told}; check what pagination says of it`)
+      }
+      seen.add(lead.key)
+      if (tally.pages() < maxPages) return lead.request
+      throw new RefreshError(
+        'pagination',
+        `there are more than ${maxPages} pages; ask for larger ones, or raise pagination.max_pages if there should be so many`,
+      )
+    },
+  }
+}

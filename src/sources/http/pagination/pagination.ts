@@ -1,0 +1,44 @@
+import type { Document } from '../../../model/document.ts'
+import type { Json } from '../../../model/record.ts'
+
+/**
+ * Looks something up in a page; `name` is what messages call the page.
+ * @throws RefreshError when it cannot
+ */
+export type Look<Found = Json> = (page: Json, name: string) => Found
+
+/** Where in a request a cursor, a page number or an offset is written: the query of the URL, or a JSON body. */
+export type Place =
+  | { readonly in: 'query'; readonly parameter: string }
+  | { readonly in: 'body'; readonly path: readonly string[]; readonly body: Json }
+
+/** How the next page is found. */
+export type PageStyle =
+  /** The `Link` header holds its URL. */
+  | { readonly kind: 'link_header' }
+  /** The page holds its URL. */
+  | { readonly kind: 'next_url'; readonly value: Look }
+  /** The page holds what to ask for it with. */
+  | { readonly kind: 'cursor'; readonly value: Look; readonly place: Place }
+  /** Pages are numbered, from `first`. */
+  | { readonly kind: 'page'; readonly first: number; readonly place: Place }
+  /** It begins after so many items. */
+  | { readonly kind: 'offset'; readonly place: Place }
+
+/** How an inventory that comes in pages is read; every value resolved and checked. */
+export interface Pagination {
+  readonly style: PageStyle
+  /** Reads a page, when something must be looked up in it. */
+  readonly decode: (document: Document) => Json
+  /** All items of a page; asked for only where items must be counted. */
+  readonly items: Look<readonly Json[]>
+  /** How many items the inventory declares to have; undefined: it is not asked. */
+  readonly total: Look | undefined
+  /** Whether there is another page; undefined: the style tells. */
+  readonly hasMore: Look | undefined
+  /** More pages than this are a fault. */
+  readonly maxPages: number
+}
+
+/** Pages when nothing else is configured. */
+export const DEFAULT_MAX_PAGES = 1000
