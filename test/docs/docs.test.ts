@@ -12,6 +12,7 @@ import { SOURCE_KINDS } from '../../src/config/resolve/sources.ts'
 import { fileSchema } from '../../src/config/schema.ts'
 import { CHANGE_INTERVAL_MS } from '../../src/demo/demo.ts'
 import { FLEET_SIZE } from '../../src/demo/fleet.ts'
+import { run } from '../helpers/cli.ts'
 import {
   CONFIGURATION_PAGE,
   CONFIGURATION_SCHEMA,
@@ -26,6 +27,17 @@ const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
 /** The contents of the fenced blocks of a language. */
 const fences = (language: string) =>
   [...readme.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 'gs'))].map(([, text]) => text as string)
+
+t.test('what the README shows of commands is what they print', async (t) => {
+  const blocks = fences('console')
+  t.ok(blocks.length >= 2)
+  const timeless = (text: string) => text.replace(/in [\d.]+ s$/gm, 'in … s').trim()
+  for (const block of blocks) {
+    const [, args, shown] = /^\$ npm start --silent -- ([^\n]*)\n(.*)$/s.exec(block) ?? []
+    const { out, err } = await run(String(args).split(' '))
+    t.equal(timeless(err + out), timeless(String(shown)), String(args))
+  }
+})
 
 t.test('every npm command of the README is a script', async (t) => {
   const commands = [...readme.matchAll(/npm (?:run )?([a-z][a-z:]*)/g)].map(([, name]) => name as string)
@@ -73,7 +85,7 @@ t.test(
     const { sources } = await loadSettings(readArguments([`--config.file=${path}`]), {})
     t.same(
       sources.map((source) => source.name),
-      ['sensors', 'cameras'],
+      ['sensors', 'stores', 'upstream'],
     )
   },
 )

@@ -55,7 +55,7 @@ const SETTINGS: Record<string, Setting> = {
     sample: (request) =>
       when(
         request.headers.authorization === 'Token netbox-token' && query(request).get('status') === 'active',
-        query(request).get('offset') === '2' ? 'page-2.json' : 'page-1.json',
+        query(request).get('offset') === '100' ? 'page-2.json' : 'page-1.json',
       ),
   },
   'plain-list': { env: {}, sample: ({ url }) => when(url === '/hosts', 'hosts.json') },
