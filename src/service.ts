@@ -1,24 +1,17 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from './base/clock.ts'
+import { messageOf } from './base/errors.ts'
 import { explainListen, urlOf } from './base/listening.ts'
 import type { Logger } from './base/logger.ts'
 import type { Metrics } from './base/metrics.ts'
-import { USER_AGENT, version } from './base/version.ts'
-import type { Settings, SourceSettings } from './config/settings.ts'
-import { explainServed, type ServedSource } from './explain/explain-served.ts'
-import { type Explainable, explainableOf } from './explain/find-records.ts'
+import { version } from './base/version.ts'
+import type { Settings } from './config/settings.ts'
+import { explainServed } from './explain/explain-served.ts'
 import { createApp } from './http/app.ts'
 import { closeWhenSettled, createConnections } from './http/connections.ts'
-import { compilePlan } from './pipeline/plan.ts'
-import { createLoop, type Loop } from './refresh/loop.ts'
-import type { Output } from './refresh/outputs.ts'
-import { createRefresher, type Outcome, type Refresher } from './refresh/refresh-once.ts'
-import { createDiskCopy, type DiskCopy } from './snapshot/disk.ts'
-import { createStore, type Store } from './snapshot/store.ts'
-import { writeTargetFile } from './snapshot/target-file.ts'
-import { createSource } from './sources/registry.ts'
-import type { Source } from './sources/source.ts'
+import { createStore } from './snapshot/store.ts'
+import { createSupervisor, type Supervisor } from './supervisor.ts'
 
 /** What the service needs from outside. */
 export interface ServiceDeps {
@@ -27,12 +20,20 @@ export interface ServiceDeps {
   readonly log: Logger
   /** 0 to 1, as Math.random. */
   readonly random: () => number
+  /** Loads the configuration again; throws UsageError when it is wrong. */
+  readonly load: () => Promise<Pick<Settings, 'sources' | 'warnings'>>
 }
 
 /** A running Rollcall. */
 export interface Service {
   /** Where it listens, as a URL for people: a host that other programs of this machine reach. */
   readonly url: string
+  /**
+   * Loads the configuration again and makes its sources the sources at work. Flags and variables stay as they
+   * were at the start.
+   * @throws UsageError when it is wrong; then everything stays as it is
+   */
+  reload(): Promise<void>
   /**
    * Stops: `/ready` turns 503 at once, `/targets` goes on answering for the drain delay, requests in
    * flight finish, then connections, loops and sources are closed.
@@ -47,13 +48,10 @@ export interface Service {
 export async function startService(settings: Settings, deps: ServiceDeps): Promise<Service> {
   const { clock, metrics, log } = deps
   const store = createStore()
-  const running = new Map<string, Running>()
-  for (const source of settings.sources) {
-    store.add(source.name, source)
-    running.set(source.name, createRunning(source, settings.storagePath, deps, store))
-  }
-  // Before the first request can come in, so that not even that one finds nothing.
-  await Promise.all([...running.values()].map(({ refresher }) => refresher.restore()))
+  const supervisor = createSupervisor({ ...deps, store, storagePath: settings.storagePath })
+  // With what was kept on disk, so that not even the first request finds nothing.
+  await supervisor.apply(settings.sources)
+  const reload = createReload(supervisor, deps)
   metrics.config.successful.set(1)
   metrics.config.successTimestamp.set(clock.now() / 1000)
 
@@ -68,82 +66,54 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       log,
       connections,
       isDraining: () => draining,
-      refresh: (name) => refreshNow(running, name),
-      explain: (query, name) => explainServed(query, servedSources(running, store, name)),
+      refresh: supervisor.refresh,
+      accept: supervisor.accept,
+      reload,
+      explain: (query, name) => explainServed(query, supervisor.served(name)),
     },
   )
   const url = await listen(app, settings)
-  for (const { loop, source } of running.values()) {
-    loop.start()
-    source.watch?.(() => void loop.refresh())
-  }
+  supervisor.start()
 
   return {
     url,
+    reload,
     async stop() {
       draining = true
       await new Promise<void>((resolve) => void clock.after(settings.web.drainDelayMs, resolve))
       await closeWhenSettled(app, connections)
-      await Promise.all([...running.values()].map(({ loop }) => loop.stop()))
-      await Promise.all([...running.values()].map(({ source }) => source.close()))
+      await supervisor.stop()
     },
   }
 }
 
-/** One source at work. */
-interface Running {
-  readonly source: Source
-  readonly refresher: Refresher
-  readonly loop: Loop
-  readonly explainable: Explainable
-}
+/** One reload at a time; one that fails changes nothing but the metric and the log. */
+function createReload(
+  supervisor: Supervisor,
+  { load, log, metrics, clock }: ServiceDeps,
+): () => Promise<void> {
+  let reloading = Promise.resolve()
 
-function createRunning(
-  settings: SourceSettings,
-  storagePath: string | undefined,
-  deps: ServiceDeps,
-  store: Store,
-): Running {
-  const source = createSource(settings.source, { clock: deps.clock, userAgent: USER_AGENT })
-  const plan = compilePlan(settings.plan)
-  const disk = storagePath === undefined ? undefined : createDiskCopy(storagePath, settings.name)
-  const refresher = createRefresher(
-    {
-      name: settings.name,
-      source,
-      plan,
-      guard: settings.guard,
-      timeoutMs: settings.timeoutMs,
-      intervalMs: settings.refreshIntervalMs,
-      outputs: [...fileSdOutput(settings.fileSd), ...storageOutput(disk)],
-      load: disk?.load,
-    },
-    { ...deps, store },
-  )
-  const loop = createLoop(refresher.once, settings.refreshIntervalMs, deps)
-  return { source, refresher, loop, explainable: explainableOf(settings.plan, plan) }
-}
+  async function reload(): Promise<void> {
+    try {
+      const { sources, warnings } = await load()
+      for (const warning of warnings) log.warn(warning)
+      const applied = await supervisor.apply(sources)
+      metrics.config.successful.set(1)
+      metrics.config.successTimestamp.set(clock.now() / 1000)
+      log.info(applied, 'configuration reloaded')
+    } catch (error) {
+      metrics.config.successful.set(0)
+      log.error({ error: messageOf(error) }, 'configuration not reloaded; the old one stays')
+      throw error
+    }
+  }
 
-function fileSdOutput(path: string | undefined): Output[] {
-  return path === undefined ? [] : [{ kind: 'file_sd', write: ({ body }) => writeTargetFile(path, body) }]
-}
-
-function storageOutput(disk: DiskCopy | undefined): Output[] {
-  return disk === undefined ? [] : [{ kind: 'storage', write: disk.save, confirm: disk.confirm }]
-}
-
-function refreshNow(running: ReadonlyMap<string, { loop: Loop }>, name?: string): Promise<Outcome[]> {
-  const loops = [...running].filter(([one]) => name === undefined || one === name)
-  return Promise.all(loops.map(([, { loop }]) => loop.refresh()))
-}
-
-/** What can be explained of one source, or of all, in order of their names as everywhere. */
-function servedSources(running: ReadonlyMap<string, Running>, store: Store, name?: string): ServedSource[] {
-  const states = store.list().filter((state) => name === undefined || name === state.name)
-  return states.map((state) => {
-    const { explainable, refresher } = running.get(state.name) as Running
-    return { ...explainable, lastRead: refresher.lastRead(), state }
-  })
+  return () => {
+    const done = reloading.then(reload)
+    reloading = done.catch(() => {})
+    return done
+  }
 }
 
 async function listen(app: FastifyInstance, { web: { listenAddress } }: Settings): Promise<string> {

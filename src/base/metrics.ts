@@ -6,6 +6,9 @@ import { createRequestMetrics } from './request-metrics.ts'
 export const REFRESH_RESULTS = ['changed', 'unchanged', 'held', 'failed'] as const
 export type RefreshResult = (typeof REFRESH_RESULTS)[number]
 
+/** What the kinds of metrics have in common. */
+type Metric = Pick<Gauge<string>, 'get' | 'remove'>
+
 /** Every metric that Rollcall exposes, on a registry of its own (never the library's global one). */
 export type Metrics = ReturnType<typeof createMetrics>
 
@@ -48,6 +51,14 @@ export function createMetrics(version: string) {
         metric.set({ source: name }, 0)
       }
       source.stale.set({ source: name }, 1)
+    },
+    /** Ends every series of a source. */
+    async removeSource(name: string): Promise<void> {
+      for (const metric of Object.values(source) as Metric[]) {
+        const { values } = await metric.get()
+        const series = values.map(({ labels }) => labels).filter((labels) => labels.source === name)
+        for (const { le: _bucket, ...labels } of series) metric.remove(labels)
+      }
     },
   }
 }

@@ -6,7 +6,7 @@ import { version } from '../base/version.ts'
 import type { Arguments } from '../config/arguments.ts'
 import { loadSettings } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
-import { type Service, startService } from '../service.ts'
+import { type Service, type ServiceDeps, startService } from '../service.ts'
 import { demoIntroduction } from './introduction.ts'
 
 const deps = { clock: systemClock, random: Math.random }
@@ -23,13 +23,14 @@ export async function serve(
   const settings = await loadSettings(args, env, mode)
   const log = await createLogger(settings.log.level, settings.log.format)
   for (const warning of settings.warnings) log.warn(warning)
-  const service = settings.demo === undefined ? await run(settings, log) : await runDemo(settings, log)
-  ignoreHangup(log)
+  const load = () => loadSettings(args, env, mode)
+  const service = settings.demo === undefined ? await run(settings, log, load) : await runDemo(settings, log)
+  reloadOnHangup(service)
   stopGracefully(service, settings, log)
 }
 
-async function run(settings: Settings, log: Logger): Promise<Service> {
-  const service = await startService(settings, { ...deps, log, metrics: createMetrics(version) })
+async function run(settings: Settings, log: Logger, load: ServiceDeps['load']): Promise<Service> {
+  const service = await startService(settings, { ...deps, log, load, metrics: createMetrics(version) })
   const sources = settings.sources.map((source) => source.name)
   log.info({ url: service.url, version, sources }, 'serving targets')
   return service
@@ -41,7 +42,8 @@ async function runDemo(settings: Settings, log: Logger): Promise<Service> {
   const { listenAddress, source } = settings.demo as NonNullable<Settings['demo']>
   const demo = await startDemo(listenAddress, { ...deps, log })
   try {
-    const service = await run({ ...settings, sources: [source(demo.inventory)] }, log)
+    const served = { ...settings, sources: [source(demo.inventory)] }
+    const service = await run(served, log, async () => served)
     process.stdout.write(
       demoIntroduction(settings.web.externalUrl?.href.replace(/\/$/, '') ?? service.url, demo.inventory),
     )
@@ -58,11 +60,9 @@ async function runDemo(settings: Settings, log: Logger): Promise<Service> {
   }
 }
 
-/** To users of Prometheus SIGHUP means reload; ending the process instead would be the worst answer. */
-function ignoreHangup(log: Logger): void {
-  process.on('SIGHUP', () =>
-    log.warn('SIGHUP: the configuration cannot be reloaded; restart to apply a change'),
-  )
+/** As in Prometheus, SIGHUP reloads the configuration; what is wrong with it has been logged already. */
+function reloadOnHangup(service: Service): void {
+  process.on('SIGHUP', () => void service.reload().catch(() => {}))
 }
 
 /** Ends the process on a signal, in time whatever hangs; a second signal ends it at once. */

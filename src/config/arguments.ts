@@ -13,7 +13,7 @@ export interface Arguments {
 
 /** Flags without a value. */
 export const SWITCHES = {
-  'web.enable-lifecycle': 'Enable POST /-/refresh; without it those endpoints answer 403.',
+  'web.enable-lifecycle': 'Enable POST /-/refresh, /-/accept and /-/reload; without it they answer 403.',
   version: 'Print the version and exit.',
   help: 'Print this help and exit.',
 } as const

@@ -36,6 +36,8 @@ export function envSource(origin: Origin, given: Given): SourceSettings {
   const interval = given.env[inventoryOptions.updateInterval.env]
   return {
     name: origin.name,
+    // The environment of a process does not change.
+    fingerprint: '',
     source: {
       kind: 'http',
       method: 'GET',

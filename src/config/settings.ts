@@ -7,6 +7,8 @@ import type { ListenAddress } from './listen-address.ts'
 /** One source, every value checked and resolved; durations in milliseconds. */
 export interface SourceSettings {
   readonly name: string
+  /** Differs when anything is configured differently; for a reload. */
+  readonly fingerprint: string
   readonly source: SourceOptions
   readonly plan: PlanOptions
   readonly guard: GuardOptions

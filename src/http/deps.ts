@@ -21,7 +21,11 @@ export interface HttpDeps {
   readonly clock: Pick<Clock, 'now' | 'monotonic'>
   readonly log: Pick<Logger, 'error'>
   /** Refreshes one source, or all of them, and waits for the end. */
-  refresh(source: string | undefined): Promise<readonly RefreshAnswer[]>
+  refresh(source?: string): Promise<readonly RefreshAnswer[]>
+  /** Serves the list of a source that the guard holds back; undefined when it holds none. */
+  accept(source: string): Promise<RefreshAnswer | undefined>
+  /** Loads the configuration again; throws when it is wrong, and then changes nothing. */
+  reload(): Promise<void>
   /** Says why whatever is asked for is or is not a target, of one source or of all. */
   explain(query: string, source: string | undefined): ExplainAnswer
   /** Whether the server was asked to stop. */

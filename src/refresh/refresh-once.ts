@@ -5,7 +5,7 @@ import type { Metrics, RefreshResult } from '../base/metrics.ts'
 import type { Plan } from '../pipeline/pipeline.ts'
 import { type Diff, diffTargets, targetsIn } from '../snapshot/diff.ts'
 import type { Kept } from '../snapshot/disk.ts'
-import { type Comparison, type GuardOptions, type Held, judge, type Verdict } from '../snapshot/guard.ts'
+import { type Comparison, createGuard, type GuardOptions, type Verdict } from '../snapshot/guard.ts'
 import { freeze } from '../snapshot/snapshot.ts'
 import type { Store } from '../snapshot/store.ts'
 import type { Reading, Source, Version } from '../sources/source.ts'
@@ -55,6 +55,8 @@ export interface Refresher {
   /** Serves the list that an earlier process kept, marked stale, until a refresh succeeds; never throws. */
   restore(): Promise<void>
   readonly once: RefreshOnce
+  /** Serves the list that the guard holds back, on an operator's word; undefined when it holds none. */
+  accept(): Promise<Outcome | undefined>
   /** What the inventory last gave that a list could be made of, served or held; undefined before the first. */
   lastRead(): LastRead | undefined
 }
@@ -78,8 +80,7 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
   const reporter = createReporter(plan, deps)
   const outputs = plan.outputs.map((output) => createOutputKeeper(output, reporter))
   let offered: Offered | undefined
-  let held: Held | undefined
-  let countedMs = 0
+  const guard = createGuard(plan.guard, { clock: deps.clock, intervalMs: plan.intervalMs })
 
   async function refresh(stop: AbortSignal): Promise<RefreshResult> {
     offered = await offer(await readBefore(plan, deps.clock, stop, offered?.version))
@@ -87,24 +88,13 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     const served = deps.store.get(plan.name)?.snapshot
     const same = served?.body.equals(built.body) ?? false
     const comparison = same ? undefined : compare(served?.body, built.body)
-    const verdict = comparison === undefined ? PASS : judgeInTime(comparison)
-    held = verdict.pass ? undefined : verdict.held
+    if (comparison === undefined) guard.clear()
+    const verdict = comparison === undefined ? PASS : guard.judge(comparison)
     reporter.succeeded(built, verdict)
     if (!verdict.pass) return 'held'
     if (comparison !== undefined) await publish(built, comparison)
     await writeOutputs('confirm')
     return same ? 'unchanged' : 'changed'
-  }
-
-  /** Judges, but counts no confirmation that comes too soon: a burst of webhooks sees one hiccup many times. */
-  function judgeInTime(comparison: Comparison): Verdict {
-    const nowMs = deps.clock.monotonic()
-    const isDrop = !judge(plan.guard, comparison, undefined).pass
-    if (isDrop && held !== undefined && nowMs - countedMs < plan.intervalMs / 2) {
-      return { pass: false, held, needed: plan.guard.confirmations }
-    }
-    countedMs = nowMs
-    return judge(plan.guard, comparison, held)
   }
 
   /** Builds what was read, unless it is what was built last time. */
@@ -155,7 +145,7 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
       return { source: plan.name, result, targets: targets() }
     } catch (thrown) {
       const error = asRefreshError(thrown)
-      held = undefined
+      guard.clear()
       if (!stop.aborted) reporter.failed(error)
       await writeOutputs('make up')
       end('failed')
@@ -163,7 +153,17 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     }
   }
 
-  return { restore, once, lastRead: () => offered?.lastRead }
+  async function accept(): Promise<Outcome | undefined> {
+    if (!guard.isHolding() || offered === undefined) return undefined
+    guard.clear()
+    const { built } = offered
+    reporter.succeeded(built, PASS)
+    await publish(built, compare(deps.store.get(plan.name)?.snapshot?.body, built.body))
+    await writeOutputs('confirm')
+    return { source: plan.name, result: 'changed', targets: built.counts.targets }
+  }
+
+  return { restore, once, accept, lastRead: () => offered?.lastRead }
 }
 
 /** Whatever a refresh threw; what is none of the known failures is a defect. */

@@ -29,7 +29,6 @@ export function createReporter({ name }: { readonly name: string }, deps: Report
   const labels = { source: name }
   let rejectedBefore = ''
   const failing = new Set<OutputKind>()
-  deps.metrics.addSource(name)
 
   const status = (): SourceStatus | undefined => deps.store.get(name)?.status
   const moment = (): Moment => ({ wallMs: deps.clock.now(), monotonicMs: deps.clock.monotonic() })

@@ -1,3 +1,5 @@
+import type { Clock } from '../base/clock.ts'
+
 /** When a new list is held back rather than served. */
 export interface GuardOptions {
   /** The largest share of the served targets, 0 to 1, that may vanish at once. */
@@ -79,4 +81,49 @@ function first({ removed }: Comparison): Held {
 
 function intersection(one: ReadonlySet<string>, other: ReadonlySet<string>): ReadonlySet<string> {
   return new Set([...one].filter((item) => other.has(item)))
+}
+
+/** The guard of one source: what it holds back now, and since when. */
+export interface Guard {
+  /** Judges a new list; a drop that passes, or that was confirmed, is not held any more. */
+  judge(comparison: Comparison): Verdict
+  /** Whether a list is held back. */
+  isHolding(): boolean
+  /** Forgets what is held: a refresh failed, or the list was accepted. */
+  clear(): void
+}
+
+/** What a guard needs to know of time. */
+export interface GuardTime {
+  readonly clock: Pick<Clock, 'monotonic'>
+  /** The time between two refreshes that nobody asked for. */
+  readonly intervalMs: number
+}
+
+/** Creates a guard that holds nothing. */
+export function createGuard(options: GuardOptions, { clock, intervalMs }: GuardTime): Guard {
+  let held: Held | undefined
+  let countedMs = 0
+
+  /** Counts no confirmation that comes too soon: a burst of webhooks sees one hiccup many times. */
+  function judgeInTime(comparison: Comparison): Verdict {
+    const nowMs = clock.monotonic()
+    if (held !== undefined && nowMs - countedMs < intervalMs / 2 && isDrop(options, comparison)) {
+      return { pass: false, held, needed: options.confirmations }
+    }
+    countedMs = nowMs
+    return judge(options, comparison, held)
+  }
+
+  return {
+    judge(comparison) {
+      const verdict = judgeInTime(comparison)
+      held = verdict.pass ? undefined : verdict.held
+      return verdict
+    },
+    isHolding: () => held !== undefined,
+    clear() {
+      held = undefined
+    },
+  }
 }

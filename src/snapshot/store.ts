@@ -31,6 +31,10 @@ export type Combined =
 /** The waist: the write half publishes snapshots here, the read half takes them. */
 export interface Store {
   add(name: string, options: Pick<SourceState, 'required' | 'maxStalenessMs'>): void
+  /** Changes what the configuration says of a source; what it serves stays. */
+  configure(name: string, options: Pick<SourceState, 'required' | 'maxStalenessMs'>): void
+  /** Takes a source and its list away, from the combined list in the same step. */
+  remove(name: string): Promise<void>
   get(name: string): SourceState | undefined
   /** All sources, sorted by name. */
   list(): readonly SourceState[]
@@ -65,6 +69,22 @@ export function createStore(): Store {
     update(name, { snapshot: published })
   }
 
+  async function remove(name: string): Promise<void> {
+    const left = sorted().filter((state) => state.name !== name)
+    const lists = left.flatMap((state) => state.snapshot ?? [])
+    const next = lists.length === 0 ? undefined : await combine(lists)
+    snapshot = next
+    states.delete(name)
+    combined = view(sorted(), snapshot)
+  }
+
+  /** One after the other: each combination starts from the one before it. */
+  function inTurn(work: () => Promise<void>): Promise<void> {
+    const done = publishing.then(work)
+    publishing = done.catch(() => {})
+    return done
+  }
+
   return {
     add(name, { required, maxStalenessMs }) {
       states.set(name, { name, required, maxStalenessMs, status: INITIAL_STATUS, snapshot: undefined })
@@ -73,12 +93,9 @@ export function createStore(): Store {
     get: (name) => states.get(name),
     list: sorted,
     combined: () => combined,
-    publish(name, published) {
-      // One after the other: each combination starts from the one before it.
-      const done = publishing.then(() => publish(name, published))
-      publishing = done.catch(() => {})
-      return done
-    },
+    configure: (name, { required, maxStalenessMs }) => update(name, { required, maxStalenessMs }),
+    remove: (name) => inTurn(() => remove(name)),
+    publish: (name, published) => inTurn(() => publish(name, published)),
     setStatus: (name, status) => update(name, { status }),
   }
 }

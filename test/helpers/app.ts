@@ -35,6 +35,8 @@ export async function readHalf(
     draining: false,
     refreshed: [] as (string | undefined)[],
     answers: [] as RefreshAnswer[],
+    accepted: [] as string[],
+    reloadError: undefined as Error | undefined,
     asked: [] as [query: string, source: string | undefined][],
     explanation: {} as Partial<ExplainAnswer>,
   }
@@ -50,6 +52,13 @@ export async function readHalf(
       refresh: async (source) => {
         state.refreshed.push(source)
         return state.answers
+      },
+      accept: async (source) => {
+        state.accepted.push(source)
+        return state.answers[0]
+      },
+      reload: async () => {
+        if (state.reloadError !== undefined) throw state.reloadError
       },
       explain: (query, source) => {
         state.asked.push([query, source])

@@ -234,15 +234,6 @@ t.test('35: connections on which nothing, or half a request, was sent do not hol
   t.same(await ended, { code: 0, signal: null })
 })
 
-t.test('SIGHUP does not end the server', async (t) => {
-  const inventory = await inventoryServer(t, ['a'])
-  const { url, child, err } = await start(t, [], { INVENTORY_URL: inventory.url.href })
-  await firstList(url)
-  child.kill('SIGHUP')
-  await until('it is told', () => err().includes('SIGHUP: the configuration cannot be reloaded'))
-  t.equal((await fetch(`${url}/targets`)).status, 200)
-})
-
 t.test('36: a second signal ends the process at once', async (t) => {
   const { url, child, ended, err } = await start(t, [
     'demo',

@@ -39,6 +39,7 @@ async function refreshing(
   const store = createStore()
   const metrics = createMetrics('test')
   const { log, messages, lines } = recordingLog()
+  metrics.addSource('sensors')
   store.add('sensors', { required: true, maxStalenessMs: Number.POSITIVE_INFINITY })
   const source =
     options.source ?? createHttpSource(httpOptions(inventory.url), { clock, userAgent: 'Rollcall/test' })

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { resolve as resolvePath } from 'node:path'
 import { DEFAULT_GUARD, type GuardOptions } from '../../snapshot/guard.ts'
 import type { SourceOptions } from '../../sources/registry.ts'
@@ -36,6 +37,13 @@ export function resolveSources(context: Context): SourceSettings[] {
 }
 
 function resolveSource(source: FileSource, context: Context): SourceSettings {
+  const settings = resolveKeys(source, context)
+  // Both, since expressions are compiled to functions there, and numbers have lost their text here.
+  const said = JSON.stringify([source, context.config.global, settings])
+  return { ...settings, fingerprint: createHash('sha256').update(said).digest('hex') }
+}
+
+function resolveKeys(source: FileSource, context: Context): Omit<SourceSettings, 'fingerprint'> {
   const { records } = source
   return {
     name: source.name,

@@ -1,31 +1,68 @@
-import type { FastifyInstance } from 'fastify'
-import { HttpError } from '../../base/errors.ts'
-import type { HttpDeps, HttpOptions } from '../deps.ts'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { HttpError, messageOf } from '../../base/errors.ts'
+import type { HttpDeps, HttpOptions, RefreshAnswer } from '../deps.ts'
 import { observe } from '../observe.ts'
 import { findSource } from '../source-parameter.ts'
 
-/** `POST /-/refresh[?source=]`: refresh now; the webhook for inventories. Off unless switched on. */
+/**
+ * `POST /-/refresh[?source=]`: refresh now, the webhook for inventories; `POST /-/accept?source=`: serve the list
+ * that the guard holds back; `POST /-/reload`: load the configuration again. All of them off unless switched on.
+ */
 export function lifecycleRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
   // A webhook's body says nothing that we need, so any type is taken (up to the body limit) and dropped.
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))
-  app.post('/-/refresh', async (request, reply) => {
-    observe(request, reply, '/-/refresh', deps)
-    if (!options.enableLifecycle) {
-      throw new HttpError('lifecycle_disabled', 'the lifecycle API is off; start with --web.enable-lifecycle')
-    }
-    const results = await deps.refresh(sourceIn(request.query as Record<string, unknown>, deps))
-    const failed = results.flatMap(({ source, error }) =>
-      error === undefined ? [] : `${source}: ${error.message}`,
-    )
-    if (failed.length > 0) throw new HttpError('refresh_failed', failed.join('; '))
-    return { results: results.map(({ source, result, targets }) => ({ source, result, targets })) }
-  })
+  const route = (path: string, act: (source: string | undefined) => Promise<unknown>) => {
+    app.post(path, async (request, reply) => {
+      observe(request, reply, path, deps)
+      if (!options.enableLifecycle) {
+        throw new HttpError(
+          'lifecycle_disabled',
+          'the lifecycle API is off; start with --web.enable-lifecycle',
+        )
+      }
+      return act(sourceIn(request, deps))
+    })
+  }
+  route('/-/refresh', (source) => refresh(source, deps))
+  route('/-/accept', (source) => accept(source, deps))
+  route('/-/reload', () => reload(deps))
 }
 
-function sourceIn(query: Record<string, unknown>, deps: HttpDeps): string | undefined {
-  const unknown = Object.keys(query).find((name) => name !== 'source')
-  if (unknown !== undefined || Array.isArray(query.source)) {
+async function refresh(source: string | undefined, deps: HttpDeps) {
+  const results = await deps.refresh(source)
+  const failed = results.flatMap((one) =>
+    one.error === undefined ? [] : `${one.source}: ${one.error.message}`,
+  )
+  if (failed.length > 0) throw new HttpError('refresh_failed', failed.join('; '))
+  return { results: results.map(shown) }
+}
+
+async function accept(source: string | undefined, deps: HttpDeps) {
+  if (source === undefined) {
+    throw new HttpError('bad_request', 'which source? write /-/accept?source=NAME')
+  }
+  const result = await deps.accept(source)
+  if (result !== undefined) return { results: [shown(result)] }
+  throw new HttpError('not_held', `the guard holds no list of ${source} back; there is nothing to accept`)
+}
+
+async function reload(deps: HttpDeps) {
+  try {
+    await deps.reload()
+  } catch (error) {
+    throw new HttpError('reload_failed', messageOf(error))
+  }
+  return { status: 'reloaded' }
+}
+
+function shown({ source, result, targets }: RefreshAnswer) {
+  return { source, result, targets }
+}
+
+function sourceIn({ query }: FastifyRequest, deps: HttpDeps): string | undefined {
+  const { source, ...others } = query as Record<string, unknown>
+  if (Object.keys(others).length > 0 || Array.isArray(source)) {
     throw new HttpError('bad_request', 'the one parameter is source, at most once')
   }
-  return query.source === undefined ? undefined : findSource(deps.store, String(query.source)).name
+  return source === undefined ? undefined : findSource(deps.store, String(source)).name
 }

@@ -1,0 +1,182 @@
+import type { Clock } from './base/clock.ts'
+import type { Logger } from './base/logger.ts'
+import type { Metrics } from './base/metrics.ts'
+import { USER_AGENT } from './base/version.ts'
+import type { SourceSettings } from './config/settings.ts'
+import type { ServedSource } from './explain/explain-served.ts'
+import { type Explainable, explainableOf } from './explain/find-records.ts'
+import { compilePlan } from './pipeline/plan.ts'
+import { createLoop, type Loop } from './refresh/loop.ts'
+import type { Output } from './refresh/outputs.ts'
+import { createRefresher, type Outcome, type Refresher } from './refresh/refresh-once.ts'
+import { createDiskCopy, type DiskCopy } from './snapshot/disk.ts'
+import type { Store } from './snapshot/store.ts'
+import { writeTargetFile } from './snapshot/target-file.ts'
+import { createSource } from './sources/registry.ts'
+import type { Source } from './sources/source.ts'
+
+/** What the supervisor needs from outside. */
+export interface SupervisorDeps {
+  readonly store: Store
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** 0 to 1, as Math.random. */
+  readonly random: () => number
+  /** Absolute path of the folder that keeps the last good lists; undefined: nothing is kept. */
+  readonly storagePath: string | undefined
+}
+
+/** The names of the sources that a new configuration added, changed and removed. */
+export interface Applied {
+  readonly added: readonly string[]
+  readonly changed: readonly string[]
+  readonly removed: readonly string[]
+}
+
+/** The sources at work: one loop each, from its source to the store. */
+export interface Supervisor {
+  /**
+   * Makes these the sources. One that is as it was goes on undisturbed; a changed one begins anew, while what it
+   * last served stays; a new one serves what was kept of it; the rest ends. Before the first `start` all of them
+   * are waited for; one that is added later is left out of `/targets` until it has a list, since Prometheus
+   * cannot lose what it never had.
+   */
+  apply(sources: readonly SourceSettings[]): Promise<Applied>
+  /** Begins to refresh. */
+  start(): void
+  /** Refreshes one source, or all, now. */
+  refresh(name?: string): Promise<Outcome[]>
+  /** Serves the list of a source that the guard holds back; undefined when there is none. */
+  accept(name: string): Promise<Outcome | undefined>
+  /** What can be explained of one source, or of all, in order of their names as everywhere. */
+  served(name?: string): ServedSource[]
+  /** Ends every loop and lets go of every source. */
+  stop(): Promise<void>
+}
+
+/** One source at work. */
+interface Running {
+  readonly fingerprint: string
+  readonly source: Source
+  readonly refresher: Refresher
+  readonly loop: Loop
+  readonly explainable: Explainable
+}
+
+/** Creates a supervisor without sources. */
+export function createSupervisor(deps: SupervisorDeps): Supervisor {
+  const { store, metrics } = deps
+  // Has every source that is in the store.
+  const running = new Map<string, Running>()
+  let isStarted = false
+
+  async function add(settings: SourceSettings): Promise<void> {
+    const { required, maxStalenessMs } = settings
+    const one = createRunning(settings, deps)
+    running.set(settings.name, one)
+    store.add(settings.name, { required: required && !isStarted, maxStalenessMs })
+    metrics.addSource(settings.name)
+    await one.refresher.restore()
+    if (isStarted) begin(one)
+  }
+
+  async function change(settings: SourceSettings, before: Running): Promise<void> {
+    const one = createRunning(settings, deps)
+    await end(before)
+    const required = settings.required && store.get(settings.name)?.required === true
+    store.configure(settings.name, { required, maxStalenessMs: settings.maxStalenessMs })
+    running.set(settings.name, one)
+    begin(one)
+  }
+
+  async function remove(name: string, before: Running): Promise<void> {
+    await end(before)
+    await store.remove(name)
+    running.delete(name)
+    await metrics.removeSource(name)
+  }
+
+  return {
+    async apply(sources) {
+      const names = new Set(sources.map(({ name }) => name))
+      const removed = [...running].filter(([name]) => !names.has(name))
+      const added = sources.filter(({ name }) => !running.has(name))
+      const changed = sources.flatMap((settings) => {
+        const before = running.get(settings.name)
+        return before === undefined || before.fingerprint === settings.fingerprint
+          ? []
+          : [{ settings, before }]
+      })
+      await Promise.all([
+        ...added.map(add),
+        ...changed.map(({ settings, before }) => change(settings, before)),
+        ...removed.map(([name, before]) => remove(name, before)),
+      ])
+      return {
+        added: added.map(({ name }) => name),
+        changed: changed.map(({ settings }) => settings.name),
+        removed: removed.map(([name]) => name),
+      }
+    },
+    start() {
+      isStarted = true
+      for (const one of running.values()) begin(one)
+    },
+    refresh(name) {
+      const asked = [...running].filter(([one]) => name === undefined || one === name)
+      return Promise.all(asked.map(([, { loop }]) => loop.refresh()))
+    },
+    accept: async (name) => running.get(name)?.refresher.accept(),
+    served(name) {
+      const states = store.list().filter((state) => name === undefined || name === state.name)
+      return states.map((state) => {
+        const { explainable, refresher } = running.get(state.name) as Running
+        return { ...explainable, lastRead: refresher.lastRead(), state }
+      })
+    },
+    async stop() {
+      await Promise.all([...running.values()].map(end))
+    },
+  }
+}
+
+function begin({ loop, source }: Running): void {
+  loop.start()
+  source.watch?.(() => void loop.refresh())
+}
+
+async function end({ loop, source }: Running): Promise<void> {
+  await loop.stop()
+  await source.close()
+}
+
+function createRunning(settings: SourceSettings, deps: SupervisorDeps): Running {
+  const source = createSource(settings.source, { clock: deps.clock, userAgent: USER_AGENT })
+  const plan = compilePlan(settings.plan)
+  const disk = deps.storagePath === undefined ? undefined : createDiskCopy(deps.storagePath, settings.name)
+  const refresher = createRefresher(
+    {
+      name: settings.name,
+      source,
+      plan,
+      guard: settings.guard,
+      timeoutMs: settings.timeoutMs,
+      intervalMs: settings.refreshIntervalMs,
+      outputs: [...fileSdOutput(settings.fileSd), ...storageOutput(disk)],
+      load: disk?.load,
+    },
+    deps,
+  )
+  const loop = createLoop(refresher.once, settings.refreshIntervalMs, deps)
+  const explainable = explainableOf(settings.plan, plan)
+  return { fingerprint: settings.fingerprint, source, refresher, loop, explainable }
+}
+
+function fileSdOutput(path: string | undefined): Output[] {
+  return path === undefined ? [] : [{ kind: 'file_sd', write: ({ body }) => writeTargetFile(path, body) }]
+}
+
+function storageOutput(disk: DiskCopy | undefined): Output[] {
+  return disk === undefined ? [] : [{ kind: 'storage', write: disk.save, confirm: disk.confirm }]
+}
