@@ -1,3 +1,5 @@
+import type { Clock } from '../base/clock.ts'
+import { within } from '../base/deadline.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 
 /** Where else the served list of a source is written. */
@@ -19,21 +21,36 @@ export interface OutputReporter {
   writeFailed(kind: OutputKind, error: unknown): void
 }
 
+/** How long a write is waited for, in milliseconds. */
+const WRITE_TIMEOUT_MS = 10_000
+
 /**
- * Keeps one output at the served list. A write that fails never disturbs serving: it is reported, and made up
- * for at the next refresh.
+ * Keeps one output at the served list. A write that fails, or hangs, never disturbs serving or refreshing: it is
+ * reported, and made up for at the next refresh; while one hangs no other is begun.
  */
-export function createOutputKeeper(output: Output, reporter: OutputReporter) {
+export function createOutputKeeper(output: Output, reporter: OutputReporter, clock: Pick<Clock, 'after'>) {
   let written: Snapshot | undefined
+  let isBusy = false
+
+  async function update(snapshot: Snapshot, confirmMs: number | undefined): Promise<void> {
+    try {
+      if (written !== snapshot) await output.write(snapshot)
+      else if (confirmMs !== undefined) await output.confirm?.(confirmMs)
+    } finally {
+      isBusy = false
+    }
+  }
+
   return {
     /**
      * Writes the list unless it is written already.
      * @param confirmMs now on the wall clock, when a refresh has just shown that the list is still right
      */
     async keep(snapshot: Snapshot, confirmMs: number | undefined): Promise<void> {
+      if (isBusy) return
+      isBusy = true
       try {
-        if (written !== snapshot) await output.write(snapshot)
-        else if (confirmMs !== undefined) await output.confirm?.(confirmMs)
+        await within(WRITE_TIMEOUT_MS, 'the write', clock, update(snapshot, confirmMs))
         written = snapshot
         reporter.written(output.kind)
       } catch (error) {

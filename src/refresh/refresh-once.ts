@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { within } from '../base/deadline.ts'
 import { messageOf, RefreshError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics, RefreshResult } from '../base/metrics.ts'
@@ -61,6 +62,9 @@ export interface Refresher {
   lastRead(): LastRead | undefined
 }
 
+/** How long the start waits for the disk, in milliseconds. */
+const LOAD_TIMEOUT_MS = 10_000
+
 const PASS: Verdict = { pass: true }
 
 /** The list that the last successful reading gave. */
@@ -78,7 +82,7 @@ interface Offered {
  */
 export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher {
   const reporter = createReporter(plan, deps)
-  const outputs = plan.outputs.map((output) => createOutputKeeper(output, reporter))
+  const outputs = plan.outputs.map((output) => createOutputKeeper(output, reporter, deps.clock))
   let offered: Offered | undefined
   const guard = createGuard(plan.guard, { clock: deps.clock, intervalMs: plan.intervalMs })
 
@@ -126,7 +130,8 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
 
   async function restore(): Promise<void> {
     try {
-      const kept = await plan.load?.()
+      if (plan.load === undefined) return
+      const kept = await within(LOAD_TIMEOUT_MS, 'reading it', deps.clock, plan.load())
       if (kept === undefined) return
       await deps.store.publish(plan.name, kept.snapshot)
       reporter.restored(kept)

@@ -19,6 +19,7 @@ import { seriesValue } from '../helpers/exposition.ts'
 import { httpOptions } from '../helpers/http-options.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
 import { recordingLog } from '../helpers/log.ts'
+import { until } from '../helpers/until.ts'
 
 const names = (count: number, first = 0) =>
   Array.from({ length: count }, (_, index) => `sensor_${first + index}`)
@@ -487,3 +488,36 @@ t.test(
     t.not(lastRead()?.documents, documents)
   },
 )
+
+t.test('33: a disk that hangs holds up neither refreshing nor the start', async (t) => {
+  let writes = 0
+  let finish = () => {}
+  const write = () => {
+    writes++
+    return new Promise<void>((resolve) => {
+      finish = resolve
+    })
+  }
+  const { restore, refresh, served, clock, messages, metric } = await refreshing(t, {
+    outputs: [{ kind: 'storage', write }],
+    load: () => new Promise(() => {}),
+  })
+  const restoring = restore()
+  clock.advance(10_000)
+  await restoring
+  t.same(messages(), ['the list that was kept on disk is not used'])
+  const first = refresh()
+  await until('it is being written', () => writes === 1)
+  clock.advance(10_000)
+  t.equal((await first).result, 'changed')
+  t.equal(await metric('write_failures_total', { file: 'storage' }), 1)
+  t.equal((await refresh()).result, 'unchanged', 'while the write hangs')
+  t.equal(writes, 1, 'and no other is begun')
+  t.equal(served()?.targets, 3)
+  finish()
+  const again = refresh()
+  await until('it is written again', () => writes === 2)
+  finish()
+  await again
+  t.equal(messages().at(-1), 'file written again')
+})
