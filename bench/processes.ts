@@ -47,13 +47,13 @@ export async function startServer(
   }
 }
 
-/** Starts Rollcall, as it is built for users, on an inventory. */
-export function startRollcall(inventory: string): Promise<ServerProcess> {
+/** Starts Rollcall, as it is built for users, on an inventory; without a folder it keeps nothing. */
+export function startRollcall(inventory: string, folder = ''): Promise<ServerProcess> {
   const args = [
     'dist/cli.js',
     'serve',
     '--web.listen-address=127.0.0.1:0',
-    '--storage.path=',
+    `--storage.path=${folder}`,
     '--log.format=json',
   ]
   const env = { INVENTORY_URL: inventory, UPDATE_INTERVAL: '1h' }

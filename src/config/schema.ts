@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { MAX_TIMER_MS } from '../model/duration.ts'
-import { relabelOptions } from '../relabel/options.ts'
+import { relabelSchema } from '../relabel/config.ts'
 import { DEFAULT_GUARD } from '../snapshot/guard.ts'
 import { fileSourceSchema } from '../sources/file/config.ts'
 import { httpSchema } from '../sources/http/config.ts'
@@ -119,7 +119,7 @@ const sourceOptions = Type.Object(
       }),
     ),
     relabel_configs: Type.Optional(
-      Type.Array(relabelOptions, {
+      Type.Array(relabelSchema, {
         expects: 'a list of relabel rules',
         description:
           'Rules that change, keep or drop targets: the grammar and semantics of relabel_configs in Prometheus.',

@@ -1,6 +1,7 @@
 import { shown } from '../mapping/rejection.ts'
 import type { Labels } from '../model/labels.ts'
-import { type RelabelConfig, type ResolvedRelabel, resolveRelabel } from '../relabel/options.ts'
+import type { RelabelConfig } from '../relabel/config.ts'
+import { type ResolvedRelabel, resolveRelabel } from '../relabel/options.ts'
 import type { Masker } from './mask.ts'
 
 /**

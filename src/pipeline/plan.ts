@@ -1,5 +1,5 @@
 import { compileMapping, type MappingOptions } from '../mapping/mapping.ts'
-import type { RelabelConfig } from '../relabel/options.ts'
+import type { RelabelConfig } from '../relabel/config.ts'
 import { compileRelabel } from '../relabel/relabel.ts'
 import type { Plan } from './pipeline.ts'
 import { createSelect, type Query, selectGroups } from './select.ts'

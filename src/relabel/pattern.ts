@@ -1,8 +1,14 @@
-import { RE2JS, RE2JSSyntaxException } from 're2js'
+import { createRequire } from 'node:module'
+import type { RE2JS } from 're2js'
 import { messageOf } from '../base/errors.ts'
 import { memo } from './memo.ts'
 import { compileNative } from './native-pattern.ts'
 import { compileTemplate, expand, type Groups, type Template } from './template.ts'
+
+// Loaded when a rule first needs it, to save the memory of the many servers without rules; compiling rules is
+// synchronous, so a dynamic import will not do.
+const load = createRequire(import.meta.url)
+const re2js = () => load('re2js') as typeof import('re2js')
 
 /**
  * A `regex` of a rule, anchored at both ends, a dot matching line breaks too: RE2's `^(?s:…)$`. Plain words
@@ -31,7 +37,7 @@ export function patternFault(source: string): { reason: string; at: string } | u
     return undefined
   } catch (error) {
     /* c8 ignore next -- RE2 throws nothing else that is known; if it does, the rule is still refused */
-    if (!(error instanceof RE2JSSyntaxException)) return { reason: messageOf(error), at: source }
+    if (!(error instanceof re2js().RE2JSSyntaxException)) return { reason: messageOf(error), at: source }
     // RE2 quotes what it was given, which begins and ends with anchors that the user did not write.
     const at = String(error.getPattern())
       .replace(/^\^\(\?s:/, '')
@@ -108,7 +114,7 @@ function replaceAll(re2: RE2JS, text: string, template: Template): string | null
 }
 
 function compileRe2(source: string): RE2JS {
-  return RE2JS.compile(`^(?s:${source})$`)
+  return re2js().RE2JS.compile(`^(?s:${source})$`)
 }
 
 function lazy<Value>(create: () => Value): () => Value {

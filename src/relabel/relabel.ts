@@ -1,6 +1,8 @@
 import type { Labels } from '../model/labels.ts'
+import type { RelabelConfig } from './config.ts'
+import type { RelabelAction } from './defaults.ts'
 import type { Draft } from './draft.ts'
-import { type RelabelAction, type RelabelConfig, resolveRelabel } from './options.ts'
+import { resolveRelabel } from './options.ts'
 import { ACTIONS, type Apply } from './rules.ts'
 
 /** Says which rule dropped a target, counted from 0. */

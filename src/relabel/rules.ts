@@ -1,9 +1,10 @@
 import { isLabelName } from '../model/labels.ts'
+import type { RelabelAction } from './defaults.ts'
 import { type Draft, read, retain, write } from './draft.ts'
 import { hashmod } from './hashmod.ts'
 import { toLower, toUpper } from './letter-case.ts'
 import { memo } from './memo.ts'
-import type { RelabelAction, ResolvedRelabel } from './options.ts'
+import type { ResolvedRelabel } from './options.ts'
 import { compilePattern } from './pattern.ts'
 import { expand, type Template } from './template.ts'
 

@@ -1,12 +1,8 @@
 import { suggest } from '../base/suggest.ts'
 import { isLabelName } from '../model/labels.ts'
-import {
-  RELABEL_ACTIONS,
-  RELABEL_DEFAULTS,
-  type RelabelConfig,
-  type ResolvedRelabel,
-  resolveRelabel,
-} from './options.ts'
+import type { RelabelConfig } from './config.ts'
+import { RELABEL_ACTIONS, RELABEL_DEFAULTS } from './defaults.ts'
+import { type ResolvedRelabel, resolveRelabel } from './options.ts'
 import { patternFault } from './pattern.ts'
 
 type Key = keyof RelabelConfig
@@ -31,7 +27,7 @@ const NAME_TEMPLATE = /^(?:[a-zA-Z_]|\$\w|\$\{\w+\})(?:\w|\$\w|\$\{\w+\})*$/
  * Finds what is wrong with a rule: everything at which Prometheus refuses to load it, with label names as
  * strict as in Prometheus 2 (3 also takes UTF-8 names, which 2 then rejects in the list it is sent). Never
  * throws.
- * @param config a rule that fits `relabelOptions`
+ * @param config a rule that fits `relabelSchema`
  */
 export function validateRelabel(config: RelabelConfig): RelabelProblem[] {
   const rule = resolveRelabel(config)

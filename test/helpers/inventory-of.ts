@@ -6,7 +6,7 @@ import { compileTemplate } from '../../src/mapping/template.ts'
 import type { ExplainAnswer } from '../../src/model/explanation.ts'
 import type { Json } from '../../src/model/record.ts'
 import { compilePlan, type PlanOptions } from '../../src/pipeline/plan.ts'
-import type { RelabelConfig } from '../../src/relabel/options.ts'
+import type { RelabelConfig } from '../../src/relabel/config.ts'
 import { jsonDocument } from './documents.ts'
 
 /** What a test says of a source. */

@@ -1,5 +1,5 @@
 import { type Labels, sortedLabels } from '../../src/model/labels.ts'
-import type { RelabelConfig } from '../../src/relabel/options.ts'
+import type { RelabelConfig } from '../../src/relabel/config.ts'
 import { compileRelabel, isDropped, relabel } from '../../src/relabel/relabel.ts'
 
 type LabelMap = Readonly<Record<string, string>>

@@ -1,4 +1,5 @@
-import { RELABEL_ACTIONS, type RelabelAction, type RelabelConfig } from '../../src/relabel/options.ts'
+import type { RelabelConfig } from '../../src/relabel/config.ts'
+import { RELABEL_ACTIONS, type RelabelAction } from '../../src/relabel/defaults.ts'
 import type { Random } from './random.ts'
 
 const NAMES = ['a', 'ab', 'env', 'x_1', 'x_2', '__meta_a', '__meta_ab', '__tmp', 'job', '__address__', '_']

@@ -1,10 +1,11 @@
 import t from 'tap'
 import Value from 'typebox/value'
-import { relabelOptions, resolveRelabel } from '../../src/relabel/options.ts'
+import { relabelSchema } from '../../src/relabel/config.ts'
+import { resolveRelabel } from '../../src/relabel/options.ts'
 import { ruleCases } from '../helpers/relabel-rules/all.ts'
 
 t.test('the schema takes every rule that can be written', async (t) => {
-  for (const { name, rule } of ruleCases) t.ok(Value.Check(relabelOptions, rule), name)
+  for (const { name, rule } of ruleCases) t.ok(Value.Check(relabelSchema, rule), name)
 })
 
 const wrong: readonly [name: string, rule: unknown][] = [
@@ -20,7 +21,7 @@ const wrong: readonly [name: string, rule: unknown][] = [
 ]
 
 for (const [name, rule] of wrong) {
-  t.test(`the schema refuses ${name}`, async (t) => t.notOk(Value.Check(relabelOptions, rule)))
+  t.test(`the schema refuses ${name}`, async (t) => t.notOk(Value.Check(relabelSchema, rule)))
 }
 
 t.test('keys that are not given have defaults, and empty ones are empty', async (t) => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Target } from '../../src/model/target-group.ts'
-import type { RelabelConfig } from '../../src/relabel/options.ts'
+import type { RelabelConfig } from '../../src/relabel/config.ts'
 import { compileRelabel } from '../../src/relabel/relabel.ts'
 import { relabelTarget } from '../../src/relabel/relabel-target.ts'
 

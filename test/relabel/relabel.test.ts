@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Labels } from '../../src/model/labels.ts'
-import type { RelabelConfig } from '../../src/relabel/options.ts'
+import type { RelabelConfig } from '../../src/relabel/config.ts'
 import { compileRelabel, isDropped, relabel, relabelSteps } from '../../src/relabel/relabel.ts'
 
 const LABELS: Labels = [

@@ -1,4 +1,4 @@
-import type { RelabelConfig } from '../../relabel/options.ts'
+import type { RelabelConfig } from '../../relabel/config.ts'
 import { validateRelabel } from '../../relabel/validate.ts'
 import type { Path } from '../document.ts'
 import { type Context, within } from './context.ts'

@@ -1,4 +1,4 @@
-import type { RelabelConfig } from '../../../src/relabel/options.ts'
+import type { RelabelConfig } from '../../../src/relabel/config.ts'
 
 /** A rule, and what is wrong with it: the keys, each with a part of its message; none when it is right. */
 export interface RuleCase {

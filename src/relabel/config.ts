@@ -1,0 +1,64 @@
+import Type, { type Static } from 'typebox'
+import { RELABEL_ACTIONS, RELABEL_DEFAULTS } from './defaults.ts'
+
+/**
+ * A text as YAML gives it: Prometheus reads `replacement: 9100` and `regex: true` as texts, and a key with
+ * nothing after it as the empty text, which is not the default.
+ */
+function text(description: string, fallback?: string, title = 'string') {
+  return Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()], {
+    title,
+    expects: 'a text',
+    description,
+    ...(fallback !== undefined && { default: fallback }),
+  })
+}
+
+/** The keys of one rule in `relabel_configs`. {@link validateRelabel} checks what a schema cannot say. */
+export const relabelSchema = Type.Object(
+  {
+    source_labels: Type.Optional(
+      Type.Union([Type.Array(Type.String({ title: 'labelname' })), Type.Null()], {
+        expects: 'a list of label names such as [__address__, site]',
+        description: 'Labels whose values, joined by the separator, the rule works on.',
+        examples: [['__address__']],
+      }),
+    ),
+    separator: Type.Optional(
+      text('Stands between the values of the source labels.', RELABEL_DEFAULTS.separator),
+    ),
+    target_label: Type.Optional(
+      text('Label that the result is written to; replace expands references such as $1 in it.'),
+    ),
+    regex: Type.Optional(
+      text(
+        'RE2 expression that the whole joined value, or the whole label name, has to match; a dot matches line breaks too.',
+        RELABEL_DEFAULTS.regex,
+        'regex',
+      ),
+    ),
+    modulus: Type.Optional(
+      Type.Union([Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }), Type.Null()], {
+        expects: `a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`,
+        description: 'Divisor of hashmod; the result is from 0 to modulus - 1.',
+        examples: [4],
+      }),
+    ),
+    replacement: Type.Optional(
+      text('What is written on a match; references such as $1 are expanded.', RELABEL_DEFAULTS.replacement),
+    ),
+    action: Type.Optional(
+      text(
+        `One of ${RELABEL_ACTIONS.join(', ')}; upper and lower case are the same.`,
+        RELABEL_DEFAULTS.action,
+      ),
+    ),
+  },
+  {
+    additionalProperties: false,
+    description: 'A rule of relabel_configs, with the meaning that Prometheus gives it.',
+  },
+)
+
+/** One rule as it stands in a configuration file. */
+export type RelabelConfig = Static<typeof relabelSchema>
