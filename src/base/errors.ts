@@ -55,9 +55,10 @@ export const REFRESH_FAILURES = {
   too_large: 'the answer is larger than the limit',
   file: 'a file of the inventory, or one that holds a secret, cannot be read',
   pagination:
-    'the pages do not add up: one repeats, leads elsewhere or is one too many, or the total is wrong',
+    'a page repeats, points to another origin or is beyond max_pages, or the items do not reach the declared total',
   parse: 'the answer is not valid JSON, YAML or CSV in UTF-8',
   shape: 'no list of records was found in the answer',
+  refused: 'the answer says itself that it failed (fail_if)',
   all_rejected: 'there are records, but not one makes a target',
   internal: 'a defect in Rollcall',
 } as const

@@ -31,3 +31,9 @@ export function concealed(url: URL, shown = displayUrl(url)): URL {
   const show = { value: () => shown }
   return Object.defineProperties(url, { toJSON: show, [inspect.custom]: show })
 }
+
+/**
+ * The user and password of a URL within any text: what stands before them, and they. A password that should have
+ * been encoded may hold "/", "?" and "#" too; a port is none.
+ */
+export const USER_INFO = /(:\/\/)([^\s"'<>/?#]+|[^\s"'<>/?#:]+:(?!\d+[/?#])[^\s"'<>]+)@/g

@@ -16,7 +16,8 @@ export function shownLine(text: string): string {
 
 /** Rows of equally many cells as aligned columns; the last one is not padded. */
 export function columns(rows: readonly (readonly string[])[]): string {
-  const widthOf = (column: number) => Math.max(...rows.map((row) => (row[column] as string).length))
+  const widthOf = (column: number) =>
+    rows.reduce((widest, row) => Math.max(widest, (row[column] as string).length), 0)
   const widths = (rows[0] as readonly string[]).slice(0, -1).map((_, column) => widthOf(column))
   const line = (row: readonly string[]) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0))
   return rows.map((row) => `${line(row).join('  ').trimEnd()}\n`).join('')

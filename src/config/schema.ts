@@ -100,6 +100,14 @@ const sourceOptions = Type.Object(
         examples: ["items[?status == 'active']"],
       }),
     ),
+    fail_if: Type.Optional(
+      Type.String({
+        title: 'jmespath',
+        description:
+          'JMESPath expression that finds in an answer what says that it failed although its status is 200, such as the errors of GraphQL. Anything but null, false and what is empty fails the refresh.',
+        examples: ['errors'],
+      }),
+    ),
     targets: Type.Optional(
       Type.Array(targetSchema, {
         minItems: 1,

@@ -40,7 +40,7 @@ export function explainRecord(
   // Labels that a rule renames show the same secret under another name.
   const masker = createMasker(
     record,
-    ...results.flatMap(({ target, steps }) => [target.labels, ...steps.flatMap(({ after }) => kept(after))]),
+    results.flatMap(({ target, steps }) => [target.labels, ...steps.flatMap(({ after }) => kept(after))]),
   )
   const targets = [
     ...mapped.rejections.map((rejection) => explainRejection(rejection, masker)),

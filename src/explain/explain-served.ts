@@ -89,7 +89,7 @@ function addUnknown(
 ): void {
   const lister = createFieldLister()
   for (const target of targets) {
-    const mask = (text: string) => createMasker(null, target.labels).text(text)
+    const mask = (text: string) => createMasker(null, [target.labels]).text(text)
     const matcher = createMatcher(query, findings.bound(), mask)
     lister.visitTarget(target, { ...matcher, label: (name, text) => matcher.field([name], text) })
     findings.add(matcher.level(), () => explainTarget(target, source))
@@ -114,7 +114,7 @@ function guardOf({ status: { held } }: SourceState): string {
 
 /** Explains a target that is served although no record makes it, as far as is known. */
 function explainTarget({ address, labels }: Target, { source, lastRead, state }: ServedSource): Explanation {
-  const masker = createMasker(null, labels)
+  const masker = createMasker(null, [labels])
   const shown = { address: masker.text(address), labels: masker.labels(labels) }
   const verdict =
     lastRead?.documents === undefined

@@ -1,5 +1,6 @@
+import { isGroup } from '../mapping/group.ts'
 import type { Document } from '../model/document.ts'
-import type { Json } from '../model/record.ts'
+import { fieldOf, type Json } from '../model/record.ts'
 import type { Target } from '../model/target-group.ts'
 import { decode } from '../pipeline/decode.ts'
 import type { Plan } from '../pipeline/pipeline.ts'
@@ -43,16 +44,25 @@ export function findRecords(
   const lister = createFieldLister()
   for (const document of inventory.documents) {
     const records = inventory.plan.select(decode(document), document.name)
-    for (const [index, record] of records.entries()) {
-      const targets = targetsOf(record, inventory, onTarget)
-      const matcher = createMatcher(query, findings.bound(), maskLater(record, targets))
-      lister.visitValue(record, matcher)
-      for (const target of targets) lister.visitTarget(target, matcher)
-      const position = { document: document.name, index }
-      findings.add(matcher.level(), () => explainRecord(record, position, inventory))
+    for (const [index, whole] of records.entries()) {
+      for (const record of partsOf(whole)) {
+        const targets = targetsOf(record, inventory, onTarget)
+        const matcher = createMatcher(query, findings.bound(), maskLater(record, targets))
+        lister.visitValue(record, matcher)
+        for (const target of targets) lister.visitTarget(target, matcher)
+        const position = { document: document.name, index }
+        findings.add(matcher.level(), () => explainRecord(record, position, inventory))
+      }
     }
   }
   return findings
+}
+
+/** A target group as groups of one target each, for it may have thousands; anything else as it is. */
+function* partsOf(record: Json): Iterable<Json> {
+  const targets = isGroup(record) ? fieldOf(record, 'targets') : undefined
+  if (!Array.isArray(targets)) yield record
+  else for (const target of targets) yield { ...(record as object), targets: [target] }
 }
 
 /** The targets of a record, before and after the rules. */
@@ -69,7 +79,10 @@ function targetsOf(record: Json, { plan }: Inventory, onTarget: (target: Target)
 function maskLater(record: Json, targets: readonly Target[]): Masker['text'] {
   let masker: Masker | undefined
   return (text) => {
-    masker ??= createMasker(record, ...targets.map(({ labels }) => labels))
+    masker ??= createMasker(
+      record,
+      targets.map(({ labels }) => labels),
+    )
     return masker.text(text)
   }
 }

@@ -1,7 +1,5 @@
 import { MASK } from '../base/secret.ts'
-
-/** The user and password of a URL. */
-const USER_INFO = /(:\/\/)([^\s/?#"'<>]+)@/g
+import { USER_INFO } from '../base/urls.ts'
 
 /** A block of PEM; one that was cut has no end. */
 const PEM = /-----BEGIN [^-]+-----[\s\S]*?(?:-----END [^-]+-----|$)/g

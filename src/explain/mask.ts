@@ -31,7 +31,7 @@ export interface Masker {
  * Finds the secrets of a record by the names of its fields and labels and by their form. A value that is
  * masked once is masked everywhere, also in upper or lower case.
  */
-export function createMasker(record: Json, ...labels: readonly Labels[]): Masker {
+export function createMasker(record: Json, labels: readonly Labels[] = []): Masker {
   const secrets = new Set<string>()
   const add = (secret: string) => {
     for (const form of [secret, JSON.stringify(secret).slice(1, -1)]) {

@@ -1,3 +1,4 @@
+import { USER_INFO } from '../base/urls.ts'
 import type { Json } from '../model/record.ts'
 
 /**
@@ -36,7 +37,7 @@ export type LabelDropReason = keyof typeof LABEL_DROP_REASONS
 export function shown(value: Json): string {
   const json = stringify(typeof value === 'string' ? value.slice(0, 1_000) : value)
     .slice(0, 1_000)
-    .replace(/:\/\/[^/?#\s"]*@/g, '://…@')
+    .replace(USER_INFO, '$1…@')
   return json.length <= 80 ? json : `${json.slice(0, 79).toWellFormed()}…`
 }
 

@@ -9,8 +9,8 @@ const load = createRequire(import.meta.url)
 /**
  * Reads CSV (RFC 4180) whose first row names the fields: each further row is a record with those fields, all
  * of them texts. Blank lines are skipped, white space around values is cut. A row with more or fewer cells than
- * the header is handed on as the bare list of its cells, which is no record: it is quarantined alone, and no
- * value ever moves to another field.
+ * the header is handed on as a text that says so, which is no record: it is quarantined alone, no value ever moves
+ * to another field, and nothing of it is shown, since nobody knows which of its cells is a secret.
  * @param delimiter one character
  * @throws RefreshError `parse` with the line when quotes are broken, or when the header is none
  */
@@ -18,7 +18,9 @@ export function decodeCsv(text: string, name: string, delimiter: string): Json {
   const rows = parseRows(text, name, delimiter)
   const header = checkedHeader(rows[0], name)
   return rows.slice(1).map((cells) => {
-    if (cells.length !== header.length) return cells
+    if (cells.length !== header.length) {
+      return `(a row with ${cells.length} instead of ${header.length} cells)`
+    }
     return Object.fromEntries(header.map((field, index) => [field, cells[index] as string]))
   })
 }
@@ -26,7 +28,14 @@ export function decodeCsv(text: string, name: string, delimiter: string): Json {
 function parseRows(text: string, name: string, delimiter: string): string[][] {
   const { parse } = load('csv-parse/sync') as typeof import('csv-parse/sync')
   try {
-    return parse(text, { delimiter, relax_column_count: true, skip_empty_lines: true, trim: true })
+    return parse(text, {
+      delimiter,
+      // Files that several programs wrote mix them.
+      record_delimiter: ['\r\n', '\n', '\r'],
+      relax_column_count: true,
+      skip_empty_lines: true,
+      trim: true,
+    })
   } catch (cause) {
     // The parser's own message quotes the value.
     const { lines } = cause as { lines?: number }
@@ -41,7 +50,8 @@ function checkedHeader(header: readonly string[] | undefined, name: string): rea
   if (header === undefined) throw fail('has only blank lines')
   const unnamed = header.indexOf('')
   if (unnamed !== -1) throw fail(`has no name for column ${unnamed + 1}`)
-  const twice = header.find((field, index) => header.indexOf(field) !== index)
+  const seen = new Set<string>()
+  const twice = header.find((field) => seen.size === seen.add(field).size)
   if (twice !== undefined) throw fail(`has two columns called ${JSON.stringify(twice.slice(0, 40))}`)
   return header
 }

@@ -35,10 +35,9 @@ function decodeJson(text: string, name: string): Json {
   try {
     return JSON.parse(text) as Json
   } catch (cause) {
-    const start = JSON.stringify(text.slice(0, 40).toWellFormed())
-    const kind = /^\s*</.test(text) ? 'looks like HTML or XML' : 'is not valid JSON'
-    throw new RefreshError('parse', `${name} ${kind}; it begins with ${start} (${messageOf(cause)})`, {
-      cause,
-    })
+    // Nothing of the text is shown, nor the cause, which quotes it: some servers repeat the credentials.
+    if (/^\s*</.test(text)) throw new RefreshError('parse', `${name} looks like HTML or XML, not JSON`)
+    const at = / at position (\d+)/.exec(messageOf(cause))?.[1] ?? text.length
+    throw new RefreshError('parse', `${name} is not valid JSON, from character ${at} of ${text.length} on`)
   }
 }

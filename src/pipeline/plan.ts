@@ -2,21 +2,24 @@ import { compileMapping, type MappingOptions } from '../mapping/mapping.ts'
 import type { RelabelConfig } from '../relabel/config.ts'
 import { compileRelabel } from '../relabel/relabel.ts'
 import type { Plan } from './pipeline.ts'
-import { createSelect, type Query, selectGroups } from './select.ts'
+import { createSelect, type Query, selectGroups, unlessFailed } from './select.ts'
 
 /** What a source's configuration says about its records. */
 export interface PlanOptions {
   /** Selects the records in a document; undefined: the usual shapes are recognised. */
   readonly records: Query | undefined
   readonly mapping: MappingOptions
+  /** Tells of a document that says itself that it is none; undefined: it is not asked. */
+  readonly failIf?: Query | undefined
   /** Checked already: `validateRelabel` found nothing. */
   readonly relabelConfigs: readonly RelabelConfig[]
 }
 
 /** Compiles everything that is done to each record, once per configuration. */
-export function compilePlan({ records, mapping, relabelConfigs }: PlanOptions): Plan {
+export function compilePlan({ records, failIf, mapping, relabelConfigs }: PlanOptions): Plan {
+  const select = mapping.groupsOnly === true ? selectGroups : createSelect(records)
   return {
-    select: mapping.groupsOnly === true ? selectGroups : createSelect(records),
+    select: failIf === undefined ? select : unlessFailed(select, failIf),
     map: compileMapping(mapping),
     rules: compileRelabel(relabelConfigs),
   }

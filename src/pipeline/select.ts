@@ -76,3 +76,21 @@ function listFrom(selected: Json, { document, name, key }: Selected): readonly I
     `the ${key} expression gave ${kindOf(selected)}, not a list; check it against ${name} (an object with the keys ${isObject(document) ? Object.keys(document).slice(0, 8).join(', ') : 'none'})`,
   )
 }
+
+/**
+ * Selects records unless the document says itself that something went wrong, as GraphQL does with `errors` beside
+ * half of the data.
+ * @param failed finds what says so; null, false and what is empty is no failure
+ */
+export function unlessFailed(select: Select, failed: Query): Select {
+  return (document, name) => {
+    const told = failed(document, name)
+    if (isNothing(told)) return select(document, name)
+    throw new RefreshError('refused', `${name} says that it failed: fail_if gave ${kindOf(told)}`)
+  }
+}
+
+function isNothing(value: Json): boolean {
+  if (value === null || value === false || value === '') return true
+  return typeof value === 'object' && Object.keys(value).length === 0
+}

@@ -52,8 +52,10 @@ export function createLoop(refreshOnce: RefreshOnce, intervalMs: number, deps: L
   }
 
   function refresh(): Promise<Outcome> {
+    // Asked first: between the end of one and the begin of the next none is in flight.
+    if (next !== undefined) return next
     if (inFlight === undefined) return begin()
-    next ??= inFlight.then(begin)
+    next = inFlight.then(begin)
     return next
   }
 

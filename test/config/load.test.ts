@@ -133,6 +133,7 @@ sources:
     records: "items[?status == 'active']"
     targets: ["{hostname}:{port|9100}", { address: "{hostname}:9200", labels: { rev: 010 } }]
     labels: { site: "{store.id}", rack: 1.10, spare: True }
+    fail_if: errors
     meta_labels: true
     relabel_configs:
       - source_labels: [site]
@@ -176,6 +177,7 @@ sources:
   t.same(source.plan.records?.({ items: [{ status: 'active' }, { status: 'gone' }] }, 'x'), [
     { status: 'active' },
   ])
+  t.equal(source.plan.failIf?.({ errors: 'x' }, 'the answer'), 'x')
   const { targets } = compileMapping(source.plan.mapping)({ hostname: 'a', store: { id: 7 } })
   t.match(source.plan.relabelConfigs, [{ source_labels: ['site'] }, { regex: '010' }])
   t.same(

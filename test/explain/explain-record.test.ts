@@ -390,3 +390,17 @@ function outcomeOf(inventory: Inventory, allRejected: number) {
     return { groups: [], dropped: 0, rejected: allRejected }
   }
 }
+
+t.test('of a target group only the targets that were asked for are told, however many it has', async (t) => {
+  const targets = Array.from({ length: 100_000 }, (_, index) => `host-${index}:9100`)
+  const answer = explainIn(
+    inventoryOf([[{ targets, labels: { site: 'x', password: 'hunter2' } }]]),
+    'host-77777',
+  )
+  t.equal(answer.matches, 1)
+  t.match(answer.explanations, [
+    { position: { document: 'page 1', index: 0 }, record: { targets: ['host-77777:9100'] } },
+  ])
+  t.equal(answer.verdict, 'would be served as host-77777:9100')
+  t.notMatch(JSON.stringify(answer), 'hunter2')
+})

@@ -104,7 +104,7 @@ t.test('labels are masked by their names, and by what is masked in the record', 
     ['login', 'ann/hunter2'],
     ['token', 'from elsewhere'],
   ]
-  const masker = createMasker({ password: 'hunter2', x: 'from elsewhere' }, labels)
+  const masker = createMasker({ password: 'hunter2', x: 'from elsewhere' }, [labels])
   t.same(masker.labels(labels), {
     __meta_inventory_password: '<secret>',
     login: 'ann/<secret>',

@@ -1,7 +1,7 @@
 import { compile, TreeInterpreter } from '@jmespath-community/jmespath'
 import t from 'tap'
 import type { Json } from '../../src/model/record.ts'
-import { createSelect } from '../../src/pipeline/select.ts'
+import { createSelect, unlessFailed } from '../../src/pipeline/select.ts'
 
 t.test('a list, and an object with exactly one list in it, are recognised', async (t) => {
   const selectFrom = createSelect(undefined)
@@ -54,4 +54,20 @@ t.test('a JMESPath expression selects the records', async (t) => {
   })
   t.throws(() => select([]), { reason: 'shape', message: /the keys none/ })
   t.throws(() => createSelect(() => ({}))({}, 'the answer'), { message: /gave an object, not a list/ })
+})
+
+t.test('a document that says itself that it failed is refused', async (t) => {
+  const select = unlessFailed(
+    createSelect((document) => (document as { data: Json }).data),
+    (document) => (document as { errors?: Json }).errors ?? null,
+  )
+  for (const errors of [undefined, null, false, '', [], {}]) {
+    t.same(select({ data: ['a'], ...(errors !== undefined && { errors }) }, 'page 1'), ['a'])
+  }
+  for (const errors of [[{ message: 'no' }], 'maintenance', true, 1, { code: 5 }]) {
+    t.throws(() => select({ data: ['a'], errors }, 'page 1'), {
+      reason: 'refused',
+      message: /^page 1 says that it failed: fail_if gave /,
+    })
+  }
 })

@@ -57,6 +57,27 @@ t.test('27: refreshes that are asked for while one is under way share one that c
   t.same(clock.pending(), [30_000])
 })
 
+t.test('27: never two at once, whoever asks when', async (t) => {
+  let running = 0
+  let most = 0
+  const once = async () => {
+    running++
+    most = Math.max(most, running)
+    await new Promise((resolve) => setImmediate(resolve))
+    running--
+    return good
+  }
+  const loop = createLoop(once, 30_000, { clock: manualClock(), random: () => 0.5 })
+  loop.start()
+  // Each asks again as soon as it has an answer.
+  const asking = Array.from({ length: 5 }, async () => {
+    for (let times = 0; times < 5; times++) await loop.refresh()
+  })
+  await Promise.all(asking)
+  await loop.stop()
+  t.equal(most, 1)
+})
+
 t.test('after a refresh that was asked for, the interval starts anew', async (t) => {
   const { clock, ends, loop } = await started()
   clock.advance(20_000)

@@ -44,7 +44,7 @@ function resolveSource(source: FileSource, context: Context): SourceSettings {
 }
 
 function resolveKeys(source: FileSource, context: Context): Omit<SourceSettings, 'fingerprint'> {
-  const { records } = source
+  const { records, fail_if: failIf } = source
   return {
     name: source.name,
     source: resolveKind(source, context),
@@ -53,6 +53,10 @@ function resolveKeys(source: FileSource, context: Context): Omit<SourceSettings,
         records === undefined
           ? undefined
           : attempt(context, ['records'], () => compileQuery(records, 'records', 'shape')),
+      failIf:
+        failIf === undefined
+          ? undefined
+          : attempt(context, ['fail_if'], () => compileQuery(failIf, 'fail_if', 'shape')),
       mapping: resolveMapping(source, context),
       relabelConfigs: resolveRelabel(source.relabel_configs ?? [], within(context, 'relabel_configs')),
     },

@@ -28,6 +28,20 @@ const RETRY_MS = 250
 export function createFileSource({ files, maxBytes }: FileSourceOptions, { clock }: FileDeps): Source {
   const seen: Seen = { fingerprint: undefined }
   let stopWatching = () => {}
+  let last: Promise<unknown> = Promise.resolve()
+
+  /**
+   * Never two at once: behind one that hangs another would wait for the same, and take a thread that others need,
+   * to resolve names for one.
+   */
+  function readAlone(signal: AbortSignal): Promise<FilesRead> {
+    const reading = last.then(() => {
+      signal.throwIfAborted()
+      return readSettled(signal)
+    })
+    last = reading.catch(() => {})
+    return reading
+  }
 
   async function readSettled(signal: AbortSignal): Promise<FilesRead> {
     const first = await readFiles(files, maxBytes, signal)
@@ -43,7 +57,7 @@ export function createFileSource({ files, maxBytes }: FileSourceOptions, { clock
 
   return {
     async read(signal) {
-      const { documents, fingerprint } = await untilAborted(signal, readSettled)
+      const { documents, fingerprint } = await untilAborted(signal, readAlone)
       seen.fingerprint = fingerprint
       return { kind: 'documents', documents }
     },

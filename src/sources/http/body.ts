@@ -31,8 +31,11 @@ export async function readBody(
 }
 
 async function unpacked({ headers, body }: ClientResponse): Promise<Readable> {
-  const coding = String(headers['content-encoding'] ?? 'identity').toLowerCase()
-  if (coding === 'identity') return body
+  const codings = String(headers['content-encoding'] ?? '')
+    .toLowerCase()
+    .split(/[\s,]+/)
+  const coding = codings.filter((one) => one !== '' && one !== 'identity').join(', ')
+  if (coding === '') return body
   if (coding === 'br') return joined(body, createBrotliDecompress())
   if (coding === 'gzip' || coding === 'x-gzip') return joined(body, createGunzip())
   await body.dump()

@@ -44,7 +44,7 @@ export function toRefreshError(
   }
   const root = rootOf(error)
   const code = codeOf(root)
-  const reason = reasonOf(code)
+  const reason = reasonOf(code, root)
   const message = redact(`${request}: ${explain(reason, root, code)}`)
   return new RefreshError(reason, message, { cause: bare(root, code, redact) })
 }
@@ -55,7 +55,9 @@ function bare(root: unknown, code: string, redact: (text: string) => string): Er
   return Object.assign(cause, { stack: cause.message, code })
 }
 
-function reasonOf(code: string): RefreshFailureReason {
+function reasonOf(code: string, root: unknown): RefreshFailureReason {
+  // A defect of ours, not of the network.
+  if (code === '' && root instanceof TypeError) return 'internal'
   if (code.startsWith('ERR_TLS_') || code.startsWith('ERR_SSL_')) return 'tls'
   if (code.startsWith('Z_') || code.startsWith('ERR_BROTLI')) return 'parse' // the unpacking failed
   return REASON_BY_CODE[code] ?? 'reset'

@@ -60,8 +60,16 @@ export function createHttpSource(options: HttpSourceOptions, deps: HttpDeps): So
   }
 }
 
-/** What the inventory said of this version of its list; undefined when it said nothing. */
-function versionOf({ headers: { etag, 'last-modified': lastModified } }: HttpAnswer): Version | undefined {
+/** How much older than the answer a date must be to tell versions apart: it has no fractions of a second. */
+const MIN_AGE_MS = 60_000
+
+/**
+ * What the inventory said of this version of its list; undefined when it said nothing that tells versions apart
+ * (RFC 9110 section 8.8.2.2: a list that was changed just now may change again in the same second).
+ */
+function versionOf({ headers }: HttpAnswer): Version | undefined {
+  const { etag, date, 'last-modified': lastModified } = headers
   if (typeof etag === 'string') return { etag }
-  return typeof lastModified === 'string' ? { lastModified } : undefined
+  if (typeof lastModified !== 'string' || typeof date !== 'string') return undefined
+  return Date.parse(date) - Date.parse(lastModified) >= MIN_AGE_MS ? { lastModified } : undefined
 }

@@ -162,6 +162,11 @@ export const rows: readonly WrongFile[] = [
     /^rollcall.yml:4:14: sources\[0\].records: "items\[\?" is not a JMESPath expression: .*invalid token/,
   ],
   [
+    'a fail_if that is no expression',
+    `${SOURCE}    fail_if: "errors["\n`,
+    /^rollcall.yml:4:14: sources\[0\].fail_if: "errors\[" is not a JMESPath expression/,
+  ],
+  [
     'records that are a list',
     `${SOURCE}    records: [items]\n`,
     /^rollcall.yml:4:14: sources\[0\].records: \["items"\] is not a text$/,

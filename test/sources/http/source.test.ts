@@ -305,7 +305,7 @@ t.test('an inventory that says nothing changed is unchanged, whatever it goes by
   const { signal } = new AbortController()
   for (const [name, value, condition] of [
     ['etag', '"v1"', 'if-none-match'],
-    ['last-modified', 'Sat, 21 Nov 2026 00:00:00 GMT', 'if-modified-since'],
+    ['last-modified', 'Thu, 01 Jan 2026 00:00:00 GMT', 'if-modified-since'],
   ] as const) {
     inventory.handle((request, response) => {
       if (request.headers[condition] === value) response.writeHead(304).end()
@@ -320,6 +320,43 @@ t.test('an inventory that says nothing changed is unchanged, whatever it goes by
   }
   inventory.json(['a'])
   t.match(await source.read(signal, {}), { kind: 'documents', version: undefined })
+})
+
+t.test(
+  'a date of just now tells no versions apart: the list may change again in the same second',
+  async (t) => {
+    const inventory = await inventoryServer(t)
+    const source = createHttpSource(httpOptions(inventory.url), deps)
+    t.teardown(() => source.close())
+    const { signal } = new AbortController()
+    for (const headers of [
+      { 'last-modified': 'Thu, 01 Jan 2026 00:00:00 GMT', date: 'Thu, 01 Jan 2026 00:00:59 GMT' },
+      { 'last-modified': 'soon', date: 'Thu, 01 Jan 2026 00:00:59 GMT' },
+    ]) {
+      inventory.handle((_request, response) => response.writeHead(200, headers).end('["a"]'))
+      t.match(await source.read(signal), { kind: 'documents', version: undefined })
+    }
+    inventory.handle((_request, response) => {
+      response.sendDate = false
+      response.writeHead(200, { 'last-modified': 'Thu, 01 Jan 2026 00:00:00 GMT' }).end('["a"]')
+    })
+    t.match(await source.read(signal), { kind: 'documents', version: undefined })
+  },
+)
+
+t.test('a content coding that says nothing is none', async (t) => {
+  const inventory = await inventoryServer(t)
+  const read = reading(t, inventory.url)
+  for (const coding of ['', 'identity', ' identity, ']) {
+    inventory.handle((_request, response) =>
+      response.writeHead(200, { 'content-encoding': coding }).end('[]'),
+    )
+    t.equal(await read(), '[]')
+  }
+  inventory.handle((_request, response) =>
+    response.writeHead(200, { 'content-encoding': 'gzip, identity' }).end(gzipSync('["a"]')),
+  )
+  t.equal(await read(), '["a"]')
 })
 
 t.test('redirects are not followed when they should not be', async (t) => {

@@ -92,7 +92,7 @@ export function createOAuth2(options: OAuth2Options, deps: OAuth2Deps): Authoriz
     const askedMs = clock.monotonic()
     let style: Style = workingStyle ?? 'header'
     let answer = await ask(who, style, signal)
-    if (workingStyle === undefined && (answer.status === 400 || answer.status === 401)) {
+    if (workingStyle === undefined && isRefusal(answer.status)) {
       style = 'body'
       answer = await ask(who, style, signal)
     }
@@ -155,4 +155,9 @@ function authorizationOf(answer: Answered, redact: (text: string) => string): st
   if (accessToken === undefined) throw new RefreshError('auth', `${said} without an access_token`)
   if (isToken(word) && isHeaderValue(accessToken)) return `${word} ${accessToken}`
   throw new RefreshError('auth', `${said} with a token that no header may hold`)
+}
+
+/** Whether another way to name the client may do better. */
+function isRefusal(status: number): boolean {
+  return status >= 400 && status < 500 && status !== 429
 }

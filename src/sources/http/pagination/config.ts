@@ -61,7 +61,7 @@ const pageOptions = Type.Object(
   {
     ...closed,
     description:
-      'Pages have numbers. The last page is the first one without items, unless total or has_more tells earlier; a page with few items is not the last. An inventory that answers 404 after its last page needs one of these.',
+      'Pages have numbers. The first page without items ends it, unless has_more tells earlier; a page with few items does not, nor does total, since servers cap both. An inventory that answers 404 after its last page needs has_more.',
     examples: [{ parameter: 'page' }],
   },
 )
@@ -100,7 +100,7 @@ export const paginationSchema = Type.Object(
     ),
     total: Type.Optional(
       expression(
-        'JMESPath expression that finds the number of items that the whole inventory declares. Fewer items than the most that any page declares fail the refresh: an item was missed, or went while the pages were read.',
+        'JMESPath expression that finds the number of items that the whole inventory declares. Fewer items than the most that any page declares fail the refresh: an item was missed, or went while the pages were read. It never ends the reading.',
         'meta.total',
       ),
     ),

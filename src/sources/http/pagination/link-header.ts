@@ -41,7 +41,9 @@ function parseLinks(value: string, name: string): Link[] {
     if (target === undefined || take(END) === null) {
       throw new RefreshError('pagination', `${name}: its Link header is malformed; see RFC 8288`)
     }
-    links.push({ target, relations: relationsIn(parameters) })
+    // With an anchor it is a link of another resource (RFC 8288 section 3.2).
+    const isOwn = parameters.every(([, name]) => name?.toLowerCase() !== 'anchor')
+    if (isOwn) links.push({ target, relations: relationsIn(parameters) })
   }
   return links
 }

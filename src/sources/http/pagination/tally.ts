@@ -11,7 +11,7 @@ export interface Tally {
   pages(): number
   /** How many items there were on all pages. */
   received(): number
-  /** Whether there is nothing left to ask for: the last page was empty, or all declared items are here. */
+  /** Whether there is nothing left to ask for: the last page was empty, or only repeats what is here already. */
   isComplete(): boolean
   /** Throws RefreshError when the inventory declared more items than it gave. */
   assertComplete(): void
@@ -28,9 +28,13 @@ export function createTally({ style, items, total }: Pagination): Tally {
 
   return {
     add(content, name) {
-      const list = counts ? items(content, name) : []
+      let list = counts ? items(content, name) : []
       if (isNumbered && list.length > 0 && isDeepStrictEqual(list, last)) {
-        throw new RefreshError('pagination', `${name} ${SAME_ITEMS}`)
+        // Some answer beyond the end with the last page again.
+        if (declared === undefined || received < declared) {
+          throw new RefreshError('pagination', `${name} ${SAME_ITEMS}`)
+        }
+        list = []
       }
       last = list
       pages += 1
@@ -41,7 +45,8 @@ export function createTally({ style, items, total }: Pagination): Tally {
     },
     pages: () => pages,
     received: () => received,
-    isComplete: () => last.length === 0 || (declared !== undefined && received >= declared),
+    // Never because all declared items are here: some servers declare fewer than there are.
+    isComplete: () => last.length === 0,
     assertComplete() {
       if (declared === undefined || received >= declared) return
       throw new RefreshError(

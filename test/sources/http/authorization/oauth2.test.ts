@@ -62,7 +62,7 @@ t.test('the client proves itself by basic authentication first, with both parts 
 
 t.test('a server that refuses that gets id and secret in the form, from then on at once', async (t) => {
   const { tokens, clock, read, sent } = await scene(t)
-  for (const status of [400, 401]) {
+  for (const status of [400, 401, 403]) {
     tokens.requests.length = 0
     tokens.reply(({ form }, count) =>
       form.client_secret === 's3cr&t' && form.client_id === 'rollcall'

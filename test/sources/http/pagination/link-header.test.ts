@@ -30,6 +30,7 @@ t.test('the next link is found however it is written', async (t) => {
     ['a parameter without a value', '<http://a/2>; x; rel=next;', 'http://a/2'],
     ['no parameters', '<http://a/1>, <http://a/2>; rel=next', 'http://a/2'],
     ['empty elements', ' , <http://a/2>; rel=next , ,', 'http://a/2'],
+    ['the link of another resource', '<http://a/2>; rel=next; anchor="#foo"', undefined],
     ['a relative URL', '</list?page=2>; rel=next', '/list?page=2'],
     ['an empty URL', '<>; rel=next', ''],
   ]
