@@ -19,7 +19,8 @@ export async function check(args: Arguments, env: NodeJS.ProcessEnv): Promise<Pr
   const runs = await dryRun(chooseSources(settings, undefined), systemClock)
   const lines = runs.flatMap((run) => [describeRun(run), ...describeQuarantined(run)])
   const failed = runs.some(({ result }) => result.error !== undefined)
-  return { out: found + lines.join(''), err: '', code: failed ? 1 : 0 }
+  const end = failed ? 'FAILED: not every source could be read\n' : ''
+  return { out: found + lines.join('') + end, err: '', code: failed ? 1 : 0 }
 }
 
 function summary({ demo, sources }: Settings): string {

@@ -123,7 +123,8 @@ const sourceOptions = Type.Object(
     meta_labels: Type.Optional(
       Type.Boolean({
         default: false,
-        description: 'Also send each field of a record as __meta_inventory_<field>.',
+        description:
+          'Also send each field of a record as __meta_inventory_<field>, but none whose name says that it holds a secret (password, token, community, …).',
       }),
     ),
     relabel_configs: Type.Optional(

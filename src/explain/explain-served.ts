@@ -23,17 +23,41 @@ export interface ServedSource extends Explainable {
  * Tells what became of whatever answers a question, from what the sources last gave and what is served.
  * It runs in one go, so there is never more than one explanation at a time, and it blocks the process for
  * about as long as a refresh of the same list does. What it reads is bounded: documents and lists that are
- * larger than {@link MAX_KEPT_BYTES} are not searched, and the answer says so.
+ * larger than {@link MAX_KEPT_BYTES}, alone or together, are not searched, and the answer says so.
  */
 export function explainServed(text: string, sources: readonly ServedSource[]): ExplainAnswer {
   const query = parseQuery(text)
-  const searched = sources.map((source) => search(source, query))
+  const { quick, left } = withinBudget(sources)
+  const searched = quick.map((source) => search(source, query))
   return composeAnswer(
     text,
     searched.map(({ findings }) => findings),
     () => searched.map(({ inventory }) => findOutside(inventory, query)),
-    { gaps: sources.flatMap(gapsOf), ages: sources.flatMap(ageOf) },
+    { gaps: [...quick.flatMap(gapsOf), ...left.map(leftGap)], ages: quick.flatMap(ageOf) },
   )
+}
+
+/** The sources, in their order, whose documents and lists are together small enough to be searched in one go. */
+function withinBudget(sources: readonly ServedSource[]) {
+  const quick: ServedSource[] = []
+  const left: ServedSource[] = []
+  let bytes = 0
+  for (const source of sources) {
+    bytes += sizeOf(source)
+    // The first one always: it is bounded by itself.
+    if (quick.length === 0 || bytes <= MAX_KEPT_BYTES) quick.push(source)
+    else left.push(source)
+  }
+  return { quick, left }
+}
+
+function sizeOf({ lastRead, state }: ServedSource): number {
+  const documents = lastRead?.documents ?? []
+  return documents.reduce((sum, { bytes }) => sum + bytes.byteLength, state.snapshot?.body.byteLength ?? 0)
+}
+
+function leftGap({ source }: ServedSource): string {
+  return `${source} was not searched, so that other requests are not held up; ask with source=${source}`
 }
 
 function search(source: ServedSource, query: Query): { findings: Findings; inventory: Inventory } {

@@ -1,12 +1,12 @@
+import { memo } from '../base/memo.ts'
 import { splitHostPort } from '../model/address.ts'
 import { isObject, type Json } from '../model/record.ts'
+import { isSecretName } from '../model/secret-names.ts'
 import { SOURCE_LABEL, type Target } from '../model/target-group.ts'
-import { memo } from '../relabel/memo.ts'
 import { ADDRESS_LABEL } from '../relabel/relabel-target.ts'
 import { isSecretField } from './mask.ts'
 import { MAX_DEPTH } from './nested.ts'
 import type { FieldVisitor } from './query.ts'
-import { isSecretName } from './secret-names.ts'
 
 /** Lists what can be looked for; what is a secret by its name is not among it. */
 export interface FieldLister {

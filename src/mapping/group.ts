@@ -46,7 +46,7 @@ export function readGroup(
   const other = otherKey(record)
   if (other !== undefined) {
     return invalid(
-      `it has the key ${shown(other)}; a target group has only targets and labels. If it is none, say where its targets are, such as targets: ["{hostname}:9100"]`,
+      `it has the key ${shown(other)}; a target group has only targets and labels. If it is none, read it with http, not http_sd, and say where its targets are, such as targets: ["{hostname}:9100"]`,
     )
   }
   const targets = fieldOf(record, 'targets')

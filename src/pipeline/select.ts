@@ -1,5 +1,6 @@
 import { RefreshError } from '../base/errors.ts'
 import { type InventoryRecord, isObject, type Json, kindOf } from '../model/record.ts'
+import { assertNoError, assertWhole, isNothing, listsIn } from './envelope.ts'
 
 /**
  * A compiled query over a document (JMESPath, when it comes from a configuration file); `name` is what messages
@@ -14,33 +15,42 @@ export type Select = (document: Json, name: string) => readonly InventoryRecord[
 export interface ListKey {
   readonly key: string
   readonly hint: string
+  /** Whether a recognised list may be one page of several, or has to be all. */
+  readonly isPaged: boolean
 }
 
-const RECORDS: ListKey = {
+/** What messages say of the list of records. */
+export const RECORDS: ListKey = {
   key: 'records',
   hint: 'Say which in a configuration file, with two lines such as: records: "items" and targets: ["{hostname}:{port|9100}"]',
+  isPaged: false,
 }
 
 /**
  * Selects records with the configured query, or, without one, recognises the usual shapes:
  * a list, or an object with exactly one list in it.
- * @throws RefreshError `shape` when there is no such list
+ * @throws RefreshError `shape` when there is no such list, or what stands around it says that it is not all
  */
-export function createSelect(query: Query | undefined, { key, hint } = RECORDS): Select {
+export function createSelect(query: Query | undefined, key = RECORDS): Select {
   return query === undefined
-    ? (document, name) => recognise(document, name, hint)
-    : (document, name) => listFrom(query(document, name), { document, name, key })
+    ? (document, name) => recognise(document, name, key)
+    : (document, name) => listFrom(query(document, name), { document, name, key: key.key })
 }
 
-function recognise(document: Json, name: string, hint: string): readonly InventoryRecord[] {
+function recognise(document: Json, name: string, { hint, isPaged }: ListKey): readonly InventoryRecord[] {
   if (Array.isArray(document)) return document
   if (!isObject(document)) {
     throw new RefreshError('shape', `${name} is ${kindOf(document)}, not a list of records. ${hint}`)
   }
   // One target group without the list around it: its labels must not get lost.
   if (Array.isArray(document.targets) && isObject(document.labels)) return [document]
-  const lists = Object.values(document).filter((value) => Array.isArray(value))
-  if (lists.length === 1) return lists[0] as readonly InventoryRecord[]
+  assertNoError(document, name, hint)
+  const lists = listsIn(document)
+  const [list, second] = lists
+  if (list !== undefined && second === undefined) {
+    if (!isPaged) assertWhole(document, list, name)
+    return list
+  }
   const keys = Object.keys(document)
     .slice(0, 8)
     .map((key) => JSON.stringify(key.slice(0, 40)))
@@ -88,9 +98,4 @@ export function unlessFailed(select: Select, failed: Query): Select {
     if (isNothing(told)) return select(document, name)
     throw new RefreshError('refused', `${name} says that it failed: fail_if gave ${kindOf(told)}`)
   }
-}
-
-function isNothing(value: Json): boolean {
-  if (value === null || value === false || value === '') return true
-  return typeof value === 'object' && Object.keys(value).length === 0
 }

@@ -1,7 +1,7 @@
 import type { Document } from '../model/document.ts'
 
 /** Documents that are larger than this together are not kept to be explained, in bytes. */
-export const MAX_KEPT_BYTES = 32 * 2 ** 20
+export const MAX_KEPT_BYTES = 16 * 2 ** 20
 
 /** What the inventory of a source last gave, kept so that it can be explained. */
 export interface LastRead {

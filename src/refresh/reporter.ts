@@ -39,6 +39,7 @@ export function createReporter({ name }: { readonly name: string }, deps: Report
       log.warn(
         {
           offered: built.counts.targets,
+          missing: verdict.held.removed.size,
           served: deps.store.get(name)?.snapshot?.targets,
           seen: verdict.held.seen,
           needed: verdict.needed,
@@ -46,7 +47,11 @@ export function createReporter({ name }: { readonly name: string }, deps: Report
         'list held back: it drops too many targets',
       )
     } else if (before?.held !== undefined) {
-      log.info({ targets: built.counts.targets }, 'list no longer held back')
+      if (before.held.targets === built.counts.targets) {
+        log.warn({ targets: built.counts.targets }, 'drop confirmed: the new list is served')
+      } else {
+        log.info({ targets: built.counts.targets }, 'list no longer held back')
+      }
     }
   }
 
@@ -116,6 +121,7 @@ export function createReporter({ name }: { readonly name: string }, deps: Report
       if (before === undefined) return
       deps.store.setStatus(name, {
         ...before,
+        held: undefined,
         failure: { reason: error.reason, message: messageOf(error), at: moment() },
         failures: before.failures + 1,
       })

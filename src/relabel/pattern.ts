@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import type { RE2JS } from 're2js'
 import { messageOf } from '../base/errors.ts'
-import { memo } from './memo.ts'
+import { memo } from '../base/memo.ts'
 import { compileNative } from './native-pattern.ts'
 import { compileTemplate, expand, type Groups, type Template } from './template.ts'
 

@@ -179,7 +179,7 @@ t.test('an inventory that is too large is not kept, but the served list is searc
   t.ok(keepRead([large], 0).documents)
   const lastRead = keepRead([large, jsonDocument('x')], NOON.wallMs)
   t.equal(lastRead.documents, undefined)
-  const gap = 'the inventory of sensors is larger than 32MB, too large to be kept; ask with: rollcall explain'
+  const gap = 'the inventory of sensors is larger than 16MB, too large to be kept; ask with: rollcall explain'
   const situation = { lastRead, served: ['a'] }
   t.equal((await explain(situation, 'a')).verdict, `served as a:9100; ${gap}`)
   t.equal((await explain(situation, 'b')).verdict, `not found; ${gap}`)
@@ -194,7 +194,7 @@ t.test('a served list that is too large is not searched', async (t) => {
   const state = { ...source.state, snapshot }
   t.equal(
     explainServed('a', [{ ...source, state }]).verdict,
-    'in the inventory; the served list is too large to be searched for it; the served list of sensors is larger than 32MB and was not searched',
+    'in the inventory; the served list is too large to be searched for it; the served list of sensors is larger than 16MB and was not searched',
   )
 })
 

@@ -2,9 +2,9 @@ import t from 'tap'
 import { createMasker } from '../../src/explain/mask.ts'
 import { maskText } from '../../src/explain/mask-text.ts'
 import { abridge } from '../../src/explain/nested.ts'
-import { isSecretName } from '../../src/explain/secret-names.ts'
 import type { Labels } from '../../src/model/labels.ts'
 import type { Json } from '../../src/model/record.ts'
+import { isSecretName } from '../../src/model/secret-names.ts'
 
 t.test('names of secrets, and names that are none', async (t) => {
   const secret = `password Password PASSWD userPassword db_pass pass passphrase passwort secret client_secret

@@ -79,3 +79,19 @@ t.test(
     )
   },
 )
+
+t.test('51: a field whose name says that it holds a secret is no label', async (t) => {
+  const labels = new Map<string, string>()
+  const dropped: string[] = []
+  addMetaLabels({ host: 'a', password: 'hunter2', snmpCommunity: 'x', key: 'k1' }, labels, (reason) =>
+    dropped.push(reason),
+  )
+  t.same(
+    [...labels],
+    [
+      ['__meta_inventory_host', 'a'],
+      ['__meta_inventory_key', 'k1'],
+    ],
+  )
+  t.same(dropped, ['secret', 'secret'])
+})

@@ -1,7 +1,7 @@
 import { compile, TreeInterpreter } from '@jmespath-community/jmespath'
 import t from 'tap'
 import type { Json } from '../../src/model/record.ts'
-import { createSelect, unlessFailed } from '../../src/pipeline/select.ts'
+import { createSelect, RECORDS, unlessFailed } from '../../src/pipeline/select.ts'
 
 t.test('a list, and an object with exactly one list in it, are recognised', async (t) => {
   const selectFrom = createSelect(undefined)
@@ -10,15 +10,18 @@ t.test('a list, and an object with exactly one list in it, are recognised', asyn
   t.same(select([]), [])
   t.same(select({ targets: ['a:1'] }), ['a:1'])
   t.same(select({ targets: ['a:1'], labels: { x: 'y' } }), [{ targets: ['a:1'], labels: { x: 'y' } }])
-  t.same(select({ count: 2, next: null, results: [{ host: 'a' }] }), [{ host: 'a' }])
+  t.same(select({ count: 1, next: null, errors: [], meta: { has_more: false }, results: [{ host: 'a' }] }), [
+    { host: 'a' },
+  ])
 })
 
 t.test('anything else is refused with the two lines to write', async (t) => {
   const selectFrom = createSelect(undefined)
   const select = (document: Json) => selectFrom(document, 'the answer')
   const rows: [what: string, document: Json, message: RegExp][] = [
-    ['no list', { error: 'maintenance' }, /an object with 0 lists in it \(its keys: "error"\)/],
-    ['two lists', { data: [], errors: [] }, /2 lists in it \(its keys: "data", "errors"\)/],
+    ['no list', { status: 'maintenance' }, /an object with 0 lists in it \(its keys: "status"\)/],
+    ['two lists', { data: [], more: [] }, /2 lists in it \(its keys: "data", "more"\)/],
+    ['a list of nothing but errors, of which there are none', { errors: [] }, /0 lists in it/],
     ['an empty object', {}, /its keys: none/],
     ['null', null, /the answer is null/],
     ['a text', 'maintenance', /the answer is a string/],
@@ -69,5 +72,42 @@ t.test('a document that says itself that it failed is refused', async (t) => {
       reason: 'refused',
       message: /^page 1 says that it failed: fail_if gave /,
     })
+  }
+})
+
+t.test('what was recognised must be all: a page of several is refused', async (t) => {
+  const select = createSelect(undefined)
+  const rows: [around: Record<string, Json>, sign: string][] = [
+    [{ next: '/list?page=2' }, 'next'],
+    [{ count: 3 }, 'count'],
+    [{ meta: { total: 9 } }, 'meta.total'],
+    [{ meta: { nextCursor: 'abc' } }, 'meta.nextCursor'],
+    [{ links: { next: { href: '/2' } } }, 'links.next'],
+    [{ pageInfo: { hasNextPage: true } }, 'pageInfo.hasNextPage'],
+    [{ '@odata.nextLink': 'http://a/2' }, '@odata.nextLink'],
+    [{ metadata: { continue: 'x' } }, 'metadata.continue'],
+  ]
+  for (const [around, sign] of rows) {
+    t.throws(() => select({ ...around, items: ['a', 'b'] }, 'the answer'), {
+      reason: 'pagination',
+      message: new RegExp(`^the answer seems to be one page of several: it has 2 records, and ${sign} says`),
+    })
+  }
+  t.same(select({ items: ['a', 'b'], count: 2, total: 1, next: '', meta: { next: null } }, 'the answer'), [
+    'a',
+    'b',
+  ])
+  const paged = createSelect(undefined, { ...RECORDS, isPaged: true })
+  t.same(paged({ items: ['a'], next: '/2', total: 5 }, 'page 1'), ['a'])
+})
+
+t.test('15: an answer that tells of an error is no inventory, whatever list is in it', async (t) => {
+  const select = createSelect(undefined)
+  for (const document of [
+    { error: 'timeout', results: [] },
+    { errors: ['timeout'] },
+    { error: { code: 5 }, x: ['a'] },
+  ]) {
+    t.throws(() => select(document, 'the answer'), { reason: 'refused', message: /says that it failed/ })
   }
 })

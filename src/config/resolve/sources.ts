@@ -53,6 +53,7 @@ function resolveKeys(source: FileSource, context: Context): Omit<SourceSettings,
         records === undefined
           ? undefined
           : attempt(context, ['records'], () => compileQuery(records, 'records', 'shape')),
+      isPaged: source.http?.pagination !== undefined,
       failIf:
         failIf === undefined
           ? undefined

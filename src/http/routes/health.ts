@@ -63,10 +63,13 @@ function describe({ required, status, snapshot }: SourceState, { clock }: HttpDe
   }
 }
 
-/** One word for the state: waiting (no list yet), failing or stale (an old list is served), holding or ok. */
+/**
+ * One word for the state: waiting (no list yet), stale (the list is from disk, and none was read since the start),
+ * failing (an old list is served), holding or ok.
+ */
 function stateOf({ status, snapshot }: Pick<SourceState, 'status' | 'snapshot'>): string {
   if (snapshot === undefined) return 'waiting'
-  if (status.failure !== undefined) return 'failing'
   if (status.restored) return 'stale'
+  if (status.failure !== undefined) return 'failing'
   return status.held === undefined ? 'ok' : 'holding'
 }

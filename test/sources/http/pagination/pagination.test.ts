@@ -248,7 +248,7 @@ t.test('20: a page that fails, fails the whole reading, and is named', async (t)
     [
       'another shape',
       { json: { error: 'maintenance' } },
-      { reason: 'shape', message: /^page 2 is an object with 0 lists.*Say which in pagination/ },
+      { reason: 'refused', message: /^page 2 says that it failed: .*Say which in pagination/ },
     ],
   ]
   for (const [what, second, error] of rows) {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { memo } from '../../src/relabel/memo.ts'
+import { memo } from '../../src/base/memo.ts'
 
 function counted(limit?: number) {
   let computed = 0
