@@ -14,7 +14,7 @@ import { names, refreshing } from '../helpers/refreshing.ts'
 /** Large enough that an answer goes over the wire in several pieces. */
 const TARGETS = 10_000
 
-const REFRESHES = 60
+const REFRESHES = 30
 
 /** The answer of one poll, unpacked, and its entity tag. */
 function poll(url: string, encoding: string): Promise<{ body: Buffer; etag: string }> {
