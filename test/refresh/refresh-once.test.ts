@@ -209,7 +209,7 @@ t.test('quarantined records are reported when they change', async (t) => {
   )
 })
 
-t.test('the served list is also written as a file, and a failed write is made up for', async (t) => {
+t.test('33: the served list is also written as a file, and a failed write is made up for', async (t) => {
   const folder = t.testdir()
   const file = join(folder, 'shared', 'targets.json')
   const { refresh, served, inventory, metric, messages } = await refreshing(t, { file })
