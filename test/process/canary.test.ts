@@ -2,7 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { stringify } from 'yaml'
-import { run, start } from '../helpers/cli.ts'
+import { start } from '../helpers/cli.ts'
+import { runHere } from '../helpers/commands.ts'
 import { type Handler, inventoryServer } from '../helpers/inventory-server.ts'
 import { tokenServer } from '../helpers/token-server.ts'
 import { until } from '../helpers/until.ts'
@@ -84,15 +85,15 @@ t.test('51: no command tells a secret', async (t) => {
   const login = await tokenServer(t)
   const path = configure(t, inventory.url, login.url)
   inventory.handle(failures['an error that quotes'] as Handler)
-  for (const args of [
+  const commands: [command: 'check' | 'targets' | 'explain', ...args: string[]][] = [
     ['check'],
     ['check', '--probe'],
     ['targets'],
     ['explain', 'a'],
-    ['explain', CANARY.slice(0, 7)],
-  ]) {
-    const { out, err } = await run([...args, `--config.file=${path}`], { CANARY })
-    t.not(out + err, '', args.join(' '))
-    clean(t, args.join(' '), out + err)
+  ]
+  for (const [command, ...args] of commands) {
+    const { out, err } = await runHere([command, ...args, `--config.file=${path}`], { CANARY })
+    t.not(out + err, '', [command, ...args].join(' '))
+    clean(t, [command, ...args].join(' '), out + err)
   }
 })
