@@ -1,4 +1,5 @@
 import { type Logger, type LoggerOptions, pino } from 'pino'
+import { printable } from './printable.ts'
 
 export type { Logger }
 
@@ -20,7 +21,7 @@ export async function createLogger(level: LogLevel, format: LogFormat): Promise<
     // Loaded only here: a server that logs JSON never pays for the formatter.
     const { build } = await import('pino-pretty')
     return pino(
-      options,
+      { ...options, hooks: { streamWrite: (line) => harmless(line, '\\\\') } },
       build({
         destination: 2,
         sync: true,
@@ -33,9 +34,18 @@ export async function createLogger(level: LogLevel, format: LogFormat): Promise<
   return pino(
     {
       ...options,
+      hooks: { streamWrite: (line) => harmless(line, '\\') },
       formatters: { level: (label) => ({ level: label }) },
       timestamp: pino.stdTimeFunctions.isoTime,
     },
     pino.destination({ dest: 2, sync: true }),
   )
+}
+
+/**
+ * A line of JSON without what JSON lets through, yet terminals obey or take for the end of a line, such as U+009B.
+ * @param backslash how one is written: doubled where the line is parsed once more before it is shown
+ */
+function harmless(line: string, backslash: string): string {
+  return `${printable(line.slice(0, -1), backslash)}\n`
 }

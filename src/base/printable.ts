@@ -5,13 +5,22 @@
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding control characters is its purpose
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
 
-/** A text in one line that a terminal shows as it is: what it would obey becomes visible, as `\u001b`. */
-export function printable(text: string): string {
-  return text.replace(UNPRINTABLE, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)
+/**
+ * A text in one line that a terminal shows as it is: what it would obey becomes visible, as `\u001b`.
+ * @param backslash what stands before the `u`
+ */
+export function printable(text: string, backslash = '\\'): string {
+  return text.replace(
+    UNPRINTABLE,
+    (found) => `${backslash}u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 /** A value as indented JSON with a final newline, for people and programs alike: harmless to a terminal too. */
 export function printableJson(value: unknown): string {
   // JSON has line breaks between its texts only, and \u escapes mean the same inside of them.
-  return `${JSON.stringify(value, null, 2).split('\n').map(printable).join('\n')}\n`
+  return `${JSON.stringify(value, null, 2)
+    .split('\n')
+    .map((line) => printable(line))
+    .join('\n')}\n`
 }

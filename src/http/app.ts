@@ -21,6 +21,9 @@ const DEFAULT_LIMITS: Limits = {
   bodyLimit: 1_048_576,
 }
 
+/** Answers quote inventories and requests, and no browser may take them for a page. */
+const INERT = { 'x-content-type-options': 'nosniff' }
+
 /** Creates the server's read half: routes, errors, limits. It listens when told to. */
 export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<FastifyInstance> {
   const { log, metrics } = deps
@@ -30,6 +33,7 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
     logger: false,
     clientErrorHandler: (error, socket) => handleClientError(error, socket),
     frameworkErrors: (error, request, reply) => {
+      void reply.headers(INERT) // no hook sees these answers
       observe(request, reply, NO_ROUTE, deps)
       handleError(error, request, reply, log)
     },
@@ -55,9 +59,10 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
     if (methods.length > 0) void reply.header('allow', methods.join(', '))
     return sendError(reply, noRouteError(request, methods))
   })
-  // Asked when the answer is sent, so that requests that were in flight already end their connections too:
-  // a connection that stayed open would keep the server from closing.
   app.addHook('onSend', (_request, reply, _payload, done) => {
+    void reply.headers(INERT)
+    // Asked when the answer is sent, so that requests that were in flight already end their connections too:
+    // a connection that stayed open would keep the server from closing.
     if (deps.isDraining()) void reply.header('connection', 'close')
     done()
   })

@@ -62,6 +62,8 @@ function represent(
     ...['etag', etag],
     ...['last-modified', new Date(snapshot.changedAtMs).toUTCString()],
     ...['vary', 'Accept-Encoding'],
+    // What an inventory says is in the list, and no browser may take it for a page.
+    ...['x-content-type-options', 'nosniff'],
     // Without it a cache may guess from Last-Modified how long an old list is good enough.
     ...['cache-control', 'no-cache'],
   ]

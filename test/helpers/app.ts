@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import { createMetrics } from '../../src/base/metrics.ts'
+import { createMetrics, type Metrics } from '../../src/base/metrics.ts'
 import { createApp } from '../../src/http/app.ts'
 import { createConnections } from '../../src/http/connections.ts'
 import type { Limits, RefreshAnswer } from '../../src/http/deps.ts'
@@ -7,8 +7,8 @@ import type { ExplainAnswer } from '../../src/model/explanation.ts'
 import { encodeGroups } from '../../src/snapshot/encode.ts'
 import { freeze } from '../../src/snapshot/snapshot.ts'
 import { INITIAL_STATUS, type SourceStatus } from '../../src/snapshot/status.ts'
-import { createStore } from '../../src/snapshot/store.ts'
-import { manualClock } from './clock.ts'
+import { createStore, type Store } from '../../src/snapshot/store.ts'
+import { type ManualClock, manualClock } from './clock.ts'
 import { recordingLog } from './log.ts'
 
 /** The read half over a real store, without a write half: the test publishes. */
@@ -20,11 +20,15 @@ export async function readHalf(
     maxStalenessMs?: number
     maxConnections?: number
     limits?: Partial<Limits>
+    /** What a write half of the test's own works on. */
+    over?: { clock: ManualClock; store: Store; metrics: Metrics }
   } = {},
 ) {
-  const clock = manualClock()
-  const store = createStore()
-  const metrics = createMetrics('1.2.3')
+  const { clock, store, metrics } = options.over ?? {
+    clock: manualClock(),
+    store: createStore(),
+    metrics: createMetrics('1.2.3'),
+  }
   const { log, lines } = recordingLog('warn')
   for (const source of options.sources ?? ['sensors'])
     store.add(source, {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -21,6 +21,8 @@ export interface Pair {
 export interface Authority extends Pair {
   /** @param names subject alternative names, such as `DNS:localhost,IP:127.0.0.1` */
   sign(name: string, names?: string): Pair
+  /** Signs for two days of the year 2020. */
+  signExpired(name: string, names: string): Pair
 }
 
 /** Makes an authority in a folder. */
@@ -31,6 +33,29 @@ export function authority(folder: string, name = 'ca'): Authority {
     ...own,
     sign: (leaf, names) =>
       make(folder, leaf, names === undefined ? by : [...by, '-addext', `subjectAltName=${names}`]),
+    signExpired: (leaf, names) => signExpired(folder, own, leaf, names),
+  }
+}
+
+/** Only `openssl ca` knows how to sign for days that are over. */
+function signExpired(folder: string, { certFile, keyFile }: Pair, name: string, names: string): Pair {
+  const path = (file: string) => join(folder, `${name}.${file}`)
+  writeFileSync(path('index'), '')
+  writeFileSync(
+    path('cnf'),
+    `[ca]\ndefault_ca = own\n[own]\nnew_certs_dir = ${folder}\ndatabase = ${path('index')}\nrand_serial = yes\ndefault_md = sha256\npolicy = any\nx509_extensions = leaf\n[any]\ncommonName = supplied\n[leaf]\nsubjectAltName = ${names}\n`,
+  )
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' })
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', path('key')]
+  openssl('req', '-new', ...newKey, '-out', path('csr'), '-subj', `/CN=${name}`)
+  const days = ['-startdate', '20200101000000Z', '-enddate', '20200103000000Z']
+  const by = ['-config', path('cnf'), '-cert', certFile, '-keyfile', keyFile]
+  openssl('ca', '-batch', '-notext', ...by, ...days, '-in', path('csr'), '-out', path('pem'))
+  return {
+    certFile: path('pem'),
+    keyFile: path('key'),
+    cert: readFileSync(path('pem'), 'utf8'),
+    key: readFileSync(path('key'), 'utf8'),
   }
 }
 

@@ -142,12 +142,29 @@ t.test('35: while the server drains, only ready says 503', async (t) => {
   t.equal((await app.inject('/health')).statusCode, 200)
 })
 
-t.test('55: the lifecycle endpoint is off unless switched on', async (t) => {
+t.test('55: what changes state is off unless switched on', async (t) => {
   const { app, state } = await readHalf(t)
-  const answer = await app.inject({ method: 'POST', url: '/-/refresh' })
-  t.equal(answer.statusCode, 403)
-  t.match(answer.json(), { error: { code: 'lifecycle_disabled', message: /--web.enable-lifecycle/ } })
+  state.reloadError = new Error('a reload was tried')
+  for (const url of ['/-/refresh', '/-/refresh?source=sensors', '/-/accept?source=sensors', '/-/reload']) {
+    const answer = await app.inject({ method: 'POST', url })
+    t.equal(answer.statusCode, 403, url)
+    t.match(answer.json(), { error: { code: 'lifecycle_disabled', message: /--web.enable-lifecycle/ } })
+  }
   t.same(state.refreshed, [])
+  t.same(state.accepted, [])
+})
+
+t.test('55: there is nothing else that takes another method than GET and HEAD', async (t) => {
+  const { app } = await readHalf(t)
+  const posts = app
+    .printRoutes({ commonPrefix: false })
+    .split('\n')
+    .filter((line) => /\((?!GET, HEAD\)|HEAD, GET\))/.test(line))
+  t.same(posts.map((line) => /[\w-]+ \(.*\)/.exec(line)?.[0]).sort(), [
+    'accept (POST)',
+    'refresh (POST)',
+    'reload (POST)',
+  ])
 })
 
 t.test('a refresh that is asked for answers with its result', async (t) => {
@@ -160,7 +177,7 @@ t.test('a refresh that is asked for answers with its result', async (t) => {
   t.same(state.refreshed, [undefined, 'sensors'])
 })
 
-t.test('a webhook may send whatever body it likes, but not a huge or hostile one', async (t) => {
+t.test('45: a webhook may send whatever body it likes, but not a huge or hostile one', async (t) => {
   const { app } = await readHalf(t, { enableLifecycle: true })
   const post = (type: string, payload: string) =>
     app.inject({ method: 'POST', url: '/-/refresh', headers: { 'content-type': type }, payload })

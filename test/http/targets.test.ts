@@ -156,7 +156,7 @@ t.test('6: gzip is a ready-made body with an entity tag of its own', async (t) =
   t.equal(other.headers.etag, plain.headers.etag, 'and is the one that is named')
 })
 
-t.test('an unknown source is 404, an impossible name 400, an unknown parameter 400', async (t) => {
+t.test('46: an unknown source is 404, an impossible name 400, an unknown parameter 400', async (t) => {
   const { app, publish } = await readHalf(t)
   await publish('sensors', ['a:1'])
   const rows: [url: string, status: number, code: string][] = [

@@ -1,98 +1,13 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
-import { createMetrics } from '../../src/base/metrics.ts'
-import { compilePlan } from '../../src/pipeline/plan.ts'
-import type { Output } from '../../src/refresh/outputs.ts'
-import { createRefresher } from '../../src/refresh/refresh-once.ts'
+import t from 'tap'
 import { createDiskCopy, type Kept } from '../../src/snapshot/disk.ts'
 import { encodeGroups } from '../../src/snapshot/encode.ts'
-import { DEFAULT_GUARD, type GuardOptions } from '../../src/snapshot/guard.ts'
-import { freeze, type Snapshot } from '../../src/snapshot/snapshot.ts'
-import { createStore } from '../../src/snapshot/store.ts'
-import { writeTargetFile } from '../../src/snapshot/target-file.ts'
-import { createHttpSource } from '../../src/sources/http/source.ts'
+import { freeze } from '../../src/snapshot/snapshot.ts'
 import type { Source } from '../../src/sources/source.ts'
-import { manualClock } from '../helpers/clock.ts'
 import { jsonDocument } from '../helpers/documents.ts'
-import { seriesValue } from '../helpers/exposition.ts'
-import { httpOptions } from '../helpers/http-options.ts'
-import { inventoryServer } from '../helpers/inventory-server.ts'
-import { recordingLog } from '../helpers/log.ts'
+import { names, refreshing } from '../helpers/refreshing.ts'
 import { until } from '../helpers/until.ts'
-
-const names = (count: number, first = 0) =>
-  Array.from({ length: count }, (_, index) => `sensor_${first + index}`)
-
-async function refreshing(
-  t: Test,
-  options: {
-    name?: string
-    file?: string
-    guard?: GuardOptions
-    source?: Source
-    load?: () => Promise<Kept | undefined>
-    outputs?: Output[]
-  } = {},
-) {
-  const inventory = await inventoryServer(t, names(3))
-  const clock = manualClock()
-  const store = createStore()
-  const metrics = createMetrics('test')
-  const { log, messages, lines } = recordingLog()
-  metrics.addSource('sensors')
-  store.add('sensors', { required: true, maxStalenessMs: Number.POSITIVE_INFINITY })
-  const source =
-    options.source ?? createHttpSource(httpOptions(inventory.url), { clock, userAgent: 'Rollcall/test' })
-  t.teardown(() => source.close())
-  const { file } = options
-  const refresher = createRefresher(
-    {
-      name: options.name ?? 'sensors',
-      source,
-      plan: compilePlan({
-        records: undefined,
-        mapping: { source: 'sensors', targets: [], labels: [], metaLabels: false, defaultPort: 9100 },
-        relabelConfigs: [],
-      }),
-      guard: options.guard ?? DEFAULT_GUARD,
-      timeoutMs: 5_000,
-      intervalMs: 30_000,
-      outputs: [
-        ...(options.outputs ?? []),
-        ...(file === undefined
-          ? []
-          : [{ kind: 'file_sd' as const, write: ({ body }: Snapshot) => writeTargetFile(file, body) }]),
-      ],
-      load: options.load,
-    },
-    { store, metrics, clock, log },
-  )
-  const stop = new AbortController()
-  return {
-    inventory,
-    clock,
-    store,
-    messages,
-    lines,
-    stop,
-    /** The next refresh in its time. */
-    refresh: () => {
-      clock.advance(30_000)
-      return refresher.once(stop.signal)
-    },
-    refreshAtOnce: () => refresher.once(stop.signal),
-    restore: () => refresher.restore(),
-    lastRead: () => refresher.lastRead(),
-    served: () => store.get('sensors')?.snapshot,
-    status: () => store.get('sensors')?.status,
-    metric: async (name: string, labels = {}) =>
-      seriesValue(await metrics.registry.metrics(), `rollcall_source_${name}`, {
-        source: 'sensors',
-        ...labels,
-      }),
-  }
-}
 
 t.test('a first list is served, counted and logged once', async (t) => {
   const { refresh, served, metric, messages, status } = await refreshing(t)
@@ -295,7 +210,7 @@ t.test('quarantined records are reported when they change', async (t) => {
   )
 })
 
-t.test('the served list is also written as a file, and a failed write is made up for', async (t) => {
+t.test('33: the served list is also written as a file, and a failed write is made up for', async (t) => {
   const folder = t.testdir()
   const file = join(folder, 'shared', 'targets.json')
   const { refresh, served, inventory, metric, messages } = await refreshing(t, { file })

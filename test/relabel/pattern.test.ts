@@ -71,6 +71,16 @@ t.test('a text too long for a native expression is matched by RE2', async (t) =>
   }
 })
 
+t.test('47: a hostile pattern takes linear time', async (t) => {
+  // Each of these takes a backtracking engine longer than the universe is old.
+  const hostile = ['(a+)+b', '(a|a)*b', '(a*)*b', '(.*a){12}b', '([a-z]+)*[0-9]', '.*.*.*.*.*b']
+  for (const source of hostile) {
+    const pattern = compilePattern(source)
+    t.equal(pattern.test('a'.repeat(10_000)), false, source)
+    t.equal(pattern.test(`${'a'.repeat(10_000)}${source.includes('[0-9]') ? '1' : 'b'}`), true, source)
+  }
+})
+
 const natives: readonly [source: string, isNative: boolean][] = [
   ['([^:]+)(?::\\d+)?', true],
   ['(foo|bar)-[a-z0-9.-]*', true],

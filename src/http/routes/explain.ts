@@ -16,10 +16,9 @@ export function explainRoutes(app: FastifyInstance, deps: HttpDeps, assertCapaci
     assertCapacity()
     const { q, source } = readParameters(request.query as Record<string, string | string[] | undefined>)
     const name = source === undefined ? undefined : findSource(deps.store, source).name
-    // What an inventory says is shown here, so no browser may take it for a page, nor any cache keep it.
+    // What an inventory says is shown here, so no cache may keep it.
     return reply
       .type('application/json; charset=utf-8')
-      .header('x-content-type-options', 'nosniff')
       .header('cache-control', 'no-store')
       .send(printableJson(deps.explain(q, name)))
   })

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { HttpError } from '../../base/errors.ts'
+import { printableJson } from '../../base/printable.ts'
 import type { SourceState } from '../../snapshot/store.ts'
 import type { HttpDeps, HttpOptions } from '../deps.ts'
 import { notLoaded } from '../not-loaded.ts'
@@ -16,8 +17,8 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
       draining: deps.isDraining(),
       sources: Object.fromEntries(deps.store.list().map((state) => [state.name, describe(state, deps)])),
     }
-    // Indented, for the person with curl.
-    return reply.type('application/json; charset=utf-8').send(`${JSON.stringify(health, null, 2)}\n`)
+    // Indented, and harmless to the terminal of the person with curl.
+    return reply.type('application/json; charset=utf-8').send(printableJson(health))
   })
   app.get('/-/healthy', (request, reply) => {
     observe(request, reply, '/-/healthy', deps)

@@ -296,7 +296,12 @@ export const rows: readonly WrongFile[] = [
   [
     '47: look-around in a pattern',
     `${SOURCE}    relabel_configs: [{ action: keep, regex: "(?=a)" }]\n`,
-    /^rollcall.yml:4:\d+: sources\[0\].relabel_configs\[0\].regex: "\(\?=a\)".*/,
+    /^rollcall.yml:4:\d+: sources\[0\].relabel_configs\[0\].regex: "\(\?=a\)" .* RE2 has no look-around/,
+  ],
+  [
+    '47: a back-reference in a pattern',
+    `${SOURCE}    relabel_configs: [{ action: keep, regex: "(a)\\\\1" }]\n`,
+    /^rollcall.yml:4:\d+: sources\[0\].relabel_configs\[0\].regex: .* RE2 has no back-references/,
   ],
   [
     'a file_sd file with the wrong ending',

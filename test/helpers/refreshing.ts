@@ -1,0 +1,95 @@
+import type { Test } from 'tap'
+import { createMetrics } from '../../src/base/metrics.ts'
+import { compilePlan } from '../../src/pipeline/plan.ts'
+import type { Output } from '../../src/refresh/outputs.ts'
+import { createRefresher } from '../../src/refresh/refresh-once.ts'
+import type { Kept } from '../../src/snapshot/disk.ts'
+import { DEFAULT_GUARD, type GuardOptions } from '../../src/snapshot/guard.ts'
+import type { Snapshot } from '../../src/snapshot/snapshot.ts'
+import { createStore } from '../../src/snapshot/store.ts'
+import { writeTargetFile } from '../../src/snapshot/target-file.ts'
+import { createHttpSource } from '../../src/sources/http/source.ts'
+import type { Source } from '../../src/sources/source.ts'
+import { type ManualClock, manualClock } from './clock.ts'
+import { seriesValue } from './exposition.ts'
+import { httpOptions } from './http-options.ts'
+import { inventoryServer } from './inventory-server.ts'
+import { recordingLog } from './log.ts'
+
+/** The names of so many sensors, as the simplest inventory gives them. */
+export const names = (count: number, first = 0) =>
+  Array.from({ length: count }, (_, index) => `sensor_${first + index}`)
+
+/** The refresh of one source, of a real inventory of three sensors unless another source is given. */
+export async function refreshing(
+  t: Test,
+  options: {
+    name?: string
+    file?: string
+    guard?: GuardOptions
+    source?: Source
+    clock?: ManualClock
+    load?: () => Promise<Kept | undefined>
+    outputs?: Output[]
+  } = {},
+) {
+  const inventory = await inventoryServer(t, names(3))
+  const clock = options.clock ?? manualClock()
+  const store = createStore()
+  const metrics = createMetrics('test')
+  const { log, messages, lines } = recordingLog()
+  metrics.addSource('sensors')
+  store.add('sensors', { required: true, maxStalenessMs: Number.POSITIVE_INFINITY })
+  const source =
+    options.source ?? createHttpSource(httpOptions(inventory.url), { clock, userAgent: 'Rollcall/test' })
+  t.teardown(() => source.close())
+  const { file } = options
+  const refresher = createRefresher(
+    {
+      name: options.name ?? 'sensors',
+      source,
+      plan: compilePlan({
+        records: undefined,
+        mapping: { source: 'sensors', targets: [], labels: [], metaLabels: false, defaultPort: 9100 },
+        relabelConfigs: [],
+      }),
+      guard: options.guard ?? DEFAULT_GUARD,
+      timeoutMs: 5_000,
+      intervalMs: 30_000,
+      outputs: [
+        ...(options.outputs ?? []),
+        ...(file === undefined
+          ? []
+          : [{ kind: 'file_sd' as const, write: ({ body }: Snapshot) => writeTargetFile(file, body) }]),
+      ],
+      load: options.load,
+    },
+    { store, metrics, clock, log },
+  )
+  const stop = new AbortController()
+  return {
+    inventory,
+    clock,
+    store,
+    metrics,
+    once: refresher.once,
+    messages,
+    lines,
+    stop,
+    /** The next refresh in its time. */
+    refresh: () => {
+      clock.advance(30_000)
+      return refresher.once(stop.signal)
+    },
+    refreshAtOnce: () => refresher.once(stop.signal),
+    restore: () => refresher.restore(),
+    lastRead: () => refresher.lastRead(),
+    served: () => store.get('sensors')?.snapshot,
+    status: () => store.get('sensors')?.status,
+    metric: async (name: string, labels = {}) =>
+      seriesValue(await metrics.registry.metrics(), `rollcall_source_${name}`, {
+        source: 'sensors',
+        ...labels,
+      }),
+  }
+}
