@@ -12,7 +12,7 @@ export async function within<Value>(
   clock: Pick<Clock, 'after'>,
   work: Promise<Value>,
 ): Promise<Value> {
-  let cancel = () => {}
+  let cancel!: () => void
   const late = new Promise<never>((_, reject) => {
     cancel = clock.after(ms, () => reject(new Error(`${what} took longer than ${ms / 1000} s`)))
   })

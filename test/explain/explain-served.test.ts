@@ -198,6 +198,19 @@ t.test('a served list that is too large is not searched', async (t) => {
   )
 })
 
+t.test('what is together too large is searched one source at a time', async (t) => {
+  const first = await sourceIn({ read: ['a'], served: ['a'] })
+  const padded = { ...jsonDocument(['b']), bytes: Buffer.from(`["b"]${' '.repeat(MAX_KEPT_BYTES - 10)}`) }
+  const second = {
+    ...(await sourceIn({ served: ['b'], lastRead: keepRead([padded], NOON.wallMs) })),
+    source: 'large',
+  }
+  const gap = 'large was not searched, so that other requests are not held up; ask with source=large'
+  t.equal(explainServed('a', [first, second]).verdict, `served as a:9100; ${gap}`)
+  t.equal(explainServed('b', [first, second]).verdict, `not found; ${gap}`)
+  t.match(explainServed('b', [second]).verdict, 'b:9100')
+})
+
 t.test('of several sources the best matches are shown, in the order of the sources', async (t) => {
   const a = await sourceIn({ read: ['x1', 'x'], served: ['x1', 'x'] })
   const b = await sourceIn({ read: ['x11'], served: ['x11'] })

@@ -50,6 +50,7 @@ export async function refreshing(
       source,
       plan: compilePlan({
         records: undefined,
+        isPaged: options.source !== undefined,
         mapping: { source: 'sensors', targets: [], labels: [], metaLabels: false, defaultPort: 9100 },
         relabelConfigs: [],
       }),

@@ -45,3 +45,10 @@ t.test('what is a refresh error already only gets its URL', async (t) => {
   })
   t.match(toRefreshError('thrown text', 'GET http://a/'), { reason: 'reset', message: /thrown text/ })
 })
+
+t.test('a defect of ours is not blamed on the network', async (t) => {
+  t.match(toRefreshError(new TypeError('x is not a function'), 'GET http://a/'), {
+    reason: 'internal',
+    message: 'GET http://a/: x is not a function',
+  })
+})
