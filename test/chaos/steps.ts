@@ -87,7 +87,14 @@ export function createSteps(world: World) {
 
   async function showsFor(what: string, editions: readonly Edition[]): Promise<void> {
     count(what)
-    behave(`${what}: ${editions.map(({ list }) => list.slice(0, 8)).join(', ')}`, { editions })
+    // With failures in between, what the guard counts must begin anew.
+    const fault = random.once(2) ? nextFault() : undefined
+    if (fault !== undefined) count(fault)
+    behave(`${what}: ${editions.map(({ list }) => list.slice(0, 8)).join(', ')}; now and then ${fault}`, {
+      editions,
+      fault,
+      onceIn: random.pick([3, 6]),
+    })
     await wait(between(400, 4_000))
     healthy()
   }
@@ -167,7 +174,7 @@ export function createSteps(world: World) {
   }
 
   const names = Object.keys(steps)
-  const next = createDeck(random, [...names, 'fault', 'fault', 'fault', 'fault', 'kill'])
+  const next = createDeck(random, [...names, ...Array(7).fill('fault'), 'partial', 'kill'])
   return {
     truth: () => truth,
     counts: () => Object.fromEntries([...counts].sort()),
