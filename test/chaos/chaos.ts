@@ -14,13 +14,9 @@ const prometheus = findTool('prometheus', 'PROMETHEUS')
 if (prometheus === undefined) throw new Error('Prometheus is not installed; apt-get install prometheus')
 console.log(`seed ${seed}`)
 const scope = createScope()
-const summary = await runChaos(scope, {
-  seconds: Number(values.seconds ?? 600),
-  seed,
-  prometheus,
-  print: console.log,
-})
-await scope.end()
+const options = { seconds: Number(values.seconds ?? 600), seed, prometheus, print: console.log }
+// Whatever happens, no process is left behind.
+const summary = await runChaos(scope, options).finally(() => scope.end())
 const { tail, ...told } = summary
 console.log(JSON.stringify(told, null, 2))
 if (summary.violation !== undefined) console.log(tail.join('\n'))

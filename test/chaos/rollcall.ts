@@ -48,7 +48,6 @@ export function createRollcall(scope: Scope, model: Model, inventory: string) {
     url: () => running?.url ?? '',
     epoch: () => epoch,
     isUp: () => running !== undefined,
-    pid: () => running?.child.pid,
     starts: () => starts,
     log: () => running?.err() ?? '',
     async start() {

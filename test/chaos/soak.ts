@@ -32,8 +32,9 @@ interface Sample {
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '600' } } })
 const scope = createScope()
-process.exitCode = (await soak(scope, Number(values.seconds))) ? 0 : 1
-await scope.end()
+// Whatever happens, no process is left behind.
+const isFlat = await soak(scope, Number(values.seconds)).finally(() => scope.end())
+process.exitCode = isFlat ? 0 : 1
 
 async function soak(scope: Scope, seconds: number): Promise<boolean> {
   const inventory = await changingInventory(scope)

@@ -110,6 +110,7 @@ export async function createWatch(scope: Scope, watched: Watched, model: Model, 
   })
   await new Promise<void>((resolve) => void proxy.listen(0, '127.0.0.1', resolve))
   scope.teardown(() => {
+    stopped = true
     proxy.closeAllConnections()
     proxy.close()
   })
