@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
-import type { Test } from 'tap'
+import type { Scope } from './scope.ts'
 import { until } from './until.ts'
 
 /** The built command line of the code under test, so that coverage counts what it runs. */
@@ -41,7 +41,7 @@ export async function run(args: readonly string[], env: Env = {}, cwd?: string) 
 }
 
 /** Starts a server on a free loopback port and waits until it serves; the test's end kills it. */
-export async function start(t: Test, args: readonly string[], env: Env = {}): Promise<Running> {
+export async function start(t: Scope, args: readonly string[], env: Env = {}): Promise<Running> {
   const flags = {
     'web.listen-address': '127.0.0.1:0',
     'web.drain-delay': '0',

@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import type { Scope } from './scope.ts'
 import { findPrometheus3, findTool } from './tools.ts'
 import { until } from './until.ts'
 
@@ -40,7 +41,7 @@ export function shippedConfig(rollcall: string): string {
 }
 
 /** Starts a Prometheus on a free loopback port; the test's end stops it. */
-export async function startPrometheus(t: Test, binary: string, config: string): Promise<Prometheus> {
+export async function startPrometheus(t: Scope, binary: string, config: string): Promise<Prometheus> {
   const folder = t.testdir()
   const file = join(folder, 'prometheus.yml')
   writeFileSync(file, config)

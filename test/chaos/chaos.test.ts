@@ -1,0 +1,30 @@
+import t from 'tap'
+import { seedOfRun } from '../helpers/random.ts'
+import { createScope } from '../helpers/scope.ts'
+import { findTool, missing } from '../helpers/tools.ts'
+import { runChaos } from './run.ts'
+
+const seconds = process.env.CI === 'true' ? 60 : 8
+
+t.test(
+  '8 to 34: whatever the inventory, the disk and the machine do, no promise is broken',
+  { timeout: (seconds + 100) * 1_000 },
+  async (t) => {
+    const prometheus = findTool('prometheus', 'PROMETHEUS')
+    if (missing(t, prometheus, 'Prometheus')) return
+    const scope = createScope()
+    t.teardown(() => scope.end())
+    const seed = seedOfRun()
+    const { violation, tail, ...told } = await runChaos(scope, {
+      seconds,
+      seed,
+      prometheus: prometheus as string,
+      print: (line) => t.comment(line),
+    })
+    t.comment(`SEED=${seed} repeats the choices of this run: ${JSON.stringify(told)}`)
+    t.equal(violation, undefined, `npm run chaos -- --seconds=${seconds} --seed=${seed}`)
+    if (violation !== undefined) t.comment(tail.join('\n'))
+    t.ok(told.steps > 0, 'steps were taken')
+    t.ok(Number(told.polls['Prometheus 200']) > 0, 'Prometheus was served')
+  },
+)

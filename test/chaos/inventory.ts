@@ -1,0 +1,114 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Scope } from '../helpers/scope.ts'
+import { ENDLESS, FAULTS, type PageAnswer } from './faults.ts'
+import type { Edition } from './fleet.ts'
+import type { Model } from './model.ts'
+
+/** How the inventory behaves now. */
+export interface Behaviour {
+  /** The editions that its readings show in turn; one unless it flaps. */
+  readonly editions: readonly Edition[]
+  /** The name of the fault; undefined: none. */
+  readonly fault?: string | undefined
+  /** A fault strikes once in so many answers. */
+  readonly onceIn?: number
+  /** Every page takes up to so long, in milliseconds. */
+  readonly slowMs?: number
+}
+
+/** The chances that the server takes. */
+interface Chances {
+  readonly int: (below: number) => number
+  readonly once: (times: number) => boolean
+}
+
+/**
+ * A real HTTP server that serves the fleet in pages and misbehaves as it is told. It tells the model when a
+ * reading begins, and when all pages of one edition have been sent as they should be.
+ */
+export async function createInventory(scope: Scope, model: Model, random: Chances) {
+  let behaviour: Behaviour = { editions: [] }
+  const readable = new Map<number, Edition>()
+  let reading = { edition: undefined as Edition | undefined, sent: 0, isGood: true }
+  let readings = 0
+  let struck = 0
+
+  const server = createServer((request, response) => {
+    response.on('error', () => {})
+    void answer(request, response)
+  })
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { searchParams } = new URL(String(request.url), 'http://inventory')
+    const page = Number(searchParams.get('page') ?? 1)
+    if (!searchParams.has('edition') && !searchParams.has('more')) begin()
+    const { slowMs = 0 } = behaviour
+    const { fault, onceIn = 1 } = searchParams.has('more') ? { fault: ENDLESS } : behaviour
+    const edition = readable.get(Number(searchParams.get('edition'))) ?? reading.edition
+    const mine = reading
+    if (edition === undefined) return
+    const ready = pageOf(edition, page)
+    if (slowMs > 0) await delay(random.int(slowMs))
+    if (fault !== undefined && random.once(onceIn) && FAULTS[fault]?.(response, ready) !== false) {
+      mine.isGood = false
+      struck += 1
+      return
+    }
+    if (mine !== reading) return void response.destroy()
+    mine.sent += 1
+    // Before it goes out: from here on it can be used.
+    if (mine.isGood && page === edition.pages.length && mine.sent === page) model.offers(edition.list)
+    response.writeHead(200, { 'content-type': 'application/json' }).end(ready.body)
+  }
+
+  function begin(): void {
+    const { editions } = behaviour
+    const edition = editions[readings % editions.length]
+    readings += 1
+    reading = { edition, sent: 0, isGood: true }
+    model.begins()
+  }
+
+  function pageOf(edition: Edition, page: number): PageAnswer {
+    const items = edition.pages[page - 1] ?? []
+    const pages = edition.pages.length
+    const after = page < pages ? `?edition=${edition.number}&page=${page + 1}` : null
+    const write: PageAnswer['with'] = ({ next = after, total = edition.total, drop = 0 }) =>
+      `{"total":${total},"next":${JSON.stringify(next)},"items":[${items.slice(drop).join(',')}]}`
+    return { body: write({}), page, pages, with: write }
+  }
+
+  const stop = async () => {
+    if (!server.listening) return
+    const closed = new Promise<void>((resolve) => void server.close(() => resolve()))
+    server.closeAllConnections()
+    await closed
+  }
+  scope.teardown(stop)
+  return {
+    url: `http://127.0.0.1:${port}/inventory`,
+    behave(next: Behaviour) {
+      behaviour = next
+      for (const edition of next.editions) readable.set(edition.number, edition)
+      for (const number of [...readable.keys()].slice(0, -10)) readable.delete(number)
+    },
+    behaviour: () => behaviour,
+    readings: () => readings,
+    struck: () => struck,
+    /** Cuts all connections, with what was asked on them. */
+    cut: () => server.closeAllConnections(),
+    /** Refuses connections from now on. */
+    stop,
+    /** Takes connections again. */
+    restart: async () => {
+      if (!server.listening)
+        await new Promise<void>((resolve) => void server.listen(port, '127.0.0.1', resolve))
+    },
+  }
+}
+
+export type Inventory = Awaited<ReturnType<typeof createInventory>>

@@ -1,0 +1,151 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { seriesValue } from '../helpers/exposition.ts'
+import { type Prometheus, startPrometheus } from '../helpers/prometheus.ts'
+import { createRandom } from '../helpers/random.ts'
+import type { Scope } from '../helpers/scope.ts'
+import { createFleet } from './fleet.ts'
+import { createHistory } from './history.ts'
+import { createInventories } from './inventories.ts'
+import { createInventory } from './inventory.ts'
+import { createModel } from './model.ts'
+import { createRollcall } from './rollcall.ts'
+import { createSteps } from './steps.ts'
+import { createWatch } from './watch.ts'
+
+const SENSORS = 5_000
+/** A refresh that hangs, Retry-After, and three confirmations all come before. */
+const CONVERGES_WITHIN_MS = 15_000
+/** It polls every second, and takes up to five more to act on what it is told. */
+const PROMETHEUS_CONVERGES_WITHIN_MS = 30_000
+
+/** Discovers through Rollcall but scrapes nothing: there are no sensors. */
+const discovering = (url: string) => `
+scrape_configs:
+  - job_name: sensors
+    http_sd_configs:
+      - { url: ${url}/targets, refresh_interval: 1s }
+    relabel_configs:
+      - { action: drop, regex: '.*' }
+`
+
+/** How a run went. */
+export interface Summary {
+  readonly seed: number
+  readonly steps: number
+  readonly faults: Readonly<Record<string, number>>
+  /** How many readings of the inventory began, and in how many answers a fault struck. */
+  readonly readings: number
+  readonly struck: number
+  readonly starts: number
+  readonly polls: Readonly<Record<string, number>>
+  readonly health: { readonly asked: number; readonly slow: number }
+  readonly violation: string | undefined
+  /** What happened last, and what Rollcall logged last; for a violation. */
+  readonly tail: readonly string[]
+}
+
+/** What a run is told. */
+export interface RunOptions {
+  readonly seconds: number
+  readonly seed: number
+  /** The Prometheus to run. */
+  readonly prometheus: string
+  readonly print: (line: string) => void
+}
+
+/** Misbehaves for so long, then lets everything converge; ends at the first broken promise. */
+export async function runChaos(scope: Scope, options: RunOptions): Promise<Summary> {
+  const random = createRandom(options.seed)
+  const history = createHistory(options.print)
+  const inventories = createInventories()
+  const model = createModel(inventories)
+  const inventory = await createInventory(scope, model, createRandom(options.seed + 1))
+  const fleet = createFleet(SENSORS, random, inventories)
+  const rollcall = createRollcall(scope, model, inventory.url)
+  const watch = await createWatch(scope, rollcall, model, history)
+  const isOver = () => history.violation() !== undefined
+
+  async function within(ms: number, what: string, ask: () => Promise<boolean> | boolean): Promise<boolean> {
+    const end = performance.now() + ms
+    while (!isOver()) {
+      if (await ask()) return true
+      if (performance.now() > end) history.violated(`not within ${ms} ms: ${what}; ${model.states()}`)
+      await delay(50)
+    }
+    return false
+  }
+
+  const converges = (list: string) =>
+    within(
+      CONVERGES_WITHIN_MS,
+      `Rollcall serves ${list.slice(0, 8)}, as the inventory says`,
+      () => watch.list() === list,
+    )
+  const steps = createSteps({
+    random,
+    fleet,
+    inventory,
+    rollcall,
+    model,
+    note: history.add,
+    converges,
+    isOver,
+  })
+
+  inventory.behave({ editions: [steps.truth()] })
+  await rollcall.start()
+  const prometheus = await startPrometheus(scope, options.prometheus, discovering(watch.url))
+  await steps.calm()
+  await within(
+    PROMETHEUS_CONVERGES_WITHIN_MS,
+    'Prometheus has its first targets',
+    async () => ((await discovered(prometheus)) ?? 0) > 0,
+  )
+
+  let taken = 0
+  const end = performance.now() + options.seconds * 1_000
+  while (!isOver() && performance.now() < end) {
+    await steps.next()
+    taken += 1
+    const count = await discovered(prometheus)
+    const sizes = [...watch.given()].map((list) => inventories.addresses(list).size)
+    if (count === undefined || !sizes.includes(count)) {
+      history.violated(`Prometheus has ${count} targets, as many as no list that it was given`)
+    }
+    if (taken % 20 === 0) options.print(`${taken} steps, ${inventory.readings()} readings …`)
+  }
+
+  await steps.calm()
+  const wanted = JSON.stringify([...inventories.addresses(steps.truth().list)].sort())
+  await within(
+    PROMETHEUS_CONVERGES_WITHIN_MS,
+    'Prometheus has exactly the targets of the inventory',
+    async () => JSON.stringify(await addresses(prometheus)) === wanted,
+  )
+  await watch.stop()
+  return {
+    seed: options.seed,
+    steps: taken,
+    faults: steps.counts(),
+    readings: inventory.readings(),
+    struck: inventory.struck(),
+    starts: rollcall.starts(),
+    polls: watch.statuses(),
+    health: watch.health(),
+    violation: history.violation(),
+    tail: [...history.tail(), 'Rollcall logged last:', ...rollcall.log().trim().split('\n').slice(-30)],
+  }
+}
+
+async function discovered({ url }: Prometheus): Promise<number | undefined> {
+  const page = await (await fetch(`${url}/metrics`)).text()
+  return seriesValue(page, 'prometheus_sd_discovered_targets', { config: 'sensors', name: 'scrape' })
+}
+
+/** The addresses that Prometheus discovered, sorted. */
+async function addresses({ url }: Prometheus): Promise<string[]> {
+  const answer = (await (await fetch(`${url}/api/v1/targets?state=dropped`)).json()) as {
+    data: { droppedTargets: { discoveredLabels: { __address__: string } }[] }
+  }
+  return answer.data.droppedTargets.map(({ discoveredLabels }) => discoveredLabels.__address__).sort()
+}

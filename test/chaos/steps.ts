@@ -1,0 +1,188 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Random } from '../helpers/random.ts'
+import { createDeck } from './deck.ts'
+import { FAULTS, ODD_RECORDS } from './faults.ts'
+import type { Change, Edition, Fleet } from './fleet.ts'
+import type { Behaviour, Inventory } from './inventory.ts'
+import type { Model } from './model.ts'
+import type { Rollcall } from './rollcall.ts'
+
+/** What the steps act on. */
+export interface World {
+  readonly random: Random
+  readonly fleet: Fleet
+  readonly inventory: Inventory
+  readonly rollcall: Rollcall
+  readonly model: Model
+  readonly note: (event: string) => void
+  /** Waits until the truth is served; false when that takes too long. */
+  readonly converges: (list: string) => Promise<boolean>
+  /** Whether a promise was broken. */
+  readonly isOver: () => boolean
+}
+
+/** The steps of a run, chosen at random. */
+export function createSteps(world: World) {
+  const { random, fleet, inventory, rollcall, note } = world
+  const counts = new Map<string, number>()
+  let truth = fleet.now()
+
+  const between = (from: number, to: number) => from + random.int(to - from)
+  const count = (what: string) => counts.set(what, (counts.get(what) ?? 0) + 1)
+
+  /** Waits in small parts, since a broken promise ends the run. */
+  async function wait(ms: number): Promise<void> {
+    const end = performance.now() + ms
+    while (!world.isOver() && performance.now() < end) await delay(Math.min(50, ms))
+  }
+
+  function behave(what: string, change: Partial<Behaviour> = {}): void {
+    note(`the inventory: ${what}`)
+    inventory.behave({ editions: [truth], ...change })
+  }
+
+  const healthy = () => behave('healthy')
+
+  /** The truth changes; the inventory goes on as it is, with the new truth. */
+  function change(kind: Change, amount: number): void {
+    fleet.changes[kind](amount)
+    if (fleet.size() > 8_000) fleet.changes['two of three sensors leave']()
+    truth = fleet.now()
+    count(kind)
+    note(`${kind} (${amount}); ${fleet.size()} sensors: ${truth.list.slice(0, 8)}`)
+    inventory.behave({ ...inventory.behaviour(), editions: [truth] })
+  }
+
+  const smallChange = createDeck<Change>(random, ['sensors join', 'sensors leave', 'sensors move'])
+  const changeALittle = () => change(smallChange(), between(1, 300))
+
+  async function killAndStart(): Promise<void> {
+    note('SIGKILL')
+    await rollcall.kill()
+    inventory.cut()
+    await wait(random.pick([0, 0, 500]))
+    world.model.restarts()
+    await rollcall.start()
+    note('Rollcall started again')
+    count('SIGKILL')
+  }
+
+  /** Something else may happen while the inventory misbehaves. */
+  async function meanwhile(ms: number): Promise<void> {
+    await wait(ms / 2)
+    if (random.once(2)) changeALittle()
+    if (random.once(5)) await killAndStart()
+    await wait(ms / 2)
+  }
+
+  const nextFault = createDeck(random, Object.keys(FAULTS))
+  const nextBreak = createDeck(random, ['a file', 'a dangling link'] as const)
+  const nextMend = createDeck(random, ['as it was', 'empty'] as const)
+  const nextPart = createDeck(random, [0, 20, 45, 80])
+  const nextBigChange = createDeck<Change>(random, [
+    'two of three sensors leave',
+    'all sensors leave',
+    'the fleet is replaced',
+  ])
+
+  async function showsFor(what: string, editions: readonly Edition[]): Promise<void> {
+    count(what)
+    // With failures in between, what the guard counts must begin anew.
+    const fault = random.once(2) ? nextFault() : undefined
+    if (fault !== undefined) count(fault)
+    behave(`${what}: ${editions.map(({ list }) => list.slice(0, 8)).join(', ')}; now and then ${fault}`, {
+      editions,
+      fault,
+      onceIn: random.pick([3, 6]),
+    })
+    await wait(between(400, 4_000))
+    healthy()
+  }
+
+  const steps: Record<string, () => Promise<void>> = {
+    async 'a little change'() {
+      changeALittle()
+      await wait(between(100, 1_500))
+    },
+    async fault() {
+      const fault = nextFault()
+      const onceIn = random.pick([1, 1, 2, 4])
+      behave(`${fault}, once in ${onceIn}`, { fault, onceIn })
+      count(fault)
+      await meanwhile(between(600, 3_000))
+      healthy()
+    },
+    async refused() {
+      note('8: connections are refused')
+      count('8: refused')
+      await inventory.stop()
+      await meanwhile(between(600, 2_500))
+      await inventory.restart()
+    },
+    async partial() {
+      const part = nextPart()
+      await showsFor(part === 0 ? '26: an empty inventory' : `25: ${part} % of the inventory`, [
+        fleet.part(part),
+      ])
+    },
+    async flapping() {
+      const before = truth
+      if (random.once(2)) changeALittle()
+      const other = before === truth ? fleet.part(nextPart()) : before
+      await showsFor('29: flapping', [truth, other])
+    },
+    async odd() {
+      count('30: odd records')
+      behave('30: odd records', { editions: [fleet.now(ODD_RECORDS)] })
+      await wait(between(600, 2_000))
+      healthy()
+    },
+    async slow() {
+      count('27: slow pages')
+      behave('27: slow pages', { slowMs: between(100, 600) })
+      await meanwhile(between(1_000, 3_000))
+      healthy()
+    },
+    async kill() {
+      changeALittle()
+      await wait(between(0, 900))
+      await killAndStart()
+    },
+    async storage() {
+      const how = nextBreak()
+      note(`33: storage is ${how}`)
+      count(`33: storage is ${how}`)
+      rollcall.breakStorage(how)
+      await meanwhile(between(600, 2_500))
+      const mended = nextMend()
+      note(`storage is back, ${mended}`)
+      rollcall.mendStorage(mended)
+    },
+    async 'a great change'() {
+      change(nextBigChange(), fleet.size())
+      await calm()
+      if (fleet.size() < 2_000) change('sensors join', 5_000 - fleet.size())
+    },
+    calm,
+  }
+
+  /** Without faults the truth must be served soon. */
+  async function calm(): Promise<void> {
+    healthy()
+    count('calm')
+    await world.converges(truth.list)
+  }
+
+  const names = Object.keys(steps)
+  const next = createDeck(random, [...names, ...Array(7).fill('fault'), 'partial', 'kill'])
+  return {
+    truth: () => truth,
+    counts: () => Object.fromEntries([...counts].sort()),
+    calm,
+    async next(): Promise<void> {
+      const name = next()
+      note(`step: ${name}`)
+      await steps[name]?.()
+    },
+  }
+}

@@ -1,0 +1,134 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Scope } from '../helpers/scope.ts'
+import type { History } from './history.ts'
+import { idOfBody } from './inventories.ts'
+import type { Model } from './model.ts'
+
+/** The process that is watched. */
+export interface Watched {
+  readonly url: () => string
+  /** Rises whenever the process is killed or started; an answer from another time tells nothing. */
+  readonly epoch: () => number
+  readonly isUp: () => boolean
+}
+
+const POLL_EVERY_MS = 100
+const HEALTH_EVERY_MS = 500
+const HEALTH_WITHIN_MS = 1_000
+
+/**
+ * Polls Rollcall all the time, passes on the polls of Prometheus, and shows every answer to the model. All polls
+ * go one after the other, so that the order of the answers is the order in which they were given.
+ */
+export async function createWatch(scope: Scope, watched: Watched, model: Model, history: History) {
+  const statuses = new Map<string, number>()
+  let queue: Promise<unknown> = Promise.resolve()
+  let last: { body: string; list: string } | undefined
+  let shown = ''
+  let stopped = false
+  /** The lists that Prometheus was given. */
+  const given = new Set<string>()
+  let health = { asked: 0, slow: 0 }
+
+  const count = (key: string) => statuses.set(key, (statuses.get(key) ?? 0) + 1)
+
+  function poll(who: string): Promise<{ status: number; body: string }> {
+    const answer = queue.then(() => ask(who))
+    queue = answer.catch(() => {})
+    return answer
+  }
+
+  async function ask(who: string): Promise<{ status: number; body: string }> {
+    const epoch = watched.epoch()
+    if (!watched.isUp()) {
+      count(`${who} while down`)
+      return { status: 502, body: '' }
+    }
+    try {
+      const answer = await fetch(`${watched.url()}/targets`, { signal: AbortSignal.timeout(5_000) })
+      const body = await answer.text()
+      count(`${who} ${answer.status}`)
+      if (epoch === watched.epoch()) judge(answer.status, body)
+      return { status: answer.status, body }
+    } catch (error) {
+      if (epoch === watched.epoch()) history.violated(`a poll failed: ${String(error)}`)
+      count(`${who} failed by a kill`)
+      return { status: 502, body: '' }
+    }
+  }
+
+  function judge(status: number, body: string): void {
+    if (status === 200) {
+      if (last?.body !== body) last = { body, list: idOfBody(body) }
+      tell(last.list.slice(0, 8), model.shows({ list: last.list }))
+    } else if (status === 503) {
+      const { error } = JSON.parse(body) as { error: { code: string } }
+      // An answer that was shed tells nothing of the list.
+      if (error.code === 'not_loaded') tell('no list', model.shows('no list'))
+      else count(`shed with ${error.code}`)
+    } else {
+      history.violated(`/targets answers ${status}: ${body.slice(0, 200)}`)
+    }
+  }
+
+  function tell(what: string, wrong: string | undefined): void {
+    if (what !== shown) history.add(`poll: ${what}`)
+    shown = what
+    if (wrong !== undefined) history.violated(wrong)
+  }
+
+  async function poller(): Promise<void> {
+    while (!stopped) {
+      await poll('own')
+      await delay(POLL_EVERY_MS)
+    }
+  }
+
+  /** Slow twice in a row is a broken promise; slow once may be this machine's fault, and is counted. */
+  async function healthWatch(): Promise<void> {
+    let slow = 0
+    while (!stopped) {
+      const epoch = watched.epoch()
+      if (watched.isUp()) {
+        const ok = await fetch(`${watched.url()}/health`, { signal: AbortSignal.timeout(HEALTH_WITHIN_MS) })
+          .then(async (answer) => (await answer.text()) !== '' && answer.status === 200)
+          .catch(() => false)
+        slow = ok || epoch !== watched.epoch() ? 0 : slow + 1
+        health = { asked: health.asked + 1, slow: health.slow + (slow > 0 ? 1 : 0) }
+        if (slow > 1) history.violated(`/health did not answer 200 within ${HEALTH_WITHIN_MS} ms, twice`)
+      }
+      await delay(HEALTH_EVERY_MS)
+    }
+  }
+
+  const proxy = createServer(async (_request, response) => {
+    const { status, body } = await poll('Prometheus')
+    if (status === 200) given.add(body === last?.body ? last.list : idOfBody(body))
+    response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' }).end(body)
+  })
+  await new Promise<void>((resolve) => void proxy.listen(0, '127.0.0.1', resolve))
+  scope.teardown(() => {
+    stopped = true
+    proxy.closeAllConnections()
+    proxy.close()
+  })
+  const loops = Promise.all([poller(), healthWatch()])
+
+  return {
+    /** Where Prometheus polls. */
+    url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+    /** The list of the last 200. */
+    list: () => last?.list,
+    given: () => given,
+    statuses: () => Object.fromEntries([...statuses].sort()),
+    health: () => health,
+    async stop() {
+      stopped = true
+      await loops
+    },
+  }
+}
+
+export type Watch = Awaited<ReturnType<typeof createWatch>>
