@@ -73,6 +73,9 @@ function entry(key: string, node: Node, required: boolean): string {
   const fallback = node.default === undefined ? '' : ` | default = ${shown(node.default)}`
   const value = placeholder(node, key)
   const inline = value.startsWith('\n') ? value : ` ${value}`
+  // A list that must be there has at least one entry.
+  if (required && inline.startsWith('\n'))
+    return `${comment}${key}:${inline.replace('[ ', '').replace(' ]', '')}\n`
   if (required || inline.startsWith('\n')) return `${comment}${key}:${inline}\n`
   return `${comment}[ ${key}:${inline}${fallback} ]\n`
 }
