@@ -1,5 +1,5 @@
+import type { TlsOptions } from '../sources/http/client/tls.ts'
 import type { HttpClientOptions } from '../sources/http/requester.ts'
-import type { TlsOptions } from '../sources/http/tls.ts'
 import type { SourceSettings } from './settings.ts'
 
 /** What is odd about sources but no error. */

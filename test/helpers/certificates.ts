@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { TlsOptions as ServerOptions } from 'node:tls'
 import type { Test } from 'tap'
 import { Secret } from '../../src/base/secret.ts'
-import type { TlsOptions } from '../../src/sources/http/tls.ts'
+import type { TlsOptions } from '../../src/sources/http/client/tls.ts'
 import type { Handler } from './inventory-server.ts'
 
 /** A certificate and its key: where they are, and what they say. */

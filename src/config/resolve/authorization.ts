@@ -1,12 +1,12 @@
 import type { Secret } from '../../base/secret.ts'
 import { displayUrl } from '../../base/urls.ts'
-import type { AuthorizationOptions } from '../../sources/http/authorization/authorization.ts'
 import type {
   AuthorizationConfig,
   BasicAuthConfig,
   OAuth2Config,
 } from '../../sources/http/authorization/config.ts'
-import type { HttpClientConfig } from '../../sources/http/client-config.ts'
+import type { AuthorizationOptions } from '../../sources/http/authorization/create-authorizer.ts'
+import type { HttpClientConfig } from '../../sources/http/client/config.ts'
 import { isToken } from '../../sources/http/headers.ts'
 import { shownValue } from '../shown.ts'
 import { attempt, type Context, complain, within } from './context.ts'

@@ -1,4 +1,4 @@
-import type { HttpHeadersConfig } from '../../sources/http/client-config.ts'
+import type { HttpHeadersConfig } from '../../sources/http/client/config.ts'
 import { type HttpHeader, isToken } from '../../sources/http/headers.ts'
 import { shownValue } from '../shown.ts'
 import { attempt, type Context, complain, within } from './context.ts'

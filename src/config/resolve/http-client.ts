@@ -1,5 +1,5 @@
 import { Secret } from '../../base/secret.ts'
-import type { HttpClientConfig } from '../../sources/http/client-config.ts'
+import type { HttpClientConfig } from '../../sources/http/client/config.ts'
 import type { HttpClientOptions } from '../../sources/http/requester.ts'
 import { resolveAuthorization } from './authorization.ts'
 import { attempt, type Context, within } from './context.ts'

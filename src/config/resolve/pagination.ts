@@ -7,11 +7,11 @@ import {
   type PageStyle,
   type Pagination,
   type Place,
-} from '../../sources/http/pagination/pagination.ts'
+} from '../../sources/http/pagination/options.ts'
 import { withField } from '../../sources/http/pagination/place.ts'
 import type { Path } from '../document.ts'
 import { attempt, type Context, complain, within } from './context.ts'
-import { compileQuery } from './readers.ts'
+import { compileQuery } from './jmespath.ts'
 
 const STYLES = ['link_header', 'next_url', 'cursor', 'page', 'offset'] as const
 

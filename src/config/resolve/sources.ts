@@ -11,8 +11,9 @@ import { attempt, type Context, complain, within } from './context.ts'
 import { resolveFile } from './file.ts'
 import { resolveHttp } from './http.ts'
 import { resolveHttpSd } from './http-sd.ts'
+import { compileQuery } from './jmespath.ts'
 import { resolveMapping } from './mapping.ts'
-import { compileQuery, readInterval, readMaxStaleness, readTimeout } from './readers.ts'
+import { readInterval, readMaxStaleness, readTimeout } from './readers.ts'
 import { resolveRelabel } from './relabel.ts'
 
 /**

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { httpClientKeys } from '../http/client-config.ts'
+import { httpClientKeys } from '../http/client/config.ts'
 
 /** The keys of `http_sd:` in a source of the configuration file. */
 export const httpSdSchema = Type.Object(

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip } from 'node:zlib'
 import { RefreshError } from '../../base/errors.ts'
 import { formatSize } from '../../model/size.ts'
-import type { ClientResponse } from './client.ts'
+import type { ClientResponse } from './client/client.ts'
 
 /** What is asked for in `Accept-Encoding`. */
 export const ACCEPT_ENCODING = 'gzip, br'

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { httpClientKeys } from './client-config.ts'
+import { httpClientKeys } from './client/config.ts'
 import { paginationSchema } from './pagination/config.ts'
 
 const bodySchema = Type.Union(

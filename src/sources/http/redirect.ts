@@ -1,5 +1,5 @@
 import { RefreshError } from '../../base/errors.ts'
-import type { ClientResponse } from './client.ts'
+import type { ClientResponse } from './client/client.ts'
 
 /** What of a request a redirect may change. */
 interface Redirectable {

@@ -4,9 +4,9 @@ import { createRedactor } from '../../base/redactor.ts'
 import type { Secret } from '../../base/secret.ts'
 import { displayUrl } from '../../base/urls.ts'
 import type { Version } from '../source.ts'
-import { type AuthorizationOptions, createAuthorizer } from './authorization/authorization.ts'
+import { type AuthorizationOptions, createAuthorizer } from './authorization/create-authorizer.ts'
 import { ACCEPT_ENCODING, readBody } from './body.ts'
-import { type ClientOptions, type ClientResponse, createClient, orReset } from './client.ts'
+import { type ClientOptions, type ClientResponse, createClient, orReset } from './client/client.ts'
 import { toRefreshError } from './failure.ts'
 import { type HttpHeader, revealHeaders, type WireHeaders } from './headers.ts'
 import { isRedirect, redirected } from './redirect.ts'
@@ -132,7 +132,7 @@ export function createRequester(options: HttpClientOptions, deps: HttpDeps): Req
     redactor.noteQuery(request.url)
     for (const secret of options.concealed) await redactor.reveal(secret)
     const response = await follow(at, signal)
-    const status = await assertUsable(response, request, deps.clock.now())
+    const status = await assertStatus(response, request, deps.clock.now())
     const body = await readBody(response, request.maxBytes)
     return { status, headers: response.headers, body, url: at.request.url }
   }
@@ -160,7 +160,7 @@ function conditions({ etag, lastModified }: Version = {}): Record<string, string
   return lastModified === undefined ? {} : { 'if-modified-since': lastModified }
 }
 
-async function assertUsable(
+async function assertStatus(
   response: ClientResponse,
   { since }: HttpRequest,
   nowMs: number,

@@ -1,7 +1,7 @@
 import type { Format } from '../../model/document.ts'
 import type { Reading, Source, Version } from '../source.ts'
-import { readPages } from './pagination/pages.ts'
-import type { Pagination } from './pagination/pagination.ts'
+import type { Pagination } from './pagination/options.ts'
+import { readPages } from './pagination/read-pages.ts'
 import {
   createRequester,
   type HttpAnswer,

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
-import { proxyKeys } from '../proxy-config.ts'
+import { proxyKeys } from '../client/proxy-config.ts'
+import { tlsConfigSchema } from '../client/tls-config.ts'
 import {
   FROM_ENV,
   filePath,
@@ -8,7 +9,6 @@ import {
   secretText,
   variable,
 } from '../secret-keys.ts'
-import { tlsConfigSchema } from '../tls-config.ts'
 
 const closed = { additionalProperties: false } as const
 

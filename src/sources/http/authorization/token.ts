@@ -1,4 +1,4 @@
-import type { ClientResponse } from '../client.ts'
+import type { ClientResponse } from '../client/client.ts'
 
 /** What an OAuth 2 server answered (RFC 6749 sections 5.1 and 5.2); what it left out is undefined. */
 export interface TokenAnswer {

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { DEFAULT_MAX_PAGES } from './pagination.ts'
+import { DEFAULT_MAX_PAGES } from './options.ts'
 
 const closed = { additionalProperties: false } as const
 

@@ -1,8 +1,8 @@
 import { RefreshError } from '../../../base/errors.ts'
-import { firstLead, nextLead, type Page } from './lead.ts'
-import type { PageStyle, Pagination } from './pagination.ts'
+import { firstLead, nextLead, type Page } from './next-request.ts'
+import type { PageStyle, Pagination } from './options.ts'
+import { createPageCount } from './page-count.ts'
 import type { PageRequest } from './place.ts'
-import { createTally } from './tally.ts'
 
 /** Goes from page to page of one reading. */
 export interface Pager {
@@ -30,7 +30,7 @@ const GOES_BY: Record<PageStyle['kind'], string> = {
 export function createPager(pagination: Pagination, start: PageRequest): Pager {
   const { style, maxPages } = pagination
   const looksInside = style.kind !== 'link_header' || pagination.total !== undefined
-  const tally = createTally(pagination)
+  const count = createPageCount(pagination)
   const first = firstLead(style, start)
   const seen = new Set([first.key])
 
@@ -39,10 +39,10 @@ export function createPager(pagination: Pagination, start: PageRequest): Pager {
     after(page) {
       const { name } = page.document
       const content = looksInside ? pagination.decode(page.document) : null
-      tally.add(content, name)
-      const lead = nextLead({ pagination, start, page, content, tally })
+      count.add(content, name)
+      const lead = nextLead({ pagination, start, page, content, count })
       if (lead === undefined) {
-        tally.assertComplete()
+        count.assertComplete()
         return undefined
       }
       if (seen.has(lead.key)) {
@@ -50,7 +50,7 @@ export function createPager(pagination: Pagination, start: PageRequest): Pager {
         throw new RefreshError('pagination', `${told}; check what pagination says of it`)
       }
       seen.add(lead.key)
-      if (tally.pages() < maxPages) return lead.request
+      if (count.pages() < maxPages) return lead.request
       throw new RefreshError(
         'pagination',
         `there are more than ${maxPages} pages; ask for larger ones, or raise pagination.max_pages if there should be so many`,

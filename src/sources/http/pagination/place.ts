@@ -1,6 +1,6 @@
 import { fieldOf, isObject, type Json, kindOf } from '../../../model/record.ts'
 import type { RequestBody } from '../requester.ts'
-import type { Place } from './pagination.ts'
+import type { Place } from './options.ts'
 
 /** The two parts of a request that differ from page to page. */
 export interface PageRequest {

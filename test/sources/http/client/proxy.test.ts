@@ -1,12 +1,12 @@
 import { createServer, type Socket } from 'node:net'
 import t from 'tap'
-import { Secret } from '../../../src/base/secret.ts'
-import { parseNoProxy } from '../../../src/sources/http/no-proxy.ts'
-import { authority, tlsOptions, tlsServer } from '../../helpers/certificates.ts'
-import { forwardProxy } from '../../helpers/forward-proxy.ts'
-import { httpReader } from '../../helpers/http-reader.ts'
-import { inventoryServer } from '../../helpers/inventory-server.ts'
-import { until } from '../../helpers/until.ts'
+import { Secret } from '../../../../src/base/secret.ts'
+import { parseNoProxy } from '../../../../src/sources/http/client/no-proxy.ts'
+import { authority, tlsOptions, tlsServer } from '../../../helpers/certificates.ts'
+import { forwardProxy } from '../../../helpers/forward-proxy.ts'
+import { httpReader } from '../../../helpers/http-reader.ts'
+import { inventoryServer } from '../../../helpers/inventory-server.ts'
+import { until } from '../../../helpers/until.ts'
 
 const folder = t.testdir()
 const ca = authority(folder)

@@ -3,9 +3,9 @@ import type { Document } from '../../../model/document.ts'
 import { type Json, kindOf } from '../../../model/record.ts'
 import { findNextLink } from './link-header.ts'
 import { followUrl } from './next-url.ts'
-import type { Look, PageStyle, Pagination, Place } from './pagination.ts'
+import type { Look, PageStyle, Pagination, Place } from './options.ts'
+import type { PageCount } from './page-count.ts'
 import { type PageRequest, withValue } from './place.ts'
-import type { Tally } from './tally.ts'
 
 /** One page as it was read. */
 export interface Page {
@@ -30,7 +30,7 @@ export interface Finding {
   readonly page: Page
   /** What is in the page; null when nothing is looked up in it. */
   readonly content: Json
-  readonly tally: Tally
+  readonly count: PageCount
 }
 
 /** The way to the first page. */
@@ -47,7 +47,7 @@ export function firstLead(style: PageStyle, start: PageRequest): Lead {
  */
 export function nextLead(finding: Finding): Lead | undefined {
   const { style } = finding.pagination
-  const { start, page, tally } = finding
+  const { start, page, count } = finding
   switch (style.kind) {
     case 'link_header':
       return leadTo(findNextLink(page.link, page.document.name), finding)
@@ -58,9 +58,9 @@ export function nextLead(finding: Finding): Lead | undefined {
       return cursor === undefined ? undefined : leadBy(start, style.place, cursor)
     }
     case 'page':
-      return hasMore(finding) ? leadBy(start, style.place, style.first + tally.pages()) : undefined
+      return hasMore(finding) ? leadBy(start, style.place, style.first + count.pages()) : undefined
     case 'offset':
-      return hasMore(finding) ? leadBy(start, style.place, tally.received()) : undefined
+      return hasMore(finding) ? leadBy(start, style.place, count.received()) : undefined
   }
 }
 
@@ -105,8 +105,8 @@ function isNone(value: Json): boolean {
   return value === null || value === '' || value === false
 }
 
-function hasMore({ pagination, content, page, tally }: Finding): boolean {
-  return askMore(pagination, content, page.document.name) ?? !tally.isComplete()
+function hasMore({ pagination, content, page, count }: Finding): boolean {
+  return askMore(pagination, content, page.document.name) ?? !count.isComplete()
 }
 
 /** What the page says of another page; undefined when it is not asked. */

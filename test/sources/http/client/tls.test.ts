@@ -2,10 +2,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import t from 'tap'
-import { Secret } from '../../../src/base/secret.ts'
-import { authority, proof, tlsOptions, tlsServer } from '../../helpers/certificates.ts'
-import { httpReader } from '../../helpers/http-reader.ts'
-import type { Handler } from '../../helpers/inventory-server.ts'
+import { Secret } from '../../../../src/base/secret.ts'
+import { authority, proof, tlsOptions, tlsServer } from '../../../helpers/certificates.ts'
+import { httpReader } from '../../../helpers/http-reader.ts'
+import type { Handler } from '../../../helpers/inventory-server.ts'
 
 const folder = t.testdir()
 const ca = authority(folder)

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
-import { authorizationSchema, basicAuthSchema, oauth2Schema } from './authorization/config.ts'
+import { authorizationSchema, basicAuthSchema, oauth2Schema } from '../authorization/config.ts'
+import { FROM_ENV, READ_EACH_TIME, requiredSecretText } from '../secret-keys.ts'
 import { proxyKeys } from './proxy-config.ts'
-import { FROM_ENV, READ_EACH_TIME, requiredSecretText } from './secret-keys.ts'
 import { tlsConfigSchema } from './tls-config.ts'
 
 const headerSchema = Type.Object(

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { FROM_ENV, secretText } from './secret-keys.ts'
+import { FROM_ENV, secretText } from '../secret-keys.ts'
 
 /** The keys that say which proxy requests go through, as Prometheus has them. */
 export const proxyKeys = {

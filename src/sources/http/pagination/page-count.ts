@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import { RefreshError } from '../../../base/errors.ts'
 import { type Json, kindOf } from '../../../model/record.ts'
-import type { Pagination } from './pagination.ts'
+import type { Pagination } from './options.ts'
 
 /** What the pages of one reading hold so far. */
-export interface Tally {
+export interface PageCount {
   /** Takes a page into account. Throws RefreshError when it cannot be right. */
   add(content: Json, name: string): void
   /** How many pages there were. */
@@ -18,7 +18,7 @@ export interface Tally {
 }
 
 /** Starts counting at nothing. */
-export function createTally({ style, items, total }: Pagination): Tally {
+export function createPageCount({ style, items, total }: Pagination): PageCount {
   const isNumbered = style.kind === 'page' || style.kind === 'offset'
   const counts = isNumbered || total !== undefined
   let pages = 0

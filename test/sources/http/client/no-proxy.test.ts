@@ -1,5 +1,5 @@
 import t from 'tap'
-import { parseNoProxy } from '../../../src/sources/http/no-proxy.ts'
+import { parseNoProxy } from '../../../../src/sources/http/client/no-proxy.ts'
 
 t.test('what is asked without the proxy, as in Go', async (t) => {
   const rows: [noProxy: string, direct: string[], proxied: string[]][] = [

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { FROM_ENV, filePath, READ_EACH_TIME, secretText } from './secret-keys.ts'
+import { FROM_ENV, filePath, READ_EACH_TIME, secretText } from '../secret-keys.ts'
 
 function tlsVersion(description: string, more: { default?: string } = {}) {
   return Type.Optional(

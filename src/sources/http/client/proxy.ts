@@ -4,7 +4,7 @@ import { isIP, type Socket } from 'node:net'
 import type { buildConnector } from 'undici'
 // @ts-expect-error undici has types for its index only
 import connectModule from 'undici/lib/core/connect.js'
-import { RefreshError } from '../../base/errors.ts'
+import { RefreshError } from '../../../base/errors.ts'
 import type { NoProxy } from './no-proxy.ts'
 import { type TlsConnection, tlsToHost } from './tls.ts'
 

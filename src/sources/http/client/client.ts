@@ -7,8 +7,8 @@ import type { Agent, Dispatcher } from 'undici'
 import requestModule from 'undici/lib/api/api-request.js'
 // @ts-expect-error undici has types for its index only
 import agentModule from 'undici/lib/dispatcher/agent.js'
-import { toRefreshError } from './failure.ts'
-import type { WireHeaders } from './headers.ts'
+import { toRefreshError } from '../failure.ts'
+import type { WireHeaders } from '../headers.ts'
 import {
   type Connector,
   hostOf,

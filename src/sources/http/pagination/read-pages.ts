@@ -2,8 +2,8 @@ import { RefreshError } from '../../../base/errors.ts'
 import type { Document, Format } from '../../../model/document.ts'
 import { formatSize } from '../../../model/size.ts'
 import type { HttpAnswer, HttpRequest, Requester } from '../requester.ts'
+import type { Pagination } from './options.ts'
 import { createPager } from './pager.ts'
-import type { Pagination } from './pagination.ts'
 import type { PageRequest } from './place.ts'
 
 /** What is read page by page. */

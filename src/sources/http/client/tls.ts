@@ -6,8 +6,8 @@ import {
   createSecureContext,
   type SecureVersion,
 } from 'node:tls'
-import { messageOf, RefreshError } from '../../base/errors.ts'
-import type { Secret } from '../../base/secret.ts'
+import { messageOf, RefreshError } from '../../../base/errors.ts'
+import type { Secret } from '../../../base/secret.ts'
 
 /** `tls_config`, resolved. */
 export interface TlsOptions {
