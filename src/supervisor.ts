@@ -12,7 +12,7 @@ import { createRefresher, type Outcome, type Refresher } from './refresh/refresh
 import { createDiskCopy, type DiskCopy } from './snapshot/disk.ts'
 import type { Store } from './snapshot/store.ts'
 import { writeTargetFile } from './snapshot/target-file.ts'
-import { createSource } from './sources/registry.ts'
+import { createSource, originOf } from './sources/registry.ts'
 import type { Source } from './sources/source.ts'
 
 /** What the supervisor needs from outside. */
@@ -154,7 +154,10 @@ async function end({ loop, source }: Running): Promise<void> {
 function createRunning(settings: SourceSettings, deps: SupervisorDeps): Running {
   const source = createSource(settings.source, { clock: deps.clock, userAgent: USER_AGENT })
   const plan = compilePlan(settings.plan)
-  const disk = deps.storagePath === undefined ? undefined : createDiskCopy(deps.storagePath, settings.name)
+  const disk =
+    deps.storagePath === undefined
+      ? undefined
+      : createDiskCopy(deps.storagePath, settings.name, originOf(settings.source))
   const refresher = createRefresher(
     {
       name: settings.name,

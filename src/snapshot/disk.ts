@@ -12,6 +12,8 @@ interface Pointer {
   readonly format: number
   /** The name of the group file, beside the pointer. */
   readonly file: string
+  /** Which inventory it was read from. */
+  readonly origin?: string
   /** SHA-256 of the group file in hex. */
   readonly sha256: string
   readonly groups: number
@@ -35,7 +37,7 @@ export interface DiskCopy {
   /**
    * Reads the kept list.
    * @returns undefined when nothing was kept
-   * @throws Error when what is there is not whole, was changed, or is of another version
+   * @throws Error when what is there is not whole, was changed, is of another version or from another inventory
    */
   load(): Promise<Kept | undefined>
 }
@@ -44,15 +46,16 @@ export interface DiskCopy {
  * Keeps the list of a source in a folder: the groups in a file of their own, which is a valid `file_sd` file,
  * named by its digest, and a pointer to it that is replaced atomically. The time of the pointer file is when
  * the source last succeeded.
+ * @param origin tells inventories apart: the list of another one is not read
  */
-export function createDiskCopy(folder: string, source: string): DiskCopy {
+export function createDiskCopy(folder: string, source: string, origin: string): DiskCopy {
   const pointerPath = join(folder, `${source}.snapshot`)
   return {
     async save({ body, digest, groups, targets, changedAtMs }) {
       await mkdir(folder, { recursive: true })
       const file = `${source}.${digest.slice(0, 16)}.json`
       await writeTargetFile(join(folder, file), body)
-      const pointer: Pointer = { format: FORMAT, file, sha256: digest, groups, targets, changedAtMs }
+      const pointer: Pointer = { format: FORMAT, file, origin, sha256: digest, groups, targets, changedAtMs }
       await writeTargetFile(pointerPath, Buffer.from(`${JSON.stringify(pointer)}\n`))
       await removeOthers(folder, source, file)
     },
@@ -61,6 +64,11 @@ export function createDiskCopy(folder: string, source: string): DiskCopy {
       const text = await readFile(pointerPath, 'utf8').catch(ignoreMissing)
       if (text === undefined) return undefined
       const pointer = parsePointer(text, pointerPath)
+      if (pointer.origin !== undefined && pointer.origin !== origin) {
+        throw new Error(
+          `${pointerPath} holds the list of another inventory; it is replaced once this one is read`,
+        )
+      }
       const path = join(folder, pointer.file)
       const body = await readFile(path)
       const digest = createHash('sha256').update(body).digest('hex')

@@ -368,7 +368,7 @@ t.test('nothing kept, nothing said', async (t) => {
 })
 
 t.test('the kept list is replaced when it changes, and confirmed when it does not', async (t) => {
-  const copy = createDiskCopy(t.testdir(), 'sensors')
+  const copy = createDiskCopy(t.testdir(), 'sensors', 'here')
   const { refresh, served, clock } = await refreshing(t, {
     outputs: [{ kind: 'storage', write: copy.save, confirm: copy.confirm }],
   })

@@ -12,7 +12,7 @@ const snapshotOf = (...targets: string[]) =>
 
 t.test('what is saved is loaded, byte by byte', async (t) => {
   const folder = join(t.testdir(), 'made', 'when needed')
-  const copy = createDiskCopy(folder, 'sensors')
+  const copy = createDiskCopy(folder, 'sensors', 'here')
   t.equal(await copy.load(), undefined, 'nothing at first')
   const snapshot = await snapshotOf('a:1', 'b:1')
   await copy.save(snapshot)
@@ -26,7 +26,7 @@ t.test('the group file is a file_sd file, and only the current one is there', as
     'other.0123.json': 'not ours',
     'sensors.left.tmp': 'ours',
   })
-  const copy = createDiskCopy(folder, 'sensors')
+  const copy = createDiskCopy(folder, 'sensors', 'here')
   await copy.save(await snapshotOf('a:1'))
   const latest = await snapshotOf('b:1')
   await copy.save(latest)
@@ -37,7 +37,7 @@ t.test('the group file is a file_sd file, and only the current one is there', as
 
 t.test('32: what is corrupt, foreign or of another version is refused', async (t) => {
   const folder = t.testdir()
-  const copy = createDiskCopy(folder, 'sensors')
+  const copy = createDiskCopy(folder, 'sensors', 'here')
   const snapshot = await snapshotOf('a:1')
   await copy.save(snapshot)
   const pointer = join(folder, 'sensors.snapshot')
@@ -57,9 +57,24 @@ t.test('32: what is corrupt, foreign or of another version is refused', async (t
   }
 })
 
+t.test('32: the list of another inventory is not read', async (t) => {
+  const folder = t.testdir()
+  const snapshot = await snapshotOf('a:1')
+  await createDiskCopy(folder, 'sensors', 'here').save(snapshot)
+  await t.rejects(createDiskCopy(folder, 'sensors', 'elsewhere').load(), {
+    message: /holds the list of another inventory; it is replaced once this one is read/,
+  })
+  t.ok(await createDiskCopy(folder, 'sensors', 'here').load())
+  const pointer = join(folder, 'sensors.snapshot')
+  const { origin, ...older } = JSON.parse(readFileSync(pointer, 'utf8'))
+  t.equal(origin, 'here')
+  writeFileSync(pointer, JSON.stringify(older))
+  t.ok(await createDiskCopy(folder, 'sensors', 'here').load(), 'before there were origins')
+})
+
 t.test('33: a folder that cannot be written is an error, and what was kept stays', async (t) => {
   const folder = t.testdir({ file: 'not a folder' })
-  const copy = createDiskCopy(join(folder, 'file'), 'sensors')
+  const copy = createDiskCopy(join(folder, 'file'), 'sensors', 'here')
   await t.rejects(copy.save(await snapshotOf('a:1')))
   await t.rejects(copy.confirm(1))
   await t.rejects(copy.load(), { code: 'ENOTDIR' })
@@ -76,7 +91,7 @@ t.test(
     const modules = ['disk', 'encode', 'snapshot'].map((name) => resolve(`build/src/snapshot/${name}.js`))
     const script = `
 const [disk, encode, snapshot] = await Promise.all(${JSON.stringify(modules)}.map((path) => import(path)))
-const copy = disk.createDiskCopy(${JSON.stringify(folder)}, 'sensors')
+const copy = disk.createDiskCopy(${JSON.stringify(folder)}, 'sensors', 'here')
 for (let round = 0; ; round++) {
   const targets = Array.from({ length: 500 }, (_, index) => 'sensor-' + index + ':' + (1 + (round % 60000)))
   await copy.save(await snapshot.freeze(encode.encodeGroups([{ targets, labels: [] }]), { groups: 1, targets: 500 }, round))
@@ -90,7 +105,7 @@ for (let round = 0; ; round++) {
       await new Promise<void>((done) => void setTimeout(done, (140 * kill) / KILLS))
       child.kill('SIGKILL')
       await once(child, 'close')
-      const kept = await createDiskCopy(folder, 'sensors').load()
+      const kept = await createDiskCopy(folder, 'sensors', 'here').load()
       const [group] = JSON.parse(String(kept?.snapshot.body)) as { targets: string[] }[]
       t.equal(new Set(group?.targets.map((target) => target.split(':')[1])).size, 1, 'one generation')
       t.equal(group?.targets.length, 500)
