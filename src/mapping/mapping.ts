@@ -1,4 +1,4 @@
-import { sortedLabels } from '../model/labels.ts'
+import { type Labels, sortedLabels } from '../model/labels.ts'
 import type { InventoryRecord } from '../model/record.ts'
 import { SOURCE_LABEL, type Target } from '../model/target-group.ts'
 import { type AddressFinder, findTemplateAddress, findUsualAddress } from './address.ts'
@@ -74,33 +74,35 @@ function mapGroup(record: InventoryRecord, options: MappingOptions): Mapped {
 
 function compilePlain(options: MappingOptions): Mapping {
   const makers = compileMakers(options)
+  const commonOf = compileCommon(options)
   return (record) => {
-    const found: Found[] = []
-    const rejections: Rejection[] = []
-    for (const { find, labels } of makers) {
+    const targets: Target[] = []
+    let rejections: readonly Rejection[] = NONE
+    let common: Common | undefined
+    for (const { find, labels: own } of makers) {
       const address = find(record)
-      if (typeof address === 'string') found.push({ address, labels })
-      else rejections.push(address)
+      if (typeof address !== 'string') {
+        rejections = [...rejections, address]
+        continue
+      }
+      common ??= commonOf(record)
+      if (common.fault !== undefined) {
+        return { targets: [], rejections: [...rejections, common.fault], droppedLabels: common.dropped }
+      }
+      const labels = withOwn(common.labels, own, record)
+      if ('reason' in labels) rejections = [...rejections, labels]
+      else targets.push({ address, labels })
     }
-    if (found.length === 0) return { targets: [], rejections, droppedLabels: [] }
-    const droppedLabels: LabelDropReason[] = []
-    const common = new Map<string, string>()
-    if (options.metaLabels) addMetaLabels(record, common, (reason) => droppedLabels.push(reason))
-    const fault = addLabels(options.labels, record, common)
-    if (fault !== undefined) return { targets: [], rejections: [...rejections, fault], droppedLabels }
-    common.set(SOURCE_LABEL, options.source)
-    return { ...withOwnLabels(found, common, record, rejections), droppedLabels }
+    return { targets, rejections, droppedLabels: common?.dropped ?? NONE }
   }
 }
+
+/** Shared by all records without faults: most have none, and there may be a million. */
+const NONE: readonly never[] = []
 
 /** Finds the address of one target; the labels are those that only this target has. */
 interface Maker {
   readonly find: AddressFinder
-  readonly labels: readonly LabelTemplate[]
-}
-
-interface Found {
-  readonly address: string
   readonly labels: readonly LabelTemplate[]
 }
 
@@ -109,20 +111,35 @@ function compileMakers({ targets, defaultPort }: MappingOptions): readonly Maker
   return targets.map(({ address, labels }) => ({ find: findTemplateAddress(address, defaultPort), labels }))
 }
 
-/** Targets without labels of their own share one list of labels. */
-function withOwnLabels(
-  found: readonly Found[],
-  common: ReadonlyMap<string, string>,
-  record: InventoryRecord,
-  rejections: Rejection[],
-): Pick<Mapped, 'targets' | 'rejections'> {
-  const shared = sortedLabels(common)
-  const targets: Target[] = []
-  for (const { address, labels } of found) {
-    const own = labels.length === 0 ? undefined : new Map(common)
-    const fault = own === undefined ? undefined : addLabels(labels, record, own)
-    if (fault === undefined) targets.push({ address, labels: own === undefined ? shared : sortedLabels(own) })
-    else rejections.push(fault)
-  }
-  return { targets, rejections }
+/** The labels that all targets of a record have, and why there are none or fewer. */
+interface Common {
+  readonly labels: Labels
+  readonly fault?: Rejection | undefined
+  readonly dropped: readonly LabelDropReason[]
+}
+
+/** Labels that are the same for every record are made once. */
+function compileCommon(options: MappingOptions): (record: InventoryRecord) => Common {
+  const isConstant = options.labels.every(([, template]) =>
+    template.every((part) => typeof part === 'string'),
+  )
+  if (options.metaLabels || !isConstant) return (record) => commonLabels(record, options)
+  const constant = commonLabels(null, options)
+  return () => constant
+}
+
+function commonLabels(record: InventoryRecord, { metaLabels, labels, source }: MappingOptions): Common {
+  const dropped: LabelDropReason[] = []
+  const map = new Map<string, string>()
+  if (metaLabels) addMetaLabels(record, map, (reason) => dropped.push(reason))
+  const fault = addLabels(labels, record, map)
+  map.set(SOURCE_LABEL, source)
+  return { labels: sortedLabels(map), fault, dropped }
+}
+
+/** Labels with those that only one target has; the same list when it has none. */
+function withOwn(common: Labels, own: readonly LabelTemplate[], record: InventoryRecord): Labels | Rejection {
+  if (own.length === 0) return common
+  const map = new Map(common)
+  return addLabels(own, record, map) ?? sortedLabels(map)
 }

@@ -8,11 +8,15 @@ import type { Target, TargetGroup } from '../model/target-group.ts'
  */
 export function pack(targets: Iterable<Target>): TargetGroup[] {
   const byLabels = new Map<string, { labels: Labels; targets: Set<string> }>()
+  let group: { labels: Labels; targets: Set<string> } | undefined
   for (const { address, labels } of targets) {
-    const key = JSON.stringify(labels)
-    const group = byLabels.get(key)
-    if (group === undefined) byLabels.set(key, { labels, targets: new Set([address]) })
-    else group.targets.add(address)
+    // Targets that share one list of labels mostly come one after the other.
+    if (group?.labels !== labels) {
+      const key = JSON.stringify(labels)
+      group = byLabels.get(key) ?? { labels, targets: new Set() }
+      byLabels.set(key, group)
+    }
+    group.targets.add(address)
   }
   return [...byLabels]
     .sort(([a], [b]) => compareText(a, b))
