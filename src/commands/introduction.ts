@@ -12,6 +12,7 @@ Rollcall serves its demo fleet: ${FLEET_SIZE} sensors at ${SITES.length} sites. 
   ${url}/targets     what Prometheus gets
   ${url}/health      what the inventory last said
   ${url}/metrics     Rollcall's own metrics
+  ${url}/api/v1/explain?q=sensor-03   why a sensor is, or is not, a target
   ${inventory}   the inventory itself
 
 Prometheus discovers and scrapes the sensors, and Rollcall, with this in prometheus.yml:

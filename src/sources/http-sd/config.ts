@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { httpClientKeys } from '../http/client/config.ts'
+import { responseSizeKey } from '../http/config.ts'
 
 /** The keys of `http_sd:` in a source of the configuration file. */
 export const httpSdSchema = Type.Object(
@@ -11,16 +12,7 @@ export const httpSdSchema = Type.Object(
         'URL of an endpoint as http_sd_configs asks them: it answers a JSON list of target groups. A user and password in it are sent as basic authentication.',
       examples: ['http://discovery:8080/targets'],
     }),
-    max_response_size: Type.Optional(
-      Type.String({
-        title: 'size',
-        format: 'size',
-        default: '256MB',
-        description:
-          'The most that is read in one refresh, after decompression; more fails the refresh. At most 500MB.',
-        examples: ['64MB'],
-      }),
-    ),
+    ...responseSizeKey,
     ...httpClientKeys,
   },
   {

@@ -13,6 +13,19 @@ const bodySchema = Type.Union(
   },
 )
 
+/** The key that bounds what is read, of every source that asks over HTTP. */
+export const responseSizeKey = {
+  max_response_size: Type.Optional(
+    Type.String({
+      title: 'size',
+      format: 'size',
+      default: '256MB',
+      description:
+        'The most that is read in one refresh, all pages together, after decompression; more fails the refresh. At most 500MB.',
+    }),
+  ),
+}
+
 /** The keys of `http:` in a source of the configuration file. */
 export const httpSchema = Type.Object(
   {
@@ -47,15 +60,7 @@ export const httpSchema = Type.Object(
       }),
     ),
     pagination: Type.Optional(paginationSchema),
-    max_response_size: Type.Optional(
-      Type.String({
-        title: 'size',
-        format: 'size',
-        default: '256MB',
-        description:
-          'The most that is read in one refresh, all pages together, after decompression; more fails the refresh. At most 500MB.',
-      }),
-    ),
+    ...responseSizeKey,
     ...httpClientKeys,
   },
   { additionalProperties: false, description: 'An inventory behind HTTP.' },
