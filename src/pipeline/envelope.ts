@@ -52,9 +52,9 @@ export function assertNoError(document: { readonly [key: string]: Json }, name: 
   )
 }
 
-/** Whether a value says nothing: null, false, and what is empty. */
+/** Whether a value says nothing: null, false, 0, and what is empty. */
 export function isNothing(value: Json): boolean {
-  if (value === null || value === false || value === '') return true
+  if (value === null || value === false || value === 0 || value === '') return true
   return typeof value === 'object' && Object.keys(value).length === 0
 }
 

@@ -90,7 +90,7 @@ function listFrom(selected: Json, { document, name, key }: Selected): readonly I
 /**
  * Selects records unless the document says itself that something went wrong, as GraphQL does with `errors` beside
  * half of the data.
- * @param failed finds what says so; null, false and what is empty is no failure
+ * @param failed finds what says so; null, false, 0 and what is empty is no failure
  */
 export function unlessFailed(select: Select, failed: Query): Select {
   return (document, name) => {
