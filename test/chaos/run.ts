@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { seriesValue } from '../helpers/exposition.ts'
-import { type Prometheus, startPrometheus } from '../helpers/prometheus.ts'
+import { discovering, type Prometheus, startPrometheus } from '../helpers/prometheus.ts'
 import { createRandom } from '../helpers/random.ts'
 import type { Scope } from '../helpers/scope.ts'
 import { createFleet } from './fleet.ts'
@@ -17,16 +17,6 @@ const SENSORS = 5_000
 const CONVERGES_WITHIN_MS = 15_000
 /** It polls every second, and takes up to five more to act on what it is told. */
 const PROMETHEUS_CONVERGES_WITHIN_MS = 30_000
-
-/** Discovers through Rollcall but scrapes nothing: there are no sensors. */
-const discovering = (url: string) => `
-scrape_configs:
-  - job_name: sensors
-    http_sd_configs:
-      - { url: ${url}/targets, refresh_interval: 1s }
-    relabel_configs:
-      - { action: drop, regex: '.*' }
-`
 
 /** How a run went. */
 export interface Summary {
@@ -94,7 +84,7 @@ export async function runChaos(scope: Scope, options: RunOptions): Promise<Summa
 
   inventory.behave({ editions: [steps.truth()] })
   await rollcall.start()
-  const prometheus = await startPrometheus(scope, options.prometheus, discovering(watch.url))
+  const prometheus = await startPrometheus(scope, options.prometheus, discovering(watch.url, '1s'))
   await steps.calm()
   await within(
     PROMETHEUS_CONVERGES_WITHIN_MS,

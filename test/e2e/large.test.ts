@@ -4,19 +4,9 @@ import t, { type Test } from 'tap'
 import { start } from '../helpers/cli.ts'
 import { seriesValue } from '../helpers/exposition.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
-import { PROMETHEUS_VERSIONS, startPrometheus } from '../helpers/prometheus.ts'
+import { discovering, PROMETHEUS_VERSIONS, startPrometheus } from '../helpers/prometheus.ts'
 import { findTool, missing } from '../helpers/tools.ts'
 import { until } from '../helpers/until.ts'
-
-/** Discovers through Rollcall but scrapes nothing: it is discovery that is looked at. */
-const discovering = (url: string) => `
-scrape_configs:
-  - job_name: sensors
-    http_sd_configs:
-      - { url: ${url}/targets, refresh_interval: 5s }
-    relabel_configs:
-      - { action: drop, regex: '.*' }
-`
 
 const firstList = (url: string) =>
   until('a list is served', async () => (await fetch(`${url}/targets`)).status === 200)
@@ -24,7 +14,7 @@ const firstList = (url: string) =>
 /** Starts Prometheus on a Rollcall and waits until it knows so many targets. */
 async function discovers(t: Test, binary: string, url: string, count: number) {
   await firstList(url)
-  const prometheus = await startPrometheus(t, binary, discovering(url))
+  const prometheus = await startPrometheus(t, binary, discovering(url, '5s'))
   await until(`${count} targets are discovered`, async () => {
     const page = await (await fetch(`${prometheus.url}/metrics`)).text()
     const found = seriesValue(page, 'prometheus_sd_discovered_targets', { config: 'sensors', name: 'scrape' })

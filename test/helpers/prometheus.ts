@@ -40,6 +40,18 @@ export function shippedConfig(rollcall: string): string {
     .replace('refresh_interval: 10s', 'refresh_interval: 1s')
 }
 
+/** A configuration that discovers through Rollcall but scrapes nothing. */
+export function discovering(rollcall: string, refreshInterval: string): string {
+  return `
+scrape_configs:
+  - job_name: sensors
+    http_sd_configs:
+      - { url: ${rollcall}/targets, refresh_interval: ${refreshInterval} }
+    relabel_configs:
+      - { action: drop, regex: '.*' }
+`
+}
+
 /** Starts a Prometheus on a free loopback port; the test's end stops it. */
 export async function startPrometheus(t: Scope, binary: string, config: string): Promise<Prometheus> {
   const folder = t.testdir()

@@ -2,8 +2,8 @@ import { Secret } from '../../base/secret.ts'
 import type { HttpClientConfig } from '../../sources/http/client/config.ts'
 import type { HttpClientOptions } from '../../sources/http/requester.ts'
 import { resolveAuthorization } from './authorization.ts'
-import { attempt, type Context, within } from './context.ts'
-import { concealedInPath, expandUrl } from './expand-env.ts'
+import { type Context, within } from './context.ts'
+import { concealedInPath } from './expand-env.ts'
 import { resolveHeaders } from './headers.ts'
 import { resolveProxy } from './proxy.ts'
 import { resolveTls } from './tls.ts'
@@ -11,9 +11,15 @@ import { resolveTls } from './tls.ts'
 /** The keys that every source has that asks over HTTP. */
 type WithClient = HttpClientConfig & { readonly url: string }
 
-/** Resolves the keys of Prometheus's HTTP client. */
-export function resolveHttpClient(http: WithClient, context: Context): HttpClientOptions {
-  const url: URL | undefined = attempt(context, ['url'], () => expandUrl(http.url, context.env))
+/**
+ * Resolves the keys of Prometheus's HTTP client.
+ * @param url resolved already; undefined when it is wrong
+ */
+export function resolveHttpClient(
+  http: WithClient,
+  url: URL | undefined,
+  context: Context,
+): HttpClientOptions {
   return {
     followRedirects: http.follow_redirects ?? true,
     authorization: resolveAuthorization(http, url, context),

@@ -9,15 +9,16 @@ import { readSize } from './readers.ts'
 /** Resolves the keys of `http:`. */
 export function resolveHttp(http: HttpConfig, context: Context): HttpSourceOptions {
   const size = http.max_response_size
+  const url = attempt(context, ['url'], () => expandUrl(http.url, context.env))
   return {
     kind: 'http',
-    url: attempt(context, ['url'], () => expandUrl(http.url, context.env)),
+    url,
     ...resolveRequest(http, context),
     format: resolveFormat(http, context),
     maxResponseBytes:
       size === undefined
         ? DEFAULT_MAX_RESPONSE_BYTES
         : attempt(context, ['max_response_size'], () => readSize(size)),
-    ...resolveHttpClient(http, context),
+    ...resolveHttpClient(http, url, context),
   }
 }
