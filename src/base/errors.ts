@@ -46,7 +46,8 @@ export const REFRESH_FAILURES = {
   connect: 'the connection was refused or the host is unreachable',
   dns: 'the host name does not resolve',
   tls: 'the TLS handshake or certificate check failed',
-  timeout: 'the inventory did not answer whole before the deadline',
+  timeout:
+    'the inventory did not answer whole before the deadline, or the list was not computed before its own',
   reset: 'the connection broke in the middle of the answer',
   auth: 'the inventory answered 401 or 403, a proxy 407, or no OAuth 2 token was to be had',
   rate_limited: 'the inventory answered 429',
@@ -60,6 +61,7 @@ export const REFRESH_FAILURES = {
   shape: 'no list of records was found in the answer',
   refused: 'the answer says itself that it failed (fail_if)',
   all_rejected: 'there are records, but not one makes a target',
+  out_of_memory: 'the list needs more memory than it may have',
   internal: 'a defect in Rollcall',
 } as const
 

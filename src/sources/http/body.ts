@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip } from 'node:zlib'
+import { joinBytes } from '../../base/bytes.ts'
 import { RefreshError } from '../../base/errors.ts'
 import { formatSize } from '../../model/size.ts'
 import type { ClientResponse } from './client/client.ts'
@@ -27,7 +28,7 @@ export async function readBody(
     }
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks, size)
+  return joinBytes(chunks, size)
 }
 
 async function unpacked({ headers, body }: ClientResponse): Promise<Readable> {
