@@ -12,6 +12,7 @@ import { explainServed } from './explain/explain-served.ts'
 import { createApp } from './http/app.ts'
 import { closeWhenSettled, createConnections } from './http/connections.ts'
 import { createStore } from './snapshot/store.ts'
+import { createViews } from './snapshot/views.ts'
 import { createSupervisor, type Supervisor } from './supervisor.ts'
 
 /** What the service needs from outside. */
@@ -63,6 +64,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
     { enableLifecycle: settings.web.enableLifecycle, version },
     {
       store,
+      views: createViews(threads),
       metrics,
       clock,
       log,

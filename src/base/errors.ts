@@ -7,6 +7,10 @@ export const HTTP_ERRORS = {
   lifecycle_disabled: { status: 403, meaning: 'A POST /-/… endpoint, without --web.enable-lifecycle.' },
   not_found: { status: 404, meaning: 'No such path.' },
   source_not_found: { status: 404, meaning: 'No source of this name is configured.' },
+  label_not_found: {
+    status: 404,
+    meaning: 'No target of the list has the label that it is to be narrowed by.',
+  },
   method_not_allowed: { status: 405, meaning: 'The path exists, but not with this method; see Allow.' },
   request_timeout: { status: 408, meaning: 'The request did not arrive whole in time.' },
   not_held: { status: 409, meaning: 'The guard holds no list of this source back.' },

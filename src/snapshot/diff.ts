@@ -1,18 +1,8 @@
 import type { Labels } from '../model/labels.ts'
+import { type EncodedGroup, type Lines, labelsIn, parseLine } from './lines.ts'
 
 /** What decides where a target is scraped, beside its address; other labels may change without a new target. */
 const PLACE_LABEL = /^__(?:scheme__|metrics_path__|param_)/
-
-/** One group of an encoded list. */
-interface EncodedGroup {
-  readonly targets: readonly string[]
-  readonly labels: Readonly<Record<string, string>>
-}
-
-/** The groups of an encoded list. */
-export function groupsIn(body: Uint8Array): readonly EncodedGroup[] {
-  return JSON.parse(textOf(body))
-}
 
 /** What must follow the address of a target for two that Prometheus scrapes alike to be the same text. */
 export function placeOf(labels: Labels): string {
@@ -30,15 +20,6 @@ export interface Diff {
   readonly removed: ReadonlySet<string>
 }
 
-/** An encoded list, group by group as it is written. */
-export type Lines = readonly string[]
-
-/** The groups of an encoded list, each still encoded: they stand one a line. */
-export function linesOf(body: Uint8Array): Lines {
-  const lines = textOf(body).split('\n')
-  return lines.slice(1, -2).map((line) => (line.endsWith(',') ? line.slice(0, -1) : line))
-}
-
 /**
  * Compares two lists. Groups that are written alike are not even decoded unless something joined or left, so that
  * it costs little to find that nothing did.
@@ -51,9 +32,9 @@ export function diffLists(before: Lines, after: Lines): Diff {
   for (const line of onlyBefore) {
     const now = later.get(labelsIn(line))
     later.delete(labelsIn(line))
-    diffGroups(parse(line), now === undefined ? undefined : parse(now), left, joined)
+    diffGroups(parseLine(line), now === undefined ? undefined : parseLine(now), left, joined)
   }
-  for (const line of later.values()) diffGroups(undefined, parse(line), left, joined)
+  for (const line of later.values()) diffGroups(undefined, parseLine(line), left, joined)
   // What only went from one group to another neither left nor joined, nor what is in a second group all the time.
   const removed = without(left, joined, after)
   const added = without(joined, left, before)
@@ -65,13 +46,9 @@ export function countTargets(lines: Lines, enough: number): number {
   const targets = new Set<string>()
   for (const line of lines) {
     if (targets.size >= enough) break
-    for (const target of targetsOf(parse(line))) targets.add(target)
+    for (const target of targetsOf(parseLine(line))) targets.add(target)
   }
   return targets.size
-}
-
-function textOf(body: Uint8Array): string {
-  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
 }
 
 /** The lines that only one of two lists has, in any order. */
@@ -81,15 +58,6 @@ function changedLines(before: Lines, after: Lines) {
   const left = new Set(before.slice(start))
   const onlyAfter = after.slice(start).filter((line) => !left.delete(line))
   return { onlyBefore: [...left], onlyAfter }
-}
-
-/** The labels of a group as they are written; within texts a quotation mark has a backslash before it. */
-function labelsIn(line: string): string {
-  return line.slice(line.indexOf('],"labels":{'))
-}
-
-function parse(line: string): EncodedGroup {
-  return JSON.parse(line)
 }
 
 /** The targets of a group, each with its place. */
@@ -121,7 +89,7 @@ function without(candidates: ReadonlySet<string>, others: ReadonlySet<string>, l
   const left = new Set([...candidates].filter((target) => !others.has(target)))
   for (const line of lines) {
     if (left.size === 0) break
-    for (const target of targetsOf(parse(line))) left.delete(target)
+    for (const target of targetsOf(parseLine(line))) left.delete(target)
   }
   return left
 }

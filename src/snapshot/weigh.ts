@@ -1,4 +1,4 @@
-import { countTargets, diffLists, linesOf } from './diff.ts'
+import { countTargets, diffLists } from './diff.ts'
 import {
   type Comparison,
   type Drop,
@@ -8,6 +8,7 @@ import {
   judge,
   type Weighed,
 } from './guard.ts'
+import { linesOf } from './lines.ts'
 
 /**
  * Weighs an offered list: the guard's judgement as a pure function of encoded lists.
