@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { joinBytes, sha256 } from '../../src/base/bytes.ts'
+import { createGatherer, sha256 } from '../../src/base/bytes.ts'
 
 const MEBIBYTE = 2 ** 20
 
@@ -16,12 +16,17 @@ const rows: [what: string, pieces: Uint8Array[]][] = [
   ['many pieces', Array.from({ length: 40 }, (_, index) => some(65_536, index))],
 ]
 
-t.test('pieces are joined, and hashed as if they were', async (t) => {
+t.test('pieces are gathered, and hashed as if they were', async (t) => {
   for (const [what, pieces] of rows) {
     const whole = Buffer.concat(pieces)
-    const joined = await joinBytes(pieces, whole.byteLength)
-    t.ok(joined.equals(whole), what)
-    t.equal(joined.buffer.byteLength, joined.byteLength, 'it has its memory for itself')
+    for (const expected of [undefined, whole.byteLength]) {
+      const gatherer = createGatherer(expected)
+      for (const piece of pieces) gatherer.add(piece)
+      t.equal(gatherer.size(), whole.byteLength)
+      const joined = await gatherer.join()
+      t.ok(joined.equals(whole), what)
+      t.equal(joined.buffer.byteLength, joined.byteLength, 'it has its memory for itself')
+    }
     t.equal(await sha256(pieces), createHash('sha256').update(whole).digest('hex'), what)
   }
 })
