@@ -238,7 +238,8 @@ t.test('49: a flood of unknown paths makes one series', async (t) => {
   await app.inject('/targets')
   const text = (await app.inject('/metrics')).payload
   const series = text.split('\n').filter((line) => line.startsWith('rollcall_http_requests_total{'))
-  t.equal(series.length, 2)
+  const routes = series.map((line) => /route="([^"]*)"/.exec(line)?.[1])
+  t.same([...new Set(routes)].sort(), ['/targets', '/targets/:source', 'none'])
   const labels = { route: 'none', method: 'GET', code: '404' }
   t.equal(seriesValue(text, 'rollcall_http_requests_total', labels), 100)
   t.equal(seriesValue(text, 'rollcall_http_request_duration_seconds_count', { route: '/targets' }), 1)
@@ -283,8 +284,53 @@ t.test('a defect in a handler is 500 without details, and is logged', async (t) 
   t.equal(answer.statusCode, 500)
   t.match(answer.json(), { error: { code: 'internal' } })
   t.notMatch(answer.payload, /secret/)
-  t.match(lines, [{ msg: 'request failed', route: '/defect', err: { message: 'secret detail' } }])
+  t.match(lines, [
+    { level: 50, msg: 'request failed', route: '/defect', status: 500, err: { message: 'secret detail' } },
+  ])
   t.equal((await app.inject('/teapot')).statusCode, 400)
+  t.equal(lines.length, 1, 'what is the fault of the client is not')
+})
+
+t.test(
+  'an answer of 503 is logged with its route, once a second at most; one to a probe is not',
+  async (t) => {
+    const { app, lines, clock } = await readHalf(t)
+    const poll = async () => {
+      for (const path of ['/targets', '/targets', '/targets/sensors', '/ready'])
+        t.equal((await app.inject(path)).statusCode, 503)
+    }
+    await poll()
+    const line = {
+      level: 40,
+      msg: 'request failed',
+      status: 503,
+      code: 'not_loaded',
+      error: /no list yet from sensors/,
+    }
+    const wanted = [
+      { ...line, route: '/targets' },
+      { ...line, route: '/targets/:source' },
+    ]
+    t.match(lines, wanted)
+    t.equal(lines.length, 2)
+    clock.advance(999)
+    await poll()
+    t.equal(lines.length, 2)
+    clock.advance(1)
+    await poll()
+    t.match(lines, [...wanted, ...wanted])
+    t.equal(lines.length, 4)
+  },
+)
+
+t.test('the requests for targets are counted from 0, so that rules see even the first failure', async (t) => {
+  const { app } = await readHalf(t)
+  const text = (await app.inject('/metrics')).payload
+  for (const route of ['/targets', '/targets/:source']) {
+    for (const code of ['200', '503'])
+      t.equal(seriesValue(text, 'rollcall_http_requests_total', { route, method: 'GET', code }), 0)
+    t.equal(seriesValue(text, 'rollcall_http_request_duration_seconds_count', { route }), 0)
+  }
 })
 
 t.test('the landing page links to what there is', async (t) => {
