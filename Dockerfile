@@ -40,15 +40,6 @@ RUN mkdir -p /data /root-fs/{etc/rollcall,tmp,var/lib/dpkg/status.d} \
     done
 
 FROM scratch
-ARG VERSION=0.0.0-dev
-ARG REVISION=unknown
-ARG CREATED=1970-01-01T00:00:00Z
-LABEL org.opencontainers.image.title="Rollcall" \
-      org.opencontainers.image.description="HTTP service discovery for Prometheus: turns any inventory into scrape targets" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="$VERSION" \
-      org.opencontainers.image.revision="$REVISION" \
-      org.opencontainers.image.created="$CREATED"
 COPY --from=root /root-fs /
 COPY --from=root --chown=65532:65532 /data /data
 WORKDIR /app
@@ -65,3 +56,13 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
   CMD ["node", "/app/scripts/healthcheck.mjs"]
 ENTRYPOINT ["node", "/app/dist/cli.js"]
+# Last, since they change with every commit.
+ARG VERSION=0.0.0-dev
+ARG REVISION=unknown
+ARG CREATED=1970-01-01T00:00:00Z
+LABEL org.opencontainers.image.title="Rollcall" \
+      org.opencontainers.image.description="HTTP service discovery for Prometheus: turns any inventory into scrape targets" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION" \
+      org.opencontainers.image.created="$CREATED"
