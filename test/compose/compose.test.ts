@@ -1,0 +1,189 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { parse } from 'yaml'
+import { readArguments } from '../../src/config/arguments.ts'
+import { loadSettings } from '../../src/config/load.ts'
+
+/** A service as compose.yaml describes it, after its anchors. */
+interface Service {
+  readonly image: string
+  readonly build?: string
+  readonly profiles?: readonly string[]
+  readonly command?: readonly string[]
+  readonly entrypoint?: readonly string[]
+  readonly environment?: Readonly<Record<string, string>>
+  readonly volumes?: readonly string[]
+  readonly ports?: readonly string[]
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
+  readonly healthcheck: { readonly test: readonly string[] }
+}
+
+const read = (path: string) => parse(readFileSync(path, 'utf8'), { merge: true })
+const stack = read('compose.yaml')
+const services: Record<string, Service> = stack.services
+const all = Object.entries(services)
+const core = all.filter(([, { profiles }]) => profiles === undefined).map(([name]) => name)
+
+/** What is mounted from the repository: where it is, and where the container finds it. */
+const mounts = all.flatMap(([name, { volumes = [] }]) =>
+  volumes
+    .filter((volume) => volume.startsWith('./'))
+    .map((volume) => {
+      const [from = '', to = '', mode] = volume.split(':')
+      return { name, from, to, mode }
+    }),
+)
+
+/** The file of the repository that a service sees at a path. */
+function fileAt(service: string, path: string): string {
+  const mount = mounts.find(({ name, to }) => name === service && (path === to || path.startsWith(`${to}/`)))
+  return join(mount?.from ?? '', path.slice(mount?.to.length))
+}
+
+t.test('the services: the whole stack, and a core that needs nothing else of it', async (t) => {
+  t.same(core.sort(), [
+    ...['alertmanager', 'inventory', 'prometheus', 'rollcall-1', 'rollcall-2'],
+    ...['sensor-1', 'sensor-2', 'sensor-3'],
+  ])
+  t.same(
+    all.flatMap(([name, { profiles }]) => (profiles?.[0] === 'full' ? [name] : [])),
+    ['grafana', 'loki', 'alloy'],
+  )
+  t.match(readFileSync('.env', 'utf8'), /^COMPOSE_PROFILES=full$/m)
+  for (const name of core) {
+    for (const needed of Object.keys(services[name]?.depends_on ?? {})) t.ok(core.includes(needed), needed)
+  }
+})
+
+for (const [name, service] of all) {
+  t.test(`${name}: pinned, hardened, limited, watched, and not reached from other machines`, async (t) => {
+    t.match(service.image, /^(rollcall:local|[a-z]+\/[a-z]+:v?\d+\.\d+\.\d+)$/)
+    t.match(service, {
+      restart: 'unless-stopped',
+      read_only: true,
+      cap_drop: ['ALL'],
+      security_opt: ['no-new-privileges:true'],
+      mem_limit: /^\d+[mg]$/,
+      cpus: Number,
+      pids_limit: Number,
+      healthcheck: { test: ['CMD'] },
+      logging: { driver: 'json-file', options: { 'max-size': '10m' } },
+    })
+    for (const port of service.ports ?? []) t.match(port, /^127\.0\.0\.1:\$\{[A-Z0-9_]+:-\d+\}:\d+$/)
+    for (const [needed, { condition }] of Object.entries(service.depends_on ?? {})) {
+      t.equal(condition, 'service_healthy')
+      t.ok(needed in services, needed)
+    }
+    t.notOk(JSON.stringify(service).includes('docker.sock'), 'nobody gets the engine')
+  })
+}
+
+t.test('the image of Rollcall is built once', async (t) => {
+  t.same(
+    all.filter(([, { build }]) => build !== undefined).map(([name]) => name),
+    ['inventory'],
+  )
+  for (const [name, { image, depends_on = {} }] of all) {
+    if (image === 'rollcall:local' && name !== 'inventory') t.ok('inventory' in depends_on, name)
+  }
+})
+
+t.test('what is mounted is in the repository, and read-only; each volume is declared', async (t) => {
+  t.ok(mounts.length > 5)
+  for (const { from, mode } of mounts) {
+    t.ok(existsSync(from), from)
+    t.equal(mode, 'ro', from)
+  }
+  const used = all.flatMap(([, { volumes = [] }]) =>
+    volumes.flatMap((volume) => /^([a-z0-9-]+):/.exec(volume)?.[1] ?? []),
+  )
+  t.same(used.sort(), Object.keys(stack.volumes).sort(), 'and none is shared')
+})
+
+t.test('Rollcall reads a valid configuration, at the address where the inventory is', async (t) => {
+  for (const name of ['rollcall-1', 'rollcall-2']) {
+    const path = fileAt(name, String(services[name]?.environment?.CONFIG_FILE))
+    const { sources } = await loadSettings(readArguments([`--config.file=${path}`]), {})
+    t.same(
+      sources.map((source) => source.name),
+      ['sensors'],
+    )
+    t.match(readFileSync(path, 'utf8'), 'url: http://inventory:1337/inventory')
+  }
+})
+
+t.test('the inventory lists the sensors of the stack where they listen', async (t) => {
+  const records: Record<string, unknown>[] = read(fileAt('inventory', '/srv/inventory/inventory.json'))
+  const active = records.filter(({ status }) => status === 'active')
+  const sensors = all.filter(([name]) => name.startsWith('sensor-'))
+  t.same(
+    active.map(({ hostname }) => hostname),
+    sensors.map(([name]) => name),
+  )
+  for (const [index, [, { command }]] of sensors.entries()) {
+    t.ok(command?.includes(`--web.listen-address=:${active[index]?.port}`))
+  }
+})
+
+t.test(
+  'Prometheus: what it scrapes, asks and tells are services; its rules are the shipped ones',
+  async (t) => {
+    const config = read(fileAt('prometheus', '/etc/prometheus/prometheus.yml'))
+    const jobs: Record<string, unknown>[] = config.scrape_configs
+    t.same(
+      jobs.map(({ job_name }) => job_name),
+      read('prometheus/prometheus.yml').scrape_configs.map(({ job_name }: { job_name: string }) => job_name),
+      'the jobs that the rules and dashboards know',
+    )
+    const hosts = [...JSON.stringify(config).matchAll(/"(?:http:\/\/)?([a-z0-9-]+):\d+/g)].map(
+      ([, host]) => host,
+    )
+    const aliases = ['localhost', 'rollcall']
+    t.same(
+      hosts.filter((host) => !(String(host) in services) && !aliases.includes(String(host))),
+      [],
+    )
+    for (const pattern of config.rule_files as string[]) {
+      const folder = fileAt('prometheus', pattern.replace(/\/[^/]*$/, ''))
+      t.ok(readdirSync(folder).filter((file) => file.endsWith('.yml')).length > 0, folder)
+    }
+  },
+)
+
+t.test('Grafana finds its data sources and dashboards', async (t) => {
+  const provisioning = fileAt('grafana', '/etc/grafana/provisioning')
+  const { datasources } = read(join(provisioning, 'datasources/datasources.yml'))
+  t.match(datasources, [
+    { uid: 'prometheus', type: 'prometheus', url: 'http://prometheus:9090', isDefault: true },
+    { uid: 'loki', type: 'loki', url: 'http://loki:3100' },
+  ])
+  const { providers } = read(join(provisioning, 'dashboards/dashboards.yml'))
+  const folder = fileAt('grafana', providers[0].options.path)
+  const dashboards = readdirSync(folder).filter((file) => file.endsWith('.json'))
+  t.ok(dashboards.length > 0, folder)
+  const known = ['prometheus', 'loki', '-- Grafana --', 'grafana', '-- Mixed --']
+  for (const file of dashboards) {
+    const text = readFileSync(join(folder, file), 'utf8')
+    JSON.parse(text, (key, value) => {
+      if (key === 'datasource' && typeof value?.uid === 'string' && !value.uid.startsWith('$')) {
+        t.ok(known.includes(value.uid), `${file}: ${value.uid}`)
+      }
+      return value
+    })
+  }
+})
+
+t.test('Loki: its rules are the shipped ones; logs carry the label that they ask for', async (t) => {
+  const config = read(fileAt('loki', '/etc/loki/loki.yml'))
+  const rules = fileAt('loki', `${config.ruler.storage.local.directory}/fake/rules.yml`)
+  t.match(readFileSync(rules, 'utf8'), '{app="rollcall"}')
+  t.equal(config.ruler.alertmanager_url, 'http://alertmanager:9093')
+  const shipper = readFileSync(fileAt('alloy', '/etc/alloy/config.alloy'), 'utf8')
+  t.match(shipper, 'values = { "app" = "app", "instance" = "service" }')
+  t.match(shipper, `tag!=\\"${stack['x-hardened'].logging.options.tag}\\"`)
+  t.match(shipper, 'url = "http://loki:3100/loki/api/v1/push"')
+  t.equal((shipper.match(/[{[(]/g) ?? []).length, (shipper.match(/[}\])]/g) ?? []).length)
+  const [, app] = /^(.+?)(-[0-9]+)?$/.exec('rollcall-1') ?? []
+  t.equal(app, 'rollcall')
+})

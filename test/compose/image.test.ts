@@ -1,0 +1,108 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import t, { type Test } from 'tap'
+
+/** An instruction of the Dockerfile, and its stage. */
+interface Instruction {
+  readonly stage: number
+  readonly name: string
+  readonly value: string
+}
+
+const instructions = readInstructions(readFileSync('Dockerfile', 'utf8'))
+const last = Math.max(...instructions.map(({ stage }) => stage))
+const named = (name: string, stage?: number) =>
+  instructions
+    .filter((one) => one.name === name && (stage === undefined || one.stage === stage))
+    .map(({ value }) => value)
+
+function readInstructions(text: string): Instruction[] {
+  const joined = text.replace(/^\s*#.*\n/gm, '').replace(/\\\n/g, ' ')
+  let stage = -1
+  return joined.split('\n').flatMap((line) => {
+    const [, name = '', value = ''] = /^([A-Z]+)\s+(.*)$/.exec(line) ?? []
+    if (name === 'FROM') stage++
+    return name === '' ? [] : [{ stage, name, value: value.replace(/\s+/g, ' ') }]
+  })
+}
+
+t.test('every base is pinned by its exact version, is a stage of the file, or is nothing', async (t) => {
+  const bases = named('FROM')
+  t.ok(bases.length > 3, 'several stages')
+  const stages = bases.flatMap((base) => / AS (\S+)$/.exec(base)?.[1] ?? [])
+  for (const base of bases.map((one) => one.split(' ')[0] as string)) {
+    t.ok(base === 'scratch' || stages.includes(base) || /:\d+\.\d+\.\d+(-[a-z-]+)?$/.test(base), base)
+  }
+  t.match(bases[0], /^node:24\./, 'the newest supported Node.js')
+  t.equal(bases.at(-1), 'scratch', 'what runs contains only what is copied')
+})
+
+t.test('what runs: a numeric user, no shell, a health check, signals to the process itself', async (t) => {
+  t.match(named('USER', last), [/^[1-9]\d*:[1-9]\d*$/])
+  for (const value of [...named('ENTRYPOINT', last), ...named('HEALTHCHECK', last)]) {
+    t.same(JSON.parse(value.slice(value.indexOf('['))).slice(0, 1), ['node'], value)
+  }
+  t.equal(named('ENTRYPOINT', last).length + named('HEALTHCHECK', last).length, 2)
+  t.same(named('RUN', last), [], 'there is no shell that could run it')
+  t.same(named('VOLUME'), [])
+  t.match(named('LABEL', last).join(' '), /image\.version="\$VERSION".*image\.revision="\$REVISION"/)
+})
+
+t.test('what it sends to the engine is listed, and is all that it copies', async (t) => {
+  const [first, ...kept] = readFileSync('.dockerignore', 'utf8')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+  t.equal(first, '*', 'nothing by default: no secret, no .env, no .git')
+  const copied = named('COPY')
+    .filter((value) => !value.startsWith('--from'))
+    .flatMap((value) => value.split(' ').slice(0, -1))
+  t.same(kept.map((line) => line.replace(/^!/, '')).sort(), [...new Set(copied)].sort())
+  for (const path of copied) t.ok(existsSync(path), path)
+})
+
+t.test('dependencies are those of the lock file, and none of them runs a script', async (t) => {
+  const installs = named('RUN').filter((value) => value.includes('npm '))
+  const ci = installs.filter((value) => value.includes('npm ci'))
+  t.ok(ci.length === 2 && ci.every((value) => value.includes('--ignore-scripts')))
+  t.ok(ci[0]?.includes('--omit=dev'))
+  t.same(
+    installs.filter((value) => /npm (i|install|add|exec)\b|npx/.test(value)),
+    [],
+  )
+})
+
+/** How the health check ends for a URL. */
+async function check(url: string) {
+  const child = spawn(process.execPath, ['scripts/healthcheck.mjs', url], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let err = ''
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    err += text
+  })
+  const [code] = await once(child, 'close')
+  return { code, err }
+}
+
+async function server(t: Test, status: number | undefined) {
+  const listening = createServer((_, response) => {
+    if (status !== undefined) response.writeHead(status).end('text')
+  })
+  await new Promise<void>((resolve) => void listening.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    listening.closeAllConnections()
+    listening.close()
+  })
+  return `http://127.0.0.1:${(listening.address() as AddressInfo).port}/-/healthy`
+}
+
+t.test('the health check: 200 is healthy; another status, silence and nobody are not', async (t) => {
+  t.same(await check(await server(t, 200)), { code: 0, err: '' })
+  const [busy, silent] = [await server(t, 503), await server(t, undefined)]
+  t.same(await check(busy), { code: 1, err: `${busy}: it answered 503\n` })
+  t.same(await check(silent), { code: 1, err: `${silent}: no answer in time\n` })
+  t.match(await check('http://127.0.0.1:9/'), { code: 1, err: 'ECONNREFUSED' })
+})
