@@ -69,18 +69,20 @@ export function readValues(): Value[] {
 }
 
 function valuesOf(map: YAMLMap, schema: Schema, prefix: string): Value[] {
-  return (map.items as Pair<Node & { value: string }, Node>[]).flatMap(({ key, value }, index) => {
+  const items = map.items as Pair<Node & { value: string }, Node>[]
+  return items.flatMap(({ key, value }, index) => {
     const path = `${prefix}${key.value}`
     const inner = below(schema, key.value)
-    const isSection = inner?.properties !== undefined && isMap(value)
-    const comment = key.commentBefore ?? (index === 0 ? map.commentBefore : undefined)
+    const isSection = inner?.properties !== undefined && isMap(value) && value.items.length > 0
+    // What follows a value that is left out belongs to it, says the parser.
+    const before = index === 0 ? map.commentBefore : items[index - 1]?.value?.comment
     const one = {
       path,
       default: (value as YAMLMap | null)?.toJSON() ?? null,
-      description: describe(comment),
+      description: describe(key.commentBefore ?? before),
       isSection,
     }
-    return isSection ? [one, ...valuesOf(value, inner, `${path}.`)] : [one]
+    return isSection ? [one, ...valuesOf(value, inner as Schema, `${path}.`)] : [one]
   })
 }
 
