@@ -107,6 +107,7 @@ function sourceMetrics(registry: Registry) {
       'When the inventory last gave a whole list that is served (also an unchanged one).',
     ),
     lastChange: gauge('last_change_timestamp_seconds', 'When the served list last changed.'),
+    interval: gauge('refresh_interval_seconds', 'Time between two refreshes, as configured.'),
     records: gauge('records', 'Records in the last list.'),
     dropped: gauge('targets_dropped', 'Targets of the last list that relabel rules dropped.'),
     targets: gauge('targets', 'Targets that are served.'),

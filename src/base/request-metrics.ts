@@ -19,6 +19,8 @@ interface Route {
 
 /** Counts and times requests. */
 export interface RequestMetrics {
+  /** Starts the series of a route at 0, so that not even the first answer of these codes goes uncounted by `rate`. */
+  start(route: string, method: string, codes: readonly number[]): void
   /** Adds one request that took so many seconds. */
   observe(route: string, method: string, code: number, seconds: number): void
 }
@@ -51,13 +53,20 @@ export function createRequestMetrics(registry: Registry): RequestMetrics {
     get: async () => ({ ...DURATION, values: [...routes].flatMap(seriesOf) }),
   }
   registry.registerMetric(histogram as unknown as Metric)
+  function routeOf(name: string): Route {
+    let route = routes.get(name)
+    if (route === undefined) {
+      route = { counts: new Map(), buckets: new Float64Array(BUCKETS.length + 1), seconds: 0 }
+      routes.set(name, route)
+    }
+    return route
+  }
   return {
+    start(name, method, codes) {
+      for (const code of codes) routeOf(name).counts.set(`${method} ${code}`, 0)
+    },
     observe(name, method, code, seconds) {
-      let route = routes.get(name)
-      if (route === undefined) {
-        route = { counts: new Map(), buckets: new Float64Array(BUCKETS.length + 1), seconds: 0 }
-        routes.set(name, route)
-      }
+      const route = routeOf(name)
       const key = `${method} ${code}`
       route.counts.set(key, (route.counts.get(key) ?? 0) + 1)
       route.seconds += seconds

@@ -19,7 +19,7 @@ export interface HttpDeps {
   readonly metrics: Metrics
   readonly connections: Connections
   readonly clock: Pick<Clock, 'now' | 'monotonic'>
-  readonly log: Pick<Logger, 'error'>
+  readonly log: Pick<Logger, 'error' | 'warn'>
   /** Refreshes one source, or all of them, and waits for the end. */
   refresh(source?: string): Promise<readonly RefreshAnswer[]>
   /** Serves the list of a source that the guard holds back; undefined when it holds none. */

@@ -20,14 +20,28 @@ export function handleError(
   error: FastifyError | HttpError,
   request: FastifyRequest,
   reply: FastifyReply,
-  log: Pick<Logger, 'error'>,
+  log: Pick<Logger, 'error' | 'warn'>,
 ): FastifyReply {
-  if (error instanceof HttpError) return sendError(reply, error)
+  if (error instanceof HttpError) {
+    logRefusal(error, request, log)
+    return sendError(reply, error)
+  }
   const status = error.statusCode ?? 500
   if (status === 413) return sendError(reply, new HttpError('payload_too_large', messageOf(error)))
   if (status >= 400 && status < 500) return sendError(reply, new HttpError('bad_request', messageOf(error)))
-  log.error({ err: error, route: request.routeOptions.url }, 'request failed')
+  const route = request.routeOptions.url
+  log.error({ err: error, route, status: 500, code: 'internal' }, 'request failed')
   return sendError(reply, new HttpError('internal', 'an unexpected error; the log has the details'))
+}
+
+/**
+ * Tells the log of an answer of 5xx, which alert rules on logs count by route. Shed requests are only counted, in
+ * the metrics: a process that cannot keep up has no time to write about it.
+ */
+function logRefusal(error: HttpError, request: FastifyRequest, log: Pick<Logger, 'warn'>): void {
+  const { statusCode: status, code } = error
+  if (status < 500 || code === 'overloaded') return
+  log.warn({ route: request.routeOptions.url, status, code, error: messageOf(error) }, 'request failed')
 }
 
 const CLIENT_ERRORS: Record<string, HttpErrorCode> = {

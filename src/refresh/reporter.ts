@@ -19,16 +19,24 @@ interface ReporterDeps {
   readonly log: Logger
 }
 
+/** What is to be known of a source that is reported on. */
+interface Reported {
+  readonly name: string
+  /** The time between refreshes that nobody asked for. */
+  readonly intervalMs: number
+}
+
 /**
  * Tells what the refreshes of one source did: in its status, its metrics and the log. The log gets a line
  * when something changes (first failure, recovery, a held list, new rejects), none while it stays so.
  */
-export function createReporter({ name }: { readonly name: string }, deps: ReporterDeps) {
+export function createReporter({ name, intervalMs }: Reported, deps: ReporterDeps) {
   const metrics = deps.metrics.source
   const log = deps.log.child({ source: name })
   const labels = { source: name }
   let rejectedBefore = ''
   const failing = new Set<OutputKind>()
+  metrics.interval.set(labels, intervalMs / 1000)
 
   const status = (): SourceStatus | undefined => deps.store.get(name)?.status
   const moment = (): Moment => ({ wallMs: deps.clock.now(), monotonicMs: deps.clock.monotonic() })

@@ -238,7 +238,8 @@ t.test('49: a flood of unknown paths makes one series', async (t) => {
   await app.inject('/targets')
   const text = (await app.inject('/metrics')).payload
   const series = text.split('\n').filter((line) => line.startsWith('rollcall_http_requests_total{'))
-  t.equal(series.length, 2)
+  const routes = series.map((line) => /route="([^"]*)"/.exec(line)?.[1])
+  t.same([...new Set(routes)].sort(), ['/targets', '/targets/:source', 'none'])
   const labels = { route: 'none', method: 'GET', code: '404' }
   t.equal(seriesValue(text, 'rollcall_http_requests_total', labels), 100)
   t.equal(seriesValue(text, 'rollcall_http_request_duration_seconds_count', { route: '/targets' }), 1)
@@ -283,8 +284,40 @@ t.test('a defect in a handler is 500 without details, and is logged', async (t) 
   t.equal(answer.statusCode, 500)
   t.match(answer.json(), { error: { code: 'internal' } })
   t.notMatch(answer.payload, /secret/)
-  t.match(lines, [{ msg: 'request failed', route: '/defect', err: { message: 'secret detail' } }])
+  t.match(lines, [
+    { level: 50, msg: 'request failed', route: '/defect', status: 500, err: { message: 'secret detail' } },
+  ])
   t.equal((await app.inject('/teapot')).statusCode, 400)
+  t.equal(lines.length, 1, 'what is the fault of the client is not')
+})
+
+t.test('an answer of 503 is logged with its route, one to a probe is not', async (t) => {
+  const { app, lines } = await readHalf(t)
+  t.equal((await app.inject('/targets')).statusCode, 503)
+  t.equal((await app.inject('/targets/sensors')).statusCode, 503)
+  t.equal((await app.inject('/ready')).statusCode, 503)
+  const line = {
+    level: 40,
+    msg: 'request failed',
+    status: 503,
+    code: 'not_loaded',
+    error: /no list yet from sensors/,
+  }
+  t.match(lines, [
+    { ...line, route: '/targets' },
+    { ...line, route: '/targets/:source' },
+  ])
+  t.equal(lines.length, 2)
+})
+
+t.test('the requests for targets are counted from 0, so that rules see even the first failure', async (t) => {
+  const { app } = await readHalf(t)
+  const text = (await app.inject('/metrics')).payload
+  for (const route of ['/targets', '/targets/:source']) {
+    for (const code of ['200', '503'])
+      t.equal(seriesValue(text, 'rollcall_http_requests_total', { route, method: 'GET', code }), 0)
+    t.equal(seriesValue(text, 'rollcall_http_request_duration_seconds_count', { route }), 0)
+  }
 })
 
 t.test('the landing page links to what there is', async (t) => {

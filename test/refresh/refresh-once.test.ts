@@ -16,6 +16,7 @@ t.test('a first list is served, counted and logged once', async (t) => {
   t.equal(await metric('refreshes_total', { result: 'changed' }), 1)
   t.equal(await metric('targets'), 3)
   t.equal(await metric('target_groups'), 1)
+  t.equal(await metric('refresh_interval_seconds'), 30)
   t.equal(await metric('targets_added_total'), 3)
   t.equal(await metric('records'), 3)
   t.equal(await metric('stale'), 0)

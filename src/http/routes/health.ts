@@ -3,6 +3,7 @@ import { HttpError } from '../../base/errors.ts'
 import { printableJson } from '../../base/printable.ts'
 import type { SourceState } from '../../snapshot/store.ts'
 import type { HttpDeps, HttpOptions } from '../deps.ts'
+import { sendError } from '../errors.ts'
 import { notLoaded } from '../not-loaded.ts'
 import { observe } from '../observe.ts'
 
@@ -27,16 +28,19 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
   for (const path of ['/ready', '/-/ready']) {
     app.get(path, (request, reply) => {
       observe(request, reply, path, deps)
-      assertReady(deps)
+      // Sent, not thrown: the log need not know of every probe.
+      const error = unready(deps)
+      if (error !== undefined) return sendError(reply, error)
       return reply.type('text/plain; charset=utf-8').send('Rollcall is ready.\n')
     })
   }
 }
 
-function assertReady(deps: HttpDeps): void {
-  if (deps.isDraining()) throw new HttpError('draining', 'the server is stopping')
+/** Why no traffic should come here; undefined when it should. */
+function unready(deps: HttpDeps): HttpError | undefined {
+  if (deps.isDraining()) return new HttpError('draining', 'the server is stopping')
   const waiting = deps.store.list().filter((state) => state.required && state.snapshot === undefined)
-  if (waiting.length > 0) throw notLoaded(waiting)
+  return waiting.length > 0 ? notLoaded(waiting) : undefined
 }
 
 /** What one source last did, with times in RFC 3339. */

@@ -18,6 +18,7 @@ interface Aged {
 /** `GET /targets` and `GET /targets/{source}`: target groups as `http_sd_configs` reads them. */
 export function targetsRoutes(app: FastifyInstance, deps: HttpDeps, assertCapacity: AssertCapacity): void {
   const route = (path: string, find: (request: FastifyRequest) => Aged) => {
+    deps.metrics.http.requests.start(path, 'GET', [200, 503])
     app.get(path, (request: FastifyRequest, reply: FastifyReply) => {
       observe(request, reply, path, deps)
       assertCapacity()
