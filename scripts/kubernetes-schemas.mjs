@@ -35,7 +35,8 @@ const work = mkdtempSync(join(tmpdir(), 'schemas-'))
 mkdirSync(FOLDER, { recursive: true })
 try {
   execFileSync('go', ['mod', 'init', 'schemas'], { cwd: work, stdio: 'ignore' })
-  for (const version of KUBERNETES) write(`kubernetes-${version.split('.').slice(0, 2).join('.').slice(1)}.json`, kubernetes(version))
+  for (const version of KUBERNETES)
+    write(`kubernetes-${version.split('.').slice(0, 2).join('.').slice(1)}.json`, kubernetes(version))
   write('resources.json', resources())
 } finally {
   rmSync(work, { recursive: true, force: true })
@@ -49,7 +50,10 @@ function write(name, { from, kinds, definitions }) {
       .map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`)
       .join(',\n')
   const path = join(FOLDER, name)
-  writeFileSync(path, `${header},\n"kinds":{\n${lines(kinds)}\n},\n"definitions":{\n${lines(definitions)}\n}}\n`)
+  writeFileSync(
+    path,
+    `${header},\n"kinds":{\n${lines(kinds)}\n},\n"definitions":{\n${lines(definitions)}\n}}\n`,
+  )
   console.log(`${path}: ${Object.keys(kinds).length} kinds of ${from.join(', ')}`)
 }
 
@@ -97,7 +101,10 @@ function resources() {
 }
 
 function download(module, version) {
-  const text = execFileSync('go', ['mod', 'download', '-json', `${module}@${version}`], { cwd: work, encoding: 'utf8' })
+  const text = execFileSync('go', ['mod', 'download', '-json', `${module}@${version}`], {
+    cwd: work,
+    encoding: 'utf8',
+  })
   return JSON.parse(text).Dir
 }
 
@@ -105,17 +112,33 @@ function download(module, version) {
 function compact(schema) {
   if ('$ref' in schema) return { $ref: schema.$ref.replace('components/schemas', 'definitions') }
   if (schema.allOf?.length === 1 && schema.properties === undefined) return compact(schema.allOf[0])
-  if (schema['x-kubernetes-int-or-string'] || schema.format === 'int-or-string') return { type: ['integer', 'string'] }
+  if (schema['x-kubernetes-int-or-string'] || schema.format === 'int-or-string')
+    return { type: ['integer', 'string'] }
   const kept = {}
-  for (const key of ['type', 'enum', 'required', 'pattern', 'minimum', 'maximum', 'minLength', 'maxLength', 'minItems', 'maxItems', 'nullable']) {
+  for (const key of [
+    'type',
+    'enum',
+    'required',
+    'pattern',
+    'minimum',
+    'maximum',
+    'minLength',
+    'maxLength',
+    'minItems',
+    'maxItems',
+    'nullable',
+  ]) {
     if (key in schema) kept[key] = schema[key]
   }
   if (Array.isArray(schema.oneOf)) kept.oneOf = schema.oneOf.map(compact)
   if (schema.items !== undefined) kept.items = compact(schema.items)
-  if (typeof schema.additionalProperties === 'object') kept.additionalProperties = compact(schema.additionalProperties)
+  if (typeof schema.additionalProperties === 'object')
+    kept.additionalProperties = compact(schema.additionalProperties)
   if (schema.properties === undefined) return kept
   // Nobody writes these by hand.
-  const properties = Object.entries(schema.properties).filter(([key]) => key !== 'managedFields' && key !== 'status')
+  const properties = Object.entries(schema.properties).filter(
+    ([key]) => key !== 'managedFields' && key !== 'status',
+  )
   kept.properties = Object.fromEntries(properties.map(([key, value]) => [key, compact(value)]))
   if (schema['x-kubernetes-preserve-unknown-fields'] !== true) kept.additionalProperties = false
   return kept

@@ -46,10 +46,7 @@ export function copiedFiles(): string[] {
 function copies(folder: string, pattern: RegExp): [string, string][] {
   return readdirSync(`prometheus/${folder}`)
     .filter((name) => pattern.test(name))
-    .map((name) => [
-      `${CHART}/files/${folder}/${name}`,
-      readFileSync(`prometheus/${folder}/${name}`, 'utf8'),
-    ])
+    .map((name) => [`${CHART}/files/${folder}/${name}`, readFileSync(`prometheus/${folder}/${name}`, 'utf8')])
 }
 
 /** One value of the chart. */
@@ -127,8 +124,9 @@ function configuration(): Schema {
 function table(values: readonly Value[]): string {
   const rows = values
     .filter(({ isSection, description }) => !isSection || description !== '')
-    .map(({ path, default: value, description, isSection }) =>
-      `| \`${path}\` | ${isSection ? '' : shown(value)} | ${description.replaceAll('|', '\\|')} |`,
+    .map(
+      ({ path, default: value, description, isSection }) =>
+        `| \`${path}\` | ${isSection ? '' : shown(value)} | ${description.replaceAll('|', '\\|')} |`,
     )
   return `| value | default | meaning |\n|---|---|---|\n${rows.join('\n')}\n`
 }

@@ -17,6 +17,15 @@ export function findTool(name: string, variable?: string): string | undefined {
 
 /** Programs of Prometheus 3, which `go install` puts beside Debian's Prometheus 2. */
 export function findPrometheus3(name: 'prometheus' | 'promtool'): string | undefined {
+  return findInstalledByGo(name)
+}
+
+/** Helm, 3 or 4: `$HELM`, the one on the PATH, or the one that `go install` made. */
+export function findHelm(): string | undefined {
+  return findTool('helm', 'HELM') ?? findInstalledByGo('helm')
+}
+
+function findInstalledByGo(name: string): string | undefined {
   const path = join(process.env.GOBIN ?? join(process.env.GOPATH ?? join(homedir(), 'go'), 'bin'), name)
   return existsSync(path) ? path : undefined
 }
