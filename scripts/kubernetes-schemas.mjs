@@ -130,6 +130,8 @@ function compact(schema) {
   ]) {
     if (key in schema) kept[key] = schema[key]
   }
+  // Flags of expressions are Go's own.
+  if (/\(\?[a-z]+\)/.test(kept.pattern)) delete kept.pattern
   if (Array.isArray(schema.oneOf)) kept.oneOf = schema.oneOf.map(compact)
   if (schema.items !== undefined) kept.items = compact(schema.items)
   if (typeof schema.additionalProperties === 'object')
