@@ -90,9 +90,10 @@ t.test(
   },
 )
 
-t.test('the shipped prometheus.yml is what the demo prints', async (t) => {
+t.test('the shipped prometheus.yml begins with what the demo prints', async (t) => {
   const shipped = parse(readFileSync('prometheus/prometheus.yml', 'utf8'))
-  t.same(shipped.scrape_configs, parse(prometheusSnippet('http://127.0.0.1:8080')).scrape_configs)
+  const printed = parse(prometheusSnippet('http://127.0.0.1:8080')).scrape_configs
+  t.same(shipped.scrape_configs.slice(0, printed.length), printed)
 })
 
 t.test('what the README says of the demo is so', async (t) => {

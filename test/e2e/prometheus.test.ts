@@ -1,27 +1,17 @@
-import { spawnSync } from 'node:child_process'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { FLEET_SIZE, startFleet } from '../../src/demo/fleet.ts'
 import { startInventory } from '../../src/demo/inventory.ts'
 import { start } from '../helpers/cli.ts'
 import {
+  cannotTest,
   PROMETHEUS_VERSIONS,
   type Prometheus,
   recordingProxy,
   shippedConfig,
   startPrometheus,
 } from '../helpers/prometheus.ts'
-import { findPrometheus3, findTool, missing } from '../helpers/tools.ts'
+import { findTool, missing } from '../helpers/tools.ts'
 import { until } from '../helpers/until.ts'
-
-/** Debian has Prometheus 2 everywhere; Prometheus 3 is only there where Go could build it. */
-function cannotTest(t: Test, name: string, binary: string | undefined): boolean {
-  if (name === 'Prometheus 3' && binary === undefined && findTool('go') === undefined) {
-    process.stderr.write('\n*** NOT TESTED with Prometheus 3: Go, which builds it, is not installed\n\n')
-    t.pass('nothing to test')
-    return true
-  }
-  return missing(t, binary, name)
-}
 
 const addressesOf = async (prometheus: Prometheus) =>
   (await prometheus.targets('sensors')).map((target) => target.discoveredLabels.__address__).sort()
@@ -135,18 +125,4 @@ t.test('the demo, as Prometheus sees it', { timeout: 60_000 }, async (t) => {
   t.same([...new Set(targets.map((target) => target.labels.site))].sort(), ['berlin', 'lyon', 'porto'])
   await answers(prometheus, 'count(sensor_temperature_celsius)', FLEET_SIZE)
   await answers(prometheus, 'rollcall_source_records_rejected{reason="invalid_host"}', 1)
-})
-
-t.test('promtool finds no fault with the shipped configuration', async (t) => {
-  for (const promtool of [findTool('promtool', 'PROMTOOL'), findPrometheus3('promtool')]) {
-    if (promtool === findPrometheus3('promtool') && cannotTest(t, 'Prometheus 3', promtool)) continue
-    if (missing(t, promtool, 'promtool')) continue
-    const { status, stdout, stderr } = spawnSync(
-      promtool as string,
-      ['check', 'config', 'prometheus/prometheus.yml'],
-      { encoding: 'utf8' },
-    )
-    t.equal(status, 0, stderr)
-    t.match(stdout, /SUCCESS/)
-  }
 })

@@ -1,0 +1,126 @@
+import { resolve } from 'node:path'
+import t from 'tap'
+import { FLEET_SIZE } from '../../src/demo/fleet.ts'
+import { start } from '../helpers/cli.ts'
+import { DASHBOARDS, queriesOf } from '../helpers/dashboards.ts'
+import {
+  cannotTest,
+  PROMETHEUS_VERSIONS,
+  type Prometheus,
+  shippedConfig,
+  startPrometheus,
+} from '../helpers/prometheus.ts'
+import { selectorsOf } from '../helpers/promql.ts'
+import { RULE_FILES, rulesOf } from '../helpers/rules.ts'
+import { until } from '../helpers/until.ts'
+
+const RULES = RULE_FILES.flatMap(rulesOf)
+
+/** What the variables of a dashboard stand for, with everything chosen. */
+const CHOSEN: Readonly<Record<string, Record<string, string>>> = {
+  'rollcall-discovery': { $job: 'rollcall', $instance: '.+', $__rate_interval: '4s' },
+  'rollcall-fleet': { $job: 'sensors', $instance: '.+', $by: 'site' },
+}
+
+function choose(uid: string, text: string): string {
+  const values = Object.entries(CHOSEN[uid] as Record<string, string>)
+  return values.reduce((chosen, [name, value]) => chosen.replaceAll(name, value), text)
+}
+
+/** What the API answers. */
+async function api<Data>(prometheus: Prometheus, path: string): Promise<Data> {
+  const answer = (await (await fetch(`${prometheus.url}/api/v1/${path}`)).json()) as { data: Data }
+  return answer.data
+}
+
+/** Whether a query has a value that is a number, for one series at least. */
+async function hasData(prometheus: Prometheus, expression: string): Promise<boolean> {
+  const path = `query?query=${encodeURIComponent(expression)}`
+  const { result } = await api<{ result: { value: [number, string] }[] }>(prometheus, path)
+  return result.some(({ value }) => value[1] !== 'NaN')
+}
+
+/** The metrics that rules and panels name: those that Rollcall has to expose, and those that Prometheus makes. */
+function namedMetrics(): { ours: string[]; others: string[] } {
+  const queries = DASHBOARDS.flatMap((dashboard) => queriesOf(dashboard))
+  const named = [...RULES, ...queries].flatMap(({ expr }) => selectorsOf(expr).map(({ metric }) => metric))
+  const isOurs = (metric: string) => /^(rollcall|nodejs|process)_/.test(metric)
+  const unique = [...new Set(named)]
+  return { ours: unique.filter(isOurs), others: unique.filter((metric) => !isOurs(metric)) }
+}
+
+/** A rule, as the API of Prometheus lists it. */
+interface Health {
+  readonly name: string
+  readonly health: string
+  readonly lastError?: string
+}
+
+t.test('the demo, with the shipped rules and dashboards', async (t) => {
+  const demo = await start(t, ['demo', '--demo.listen-address=127.0.0.1:0'], { UPDATE_INTERVAL: '0.5' })
+  // Mostly waiting for scrapes, so they wait together.
+  t.jobs = PROMETHEUS_VERSIONS.length
+
+  for (const { name, find } of PROMETHEUS_VERSIONS) {
+    t.test(`as ${name} sees it`, async (t) => {
+      const binary = find()
+      if (cannotTest(t, name, binary)) return
+      const config = shippedConfig(demo.url)
+        .replace('rules/*.yml', resolve('prometheus/rules/*.yml'))
+        .replace('evaluation_interval: 15s', 'evaluation_interval: 1s')
+      const prometheus = await startPrometheus(t, binary as string, config)
+      await until(
+        'every sensor is up',
+        async () => (await prometheus.query('sum(up{job="sensors"})')) === FLEET_SIZE,
+      )
+
+      for (const dashboard of DASHBOARDS) {
+        for (const { panel, expr } of queriesOf(dashboard)) {
+          const query = choose(dashboard.uid, expr)
+          await until(`${dashboard.title}, ${panel.title}: ${query} has data`, () =>
+            hasData(prometheus, query),
+          )
+          t.pass(`${dashboard.title}, ${panel.title}`)
+        }
+        for (const { name, definition = 'label_names()' } of dashboard.templating.list) {
+          const [, metric, label] =
+            /^label_values\((.*), (\w+)\)$/.exec(choose(dashboard.uid, definition)) ?? []
+          if (metric === undefined) continue
+          t.ok(
+            await hasData(prometheus, `count by (${label}) (${metric})`),
+            `${dashboard.title}, variable ${name}`,
+          )
+        }
+      }
+
+      const exposed = await (await fetch(`${demo.url}/metrics`)).text()
+      const { ours, others } = namedMetrics()
+      t.ok(ours.length > 20 && others.length > 10)
+      t.same(
+        ours.filter((metric) => !new RegExp(`^${metric}[ {]`, 'm').test(exposed)),
+        [],
+        'every metric that a rule or a panel names is on /metrics',
+      )
+      await until('every metric of Prometheus itself, or of a rule, is there', async () => {
+        const ingested = await api<string[]>(prometheus, 'label/__name__/values')
+        const missing = others.filter((metric) => !ingested.includes(metric))
+        if (missing.length > 0) throw new Error(missing.join(', '))
+        return true
+      })
+
+      const rules = await until('every rule has been evaluated', async () => {
+        const { groups } = await api<{ groups: { rules: Health[] }[] }>(prometheus, 'rules')
+        const found = groups.flatMap((group) => group.rules)
+        return found.every(({ health }) => health !== 'unknown') && found
+      })
+      t.equal(rules.length, RULES.length)
+      for (const rule of rules) t.equal(rule.health, 'ok', `${rule.name}: ${rule.lastError ?? 'ok'}`)
+      await until('no alert waits or fires', async () => {
+        const { alerts } = await api<{ alerts: { labels: object }[] }>(prometheus, 'alerts')
+        if (alerts.length > 0) throw new Error(JSON.stringify(alerts.map(({ labels }) => labels)))
+        return true
+      })
+      t.pass('and no alert waits or fires')
+    })
+  }
+})
