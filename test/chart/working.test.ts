@@ -61,6 +61,22 @@ for (const name of ['config', 'full']) {
   )
 }
 
+t.test('the values that the README of the chart shows are right', async (t) => {
+  if (missing(t, command, 'Helm')) return
+  const readme = readFileSync(`${CHART}/README.md`, 'utf8')
+  const shown = [...readme.matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) => text as string)
+  t.equal(shown.length, 2)
+  const path = join(t.testdir(), 'values.yml')
+  writeFileSync(path, shown.join(''))
+  const manifests = await template(command as string, [`--values=${path}`])
+  for (const kind of ['ScrapeConfig', 'ServiceMonitor', 'PrometheusRule']) only(manifests, kind)
+  const sets = [...readme.matchAll(/`(\w+: \{.*\})`/g)].map(([, text]) => text as string)
+  t.equal(sets.length, 1)
+  writeFileSync(path, `inventoryUrl: http://a\n${sets[0]}`)
+  const { spec } = only(await template(command as string, [`--values=${path}`]), 'Deployment').spec.template
+  t.same(Object.keys(spec.securityContext), ['fsGroupChangePolicy', 'runAsNonRoot', 'seccompProfile'])
+})
+
 t.test('secrets are mounted as files, readable for the group of the process only', async (t) => {
   if (missing(t, command, 'Helm')) return
   const { spec } = only(await template(command as string, [ci('full')]), 'Deployment').spec.template
