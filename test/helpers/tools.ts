@@ -15,6 +15,11 @@ export function findTool(name: string, variable?: string): string | undefined {
   return found === '' ? undefined : found
 }
 
+/** Helm, 3 or 4: `$HELM`, the one on the PATH, or the one that `go install` made. */
+export function findHelm(): string | undefined {
+  return findTool('helm', 'HELM') ?? findGoTool('helm')
+}
+
 /** Programs that `go install` put there, such as Prometheus 3 beside Debian's Prometheus 2. */
 export function findGoTool(name: string): string | undefined {
   const path = join(process.env.GOBIN ?? join(process.env.GOPATH ?? join(homedir(), 'go'), 'bin'), name)
