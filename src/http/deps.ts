@@ -29,7 +29,7 @@ export interface HttpDeps {
   /** Loads the configuration again; throws when it is wrong, and then changes nothing. */
   reload(): Promise<void>
   /** Says why whatever is asked for is or is not a target, of one source or of all. */
-  explain(query: string, source: string | undefined): ExplainAnswer
+  explain(query: string, source: string | undefined): Promise<ExplainAnswer>
   /** Whether the server was asked to stop. */
   isDraining(): boolean
 }

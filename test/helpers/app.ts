@@ -70,7 +70,7 @@ export async function readHalf(
       reload: async () => {
         if (state.reloadError !== undefined) throw state.reloadError
       },
-      explain: (query, source) => {
+      explain: async (query, source) => {
         state.asked.push([query, source])
         return { query, matches: 0, explanations: [], verdict: 'not in the inventory', ...state.explanation }
       },
