@@ -9,6 +9,7 @@ import { healthRoutes } from './routes/health.ts'
 import { landingRoutes } from './routes/landing.ts'
 import { lifecycleRoutes } from './routes/lifecycle.ts'
 import { metricsRoutes } from './routes/metrics.ts'
+import { sourcesRoutes } from './routes/sources.ts'
 import { targetsRoutes } from './routes/targets.ts'
 
 const DEFAULT_LIMITS: Limits = {
@@ -70,6 +71,7 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
   const assertCapacity = await watchPressure(app, metrics)
   targetsRoutes(app, deps, assertCapacity)
   explainRoutes(app, deps, assertCapacity)
+  sourcesRoutes(app, deps)
   landingRoutes(app, deps, options)
   healthRoutes(app, deps, options)
   metricsRoutes(app, deps)

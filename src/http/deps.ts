@@ -16,7 +16,7 @@ export interface RefreshAnswer {
 
 /** What the read half needs from the rest of Rollcall. */
 export interface HttpDeps {
-  readonly store: Pick<Store, 'get' | 'list' | 'combined'>
+  readonly store: Pick<Store, 'get' | 'list' | 'combined' | 'changes'>
   readonly views: Pick<Views, 'get'>
   readonly metrics: Metrics
   readonly connections: Connections
