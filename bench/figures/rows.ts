@@ -74,8 +74,13 @@ export const ROWS = {
     unit: 'ms',
     ...atMost(50),
   },
-  memory: {
-    what: 'resident memory with 100 sensors, polled and scraped',
+  'memory-environment': {
+    what: 'resident memory with 100 sensors, configured by the environment',
+    unit: 'MB',
+    ...atMost(80),
+  },
+  'memory-file': {
+    what: 'resident memory with 100 sensors, configured by a file',
     unit: 'MB',
     ...atMost(80),
   },

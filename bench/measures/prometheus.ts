@@ -2,10 +2,11 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { seriesValue } from '../../test/helpers/exposition.ts'
-import { PROMETHEUS_VERSIONS, type Prometheus, startPrometheus } from '../../test/helpers/prometheus.ts'
+import { type Prometheus, startPrometheus } from '../../test/helpers/prometheus.ts'
 import type { Scope } from '../../test/helpers/scope.ts'
 import { formatNumber } from '../figures/format.ts'
 import type { Figure, RowId } from '../figures/rows.ts'
+import { findPrometheus } from '../processes/find-prometheus.ts'
 import { startInventory } from '../processes/inventory.ts'
 import { cpuSeconds, peakBytes } from '../processes/proc.ts'
 import { firstOk, ONE_LABEL, startRollcall } from '../processes/rollcall.ts'
@@ -25,18 +26,18 @@ interface Bill {
 
 type Group = { readonly targets: readonly string[]; readonly labels: Readonly<Record<string, string>> }
 
-/** One measure for each version of Prometheus that is installed. */
-export const prometheusMeasures: readonly Measure[] = PROMETHEUS_VERSIONS.map(({ name, find }) => {
-  const key = name.toLowerCase().replace(' ', '-')
-  const rows = [`${key}-cpu`, `${key}-memory`] as RowId[]
-  return {
-    name: key,
-    rows,
-    isLong: true,
-    missing: () => (find() === undefined ? `${name} is not installed; .ci/run installs it` : undefined),
-    run: ({ scope }) => bill(scope, find() as string, rows),
-  }
-})
+/** One measure for each version of Prometheus. */
+export const prometheusMeasures: readonly Measure[] = ([2, 3] as const).map((major) => ({
+  name: `prometheus-${major}`,
+  rows: [`prometheus-${major}-cpu`, `prometheus-${major}-memory`],
+  isLong: true,
+  missing: () =>
+    findPrometheus(major) === undefined
+      ? `Prometheus ${major} is not installed; .ci/run installs it`
+      : undefined,
+  run: ({ scope }) =>
+    bill(scope, findPrometheus(major) as string, [`prometheus-${major}-cpu`, `prometheus-${major}-memory`]),
+}))
 
 /**
  * What a real Prometheus pays to discover the same targets, as Rollcall packs them and as one group for each target.

@@ -3,7 +3,6 @@ import type { Figure } from '../figures/rows.ts'
 import { median } from '../figures/statistics.ts'
 import type { Inventory } from '../processes/inventory.ts'
 import { cpuSeconds, peakBytes, resetPeak } from '../processes/proc.ts'
-import type { Variant } from '../processes/records.ts'
 import type { Rollcall } from '../processes/rollcall.ts'
 
 /** What one full refresh took. */
@@ -41,22 +40,14 @@ interface Round {
   readonly notModified: number
 }
 
-/**
- * What refreshes of a large inventory cost, in rounds, so that what is compared was measured in the same seconds.
- * It is left serving variant `a`, which Rollcall has.
- */
+/** What refreshes of a large inventory cost, in rounds, so that what is compared was measured in the same seconds. */
 export async function refreshCost(
   inventory: Inventory,
   rollcall: Rollcall,
   rounds: number,
 ): Promise<Figure[]> {
   const done: Round[] = []
-  for (let round = 0; round < rounds; round++)
-    done.push(await runRound(inventory, rollcall, round % 2 === 0 ? 'b' : 'a'))
-  if (rounds % 2 === 1) {
-    await inventory.serve('a')
-    await rollcall.refresh('changed')
-  }
+  for (let round = 0; round < rounds; round++) done.push(await runRound(inventory, rollcall))
   const ratios = (ratio: (round: Round) => number) => ({
     value: median(done.map(ratio)),
     rounds: done.map(ratio),
@@ -91,14 +82,15 @@ export async function refreshCost(
   ]
 }
 
-async function runRound(inventory: Inventory, rollcall: Rollcall, variant: Variant): Promise<Round> {
-  await inventory.serve(variant)
+async function runRound(inventory: Inventory, rollcall: Rollcall): Promise<Round> {
+  await inventory.change()
   const { seconds: parse, bytes } = await inventory.parse()
   const full = await timeRefresh(rollcall, 'changed')
   const same = await timeRefresh(rollcall, 'unchanged')
-  await inventory.serve(variant, 'etag')
+  await inventory.setTags(true)
   // The first one reads the body once more and learns its tag.
   await rollcall.refresh('unchanged')
   const notModified = await timeRefresh(rollcall, 'unchanged')
+  await inventory.setTags(false)
   return { parse, bytes, full, same: same.seconds, notModified: notModified.seconds }
 }

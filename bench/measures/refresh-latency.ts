@@ -59,7 +59,7 @@ export async function refreshLatency(
   await delay(1_000)
   for (let round = 0; round < rounds; round++) {
     const idle = await during(() => delay(idleMs))
-    await inventory.serve(round % 2 === 0 ? 'b' : 'a')
+    await inventory.change()
     const busy = await during(async () => {
       await rollcall.refresh('changed')
       await delay(AFTERMATH_MS)

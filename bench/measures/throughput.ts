@@ -33,7 +33,7 @@ async function atSize({ quick, scope }: Context, count: number): Promise<Figure[
   await firstOk(`${rollcall.url}/targets`)
   await inventory.stop()
   const generator = startHelper<LoadOrder, LoadReport>(scope, 'build/bench/processes/closed-loop.js')
-  const contest = { scope, rollcall, generator, rounds: quick ? 3 : 15 }
+  const contest = { scope, rollcall, generator, rounds: quick ? 3 : 15, seconds: quick ? 0.5 : 1 }
   const plain = await compete(contest, `targets-${count}` as RowId, {})
   if (count === 100 || quick) return [plain]
   return [plain, await compete(contest, `targets-gzip-${count}` as RowId, { 'accept-encoding': 'gzip' })]
@@ -44,11 +44,12 @@ interface Contest {
   readonly rollcall: ServerProcess
   readonly generator: Helper<LoadOrder, LoadReport>
   readonly rounds: number
+  readonly seconds: number
 }
 
-/** One second each, in turn, so that a machine that gets slower or faster meanwhile does so for both. */
+/** In turn, so that a machine that gets slower or faster meanwhile does so for both. */
 async function compete(
-  { scope, rollcall, generator, rounds }: Contest,
+  { scope, rollcall, generator, rounds, seconds }: Contest,
   id: RowId,
   headers: Readonly<Record<string, string>>,
 ): Promise<Figure> {
@@ -56,7 +57,7 @@ async function compete(
   const load = async (server: ServerProcess) => {
     const cpu = cpuSeconds(server.pid)
     const began = performance.now()
-    const report = await generator.ask({ url: `${server.url}/targets`, seconds: 1, headers })
+    const report = await generator.ask({ url: `${server.url}/targets`, seconds, headers })
     const used = cpuSeconds(server.pid) - cpu
     return {
       ...report,

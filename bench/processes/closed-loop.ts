@@ -18,7 +18,13 @@ export interface LoadReport {
 }
 
 answerMessages(async ({ url, seconds, headers }: LoadOrder): Promise<LoadReport> => {
-  const result = await autocannon({ url, duration: seconds, connections: 10, headers: { ...headers } })
+  const result = await autocannon({
+    url,
+    duration: seconds,
+    connections: 10,
+    headers: { ...headers },
+    sampleInt: 50,
+  })
   const wrong = result.non2xx + result.errors + result.timeouts
   if (wrong > 0) throw new Error(`${wrong} requests to ${url} failed`)
   // The duration has ten milliseconds; the total is of whole answers.

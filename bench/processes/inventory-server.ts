@@ -1,5 +1,5 @@
 // A plain node:http server that answers GET /inventory with a prepared body. Arguments: what to serve, `records`
-// or `names`, and how many. POST /serve?variant=b&etag=yes switches to the other inventory and to conditional answers.
+// or `names`, and how many. POST /change switches to the other inventory, POST /tags?on=yes to conditional answers.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { inventoryBody, type Variant } from './records.ts'
@@ -11,18 +11,18 @@ const names = () =>
   )
 const make = (variant: Variant) => (kind === 'names' ? names() : inventoryBody(Number(count), variant))
 const bodies = { a: make('a'), b: make('b') }
-const serving: { variant: Variant; etag: boolean } = { variant: 'a', etag: false }
+const serving: { variant: Variant; hasTags: boolean } = { variant: 'a', hasTags: false }
 
 const server = createServer((request, response) => {
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
-  if (pathname === '/serve') {
-    serving.variant = searchParams.get('variant') as Variant
-    serving.etag = searchParams.get('etag') === 'yes'
+  if (request.method === 'POST') {
+    if (pathname === '/change') serving.variant = serving.variant === 'a' ? 'b' : 'a'
+    else serving.hasTags = searchParams.get('on') === 'yes'
     response.end()
     return
   }
   const etag = `"${serving.variant}"`
-  if (serving.etag && request.headers['if-none-match'] === etag) {
+  if (serving.hasTags && request.headers['if-none-match'] === etag) {
     response.writeHead(304, { etag }).end()
     return
   }
@@ -31,7 +31,7 @@ const server = createServer((request, response) => {
     .writeHead(200, {
       'content-type': 'application/json',
       'content-length': body.byteLength,
-      ...(serving.etag ? { etag } : {}),
+      ...(serving.hasTags ? { etag } : {}),
     })
     .end(body)
 })

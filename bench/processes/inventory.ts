@@ -1,14 +1,15 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import type { Scope } from '../../test/helpers/scope.ts'
-import type { Variant } from './records.ts'
 import { startServer } from './start.ts'
 
 /** An inventory server in a process of its own. */
 export interface Inventory {
   readonly url: string
-  /** Serves this inventory from now on; with `etag`, a client that has it is answered 304. */
-  serve(variant: Variant, etag?: 'etag'): Promise<void>
+  /** Serves another inventory from now on: one record of 500 differs; the next change takes that back. */
+  change(): Promise<void>
+  /** Whether answers have an ETag from now on, so that a client that has it is answered 304. */
+  setTags(on: boolean): Promise<void>
   /** Parses what it serves in a fresh process, and nothing else. */
   parse(): Promise<{ readonly seconds: number; readonly bytes: number }>
   stop(): Promise<void>
@@ -22,13 +23,14 @@ export async function startInventory(
 ): Promise<Inventory> {
   const args = ['build/bench/processes/inventory-server.js', kind, String(count)]
   const { url, stop } = await startServer(scope, { args, serves: /(http:\/\/\S+)\n/ })
+  const order = async (path: string) => {
+    await (await fetch(new URL(path, url), { method: 'POST' })).arrayBuffer()
+  }
   return {
     url,
     stop,
-    async serve(variant, etag) {
-      const query = `variant=${variant}&etag=${etag === undefined ? 'no' : 'yes'}`
-      await (await fetch(new URL(`/serve?${query}`, url), { method: 'POST' })).arrayBuffer()
-    },
+    change: () => order('/change'),
+    setTags: (on) => order(`/tags?on=${on ? 'yes' : 'no'}`),
     async parse() {
       const { stdout } = await promisify(execFile)(process.execPath, [
         'build/bench/processes/parse-json.js',

@@ -1,10 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { seriesValue } from '../../test/helpers/exposition.ts'
 import type { Scope } from '../../test/helpers/scope.ts'
 import { type ServerProcess, startServer } from './start.ts'
 
-/** The name of the one source. */
+/** The name of the one source in a configuration file. */
 const SOURCE = 'sensors'
 
 /** A Rollcall as users run it, with the lifecycle API on. */
@@ -20,7 +19,7 @@ export interface RollcallOptions {
   readonly inventory: string
   /** Where it keeps its lists; an empty folder of its own when not given. */
   readonly storage?: string
-  /** More lines of the source in the configuration file. */
+  /** More lines of the source in a configuration file; not given: the environment alone configures it. */
   readonly source?: readonly string[]
 }
 
@@ -29,29 +28,20 @@ export const ONE_LABEL = ['labels: { store: "{store.id}" }'] as const
 
 /** Starts Rollcall on an inventory; it refreshes once, and then only when told to. */
 export async function startRollcall(scope: Scope, options: RollcallOptions): Promise<Rollcall> {
-  const { inventory, storage = scope.testdir(), source = [] } = options
-  const file = join(scope.testdir(), 'rollcall.yml')
-  writeFileSync(
-    file,
-    [
-      'global: { refresh_interval: 10d, timeout: 5m }',
-      'sources:',
-      `  - name: ${SOURCE}`,
-      `    http: { url: "${inventory}" }`,
-      ...source.map((line) => `    ${line}`),
-      '',
-    ].join('\n'),
-  )
+  const { inventory, storage = scope.testdir(), source } = options
+  const file = source === undefined ? undefined : writeConfig(scope, inventory, source)
   const args = [
     'dist/cli.js',
     'serve',
-    `--config.file=${file}`,
+    ...(file === undefined ? [] : [`--config.file=${file}`]),
     '--web.listen-address=127.0.0.1:0',
     '--web.enable-lifecycle',
     `--storage.path=${storage}`,
     '--log.format=json',
   ]
-  const server = await startServer(scope, { args, serves: /"url":"([^"]+)".*"msg":"serving targets"/ })
+  const env: Record<string, string> =
+    file === undefined ? { INVENTORY_URL: inventory, UPDATE_INTERVAL: '10d' } : {}
+  const server = await startServer(scope, { args, env, serves: /"url":"([^"]+)".*"msg":"serving targets"/ })
   return {
     ...server,
     async refresh(expected) {
@@ -62,9 +52,23 @@ export async function startRollcall(scope: Scope, options: RollcallOptions): Pro
     },
     async refreshSeconds() {
       const page = await (await fetch(`${server.url}/metrics`)).text()
-      return seriesValue(page, 'rollcall_source_refresh_duration_seconds_sum', { source: SOURCE }) ?? 0
+      // There is one source, whatever the environment calls it.
+      return Number(/^rollcall_source_refresh_duration_seconds_sum\{[^}]*\} (\S+)$/m.exec(page)?.[1] ?? 0)
     },
   }
+}
+
+function writeConfig(scope: Scope, inventory: string, source: readonly string[]): string {
+  const file = join(scope.testdir(), 'rollcall.yml')
+  const lines = [
+    'global: { refresh_interval: 10d, timeout: 5m }',
+    'sources:',
+    `  - name: ${SOURCE}`,
+    `    http: { url: "${inventory}" }`,
+    ...source.map((line) => `    ${line}`),
+  ]
+  writeFileSync(file, `${lines.join('\n')}\n`)
+  return file
 }
 
 /** Asks until the answer is 200, as fast as it goes. @throws Error after five minutes, with the last answer */
