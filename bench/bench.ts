@@ -11,6 +11,7 @@ import { prometheusMeasures } from './measures/prometheus.ts'
 import { smallRefreshes } from './measures/small-refreshes.ts'
 import { startUp } from './measures/start-up.ts'
 import { throughput } from './measures/throughput.ts'
+import { exitOnSignals } from './processes/child.ts'
 import { assertLinux } from './processes/proc.ts'
 
 const MEASURES: readonly Measure[] = [
@@ -48,6 +49,7 @@ async function main(argv: readonly string[]): Promise<number> {
     })
     if (values.help) return print(HELP)
     assertLinux()
+    exitOnSignals()
     return await bench(values.quick ?? false, chosen(values.only))
   } catch (error) {
     console.error(`bench: ${(error as Error).message.split('. ')[0]} (npm run bench -- --help)`)

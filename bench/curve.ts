@@ -7,6 +7,7 @@ import { isWithin, judgeGrowth, type Point } from './curve/point.ts'
 import { formatCount } from './figures/format.ts'
 import { busyWarning, describeMachine, machineLine } from './figures/machine.ts'
 import { withScope } from './measures/measure.ts'
+import { exitOnSignals } from './processes/child.ts'
 import { assertLinux } from './processes/proc.ts'
 
 const SIZES = [100, 1_000, 10_000, 100_000, 1_000_000]
@@ -15,7 +16,8 @@ const RESULTS = 'bench/results'
 const HELP = `Usage: npm run curve [-- options]
 
 Measures refreshes and requests with ${SIZES.map(formatCount).join('; ')} records, writes ${RESULTS}/curve.json, and
-docs/scaling.svg and docs/scaling.md from it. Ends with 1 when a cost grows faster than n log n from 10,000 records on.
+docs/scaling.svg and docs/scaling.md from it. Ends with 1 when a cost grows faster than n log n from 10,000 records
+on, in any step or in all.
 
   --quick    fewer rounds and no million; drawn to ${RESULTS}/ instead of docs/
   --draw     measure nothing: draw what is in ${RESULTS}/curve.json
@@ -41,6 +43,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const file = `${RESULTS}/${values.quick ? 'quick-curve' : 'curve'}.json`
     if (!values.draw) {
       assertLinux()
+      exitOnSignals()
       mkdirSync(RESULTS, { recursive: true })
       writeFileSync(file, `${JSON.stringify(await measure(values.quick), null, 2)}\n`)
     }

@@ -11,13 +11,15 @@ export interface Series {
 /** One panel: lines that share their axes. */
 export interface Panel {
   readonly title: string
+  /** What the horizontal axis counts. */
+  readonly across: string
   /** How a value of the vertical axis is written. */
   readonly label: (value: number) => string
   readonly series: readonly Series[]
 }
 
-const PANEL = { width: 440, height: 290 }
-const PLOT = { left: 66, right: 18, top: 58, bottom: 40 }
+const PANEL = { width: 440, height: 310 }
+const PLOT = { left: 66, right: 22, top: 58, bottom: 60 }
 const COLUMNS = 2
 
 /** Colours with enough contrast on white and on near black; the shapes of dots differ too. */
@@ -64,7 +66,7 @@ export function drawChart(title: string, description: string, panels: readonly P
   ].join('\n')
 }
 
-function drawPanel({ title, label, series }: Panel): string[] {
+function drawPanel({ title, across: counted, label, series }: Panel): string[] {
   const all = series.flatMap(({ points }) => points)
   const across = axis(
     all.map(([x]) => x),
@@ -79,6 +81,7 @@ function drawPanel({ title, label, series }: Panel): string[] {
   return [
     `<text class="title" x="${PLOT.left}" y="22">${markup(title)}</text>`,
     ...drawLegend(series),
+    `<text x="${(PLOT.left + PANEL.width - PLOT.right) / 2}" y="${PANEL.height - PLOT.bottom + 36}" text-anchor="middle">${markup(counted)}</text>`,
     ...up.ticks.flatMap((value) => horizontal(up.place(value), label(value))),
     ...across.ticks.flatMap((value) => vertical(across.place(value), shortCount(value))),
     ...series.flatMap((one, index) => drawSeries(one, index, across.place, up.place)),

@@ -20,7 +20,8 @@ export function curveChart({ points }: Curve): string {
   const panels: Panel[] = [
     {
       title: 'Time of a full refresh',
-      label: (value) => `${short(value)} s`,
+      across: 'records',
+      label: seconds,
       series: [
         line('refresh', ({ refreshSeconds }) => refreshSeconds),
         line('JSON.parse alone', ({ parseSeconds }) => parseSeconds),
@@ -29,15 +30,17 @@ export function curveChart({ points }: Curve): string {
     },
     {
       title: 'Peak memory of a full refresh',
-      label: (value) => `${short(value)} MB`,
+      across: 'records',
+      label: bytes,
       series: [
-        line('process', ({ peakBytes }) => peakBytes / 1e6),
-        line("inventory's body", ({ bodyBytes }) => bodyBytes / 1e6),
-        guide(points, ({ peakBytes }) => peakBytes / 1e6),
+        line('process', ({ peakBytes }) => peakBytes),
+        line("inventory's body", ({ bodyBytes }) => bodyBytes),
+        guide(points, ({ peakBytes }) => peakBytes),
       ],
     },
     {
       title: 'Requests per second to /targets',
+      across: 'records',
       label: short,
       series: [
         line('plain', ({ requestsPerSecond }) => requestsPerSecond),
@@ -46,12 +49,14 @@ export function curveChart({ points }: Curve): string {
     },
     {
       title: 'p99 of /targets',
+      across: 'records',
       label: (value) => `${short(value)} ms`,
       series: [line('plain', ({ p99Ms }) => p99Ms), line('gzip', ({ p99GzipMs }) => p99GzipMs)],
     },
     {
       title: 'Bytes per target on the wire',
-      label: (value) => `${short(value)} B`,
+      across: 'records',
+      label: bytes,
       series: [
         line('plain', ({ wireBytes, records }) => wireBytes / records),
         line('gzip', ({ wireGzipBytes, records }) => wireGzipBytes / records),
@@ -59,6 +64,7 @@ export function curveChart({ points }: Curve): string {
     },
     {
       title: 'CPU of a full refresh, per record',
+      across: 'records',
       label: (value) => `${short(value)} µs`,
       series: [line('refresh', ({ cpuSeconds, records }) => (Math.max(cpuSeconds, 1e-4) * 1e6) / records)],
     },
@@ -169,4 +175,17 @@ function largest(points: readonly Point[]): Point {
 function short(value: number): string {
   if (value >= 10_000) return `${value / 1_000}k`
   return value >= 1 ? formatCount(value) : String(Number(value.toPrecision(1)))
+}
+
+/** A time of an axis: 100 µs, 10 ms, 1 s. */
+function seconds(value: number): string {
+  if (value < 1e-3) return `${short(value * 1e6)} µs`
+  return value < 1 ? `${short(value * 1e3)} ms` : `${short(value)} s`
+}
+
+/** A size of an axis: 1 B, 10 kB, 100 MB. */
+function bytes(value: number): string {
+  if (value >= 1e9) return `${short(value / 1e9)} GB`
+  if (value >= 1e6) return `${short(value / 1e6)} MB`
+  return value >= 1e3 ? `${short(value / 1e3)} kB` : `${short(value)} B`
 }

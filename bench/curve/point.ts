@@ -53,7 +53,7 @@ export function judgeGrowth(points: readonly Point[]): readonly Judged[] {
   })
 }
 
-/** Whether a cost grew no faster than n log n over the whole range. */
-export function isWithin({ whole }: Judged): boolean {
-  return whole.ratio <= 1
+/** Whether a cost grew no faster than n log n, in each step and in all: a cheap first step hides no steep last one. */
+export function isWithin({ steps, whole }: Judged): boolean {
+  return [...steps, whole].every(({ ratio }) => ratio <= 1)
 }

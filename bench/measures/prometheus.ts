@@ -6,6 +6,7 @@ import { type Prometheus, startPrometheus } from '../../test/helpers/prometheus.
 import type { Scope } from '../../test/helpers/scope.ts'
 import { formatNumber } from '../figures/format.ts'
 import type { Figure, RowId } from '../figures/rows.ts'
+import { killOnExit } from '../processes/child.ts'
 import { findPrometheus } from '../processes/find-prometheus.ts'
 import { startInventory } from '../processes/inventory.ts'
 import { cpuSeconds, peakBytes } from '../processes/proc.ts'
@@ -105,6 +106,7 @@ scrape_configs:
       - { url: ${server.url}/targets, refresh_interval: ${POLL_EVERY_S}s }
 `,
   )
+  killOnExit(prometheus.pid)
   await waitForPolls(prometheus)
   const page = await metricsOf(prometheus)
   const found = seriesValue(page, 'prometheus_sd_discovered_targets', { config: 'sensors', name: 'scrape' })

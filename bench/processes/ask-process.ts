@@ -1,6 +1,7 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { Scope } from '../../test/helpers/scope.ts'
+import { ownChild } from './child.ts'
 
 /** A helper process that answers each message with one. */
 export interface Helper<Question, Answer> {
@@ -16,7 +17,7 @@ type Reply<Answer> = { readonly answer: Answer } | { readonly error: string }
 /** Starts a helper; the end of the scope kills it. */
 export function startHelper<Question, Answer>(scope: Scope, program: string): Helper<Question, Answer> {
   const child = fork(program, { serialization: 'advanced' })
-  scope.teardown(() => stop(child))
+  const stop = ownChild(scope, child)
   return {
     pid: child.pid as number,
     async ask(question) {
@@ -34,7 +35,7 @@ export function startHelper<Question, Answer>(scope: Scope, program: string): He
         controller.abort()
       }
     },
-    stop: () => stop(child),
+    stop,
   }
 }
 
@@ -49,11 +50,4 @@ export function answerMessages<Question, Answer>(work: (question: Question) => P
   })
   // Without the process that asks there is nothing to do.
   process.on('disconnect', () => process.exit())
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const closed = once(child, 'close')
-  child.kill('SIGKILL')
-  await closed
 }

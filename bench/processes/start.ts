@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { spawn } from 'node:child_process'
 import type { Scope } from '../../test/helpers/scope.ts'
+import { ownChild } from './child.ts'
 
 /** A server in a process of its own. */
 export interface ServerProcess {
@@ -28,7 +28,7 @@ export async function startServer(scope: Scope, { args, env = {}, serves }: Prog
     env: { PATH, HOME, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  scope.teardown(() => stop(child))
+  const stop = ownChild(scope, child)
   const url = await new Promise<string>((resolve, reject) => {
     // Only the start is kept: a long run must not grow in memory.
     let output = ''
@@ -41,12 +41,5 @@ export async function startServer(scope: Scope, { args, env = {}, serves }: Prog
     }
     child.once('close', () => reject(new Error(`${args.join(' ')} ended: ${output.trim()}`)))
   })
-  return { pid: child.pid as number, url, stop: () => stop(child) }
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const closed = once(child, 'close')
-  child.kill('SIGKILL')
-  await closed
+  return { pid: child.pid as number, url, stop }
 }
