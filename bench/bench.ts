@@ -9,12 +9,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import autocannon from 'autocannon'
 import { JSON_FORMAT } from '../src/model/document.ts'
 import { relabelChecked } from '../src/pipeline/apply-rules.ts'
-import { pack } from '../src/pipeline/pack.ts'
 import { compilePlan } from '../src/pipeline/plan.ts'
 import { build } from '../src/refresh/build.ts'
 import { compileRelabel } from '../src/relabel/relabel.ts'
 import { freeze } from '../src/snapshot/snapshot.ts'
 import { createStore } from '../src/snapshot/store.ts'
+import { packed as pack } from '../test/helpers/packed.ts'
 import { firstOk, residentMiB, serveInventory, startBareServer, startRollcall } from './processes.ts'
 
 interface Row {

@@ -5,12 +5,14 @@ import { messageOf } from './base/errors.ts'
 import { explainListen, urlOf } from './base/listening.ts'
 import type { Logger } from './base/logger.ts'
 import type { Metrics } from './base/metrics.ts'
+import { createThreads } from './base/threads.ts'
 import { version } from './base/version.ts'
 import type { Settings } from './config/settings.ts'
 import { explainServed } from './explain/explain-served.ts'
 import { createApp } from './http/app.ts'
 import { closeWhenSettled, createConnections } from './http/connections.ts'
 import { createStore } from './snapshot/store.ts'
+import { createViews } from './snapshot/views.ts'
 import { createSupervisor, type Supervisor } from './supervisor.ts'
 
 /** What the service needs from outside. */
@@ -48,7 +50,8 @@ export interface Service {
 export async function startService(settings: Settings, deps: ServiceDeps): Promise<Service> {
   const { clock, metrics, log } = deps
   const store = createStore()
-  const supervisor = createSupervisor({ ...deps, store, storagePath: settings.storagePath })
+  const threads = createThreads()
+  const supervisor = createSupervisor({ ...deps, store, threads, storagePath: settings.storagePath })
   // With what was kept on disk, so that not even the first request finds nothing.
   await supervisor.apply(settings.sources)
   const reload = createReload(supervisor, deps)
@@ -61,6 +64,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
     { enableLifecycle: settings.web.enableLifecycle, version },
     {
       store,
+      views: createViews(threads),
       metrics,
       clock,
       log,
@@ -83,6 +87,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       await new Promise<void>((resolve) => void clock.after(settings.web.drainDelayMs, resolve))
       await closeWhenSettled(app, connections)
       await supervisor.stop()
+      await threads.close()
     },
   }
 }

@@ -1,11 +1,13 @@
 import type { Clock } from './base/clock.ts'
 import type { Logger } from './base/logger.ts'
 import type { Metrics } from './base/metrics.ts'
+import type { Threads } from './base/threads.ts'
 import { USER_AGENT } from './base/version.ts'
 import type { SourceSettings } from './config/settings.ts'
 import type { ServedSource } from './explain/explain-served.ts'
 import { type Explainable, explainableOf } from './explain/find-records.ts'
 import { compilePlan } from './pipeline/plan.ts'
+import { createCompute } from './refresh/compute.ts'
 import { createLoop, type Loop } from './refresh/loop.ts'
 import type { Output } from './refresh/outputs.ts'
 import { createRefresher, type Outcome, type Refresher } from './refresh/refresh-once.ts'
@@ -21,6 +23,7 @@ export interface SupervisorDeps {
   readonly clock: Clock
   readonly metrics: Metrics
   readonly log: Logger
+  readonly threads: Threads
   /** 0 to 1, as Math.random. */
   readonly random: () => number
   /** Absolute path of the folder that keeps the last good lists; undefined: nothing is kept. */
@@ -162,7 +165,7 @@ function createRunning(settings: SourceSettings, deps: SupervisorDeps): Running 
     {
       name: settings.name,
       source,
-      plan,
+      compute: createCompute({ options: settings.plan, plan, guard: settings.guard }, deps),
       guard: settings.guard,
       timeoutMs: settings.timeoutMs,
       intervalMs: settings.refreshIntervalMs,

@@ -7,6 +7,10 @@ export const HTTP_ERRORS = {
   lifecycle_disabled: { status: 403, meaning: 'A POST /-/… endpoint, without --web.enable-lifecycle.' },
   not_found: { status: 404, meaning: 'No such path.' },
   source_not_found: { status: 404, meaning: 'No source of this name is configured.' },
+  label_not_found: {
+    status: 404,
+    meaning: 'No target of the list has the label that it is to be narrowed by.',
+  },
   method_not_allowed: { status: 405, meaning: 'The path exists, but not with this method; see Allow.' },
   request_timeout: { status: 408, meaning: 'The request did not arrive whole in time.' },
   not_held: { status: 409, meaning: 'The guard holds no list of this source back.' },
@@ -46,7 +50,8 @@ export const REFRESH_FAILURES = {
   connect: 'the connection was refused or the host is unreachable',
   dns: 'the host name does not resolve',
   tls: 'the TLS handshake or certificate check failed',
-  timeout: 'the inventory did not answer whole before the deadline',
+  timeout:
+    'the inventory did not answer whole before the deadline, or the list was not computed before its own',
   reset: 'the connection broke in the middle of the answer',
   auth: 'the inventory answered 401 or 403, a proxy 407, or no OAuth 2 token was to be had',
   rate_limited: 'the inventory answered 429',
@@ -60,6 +65,7 @@ export const REFRESH_FAILURES = {
   shape: 'no list of records was found in the answer',
   refused: 'the answer says itself that it failed (fail_if)',
   all_rejected: 'there are records, but not one makes a target',
+  out_of_memory: 'the list needs more memory than it may have',
   internal: 'a defect in Rollcall',
 } as const
 

@@ -8,6 +8,7 @@ import { loadSettings } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
 import { type Service, type ServiceDeps, startService } from '../service.ts'
 import { demoIntroduction } from './introduction.ts'
+import { notifyReady } from './notify-systemd.ts'
 
 const deps = { clock: systemClock, random: Math.random }
 
@@ -27,6 +28,7 @@ export async function serve(
   const service = settings.demo === undefined ? await run(settings, log, load) : await runDemo(settings, log)
   reloadOnHangup(service)
   stopGracefully(service, settings, log)
+  await notifyReady(`Serving targets at ${service.url}`, env, log)
 }
 
 async function run(settings: Settings, log: Logger, load: ServiceDeps['load']): Promise<Service> {

@@ -1,6 +1,6 @@
-import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
+import { type FastifyInstance, fastify } from 'fastify'
 import type { HttpDeps, HttpOptions, Limits } from './deps.ts'
-import { handleClientError, handleError, sendError } from './errors.ts'
+import { createErrorHandler, handleClientError, sendError } from './errors.ts'
 import { assertHarmlessPath, noRouteError, trackMethods } from './methods.ts'
 import { NO_ROUTE, observe } from './observe.ts'
 import { watchPressure } from './pressure.ts'
@@ -26,7 +26,8 @@ const INERT = { 'x-content-type-options': 'nosniff' }
 
 /** Creates the server's read half: routes, errors, limits. It listens when told to. */
 export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<FastifyInstance> {
-  const { log, metrics } = deps
+  const { metrics } = deps
+  const handleError = createErrorHandler(deps)
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const app = fastify({
     // The framework's own logger makes a child for every request, and we log none of them.
@@ -35,7 +36,7 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
     frameworkErrors: (error, request, reply) => {
       void reply.headers(INERT) // no hook sees these answers
       observe(request, reply, NO_ROUTE, deps)
-      handleError(error, request, reply, log)
+      handleError(error, request, reply)
     },
     requestTimeout: limits.requestTimeout,
     keepAliveTimeout: limits.keepAliveTimeout,
@@ -51,7 +52,7 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
   })
   deps.connections.watch(app.server)
   const methodsOf = trackMethods(app)
-  app.setErrorHandler((error: FastifyError, request, reply) => handleError(error, request, reply, log))
+  app.setErrorHandler(handleError)
   app.setNotFoundHandler((request, reply) => {
     observe(request, reply, NO_ROUTE, deps)
     assertHarmlessPath(request.url)

@@ -3,6 +3,7 @@ import type { Logger } from '../base/logger.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { ExplainAnswer } from '../model/explanation.ts'
 import type { Store } from '../snapshot/store.ts'
+import type { Views } from '../snapshot/views.ts'
 import type { Connections } from './connections.ts'
 
 /** How a refresh that was asked for ended, as far as the answer tells. */
@@ -16,6 +17,7 @@ export interface RefreshAnswer {
 /** What the read half needs from the rest of Rollcall. */
 export interface HttpDeps {
   readonly store: Pick<Store, 'get' | 'list' | 'combined'>
+  readonly views: Pick<Views, 'get'>
   readonly metrics: Metrics
   readonly connections: Connections
   readonly clock: Pick<Clock, 'now' | 'monotonic'>

@@ -26,6 +26,11 @@ export async function watchPressure(app: FastifyInstance, metrics: Metrics): Pro
   return () => {
     if (!watch.isUnderPressure()) return
     metrics.http.shed.inc()
-    throw new HttpError('overloaded', 'too much load at the moment; try again', RETRY_AFTER_SECONDS)
+    throw overloaded('too much load at the moment')
   }
+}
+
+/** The 503 of a request that cannot be served now. */
+export function overloaded(why: string): HttpError {
+  return new HttpError('overloaded', `${why}; try again`, RETRY_AFTER_SECONDS)
 }

@@ -1,4 +1,5 @@
-import { type Labels, sortedLabels } from '../model/labels.ts'
+import { memo } from '../base/memo.ts'
+import { isLabelValue, type Labels, sortedLabels } from '../model/labels.ts'
 import type { InventoryRecord } from '../model/record.ts'
 import { SOURCE_LABEL, type Target } from '../model/target-group.ts'
 import { type AddressFinder, findTemplateAddress, findUsualAddress } from './address.ts'
@@ -6,7 +7,7 @@ import { addLabels, type LabelTemplate } from './configured-labels.ts'
 import { isGroup, readGroup } from './group.ts'
 import { addMetaLabels } from './meta-labels.ts'
 import type { LabelDropReason, Rejection } from './rejection.ts'
-import type { Template } from './template.ts'
+import { render, type Template } from './template.ts'
 
 export type { LabelTemplate } from './configured-labels.ts'
 
@@ -118,14 +119,48 @@ interface Common {
   readonly dropped: readonly LabelDropReason[]
 }
 
-/** Labels that are the same for every record are made once. */
+/** Stands before each value in what a list of labels is remembered by; no label can have it in its value. */
+const SEPARATOR = '\u0000'
+
+/** How many lists of labels are remembered. */
+const MAX_LISTS = 65_536
+
+/**
+ * Labels that are the same for every record are made once, and those that a few records share, such as a site, once
+ * for them: records with equal labels have the very same list, by which packing knows them.
+ */
 function compileCommon(options: MappingOptions): (record: InventoryRecord) => Common {
+  if (options.metaLabels) return (record) => commonLabels(record, options)
   const isConstant = options.labels.every(([, template]) =>
     template.every((part) => typeof part === 'string'),
   )
-  if (options.metaLabels || !isConstant) return (record) => commonLabels(record, options)
-  const constant = commonLabels(null, options)
-  return () => constant
+  if (isConstant) {
+    const constant = commonLabels(null, options)
+    return () => constant
+  }
+  const listOf = memo((key) => labelsOfValues(key.split(SEPARATOR).slice(1), options), MAX_LISTS)
+  return (record) => {
+    let key = ''
+    for (const [, template] of options.labels) {
+      const value = render(template, record)
+      if (typeof value === 'string') key += `${SEPARATOR}=${value}`
+      else if (value.kind === 'missing') key += SEPARATOR
+      else return commonLabels(record, options)
+    }
+    return listOf(key) ?? commonLabels(record, options)
+  }
+}
+
+/** The labels of all records with these values; null when one of them cannot be sent. */
+function labelsOfValues(values: readonly string[], { labels, source }: MappingOptions): Common | null {
+  if (values.length !== labels.length || !values.every(isLabelValue)) return null
+  const map = new Map<string, string>()
+  for (const [index, [name]] of labels.entries()) {
+    const value = values[index] as string
+    if (value !== '') map.set(name, value.slice(1))
+  }
+  map.set(SOURCE_LABEL, source)
+  return { labels: sortedLabels(map), dropped: NONE }
 }
 
 function commonLabels(record: InventoryRecord, { metaLabels, labels, source }: MappingOptions): Common {

@@ -6,7 +6,7 @@ import type { Target, TargetGroup } from '../model/target-group.ts'
 import type { RelabelRule } from '../relabel/relabel.ts'
 import { relabelChecked } from './apply-rules.ts'
 import { decode } from './decode.ts'
-import { pack } from './pack.ts'
+import { createPacker } from './pack.ts'
 import { createTally, type Report, type Tally } from './report.ts'
 import type { Select } from './select.ts'
 
@@ -29,31 +29,33 @@ export interface Result {
  * @throws RefreshError when the documents hold no list of records, or records of which none is a target
  */
 export function runPipeline(documents: readonly Document[], plan: Plan): Result {
-  const records = documents.flatMap((document) => plan.select(decode(document), document.name))
-  const { targets, report } = mapRecords(records, plan)
+  const records = recordsOf(documents, plan)
+  const packer = createPacker()
+  const tally = createTally()
+  for (let index = 0; index < records.length; index++) {
+    const mapped = plan.map(records[index] as InventoryRecord)
+    for (const rejection of mapped.rejections) tally.reject(index, rejection)
+    for (const reason of mapped.droppedLabels) tally.dropLabel(reason)
+    for (const target of mapped.targets) {
+      const kept = applyRules(target, plan, tally, index)
+      if (kept !== undefined) packer.add(kept)
+    }
+  }
+  const report = { records: records.length, ...tally.counts() }
   // A list full of rubbish is a broken inventory, not an empty one: an empty list would be believed.
-  if (targets.length === 0 && report.dropped === 0 && report.rejected.size > 0) {
+  if (packer.isEmpty() && report.dropped === 0 && report.rejected.size > 0) {
     throw new RefreshError(
       'all_rejected',
       `not one of ${records.length} records makes a target; the first: ${report.samples[0]?.detail}`,
     )
   }
-  return { groups: pack(targets), report }
+  return { groups: packer.groups(), report }
 }
 
-function mapRecords(records: readonly InventoryRecord[], plan: Plan): { targets: Target[]; report: Report } {
-  const targets: Target[] = []
-  const tally = createTally()
-  for (const [index, record] of records.entries()) {
-    const mapped = plan.map(record)
-    for (const rejection of mapped.rejections) tally.reject(index, rejection)
-    for (const reason of mapped.droppedLabels) tally.dropLabel(reason)
-    for (const target of mapped.targets) {
-      const kept = applyRules(target, plan, tally, index)
-      if (kept !== undefined) targets.push(kept)
-    }
-  }
-  return { targets, report: { records: records.length, ...tally.counts() } }
+/** The records of all documents; those of a single one are not copied. */
+function recordsOf(documents: readonly Document[], { select }: Plan): readonly InventoryRecord[] {
+  const lists = documents.map((document) => select(decode(document), document.name))
+  return lists.length === 1 ? (lists[0] as readonly InventoryRecord[]) : lists.flat(1)
 }
 
 /** The target as the rules leave it; undefined when they drop it or leave no target. */

@@ -1,34 +1,37 @@
 import { compileMapping, type MappingOptions } from '../mapping/mapping.ts'
 import type { RelabelConfig } from '../relabel/config.ts'
 import { compileRelabel } from '../relabel/relabel.ts'
+import { compileQuery } from './jmespath.ts'
 import type { Plan } from './pipeline.ts'
-import { createSelect, type Query, RECORDS, selectGroups, unlessFailed } from './select.ts'
+import { createSelect, RECORDS, type Select, selectGroups, unlessFailed } from './select.ts'
 
-/** What a source's configuration says about its records. */
+/** What a source's configuration says about its records: plain data, which any thread can compile. */
 export interface PlanOptions {
-  /** Selects the records in a document; undefined: the usual shapes are recognised. */
-  readonly records: Query | undefined
+  /** A JMESPath expression that selects the records in a document; undefined: the usual shapes are recognised. */
+  readonly records: string | undefined
   readonly mapping: MappingOptions
   /** Whether the documents are pages: then each holds only a part of the records. */
   readonly isPaged?: boolean
-  /** Tells of a document that says itself that it is none; undefined: it is not asked. */
-  readonly failIf?: Query | undefined
+  /** A JMESPath expression that tells of a document that says itself that it is none; undefined: it is not asked. */
+  readonly failIf?: string | undefined
   /** Checked already: `validateRelabel` found nothing. */
   readonly relabelConfigs: readonly RelabelConfig[]
 }
 
-/** Compiles everything that is done to each record, once per configuration. */
-export function compilePlan({
-  records,
-  isPaged = false,
-  failIf,
-  mapping,
-  relabelConfigs,
-}: PlanOptions): Plan {
-  const select = mapping.groupsOnly === true ? selectGroups : createSelect(records, { ...RECORDS, isPaged })
+/**
+ * Compiles everything that is done to each record, once per configuration.
+ * @throws Error when an expression is none; a configuration that was loaded has been checked
+ */
+export function compilePlan({ records, isPaged, failIf, mapping, relabelConfigs }: PlanOptions): Plan {
+  const select = mapping.groupsOnly === true ? selectGroups : createRecordSelect(records, isPaged)
   return {
-    select: failIf === undefined ? select : unlessFailed(select, failIf),
+    select: failIf === undefined ? select : unlessFailed(select, compileQuery(failIf, 'fail_if', 'shape')),
     map: compileMapping(mapping),
     rules: compileRelabel(relabelConfigs),
   }
+}
+
+function createRecordSelect(records: string | undefined, isPaged = false): Select {
+  const query = records === undefined ? undefined : compileQuery(records, 'records', 'shape')
+  return createSelect(query, { ...RECORDS, isPaged })
 }

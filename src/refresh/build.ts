@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { Document } from '../model/document.ts'
 import { type Plan, runPipeline } from '../pipeline/pipeline.ts'
 import type { Report } from '../pipeline/report.ts'
@@ -20,11 +19,4 @@ export function build(documents: readonly Document[], plan: Plan): Built {
   const { groups, report } = runPipeline(documents, plan)
   const targets = groups.reduce((total, group) => total + group.targets.length, 0)
   return { body: encodeGroups(groups), counts: { groups: groups.length, targets }, report }
-}
-
-/** A digest of documents, by which an unchanged inventory is recognised before anything is decoded. */
-export function digestOf(documents: readonly Document[]): string {
-  const hash = createHash('sha256')
-  for (const { bytes } of documents) hash.update(`${bytes.byteLength}:`).update(bytes)
-  return hash.digest('hex')
 }

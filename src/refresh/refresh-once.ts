@@ -3,14 +3,14 @@ import { within } from '../base/deadline.ts'
 import { messageOf, RefreshError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics, RefreshResult } from '../base/metrics.ts'
-import type { Plan } from '../pipeline/pipeline.ts'
-import { type Diff, diffTargets, targetsIn } from '../snapshot/diff.ts'
 import type { Kept } from '../snapshot/disk.ts'
-import { type Comparison, createGuard, type GuardOptions, type Verdict } from '../snapshot/guard.ts'
+import { createGuard, type GuardOptions, type Verdict, type Weighed } from '../snapshot/guard.ts'
 import { freeze } from '../snapshot/snapshot.ts'
 import type { Store } from '../snapshot/store.ts'
 import type { Reading, Source, Version } from '../sources/source.ts'
-import { type Built, build, digestOf } from './build.ts'
+import type { Built } from './build.ts'
+import type { Compute } from './compute.ts'
+import { digestOf } from './digest.ts'
 import { keepRead, type LastRead } from './last-read.ts'
 import { createOutputKeeper, type Output } from './outputs.ts'
 import { documentsOf, readBefore } from './read.ts'
@@ -20,7 +20,7 @@ import { createReporter } from './reporter.ts'
 export interface RefreshPlan {
   readonly name: string
   readonly source: Source
-  readonly plan: Plan
+  readonly compute: Compute
   readonly guard: GuardOptions
   readonly timeoutMs: number
   /** The time between refreshes that nobody asked for. */
@@ -67,6 +67,9 @@ const LOAD_TIMEOUT_MS = 10_000
 
 const PASS: Verdict = { pass: true }
 
+/** Of work that nothing interrupts. */
+const NEVER = new AbortController().signal
+
 /** The list that the last successful reading gave. */
 interface Offered {
   readonly digest: string
@@ -87,37 +90,43 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
   const guard = createGuard(plan.guard, { clock: deps.clock, intervalMs: plan.intervalMs })
 
   async function refresh(stop: AbortSignal): Promise<RefreshResult> {
-    offered = await offer(await readBefore(plan, deps.clock, stop, offered?.version))
+    offered = await offer(await readBefore(plan, deps.clock, stop, offered?.version), stop)
     const { built } = offered
-    const served = deps.store.get(plan.name)?.snapshot
-    const same = served?.body.equals(built.body) ?? false
-    const comparison = same ? undefined : compare(served?.body, built.body)
-    if (comparison === undefined) guard.clear()
-    const verdict = comparison === undefined ? PASS : guard.judge(comparison)
+    const served = deps.store.get(plan.name)?.snapshot?.body
+    const same = served?.equals(built.body) ?? false
+    const weighed = same ? undefined : await weigh(built, stop)
+    if (weighed === undefined) guard.clear()
+    const verdict = weighed === undefined ? PASS : guard.judge(weighed)
     reporter.succeeded(built, verdict)
     if (!verdict.pass) return 'held'
-    if (comparison !== undefined) await publish(built, comparison)
+    if (weighed !== undefined) await publish(built, weighed)
     await writeOutputs('confirm')
     return same ? 'unchanged' : 'changed'
   }
 
+  function weigh(built: Built, stop: AbortSignal): Promise<Weighed> {
+    const served = deps.store.get(plan.name)?.snapshot?.body
+    return plan.compute.weigh({ served, offered: built.body, before: guard.held() }, stop)
+  }
+
   /** Builds what was read, unless it is what was built last time. */
-  async function offer(reading: Reading): Promise<Offered> {
+  async function offer(reading: Reading, stop: AbortSignal): Promise<Offered> {
     const atMs = deps.clock.now()
     if (reading.kind === 'unchanged' && offered !== undefined) {
       return { ...offered, lastRead: { ...offered.lastRead, atMs } }
     }
     const { documents, version } = documentsOf(reading)
     const lastRead = keepRead(documents, atMs)
-    const digest = digestOf(documents)
+    const digest = await digestOf(documents)
     if (digest === offered?.digest) return { ...offered, version, lastRead }
-    return { digest, version, built: build(documents, plan.plan), lastRead }
+    const isLast = lastRead.documents === undefined
+    return { digest, version, built: await plan.compute.build(documents, isLast, stop), lastRead }
   }
 
-  async function publish(built: Built, diff: Diff): Promise<void> {
+  async function publish(built: Built, weighed: Weighed): Promise<void> {
     const snapshot = await freeze(built.body, built.counts, deps.clock.now())
     await deps.store.publish(plan.name, snapshot)
-    reporter.changed(snapshot, diff)
+    reporter.changed(snapshot, weighed)
   }
 
   /** Makes up for writes that failed, and, when a refresh passed, notes that what is written is still right. */
@@ -159,11 +168,12 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
   }
 
   async function accept(): Promise<Outcome | undefined> {
-    if (!guard.isHolding() || offered === undefined) return undefined
-    guard.clear()
+    if (guard.held() === undefined || offered === undefined) return undefined
     const { built } = offered
+    const weighed = await weigh(built, NEVER)
+    guard.clear()
     reporter.succeeded(built, PASS)
-    await publish(built, compare(deps.store.get(plan.name)?.snapshot?.body, built.body))
+    await publish(built, weighed)
     await writeOutputs('confirm')
     return { source: plan.name, result: 'changed', targets: built.counts.targets }
   }
@@ -175,11 +185,4 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
 export function asRefreshError(thrown: unknown): RefreshError {
   if (thrown instanceof RefreshError) return thrown
   return new RefreshError('internal', messageOf(thrown), { cause: thrown })
-}
-
-/** What the guard needs to know of the served and the offered list. */
-function compare(served: Buffer | undefined, offered: Buffer): Comparison & Diff {
-  const before = served === undefined ? undefined : targetsIn(served)
-  const after = targetsIn(offered)
-  return { served: before?.size, offered: after.size, ...diffTargets(before ?? new Set(), after) }
 }

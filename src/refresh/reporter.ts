@@ -3,9 +3,8 @@ import { messageOf, type RefreshError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics, RefreshResult } from '../base/metrics.ts'
 import { LABEL_DROP_REASONS, REJECTION_REASONS, type Report } from '../pipeline/report.ts'
-import type { Diff } from '../snapshot/diff.ts'
 import type { Kept } from '../snapshot/disk.ts'
-import type { Verdict } from '../snapshot/guard.ts'
+import type { Verdict, Weighed } from '../snapshot/guard.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { INITIAL_STATUS, type Moment, type SourceStatus } from '../snapshot/status.ts'
 import type { Store } from '../snapshot/store.ts'
@@ -47,7 +46,7 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
       log.warn(
         {
           offered: built.counts.targets,
-          missing: verdict.held.removed.size,
+          missing: verdict.held.missing,
           served: deps.store.get(name)?.snapshot?.targets,
           seen: verdict.held.seen,
           needed: verdict.needed,
@@ -102,12 +101,10 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
       rejectedBefore = logRejected(log, report, rejectedBefore)
     },
     /** The served list changed. */
-    changed(snapshot: Snapshot, diff: Diff): void {
+    changed(snapshot: Snapshot, { added, removed }: Pick<Weighed, 'added' | 'removed'>): void {
       setSnapshotGauges(metrics, name, snapshot)
-      metrics.added.inc(labels, diff.added)
-      metrics.removed.inc(labels, diff.removed.size)
-      const added = diff.added
-      const removed = diff.removed.size
+      metrics.added.inc(labels, added)
+      metrics.removed.inc(labels, removed)
       log.info({ targets: snapshot.targets, groups: snapshot.groups, added, removed }, 'targets changed')
     },
     /** The refresh failed as a whole; what is served stays. */

@@ -1,38 +1,8 @@
 import type { Labels } from '../model/labels.ts'
+import { type EncodedGroup, type Lines, labelsIn, parseLine } from './lines.ts'
 
 /** What decides where a target is scraped, beside its address; other labels may change without a new target. */
 const PLACE_LABEL = /^__(?:scheme__|metrics_path__|param_)/
-
-/** How one list of targets differs from the one before. */
-export interface Diff {
-  readonly added: number
-  readonly removed: ReadonlySet<string>
-}
-
-/** One group of an encoded list. */
-interface EncodedGroup {
-  readonly targets: readonly string[]
-  readonly labels: Readonly<Record<string, string>>
-}
-
-/** The groups of an encoded list. */
-export function groupsIn(body: Buffer): readonly EncodedGroup[] {
-  return JSON.parse(body.toString())
-}
-
-/**
- * The targets of an encoded list, each as what Prometheus would scrape: address, scheme, path and parameters.
- * A hundred devices behind one exporter's address are a hundred targets, and one that moves to another site
- * is still the same.
- */
-export function targetsIn(body: Buffer): Set<string> {
-  const targets = new Set<string>()
-  for (const group of groupsIn(body)) {
-    const suffix = placeOf(Object.entries(group.labels))
-    for (const target of group.targets) targets.add(target + suffix)
-  }
-  return targets
-}
 
 /** What must follow the address of a target for two that Prometheus scrapes alike to be the same text. */
 export function placeOf(labels: Labels): string {
@@ -40,8 +10,86 @@ export function placeOf(labels: Labels): string {
   return place.length === 0 ? '' : ` ${JSON.stringify(place)}`
 }
 
-/** What joined and what left. */
-export function diffTargets(before: ReadonlySet<string>, after: ReadonlySet<string>): Diff {
-  const removed = new Set([...before].filter((target) => !after.has(target)))
-  return { added: after.size - (before.size - removed.size), removed }
+/**
+ * How one list differs from the one before. A target is what Prometheus would scrape: address, scheme, path and
+ * parameters. A hundred devices behind one exporter's address are a hundred targets, and one that moves to another
+ * site, or stands in two groups, is still the same.
+ */
+export interface Diff {
+  readonly added: number
+  readonly removed: ReadonlySet<string>
+}
+
+/**
+ * Compares two lists. Groups that are written alike are not even decoded unless something joined or left, so that
+ * it costs little to find that nothing did.
+ */
+export function diffLists(before: Lines, after: Lines): Diff {
+  const { onlyBefore, onlyAfter } = changedLines(before, after)
+  const left = new Set<string>()
+  const joined = new Set<string>()
+  const later = new Map(onlyAfter.map((line) => [labelsIn(line), line]))
+  for (const line of onlyBefore) {
+    const now = later.get(labelsIn(line))
+    later.delete(labelsIn(line))
+    diffGroups(parseLine(line), now === undefined ? undefined : parseLine(now), left, joined)
+  }
+  for (const line of later.values()) diffGroups(undefined, parseLine(line), left, joined)
+  // What only went from one group to another neither left nor joined, nor what is in a second group all the time.
+  const removed = without(left, joined, after)
+  const added = without(joined, left, before)
+  return { added: added.size, removed }
+}
+
+/** Counts the different targets of a list, and stops when there are enough. */
+export function countTargets(lines: Lines, enough: number): number {
+  const targets = new Set<string>()
+  for (const line of lines) {
+    if (targets.size >= enough) break
+    for (const target of targetsOf(parseLine(line))) targets.add(target)
+  }
+  return targets.size
+}
+
+/** The lines that only one of two lists has, in any order. */
+function changedLines(before: Lines, after: Lines) {
+  let start = 0
+  while (start < before.length && before[start] === after[start]) start++
+  const left = new Set(before.slice(start))
+  const onlyAfter = after.slice(start).filter((line) => !left.delete(line))
+  return { onlyBefore: [...left], onlyAfter }
+}
+
+/** The targets of a group, each with its place. */
+function targetsOf({ targets, labels }: EncodedGroup): readonly string[] {
+  const place = placeOf(Object.entries(labels))
+  return place === '' ? targets : targets.map((target) => target + place)
+}
+
+/** Notes what left and what joined a group; the targets of both are sorted. */
+function diffGroups(
+  before: EncodedGroup | undefined,
+  after: EncodedGroup | undefined,
+  left: Set<string>,
+  joined: Set<string>,
+): void {
+  const old = before === undefined ? [] : targetsOf(before)
+  const fresh = after === undefined ? [] : targetsOf(after)
+  let at = 0
+  for (const target of old) {
+    while (at < fresh.length && (fresh[at] as string) < target) joined.add(fresh[at++] as string)
+    if (fresh[at] === target) at++
+    else left.add(target)
+  }
+  while (at < fresh.length) joined.add(fresh[at++] as string)
+}
+
+/** What is in neither the other set nor anywhere in a list. */
+function without(candidates: ReadonlySet<string>, others: ReadonlySet<string>, lines: Lines): Set<string> {
+  const left = new Set([...candidates].filter((target) => !others.has(target)))
+  for (const line of lines) {
+    if (left.size === 0) break
+    for (const target of targetsOf(parseLine(line))) left.delete(target)
+  }
+  return left
 }

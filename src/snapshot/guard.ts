@@ -15,24 +15,22 @@ export const DEFAULT_GUARD: GuardOptions = { maxDrop: 0.5, confirmations: 3, min
 
 /** What the guard compares. */
 export interface Comparison {
-  /** How many targets are served; undefined when nothing has been served yet. */
+  /** How many targets are served, counted as far as it matters; undefined when nothing has been served yet. */
   readonly served: number | undefined
   /** The served targets that the new list lacks. */
   readonly removed: ReadonlySet<string>
-  /** How many targets the new list has. */
-  readonly offered: number
+  /** Whether the new list has no target. */
+  readonly isEmpty: boolean
 }
 
-/** A drop that is being held: in how many refreshes in a row it was seen, and what all of them lacked. */
-export interface Held {
+/** A drop that must be confirmed: in how many refreshes in a row it was seen, and what all of them lacked. */
+export interface Drop {
   readonly seen: number
   readonly removed: ReadonlySet<string>
 }
 
-/** Serve the new list, or hold it: `seen` of `needed` confirmations so far. */
-export type Verdict =
-  | { readonly pass: true }
-  | { readonly pass: false; readonly held: Held; readonly needed: number }
+/** What is to be done with a new list: serve it, or hold it for this drop. */
+export type Judgement = { readonly pass: true } | { readonly pass: false; readonly held: Drop }
 
 /**
  * Judges a new list. One that drops more than `maxDrop` of the served targets, or all of them, and a first
@@ -41,20 +39,21 @@ export type Verdict =
  * little gets through, but lists that each lack something else never add up.
  * @param before what was held by the last refresh, if it was; a failed refresh in between ends the row
  */
-export function judge(options: GuardOptions, comparison: Comparison, before: Held | undefined): Verdict {
+export function judge(options: GuardOptions, comparison: Comparison, before: Drop | undefined): Judgement {
   if (!isDrop(options, comparison)) return { pass: true }
   const held =
     before !== undefined && continues(options, comparison, before)
       ? again(before, comparison)
       : first(comparison)
   if (held.seen >= options.confirmations) return { pass: true }
-  return { pass: false, held, needed: options.confirmations }
+  return { pass: false, held }
 }
 
-function isDrop(options: GuardOptions, { served, removed, offered }: Comparison): boolean {
-  if (served === undefined) return offered === 0
+/** Whether a new list drops so much that it must be confirmed. */
+export function isDrop(options: GuardOptions, { served, removed, isEmpty }: Comparison): boolean {
+  if (served === undefined) return isEmpty
   if (served === 0) return false
-  if (offered === 0) return true
+  if (isEmpty) return true
   return served >= options.minTargets && removed.size / served > options.maxDrop
 }
 
@@ -62,20 +61,20 @@ function isDrop(options: GuardOptions, { served, removed, offered }: Comparison)
  * Whether a drop is the one that is held: what is missing all the time is a drop by itself, and what is newly
  * missing is none.
  */
-function continues(options: GuardOptions, comparison: Comparison, before: Held): boolean {
+function continues(options: GuardOptions, comparison: Comparison, before: Drop): boolean {
   const both = intersection(before.removed, comparison.removed)
-  if (comparison.offered === 0) return both.size === comparison.removed.size
+  if (comparison.isEmpty) return both.size === comparison.removed.size
   const fresh = new Set([...comparison.removed].filter((target) => !both.has(target)))
   return (
     isDrop(options, { ...comparison, removed: both }) && !isDrop(options, { ...comparison, removed: fresh })
   )
 }
 
-function again(before: Held, { removed }: Comparison): Held {
+function again(before: Drop, { removed }: Comparison): Drop {
   return { seen: before.seen + 1, removed: intersection(before.removed, removed) }
 }
 
-function first({ removed }: Comparison): Held {
+function first({ removed }: Comparison): Drop {
   return { seen: 1, removed }
 }
 
@@ -83,12 +82,37 @@ function intersection(one: ReadonlySet<string>, other: ReadonlySet<string>): Rea
   return new Set([...one].filter((item) => other.has(item)))
 }
 
+/** A drop that is held, in a form that travels between threads without being copied target by target. */
+export interface HeldDrop {
+  /** In how many refreshes in a row it was seen. */
+  readonly seen: number
+  /** How many targets all of them lacked. */
+  readonly missing: number
+  /** Those targets, one a line. */
+  readonly lines: Uint8Array
+}
+
+/** How an offered list stands to the served one, and what the guard makes of that. */
+export interface Weighed {
+  readonly added: number
+  readonly removed: number
+  /** Whether it drops so much that it must be confirmed. */
+  readonly isDrop: boolean
+  /** The drop as it is to be held from now on; undefined when the list may be served. */
+  readonly held: HeldDrop | undefined
+}
+
+/** Serve the new list, or hold it: `seen` of `needed` confirmations so far. */
+export type Verdict =
+  | { readonly pass: true }
+  | { readonly pass: false; readonly held: HeldDrop; readonly needed: number }
+
 /** The guard of one source: what it holds back now, and since when. */
 export interface Guard {
-  /** Judges a new list; a drop that passes, or that was confirmed, is not held any more. */
-  judge(comparison: Comparison): Verdict
-  /** Whether a list is held back. */
-  isHolding(): boolean
+  /** Judges a new list, which was weighed with what is held; a drop that passes is not held any more. */
+  judge(weighed: Weighed): Verdict
+  /** What is held back; undefined when nothing is. */
+  held(): HeldDrop | undefined
   /** Forgets what is held: a refresh failed, or the list was accepted. */
   clear(): void
 }
@@ -101,27 +125,27 @@ export interface GuardTime {
 }
 
 /** Creates a guard that holds nothing. */
-export function createGuard(options: GuardOptions, { clock, intervalMs }: GuardTime): Guard {
-  let held: Held | undefined
+export function createGuard(
+  { confirmations: needed }: GuardOptions,
+  { clock, intervalMs }: GuardTime,
+): Guard {
+  let held: HeldDrop | undefined
   let countedMs = 0
 
   /** Counts no confirmation that comes too soon: a burst of webhooks sees one hiccup many times. */
-  function judgeInTime(comparison: Comparison): Verdict {
-    const nowMs = clock.monotonic()
-    if (held !== undefined && nowMs - countedMs < intervalMs / 2 && isDrop(options, comparison)) {
-      return { pass: false, held, needed: options.confirmations }
-    }
-    countedMs = nowMs
-    return judge(options, comparison, held)
+  function isTooSoon(): boolean {
+    return held !== undefined && clock.monotonic() - countedMs < intervalMs / 2
   }
 
   return {
-    judge(comparison) {
-      const verdict = judgeInTime(comparison)
-      held = verdict.pass ? undefined : verdict.held
-      return verdict
+    judge(weighed) {
+      if (!(weighed.isDrop && isTooSoon())) {
+        countedMs = clock.monotonic()
+        held = weighed.held
+      }
+      return held === undefined ? { pass: true } : { pass: false, held, needed }
     },
-    isHolding: () => held !== undefined,
+    held: () => held,
     clear() {
       held = undefined
     },

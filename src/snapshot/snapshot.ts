@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import { sha256 } from '../base/bytes.ts'
 
 const compress = promisify(gzip)
 
@@ -27,6 +27,6 @@ export interface Counts {
 
 /** Freezes an encoded list. Compression runs on the platform's thread pool, off the main thread. */
 export async function freeze(body: Buffer, counts: Counts, changedAtMs: number): Promise<Snapshot> {
-  const digest = createHash('sha256').update(body).digest('hex')
-  return { body, gzip: await compress(body), digest, ...counts, changedAtMs }
+  const [digest, zipped] = await Promise.all([sha256([body]), compress(body)])
+  return { body, gzip: zipped, digest, ...counts, changedAtMs }
 }

@@ -1,5 +1,5 @@
 import { compareText } from '../model/labels.ts'
-import { joinEncoded } from './encode.ts'
+import { joinEncoded } from './lines.ts'
 import { freeze, type Snapshot } from './snapshot.ts'
 import { INITIAL_STATUS, type SourceStatus } from './status.ts'
 

@@ -4,6 +4,7 @@ import t from 'tap'
 import { readArguments } from '../../src/config/arguments.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { compileMapping } from '../../src/mapping/mapping.ts'
+import { compilePlan } from '../../src/pipeline/plan.ts'
 
 const load = (argv: string[] = [], env: Record<string, string> = {}, mode?: 'configured' | 'demo') =>
   loadSettings(readArguments(argv), env, mode)
@@ -174,10 +175,11 @@ sources:
   ])
   const [source] = sources
   if (source === undefined) return
-  t.same(source.plan.records?.({ items: [{ status: 'active' }, { status: 'gone' }] }, 'x'), [
-    { status: 'active' },
-  ])
-  t.equal(source.plan.failIf?.({ errors: 'x' }, 'the answer'), 'x')
+  const { select } = compilePlan(source.plan)
+  t.same(select({ items: [{ status: 'active' }, { status: 'gone' }] }, 'x'), [{ status: 'active' }])
+  t.throws(() => select({ items: [], errors: 'x' }, 'the answer'), {
+    message: 'the answer says that it failed: fail_if gave a string',
+  })
   const { targets } = compileMapping(source.plan.mapping)({ hostname: 'a', store: { id: 7 } })
   t.match(source.plan.relabelConfigs, [{ source_labels: ['site'] }, { regex: '010' }])
   t.same(
@@ -220,8 +222,9 @@ t.test('a query that fails on an answer says so, and which it is', async (t) => 
     'sources: [{ name: a, http: { url: http://a }, records: "length(@)" }, { name: b, http: { url: http://a }, records: "keys(@)" }]\n',
   )
   const { sources } = await load([`--config.file=${path}`])
-  t.equal(sources[0]?.plan.records?.([1, 2], 'the answer'), 2)
-  t.throws(() => sources[1]?.plan.records?.([1], 'the answer'), {
+  const [length, keys] = sources.map(({ plan }) => compilePlan(plan))
+  t.throws(() => length?.select([1, 2], 'the answer'), { message: /gave a number, not a list/ })
+  t.throws(() => keys?.select([1], 'the answer'), {
     reason: 'shape',
     message: /^the records expression "keys\(@\)" fails on the answer: /,
   })

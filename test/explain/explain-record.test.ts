@@ -7,10 +7,10 @@ import type { Inventory } from '../../src/explain/find-records.ts'
 import { MAX_MATCHES } from '../../src/model/explanation.ts'
 import { sortedLabels } from '../../src/model/labels.ts'
 import type { Json } from '../../src/model/record.ts'
-import { pack } from '../../src/pipeline/pack.ts'
 import { runPipeline } from '../../src/pipeline/pipeline.ts'
 import type { RelabelConfig } from '../../src/relabel/config.ts'
 import { explainIn, type InventorySetup, inventoryOf } from '../helpers/inventory-of.ts'
+import { packed } from '../helpers/packed.ts'
 import { holds } from '../helpers/property.ts'
 import { createRandom } from '../helpers/random.ts'
 import { randomRule } from '../helpers/random-relabel.ts'
@@ -291,9 +291,7 @@ t.test('what is in the answer but not in its list of records is shown where it s
       { host: 'old2', on: false, nested: { note: 'with nothing' } },
     ],
   }
-  const records = (document: Json) =>
-    ((document as typeof answer).items as { on: boolean }[]).filter(({ on }) => on) as unknown as Json
-  const chosen = inventoryOf([answer], { records })
+  const chosen = inventoryOf([answer], { records: 'items[?on]' })
   const rows: [query: string, matches: number, record: Json][] = [
     [
       'old',
@@ -371,7 +369,7 @@ t.test('what is explained is what the pipeline makes, whatever the rules', async
       const dropped = explained.filter(({ steps }) => steps.at(-1)?.result === 'dropped')
       const rejected = explained.filter(({ rejection }) => rejection !== null)
       return isDeepStrictEqual(
-        { groups: pack(targets), dropped: dropped.length, rejected: rejected.length },
+        { groups: packed(targets), dropped: dropped.length, rejected: rejected.length },
         outcomeOf(inventory, rejected.length),
       )
     }),

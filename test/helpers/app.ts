@@ -1,5 +1,6 @@
 import type { Test } from 'tap'
 import { createMetrics, type Metrics } from '../../src/base/metrics.ts'
+import { createThreads } from '../../src/base/threads.ts'
 import { createApp } from '../../src/http/app.ts'
 import { createConnections } from '../../src/http/connections.ts'
 import type { Limits, RefreshAnswer } from '../../src/http/deps.ts'
@@ -8,6 +9,7 @@ import { encodeGroups } from '../../src/snapshot/encode.ts'
 import { freeze } from '../../src/snapshot/snapshot.ts'
 import { INITIAL_STATUS, type SourceStatus } from '../../src/snapshot/status.ts'
 import { createStore, type Store } from '../../src/snapshot/store.ts'
+import { createViews } from '../../src/snapshot/views.ts'
 import { type ManualClock, manualClock } from './clock.ts'
 import { recordingLog } from './log.ts'
 
@@ -44,10 +46,14 @@ export async function readHalf(
     asked: [] as [query: string, source: string | undefined][],
     explanation: {} as Partial<ExplainAnswer>,
   }
+  const threads = createThreads()
+  t.teardown(() => threads.close())
+  const views = createViews(threads)
   const app = await createApp(
     { enableLifecycle: options.enableLifecycle ?? false, version: '1.2.3', limits: options.limits ?? {} },
     {
       store,
+      views,
       metrics,
       clock,
       log,
@@ -73,6 +79,7 @@ export async function readHalf(
   t.teardown(() => app.close())
   return {
     app,
+    views,
     clock,
     store,
     metrics,

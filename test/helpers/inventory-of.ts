@@ -4,14 +4,13 @@ import { composeAnswer } from '../../src/explain/findings.ts'
 import { parseQuery } from '../../src/explain/query.ts'
 import { compileTemplate } from '../../src/mapping/template.ts'
 import type { ExplainAnswer } from '../../src/model/explanation.ts'
-import type { Json } from '../../src/model/record.ts'
 import { compilePlan, type PlanOptions } from '../../src/pipeline/plan.ts'
 import type { RelabelConfig } from '../../src/relabel/config.ts'
 import { jsonDocument } from './documents.ts'
 
 /** What a test says of a source. */
 export interface InventorySetup {
-  readonly records?: (document: Json) => Json
+  readonly records?: string
   readonly labels?: Readonly<Record<string, string>>
   readonly metaLabels?: boolean
   readonly rules?: readonly RelabelConfig[]

@@ -1,6 +1,8 @@
 import type { Test } from 'tap'
 import { createMetrics } from '../../src/base/metrics.ts'
-import { compilePlan } from '../../src/pipeline/plan.ts'
+import { createThreads } from '../../src/base/threads.ts'
+import { compilePlan, type PlanOptions } from '../../src/pipeline/plan.ts'
+import { createCompute } from '../../src/refresh/compute.ts'
 import type { Output } from '../../src/refresh/outputs.ts'
 import { createRefresher } from '../../src/refresh/refresh-once.ts'
 import type { Kept } from '../../src/snapshot/disk.ts'
@@ -43,18 +45,24 @@ export async function refreshing(
   const source =
     options.source ?? createHttpSource(httpOptions(inventory.url), { clock, userAgent: 'Rollcall/test' })
   t.teardown(() => source.close())
-  const { file } = options
+  const { file, guard = DEFAULT_GUARD } = options
+  const planOptions: PlanOptions = {
+    records: undefined,
+    isPaged: options.source !== undefined,
+    mapping: { source: 'sensors', targets: [], labels: [], metaLabels: false, defaultPort: 9100 },
+    relabelConfigs: [],
+  }
+  const threads = createThreads()
+  t.teardown(() => threads.close())
   const refresher = createRefresher(
     {
       name: options.name ?? 'sensors',
       source,
-      plan: compilePlan({
-        records: undefined,
-        isPaged: options.source !== undefined,
-        mapping: { source: 'sensors', targets: [], labels: [], metaLabels: false, defaultPort: 9100 },
-        relabelConfigs: [],
-      }),
-      guard: options.guard ?? DEFAULT_GUARD,
+      compute: createCompute(
+        { options: planOptions, plan: compilePlan(planOptions), guard },
+        { threads, clock },
+      ),
+      guard,
       timeoutMs: 5_000,
       intervalMs: 30_000,
       outputs: [

@@ -15,10 +15,20 @@ export function findTool(name: string, variable?: string): string | undefined {
   return found === '' ? undefined : found
 }
 
-/** Programs of Prometheus 3, which `go install` puts beside Debian's Prometheus 2. */
-export function findPrometheus3(name: 'prometheus' | 'promtool'): string | undefined {
+/** Helm, 3 or 4: `$HELM`, the one on the PATH, or the one that `go install` made. */
+export function findHelm(): string | undefined {
+  return findTool('helm', 'HELM') ?? findGoTool('helm')
+}
+
+/** Programs that `go install` put there, such as Prometheus 3 beside Debian's Prometheus 2. */
+export function findGoTool(name: string): string | undefined {
   const path = join(process.env.GOBIN ?? join(process.env.GOPATH ?? join(homedir(), 'go'), 'bin'), name)
   return existsSync(path) ? path : undefined
+}
+
+/** Programs of Prometheus 3. */
+export function findPrometheus3(name: 'prometheus' | 'promtool'): string | undefined {
+  return findGoTool(name)
 }
 
 /**

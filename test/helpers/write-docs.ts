@@ -1,8 +1,9 @@
 // Writes the pages that are made from code: npm run docs.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createMetrics } from '../../src/base/metrics.ts'
 import { SOURCE_KINDS } from '../../src/config/resolve/sources.ts'
 import { fileSchema } from '../../src/config/schema.ts'
+import { chartFiles, copiedFiles } from './chart-files.ts'
 import {
   CONFIGURATION_PAGE,
   CONFIGURATION_SCHEMA,
@@ -14,3 +15,7 @@ import { METRICS_PAGE, metricsPage } from './metrics-page.ts'
 writeFileSync(METRICS_PAGE, await metricsPage(createMetrics('')))
 writeFileSync(CONFIGURATION_PAGE, configurationPage(fileSchema, readFileSync(CONFIGURATION_PAGE, 'utf8')))
 writeFileSync(CONFIGURATION_SCHEMA, configurationSchema(fileSchema, SOURCE_KINDS))
+
+// After the schema of the configuration, which is a part of the chart's.
+for (const path of copiedFiles()) rmSync(path)
+for (const [path, text] of chartFiles()) writeFileSync(path, text)

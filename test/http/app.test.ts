@@ -291,24 +291,37 @@ t.test('a defect in a handler is 500 without details, and is logged', async (t) 
   t.equal(lines.length, 1, 'what is the fault of the client is not')
 })
 
-t.test('an answer of 503 is logged with its route, one to a probe is not', async (t) => {
-  const { app, lines } = await readHalf(t)
-  t.equal((await app.inject('/targets')).statusCode, 503)
-  t.equal((await app.inject('/targets/sensors')).statusCode, 503)
-  t.equal((await app.inject('/ready')).statusCode, 503)
-  const line = {
-    level: 40,
-    msg: 'request failed',
-    status: 503,
-    code: 'not_loaded',
-    error: /no list yet from sensors/,
-  }
-  t.match(lines, [
-    { ...line, route: '/targets' },
-    { ...line, route: '/targets/:source' },
-  ])
-  t.equal(lines.length, 2)
-})
+t.test(
+  'an answer of 503 is logged with its route, once a second at most; one to a probe is not',
+  async (t) => {
+    const { app, lines, clock } = await readHalf(t)
+    const poll = async () => {
+      for (const path of ['/targets', '/targets', '/targets/sensors', '/ready'])
+        t.equal((await app.inject(path)).statusCode, 503)
+    }
+    await poll()
+    const line = {
+      level: 40,
+      msg: 'request failed',
+      status: 503,
+      code: 'not_loaded',
+      error: /no list yet from sensors/,
+    }
+    const wanted = [
+      { ...line, route: '/targets' },
+      { ...line, route: '/targets/:source' },
+    ]
+    t.match(lines, wanted)
+    t.equal(lines.length, 2)
+    clock.advance(999)
+    await poll()
+    t.equal(lines.length, 2)
+    clock.advance(1)
+    await poll()
+    t.match(lines, [...wanted, ...wanted])
+    t.equal(lines.length, 4)
+  },
+)
 
 t.test('the requests for targets are counted from 0, so that rules see even the first failure', async (t) => {
   const { app } = await readHalf(t)

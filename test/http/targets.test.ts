@@ -166,8 +166,8 @@ t.test('46: an unknown source is 404, an impossible name 400, an unknown paramet
     ['/targets/a.b', 400, 'bad_request'],
     [`/targets/${'x'.repeat(64)}`, 400, 'bad_request'],
     ['/targets/a/b', 404, 'not_found'],
-    ['/targets?shard=0/2', 400, 'bad_request'],
-    ['/targets/sensors?label.site=x', 400, 'bad_request'],
+    ['/targets?shards=0/2', 400, 'bad_request'],
+    ['/targets/sensors?label.site=x', 404, 'label_not_found'],
     ['/targetsx', 404, 'not_found'],
   ]
   for (const [url, status, code] of rows) {

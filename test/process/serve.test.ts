@@ -286,10 +286,10 @@ t.test('the demo prints what to open and what to paste, and its log can be quiet
   t.same(await ended, { code: 0, signal: null })
 })
 
-t.test('the log is JSON, a line per transition, none per poll', async (t) => {
+t.test('the log is JSON, a line per transition, none per poll that is answered', async (t) => {
   const inventory = await inventoryServer(t, ['a'])
   const { url, err } = await start(t, [], { INVENTORY_URL: inventory.url.href, UPDATE_INTERVAL: '0.1' })
-  await firstList(url)
+  await until('it is ready', async () => (await fetch(`${url}/ready`)).status === 200)
   const before = inventory.requests.length
   for (let poll = 0; poll < 20; poll++) await (await fetch(`${url}/targets`)).arrayBuffer()
   await until('some refreshes', () => inventory.requests.length > before + 3)

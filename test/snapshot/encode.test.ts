@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { encodeGroups, joinEncoded } from '../../src/snapshot/encode.ts'
+import { encodeGroups } from '../../src/snapshot/encode.ts'
+import { joinEncoded } from '../../src/snapshot/lines.ts'
 import { holds } from '../helpers/property.ts'
 
 t.test('groups are encoded with exactly targets and labels, one a line', async (t) => {

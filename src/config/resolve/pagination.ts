@@ -1,5 +1,6 @@
 import { isObject, type Json } from '../../model/record.ts'
 import { decode } from '../../pipeline/decode.ts'
+import { compileQuery } from '../../pipeline/jmespath.ts'
 import { createSelect, type Query } from '../../pipeline/select.ts'
 import type { PaginationConfig, PlaceConfig } from '../../sources/http/pagination/config.ts'
 import {
@@ -11,7 +12,6 @@ import {
 import { withField } from '../../sources/http/pagination/place.ts'
 import type { Path } from '../document.ts'
 import { attempt, type Context, complain, within } from './context.ts'
-import { compileQuery } from './jmespath.ts'
 
 const STYLES = ['link_header', 'next_url', 'cursor', 'page', 'offset'] as const
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { resolve as resolvePath } from 'node:path'
+import { compileQuery } from '../../pipeline/jmespath.ts'
 import { DEFAULT_GUARD, type GuardOptions } from '../../snapshot/guard.ts'
 import type { SourceOptions } from '../../sources/registry.ts'
 import type { Problem } from '../document.ts'
@@ -11,7 +12,6 @@ import { attempt, type Context, complain, within } from './context.ts'
 import { resolveFile } from './file.ts'
 import { resolveHttp } from './http.ts'
 import { resolveHttpSd } from './http-sd.ts'
-import { compileQuery } from './jmespath.ts'
 import { resolveMapping } from './mapping.ts'
 import { readInterval, readMaxStaleness, readTimeout } from './readers.ts'
 import { resolveRelabel } from './relabel.ts'
@@ -39,26 +39,19 @@ export function resolveSources(context: Context): SourceSettings[] {
 
 function resolveSource(source: FileSource, context: Context): SourceSettings {
   const settings = resolveKeys(source, context)
-  // Both, since expressions are compiled to functions there, and numbers have lost their text here.
+  // Both, since the expressions of pagination are functions there, and numbers have lost their text here.
   const said = JSON.stringify([source, context.config.global, settings])
   return { ...settings, fingerprint: createHash('sha256').update(said).digest('hex') }
 }
 
 function resolveKeys(source: FileSource, context: Context): Omit<SourceSettings, 'fingerprint'> {
-  const { records, fail_if: failIf } = source
   return {
     name: source.name,
     source: resolveKind(source, context),
     plan: {
-      records:
-        records === undefined
-          ? undefined
-          : attempt(context, ['records'], () => compileQuery(records, 'records', 'shape')),
+      records: resolveExpression(source, 'records', context),
       isPaged: source.http?.pagination !== undefined,
-      failIf:
-        failIf === undefined
-          ? undefined
-          : attempt(context, ['fail_if'], () => compileQuery(failIf, 'fail_if', 'shape')),
+      failIf: resolveExpression(source, 'fail_if', context),
       mapping: resolveMapping(source, context),
       relabelConfigs: resolveRelabel(source.relabel_configs ?? [], within(context, 'relabel_configs')),
     },
@@ -69,6 +62,17 @@ function resolveKeys(source: FileSource, context: Context): Omit<SourceSettings,
     maxStalenessMs: resolveMaxStaleness(source, context),
     fileSd: source.file_sd === undefined ? undefined : resolvePath(context.folder, source.file_sd),
   }
+}
+
+/** An expression as it is written, checked by compiling it. */
+function resolveExpression(
+  source: FileSource,
+  key: 'records' | 'fail_if',
+  context: Context,
+): string | undefined {
+  const text = source[key]
+  if (text !== undefined) attempt(context, [key], () => compileQuery(text, key, 'shape'))
+  return text
 }
 
 /** How each kind of source is resolved; a source has exactly one of these keys. */

@@ -2,12 +2,15 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { HttpError } from '../../base/errors.ts'
 import type { Snapshot } from '../../snapshot/snapshot.ts'
 import { expiresMs, lastSuccessMs } from '../../snapshot/store.ts'
+import type { View } from '../../snapshot/view.ts'
+import { TooManyViewsError, UnknownLabelError } from '../../snapshot/views.ts'
 import type { HttpDeps } from '../deps.ts'
 import { notLoaded, tooOld } from '../not-loaded.ts'
 import { observe } from '../observe.ts'
-import type { AssertCapacity } from '../pressure.ts'
+import { type AssertCapacity, overloaded } from '../pressure.ts'
 import { sendSnapshot } from '../reply.ts'
 import { findSource } from '../source-parameter.ts'
+import { parseView } from '../view-parameters.ts'
 
 /** A list to send, and the time since its sources last succeeded, in milliseconds. */
 interface Aged {
@@ -15,16 +18,22 @@ interface Aged {
   readonly ageMs: number
 }
 
-/** `GET /targets` and `GET /targets/{source}`: target groups as `http_sd_configs` reads them. */
+/**
+ * `GET /targets` and `GET /targets/{source}`: target groups as `http_sd_configs` reads them, all of them or the part
+ * that `?shard=` and `?label.NAME=` ask for.
+ */
 export function targetsRoutes(app: FastifyInstance, deps: HttpDeps, assertCapacity: AssertCapacity): void {
   const route = (path: string, find: (request: FastifyRequest) => Aged) => {
     deps.metrics.http.requests.start(path, 'GET', [200, 503])
     app.get(path, (request: FastifyRequest, reply: FastifyReply) => {
       observe(request, reply, path, deps)
       assertCapacity()
-      assertNoParameters(request)
+      const view = parseView(request.query as Record<string, unknown>)
       const { snapshot, ageMs } = find(request)
-      sendSnapshot(request, reply, snapshot, { ageMs, isLast: deps.isDraining() })
+      const send = (part: Snapshot) =>
+        sendSnapshot(request, reply, part, { ageMs, isLast: deps.isDraining() })
+      // Nothing is waited for when all is asked for.
+      return view === undefined ? send(snapshot) : partOf(snapshot, view, deps).then(send)
     })
   }
   route('/targets', () => allTargets(deps))
@@ -37,20 +46,27 @@ export function targetsRoutes(app: FastifyInstance, deps: HttpDeps, assertCapaci
   })
 }
 
+/** The part of a list that a view asks for. */
+async function partOf(snapshot: Snapshot, view: View, { views, metrics }: HttpDeps): Promise<Snapshot> {
+  try {
+    return await views.get(snapshot, view)
+  } catch (error) {
+    if (error instanceof UnknownLabelError) throw unknownLabel(error.message)
+    if (!(error instanceof TooManyViewsError)) throw error
+    metrics.http.shed.inc()
+    throw overloaded(error.message)
+  }
+}
+
+/** An empty list would make Prometheus forget every target; after an error it keeps them. */
+function unknownLabel(name: string): HttpError {
+  return new HttpError('label_not_found', `no target of this list has a label ${name}; check its spelling`)
+}
+
 function allTargets(deps: HttpDeps): Aged {
   const combined = deps.store.combined()
   if (combined.snapshot === undefined) throw notLoaded(combined.waitingFor)
   const nowMs = deps.clock.monotonic()
   if (nowMs >= combined.expiresMs) throw tooOld(deps.store.list(), nowMs)
   return { snapshot: combined.snapshot, ageMs: nowMs - combined.oldestSuccessMs }
-}
-
-/** A filter that is not understood must not silently mean "everything": twice the scrapes, say. */
-function assertNoParameters(request: FastifyRequest): void {
-  const [name] = Object.keys(request.query as object)
-  if (name === undefined) return
-  throw new HttpError(
-    'bad_request',
-    `the parameter ${JSON.stringify(name.slice(0, 60))} is not known here; leave it out`,
-  )
 }

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip } from 'node:zlib'
+import { createGatherer } from '../../base/bytes.ts'
 import { RefreshError } from '../../base/errors.ts'
 import { formatSize } from '../../model/size.ts'
 import type { ClientResponse } from './client/client.ts'
@@ -18,16 +19,22 @@ export async function readBody(
   maxBytes: number,
   advice = '; raise max_response_size if it should be',
 ): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of (await unpacked(response)) as AsyncIterable<Buffer>) {
-    size += chunk.byteLength
-    if (size > maxBytes) {
+  const stream = await unpacked(response)
+  const gatherer = createGatherer(expectedSize(response, maxBytes))
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    if (gatherer.size() + chunk.byteLength > maxBytes) {
       throw new RefreshError('too_large', `the answer is larger than ${formatSize(maxBytes)}${advice}`)
     }
-    chunks.push(chunk)
+    gatherer.add(chunk)
   }
-  return Buffer.concat(chunks, size)
+  return gatherer.join()
+}
+
+/** What the answer says of its own size, when that is what will be read: a body ends there, or fails. */
+function expectedSize({ headers }: ClientResponse, maxBytes: number): number | undefined {
+  const { 'content-length': length, 'content-encoding': coding } = headers
+  if (length === undefined || coding !== undefined || Number(length) > maxBytes) return undefined
+  return Number(length)
 }
 
 async function unpacked({ headers, body }: ClientResponse): Promise<Readable> {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { hashmod } from '../../src/relabel/hashmod.ts'
+import { hashmod } from '../../src/model/hashmod.ts'
 
 const vectors: readonly [text: string, modulus: number, expected: number][] = [
   ['baz', 1000, 976],

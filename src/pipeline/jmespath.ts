@@ -1,8 +1,14 @@
-import { compile, isRegistered, type JSONValue, TreeInterpreter } from '@jmespath-community/jmespath'
-import { messageOf, RefreshError, type RefreshFailureReason } from '../../base/errors.ts'
-import type { Json } from '../../model/record.ts'
-import type { Query } from '../../pipeline/select.ts'
-import { shownValue } from '../shown.ts'
+import { createRequire } from 'node:module'
+import { messageOf, RefreshError, type RefreshFailureReason } from '../base/errors.ts'
+import { shown } from '../mapping/rejection.ts'
+import type { Json } from '../model/record.ts'
+import type { Query } from './select.ts'
+
+type JmesPath = typeof import('@jmespath-community/jmespath')
+type Expression = ReturnType<JmesPath['compile']>
+
+// Loaded when it is first needed: most inventories need no expression, and neither does a thread without one.
+const load = createRequire(import.meta.url)
 
 /**
  * Compiles a JMESPath expression. Throws an Error that says what is expected.
@@ -10,29 +16,29 @@ import { shownValue } from '../shown.ts'
  * @param reason of the failure then
  */
 export function compileQuery(text: string, key: string, reason: RefreshFailureReason): Query {
-  const expression = parseExpression(text)
+  const jmespath = load('@jmespath-community/jmespath') as JmesPath
+  const expression = parseExpression(text, jmespath)
+  type Input = Parameters<JmesPath['TreeInterpreter']['search']>[1]
   return (document, name) => {
     try {
-      return TreeInterpreter.search(expression, document as JSONValue) as Json
+      return jmespath.TreeInterpreter.search(expression, document as Input) as Json
     } catch (error) {
       throw new RefreshError(
         reason,
-        `the ${key} expression ${shownValue(text)} fails on ${name}: ${messageOf(error)}`,
+        `the ${key} expression ${shown(text)} fails on ${name}: ${messageOf(error)}`,
       )
     }
   }
 }
 
-type Expression = ReturnType<typeof compile>
-
-function parseExpression(text: string): Expression {
+function parseExpression(text: string, { compile, isRegistered }: JmesPath): Expression {
   try {
     const expression = compile(text)
     const unknown = functionsIn(expression).find((name) => !isRegistered(name))
     if (unknown !== undefined) throw new Error(`there is no function ${unknown}()`)
     return expression
   } catch (error) {
-    throw new Error(`${shownValue(text)} is not a JMESPath expression: ${messageOf(error)}`)
+    throw new Error(`${shown(text)} is not a JMESPath expression: ${messageOf(error)}`)
   }
 }
 

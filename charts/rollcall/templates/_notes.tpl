@@ -1,0 +1,45 @@
+{{/* What `helm install` prints. */}}
+{{- define "rollcall.notes" -}}
+{{- $url := include "rollcall.url" . -}}
+{{- if eq (include "rollcall.origin" .) "nothing" -}}
+Rollcall is installed but NOT CONFIGURED: its pods end at once, and nothing is discovered. Say where the inventory is:
+
+  helm upgrade {{ .Release.Name }} <chart> --namespace {{ .Release.Namespace }} --set inventoryUrl=http://inventory:1337/inventory
+
+or give a configuration file under "config:", as the chart's values.yaml shows.
+
+{{ end -}}
+{{- if .Values.scrapeConfig.enabled -}}
+Prometheus discovers the targets through ScrapeConfig {{ default (include "rollcall.namespace" .) .Values.scrapeConfig.namespace }}/{{ include "rollcall.fullname" . }}, if its scrapeConfigSelector matches {{ .Values.scrapeConfig.additionalLabels | toJson }}.
+{{- else -}}
+Prometheus discovers the targets with this in prometheus.yml:
+
+scrape_configs:
+  - job_name: {{ .Values.scrapeConfig.jobName }}
+    http_sd_configs:
+      - url: {{ $url }}/targets{{ with .Values.scrapeConfig.source }}/{{ . }}{{ end }}
+        refresh_interval: {{ .Values.scrapeConfig.refreshInterval }}
+{{- if not .Values.serviceMonitor.enabled }}
+  - job_name: rollcall
+    kubernetes_sd_configs:
+      - role: endpointslice
+        namespaces: { names: [{{ include "rollcall.namespace" . }}] }
+    relabel_configs:
+      - source_labels: [__meta_kubernetes_service_name]
+        regex: {{ include "rollcall.fullname" . }}
+        action: keep
+{{- end }}
+{{- end }}
+
+What Rollcall last read, and why something is or is not a target:
+
+  kubectl --namespace {{ include "rollcall.namespace" . }} port-forward service/{{ include "rollcall.fullname" . }} {{ .Values.service.port }}
+  curl http://127.0.0.1:{{ .Values.service.port }}/health
+  curl -G http://127.0.0.1:{{ .Values.service.port }}/api/v1/explain -d q=<name>
+{{- if .Values.testFramework.enabled }}
+
+Whether it serves targets:
+
+  helm test {{ .Release.Name }} --namespace {{ .Release.Namespace }} --logs
+{{- end }}
+{{- end -}}

@@ -1,0 +1,108 @@
+{{/* What the schema cannot say: values that are right alone but wrong together. Fails with what to write instead. */}}
+{{- define "rollcall.validate" -}}
+{{- include "rollcall.validate.origin" . -}}
+{{- include "rollcall.validate.owned" . -}}
+{{- include "rollcall.validate.stopping" . -}}
+{{- include "rollcall.validate.storage" . -}}
+{{- include "rollcall.validate.scaling" . -}}
+{{- end -}}
+
+{{- define "rollcall.fail" -}}
+{{- fail (printf "\n\n%s\n" .) -}}
+{{- end -}}
+
+{{- define "rollcall.validate.origin" -}}
+{{- $origin := include "rollcall.origin" . -}}
+{{- if regexMatch "^[a-z]+://[^/?#]*@" .Values.inventoryUrl -}}
+{{- include "rollcall.fail" "inventoryUrl: holds a user or a password, for everybody to see who may read the Deployment; put the whole URL into a Secret and write extraEnv: [{ name: INVENTORY_URL, valueFrom: { secretKeyRef: { name: …, key: … } } }]" -}}
+{{- end -}}
+{{- if and .Values.configAsSecret (ne $origin "config") -}}
+{{- include "rollcall.fail" "configAsSecret: there is no config to put into a Secret; write config, or leave configAsSecret out" -}}
+{{- end -}}
+{{- if include "rollcall.hasFile" . -}}
+{{- $defaults := dict "updateInterval" "30s" "metricsPort" 9100 "metricsPath" "/metrics" "targetLabels" dict -}}
+{{- range $name, $default := $defaults -}}
+{{- if ne (toJson (get $.Values.inventory $name)) (toJson $default) -}}
+{{- include "rollcall.fail" (printf "inventory.%s: has no effect beside %s; write it there: refresh_interval, targets and labels of a source" $name $origin) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Flags and variables that the chart sets itself. */}}
+{{- define "rollcall.validate.owned" -}}
+{{- $flags := dict "config.file" "config, existingConfigMap or existingSecret" "web.listen-address" "containerPort" "web.drain-delay" "web.drainDelaySeconds" "web.shutdown-timeout" "web.shutdownTimeoutSeconds" "web.enable-lifecycle" "web.enableLifecycle" "web.external-url" "web.externalUrl" "storage.path" "persistence" "log.level" "log.level" "log.format" "log.format" -}}
+{{- range .Values.extraArgs -}}
+{{- $flag := regexReplaceAll "=.*$" . "" | trimPrefix "--" -}}
+{{- with get $flags $flag -}}
+{{- include "rollcall.fail" (printf "extraArgs: --%s is set by the chart; use %s" $flag .) -}}
+{{- end -}}
+{{- end -}}
+{{- $variables := dict "CONFIG_FILE" "config, existingConfigMap or existingSecret" "LISTEN_ADDRESS" "containerPort" "STORAGE_PATH" "persistence" "LOG_LEVEL" "log.level" "LOG_FORMAT" "log.format" "UPDATE_INTERVAL" "inventory.updateInterval" "METRICS_PORT" "inventory.metricsPort" "METRICS_PATH" "inventory.metricsPath" "TARGET_LABELS" "inventory.targetLabels" -}}
+{{- range .Values.extraEnv -}}
+{{- $name := .name -}}
+{{- with get $variables $name -}}
+{{- include "rollcall.fail" (printf "extraEnv: %s is set by the chart; use %s" $name .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "rollcall.validate.stopping" -}}
+{{- $drain := int .Values.web.drainDelaySeconds -}}
+{{- $shutdown := int .Values.web.shutdownTimeoutSeconds -}}
+{{- if ge $drain $shutdown -}}
+{{- include "rollcall.fail" (printf "web.drainDelaySeconds: %d is not less than web.shutdownTimeoutSeconds (%d), so requests in flight would be cut off; lower it or raise the timeout" $drain $shutdown) -}}
+{{- end -}}
+{{- $grace := int (include "rollcall.terminationGracePeriodSeconds" .) -}}
+{{- $needed := int (add (int .Values.preStopSleepSeconds) $shutdown) -}}
+{{- if lt $grace $needed -}}
+{{- include "rollcall.fail" (printf "terminationGracePeriodSeconds: %d is less than preStopSleepSeconds + web.shutdownTimeoutSeconds (%d), so pods would be killed before they have stopped; raise it or leave it out" $grace $needed) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "rollcall.validate.storage" -}}
+{{- if .Values.persistence.enabled -}}
+{{- $why := "with persistence only one process may use the folder, since another one would overwrite its lists" -}}
+{{- if gt (int (include "rollcall.replicas" .)) 1 -}}
+{{- include "rollcall.fail" (printf "replicas: %d, but %s; leave replicas out, or persistence: two replicas keep the list in memory for each other" (int .Values.replicas) $why) -}}
+{{- end -}}
+{{- if .Values.autoscaling.enabled -}}
+{{- include "rollcall.fail" (printf "autoscaling.enabled: %s; leave one of them out" $why) -}}
+{{- end -}}
+{{- if eq (default "Recreate" .Values.strategy.type) "RollingUpdate" -}}
+{{- include "rollcall.fail" (printf "strategy.type: RollingUpdate, but %s; leave strategy out" $why) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "rollcall.validate.scaling" -}}
+{{- $budget := .Values.podDisruptionBudget -}}
+{{- if $budget.enabled -}}
+{{- if eq (kindIs "invalid" $budget.minAvailable) (kindIs "invalid" $budget.maxUnavailable) -}}
+{{- include "rollcall.fail" "podDisruptionBudget: takes one of maxUnavailable and minAvailable; set the other one to null" -}}
+{{- end -}}
+{{- $replicas := ternary (int .Values.autoscaling.minReplicas) (int (include "rollcall.replicas" .)) .Values.autoscaling.enabled -}}
+{{- if and (not (kindIs "invalid" $budget.minAvailable)) (not (kindIs "string" $budget.minAvailable)) (gt $replicas 0) -}}
+{{- if ge (int $budget.minAvailable) $replicas -}}
+{{- include "rollcall.fail" (printf "podDisruptionBudget.minAvailable: %d of %d replicas means that no node with one of them can ever be drained; use maxUnavailable: 1" (int $budget.minAvailable) $replicas) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.autoscaling -}}
+{{- if .enabled -}}
+{{- if gt (int .minReplicas) (int .maxReplicas) -}}
+{{- include "rollcall.fail" (printf "autoscaling.minReplicas: %d is more than maxReplicas (%d)" (int .minReplicas) (int .maxReplicas)) -}}
+{{- end -}}
+{{- $requests := default dict (default dict $.Values.resources).requests -}}
+{{- if and .targetCPUUtilizationPercentage (not $requests.cpu) -}}
+{{- include "rollcall.fail" "autoscaling.targetCPUUtilizationPercentage: is a percentage of resources.requests.cpu, which is not there; set it" -}}
+{{- end -}}
+{{- if and .targetMemoryUtilizationPercentage (not $requests.memory) -}}
+{{- include "rollcall.fail" "autoscaling.targetMemoryUtilizationPercentage: is a percentage of resources.requests.memory, which is not there; set it" -}}
+{{- end -}}
+{{- if not (or .targetCPUUtilizationPercentage .targetMemoryUtilizationPercentage .metrics) -}}
+{{- include "rollcall.fail" "autoscaling: has nothing to scale by; set targetCPUUtilizationPercentage, targetMemoryUtilizationPercentage or metrics" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

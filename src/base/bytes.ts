@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto'
+import { createTurns, slicesOf } from './turns.ts'
+
+/** Gathers bytes that come piece by piece. */
+export interface Gatherer {
+  readonly size: () => number
+  add(piece: Uint8Array): void
+  /** All of them, in one buffer that has its memory for itself. Shares the main thread. */
+  join(): Promise<Buffer>
+}
+
+/**
+ * Creates a gatherer.
+ * @param expected how many bytes there will be, if that is known: then they are put where they belong at once, so
+ * that the memory of the pieces can be used again, and all of them never need twice their size
+ */
+export function createGatherer(expected?: number): Gatherer {
+  const whole = expected === undefined ? undefined : Buffer.allocUnsafeSlow(expected)
+  const pieces: Uint8Array[] = []
+  let size = 0
+  return {
+    size: () => size,
+    add(piece) {
+      if (whole === undefined) pieces.push(piece)
+      else whole.set(piece, size)
+      size += piece.byteLength
+    },
+    join: async () => whole ?? joined(pieces, size),
+  }
+}
+
+async function joined(pieces: Uint8Array[], size: number): Promise<Buffer> {
+  const whole = Buffer.allocUnsafeSlow(size)
+  const turn = createTurns()
+  let at = 0
+  // Each piece is let go of as soon as it is copied.
+  for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift()) {
+    whole.set(piece, at)
+    at += piece.byteLength
+    await turn(piece.byteLength)
+  }
+  return whole
+}
+
+/** The SHA-256 of pieces one after the other, in hex, sharing the main thread. */
+export async function sha256(pieces: Iterable<Uint8Array>): Promise<string> {
+  const hash = createHash('sha256')
+  const turn = createTurns()
+  for (const piece of pieces) {
+    for (const slice of slicesOf(piece)) {
+      hash.update(slice)
+      await turn(slice.byteLength)
+    }
+  }
+  return hash.digest('hex')
+}

@@ -1,0 +1,99 @@
+import { availableParallelism, totalmem } from 'node:os'
+import type { Piscina } from 'piscina'
+
+/** Where a thread finds its work: an exported function of a module. */
+export interface Job {
+  /** The URL of the module. */
+  readonly module: string
+  readonly name: string
+}
+
+/** What is handed to a thread, and what ends its work early. */
+export interface JobOptions {
+  /** Memory that is handed over instead of copied; the caller cannot use it any more. */
+  readonly transfer?: readonly ArrayBuffer[]
+  /** Aborting ends the thread, whatever it is doing. */
+  readonly signal: AbortSignal
+}
+
+/** Threads for work that would hold the main thread up; there are none while there is no work. */
+export interface Threads {
+  /**
+   * Runs a job in a thread of its own memory.
+   * @throws OutOfMemoryError; the reason of the signal when that is aborted; and whatever the job throws
+   */
+  run<Result>(job: Job, input: unknown, options: JobOptions): Promise<Result>
+  /** Ends all threads. */
+  close(): Promise<void>
+}
+
+/** A thread needed more memory than it may have. */
+export class OutOfMemoryError extends Error {
+  override readonly name = 'OutOfMemoryError'
+
+  /** @param limitMb what it could have, in MiB */
+  constructor(limitMb: number) {
+    super(`it needs more than ${limitMb} MiB of memory`)
+  }
+}
+
+/** A thread may have so much of the memory of the machine, or of the container: serving must not be hurt. */
+const MEMORY_SHARE = 0.5
+
+/**
+ * The most that a thread may have, in MiB: enough for the largest answer that is read by default, and little enough
+ * for the platform to tidy up early. With twice as much it lets a fifth more garbage pile up (`npm run bench`).
+ */
+const MAX_LIMIT_MB = 2_000
+
+/** A thread that just became idle waits so long for more, in milliseconds. */
+const IDLE_MS = 1_000
+
+/** By how much threads stand back behind the main thread, which serves, when processors are short (nice). */
+const NICENESS = 10
+
+/**
+ * Creates threads, none of them started yet.
+ * @param limitMb what the heap of one may take, in MiB
+ */
+export function createThreads(limitMb = defaultLimitMb()): Threads {
+  let pool: Promise<Piscina> | undefined
+
+  async function start(): Promise<Piscina> {
+    // Loaded when it is first needed: small inventories never need it.
+    const { Piscina } = await import('piscina')
+    return new Piscina({
+      minThreads: 0,
+      maxThreads: Math.max(1, availableParallelism() - 1),
+      idleTimeout: IDLE_MS,
+      niceIncrement: NICENESS,
+      resourceLimits: { maxOldGenerationSizeMb: limitMb },
+      // Threads compute; whatever secrets the environment has are not theirs to know.
+      env: {},
+    })
+  }
+
+  return {
+    async run({ module, name }, input, { transfer = [], signal }) {
+      pool ??= start()
+      try {
+        return await (await pool).run(input, { filename: module, name, signal, transferList: [...transfer] })
+      } catch (error) {
+        if (signal.aborted) throw signal.reason
+        throw (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY'
+          ? new OutOfMemoryError(limitMb)
+          : error
+      }
+    },
+    async close() {
+      await (await pool)?.destroy()
+    },
+  }
+}
+
+function defaultLimitMb(): number {
+  // 0 or an absurd number when nothing constrains the process.
+  const constrained = process.constrainedMemory()
+  const available = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
+  return Math.min(MAX_LIMIT_MB, Math.floor((available * MEMORY_SHARE) / 2 ** 20))
+}

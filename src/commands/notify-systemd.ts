@@ -1,0 +1,27 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { messageOf } from '../base/errors.ts'
+import type { Logger } from '../base/logger.ts'
+
+/** How long systemd-notify may take, in milliseconds: it waits for systemd to have read what it said. */
+const TIMEOUT_MS = 10_000
+
+/**
+ * Tells systemd that the process is ready, when a unit of `Type=notify` runs it; elsewhere it does nothing.
+ * Node.js has no Unix datagram sockets, so the program systemd-notify speaks the protocol (sd_notify(3)); the unit
+ * needs `NotifyAccess=all`. Never throws: systemd itself ends a unit that it does not hear of.
+ * @param status what `systemctl status` shows
+ */
+export async function notifyReady(
+  status: string,
+  env: NodeJS.ProcessEnv,
+  log: Pick<Logger, 'warn'>,
+): Promise<void> {
+  if (env.NOTIFY_SOCKET === undefined) return
+  await promisify(execFile)('systemd-notify', ['READY=1', `STATUS=${status}`], {
+    env,
+    timeout: TIMEOUT_MS,
+  }).catch((error) =>
+    log.warn({ error: messageOf(error) }, 'systemd not told that this is ready; is systemd-notify there?'),
+  )
+}

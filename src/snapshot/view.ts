@@ -1,0 +1,52 @@
+import { hashmod } from '../model/hashmod.ts'
+import { encodeLines, type Lines, labelsIn, lineOf, linesOf, parseLine } from './lines.ts'
+
+/** A part of a list that is asked for. */
+export interface View {
+  /** Labels and the values that they must have, each name once. */
+  readonly labels: readonly (readonly [name: string, value: string])[]
+  /** One of `count` parts, from 0 on; undefined: all. */
+  readonly shard?: { readonly index: number; readonly count: number } | undefined
+}
+
+/** The parts of one list: a single one, or all shards in order. */
+export interface Parts {
+  readonly parts: readonly { readonly body: Buffer; readonly groups: number; readonly targets: number }[]
+  /** The first of the labels that no target of a list that has targets has; what is not there cannot be filtered by. */
+  readonly unknownLabel?: string | undefined
+}
+
+/**
+ * Makes the parts of a list: the groups that have all the labels, cut into shards by Prometheus's `hashmod` of the
+ * address, all in one pass. Each target of the list that has the labels is in exactly one shard.
+ */
+export function makeParts(body: Uint8Array, labels: View['labels'], shards: number): Parts {
+  const lines = linesOf(body)
+  const decoded = lines.map((line) => JSON.parse(labelsIn(line)) as Readonly<Record<string, string>>)
+  const unknown = labels.find(
+    ([name]) => lines.length > 0 && !decoded.some((one) => Object.hasOwn(one, name)),
+  )
+  if (unknown !== undefined) return { parts: [], unknownLabel: unknown[0] }
+  const chosen = lines.filter((_, index) => labels.every(([name, value]) => decoded[index]?.[name] === value))
+  return { parts: cut(chosen, shards) }
+}
+
+function cut(lines: Lines, shards: number): Parts['parts'] {
+  const parts = Array.from({ length: shards }, () => ({ lines: [] as string[], targets: 0 }))
+  for (const line of lines) {
+    const { targets } = parseLine(line)
+    const byShard: string[][] = parts.map(() => [])
+    for (const target of targets) byShard[shards === 1 ? 0 : hashmod(target, shards)]?.push(target)
+    for (const [shard, some] of byShard.entries()) {
+      const part = parts[shard] as (typeof parts)[number]
+      if (some.length === 0) continue
+      part.lines.push(lineOf(some, labelsIn(line)))
+      part.targets += some.length
+    }
+  }
+  return parts.map((part) => ({
+    body: encodeLines(part.lines),
+    groups: part.lines.length,
+    targets: part.targets,
+  }))
+}

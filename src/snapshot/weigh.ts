@@ -1,0 +1,49 @@
+import { countTargets, diffLists } from './diff.ts'
+import {
+  type Comparison,
+  type Drop,
+  type GuardOptions,
+  type HeldDrop,
+  isDrop,
+  judge,
+  type Weighed,
+} from './guard.ts'
+import { linesOf } from './lines.ts'
+
+/**
+ * Weighs an offered list: the guard's judgement as a pure function of encoded lists.
+ * @param served undefined when nothing is served yet
+ * @param before what the guard holds
+ */
+export function weigh(
+  served: Uint8Array | undefined,
+  offered: Uint8Array,
+  before: HeldDrop | undefined,
+  options: GuardOptions,
+): Weighed {
+  const old = served === undefined ? [] : linesOf(served)
+  const fresh = linesOf(offered)
+  const { added, removed } = diffLists(old, fresh)
+  // Of more than these a drop of this size is none.
+  const enough = Math.max(options.minTargets, Math.ceil(removed.size / options.maxDrop))
+  const comparison: Comparison = {
+    served: served === undefined ? undefined : countTargets(old, enough),
+    removed,
+    isEmpty: fresh.length === 0,
+  }
+  const verdict = judge(options, comparison, before && decode(before))
+  return {
+    added,
+    removed: removed.size,
+    isDrop: isDrop(options, comparison),
+    held: verdict.pass ? undefined : encode(verdict.held),
+  }
+}
+
+function encode({ seen, removed }: Drop): HeldDrop {
+  return { seen, missing: removed.size, lines: Buffer.from([...removed].join('\n')) }
+}
+
+function decode({ seen, missing, lines }: HeldDrop): Drop {
+  return { seen, removed: new Set(missing === 0 ? [] : Buffer.from(lines).toString().split('\n')) }
+}

@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto'
+import t from 'tap'
+import { createGatherer, sha256 } from '../../src/base/bytes.ts'
+
+const MEBIBYTE = 2 ** 20
+
+/** Bytes that differ from place to place. */
+const some = (size: number, first = 0) =>
+  Uint8Array.from({ length: size }, (_, index) => (first + index) % 251)
+
+const rows: [what: string, pieces: Uint8Array[]][] = [
+  ['nothing', []],
+  ['an empty piece', [some(0)]],
+  ['little', [some(3), some(5, 3)]],
+  ['one large piece', [some(3 * MEBIBYTE + 1)]],
+  ['many pieces', Array.from({ length: 40 }, (_, index) => some(65_536, index))],
+]
+
+t.test('pieces are gathered, and hashed as if they were', async (t) => {
+  for (const [what, pieces] of rows) {
+    const whole = Buffer.concat(pieces)
+    for (const expected of [undefined, whole.byteLength]) {
+      const gatherer = createGatherer(expected)
+      for (const piece of pieces) gatherer.add(piece)
+      t.equal(gatherer.size(), whole.byteLength)
+      const joined = await gatherer.join()
+      t.ok(joined.equals(whole), what)
+      t.equal(joined.buffer.byteLength, joined.byteLength, 'it has its memory for itself')
+    }
+    t.equal(await sha256(pieces), createHash('sha256').update(whole).digest('hex'), what)
+  }
+})
+
+t.test('others get their turn meanwhile', async (t) => {
+  let turns = 0
+  let ended = false
+  const count = () => {
+    if (ended) return
+    turns++
+    setImmediate(count)
+  }
+  setImmediate(count)
+  await sha256([some(8 * MEBIBYTE)])
+  ended = true
+  t.ok(turns >= 7, `${turns} turns`)
+})

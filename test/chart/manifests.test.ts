@@ -1,0 +1,337 @@
+import t, { type Test } from 'tap'
+import { CHART } from '../helpers/chart-files.ts'
+import {
+  every,
+  helm,
+  type Manifest,
+  NAMESPACE,
+  only,
+  pods,
+  RELEASE,
+  template,
+  tryTemplate,
+  VALUES_FILES,
+} from '../helpers/helm.ts'
+import { createValidator, KUBERNETES_VERSIONS } from '../helpers/kubernetes.ts'
+import { restrictedViolations } from '../helpers/pod-security.ts'
+import { findHelm, missing } from '../helpers/tools.ts'
+
+const command = findHelm()
+const validators = KUBERNETES_VERSIONS.map((version) => ({ version, validate: createValidator(version) }))
+const matches = (labels: Record<string, string>, selector: Record<string, string>) =>
+  Object.entries(selector).every(([key, value]) => labels[key] === value)
+
+t.test('there are values of every kind to try', async (t) => {
+  t.ok(VALUES_FILES.length >= 7)
+  for (const name of [
+    'default',
+    'env-only',
+    'full',
+    'persistence',
+    'operator',
+    'gateway',
+    'existing-secret',
+  ]) {
+    t.ok(VALUES_FILES.includes(`${CHART}/ci/${name}-values.yaml`), name)
+  }
+})
+
+for (const file of VALUES_FILES) {
+  t.test(`${file} makes manifests that Kubernetes takes`, async (t) => {
+    if (missing(t, command, 'Helm')) return
+    const linted = await helm(command as string, ['lint', '--strict', CHART, `--values=${file}`])
+    t.equal(linted.code, 0, `helm lint --strict: ${linted.out}${linted.err}`)
+    const manifests = await template(command as string, [`--values=${file}`, '--kube-version=1.36.0'])
+    t.ok(manifests.length >= 4)
+    for (const { version, validate } of validators) {
+      t.same(manifests.flatMap(validate), [], `Kubernetes ${version} knows every field`)
+    }
+    t.same(manifests.flatMap(badNames), [], 'names and labels are such as Kubernetes allows')
+    t.same(twins(manifests), [], 'no manifest is there twice')
+    assertSecure(t, manifests)
+    assertSelected(t, manifests)
+    assertStops(t, manifests)
+  })
+}
+
+/** Every pod is as the restricted standard wants it, and has no token. */
+function assertSecure(t: Test, manifests: readonly Manifest[]): void {
+  const all = pods(manifests)
+  t.ok(all.length >= 2, 'there are the server and the test')
+  for (const { name, spec } of all) {
+    t.same(restrictedViolations(spec), [], `${name} keeps to the restricted Pod Security Standard`)
+    t.equal(spec.automountServiceAccountToken, false, `${name} has no token`)
+    const [main] = spec.containers
+    t.equal(main.securityContext.readOnlyRootFilesystem, true)
+    t.same([spec.securityContext.runAsUser, spec.securityContext.fsGroup], [65532, 65532])
+  }
+  for (const account of every(manifests, 'ServiceAccount'))
+    t.equal(account.automountServiceAccountToken, false)
+}
+
+/** Every selector finds the server's pods, and not the test's. */
+function assertSelected(t: Test, manifests: readonly Manifest[]): void {
+  const deployment = only(manifests, 'Deployment')
+  const { labels } = deployment.spec.template.metadata
+  const service = only(manifests, 'Service')
+  const selectors: [string, Record<string, string>][] = [
+    ['Deployment', deployment.spec.selector.matchLabels],
+    ['Service', service.spec.selector],
+    ...every(manifests, 'PodDisruptionBudget').map(
+      ({ spec }) => ['budget', spec.selector.matchLabels] as never,
+    ),
+    ...every(manifests, 'NetworkPolicy').map(({ spec }) => ['policy', spec.podSelector.matchLabels] as never),
+    ...deployment.spec.template.spec.topologySpreadConstraints.map(
+      (constraint: Manifest) => ['spread', constraint.labelSelector.matchLabels] as never,
+    ),
+  ]
+  t.ok(selectors.length >= 5)
+  const test = only(manifests, 'Pod')
+  for (const [name, selector] of selectors) {
+    t.ok(matches(labels, selector), `the selector of ${name} finds the server`)
+    t.notOk(matches(test.metadata.labels, selector), `the selector of ${name} does not find the test`)
+  }
+  for (const { spec } of every(manifests, 'ServiceMonitor')) {
+    t.ok(matches(service.metadata.labels, spec.selector.matchLabels))
+    t.same(spec.namespaceSelector.matchNames, [service.metadata.namespace])
+    t.ok(service.spec.ports.some(({ name }: Manifest) => name === spec.endpoints[0].port))
+    t.ok(spec.jobLabel in service.metadata.labels)
+  }
+  for (const { spec } of every(manifests, 'HorizontalPodAutoscaler')) {
+    t.equal(spec.scaleTargetRef.name, deployment.metadata.name)
+    t.notOk('replicas' in deployment.spec, 'or each upgrade would undo what it scaled')
+  }
+}
+
+/** A pod is killed only after it had all the time to stop, and none goes before another one is ready. */
+function assertStops(t: Test, manifests: readonly Manifest[]): void {
+  const { strategy, template: pod } = only(manifests, 'Deployment').spec
+  const { volumes, containers, terminationGracePeriodSeconds } = pod.spec
+  const [{ args, lifecycle, ports, readinessProbe }] = containers
+  const flag = (name: string) => Number(args.join('\n').match(new RegExp(`--web\\.${name}=(\\d+)s`))?.[1])
+  const { sleep, exec } = lifecycle.preStop
+  const slept = sleep?.seconds ?? Number(exec.command[2].match(/, (\d+)\)$/)[1]) / 1000
+  t.ok(slept > 0)
+  t.ok(flag('drain-delay') < flag('shutdown-timeout'))
+  t.ok(terminationGracePeriodSeconds > slept + flag('shutdown-timeout'))
+  t.equal(readinessProbe.httpGet.path, '/-/ready')
+  t.equal(readinessProbe.httpGet.port, ports[0].name)
+  if (volumes.some((volume: Manifest) => 'persistentVolumeClaim' in volume)) {
+    t.same(strategy, { type: 'Recreate' }, 'two processes never share the folder')
+  } else {
+    t.same(strategy, { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } })
+  }
+}
+
+const NAME = /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/
+const LABEL = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/
+const KEY = /^([a-z0-9]([-.a-z0-9]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
+
+function badNames({ kind, metadata }: Manifest): string[] {
+  const { name, labels = {}, annotations = {} } = metadata
+  const texts = Object.entries({ ...labels, ...annotations }).filter(([, value]) => typeof value !== 'string')
+  const bad = Object.entries(labels as Record<string, string>).filter(
+    ([key, value]) => !KEY.test(key) || !LABEL.test(value) || value.length > 63,
+  )
+  return [
+    ...(NAME.test(name) && name.length <= 63 ? [] : [`${kind}: ${name}`]),
+    ...[...texts, ...bad].map(([key, value]) => `${kind} ${name}: ${key}=${value}`),
+  ]
+}
+
+function twins(manifests: readonly Manifest[]): string[] {
+  const names = manifests.map(({ kind, metadata }) => `${kind} ${metadata.namespace} ${metadata.name}`)
+  return names.filter((name, index) => names.indexOf(name) !== index)
+}
+
+t.test(
+  'every supported version of Kubernetes gets the sleep that it knows; an older one is refused',
+  async (t) => {
+    if (missing(t, command, 'Helm')) return
+    const versions = ['1.29.15', 'v1.30.0', 'v1.31.7-eks-1234567', '1.32.0', '1.33.5-gke.100', '1.34.1']
+    for (const version of versions) {
+      const args = [`--kube-version=${version}`, '--show-only=templates/deployment.yaml']
+      const deployment = only(await template(command as string, args), 'Deployment')
+      const { lifecycle } = deployment.spec.template.spec.containers[0]
+      t.same(
+        lifecycle.preStop,
+        version.startsWith('1.29')
+          ? { exec: { command: ['node', '-e', 'setTimeout(() => {}, 5000)'] } }
+          : { sleep: { seconds: 5 } },
+        version,
+      )
+      for (const { validate } of validators) t.same(validate(deployment), [])
+    }
+    const { code, err } = await tryTemplate(command as string, ['--kube-version=1.28.9'])
+    t.equal(code, 1)
+    t.match(err, /requires kubeVersion: >=1\.29/)
+  },
+)
+
+t.test('long names stay within what Kubernetes allows, and apart', async (t) => {
+  if (missing(t, command, 'Helm')) return
+  const long = `a${'bcdefghi-'.repeat(6).slice(0, 51)}z`
+  const args = [
+    `--set=nameOverride=${long}`,
+    '--set=dashboards.enabled=true',
+    `--values=${CHART}/ci/config-values.yaml`,
+  ]
+  const manifests = await template(command as string, args)
+  t.same(manifests.flatMap(badNames), [])
+  t.same(twins(manifests), [])
+})
+
+t.test('the same release in other words: what values change is where they say', async (t) => {
+  if (missing(t, command, 'Helm')) return
+  const full = await template(command as string, [`--values=${CHART}/ci/full-values.yaml`])
+  const deployment = only(full, 'Deployment')
+  t.same([deployment.metadata.name, deployment.metadata.namespace], ['discovery', 'monitoring'])
+  const named = full.filter(({ metadata }) => metadata.labels?.team === 'edge')
+  t.equal(named.length, full.length - 2, 'common labels are everywhere but in the extra manifests')
+  t.same(
+    every(full, 'ConfigMap').filter(({ metadata }) => metadata.name.endsWith('-extra'))[0]?.data,
+    { url: 'http://discovery.monitoring.svc:80/targets'.replace('/targets', '') },
+    'extra manifests are templates',
+  )
+  const { image } = deployment.spec.template.spec.containers[0]
+  t.match(image, /^registry\.example\.com:5000\/mirror\/rollcall@sha256:[0-9a-f]{64}$/)
+  const plain = only(await template(command as string), 'Deployment')
+  t.equal(plain.spec.template.spec.containers[0].image, 'ghcr.io/rollcall/rollcall:0.1.0')
+  t.equal(plain.metadata.name, `${RELEASE}-rollcall`)
+  t.equal(plain.metadata.namespace, NAMESPACE)
+  t.equal(plain.spec.replicas, 2)
+})
+
+t.test('a network policy lets exactly the asked ones, and the test, reach exactly the port', async (t) => {
+  if (missing(t, command, 'Helm')) return
+  const manifests = await template(command as string, [`--values=${CHART}/ci/full-values.yaml`])
+  const { spec } = only(manifests, 'NetworkPolicy')
+  const test = only(manifests, 'Pod')
+  t.same(spec.policyTypes, ['Ingress', 'Egress'])
+  t.equal(spec.ingress.length, 1)
+  t.same(spec.ingress[0].ports, [{ port: 'http', protocol: 'TCP' }])
+  const [asked, tested] = spec.ingress[0].from
+  t.same(asked, { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } })
+  t.ok(matches(test.metadata.labels, tested.podSelector.matchLabels))
+  t.same(
+    spec.egress.map(({ ports }: Manifest) => ports.map(({ port }: Manifest) => port)),
+    [[53, 53], [443]],
+  )
+  const open = await template(command as string, ['--set=networkPolicy.enabled=true'])
+  t.same(only(open, 'NetworkPolicy').spec.policyTypes, ['Ingress'])
+  t.same(only(open, 'NetworkPolicy').spec.ingress, [{ ports: [{ port: 'http', protocol: 'TCP' }] }])
+})
+
+t.test('a claim is made, or named, and mounted where the lists are kept', async (t) => {
+  if (missing(t, command, 'Helm')) return
+  const made = await template(command as string, [`--values=${CHART}/ci/persistence-values.yaml`])
+  const { metadata, spec } = only(made, 'PersistentVolumeClaim')
+  t.same(spec, {
+    accessModes: ['ReadWriteOncePod'],
+    resources: { requests: { storage: '512Mi' } },
+    storageClassName: '',
+  })
+  t.equal(metadata.labels.backup, 'false')
+  const named = await template(command as string, [
+    '--set=persistence.enabled=true,persistence.existingClaim=mine',
+  ])
+  t.same(every(named, 'PersistentVolumeClaim'), [])
+  for (const [manifests, claimName] of [
+    [made, metadata.name],
+    [named, 'mine'],
+  ] as const) {
+    const { replicas, template: pod } = only(manifests, 'Deployment').spec
+    t.equal(replicas, 1)
+    t.match(pod.spec.volumes, [{ name: 'data', persistentVolumeClaim: { claimName } }])
+    t.match(pod.spec.containers[0].volumeMounts, [{ name: 'data', mountPath: '/data' }])
+    t.ok(pod.spec.containers[0].args.includes('--storage.path=/data'))
+  }
+})
+
+t.test('routes and hosts lead to targets only, unless told otherwise', async (t) => {
+  if (missing(t, command, 'Helm')) return
+  const manifests = await template(command as string, [`--values=${CHART}/ci/gateway-values.yaml`])
+  const [rule] = only(manifests, 'Ingress').spec.rules
+  t.equal(rule.host, `${RELEASE}.example.com`)
+  t.same(
+    rule.http.paths.map(({ path, pathType }: Manifest) => [path, pathType]),
+    [
+      ['/targets', 'Prefix'],
+      ['/health', 'Exact'],
+    ],
+  )
+  const service = only(manifests, 'Service')
+  for (const { backend } of rule.http.paths)
+    t.same(backend.service, { name: service.metadata.name, port: { name: 'http' } })
+  const [main, redirect] = every(manifests, 'HTTPRoute')
+  t.same(main.spec.hostnames, [`${RELEASE}.example.com`])
+  t.same(main.spec.rules[0].backendRefs, [{ name: service.metadata.name, port: service.spec.ports[0].port }])
+  t.same(main.spec.rules[0].matches, [{ path: { type: 'PathPrefix', value: '/targets' } }])
+  t.match(redirect.spec.rules, [
+    { filters: [{ type: 'RequestRedirect', requestRedirect: { scheme: 'https' } }] },
+  ])
+  t.notOk('backendRefs' in redirect.spec.rules[0])
+})
+
+t.test('the judge of manifests finds what is wrong', async (t) => {
+  const pod = (spec: object) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a' }, spec })
+  const container = { name: 'a', image: 'a' }
+  const WRONG: Record<string, Manifest> = {
+    'a field that does not exist': pod({ containers: [{ ...container, imagePullpolicy: 'Always' }] }),
+    'a field that is missing': pod({}),
+    'a number as text': pod({ containers: [container], terminationGracePeriodSeconds: '30' }),
+    'a version of the API that is gone': { ...pod({ containers: [container] }), apiVersion: 'v1beta1' },
+    'a wrong label': { ...pod({ containers: [container] }), metadata: { labels: { a: 1 } } },
+    'a wrong duration in a resource of the operator': {
+      apiVersion: 'monitoring.coreos.com/v1alpha1',
+      kind: 'ScrapeConfig',
+      spec: { httpSDConfigs: [{ url: 'http://a', refreshInterval: 'often' }] },
+    },
+    'a route without a place in the API': {
+      apiVersion: 'gateway.networking.k8s.io/v1',
+      kind: 'HTTPRoute',
+      spec: { host: 'a' },
+    },
+  }
+  for (const { version, validate } of validators) {
+    for (const [name, manifest] of Object.entries(WRONG))
+      t.ok(validate(manifest).length > 0, `${version}: ${name}`)
+    t.same(validate(pod({ containers: [container] })), [])
+  }
+})
+
+t.test('the judge of pods finds what the restricted standard forbids', async (t) => {
+  const context = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }
+  const good = {
+    securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+    containers: [{ name: 'a', securityContext: context }],
+  }
+  t.same(restrictedViolations(good), [])
+  const withContainer = (own: object) => ({
+    ...good,
+    containers: [{ name: 'a', securityContext: { ...context, ...own } }],
+  })
+  const BAD: Record<string, object> = {
+    'host network': { ...good, hostNetwork: true },
+    'host path': { ...good, volumes: [{ name: 'a', hostPath: { path: '/' } }] },
+    'host port': {
+      ...good,
+      containers: [{ name: 'a', securityContext: context, ports: [{ hostPort: 80 }] }],
+    },
+    sysctl: { ...good, securityContext: { ...good.securityContext, sysctls: [{ name: 'kernel.msgmax' }] } },
+    'perhaps root': { ...good, securityContext: { seccompProfile: { type: 'RuntimeDefault' } } },
+    'surely root': withContainer({ runAsUser: 0 }),
+    'root pod': { ...good, securityContext: { ...good.securityContext, runAsUser: 0 } },
+    'no seccomp': { ...good, securityContext: { runAsNonRoot: true } },
+    privileged: withContainer({ privileged: true }),
+    escalation: withContainer({ allowPrivilegeEscalation: undefined }),
+    capabilities: withContainer({ capabilities: {} }),
+    'a capability': withContainer({ capabilities: { drop: ['ALL'], add: ['NET_RAW'] } }),
+    procMount: withContainer({ procMount: 'Unmasked' }),
+    selinux: withContainer({ seLinuxOptions: { type: 'spc_t' } }),
+    apparmor: withContainer({ appArmorProfile: { type: 'Unconfined' } }),
+    'host process': withContainer({ windowsOptions: { hostProcess: true } }),
+    'init container': { ...good, initContainers: [{ name: 'b' }] },
+  }
+  for (const [name, spec] of Object.entries(BAD)) t.ok(restrictedViolations(spec).length > 0, name)
+})

@@ -1,0 +1,180 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { parse } from 'yaml'
+import { LOG_FORMATS, LOG_LEVELS } from '../../src/base/logger.ts'
+import { CHART, chartFiles, copiedFiles, readValues } from '../helpers/chart-files.ts'
+import { tryTemplate } from '../helpers/helm.ts'
+import { findHelm, missing } from '../helpers/tools.ts'
+
+const command = findHelm()
+
+t.test('the files that are made from others are up to date; npm run docs writes them', async (t) => {
+  const files = chartFiles()
+  for (const [path, text] of files) t.equal(readFileSync(path, 'utf8'), text, path)
+  t.same(
+    copiedFiles().filter((path) => !files.has(path)),
+    [],
+    'no copy of what is gone',
+  )
+  t.ok(copiedFiles().length >= 2)
+})
+
+t.test('every value is explained, and is in the schema', async (t) => {
+  const values = readValues()
+  t.ok(values.length > 100)
+  t.same(
+    values.filter(({ isSection, description }) => !isSection && description === ''),
+    [],
+  )
+  const schema = JSON.parse(readFileSync(`${CHART}/values.schema.json`, 'utf8'))
+  const tops = Object.keys(schema.properties).filter((name) => name !== 'enabled')
+  t.same(tops, [...new Set(values.map(({ path }) => path.split('.')[0]))])
+})
+
+t.test('the chart says what the program says', async (t) => {
+  const chart = parse(readFileSync(`${CHART}/Chart.yaml`, 'utf8'))
+  const { version, license } = JSON.parse(readFileSync('package.json', 'utf8'))
+  t.same([chart.version, chart.appVersion], [version, version])
+  t.equal(chart.annotations['artifacthub.io/license'], license)
+  const { log } = JSON.parse(readFileSync(`${CHART}/values.schema.json`, 'utf8')).properties
+  t.same(log.properties.level.enum, LOG_LEVELS)
+  t.same([...log.properties.format.enum].sort(), [...LOG_FORMATS].sort())
+})
+
+/** Values that are wrong by themselves, and what the schema says of them. */
+const WRONG: Record<string, readonly [values: string, message: RegExp]> = {
+  'a key that does not exist': ['replicaCount=2', /additional properties 'replicaCount' not allowed/],
+  'a number as text': ['replicas=two', /at '\/replicas': got string, want (null or integer|integer or null)/],
+  'a port out of range': ['service.port=70000', /at '\/service\/port': maximum: got 70,?000, want 65,?535/],
+  'a port that needs rights': ['containerPort=80', /at '\/containerPort': minimum: got 80, want 1,?024/],
+  'a level that does not exist': [
+    'log.level=loud',
+    /at '\/log\/level': value must be one of 'debug', 'info'/,
+  ],
+  'a boolean as text': ['web.enableLifecycle="yes"', /at '\/web\/enableLifecycle': got string, want boolean/],
+  'a URL without scheme': [
+    'inventoryUrl=inventory:1337',
+    /at '\/inventoryUrl': 'inventory:1337' does not match/,
+  ],
+  'a duration without unit': [
+    'inventory.updateInterval="30"',
+    /at '\/inventory\/updateInterval': '30' does not match/,
+  ],
+  'a label with a comma': [
+    'inventory.targetLabels.team="a,b"',
+    /at '\/inventory\/targetLabels\/team': 'a,b' does not match/,
+  ],
+  'a size without number': ['persistence.size=big', /at '\/persistence\/size': 'big' does not match/],
+  'an access mode that cannot be written': [
+    'persistence.accessModes={ReadOnlyMany}',
+    /at '\/persistence\/accessModes\/0': value must be one of 'ReadWriteOnce'/,
+  ],
+  'an Ingress without host': ['ingress.enabled=true', /at '\/ingress\/hosts': minItems: got 0, want 1/],
+  'a route without Gateway': [
+    'route.main.enabled=true',
+    /at '\/route\/main\/parentRefs': minItems: got 0, want 1/,
+  ],
+  'a digest that is none': ['image.digest=sha256:abc', /at '\/image\/digest': 'sha256:abc' does not match/],
+  'a variable without name': ['extraEnv[0].value=a', /at '\/extraEnv\/0': missing property 'name'/],
+  'a wrong key in the configuration': [
+    'config.sources[0].name=a,config.sources[0].http.uri=http://a',
+    /at '\/config\/sources\/0\/http': additional properties 'uri' not allowed/,
+  ],
+}
+
+/** Values that are right alone but wrong together, or only without others, and what Helm says of them. */
+const CONTRARY: Record<string, readonly [values: string, message: RegExp]> = {
+  'a configuration without sources': [
+    'config.global.timeout=1s',
+    /at '\/config': missing property 'sources'/,
+  ],
+  'two inventories': [
+    'inventoryUrl=http://a,existingSecret=b',
+    /inventoryUrl and existingSecret: each says what is discovered; keep one of them/,
+  ],
+  'a password for all to see': [
+    'inventoryUrl=http://user:hunter2@inventory',
+    /inventoryUrl: holds a user or a password.*put the whole URL into a Secret/,
+  ],
+  'a secret of nothing': ['configAsSecret=true', /configAsSecret: there is no config to put into a Secret/],
+  'an inventory beside a file': [
+    'existingSecret=a,inventory.metricsPort=9256',
+    /inventory\.metricsPort: has no effect beside existingSecret/,
+  ],
+  'a flag of the chart': [
+    'extraArgs={--storage.path=/tmp}',
+    /extraArgs: --storage\.path is set by the chart; use persistence/,
+  ],
+  'a variable of the chart': [
+    'extraEnv[0].name=METRICS_PORT',
+    /extraEnv: METRICS_PORT is set by the chart; use inventory\.metricsPort/,
+  ],
+  'a drain that never ends': [
+    'web.drainDelaySeconds=30',
+    /web\.drainDelaySeconds: 30 is not less than web\.shutdownTimeoutSeconds \(30\)/,
+  ],
+  'too little time to stop': [
+    'terminationGracePeriodSeconds=30',
+    /terminationGracePeriodSeconds: 30 is less than preStopSleepSeconds \+ web\.shutdownTimeoutSeconds \(35\)/,
+  ],
+  'two replicas with one folder': [
+    'persistence.enabled=true,replicas=2',
+    /replicas: 2, but with persistence only one process/,
+  ],
+  'scaling with one folder': [
+    'persistence.enabled=true,autoscaling.enabled=true',
+    /autoscaling\.enabled: with persistence only one/,
+  ],
+  'a rolling update with one folder': [
+    'persistence.enabled=true,strategy.type=RollingUpdate',
+    /strategy\.type: RollingUpdate, but with persistence only one process/,
+  ],
+  'a budget that blocks every drain': [
+    'podDisruptionBudget.maxUnavailable=null,podDisruptionBudget.minAvailable=2',
+    /podDisruptionBudget\.minAvailable: 2 of 2 replicas means that no node/,
+  ],
+  'a budget of two minds': [
+    'podDisruptionBudget.minAvailable=1',
+    /takes one of maxUnavailable and minAvailable/,
+  ],
+  'less than the least': [
+    'autoscaling.enabled=true,autoscaling.minReplicas=9',
+    /autoscaling\.minReplicas: 9 is more than maxReplicas \(4\)/,
+  ],
+  'a percentage of nothing': [
+    'autoscaling.enabled=true,resources=null',
+    /autoscaling\.targetCPUUtilizationPercentage: is a percentage of resources\.requests\.cpu, which is not there/,
+  ],
+  'nothing to scale by': [
+    'autoscaling.enabled=true,autoscaling.targetCPUUtilizationPercentage=null',
+    /autoscaling: has nothing to scale by/,
+  ],
+}
+
+t.test('the schema refuses all that is wrong, and says where and what is right', async (t) => {
+  if (missing(t, command, 'Helm')) return
+  t.ok(Object.keys(WRONG).length >= 10)
+  // Helm tells everything at once.
+  const all = Object.values(WRONG).flatMap(([values]) => flags(values))
+  const { code, out, err } = await tryTemplate(command as string, all)
+  t.same([code, out.trim()], [1, ''])
+  for (const [name, [values, message]] of Object.entries(WRONG)) t.match(err, message, `${name}: ${values}`)
+})
+
+for (const [name, [values, message]] of Object.entries(CONTRARY)) {
+  t.test(`${name} is refused: ${values.replace(/:\w+@/, ':…@')}`, async (t) => {
+    if (missing(t, command, 'Helm')) return
+    const { code, out, err } = await tryTemplate(command as string, flags(values))
+    t.same([code, out.trim()], [1, ''])
+    t.match(err, message)
+    t.notMatch(err, 'hunter2')
+  })
+}
+
+/** Quotes keep a number, a boolean or a comma a text. */
+function flags(values: string): string[] {
+  return values.split(/,(?=[a-z]+[.=[A-Z])/).map((one) => {
+    const quoted = /="(.*)"$/.exec(one)?.[1]
+    return quoted === undefined ? `--set=${one}` : `--set-literal=${one.replace(/=.*/, '')}=${quoted}`
+  })
+}

@@ -1,0 +1,235 @@
+import { execFile } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t, { type Test } from 'tap'
+import { parse, stringify } from 'yaml'
+import { readArguments } from '../../src/config/arguments.ts'
+import { loadSettings } from '../../src/config/load.ts'
+import { CHART } from '../helpers/chart-files.ts'
+import { run, start } from '../helpers/cli.ts'
+import { every, type Manifest, NAMESPACE, only, RELEASE, template } from '../helpers/helm.ts'
+import { inventoryServer } from '../helpers/inventory-server.ts'
+import { checkConfig, findPromtools } from '../helpers/promtool.ts'
+import { findHelm, missing } from '../helpers/tools.ts'
+
+const execute = promisify(execFile)
+const command = findHelm()
+const promtools = await findPromtools()
+const ci = (name: string) => `--values=${CHART}/ci/${name}-values.yaml`
+const container = (manifests: readonly Manifest[]) =>
+  only(manifests, 'Deployment').spec.template.spec.containers[0]
+
+/** The flags of the container, with the folders of a test instead of those of the image. */
+function flags({ args }: Manifest, config?: string): string[] {
+  return args
+    .filter((arg: string) => !/^--(web\.listen-address|storage\.path)=/.test(arg))
+    .map((arg: string) => arg.replace(/^--config\.file=.*/, `--config.file=${config}`))
+}
+
+/** The variables of the container as Kubernetes sets them. */
+function variables({ env = [] }: Manifest): Record<string, string> {
+  return Object.fromEntries(
+    env.map(({ name, value = 'secret' }: Manifest) => [name, value.replaceAll('$$(', '$(')]),
+  )
+}
+
+for (const name of ['config', 'full']) {
+  t.test(
+    `the configuration that ${name}-values.yaml mounts is one that rollcall check accepts`,
+    async (t) => {
+      if (missing(t, command, 'Helm')) return
+      const manifests = await template(command as string, [ci(name)])
+      const made = manifests.find(({ metadata }) => metadata.name.endsWith('-config'))
+      const path = join(t.testdir(), 'rollcall.yml')
+      writeFileSync(path, (made.stringData ?? made.data)['rollcall.yml'])
+      const { spec } = only(manifests, 'Deployment').spec.template
+      const [{ args, volumeMounts }] = spec.containers
+      t.ok(args.includes('--config.file=/etc/rollcall/rollcall.yml'))
+      const volume = spec.volumes.find((one: Manifest) => one.name === 'config')
+      t.equal(volume.configMap?.name ?? volume.secret.secretName, made.metadata.name)
+      t.ok(
+        volumeMounts.some(
+          (mount: Manifest) => mount.name === 'config' && mount.mountPath === '/etc/rollcall',
+        ),
+      )
+      const main = spec.containers[0]
+      const { code, out, err } = await run(['check', ...flags(main, path)], variables(main))
+      t.same([code, err], [0, ''])
+      t.match(out, 'SUCCESS: the configuration is valid')
+    },
+  )
+}
+
+t.test('the values that the README of the chart shows are right', async (t) => {
+  if (missing(t, command, 'Helm')) return
+  const readme = readFileSync(`${CHART}/README.md`, 'utf8')
+  const shown = [...readme.matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) => text as string)
+  t.equal(shown.length, 2)
+  const path = join(t.testdir(), 'values.yml')
+  writeFileSync(path, shown.join(''))
+  const manifests = await template(command as string, [`--values=${path}`])
+  for (const kind of ['ScrapeConfig', 'ServiceMonitor', 'PrometheusRule']) only(manifests, kind)
+  const sets = [...readme.matchAll(/`(\w+: \{.*\})`/g)].map(([, text]) => text as string)
+  t.equal(sets.length, 1)
+  writeFileSync(path, `inventoryUrl: http://a\n${sets[0]}`)
+  const { spec } = only(await template(command as string, [`--values=${path}`]), 'Deployment').spec.template
+  t.same(Object.keys(spec.securityContext), ['fsGroupChangePolicy', 'runAsNonRoot', 'seccompProfile'])
+})
+
+t.test('secrets are mounted as files, readable for the group of the process only', async (t) => {
+  if (missing(t, command, 'Helm')) return
+  const { spec } = only(await template(command as string, [ci('full')]), 'Deployment').spec.template
+  const mounts = spec.containers[0].volumeMounts.filter(({ mountPath }: Manifest) =>
+    /secrets/.test(mountPath),
+  )
+  t.same(
+    mounts.map(({ mountPath }: Manifest) => mountPath),
+    ['/etc/rollcall-secrets/cmdb', '/etc/rollcall-secrets/tls.internal'],
+  )
+  for (const { name, readOnly } of mounts) {
+    t.ok(readOnly)
+    t.equal(spec.volumes.find((volume: Manifest) => volume.name === name).secret.defaultMode, 0o440)
+  }
+})
+
+t.test('a new configuration means new pods; a new version of the chart alone does not', async (t) => {
+  if (missing(t, command, 'Helm')) return
+  const pod = async (...args: string[]) =>
+    only(
+      await template(command as string, [ci('config'), '--show-only=templates/deployment.yaml', ...args]),
+      'Deployment',
+    ).spec.template
+  const sum = (template: Manifest) => template.metadata.annotations['checksum/config']
+  const first = await pod()
+  t.match(sum(first), /^[0-9a-f]{64}$/)
+  t.same(await pod('--set=service.port=80'), first, 'what is not of the pod leaves it alone')
+  const changed = await pod(
+    `--set-json=config={"sources":[{"name":"a","http":{"url":"http://a"}}]}`,
+    '--set=config.global.timeout=5s',
+  )
+  t.not(sum(changed), sum(first))
+  t.notMatch(JSON.stringify(first.metadata.labels), 'helm.sh/chart')
+  const existing = only(await template(command as string, [ci('existing-secret')]), 'Deployment').spec
+    .template
+  t.same(existing.metadata.annotations, { 'example.com/restarted-at': '2026-01-01' })
+})
+
+t.test(
+  'what the container is started with serves the inventory, to the probes and to helm test',
+  async (t) => {
+    if (missing(t, command, 'Helm')) return
+    const inventory = await inventoryServer(t, ['a', 'b:9200'])
+    const manifests = await template(command as string, [
+      ci('env-only'),
+      `--set=inventoryUrl=${inventory.url}?site=$(HOSTNAME)`,
+    ])
+    const main = container(manifests)
+    const { url } = await start(t, flags(main), variables(main))
+    for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe']) {
+      t.equal((await fetch(url + main[probe].httpGet.path)).status, 200, probe)
+    }
+    t.equal(inventory.requests[0]?.url, '/inventory?site=$(HOSTNAME)', 'nothing is replaced in the URL')
+    const [group] = (await (await fetch(`${url}/targets`)).json()) as { labels: object }[]
+    t.match(group?.labels, { __metrics_path__: '/probe/metrics', team: 'edge', stage: 'production' })
+    const { command: node, args } = only(manifests, 'Pod').spec.containers[0]
+    t.equal(args[1], `http://${RELEASE}-rollcall.${NAMESPACE}.svc:8080/targets`)
+    t.equal(node[0], 'node')
+    const { stdout } = await execute(process.execPath, [...node.slice(1), args[0], `${url}/targets`])
+    t.equal(stdout, `${url}/targets serves 2 targets\n`)
+  },
+)
+
+t.test('without configuration, or with a Secret that lost its URL, the demo is not served', async (t) => {
+  if (missing(t, command, 'Helm')) return
+  const SETS: Record<string, RegExp> = {
+    'log.level=info': /INVENTORY_URL: is empty; set it/,
+    'envFrom[0].secretRef.name=a': /METRICS_PORT is given, but INVENTORY_URL is not/,
+  }
+  for (const [set, message] of Object.entries(SETS)) {
+    const main = container(await template(command as string, [`--set=${set}`]))
+    await t.rejects(loadSettings(readArguments(flags(main)), variables(main)), { message }, set)
+  }
+})
+
+/** What `helm install` would print. */
+async function notes(...args: string[]): Promise<string> {
+  const probe = `kind: Notes\nmetadata: {name: notes}\ntext: |2\n  {{- include "rollcall.notes" . | nindent 4 }}\n`
+  const manifests = await template(command as string, [...args, `--set-literal=extraManifests[0]=${probe}`])
+  return only(manifests, 'Notes').text
+}
+
+t.test('the notes say how Prometheus finds Rollcall, in words that Prometheus understands', async (t) => {
+  if (missing(t, command, 'Helm') || missing(t, promtools[0]?.command, 'promtool')) return
+  const text = await notes('--set=inventoryUrl=http://a,service.port=81,scrapeConfig.source=sensors')
+  const snippet = /^ *scrape_configs:\n.*?(?=\n\s*\n)/ms.exec(text)?.[0] ?? ''
+  const [sensors, rollcall] = parse(snippet).scrape_configs
+  t.equal(sensors.http_sd_configs[0].url, `http://${RELEASE}-rollcall.${NAMESPACE}.svc:81/targets/sensors`)
+  t.equal(rollcall.job_name, 'rollcall')
+  await assertValid(t, parse(snippet))
+  t.notMatch(text, 'NOT CONFIGURED')
+  t.match(await notes(), 'NOT CONFIGURED')
+  t.match(await notes(ci('operator')), `ScrapeConfig ${NAMESPACE}/${RELEASE}-rollcall`)
+})
+
+async function assertValid(t: Test, config: object): Promise<void> {
+  const path = join(t.testdir(), 'prometheus.yml')
+  writeFileSync(path, stringify(config))
+  for (const promtool of promtools) t.equal(await checkConfig(promtool, path), undefined, promtool.command)
+}
+
+t.test('the ScrapeConfig says what http_sd_configs would say', async (t) => {
+  if (missing(t, command, 'Helm') || missing(t, promtools[0]?.command, 'promtool')) return
+  const { metadata, spec } = only(await template(command as string, [ci('operator')]), 'ScrapeConfig')
+  t.equal(metadata.labels.release, 'kube-prometheus-stack')
+  t.same(Object.keys(spec).sort(), ['httpSDConfigs', 'jobName', 'relabelings', 'scrapeInterval'])
+  const [{ url, refreshInterval }] = spec.httpSDConfigs
+  t.equal(url, `http://${RELEASE}-rollcall.${NAMESPACE}.svc:8080/targets/inventory`)
+  const [{ sourceLabels, targetLabel }] = spec.relabelings
+  await assertValid(t, {
+    scrape_configs: [
+      {
+        job_name: spec.jobName,
+        scrape_interval: spec.scrapeInterval,
+        http_sd_configs: [{ url, refresh_interval: refreshInterval }],
+        relabel_configs: [{ source_labels: sourceLabels, target_label: targetLabel }],
+      },
+    ],
+  })
+})
+
+t.test('rules and dashboards are the shipped ones, for the jobs as the chart calls them', async (t) => {
+  if (missing(t, command, 'Helm') || missing(t, promtools[0]?.command, 'promtool')) return
+  const manifests = await template(command as string, [ci('operator')])
+  const { metadata, spec } = only(manifests, 'PrometheusRule')
+  t.equal(metadata.labels.release, 'kube-prometheus-stack')
+  const path = join(t.testdir(), 'rules.yml')
+  writeFileSync(path, stringify(spec))
+  await execute(promtools[0]?.command as string, ['check', 'rules', '--lint-fatal', path])
+  const rules = spec.groups.flatMap((group: Manifest) => group.rules)
+  const alerts = rules.filter((rule: Manifest) => 'alert' in rule)
+  const names = alerts.map((rule: Manifest) => rule.alert)
+  t.ok(names.length > 10)
+  t.ok(names.includes('NoSensors'))
+  t.notOk(names.includes('RollcallNotPolled'), 'what is disabled is left out')
+  for (const { alert, labels } of alerts) if (alert !== 'NoSensors') t.equal(labels.team, 'edge', alert)
+  const text = JSON.stringify(rules)
+  t.match(text, 'up{job=\\"devices\\"}')
+  t.notMatch(text, 'job=\\"sensors\\"')
+  const shipped = parse(readFileSync('prometheus/rules/discovery.yml', 'utf8')).groups
+  t.ok(
+    text.includes(JSON.stringify(shipped[0].rules[0].annotations.summary)),
+    'templates of Prometheus stay as they are',
+  )
+  const dashboards = every(manifests, 'ConfigMap')
+  t.ok(dashboards.length >= 2)
+  for (const { metadata, data } of dashboards) {
+    t.match(metadata, {
+      namespace: 'grafana',
+      labels: { grafana_dashboard: '1', team: 'edge' },
+      annotations: { grafana_folder: 'Rollcall' },
+    })
+    const [[file, json]] = Object.entries(data) as [[string, string]]
+    t.same(JSON.parse(json), JSON.parse(readFileSync(`prometheus/dashboards/${file}`, 'utf8')))
+  }
+})
