@@ -1,18 +1,12 @@
-import { STATUS_CODES } from 'node:http'
-import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { HTTP_ERRORS, HttpError, type HttpErrorCode, messageOf } from '../base/errors.ts'
+import { errorBody } from '../base/client-error.ts'
+import { HttpError, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
-
-/** The body of every error answer. */
-function bodyOf(code: HttpErrorCode, message: string) {
-  return { error: { code, message } }
-}
 
 /** Answers with an error of the catalogue. */
 export function sendError(reply: FastifyReply, error: HttpError): FastifyReply {
   if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds)
-  return reply.code(error.statusCode).send(bodyOf(error.code, error.message))
+  return reply.code(error.statusCode).send(errorBody(error.code, error.message))
 }
 
 /** Answers with whatever a handler or the framework threw; a defect of ours is logged and told as such. */
@@ -28,23 +22,4 @@ export function handleError(
   if (status >= 400 && status < 500) return sendError(reply, new HttpError('bad_request', messageOf(error)))
   log.error({ err: error, route: request.routeOptions.url }, 'request failed')
   return sendError(reply, new HttpError('internal', 'an unexpected error; the log has the details'))
-}
-
-const CLIENT_ERRORS: Record<string, HttpErrorCode> = {
-  HPE_HEADER_OVERFLOW: 'headers_too_large',
-  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
-}
-
-/** Answers a connection whose bytes never became a request: malformed, too slow or too large. */
-export function handleClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy()
-    return
-  }
-  const code = CLIENT_ERRORS[String(error.code)] ?? 'bad_request'
-  const { status, meaning } = HTTP_ERRORS[code]
-  const body = JSON.stringify(bodyOf(code, meaning))
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  )
 }

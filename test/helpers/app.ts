@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
+import { createConnections } from '../../src/base/connections.ts'
 import { createMetrics, type Metrics } from '../../src/base/metrics.ts'
 import { createApp } from '../../src/http/app.ts'
-import { createConnections } from '../../src/http/connections.ts'
 import type { Limits, RefreshAnswer } from '../../src/http/deps.ts'
 import type { ExplainAnswer } from '../../src/model/explanation.ts'
 import { encodeGroups } from '../../src/snapshot/encode.ts'
