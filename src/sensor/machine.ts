@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
-import type { Logger } from '../base/logger.ts'
+import type { LineLogger } from '../base/line-logger.ts'
 import type { Collector } from './collectors/collector.ts'
 import { exposition, type Family } from './exposition.ts'
 
@@ -13,7 +13,7 @@ export interface Machine {
 /** What a machine needs from outside. */
 export interface MachineDeps {
   readonly clock: Pick<Clock, 'monotonic'>
-  readonly log: Pick<Logger, 'info' | 'warn'>
+  readonly log: Pick<LineLogger, 'info' | 'warn'>
 }
 
 /** How one collector did. */

@@ -2,8 +2,8 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Clock } from '../base/clock.ts'
 import { closeWhenSettled, createConnections } from '../base/connections.ts'
+import type { LineLogger } from '../base/line-logger.ts'
 import { explainListen, urlOf } from '../base/listening.ts'
-import type { Logger } from '../base/logger.ts'
 import { createRequestCounts } from '../base/request-counts.ts'
 import { createBodyReader } from './body.ts'
 import { exposition } from './exposition.ts'
@@ -40,7 +40,7 @@ export interface SensorDeps {
   /** May be shared between sensors of one process. */
   readonly machine: Machine
   readonly clock: Clock
-  readonly log: Pick<Logger, 'info' | 'warn' | 'error'>
+  readonly log: Pick<LineLogger, 'info' | 'warn' | 'error'>
   /** 0 to 1, as Math.random. */
   readonly random: () => number
 }

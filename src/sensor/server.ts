@@ -4,7 +4,7 @@ import { acceptsGzip } from '../base/accepts-gzip.ts'
 import { handleClientError } from '../base/client-error.ts'
 import type { Connections } from '../base/connections.ts'
 import { HttpError } from '../base/errors.ts'
-import type { Logger } from '../base/logger.ts'
+import type { LineLogger } from '../base/line-logger.ts'
 import type { RequestMetrics } from '../base/request-counts.ts'
 import { ClientGoneError, discardBody } from './body.ts'
 import { errorReply, type Reply, type Route } from './routes.ts'
@@ -42,7 +42,7 @@ export interface ServerDeps {
   readonly routes: readonly Route[]
   readonly connections: Connections
   readonly counts: RequestMetrics
-  readonly log: Pick<Logger, 'error'>
+  readonly log: Pick<LineLogger, 'error'>
   /** Whether clients are asked to close their connections. */
   isDraining(): boolean
   /** Whether new requests are refused. */

@@ -11,7 +11,6 @@ import {
   entropyFamilies,
   filefdFamilies,
   loadFamilies,
-  pageBytesOf,
   statFamilies,
   vmstatFamilies,
 } from './kernel.ts'
@@ -40,7 +39,6 @@ export function createCollectors(
   clock: Pick<Clock, 'now' | 'after'>,
 ): Collector[] {
   const cpuFamilies = createCpuFamilies()
-  const pageBytes = pageBytesOf(host.proc('self/statm'), host.proc('self/status'))
   const statMounts = createStatMounts(options.mountTimeoutMs, { statfs: host.statfs, clock })
   const { proc, procIfAny, sysIfAny, sysFolder } = host
   const collectors: Record<string, Collector['collect']> = {
@@ -70,7 +68,7 @@ export function createCollectors(
     os: () => osFamilies(host.osRelease()),
     pressure: () =>
       PRESSURE_RESOURCES.flatMap((resource) => pressureFamilies(resource, proc(`pressure/${resource}`))),
-    sockstat: () => sockstatFamilies(proc('net/sockstat'), procIfAny('net/sockstat6'), pageBytes),
+    sockstat: () => sockstatFamilies(proc('net/sockstat'), procIfAny('net/sockstat6'), host.pageBytes()),
     stat: () => statFamilies(proc('stat')),
     thermal_zone: () => thermalZoneFamilies(zonesOf(host)),
     time: () => [

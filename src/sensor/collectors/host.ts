@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, type StatsFs } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { machine } from 'node:os'
 import { join } from 'node:path'
+import { pageBytesOf } from './kernel.ts'
 
 /** Where the host's file systems are; elsewhere than usual when a container watches its host. */
 export interface HostPaths {
@@ -30,6 +31,8 @@ export interface Host {
   /** The numbers of a file system, by a path of the host; may never answer. */
   statfs(mountPoint: string): Promise<StatsFs>
   readonly rootfs: string
+  /** Bytes of a page of memory. */
+  pageBytes(): number
   /** As `uname -m`. */
   readonly machine: string
 }
@@ -58,6 +61,8 @@ export function createHost({ procfs, sysfs, rootfs }: HostPaths): Host {
     mounts: () => procIfAny('1/mounts') ?? proc('self/mounts'),
     statfs: (mountPoint) => statfs(join(rootfs, mountPoint)),
     rootfs,
+    // Our own process, wherever the host's are.
+    pageBytes: () => pageBytesOf(read('/proc/self/statm'), read('/proc/self/status')),
     machine: machine(),
   }
 }

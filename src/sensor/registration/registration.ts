@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
-import type { Logger } from '../../base/logger.ts'
+import type { LineLogger } from '../../base/line-logger.ts'
 import { type Family, single } from '../exposition.ts'
 import type { Listening } from './address.ts'
 import { REGISTRATION_FAILURES, type RegistrationError, type RegistrationFailure } from './failure.ts'
@@ -13,7 +13,7 @@ const LEAVE_TIMEOUT_MS = 5_000
 /** What a registration needs from outside. */
 export interface RegistrationDeps {
   readonly clock: Clock
-  readonly log: Pick<Logger, 'info' | 'warn'>
+  readonly log: Pick<LineLogger, 'info' | 'warn'>
   /** 0 to 1, as Math.random. */
   readonly random: () => number
 }
