@@ -13,15 +13,19 @@ const mount = (mountPoint: string, fsType = 'ext4'): Mount => ({
 })
 
 /** File systems of which some hang until the test lets them answer. */
-function someHang(...hanging: string[]) {
+function someHang(...paths: string[]) {
+  const hanging = new Set(paths)
   const asked: string[] = []
   const release = new Map<string, () => void>()
   return {
     asked,
-    release: (path: string) => release.get(path)?.(),
+    release(path: string) {
+      hanging.delete(path)
+      release.get(path)?.()
+    },
     async statfs(path: string): Promise<StatsFs> {
       asked.push(path)
-      if (hanging.includes(path)) await new Promise<void>((resolve) => release.set(path, resolve))
+      if (hanging.has(path)) await new Promise<void>((resolve) => release.set(path, resolve))
       return statfsSync('/')
     },
   }
