@@ -42,5 +42,5 @@ const CODES: Readonly<Record<string, RegistrationFailure>> = {
 export function reasonOf({ code = '' }: NodeJS.ErrnoException): RegistrationFailure {
   // HPE_…: what answers speaks no HTTP.
   if (code.startsWith('HPE_')) return 'answer'
-  return CODES[code] ?? (/CERT|TLS|SSL|ISSUER|SIGNED/.test(code) ? 'tls' : 'connect')
+  return CODES[code] ?? (/CERT|TLS|SSL|ISSUER|SIGN/.test(code) ? 'tls' : 'connect')
 }
