@@ -18,10 +18,13 @@ import { createSensorServer, type Limits } from './server.ts'
 const MAX_CONNECTIONS = 512
 
 /**
- * For how long requests are refused, rather than met with silence, before the listener closes: clients with a
- * connection find out so that they need another server.
+ * Before the listener closes requests are refused rather than met with silence: clients with a connection find out
+ * so that they need another server. It goes on until none came for this long, ...
  */
-const REFUSING_MS = 250
+const QUIET_MS = 250
+
+/** ... but not longer than this. */
+const MAX_REFUSING_MS = 3_000
 
 /** How a sensor runs. */
 export interface SensorOptions {
@@ -81,7 +84,11 @@ export async function createSensor(options: SensorOptions, deps: SensorDeps): Pr
       return resources + exposition(own)
     },
   })
-  const isRefusing = () => state === 'refusing'
+  let refused = 0
+  const isRefusing = () => {
+    if (state === 'refusing') refused++
+    return state === 'refusing'
+  }
   const server = createSensorServer(
     { ...deps, routes, connections, counts, isDraining, isRefusing },
     options.limits,
@@ -94,7 +101,14 @@ export async function createSensor(options: SensorOptions, deps: SensorDeps): Pr
     await wait(options.drainDelayMs)
     state = 'refusing'
     await connections.settled()
-    await wait(REFUSING_MS)
+    const endMs = clock.monotonic() + MAX_REFUSING_MS
+    let before: number
+    do {
+      before = refused
+      await wait(QUIET_MS)
+      // What came in while this process had no time for it counts too.
+      await new Promise((resolve) => setImmediate(resolve))
+    } while (refused > before && clock.monotonic() < endMs)
     await closeWhenSettled({ server, close: () => closed(server) }, connections)
   }
 

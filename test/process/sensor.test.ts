@@ -18,6 +18,7 @@ t.test('a sensor serves, registers, and leaves on SIGTERM with exit code 0', asy
     `--register.token-file=${tokenFile}`,
     '--register.id=device-1',
     '--register.labels=site=s1',
+    '--log.format=auto',
   )
   await until('it is registered', () => server.pushed.length === 1)
   t.match(server.pushed, [

@@ -38,7 +38,10 @@ const OWN = /^(process_|node_scrape_collector_)/
 /** How far the values of a family may be apart: a share of the value, plus an amount. */
 function slackOf(family: string): { share: number; plus: number } {
   if (/^node_cpu_/.test(family)) return { share: 0, plus: 1 }
-  if (/^node_(memory|filesystem|disk)_/.test(family)) return { share: 0.02, plus: 8 * 1024 * 1024 }
+  if (/^node_load/.test(family)) return { share: 0.02, plus: 0.2 }
+  // What is small changes by more than its share between two readings.
+  if (/^node_(memory|filesystem|disk)_.*_bytes/.test(family)) return { share: 0.02, plus: 4 * 1024 * 1024 }
+  if (/^node_(memory|filesystem|disk)_/.test(family)) return { share: 0.02, plus: 20 }
   if (
     /^node_(uname|os|network_(info|up|mtu|speed|carrier))|_info$|boot_time|_maximum|_limit|pool_size/.test(
       family,
@@ -48,7 +51,7 @@ function slackOf(family: string): { share: number; plus: number } {
   }
   if (family === 'node_time_seconds') return { share: 0, plus: 2 }
   // Counters and states that change from moment to moment on a machine that runs tests.
-  return { share: 0.05, plus: 5_000 }
+  return { share: 0.05, plus: 100 }
 }
 
 t.test('each series that node_exporter has too is the same: name, labels, type and value', async (t) => {
@@ -64,11 +67,14 @@ t.test('each series that node_exporter has too is the same: name, labels, type a
   const ask = async (base: string) => parse(await (await fetch(`${base}/metrics`)).text())
   await until('node_exporter serves', () => ask(`http://127.0.0.1:${port}`))
 
-  // What is counted between the two answers is no difference: the best of several moments is told.
-  const unlike = await until('the values agree at one moment', async () => {
+  // What happens on a busy machine between the two answers is no difference: each series is alike at some moment.
+  let open: ReadonlySet<string> | undefined
+  const unlike = await until('each series was alike at some moment', async () => {
     const [ours, theirs] = await Promise.all([ask(url), ask(`http://127.0.0.1:${port}`)])
     const found = differences(ours, theirs)
-    if (found.length > 0) throw new Error(found.slice(0, 20).join('\n'))
+    const still: string[] = [...found].filter(([about]) => open?.has(about) ?? true).map(([about]) => about)
+    open = new Set(still)
+    if (still.length > 0) throw new Error(still.map((about) => `${about}: ${found.get(about)}`).join('\n'))
     return { ours, theirs }
   })
   const shared = [...unlike.ours.types.keys()].filter((family) => unlike.theirs.types.has(family))
@@ -89,7 +95,8 @@ t.test('each series that node_exporter has too is the same: name, labels, type a
   t.ok(shared.length > 150, `${shared.length} families`)
 })
 
-function differences(ours: Told, theirs: Told): string[] {
+/** What differs, with how. */
+function differences(ours: Told, theirs: Told): ReadonlyMap<string, string> {
   const families = [...ours.types.keys()].filter((family) => theirs.types.has(family) && !OWN.test(family))
   const invented = [...ours.types.keys()].filter(
     (family) => /^node_/.test(family) && !theirs.types.has(family),
@@ -99,17 +106,17 @@ function differences(ours: Told, theirs: Told): string[] {
   const missed = [...theirs.series.keys()].filter((series) => isShared(series) && !ours.series.has(series))
   const more = [...ours.series.keys()].filter((series) => isShared(series) && !theirs.series.has(series))
   const apart = [...ours.series].filter(([series, value]) => {
-    const other = theirs.series.get(series)
+    const other = isShared(series) ? theirs.series.get(series) : undefined
     const { share, plus } = slackOf(familyOf(series))
     return other !== undefined && Math.abs(value - other) > Math.abs(other) * share + plus
   })
-  return [
-    ...invented.map((family) => `${family}: node_exporter has no such family`),
-    ...types.map((family) => `${family}: ${ours.types.get(family)}, not ${theirs.types.get(family)}`),
-    ...missed.map((series) => `${series}: missing`),
-    ...more.map((series) => `${series}: node_exporter has no such series`),
-    ...apart.map(([series, value]) => `${series}: ${value}, not ${theirs.series.get(series)}`),
-  ]
+  return new Map([
+    ...invented.map((family) => [family, 'node_exporter has no such family'] as const),
+    ...types.map((family) => [family, `${ours.types.get(family)}, not ${theirs.types.get(family)}`] as const),
+    ...missed.map((series) => [series, 'missing'] as const),
+    ...more.map((series) => [series, 'node_exporter has no such series'] as const),
+    ...apart.map(([series, value]) => [series, `${value}, not ${theirs.series.get(series)}`] as const),
+  ])
 }
 
 /** node_exporter cannot listen on any free port and tell which. */
