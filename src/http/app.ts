@@ -1,6 +1,7 @@
 import { type FastifyInstance, fastify } from 'fastify'
+import { handleClientError } from '../base/client-error.ts'
 import type { HttpDeps, HttpOptions, Limits } from './deps.ts'
-import { createErrorHandler, handleClientError, sendError } from './errors.ts'
+import { createErrorHandler, sendError } from './errors.ts'
 import { assertHarmlessPath, noRouteError, trackMethods } from './methods.ts'
 import { NO_ROUTE, observe } from './observe.ts'
 import { watchPressure } from './pressure.ts'

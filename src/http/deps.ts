@@ -1,10 +1,10 @@
 import type { Clock } from '../base/clock.ts'
+import type { Connections } from '../base/connections.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { ExplainAnswer } from '../model/explanation.ts'
 import type { Store } from '../snapshot/store.ts'
 import type { Views } from '../snapshot/views.ts'
-import type { Connections } from './connections.ts'
 
 /** How a refresh that was asked for ended, as far as the answer tells. */
 export interface RefreshAnswer {
