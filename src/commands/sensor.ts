@@ -13,6 +13,7 @@ import { createHost } from '../sensor/collectors/host.ts'
 import { createMachine } from '../sensor/machine.ts'
 import { createSensor } from '../sensor/sensor.ts'
 import { flagRow, table } from './help.ts'
+import { notifyReady } from './notify-systemd.ts'
 import { stopGracefully } from './stop-gracefully.ts'
 
 /**
@@ -62,6 +63,7 @@ export async function sensor(argv: readonly string[], env: NodeJS.ProcessEnv): P
   log.info({ url: running.url, version }, 'serving metrics')
   const { drainDelayMs } = settings.sensor
   stopGracefully(running, { shutdownTimeoutMs: settings.shutdownTimeoutMs, drainDelayMs }, log)
+  await notifyReady(`Serving metrics at ${running.url}`, env, log)
   return undefined
 }
 
