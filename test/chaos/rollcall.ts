@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Running, start } from '../helpers/cli.ts'
 import { seriesValue } from '../helpers/exposition.ts'
@@ -104,18 +104,22 @@ export function createRollcall(scope: Scope, model: Model, machine: Machine, wir
       model.storage('full')
       machine.disk.fill?.(bytesLeft)
     },
-    mendStorage(how: 'as it was' | 'empty') {
+    mendStorage(how: 'as it was' | 'empty' | 'without lists') {
       const old = kept
       machine.disk.empty()
-      if (how === 'empty') {
-        kept = newFolder()
-        model.losesKept()
-      }
+      if (how === 'empty') kept = newFolder()
+      if (how === 'without lists') removeLists(kept)
+      if (how !== 'as it was') model.losesKept()
       point(kept)
       model.storage('works')
       if (kept !== old) rmSync(old, { recursive: true, force: true })
     },
   }
+}
+
+/** Takes away the lists, but not what points at them. */
+function removeLists(folder: string): void {
+  for (const file of readdirSync(folder)) if (file.endsWith('.json')) rmSync(join(folder, file))
 }
 
 export type Rollcall = ReturnType<typeof createRollcall>

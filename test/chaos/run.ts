@@ -28,6 +28,8 @@ export interface Summary {
   readonly seed: number
   readonly steps: number
   readonly faults: Readonly<Record<string, number>>
+  /** The wrong answers for which there was no time. */
+  readonly untried: readonly string[]
   /** How many readings of the inventory began, and in how many answers a fault struck. */
   readonly readings: number
   readonly struck: number
@@ -139,6 +141,7 @@ export async function runChaos(scope: Scope, options: RunOptions): Promise<Summa
     seed: options.seed,
     steps: taken,
     faults: steps.counts(),
+    untried: steps.untried(),
     readings: inventory.readings(),
     struck: inventory.struck(),
     neighbours: inventory.neighbours(),

@@ -84,9 +84,8 @@ export function createSteps(world: World) {
   const nextFault = createDeck(random, Object.keys(FAULTS))
   const nextBreak = createDeck(random, ['a file', 'a dangling link'] as const)
   const nextBytesLeft = createDeck(random, [0, 0, 20_000, 200_000])
-  const nextJump = createDeck(random, [HOUR_MS, -HOUR_MS, 0])
   const nextCertificate = createDeck(random, ['expired', 'of an unknown CA'] as const)
-  const nextMend = createDeck(random, ['as it was', 'empty'] as const)
+  const nextMend = createDeck(random, ['as it was', 'empty', 'without lists'] as const)
   const nextPart = createDeck(random, [0, 20, 45, 80])
   const nextBigChange = createDeck<Change>(random, [
     'two of three sensors leave',
@@ -145,14 +144,15 @@ export function createSteps(world: World) {
     if (bytesLeft === 0) await strikes('rollcall_source_write_failures_total', { file: 'storage' }, fill)
     else fill()
     await meanwhile(between(600, 2_500))
+    if (random.once(2)) await killAndStart()
     rollcall.mendStorage('as it was')
     note('there is room again')
     await calm()
   }
 
   async function jumps(clock: Clock): Promise<void> {
-    const offsetMs = nextJump()
-    const what = `28: the wall clock is ${offsetMs / HOUR_MS} hours off`
+    const offsetMs = random.pick([HOUR_MS, -HOUR_MS, 0].filter((other) => other !== clock.offsetMs()))
+    const what = `28: the wall clock jumps ${offsetMs > clock.offsetMs() ? 'ahead' : 'back'}`
     note(what)
     count(what)
     clock.jump(offsetMs)
@@ -186,11 +186,13 @@ export function createSteps(world: World) {
       await wait(between(100, 1_500))
     },
     async fault() {
-      const fault = nextFault()
-      const onceIn = random.pick([1, 1, 2, 4])
-      behave(`${fault}, once in ${onceIn}`, { fault, onceIn })
-      count(fault)
-      await meanwhile(between(600, 3_000))
+      for (let left = between(2, 4); left > 0; left--) {
+        const fault = nextFault()
+        const onceIn = random.pick([1, 1, 2, 4])
+        behave(`${fault}, once in ${onceIn}`, { fault, onceIn })
+        count(fault)
+        await meanwhile(between(500, 1_500))
+      }
       healthy()
     },
     async refused() {
@@ -255,6 +257,8 @@ export function createSteps(world: World) {
   return {
     truth: () => truth,
     counts: () => Object.fromEntries([...counts].sort()),
+    /** The ways to answer wrongly that did not come up. */
+    untried: () => Object.keys(FAULTS).filter((fault) => !counts.has(fault)),
     calm,
     async next(): Promise<void> {
       const name = next()
