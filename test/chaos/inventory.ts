@@ -134,10 +134,14 @@ export async function createInventory(scope: Scope, deps: InventoryDeps) {
     return { body: write({}), page, pages, reset, with: write }
   }
 
+  // Those that are still being made too, which the server does not count yet.
+  const cut = () => {
+    for (const socket of connections.values()) socket.destroy()
+  }
   const stop = async () => {
     if (!server.listening) return
     const closed = new Promise<void>((resolve) => void server.close(() => resolve()))
-    server.closeAllConnections()
+    cut()
     await closed
   }
   scope.teardown(stop)
@@ -159,7 +163,7 @@ export async function createInventory(scope: Scope, deps: InventoryDeps) {
     shows: (certificate: keyof Omit<Certificates, 'caFile'>) =>
       server.setSecureContext({ ...certificates[certificate] }),
     /** Cuts all connections, with what was asked on them. */
-    cut: () => server.closeAllConnections(),
+    cut,
     /** Refuses connections from now on. */
     stop,
     /** Takes connections again. */

@@ -144,7 +144,7 @@ export function createSteps(world: World) {
     if (bytesLeft === 0) await strikes('rollcall_source_write_failures_total', { file: 'storage' }, fill)
     else fill()
     await meanwhile(between(600, 2_500))
-    if (random.once(2)) await killAndStart()
+    await killAndStart()
     rollcall.mendStorage('as it was')
     note('there is room again')
     await calm()
@@ -236,6 +236,14 @@ export function createSteps(world: World) {
       const mended = nextMend()
       note(`storage is back, ${mended}`)
       rollcall.mendStorage(mended)
+    },
+    async loss() {
+      for (const how of ['empty', 'without lists'] as const) {
+        note(`what is kept is lost: ${how}`)
+        count(`33: storage turns ${how}`)
+        rollcall.mendStorage(how)
+        await calm()
+      }
     },
     async 'a great change'() {
       change(nextBigChange(), fleet.size())
