@@ -166,6 +166,7 @@ export async function createInventory(scope: Scope, deps: InventoryDeps) {
     cut,
     /** Refuses connections from now on. */
     stop,
+    isUp: () => server.listening,
     /** Takes connections again. */
     restart: async () => {
       if (!server.listening)

@@ -63,9 +63,7 @@ export function createMachine(scope: Scope): Machine {
     clock,
     disk,
     without: [
-      ...(clock === undefined
-        ? ['28: clock jumps, which need libfaketime (apt-get install libfaketime)']
-        : []),
+      ...(clock === undefined ? ['28: clock jumps, which need libfaketime (apt-get install faketime)'] : []),
       ...(disk.fill === undefined ? ['33: a disk that fills, which needs the right to mount one'] : []),
     ],
   }

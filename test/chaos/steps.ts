@@ -62,15 +62,23 @@ export function createSteps(world: World) {
   const smallChange = createDeck<Change>(random, ['sensors join', 'sensors leave', 'sensors move'])
   const changeALittle = () => change(smallChange(), between(1, 300))
 
-  async function killAndStart(): Promise<void> {
-    note('SIGKILL')
+  /** With the inventory down, what was kept is seen to be served, for as long as that takes. */
+  async function killAndStart(isDown = random.once(2)): Promise<void> {
+    const what = isDown ? '34: SIGKILL while the inventory is down' : 'SIGKILL'
+    const goesDown = isDown && inventory.isUp()
+    note(what)
+    count(what)
     await rollcall.kill()
     inventory.cut()
+    if (goesDown) await inventory.stop()
     await wait(random.pick([0, 0, 500]))
     world.model.restarts()
     await rollcall.start()
     note('Rollcall started again')
-    count('SIGKILL')
+    if (!goesDown) return
+    await wait(300)
+    world.model.mayHaveFailed()
+    await inventory.restart()
   }
 
   /** Something else may happen while the inventory misbehaves. */
@@ -144,7 +152,7 @@ export function createSteps(world: World) {
     if (bytesLeft === 0) await strikes('rollcall_source_write_failures_total', { file: 'storage' }, fill)
     else fill()
     await meanwhile(between(600, 2_500))
-    await killAndStart()
+    await killAndStart(true)
     rollcall.mendStorage('as it was')
     note('there is room again')
     await calm()
