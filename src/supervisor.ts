@@ -8,11 +8,10 @@ import type { ExplainInput } from './explain/worker.ts'
 import { compilePlan, type PlanOptions } from './pipeline/plan.ts'
 import { createCompute } from './refresh/compute.ts'
 import { createLoop, type Loop } from './refresh/loop.ts'
-import type { Output } from './refresh/outputs.ts'
+import { fileSdOutput, type Output } from './refresh/outputs.ts'
 import { createRefresher, type Outcome, type Refresher } from './refresh/refresh-once.ts'
 import { createDiskCopy, type DiskCopy } from './snapshot/disk.ts'
 import type { Store } from './snapshot/store.ts'
-import { writeTargetFile } from './snapshot/target-file.ts'
 import { createSource, originOf } from './sources/registry.ts'
 import type { Source } from './sources/source.ts'
 
@@ -168,7 +167,7 @@ function createRunning(settings: SourceSettings, deps: SupervisorDeps): Running 
       guard: settings.guard,
       timeoutMs: settings.timeoutMs,
       intervalMs: settings.refreshIntervalMs,
-      outputs: [...fileSdOutput(settings.fileSd), ...storageOutput(disk)],
+      outputs: outputsOf(settings.fileSd, disk),
       load: disk?.load,
     },
     deps,
@@ -177,10 +176,9 @@ function createRunning(settings: SourceSettings, deps: SupervisorDeps): Running 
   return { fingerprint: settings.fingerprint, source, refresher, loop, options: settings.plan }
 }
 
-function fileSdOutput(path: string | undefined): Output[] {
-  return path === undefined ? [] : [{ kind: 'file_sd', write: ({ body }) => writeTargetFile(path, body) }]
-}
-
-function storageOutput(disk: DiskCopy | undefined): Output[] {
-  return disk === undefined ? [] : [{ kind: 'storage', write: disk.save, confirm: disk.confirm }]
+function outputsOf(fileSd: string | undefined, disk: DiskCopy | undefined): Output[] {
+  return [
+    ...(fileSd === undefined ? [] : [fileSdOutput(fileSd)]),
+    ...(disk === undefined ? [] : [{ kind: 'storage' as const, write: disk.save, confirm: disk.confirm }]),
+  ]
 }

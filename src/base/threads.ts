@@ -65,6 +65,7 @@ export function createThreads(limitMb = defaultLimitMb()): Threads {
     const { Piscina } = await import('piscina')
     // The process began with a heap that grows little (cli.ts); with much to compute, that would take twice as long.
     setFlagsFromString('--no-optimize-for-size')
+    setFlagsFromString('--max-semi-space-size=0')
     return new Piscina({
       minThreads: 0,
       maxThreads: Math.max(1, availableParallelism() - 1),

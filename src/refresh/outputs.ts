@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { within } from '../base/deadline.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
+import { isThere, writeTargetFile } from '../snapshot/target-file.ts'
 
 /** Where else the served list of a source is written. */
 export interface Output {
@@ -8,8 +9,20 @@ export interface Output {
   readonly kind: OutputKind
   /** Replaces what was written before, atomically. */
   write(snapshot: Snapshot): Promise<void>
-  /** Notes that what was written is still right. */
-  confirm?(wallMs: number): Promise<void>
+  /**
+   * Notes that what was written last is still right.
+   * @returns false when it is not there any more
+   */
+  confirm(snapshot: Snapshot, wallMs: number): Promise<boolean>
+}
+
+/** The served list as a `file_sd` file. */
+export function fileSdOutput(path: string): Output {
+  return {
+    kind: 'file_sd',
+    write: ({ body }) => writeTargetFile(path, body),
+    confirm: ({ body }) => isThere(path, body.length),
+  }
 }
 
 /** The values of the `file` label of `rollcall_source_write_failures_total`. */
@@ -17,7 +30,12 @@ export type OutputKind = 'file_sd' | 'storage'
 
 /** Whom a keeper tells. */
 export interface OutputReporter {
-  written(kind: OutputKind): void
+  /**
+   * An output holds the served list.
+   * @param wasReplaced what had been written was gone or another, so that it was written once more
+   */
+  written(kind: OutputKind, wasReplaced: boolean): void
+  /** An output could not be written; it is tried again at the next refresh. */
   writeFailed(kind: OutputKind, error: unknown): void
 }
 
@@ -26,16 +44,20 @@ const WRITE_TIMEOUT_MS = 10_000
 
 /**
  * Keeps one output at the served list. A write that fails, or hangs, never disturbs serving or refreshing: it is
- * reported, and made up for at the next refresh; while one hangs no other is begun.
+ * reported, and made up for at the next refresh; while one hangs no other is begun. What others removed or
+ * replaced is written again.
  */
 export function createOutputKeeper(output: Output, reporter: OutputReporter, clock: Pick<Clock, 'after'>) {
   let written: Snapshot | undefined
   let isBusy = false
 
-  async function update(snapshot: Snapshot, confirmMs: number | undefined): Promise<void> {
+  /** @returns whether what had been written was not there any more */
+  async function update(snapshot: Snapshot, confirmMs: number | undefined): Promise<boolean> {
     try {
-      if (written !== snapshot) await output.write(snapshot)
-      else if (confirmMs !== undefined) await output.confirm?.(confirmMs)
+      const isWritten = written === snapshot
+      if (isWritten && (confirmMs === undefined || (await output.confirm(snapshot, confirmMs)))) return false
+      await output.write(snapshot)
+      return isWritten
     } finally {
       isBusy = false
     }
@@ -50,9 +72,10 @@ export function createOutputKeeper(output: Output, reporter: OutputReporter, clo
       if (isBusy) return
       isBusy = true
       try {
-        await within(WRITE_TIMEOUT_MS, 'the write', clock, update(snapshot, confirmMs))
+        const work = update(snapshot, confirmMs)
+        const wasReplaced = await within(WRITE_TIMEOUT_MS, 'the write', clock, work)
         written = snapshot
-        reporter.written(output.kind)
+        reporter.written(output.kind, wasReplaced)
       } catch (error) {
         written = undefined
         reporter.writeFailed(output.kind, error)

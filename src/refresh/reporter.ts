@@ -9,7 +9,7 @@ import type { Snapshot } from '../snapshot/snapshot.ts'
 import { INITIAL_STATUS, type Moment, type SourceStatus } from '../snapshot/status.ts'
 import type { Store } from '../snapshot/store.ts'
 import type { Built } from './build.ts'
-import type { OutputKind } from './outputs.ts'
+import { createOutputReporter } from './output-reporter.ts'
 
 interface ReporterDeps {
   readonly store: Store
@@ -34,7 +34,6 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
   const log = deps.log.child({ source: name })
   const labels = { source: name }
   let rejectedBefore = ''
-  const failing = new Set<OutputKind>()
   metrics.interval.set(labels, intervalMs / 1000)
 
   const status = (): SourceStatus | undefined => deps.store.get(name)?.status
@@ -63,6 +62,7 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
   }
 
   return {
+    ...createOutputReporter(labels, metrics.writeFailures, log),
     /** A refresh began; call the returned function with its result when it has ended. */
     started(): (result: RefreshResult) => void {
       const startMs = deps.clock.monotonic()
@@ -132,18 +132,6 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
         failure: { reason: error.reason, message: messageOf(error), at: moment() },
         failures: before.failures + 1,
       })
-    },
-    /** An output holds the served list. */
-    written(file: OutputKind): void {
-      if (failing.delete(file)) log.info({ file }, 'file written again')
-    },
-    /** An output could not be written; it is tried again at the next refresh. */
-    writeFailed(file: OutputKind, error: unknown): void {
-      metrics.writeFailures.inc({ ...labels, file })
-      if (!failing.has(file)) {
-        log.warn({ file, error: messageOf(error) }, 'file not written; check its folder and the disk')
-      }
-      failing.add(file)
     },
     /** The list that an earlier process kept is served. */
     restored({ snapshot, lastSuccessMs }: Kept): void {

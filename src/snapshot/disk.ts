@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freeze, type Snapshot } from './snapshot.ts'
-import { writeTargetFile } from './target-file.ts'
+import { ignoreMissing, isThere, writeTargetFile } from './target-file.ts'
 
 /** The version of the format; a file of another version is not read. */
 const FORMAT = 1
@@ -32,8 +32,11 @@ export interface Kept {
 export interface DiskCopy {
   /** Replaces the kept list. A process that dies meanwhile leaves the old list or the new one. */
   save(snapshot: Snapshot): Promise<void>
-  /** Notes that the kept list was right at this time. */
-  confirm(wallMs: number): Promise<void>
+  /**
+   * Notes that the list that was saved last was right at this time.
+   * @returns false when it is not what is kept any more: somebody removed it, or wrote another in its place
+   */
+  confirm(snapshot: Snapshot, wallMs: number): Promise<boolean>
   /**
    * Reads the kept list.
    * @returns undefined when nothing was kept
@@ -50,16 +53,27 @@ export interface DiskCopy {
  */
 export function createDiskCopy(folder: string, source: string, origin: string): DiskCopy {
   const pointerPath = join(folder, `${source}.snapshot`)
+  const nameOf = (digest: string) => `${source}.${digest.slice(0, 16)}.json`
+  let saved: string | undefined
   return {
     async save({ body, digest, groups, targets, changedAtMs }) {
       await mkdir(folder, { recursive: true })
-      const file = `${source}.${digest.slice(0, 16)}.json`
+      const file = nameOf(digest)
       await writeTargetFile(join(folder, file), body)
       const pointer: Pointer = { format: FORMAT, file, origin, sha256: digest, groups, targets, changedAtMs }
-      await writeTargetFile(pointerPath, Buffer.from(`${JSON.stringify(pointer)}\n`))
+      const text = `${JSON.stringify(pointer)}\n`
+      await writeTargetFile(pointerPath, Buffer.from(text))
+      saved = text
       await removeOthers(folder, source, file)
     },
-    confirm: (wallMs) => utimes(pointerPath, wallMs / 1000, wallMs / 1000),
+    async confirm({ body, digest }, wallMs) {
+      // Not by its presence alone: the pointer may be that of an older list, or of another process.
+      const text = await readFile(pointerPath, 'utf8').catch(ignoreMissing)
+      if (text === undefined || text !== saved) return false
+      if (!(await isThere(join(folder, nameOf(digest)), body.length))) return false
+      await utimes(pointerPath, wallMs / 1000, wallMs / 1000)
+      return true
+    },
     async load() {
       const text = await readFile(pointerPath, 'utf8').catch(ignoreMissing)
       if (text === undefined) return undefined
@@ -79,10 +93,6 @@ export function createDiskCopy(folder: string, source: string, origin: string): 
       return { snapshot: await freeze(body, { groups, targets }, changedAtMs), lastSuccessMs: mtimeMs }
     },
   }
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error
 }
 
 function parsePointer(text: string, path: string): Pointer {

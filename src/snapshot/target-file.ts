@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { open, rename, rm } from 'node:fs/promises'
+import { open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
@@ -24,6 +24,20 @@ export async function writeTargetFile(path: string, body: Buffer): Promise<void>
     throw error
   }
   await syncFolder(dirname(path))
+}
+
+/**
+ * Whether a file is there with so many bytes.
+ * @throws the platform's error when that cannot be told
+ */
+export async function isThere(path: string, bytes: number): Promise<boolean> {
+  const found = await stat(path).catch(ignoreMissing)
+  return found?.size === bytes
+}
+
+/** For `catch`: a file that is missing is undefined, every other error is thrown. */
+export function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
 }
 
 async function syncFolder(path: string): Promise<void> {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { seedOfRun } from '../helpers/random.ts'
 import { createScope } from '../helpers/scope.ts'
-import { findTool, missing } from '../helpers/tools.ts'
+import { findFaketime, findTool, missing } from '../helpers/tools.ts'
 import { runChaos } from './run.ts'
 
 const seconds = process.env.CI === 'true' ? 60 : 8
@@ -12,6 +12,8 @@ t.test(
   async (t) => {
     const prometheus = findTool('prometheus', 'PROMETHEUS')
     if (missing(t, prometheus, 'Prometheus')) return
+    // Without it the rest is tested all the same.
+    missing(t, findFaketime(), 'libfaketime, without which no clock jumps')
     const scope = createScope()
     t.teardown(() => scope.end())
     const seed = seedOfRun()

@@ -13,6 +13,8 @@ const seed = Number(values.seed ?? Date.now() % 2 ** 32)
 const prometheus = findTool('prometheus', 'PROMETHEUS')
 if (prometheus === undefined) throw new Error('Prometheus is not installed; apt-get install prometheus')
 console.log(`seed ${seed}`)
+// Ends what hangs on this process too, such as a disk that it mounted.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 const scope = createScope()
 const options = { seconds: Number(values.seconds ?? 600), seed, prometheus, print: console.log }
 // Whatever happens, no process is left behind.

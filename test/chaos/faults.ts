@@ -8,6 +8,8 @@ export interface PageAnswer {
   /** The page's number, from 1, and how many there are. */
   readonly page: number
   readonly pages: number
+  /** Resets the connection. */
+  reset(): void
   /** Writes the page anew with other values. */
   with(change: { next?: string | null; total?: number; drop?: number }): string
 }
@@ -46,7 +48,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   },
   '13: reset in mid-body': (response, answer) => {
     response.writeHead(200, { 'content-length': Buffer.byteLength(answer.body) })
-    response.write(answer.body.slice(0, answer.body.length / 2), () => response.socket?.resetAndDestroy())
+    response.write(answer.body.slice(0, answer.body.length / 2), answer.reset)
   },
   '13: ends in mid-body': (response, answer) => {
     response.writeHead(200, { 'content-length': Buffer.byteLength(answer.body) })

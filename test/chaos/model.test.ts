@@ -82,15 +82,49 @@ t.test('a kill goes back to what was kept, which is what was served unless it co
   t.match(model.shows('no list'), 'is served')
   serves(t, most, 'kept for sure')
   reads(most)
-  model.storage(false)
+  model.storage('broken')
   model.begins()
   reads(all)
   serves(t, all, 'without being kept')
   model.restarts()
   t.match(model.shows({ list: most }), 'is served')
   t.equal(model.shows('no list'), undefined, 'nothing can be read')
-  model.storage(true)
+  model.storage('works')
   model.losesKept()
   model.restarts()
   t.equal(model.shows('no list'), undefined, 'nothing is left')
+})
+
+t.test('a full disk gives what it kept, the last list if that found room', async (t) => {
+  for (const seen of ['all', 'most'] as const) {
+    const { model, reads, serves, ...lists } = setUp()
+    reads(lists.all)
+    serves(t, lists.all, 'the first list')
+    model.begins()
+    model.storage('full')
+    reads(lists.most)
+    serves(t, lists.most, 'the second list')
+    reads(lists.most)
+    model.restarts()
+    t.match(model.shows('no list'), 'is served')
+    serves(t, lists[seen], `${seen} was kept`)
+  }
+})
+
+t.test('refreshes that failed unseen may end a row of confirmations, or not', async (t) => {
+  for (const ended of [true, false]) {
+    const { model, all, few, reads, serves } = setUp()
+    reads(all)
+    serves(t, all, 'the first list')
+    for (let reading = 0; reading < 2; reading++) reads(few)
+    model.mayHaveFailed()
+    reads(few)
+    model.begins()
+    serves(t, ended ? all : few, 'after the third')
+    if (!ended) continue
+    model.offers(few)
+    model.begins()
+    model.offers(few)
+    serves(t, few, 'after three more')
+  }
 })

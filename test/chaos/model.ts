@@ -16,14 +16,19 @@ interface State {
 /** What a poll of /targets showed: the id of a list, no list yet, or nothing that tells. */
 export type Seen = { readonly list: string } | 'no list'
 
+/** How the storage folder is. */
+export type StorageState = 'works' | 'full' | 'broken'
+
 /** What Rollcall may be in, after all that happened. */
 export interface Model {
   /** A reading of the inventory begins: the one before, and all writing after it, has ended. */
   begins(): void
   /** This inventory is about to have been sent whole in this reading. */
   offers(list: string): void
-  /** The storage folder works from now on, or does not. */
-  storage(works: boolean): void
+  /** Since the last reading some refreshes may have failed that did not get as far as the inventory. */
+  mayHaveFailed(): void
+  /** The storage folder works from now on; or is full, so that it can be read; or cannot even be read. */
+  storage(state: StorageState): void
   /** What was kept is gone for good. */
   losesKept(): void
   /** The process was killed, and what starts next can read what was kept, or cannot. */
@@ -42,12 +47,13 @@ export interface Model {
  */
 export function createModel(inventories: Inventories): Model {
   let states: readonly State[] = [{ served: undefined, kept: undefined, streak: [] }]
-  let worksNow = true
+  let storage: StorageState = 'works'
   let toggled = false
   let whole = false
   let isFirst = true
 
-  const mayKeep = () => worksNow || toggled
+  // On a full disk a short list may find room where a longer one did not.
+  const mayKeep = () => storage !== 'broken' || toggled
 
   /** All that may come of a reading: it was used and kept, used and not kept yet, or not used. */
   function after({ served, kept, streak }: State, list: string): State[] {
@@ -80,7 +86,7 @@ export function createModel(inventories: Inventories): Model {
       // A reading that was not sent whole has failed, which ends the row.
       if (!whole && !isFirst) become(states.map((state) => ({ ...state, streak: [] })))
       // The refresh before has written what is served, unless it could not.
-      if (!isFirst && worksNow && !toggled) {
+      if (!isFirst && storage === 'works' && !toggled) {
         become(states.map((state) => ({ ...state, kept: state.served ?? state.kept })))
       }
       whole = false
@@ -91,10 +97,13 @@ export function createModel(inventories: Inventories): Model {
       whole = true
       become(states.flatMap(settled).map((state) => ({ ...state, pending: list })))
     },
-    storage(works) {
+    mayHaveFailed() {
+      become(states.flatMap(settled).flatMap((state) => [state, { ...state, streak: [] }]))
+    },
+    storage(next) {
       become(states.flatMap((state) => [state, ...withKept(state)]))
-      toggled ||= works !== worksNow
-      worksNow = works
+      toggled ||= next !== storage
+      storage = next
     },
     losesKept() {
       become(states.map((state) => ({ ...state, kept: undefined })))
@@ -104,7 +113,9 @@ export function createModel(inventories: Inventories): Model {
       const kept = states
         .flatMap((state) => [...withKept(state), ...settled(state)])
         .map((state) => state.kept)
-      become(kept.map((list) => ({ served: worksNow ? list : undefined, kept: list, streak: [] })))
+      become(
+        kept.map((list) => ({ served: storage === 'broken' ? undefined : list, kept: list, streak: [] })),
+      )
       whole = false
       isFirst = true
       toggled = false

@@ -3,10 +3,13 @@ import { seriesValue } from '../helpers/exposition.ts'
 import { discovering, type Prometheus, startPrometheus } from '../helpers/prometheus.ts'
 import { createRandom } from '../helpers/random.ts'
 import type { Scope } from '../helpers/scope.ts'
+import { createAgeCheck } from './age.ts'
+import { createCertificates } from './certificates.ts'
 import { createFleet } from './fleet.ts'
 import { createHistory } from './history.ts'
 import { createInventories } from './inventories.ts'
 import { createInventory } from './inventory.ts'
+import { createMachine } from './machine.ts'
 import { createModel } from './model.ts'
 import { createRollcall } from './rollcall.ts'
 import { createSteps } from './steps.ts'
@@ -15,6 +18,8 @@ import { createWatch } from './watch.ts'
 const SENSORS = 5_000
 /** A refresh that hangs, Retry-After, and three confirmations all come before. */
 const CONVERGES_WITHIN_MS = 15_000
+/** The age of a list that is read twice a second: an interval, a reading, and some time on a busy machine. */
+const FRESH_MS = 5_000
 /** It polls every second, and takes up to five more to act on what it is told. */
 const PROMETHEUS_CONVERGES_WITHIN_MS = 30_000
 
@@ -23,12 +28,18 @@ export interface Summary {
   readonly seed: number
   readonly steps: number
   readonly faults: Readonly<Record<string, number>>
+  /** The wrong answers for which there was no time. */
+  readonly untried: readonly string[]
   /** How many readings of the inventory began, and in how many answers a fault struck. */
   readonly readings: number
   readonly struck: number
+  /** 24: how often another source was asked, which fails all the time. */
+  readonly neighbours: number
   readonly starts: number
   readonly polls: Readonly<Record<string, number>>
-  readonly health: { readonly asked: number; readonly slow: number }
+  readonly health: { readonly asked: number; readonly slow: number; readonly slowestMs: number }
+  /** What this machine cannot do, so that it was not tried. */
+  readonly without: readonly string[]
   readonly violation: string | undefined
   /** What happened last, and what Rollcall logged last; for a violation. */
   readonly tail: readonly string[]
@@ -49,10 +60,19 @@ export async function runChaos(scope: Scope, options: RunOptions): Promise<Summa
   const history = createHistory(options.print)
   const inventories = createInventories()
   const model = createModel(inventories)
-  const inventory = await createInventory(scope, model, createRandom(options.seed + 1))
+  const machine = createMachine(scope)
+  for (const missing of machine.without) options.print(`without ${missing}`)
+  const certificates = createCertificates(scope, machine.clock)
+  const inventory = await createInventory(scope, {
+    model,
+    random: createRandom(options.seed + 1),
+    certificates,
+    storms: history.violated,
+  })
   const fleet = createFleet(SENSORS, random, inventories)
-  const rollcall = createRollcall(scope, model, inventory.url)
-  const watch = await createWatch(scope, rollcall, model, history)
+  const rollcall = createRollcall(scope, model, machine, { ...inventory, caFile: certificates.caFile })
+  const age = createAgeCheck(inventory.lastWholeMs)
+  const watch = await createWatch(scope, rollcall, { model, age }, history)
   const isOver = () => history.violation() !== undefined
 
   async function within(ms: number, what: string, ask: () => Promise<boolean> | boolean): Promise<boolean> {
@@ -65,19 +85,23 @@ export async function runChaos(scope: Scope, options: RunOptions): Promise<Summa
     return false
   }
 
-  const converges = (list: string) =>
-    within(
-      CONVERGES_WITHIN_MS,
-      `Rollcall serves ${list.slice(0, 8)}, as the inventory says`,
-      () => watch.list() === list,
-    )
+  const eventually = (what: string, ask: () => Promise<boolean> | boolean) =>
+    within(CONVERGES_WITHIN_MS, what, ask)
+  const converges = async (list: string) => {
+    const it = `${list.slice(0, 8)}, as the inventory says`
+    const isServed = () => watch.list() === list && watch.ageMs() < FRESH_MS
+    if (!(await eventually(`Rollcall serves ${it}, as fresh`, isServed))) return false
+    return eventually(`Rollcall keeps ${it}`, () => rollcall.keptList() === list)
+  }
   const steps = createSteps({
     random,
     fleet,
     inventory,
     rollcall,
+    machine,
     model,
     note: history.add,
+    eventually,
     converges,
     isOver,
   })
@@ -117,11 +141,14 @@ export async function runChaos(scope: Scope, options: RunOptions): Promise<Summa
     seed: options.seed,
     steps: taken,
     faults: steps.counts(),
+    untried: steps.untried(),
     readings: inventory.readings(),
     struck: inventory.struck(),
+    neighbours: inventory.neighbours(),
     starts: rollcall.starts(),
     polls: watch.statuses(),
     health: watch.health(),
+    without: machine.without,
     violation: history.violation(),
     tail: [...history.tail(), 'Rollcall logged last:', ...rollcall.log().trim().split('\n').slice(-30)],
   }

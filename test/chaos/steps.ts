@@ -4,6 +4,7 @@ import { createDeck } from './deck.ts'
 import { FAULTS, ODD_RECORDS } from './faults.ts'
 import type { Change, Edition, Fleet } from './fleet.ts'
 import type { Behaviour, Inventory } from './inventory.ts'
+import type { Clock, Machine } from './machine.ts'
 import type { Model } from './model.ts'
 import type { Rollcall } from './rollcall.ts'
 
@@ -14,16 +15,21 @@ export interface World {
   readonly inventory: Inventory
   readonly rollcall: Rollcall
   readonly model: Model
+  readonly machine: Machine
   readonly note: (event: string) => void
+  /** Waits until it is so, not for ever: false, and a broken promise, when that takes too long. */
+  readonly eventually: (what: string, ask: () => Promise<boolean> | boolean) => Promise<boolean>
   /** Waits until the truth is served; false when that takes too long. */
   readonly converges: (list: string) => Promise<boolean>
   /** Whether a promise was broken. */
   readonly isOver: () => boolean
 }
 
+const HOUR_MS = 3_600_000
+
 /** The steps of a run, chosen at random. */
 export function createSteps(world: World) {
-  const { random, fleet, inventory, rollcall, note } = world
+  const { random, fleet, inventory, rollcall, machine, note } = world
   const counts = new Map<string, number>()
   let truth = fleet.now()
 
@@ -56,15 +62,23 @@ export function createSteps(world: World) {
   const smallChange = createDeck<Change>(random, ['sensors join', 'sensors leave', 'sensors move'])
   const changeALittle = () => change(smallChange(), between(1, 300))
 
-  async function killAndStart(): Promise<void> {
-    note('SIGKILL')
+  /** With the inventory down, what was kept is seen to be served, for as long as that takes. */
+  async function killAndStart(isDown = random.once(2)): Promise<void> {
+    const what = isDown ? '34: SIGKILL while the inventory is down' : 'SIGKILL'
+    const goesDown = isDown && inventory.isUp()
+    note(what)
+    count(what)
     await rollcall.kill()
     inventory.cut()
+    if (goesDown) await inventory.stop()
     await wait(random.pick([0, 0, 500]))
     world.model.restarts()
     await rollcall.start()
     note('Rollcall started again')
-    count('SIGKILL')
+    if (!goesDown) return
+    await wait(300)
+    world.model.mayHaveFailed()
+    await inventory.restart()
   }
 
   /** Something else may happen while the inventory misbehaves. */
@@ -77,7 +91,9 @@ export function createSteps(world: World) {
 
   const nextFault = createDeck(random, Object.keys(FAULTS))
   const nextBreak = createDeck(random, ['a file', 'a dangling link'] as const)
-  const nextMend = createDeck(random, ['as it was', 'empty'] as const)
+  const nextBytesLeft = createDeck(random, [0, 0, 20_000, 200_000])
+  const nextCertificate = createDeck(random, ['expired', 'of an unknown CA'] as const)
+  const nextMend = createDeck(random, ['as it was', 'empty', 'without lists'] as const)
   const nextPart = createDeck(random, [0, 20, 45, 80])
   const nextBigChange = createDeck<Change>(random, [
     'two of three sensors leave',
@@ -99,25 +115,96 @@ export function createSteps(world: World) {
     healthy()
   }
 
+  const FAILURES = 'rollcall_source_refresh_failures_total'
+
+  /** Waits until a counter has risen: what was done has had its effect, and Rollcall tells which one. */
+  async function strikes(series: string, labels: Record<string, string>, act: () => unknown): Promise<void> {
+    const before = await rollcall.metric(series, labels)
+    await act()
+    await world.eventually(
+      `${series} ${JSON.stringify(labels)} rises`,
+      async () => (await rollcall.metric(series, labels)) > before,
+    )
+  }
+
+  /** No connection can be made any more, for this reason, and then again. */
+  async function unreachable(what: string, reason: string, begin: () => unknown, end: () => unknown) {
+    note(what)
+    count(what)
+    await strikes(FAILURES, { reason }, async () => {
+      await begin()
+      inventory.cut()
+    })
+    await meanwhile(between(300, 2_000))
+    world.model.mayHaveFailed()
+    await end()
+  }
+
+  async function filled(): Promise<void> {
+    const bytesLeft = nextBytesLeft()
+    const what = '33: the disk is full'
+    note(`${what} but for ${bytesLeft} bytes`)
+    count(what)
+    const fill = () => {
+      rollcall.fillStorage(bytesLeft)
+      change('sensors join', between(1, 300))
+    }
+    if (bytesLeft === 0) await strikes('rollcall_source_write_failures_total', { file: 'storage' }, fill)
+    else fill()
+    await meanwhile(between(600, 2_500))
+    await killAndStart(true)
+    rollcall.mendStorage('as it was')
+    note('there is room again')
+    await calm()
+  }
+
+  async function jumps(clock: Clock): Promise<void> {
+    const offsetMs = random.pick([HOUR_MS, -HOUR_MS, 0].filter((other) => other !== clock.offsetMs()))
+    const what = `28: the wall clock jumps ${offsetMs > clock.offsetMs() ? 'ahead' : 'back'}`
+    note(what)
+    count(what)
+    clock.jump(offsetMs)
+    const isSo = async () => Math.abs((await rollcall.dateMs()) - Date.now() - offsetMs) < 60_000
+    await world.eventually('the clock of Rollcall has jumped', isSo)
+    await meanwhile(between(600, 2_500))
+  }
+
+  const { clock } = machine
   const steps: Record<string, () => Promise<void>> = {
+    ...(clock === undefined ? {} : { 'clock jumps': () => jumps(clock) }),
+    ...(machine.disk.fill === undefined ? {} : { 'disk is full': filled }),
+    'no names': () =>
+      unreachable(
+        '9: the name does not resolve',
+        'dns',
+        () => machine.names(false),
+        () => machine.names(true),
+      ),
+    certificate() {
+      const which = nextCertificate()
+      return unreachable(
+        `10: the certificate is ${which}`,
+        'tls',
+        () => inventory.shows(which),
+        () => inventory.shows('good'),
+      )
+    },
     async 'a little change'() {
       changeALittle()
       await wait(between(100, 1_500))
     },
     async fault() {
-      const fault = nextFault()
-      const onceIn = random.pick([1, 1, 2, 4])
-      behave(`${fault}, once in ${onceIn}`, { fault, onceIn })
-      count(fault)
-      await meanwhile(between(600, 3_000))
+      for (let left = between(2, 4); left > 0; left--) {
+        const fault = nextFault()
+        const onceIn = random.pick([1, 1, 2, 4])
+        behave(`${fault}, once in ${onceIn}`, { fault, onceIn })
+        count(fault)
+        await meanwhile(between(500, 1_500))
+      }
       healthy()
     },
     async refused() {
-      note('8: connections are refused')
-      count('8: refused')
-      await inventory.stop()
-      await meanwhile(between(600, 2_500))
-      await inventory.restart()
+      await unreachable('8: connections are refused', 'connect', inventory.stop, inventory.restart)
     },
     async partial() {
       const part = nextPart()
@@ -158,6 +245,14 @@ export function createSteps(world: World) {
       note(`storage is back, ${mended}`)
       rollcall.mendStorage(mended)
     },
+    async loss() {
+      for (const how of ['empty', 'without lists'] as const) {
+        note(`what is kept is lost: ${how}`)
+        count(`33: storage turns ${how}`)
+        rollcall.mendStorage(how)
+        await calm()
+      }
+    },
     async 'a great change'() {
       change(nextBigChange(), fleet.size())
       await calm()
@@ -178,6 +273,8 @@ export function createSteps(world: World) {
   return {
     truth: () => truth,
     counts: () => Object.fromEntries([...counts].sort()),
+    /** The ways to answer wrongly that did not come up. */
+    untried: () => Object.keys(FAULTS).filter((fault) => !counts.has(fault)),
     calm,
     async next(): Promise<void> {
       const name = next()

@@ -25,14 +25,17 @@ export interface Authority extends Pair {
   signExpired(name: string, names: string): Pair
 }
 
-/** Makes an authority in a folder. */
-export function authority(folder: string, name = 'ca'): Authority {
-  const own = make(folder, name, ['-addext', 'basicConstraints=critical,CA:TRUE'])
+/**
+ * Makes an authority in a folder.
+ * @param env for openssl, such as one in which it is another time
+ */
+export function authority(folder: string, name = 'ca', env = process.env): Authority {
+  const own = make(folder, env, name, ['-addext', 'basicConstraints=critical,CA:TRUE'])
   const by = ['-CA', own.certFile, '-CAkey', own.keyFile, '-addext', 'basicConstraints=critical,CA:FALSE']
   return {
     ...own,
     sign: (leaf, names) =>
-      make(folder, leaf, names === undefined ? by : [...by, '-addext', `subjectAltName=${names}`]),
+      make(folder, env, leaf, names === undefined ? by : [...by, '-addext', `subjectAltName=${names}`]),
     signExpired: (leaf, names) => signExpired(folder, own, leaf, names),
   }
 }
@@ -59,11 +62,11 @@ function signExpired(folder: string, { certFile, keyFile }: Pair, name: string, 
   }
 }
 
-function make(folder: string, name: string, more: readonly string[]): Pair {
+function make(folder: string, env: NodeJS.ProcessEnv, name: string, more: readonly string[]): Pair {
   const [certFile, keyFile] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)]
   const made = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1']
   const files = ['-keyout', keyFile, '-out', certFile, '-subj', `/CN=${name}`]
-  execFileSync('openssl', ['req', '-x509', ...made, ...files, ...more], { stdio: 'pipe' })
+  execFileSync('openssl', ['req', '-x509', ...made, ...files, ...more], { env, stdio: 'pipe' })
   return { certFile, keyFile, cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') }
 }
 

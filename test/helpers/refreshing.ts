@@ -3,13 +3,11 @@ import { createMetrics } from '../../src/base/metrics.ts'
 import { createThreads } from '../../src/base/threads.ts'
 import { compilePlan, type PlanOptions } from '../../src/pipeline/plan.ts'
 import { createCompute } from '../../src/refresh/compute.ts'
-import type { Output } from '../../src/refresh/outputs.ts'
+import { fileSdOutput, type Output } from '../../src/refresh/outputs.ts'
 import { createRefresher } from '../../src/refresh/refresh-once.ts'
 import type { Kept } from '../../src/snapshot/disk.ts'
 import { DEFAULT_GUARD, type GuardOptions } from '../../src/snapshot/guard.ts'
-import type { Snapshot } from '../../src/snapshot/snapshot.ts'
 import { createStore } from '../../src/snapshot/store.ts'
-import { writeTargetFile } from '../../src/snapshot/target-file.ts'
 import { createHttpSource } from '../../src/sources/http/source.ts'
 import type { Source } from '../../src/sources/source.ts'
 import { type ManualClock, manualClock } from './clock.ts'
@@ -65,12 +63,7 @@ export async function refreshing(
       guard,
       timeoutMs: 5_000,
       intervalMs: 30_000,
-      outputs: [
-        ...(options.outputs ?? []),
-        ...(file === undefined
-          ? []
-          : [{ kind: 'file_sd' as const, write: ({ body }: Snapshot) => writeTargetFile(file, body) }]),
-      ],
+      outputs: [...(options.outputs ?? []), ...(file === undefined ? [] : [fileSdOutput(file)])],
       load: options.load,
     },
     { store, metrics, clock, log },

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -41,4 +41,10 @@ export function missing(t: Test, tool: string | undefined, what: string): boolea
   process.stderr.write(`\n*** ${text}\n\n`)
   t.not(process.env.CI, 'true', text)
   return true
+}
+
+/** The library that shifts the wall clock of one process (LD_PRELOAD), where Debian's libfaketime puts it. */
+export function findFaketime(): string | undefined {
+  const folders = readdirSync('/usr/lib').map((folder) => join('/usr/lib', folder, 'faketime'))
+  return folders.map((folder) => join(folder, 'libfaketimeMT.so.1')).find((path) => existsSync(path))
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { createDiskCopy, type Kept } from '../../src/snapshot/disk.ts'
@@ -221,9 +221,9 @@ t.test('33: the served list is also written as a file, and a failed write is mad
   mkdirSync(join(folder, 'shared'))
   await refresh()
   t.same(readFileSync(file), served()?.body)
-  rmSync(file)
+  const { ino } = statSync(file)
   await refresh()
-  t.notOk(existsSync(file), 'an unchanged list is not written again')
+  t.equal(statSync(file).ino, ino, 'an unchanged list is not written again')
   inventory.json(names(4))
   await refresh()
   t.same(readFileSync(file), served()?.body)
@@ -380,6 +380,33 @@ t.test('the kept list is replaced when it changes, and confirmed when it does no
 })
 
 t.test(
+  '33: files that somebody removes are written again at the next refresh, and that is told',
+  async (t) => {
+    const folder = t.testdir()
+    const file = join(folder, 'targets.json')
+    const storage = join(folder, 'data')
+    const copy = createDiskCopy(storage, 'sensors', 'here')
+    const { refresh, served, messages, metric } = await refreshing(t, {
+      file,
+      outputs: [{ kind: 'storage', write: copy.save, confirm: copy.confirm }],
+    })
+    await refresh()
+    const told = () =>
+      messages().filter((message) => message === 'file was not as it was left; written again')
+    for (const [round, times] of [2, 2, 4].entries()) {
+      rmSync(file)
+      rmSync(storage, { recursive: true })
+      t.equal((await refresh()).result, 'unchanged')
+      t.same(readFileSync(file), served()?.body)
+      t.equal((await copy.load())?.snapshot.digest, served()?.digest)
+      t.equal(told().length, times, 'once for each file, however often in a row')
+      if (round === 1) await refresh()
+    }
+    t.equal(await metric('write_failures_total', { file: 'storage' }), 0)
+  },
+)
+
+t.test(
   'what the inventory last gave is kept to be explained: also what is held, never what failed',
   async (t) => {
     const { refresh, lastRead, inventory, clock } = await refreshing(t)
@@ -408,6 +435,7 @@ t.test(
 t.test('33: a disk that hangs holds up neither refreshing nor the start', async (t) => {
   let writes = 0
   let finish = () => {}
+  const confirm = async () => false
   const write = () => {
     writes++
     return new Promise<void>((resolve) => {
@@ -415,7 +443,7 @@ t.test('33: a disk that hangs holds up neither refreshing nor the start', async 
     })
   }
   const { restore, refresh, served, clock, messages, metric } = await refreshing(t, {
-    outputs: [{ kind: 'storage', write }],
+    outputs: [{ kind: 'storage', write, confirm }],
     load: () => new Promise(() => {}),
   })
   const restoring = restore()

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import t from 'tap'
 import { createDiskCopy } from '../../src/snapshot/disk.ts'
@@ -16,7 +16,7 @@ t.test('what is saved is loaded, byte by byte', async (t) => {
   t.equal(await copy.load(), undefined, 'nothing at first')
   const snapshot = await snapshotOf('a:1', 'b:1')
   await copy.save(snapshot)
-  await copy.confirm(1_234_567_000)
+  t.ok(await copy.confirm(snapshot, 1_234_567_000))
   t.same(await copy.load(), { snapshot, lastSuccessMs: 1_234_567_000 })
 })
 
@@ -75,9 +75,29 @@ t.test('32: the list of another inventory is not read', async (t) => {
 t.test('33: a folder that cannot be written is an error, and what was kept stays', async (t) => {
   const folder = t.testdir({ file: 'not a folder' })
   const copy = createDiskCopy(join(folder, 'file'), 'sensors', 'here')
-  await t.rejects(copy.save(await snapshotOf('a:1')))
-  await t.rejects(copy.confirm(1))
+  const snapshot = await snapshotOf('a:1')
+  await t.rejects(copy.save(snapshot))
+  await t.rejects(copy.confirm(snapshot, 1), { code: 'ENOTDIR' })
   await t.rejects(copy.load(), { code: 'ENOTDIR' })
+})
+
+t.test('33: what is not kept any more, or not what was saved, is not confirmed', async (t) => {
+  const folder = t.testdir()
+  const [copy, other] = [createDiskCopy(folder, 'sensors', 'here'), createDiskCopy(folder, 'sensors', 'here')]
+  const snapshot = await snapshotOf('a:1')
+  t.notOk(await copy.confirm(snapshot, 1), 'nothing was saved')
+  await copy.save(snapshot)
+  t.notOk(await other.confirm(snapshot, 1), 'another process saved it')
+  const groups = join(folder, `sensors.${snapshot.digest.slice(0, 16)}.json`)
+  truncateSync(groups, 5)
+  t.notOk(await copy.confirm(snapshot, 1), 'the list is cut')
+  rmSync(groups)
+  t.notOk(await copy.confirm(snapshot, 1), 'the list is gone')
+  await copy.save(snapshot)
+  t.ok(await copy.confirm(snapshot, 2_000))
+  await other.save(await snapshotOf('b:1'))
+  t.notOk(await copy.confirm(snapshot, 3_000), 'another process saved another one')
+  t.not((await copy.load())?.lastSuccessMs, 3_000, 'which was not confirmed either')
 })
 
 /** How often the writer is killed, at moments that are spread over its first 140 ms. */
