@@ -13,10 +13,18 @@ async function main(argv: readonly string[]): Promise<void> {
     if (error.code === 'EPIPE') process.exit(0)
     fail(error)
   })
+  if (argv[0] === 'sensor') return runSensor(argv.slice(1))
   const args = readArguments(argv)
   if (args.switches.has('help') || args.positionals[0] === 'help') return print(helpText())
   if (args.switches.has('version')) return print(`rollcall ${version} (Node.js ${process.version})\n`)
   await run(readCommand(args), args)
+}
+
+/** It has flags of its own, and loads nothing of the server. */
+async function runSensor(argv: readonly string[]): Promise<void> {
+  const { sensor } = await import('./commands/sensor.ts')
+  const text = await sensor(argv, process.env)
+  if (text !== undefined) print(text)
 }
 
 async function run(command: Command, args: Arguments): Promise<void> {
@@ -42,6 +50,7 @@ function readCommand(args: Arguments): Command {
     const hint = near === undefined ? `use one of ${known.join(', ')}` : `did you mean ${near}?`
     throw new UsageError(`${command}: there is no such command; ${hint}`)
   }
+  if (command === 'sensor') throw new UsageError('sensor: write the command before its flags')
   assertOwnFlags(args, command)
   const extra = command === 'explain' ? words.slice(1) : words
   if (extra[0] !== undefined) {

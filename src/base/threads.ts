@@ -92,8 +92,7 @@ export function createThreads(limitMb = defaultLimitMb()): Threads {
 }
 
 function defaultLimitMb(): number {
-  // 0 or an absurd number when nothing constrains the process.
-  const constrained = process.constrainedMemory()
-  const available = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
-  return Math.min(MAX_LIMIT_MB, Math.floor((available * MEMORY_SHARE) / 2 ** 20))
+  // What constrains the process is 0, or an absurd number, when nothing does.
+  const limits = [totalmem(), process.constrainedMemory()].filter((limit) => limit > 0)
+  return Math.min(MAX_LIMIT_MB, Math.floor((Math.min(...limits) * MEMORY_SHARE) / 2 ** 20))
 }

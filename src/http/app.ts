@@ -1,6 +1,7 @@
 import { type FastifyInstance, fastify } from 'fastify'
+import { handleClientError } from '../base/client-error.ts'
 import type { HttpDeps, HttpOptions, Limits } from './deps.ts'
-import { createErrorHandler, handleClientError, sendError } from './errors.ts'
+import { createErrorHandler, sendError } from './errors.ts'
 import { assertHarmlessPath, noRouteError, trackMethods } from './methods.ts'
 import { NO_ROUTE, observe } from './observe.ts'
 import { watchPressure } from './pressure.ts'
@@ -9,6 +10,7 @@ import { healthRoutes } from './routes/health.ts'
 import { landingRoutes } from './routes/landing.ts'
 import { lifecycleRoutes } from './routes/lifecycle.ts'
 import { metricsRoutes } from './routes/metrics.ts'
+import { sourcesRoutes } from './routes/sources.ts'
 import { targetsRoutes } from './routes/targets.ts'
 
 const DEFAULT_LIMITS: Limits = {
@@ -70,6 +72,7 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
   const assertCapacity = await watchPressure(app, metrics)
   targetsRoutes(app, deps, assertCapacity)
   explainRoutes(app, deps, assertCapacity)
+  sourcesRoutes(app, deps)
   landingRoutes(app, deps, options)
   healthRoutes(app, deps, options)
   metricsRoutes(app, deps)
