@@ -27,7 +27,8 @@ export function ownFamilies(
       inFlight,
     ),
     {
-      name: 'rollcall_build_info',
+      // Not the server's name, by which alerts know a Rollcall: a fleet of sensors is none.
+      name: 'rollcall_sensor_build_info',
       type: 'gauge',
       help: 'A metric with a constant value of 1, labelled with the version of Rollcall and of Node.js.',
       series: [{ labels: { version, nodeversion: process.version }, value: 1 }],

@@ -89,6 +89,35 @@ t.test('what says nothing new beside another alert is held back, by a real Alert
       heldBack: [alert('RollcallDeviceDown', a), alert('RollcallDeviceDown', b)],
     },
     {
+      name: 'a device that is down explains what was last known of it, and of no other',
+      firing: [alert('RollcallDeviceDown', a), alert('RollcallDeviceMemoryLow', b)],
+      heldBack: [
+        alert('RollcallDeviceCpuBusy', a),
+        alert('RollcallDeviceNotRegistered', a),
+        alert('RollcallDeviceDiskFilling', { ...a, mountpoint: '/' }),
+      ],
+    },
+    {
+      name: 'a fleet that is down is one alert, whatever else was known of its devices',
+      firing: [
+        alert('RollcallManyDevicesDown', { job: 'sensors' }),
+        alert('RollcallDeviceClockWrong', other),
+      ],
+      heldBack: [alert('RollcallDeviceClockWrong', a), alert('RollcallDeviceFilesystemReadOnly', b)],
+    },
+    {
+      name: 'a file system that is nearly full is told once; others are another matter',
+      firing: [
+        alert('RollcallDeviceDiskSpaceLow', { ...a, mountpoint: '/', severity: 'warning' }),
+        alert('RollcallDeviceDiskSpaceLow', { ...a, mountpoint: '/data', severity: 'ticket' }),
+        alert('RollcallDeviceDiskFilling', { ...b, mountpoint: '/' }),
+      ],
+      heldBack: [
+        alert('RollcallDeviceDiskSpaceLow', { ...a, mountpoint: '/', severity: 'ticket' }),
+        alert('RollcallDeviceDiskFilling', { ...a, mountpoint: '/' }),
+      ],
+    },
+    {
       name: 'one alert for a source that was never read',
       firing: [alert('RollcallSourceNeverLoaded', source), alert('RollcallQuarantineGrowing', source)],
       heldBack: [

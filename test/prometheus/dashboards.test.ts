@@ -4,8 +4,8 @@ import { selectorsOf } from '../helpers/promql.ts'
 
 // The rules of Grafana's dashboard-linter; the comments name them.
 
-/** Those of Grafana's units that fit what Rollcall measures. */
-const UNITS = ['short', 'percentunit', 's', 'bytes', 'ops', 'reqps']
+/** Those of Grafana's units that fit what is measured. */
+const UNITS = ['short', 'percentunit', 's', 'bytes', 'Bps', 'ops', 'reqps']
 
 const panelsOf = ({ panels }: Dashboard) => panels.filter(({ type }) => type !== 'row')
 
@@ -86,10 +86,10 @@ function overlap({ gridPos: a }: Panel, { gridPos: b }: Panel): boolean {
   return a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h
 }
 
-t.test('there are two dashboards, with names of their own', async (t) => {
+t.test('there are three dashboards, with names of their own', async (t) => {
   t.same(
     DASHBOARDS.map(({ uid }) => uid),
-    ['rollcall-discovery', 'rollcall-fleet'],
+    ['rollcall-devices', 'rollcall-discovery', 'rollcall-fleet'],
   )
 })
 

@@ -1,5 +1,6 @@
-import { resolve } from 'node:path'
-import t from 'tap'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import t, { type Test } from 'tap'
 import { FLEET_SIZE } from '../../src/demo/fleet.ts'
 import { start } from '../helpers/cli.ts'
 import { DASHBOARDS, queriesOf } from '../helpers/dashboards.ts'
@@ -11,6 +12,7 @@ import {
   startPrometheus,
 } from '../helpers/prometheus.ts'
 import { selectorsOf } from '../helpers/promql.ts'
+import { pushServer } from '../helpers/push-server.ts'
 import { RULE_FILES, rulesOf } from '../helpers/rules.ts'
 import { until } from '../helpers/until.ts'
 
@@ -18,6 +20,7 @@ const RULES = RULE_FILES.flatMap(rulesOf)
 
 /** What the variables of a dashboard stand for, with everything chosen. */
 const CHOSEN: Readonly<Record<string, Record<string, string>>> = {
+  'rollcall-devices': { $job: 'sensors', $site: '.*', $instance: '.+', $__rate_interval: '4s' },
   'rollcall-discovery': { $job: 'rollcall', $instance: '.+', $__rate_interval: '4s' },
   'rollcall-fleet': { $job: 'sensors', $instance: '.+', $by: 'site' },
 }
@@ -25,6 +28,11 @@ const CHOSEN: Readonly<Record<string, Record<string, string>>> = {
 function choose(uid: string, text: string): string {
   const values = Object.entries(CHOSEN[uid] as Record<string, string>)
   return values.reduce((chosen, [name, value]) => chosen.replaceAll(name, value), text)
+}
+
+/** What a process tells of itself. */
+async function metricsOf({ url }: { readonly url: string }): Promise<string> {
+  return (await fetch(`${url}/metrics`)).text()
 }
 
 /** What the API answers. */
@@ -39,6 +47,31 @@ async function hasData(prometheus: Prometheus, expression: string): Promise<bool
   const { result } = await api<{ result: { value: [number, string] }[] }>(prometheus, path)
   return result.some(({ value }) => value[1] !== 'NaN')
 }
+
+/** A device: its agent registers, and has been asked for the analysis of a payload. */
+async function startDevice(t: Test) {
+  const registrar = await pushServer(t)
+  const args = ['sensor', `--register.url=${registrar.url}`]
+  const device = await start(t, args, {}, /"url":"([^"]+)".*"msg":"serving metrics"/)
+  const headers = { 'content-type': 'application/json' }
+  const payload = { method: 'POST', headers, body: '{"numbers":[1,2,3]}' }
+  t.equal((await fetch(`${device.url}/payload`, payload)).status, 200)
+  await until('it is registered', () => registrar.pushed.length > 0)
+  return device
+}
+
+/** The shipped rules, as often evaluated as a test can wait for. */
+function hastyRules(t: Test): string {
+  const folder = t.testdir()
+  for (const file of RULE_FILES) {
+    const rules = readFileSync(file, 'utf8').replaceAll('interval: 1m', 'interval: 1s')
+    writeFileSync(join(folder, basename(file)), rules)
+  }
+  return join(folder, '*.yml')
+}
+
+/** These judge the machine that runs the tests, which may well be busy. */
+const OF_THE_MACHINE = /^RollcallDevice(Cpu|Memory|Disk)/
 
 /** The metrics that rules and panels name: those that Rollcall has to expose, and those that Prometheus makes. */
 function namedMetrics(): { ours: string[]; others: string[] } {
@@ -56,8 +89,10 @@ interface Health {
   readonly lastError?: string
 }
 
-t.test('the demo, with the shipped rules and dashboards', async (t) => {
+t.test('the demo and a device, with the shipped rules and dashboards', async (t) => {
   const demo = await start(t, ['demo', '--demo.listen-address=127.0.0.1:0'], { UPDATE_INTERVAL: '0.5' })
+  const device = await startDevice(t)
+  const rules = hastyRules(t)
   // Mostly waiting for scrapes, so they wait together.
   t.jobs = PROMETHEUS_VERSIONS.length
 
@@ -66,12 +101,16 @@ t.test('the demo, with the shipped rules and dashboards', async (t) => {
       const binary = find()
       if (cannotTest(t, name, binary)) return
       const config = shippedConfig(demo.url)
-        .replace('rules/*.yml', resolve('prometheus/rules/*.yml'))
+        .replace('rules/*.yml', rules)
+        .replace(
+          'job_name: sensors\n',
+          `$&    static_configs: [{ targets: ["${new URL(device.url).host}"], labels: { site: lab } }]\n`,
+        )
         .replace('evaluation_interval: 15s', 'evaluation_interval: 1s')
       const prometheus = await startPrometheus(t, binary as string, config)
       await until(
         'every sensor is up',
-        async () => (await prometheus.query('sum(up{job="sensors"})')) === FLEET_SIZE,
+        async () => (await prometheus.query('sum(up{job="sensors"})')) === FLEET_SIZE + 1,
       )
 
       for (const dashboard of DASHBOARDS) {
@@ -93,7 +132,7 @@ t.test('the demo, with the shipped rules and dashboards', async (t) => {
         }
       }
 
-      const exposed = await (await fetch(`${demo.url}/metrics`)).text()
+      const exposed = (await Promise.all([demo, device].map(metricsOf))).join('')
       const { ours, others } = namedMetrics()
       t.ok(ours.length > 20 && others.length > 10)
       t.same(
@@ -108,16 +147,17 @@ t.test('the demo, with the shipped rules and dashboards', async (t) => {
         return true
       })
 
-      const rules = await until('every rule has been evaluated', async () => {
+      const evaluated = await until('every rule has been evaluated', async () => {
         const { groups } = await api<{ groups: { rules: Health[] }[] }>(prometheus, 'rules')
         const found = groups.flatMap((group) => group.rules)
         return found.every(({ health }) => health !== 'unknown') && found
       })
-      t.equal(rules.length, RULES.length)
-      for (const rule of rules) t.equal(rule.health, 'ok', `${rule.name}: ${rule.lastError ?? 'ok'}`)
+      t.equal(evaluated.length, RULES.length)
+      for (const rule of evaluated) t.equal(rule.health, 'ok', `${rule.name}: ${rule.lastError ?? 'ok'}`)
       await until('no alert waits or fires', async () => {
-        const { alerts } = await api<{ alerts: { labels: object }[] }>(prometheus, 'alerts')
-        if (alerts.length > 0) throw new Error(JSON.stringify(alerts.map(({ labels }) => labels)))
+        const { alerts } = await api<{ alerts: { labels: { alertname: string } }[] }>(prometheus, 'alerts')
+        const raised = alerts.filter(({ labels }) => !OF_THE_MACHINE.test(labels.alertname))
+        if (raised.length > 0) throw new Error(JSON.stringify(raised.map(({ labels }) => labels)))
         return true
       })
       t.pass('and no alert waits or fires')

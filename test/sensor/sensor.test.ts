@@ -87,7 +87,8 @@ t.test('metrics are compressed for who accepts it', async (t) => {
     sent.on('response', (answer) => answer.toArray().then((parts) => resolve(Buffer.concat(parts)), reject))
     sent.end()
   })
-  t.match(gunzipSync(body).toString(), 'rollcall_build_info{')
+  t.match(gunzipSync(body).toString(), 'rollcall_sensor_build_info{')
+  t.notMatch(gunzipSync(body).toString(), 'rollcall_build_info', 'alerts take what has it for a server')
 })
 
 t.test('a payload of another type, encoding or size', async (t) => {
