@@ -72,6 +72,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       isDraining: () => draining,
       refresh: supervisor.refresh,
       accept: supervisor.accept,
+      instances: supervisor.instances,
       reload,
       explain: (query, name) => explainServed(query, supervisor.served(name)),
     },

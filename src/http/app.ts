@@ -9,6 +9,7 @@ import { healthRoutes } from './routes/health.ts'
 import { landingRoutes } from './routes/landing.ts'
 import { lifecycleRoutes } from './routes/lifecycle.ts'
 import { metricsRoutes } from './routes/metrics.ts'
+import { MAX_ENCODED_ID_LENGTH, pushRoutes } from './routes/push.ts'
 import { targetsRoutes } from './routes/targets.ts'
 
 const DEFAULT_LIMITS: Limits = {
@@ -24,7 +25,7 @@ const DEFAULT_LIMITS: Limits = {
 /** Answers quote inventories and requests, and no browser may take them for a page. */
 const INERT = { 'x-content-type-options': 'nosniff' }
 
-/** Creates the server's read half: routes, errors, limits. It listens when told to. */
+/** Creates the server: routes, errors, limits. It listens when told to. */
 export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<FastifyInstance> {
   const { metrics } = deps
   const handleError = createErrorHandler(deps)
@@ -45,7 +46,7 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
       headersTimeout: limits.headersTimeout,
       connectionsCheckingInterval: limits.connectionsCheckingInterval,
     },
-    routerOptions: { ignoreTrailingSlash: true },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_ENCODED_ID_LENGTH },
     forceCloseConnections: 'idle',
     // Requests on kept-alive connections are still served while the listener closes.
     return503OnClosing: false,
@@ -74,5 +75,6 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
   healthRoutes(app, deps, options)
   metricsRoutes(app, deps)
   lifecycleRoutes(app, deps, options)
+  await pushRoutes(app, deps, assertCapacity)
   return app
 }

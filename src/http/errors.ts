@@ -12,6 +12,7 @@ function bodyOf(code: HttpErrorCode, message: string) {
 /** Answers with an error of the catalogue. */
 export function sendError(reply: FastifyReply, error: HttpError): FastifyReply {
   if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds)
+  if (error.statusCode === 401) void reply.header('www-authenticate', 'Bearer')
   return reply.code(error.statusCode).send(bodyOf(error.code, error.message))
 }
 
