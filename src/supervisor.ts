@@ -10,13 +10,12 @@ import type { Instances } from './model/registration.ts'
 import { compilePlan } from './pipeline/plan.ts'
 import { createCompute } from './refresh/compute.ts'
 import { createLoop, type Loop } from './refresh/loop.ts'
-import type { Output } from './refresh/outputs.ts'
+import { outputsOf } from './refresh/outputs-of.ts'
 import { createRefresher, type Outcome, type Refresher } from './refresh/refresh-once.ts'
-import { createDiskCopy, type DiskCopy } from './snapshot/disk.ts'
 import type { Store } from './snapshot/store.ts'
 import { writeTargetFile } from './snapshot/target-file.ts'
 import { createPushReport } from './sources/push/report.ts'
-import { createSource, originOf, type SourceDeps } from './sources/registry.ts'
+import { createSource, type SourceDeps } from './sources/registry.ts'
 import type { Source } from './sources/source.ts'
 
 /** What the supervisor needs from outside. */
@@ -165,7 +164,6 @@ async function end({ loop, source }: Running): Promise<void> {
 function createRunning(settings: SourceSettings, deps: SupervisorDeps, before?: Source): Running {
   const source = createSource(settings.source, sourceDeps(settings.name, deps), before)
   const plan = compilePlan(settings.plan)
-  const disk = diskOf(settings, deps)
   const refresher = createRefresher(
     {
       name: settings.name,
@@ -174,8 +172,7 @@ function createRunning(settings: SourceSettings, deps: SupervisorDeps, before?: 
       guard: settings.guard,
       timeoutMs: settings.timeoutMs,
       intervalMs: settings.refreshIntervalMs,
-      outputs: outputsOf(settings.fileSd, disk),
-      load: disk?.load,
+      ...outputsOf({ ...settings, storagePath: deps.storagePath }),
     },
     deps,
   )
@@ -187,15 +184,4 @@ function createRunning(settings: SourceSettings, deps: SupervisorDeps, before?: 
 function sourceDeps(name: string, { clock, metrics, log, storagePath: folder }: SupervisorDeps): SourceDeps {
   const storage = folder === undefined ? undefined : { folder, write: writeTargetFile }
   return { clock, userAgent: USER_AGENT, push: { storage, report: createPushReport(name, metrics, log) } }
-}
-
-function diskOf({ name, source }: SourceSettings, { storagePath }: SupervisorDeps): DiskCopy | undefined {
-  return storagePath === undefined ? undefined : createDiskCopy(storagePath, name, originOf(source))
-}
-
-function outputsOf(path: string | undefined, disk: DiskCopy | undefined): Output[] {
-  const outputs: Output[] = []
-  if (path !== undefined) outputs.push({ kind: 'file_sd', write: ({ body }) => writeTargetFile(path, body) })
-  if (disk !== undefined) outputs.push({ kind: 'storage', write: disk.save, confirm: disk.confirm })
-  return outputs
 }

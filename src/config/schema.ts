@@ -141,7 +141,7 @@ const sourceOptions = Type.Object(
       Type.Boolean({
         default: true,
         description:
-          'Whether /ready and /targets wait for the first list of this source. By default they do not wait for a push source.',
+          'Whether /ready and /targets wait for the first list of this source; /ready never waits for a push source, since devices may reach Rollcall only once it is ready.',
       }),
     ),
     max_staleness: Type.Optional(

@@ -59,8 +59,7 @@ function resolveKeys(source: FileSource, context: Context): Omit<SourceSettings,
     guard: resolveGuard(source.guard),
     refreshIntervalMs: resolveDuration(source, 'refresh_interval', context),
     timeoutMs: resolveDuration(source, 'timeout', context),
-    // Until the first device registers there is no list to wait for.
-    required: source.required ?? source.push === undefined,
+    required: source.required ?? true,
     maxStalenessMs: resolveMaxStaleness(source, context),
     fileSd: source.file_sd === undefined ? undefined : resolvePath(context.folder, source.file_sd),
   }
