@@ -2,7 +2,7 @@ import { MAX_TIMER_MS } from '../../model/duration.ts'
 import {
   DEFAULT_MAX_INSTANCES,
   DEFAULT_MAX_TTL,
-  DEFAULT_TTL,
+  DEFAULT_TTL_MS,
   type PushConfig,
 } from '../../sources/push/config.ts'
 import type { PushSourceOptions } from '../../sources/push/source.ts'
@@ -24,10 +24,16 @@ export function resolvePush(push: PushConfig, source: FileSource, context: Conte
     kind: 'push',
     name: source.name,
     token: push.token_file === undefined ? undefined : resolveSecretFile(push.token_file, context),
-    ttlMs: attempt(inPush, ['ttl'], () => readTtl(push.ttl ?? DEFAULT_TTL, maxTtlMs ?? MAX_TIMER_MS)),
+    ttlMs: resolveTtl(push.ttl, maxTtlMs, inPush),
     maxTtlMs,
     maxInstances: push.max_instances ?? DEFAULT_MAX_INSTANCES,
   }
+}
+
+/** @param maxTtlMs undefined when it is wrong */
+function resolveTtl(text: string | undefined, maxTtlMs = MAX_TIMER_MS, context: Context): number {
+  if (text === undefined) return Math.min(DEFAULT_TTL_MS, maxTtlMs)
+  return attempt(context, ['ttl'], () => readTtl(text, maxTtlMs))
 }
 
 /** Nobody forgets the token by mistake: to do without one has to be written down. */

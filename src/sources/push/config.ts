@@ -1,7 +1,8 @@
 import Type, { type Static } from 'typebox'
 
-/** How long a registration lasts that does not say so itself, as a Prometheus duration. */
+/** How long a registration lasts that does not say so itself, as a Prometheus duration and in milliseconds. */
 export const DEFAULT_TTL = '90s'
+export const DEFAULT_TTL_MS = 90_000
 
 /** The longest time to live that a device may ask for when nothing is configured. */
 export const DEFAULT_MAX_TTL = '1d'
@@ -42,7 +43,7 @@ export const pushSchema = Type.Object(
       }),
     ),
     ttl: duration(
-      'How long a registration lasts without being repeated when it does not say so itself, 1s at least. Devices should repeat it three times as often.',
+      'How long a registration lasts without being repeated when it does not say so itself, 1s at least and max_ttl at most. Devices should repeat it three times as often.',
       DEFAULT_TTL,
     ),
     max_ttl: duration('The longest time that a registration may ask for.', DEFAULT_MAX_TTL),
