@@ -38,6 +38,7 @@ export function pushSource(
       inherited,
     )
   const source = create()
+  t.teardown(() => source.close())
   const path = join(folder, 'push', 'devices.json')
   return {
     source,
