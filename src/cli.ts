@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setFlagsFromString } from 'node:v8'
 import { StartError, UsageError } from './base/errors.ts'
 import { suggest } from './base/suggest.ts'
 import { version } from './base/version.ts'
@@ -13,10 +14,18 @@ async function main(argv: readonly string[]): Promise<void> {
     if (error.code === 'EPIPE') process.exit(0)
     fail(error)
   })
+  if (argv[0] === 'sensor') return runSensor(argv.slice(1))
   const args = readArguments(argv)
   if (args.switches.has('help') || args.positionals[0] === 'help') return print(helpText())
   if (args.switches.has('version')) return print(`rollcall ${version} (Node.js ${process.version})\n`)
   await run(readCommand(args), args)
+}
+
+/** It has flags of its own, and loads nothing of the server. */
+async function runSensor(argv: readonly string[]): Promise<void> {
+  const { sensor } = await import('./commands/sensor.ts')
+  const text = await sensor(argv, process.env)
+  if (text !== undefined) print(text)
 }
 
 async function run(command: Command, args: Arguments): Promise<void> {
@@ -28,6 +37,8 @@ async function run(command: Command, args: Arguments): Promise<void> {
     case 'explain':
       return finish((await import('./commands/explain.ts')).explain(args, process.env))
     default: {
+      // Before anything is loaded: the heap grows less, by a fifth of what is resident (npm run bench).
+      setFlagsFromString('--optimize-for-size')
       const { serve } = await import('./commands/serve.ts')
       await serve(args, command === 'demo' ? 'demo' : 'configured', process.env)
     }
@@ -42,6 +53,7 @@ function readCommand(args: Arguments): Command {
     const hint = near === undefined ? `use one of ${known.join(', ')}` : `did you mean ${near}?`
     throw new UsageError(`${command}: there is no such command; ${hint}`)
   }
+  if (command === 'sensor') throw new UsageError('sensor: write the command before its flags')
   assertOwnFlags(args, command)
   const extra = command === 'explain' ? words.slice(1) : words
   if (extra[0] !== undefined) {

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from './base/clock.ts'
+import { closeWhenSettled, createConnections } from './base/connections.ts'
 import { messageOf } from './base/errors.ts'
 import { explainListen, urlOf } from './base/listening.ts'
 import type { Logger } from './base/logger.ts'
@@ -8,9 +9,8 @@ import type { Metrics } from './base/metrics.ts'
 import { createThreads } from './base/threads.ts'
 import { version } from './base/version.ts'
 import type { Settings } from './config/settings.ts'
-import { explainServed } from './explain/explain-served.ts'
+import { createExplainer } from './explain/explainer.ts'
 import { createApp } from './http/app.ts'
-import { closeWhenSettled, createConnections } from './http/connections.ts'
 import { createStore } from './snapshot/store.ts'
 import { createViews } from './snapshot/views.ts'
 import { createSupervisor, type Supervisor } from './supervisor.ts'
@@ -51,6 +51,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   const { clock, metrics, log } = deps
   const store = createStore()
   const threads = createThreads()
+  const explain = createExplainer(threads)
   const supervisor = createSupervisor({ ...deps, store, threads, storagePath: settings.storagePath })
   // With what was kept on disk, so that not even the first request finds nothing.
   await supervisor.apply(settings.sources)
@@ -74,7 +75,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       accept: supervisor.accept,
       instances: supervisor.instances,
       reload,
-      explain: (query, name) => explainServed(query, supervisor.served(name)),
+      explain: (query, name) => explain(query, supervisor.served(name)),
     },
   )
   const url = await listen(app, settings)

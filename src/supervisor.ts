@@ -4,10 +4,9 @@ import type { Metrics } from './base/metrics.ts'
 import type { Threads } from './base/threads.ts'
 import { USER_AGENT } from './base/version.ts'
 import type { SourceSettings } from './config/settings.ts'
-import type { ServedSource } from './explain/explain-served.ts'
-import { type Explainable, explainableOf } from './explain/find-records.ts'
+import type { ExplainInput } from './explain/worker.ts'
 import type { Instances } from './model/registration.ts'
-import { compilePlan } from './pipeline/plan.ts'
+import { compilePlan, type PlanOptions } from './pipeline/plan.ts'
 import { createCompute } from './refresh/compute.ts'
 import { createLoop, type Loop } from './refresh/loop.ts'
 import { outputsOf } from './refresh/outputs-of.ts'
@@ -56,7 +55,7 @@ export interface Supervisor {
   /** Where devices register with a source; undefined when it is no push source. */
   instances(name: string): Instances | undefined
   /** What can be explained of one source, or of all, in order of their names as everywhere. */
-  served(name?: string): ServedSource[]
+  served(name?: string): ExplainInput[]
   /** Ends every loop and lets go of every source. */
   stop(): Promise<void>
 }
@@ -67,7 +66,7 @@ interface Running {
   readonly source: Source
   readonly refresher: Refresher
   readonly loop: Loop
-  readonly explainable: Explainable
+  readonly options: PlanOptions
 }
 
 /** Creates a supervisor without sources. */
@@ -141,8 +140,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     served(name) {
       const states = store.list().filter((state) => name === undefined || name === state.name)
       return states.map((state) => {
-        const { explainable, refresher } = running.get(state.name) as Running
-        return { ...explainable, lastRead: refresher.lastRead(), state }
+        const { options, refresher } = running.get(state.name) as Running
+        return { options, lastRead: refresher.lastRead(), state }
       })
     },
     async stop() {
@@ -177,8 +176,7 @@ function createRunning(settings: SourceSettings, deps: SupervisorDeps, before?: 
     deps,
   )
   const loop = createLoop(refresher.once, settings.refreshIntervalMs, deps)
-  const explainable = explainableOf(settings.plan, plan)
-  return { fingerprint: settings.fingerprint, source, refresher, loop, explainable }
+  return { fingerprint: settings.fingerprint, source, refresher, loop, options: settings.plan }
 }
 
 function sourceDeps(name: string, { clock, metrics, log, storagePath: folder }: SupervisorDeps): SourceDeps {

@@ -17,6 +17,10 @@ export const HTTP_ERRORS = {
   request_timeout: { status: 408, meaning: 'The request did not arrive whole in time.' },
   not_held: { status: 409, meaning: 'The guard holds no list of this source back.' },
   payload_too_large: { status: 413, meaning: 'The request body is larger than any that is accepted.' },
+  unsupported_media_type: {
+    status: 415,
+    meaning: 'The request body is of a type or encoding that is not read.',
+  },
   too_many_instances: { status: 429, meaning: 'The push source has max_instances already; see Retry-After.' },
   headers_too_large: { status: 431, meaning: 'The request headers are larger than 16 KiB.' },
   internal: { status: 500, meaning: 'A defect in Rollcall; the log has the details.' },

@@ -1,4 +1,4 @@
-import { type Logger, type LoggerOptions, pino } from 'pino'
+import type { Logger, LoggerOptions } from 'pino'
 import { printable } from './printable.ts'
 
 export type { Logger }
@@ -16,6 +16,8 @@ export type LogFormat = (typeof LOG_FORMATS)[number]
  * JSON lines carry `level` as a word and `time` in RFC 3339, which log shippers read as they are.
  */
 export async function createLogger(level: LogLevel, format: LogFormat): Promise<Logger> {
+  // Loaded only here: a sensor has memory for better things, and this module is also where the levels are named.
+  const { pino } = await import('pino')
   const options: LoggerOptions = { level, base: null }
   if (format === 'pretty' || (format === 'auto' && process.stderr.isTTY)) {
     // Loaded only here: a server that logs JSON never pays for the formatter.

@@ -9,6 +9,8 @@ export const COMMANDS = {
   check: 'Check flags, environment and configuration file, without touching the network.',
   targets: 'Read the inventory once and print the targets that it makes; nothing is served or written.',
   explain: 'Say why something is or is not a target: explain <host, address, value or field=value>.',
+  sensor:
+    'Run the agent of a device: metrics, registration, payloads; rollcall sensor --help lists its flags.',
   demo: 'Serve the demo fleet, whatever is configured.',
 } as const
 
@@ -50,7 +52,8 @@ function ownFlags(command: string): (readonly [string, string])[] {
   return rows.map(([flag, help]) => [`  ${flag}`, help])
 }
 
-function flagRow(option: Option<unknown>): readonly [string, string] {
+/** A flag and what it is for. */
+export function flagRow(option: Option<unknown>): readonly [string, string] {
   return [`--${option.flag}=${option.value}`, withDefault(option)]
 }
 
@@ -59,7 +62,8 @@ function withDefault(option: Option<unknown>): string {
   return `${option.help}${option.default === undefined ? '' : ` Default: ${option.default}.`}${also}`
 }
 
-function table(rows: readonly (readonly [string, string])[]): string {
+/** Two columns. */
+export function table(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([name]) => name.length)) + 2
   return rows.map(([name, text]) => `  ${name.padEnd(width)}${text}\n`).join('')
 }

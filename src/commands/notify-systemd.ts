@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { messageOf } from '../base/errors.ts'
-import type { Logger } from '../base/logger.ts'
+import type { LineLogger } from '../base/line-logger.ts'
 
 /** How long systemd-notify may take, in milliseconds: it waits for systemd to have read what it said. */
 const TIMEOUT_MS = 10_000
@@ -15,7 +15,7 @@ const TIMEOUT_MS = 10_000
 export async function notifyReady(
   status: string,
   env: NodeJS.ProcessEnv,
-  log: Pick<Logger, 'warn'>,
+  log: Pick<LineLogger, 'warn'>,
 ): Promise<void> {
   if (env.NOTIFY_SOCKET === undefined) return
   await promisify(execFile)('systemd-notify', ['READY=1', `STATUS=${status}`], {

@@ -1,4 +1,3 @@
-import closeWithGrace from 'close-with-grace'
 import { systemClock } from '../base/clock.ts'
 import { createLogger, type Logger } from '../base/logger.ts'
 import { createMetrics } from '../base/metrics.ts'
@@ -9,6 +8,7 @@ import type { Settings } from '../config/settings.ts'
 import { type Service, type ServiceDeps, startService } from '../service.ts'
 import { demoIntroduction } from './introduction.ts'
 import { notifyReady } from './notify-systemd.ts'
+import { stopGracefully } from './stop-gracefully.ts'
 
 const deps = { clock: systemClock, random: Math.random }
 
@@ -27,7 +27,7 @@ export async function serve(
   const load = () => loadSettings(args, env, mode)
   const service = settings.demo === undefined ? await run(settings, log, load) : await runDemo(settings, log)
   reloadOnHangup(service)
-  stopGracefully(service, settings, log)
+  stopGracefully(service, settings.web, log, ['SIGHUP'])
   await notifyReady(`Serving targets at ${service.url}`, env, log)
 }
 
@@ -65,28 +65,4 @@ async function runDemo(settings: Settings, log: Logger): Promise<Service> {
 /** As in Prometheus, SIGHUP reloads the configuration; what is wrong with it has been logged already. */
 function reloadOnHangup(service: Service): void {
   process.on('SIGHUP', () => void service.reload().catch(() => {}))
-}
-
-/** Ends the process on a signal, in time whatever hangs; a second signal ends it at once. */
-function stopGracefully(service: Service, { web }: Settings, log: Logger): void {
-  closeWithGrace(
-    {
-      delay: web.shutdownTimeoutMs,
-      skip: ['SIGHUP'],
-      logger: {
-        error: (message?: unknown) =>
-          log.error({ reason: message }, 'stopped before everything was finished'),
-      },
-    },
-    async ({ signal, err }) => {
-      if (err !== undefined) {
-        // Nothing is known about the state any more: no drain, out with an error.
-        log.fatal({ err }, 'unexpected error, stopping')
-        return
-      }
-      log.info({ signal, drainDelayMs: web.drainDelayMs }, 'stopping')
-      await service.stop()
-      log.info('stopped')
-    },
-  )
 }

@@ -1,15 +1,9 @@
-import { parseArgs } from 'node:util'
 import { UsageError } from '../base/errors.ts'
-import { suggest } from '../base/suggest.ts'
+import { type Arguments, readCommandLine } from './command-line.ts'
 import { COMMAND_FLAGS, COMMAND_SWITCHES, type FlagCommand } from './command-options.ts'
 import { flagOptions } from './options.ts'
 
-/** The command line, taken apart but not yet checked value by value. */
-export interface Arguments {
-  readonly positionals: readonly string[]
-  readonly flags: Readonly<Record<string, string | undefined>>
-  readonly switches: ReadonlySet<string>
-}
+export type { Arguments }
 
 /** Flags without a value. */
 export const SWITCHES = {
@@ -26,32 +20,11 @@ const VALUE_FLAGS = [
 const SWITCH_NAMES = [...Object.keys(SWITCHES), ...Object.values(COMMAND_SWITCHES).flatMap(Object.keys)]
 
 /**
- * Takes the command line apart; `-h` is `--help`.
+ * Takes the command line of the server and its commands apart.
  * @throws UsageError for a flag that does not exist, lacks its value or takes none
  */
 export function readArguments(argv: readonly string[]): Arguments {
-  const known = [...VALUE_FLAGS, ...SWITCH_NAMES]
-  const { tokens } = parseArgs({
-    args: [...argv],
-    options: {
-      ...Object.fromEntries(VALUE_FLAGS.map((flag) => [flag, { type: 'string' }] as const)),
-      ...Object.fromEntries(SWITCH_NAMES.map((flag) => [flag, { type: 'boolean' }] as const)),
-      help: { type: 'boolean', short: 'h' },
-    },
-    strict: false,
-    tokens: true,
-  })
-  const positionals: string[] = []
-  const flags: Record<string, string> = {}
-  const switches = new Set<string>()
-  for (const token of tokens) {
-    if (token.kind === 'positional') positionals.push(token.value)
-    if (token.kind !== 'option') continue
-    if (!known.includes(token.name)) throw unknownFlag(token.rawName, known)
-    if (SWITCH_NAMES.includes(token.name)) switches.add(readSwitch(token))
-    else flags[token.name] = readValue(token, flags)
-  }
-  return { positionals, flags, switches }
+  return readCommandLine(argv, { values: VALUE_FLAGS, switches: SWITCH_NAMES, listedBy: 'rollcall --help' })
 }
 
 /**
@@ -73,26 +46,4 @@ function ownersOf(name: string): FlagCommand[] {
       name in COMMAND_SWITCHES[command] ||
       Object.values(COMMAND_FLAGS[command]).some((option: { flag?: string }) => option.flag === name),
   )
-}
-
-interface FlagToken {
-  readonly name: string
-  readonly value: string | undefined
-}
-
-function readSwitch({ name, value }: FlagToken): string {
-  if (value === undefined) return name
-  throw new UsageError(`--${name}: takes no value; leave "=${value}" out`)
-}
-
-function readValue({ name, value }: FlagToken, before: Readonly<Record<string, string>>): string {
-  if (value === undefined) throw new UsageError(`--${name}: needs a value; write --${name}=…`)
-  if (name in before) throw new UsageError(`--${name}: given twice; leave one out`)
-  return value
-}
-
-function unknownFlag(rawName: string, known: readonly string[]): UsageError {
-  const near = suggest(rawName.replace(/^-+/, ''), known)
-  const hint = near === undefined ? 'rollcall --help lists the flags' : `did you mean --${near}?`
-  return new UsageError(`${rawName}: there is no such flag; ${hint}`)
 }

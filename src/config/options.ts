@@ -155,7 +155,8 @@ export const options: readonly Option<unknown>[] = [
   ...Object.values(inventoryOptions),
 ]
 
-function timerDuration(text: string): number | undefined {
+/** Reads a duration that a timer can wait, in milliseconds; undefined when it is none. */
+export function timerDuration(text: string): number | undefined {
   const ms = parseDuration(text)
   return ms !== undefined && ms <= MAX_TIMER_MS ? ms : undefined
 }
@@ -165,7 +166,8 @@ function parseInterval(text: string): number | undefined {
   return ms !== undefined && ms >= MIN_INTERVAL_MS && ms <= MAX_INTERVAL_MS ? ms : undefined
 }
 
-function parseLabels(text: string): Labels | undefined {
+/** Reads `name=value,…`; undefined when it is not that, or has a label that others set. */
+export function parseLabels(text: string): Labels | undefined {
   const labels = new Map<string, string>()
   for (const pair of text.split(',')) {
     const equals = pair.indexOf('=')

@@ -22,8 +22,7 @@ export interface ServedSource extends Explainable {
 
 /**
  * Tells what became of whatever answers a question, from what the sources last gave and what is served.
- * It runs in one go, so there is never more than one explanation at a time, and it blocks the process for
- * about as long as a refresh of the same list does. What it reads is bounded: documents and lists that are
+ * It costs about what a refresh of the same list costs. What it reads is bounded: documents and lists that are
  * larger than {@link MAX_KEPT_BYTES}, alone or together, are not searched, and the answer says so.
  */
 export function explainServed(text: string, sources: readonly ServedSource[]): ExplainAnswer {

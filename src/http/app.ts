@@ -1,6 +1,7 @@
 import { type FastifyInstance, fastify } from 'fastify'
+import { handleClientError } from '../base/client-error.ts'
 import type { HttpDeps, HttpOptions, Limits } from './deps.ts'
-import { createErrorHandler, handleClientError, sendError } from './errors.ts'
+import { createErrorHandler, sendError } from './errors.ts'
 import { assertHarmlessPath, noRouteError, trackMethods } from './methods.ts'
 import { NO_ROUTE, observe } from './observe.ts'
 import { watchPressure } from './pressure.ts'
@@ -10,6 +11,7 @@ import { landingRoutes } from './routes/landing.ts'
 import { lifecycleRoutes } from './routes/lifecycle.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { MAX_ENCODED_ID_LENGTH, pushRoutes } from './routes/push.ts'
+import { sourcesRoutes } from './routes/sources.ts'
 import { targetsRoutes } from './routes/targets.ts'
 
 const DEFAULT_LIMITS: Limits = {
@@ -24,6 +26,11 @@ const DEFAULT_LIMITS: Limits = {
 
 /** Answers quote inventories and requests, and no browser may take them for a page. */
 const INERT = { 'x-content-type-options': 'nosniff' }
+
+/** No route has a schema, and so the compilers of schemas need not be loaded: they take 5 MB of memory. */
+function noSchemas(): never {
+  throw new Error('a route has a schema, but the compilers of schemas are not loaded (src/http/app.ts)')
+}
 
 /** Creates the server: routes, errors, limits. It listens when told to. */
 export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<FastifyInstance> {
@@ -46,6 +53,7 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
       headersTimeout: limits.headersTimeout,
       connectionsCheckingInterval: limits.connectionsCheckingInterval,
     },
+    schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_ENCODED_ID_LENGTH },
     forceCloseConnections: 'idle',
     // Requests on kept-alive connections are still served while the listener closes.
@@ -71,6 +79,7 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
   const assertCapacity = await watchPressure(app, metrics)
   targetsRoutes(app, deps, assertCapacity)
   explainRoutes(app, deps, assertCapacity)
+  sourcesRoutes(app, deps)
   landingRoutes(app, deps, options)
   healthRoutes(app, deps, options)
   metricsRoutes(app, deps)

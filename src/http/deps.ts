@@ -1,11 +1,11 @@
 import type { Clock } from '../base/clock.ts'
+import type { Connections } from '../base/connections.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { ExplainAnswer } from '../model/explanation.ts'
 import type { Instances } from '../model/registration.ts'
 import type { Store } from '../snapshot/store.ts'
 import type { Views } from '../snapshot/views.ts'
-import type { Connections } from './connections.ts'
 
 /** How a refresh that was asked for ended, as far as the answer tells. */
 export interface RefreshAnswer {
@@ -17,7 +17,7 @@ export interface RefreshAnswer {
 
 /** What the read half needs from the rest of Rollcall. */
 export interface HttpDeps {
-  readonly store: Pick<Store, 'get' | 'list' | 'combined'>
+  readonly store: Pick<Store, 'get' | 'list' | 'combined' | 'changes'>
   readonly views: Pick<Views, 'get'>
   readonly metrics: Metrics
   readonly connections: Connections
@@ -32,7 +32,7 @@ export interface HttpDeps {
   /** Loads the configuration again; throws when it is wrong, and then changes nothing. */
   reload(): Promise<void>
   /** Says why whatever is asked for is or is not a target, of one source or of all. */
-  explain(query: string, source: string | undefined): ExplainAnswer
+  explain(query: string, source: string | undefined): Promise<ExplainAnswer>
   /** Whether the server was asked to stop. */
   isDraining(): boolean
 }

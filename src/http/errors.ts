@@ -1,19 +1,13 @@
-import { STATUS_CODES } from 'node:http'
-import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { HTTP_ERRORS, HttpError, type HttpErrorCode, messageOf } from '../base/errors.ts'
+import { errorBody } from '../base/client-error.ts'
+import { HttpError, messageOf } from '../base/errors.ts'
 import type { HttpDeps } from './deps.ts'
-
-/** The body of every error answer. */
-function bodyOf(code: HttpErrorCode, message: string) {
-  return { error: { code, message } }
-}
 
 /** Answers with an error of the catalogue. */
 export function sendError(reply: FastifyReply, error: HttpError): FastifyReply {
   if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds)
   if (error.statusCode === 401) void reply.header('www-authenticate', 'Bearer')
-  return reply.code(error.statusCode).send(bodyOf(error.code, error.message))
+  return reply.code(error.statusCode).send(errorBody(error.code, error.message))
 }
 
 /** Answers with whatever a handler or the framework threw. */
@@ -60,23 +54,4 @@ function createRefusalLog({ log, clock }: Pick<HttpDeps, 'log' | 'clock'>) {
     quietUntil.set(key, nowMs + QUIET_MS)
     log.warn({ route, status, code, error: message }, 'request failed')
   }
-}
-
-const CLIENT_ERRORS: Record<string, HttpErrorCode> = {
-  HPE_HEADER_OVERFLOW: 'headers_too_large',
-  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
-}
-
-/** Answers a connection whose bytes never became a request: malformed, too slow or too large. */
-export function handleClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy()
-    return
-  }
-  const code = CLIENT_ERRORS[String(error.code)] ?? 'bad_request'
-  const { status, meaning } = HTTP_ERRORS[code]
-  const body = JSON.stringify(bodyOf(code, meaning))
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  )
 }

@@ -16,3 +16,16 @@ export function findSource(store: Pick<Store, 'get' | 'list'>, name: string): So
   const known = store.list().map((one) => one.name)
   throw new HttpError('source_not_found', `there is no source ${name}; there is ${known.join(', ')}`)
 }
+
+/**
+ * The source that the parameter `source` names, of a route that has no other.
+ * @returns undefined when none is named
+ * @throws HttpError `bad_request`, `source_not_found`
+ */
+export function sourceIn(query: unknown, store: Pick<Store, 'get' | 'list'>): string | undefined {
+  const { source, ...others } = query as Record<string, unknown>
+  if (Object.keys(others).length > 0 || Array.isArray(source)) {
+    throw new HttpError('bad_request', 'the one parameter is source, at most once')
+  }
+  return source === undefined ? undefined : findSource(store, String(source)).name
+}

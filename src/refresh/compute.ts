@@ -54,21 +54,12 @@ export function createCompute(
   { threads, clock }: ComputeDeps,
 ): Compute {
   /** Runs a job in a thread, within a deadline. */
-  async function run<Result>(job: Job, input: unknown, transfer: readonly ArrayBuffer[], stop: AbortSignal) {
+  function run<Result>(job: Job, input: unknown, transfer: readonly ArrayBuffer[], stop: AbortSignal) {
     const controller = new AbortController()
     const late = `the computing of the list took longer than ${COMPUTE_TIMEOUT_MS / 1000} s`
     const cancel = clock.after(COMPUTE_TIMEOUT_MS, () => controller.abort(new RefreshError('timeout', late)))
-    try {
-      return await threads.run<Result>(job, input, {
-        transfer,
-        signal: AbortSignal.any([controller.signal, stop]),
-      })
-    } catch (error) {
-      if (!(error instanceof OutOfMemoryError)) throw error
-      throw new RefreshError('out_of_memory', `computing the list: ${error.message}, the limit of a thread`)
-    } finally {
-      cancel()
-    }
+    const signal = AbortSignal.any([controller.signal, stop])
+    return threads.run<Result>(job, input, { transfer, signal }).catch(explain).finally(cancel)
   }
 
   return {
@@ -89,6 +80,12 @@ export function createCompute(
       return run<Weighed>(WEIGH, input, [], stop)
     },
   }
+}
+
+/** Says in the words of a refresh that there was not enough memory. */
+function explain(error: unknown): never {
+  if (!(error instanceof OutOfMemoryError)) throw error
+  throw new RefreshError('out_of_memory', `computing the list: ${error.message}, the limit of a thread`)
 }
 
 /** The memory of a document, when it has it for itself. */

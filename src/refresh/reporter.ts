@@ -101,7 +101,9 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
       rejectedBefore = logRejected(log, report, rejectedBefore)
     },
     /** The served list changed. */
-    changed(snapshot: Snapshot, { added, removed }: Pick<Weighed, 'added' | 'removed'>): void {
+    changed(snapshot: Snapshot, { added, removed, samples }: Weighed): void {
+      const { changedAtMs: atMs, targets } = snapshot
+      deps.store.noteChange({ source: name, atMs, targets, added, removed, samples })
       setSnapshotGauges(metrics, name, snapshot)
       metrics.added.inc(labels, added)
       metrics.removed.inc(labels, removed)

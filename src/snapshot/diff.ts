@@ -16,7 +16,7 @@ export function placeOf(labels: Labels): string {
  * site, or stands in two groups, is still the same.
  */
 export interface Diff {
-  readonly added: number
+  readonly added: ReadonlySet<string>
   readonly removed: ReadonlySet<string>
 }
 
@@ -38,7 +38,7 @@ export function diffLists(before: Lines, after: Lines): Diff {
   // What only went from one group to another neither left nor joined, nor what is in a second group all the time.
   const removed = without(left, joined, after)
   const added = without(joined, left, before)
-  return { added: added.size, removed }
+  return { added, removed }
 }
 
 /** Counts the different targets of a list, and stops when there are enough. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import type { ChangeSamples } from './changes.ts'
 
 /** When a new list is held back rather than served. */
 export interface GuardOptions {
@@ -96,6 +97,7 @@ export interface HeldDrop {
 export interface Weighed {
   readonly added: number
   readonly removed: number
+  readonly samples: ChangeSamples
   /** Whether it drops so much that it must be confirmed. */
   readonly isDrop: boolean
   /** The drop as it is to be held from now on; undefined when the list may be served. */

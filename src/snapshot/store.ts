@@ -1,4 +1,5 @@
 import { compareText } from '../model/labels.ts'
+import { type Change, createChanges } from './changes.ts'
 import { joinEncoded } from './lines.ts'
 import { freeze, type Snapshot } from './snapshot.ts'
 import { INITIAL_STATUS, type SourceStatus } from './status.ts'
@@ -43,6 +44,10 @@ export interface Store {
   /** Serves a new list of a source, and the combined list that holds it. */
   publish(name: string, snapshot: Snapshot): Promise<void>
   setStatus(name: string, status: SourceStatus): void
+  /** Remembers what a published list changed. */
+  noteChange(change: Change): void
+  /** The last changes of all sources, the newest first. */
+  changes(): readonly Change[]
 }
 
 /** Creates an empty store. */
@@ -52,6 +57,7 @@ export function createStore(): Store {
   // Made anew on every change, so that a request only takes it.
   let combined: Combined = { waitingFor: [] }
   let publishing = Promise.resolve()
+  const changes = createChanges()
 
   const sorted = () => [...states.values()].sort((a, b) => compareText(a.name, b.name))
 
@@ -75,6 +81,7 @@ export function createStore(): Store {
     const next = lists.length === 0 ? undefined : await combine(lists)
     snapshot = next
     states.delete(name)
+    changes.forget(name)
     combined = view(sorted(), snapshot)
   }
 
@@ -97,6 +104,8 @@ export function createStore(): Store {
     remove: (name) => inTurn(() => remove(name)),
     publish: (name, published) => inTurn(() => publish(name, published)),
     setStatus: (name, status) => update(name, { status }),
+    noteChange: changes.note,
+    changes: changes.list,
   }
 }
 

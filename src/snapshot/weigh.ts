@@ -10,6 +10,9 @@ import {
 } from './guard.ts'
 import { linesOf } from './lines.ts'
 
+/** How many targets that joined or left are shown. */
+const MAX_SAMPLES = 10
+
 /**
  * Weighs an offered list: the guard's judgement as a pure function of encoded lists.
  * @param served undefined when nothing is served yet
@@ -33,11 +36,22 @@ export function weigh(
   }
   const verdict = judge(options, comparison, before && decode(before))
   return {
-    added,
+    added: added.size,
     removed: removed.size,
+    samples: { added: someOf(added), removed: someOf(removed) },
     isDrop: isDrop(options, comparison),
     held: verdict.pass ? undefined : encode(verdict.held),
   }
+}
+
+/** The first few of a set. */
+function someOf(targets: ReadonlySet<string>): string[] {
+  const some: string[] = []
+  for (const target of targets) {
+    if (some.length === MAX_SAMPLES) break
+    some.push(target)
+  }
+  return some
 }
 
 function encode({ seen, removed }: Drop): HeldDrop {

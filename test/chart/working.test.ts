@@ -167,15 +167,25 @@ t.test('the notes say how Prometheus finds Rollcall, in words that Prometheus un
   t.equal(sensors.http_sd_configs[0].url, `http://${RELEASE}-rollcall.${NAMESPACE}.svc:81/targets/sensors`)
   t.equal(rollcall.job_name, 'rollcall')
   await assertValid(t, parse(snippet))
+  t.equal(rollcall.kubernetes_sd_configs[0].role, 'endpointslice')
   t.notMatch(text, 'NOT CONFIGURED')
   t.match(await notes(), 'NOT CONFIGURED')
   t.match(await notes(ci('operator')), `ScrapeConfig ${NAMESPACE}/${RELEASE}-rollcall`)
 })
 
-async function assertValid(t: Test, config: object): Promise<void> {
+async function assertValid(t: Test, config: { scrape_configs: object[] }): Promise<void> {
   const path = join(t.testdir(), 'prometheus.yml')
-  writeFileSync(path, stringify(config))
-  for (const promtool of promtools) t.equal(await checkConfig(promtool, path), undefined, promtool.command)
+  for (const promtool of promtools) {
+    writeFileSync(path, stringify(config))
+    let fault = await checkConfig(promtool, path)
+    // Debian leaves the discovery of Kubernetes out of its Prometheus; the rest has to be right for it too.
+    if (fault?.includes('field kubernetes_sd_configs not found')) {
+      const others = config.scrape_configs.map((one) => ({ ...one, kubernetes_sd_configs: undefined }))
+      writeFileSync(path, stringify({ ...config, scrape_configs: others }))
+      fault = await checkConfig(promtool, path)
+    }
+    t.equal(fault, undefined, promtool.command)
+  }
 }
 
 t.test('the ScrapeConfig says what http_sd_configs would say', async (t) => {

@@ -1,8 +1,8 @@
 import type { Test } from 'tap'
+import { createConnections } from '../../src/base/connections.ts'
 import { createMetrics, type Metrics } from '../../src/base/metrics.ts'
 import { createThreads } from '../../src/base/threads.ts'
 import { createApp } from '../../src/http/app.ts'
-import { createConnections } from '../../src/http/connections.ts'
 import type { Limits, RefreshAnswer } from '../../src/http/deps.ts'
 import type { ExplainAnswer } from '../../src/model/explanation.ts'
 import type { Instances } from '../../src/model/registration.ts'
@@ -73,7 +73,7 @@ export async function readHalf(
       reload: async () => {
         if (state.reloadError !== undefined) throw state.reloadError
       },
-      explain: (query, source) => {
+      explain: async (query, source) => {
         state.asked.push([query, source])
         return { query, matches: 0, explanations: [], verdict: 'not in the inventory', ...state.explanation }
       },

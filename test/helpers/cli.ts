@@ -41,11 +41,17 @@ export async function run(args: readonly string[], env: Env = {}, cwd?: string) 
 }
 
 /** Starts a server on a free loopback port and waits until it serves; the test's end kills it. */
-export async function start(t: Scope, args: readonly string[], env: Env = {}): Promise<Running> {
+export async function start(
+  t: Scope,
+  args: readonly string[],
+  env: Env = {},
+  /** The line that says so; its first group is the URL. */
+  pattern = /"url":"([^"]+)".*"msg":"serving targets"/,
+): Promise<Running> {
   const flags = {
     'web.listen-address': '127.0.0.1:0',
     'web.drain-delay': '0',
-    'storage.path': '',
+    ...(args[0] === 'sensor' ? {} : { 'storage.path': '' }),
     'log.format': 'json',
   }
   const defaults = Object.entries(flags)
@@ -65,7 +71,7 @@ export async function start(t: Scope, args: readonly string[], env: Env = {}): P
   })
   const { out, err } = collect(child)
   const url = await until('rollcall serves', () => {
-    const found = /"url":"([^"]+)".*"msg":"serving targets"/.exec(err())?.[1]
+    const found = pattern.exec(err())?.[1]
     if (found === undefined && child.exitCode !== null)
       throw new Error(`exited with ${child.exitCode}: ${err()}`)
     return found

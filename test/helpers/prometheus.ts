@@ -19,6 +19,7 @@ export interface ActiveTarget {
 /** A real Prometheus that runs. */
 export interface Prometheus {
   readonly url: string
+  readonly pid: number
   /** The active targets of a job. */
   targets(job: string): Promise<ActiveTarget[]>
   /** The value of a query; undefined when it has none. */
@@ -99,6 +100,7 @@ export async function startPrometheus(t: Scope, binary: string, config: string):
   })
   return {
     url,
+    pid: child.pid as number,
     async targets(job) {
       const { activeTargets } = (await api('targets?state=active')) as { activeTargets: ActiveTarget[] }
       return activeTargets.filter((target) => target.labels.job === job)

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import t, { type Test } from 'tap'
+import { handleClientError } from '../../src/base/client-error.ts'
 import { HttpError, RefreshError } from '../../src/base/errors.ts'
-import { handleClientError } from '../../src/http/errors.ts'
 import { readHalf } from '../helpers/app.ts'
 import { seriesValue } from '../helpers/exposition.ts'
 import { until } from '../helpers/until.ts'
@@ -396,4 +396,10 @@ t.test('a connection that is gone already is not answered', async (t) => {
     handleClientError(Object.assign(new Error(code), { code }), socket)
     t.ok(socket.destroyed, code)
   }
+})
+
+t.test('a route with a schema is told that there are no compilers for it', async (t) => {
+  const { app } = await readHalf(t)
+  app.get('/with-schema', { schema: { querystring: { type: 'object' } } }, () => 'x')
+  await t.rejects(async () => app.ready(), { message: /a route has a schema/ })
 })

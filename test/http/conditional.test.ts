@@ -1,5 +1,6 @@
 import t from 'tap'
-import { acceptsGzip, matchesEtag } from '../../src/http/conditional.ts'
+import { acceptsGzip } from '../../src/base/accepts-gzip.ts'
+import { matchesEtag } from '../../src/http/conditional.ts'
 
 t.test('5: If-None-Match: exact, list, star and weak forms', async (t) => {
   const tag = '"abc"'

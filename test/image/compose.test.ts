@@ -228,7 +228,7 @@ function tests() {
     const before = await count()
     await until(
       'Prometheus has polled both again and again',
-      async () => (await count()) > before + 3,
+      async () => (await count()) > before + 2,
       PATIENCE,
     )
     t.same(await targets(state.prometheus, 'sensors'), allUp(SENSORS))

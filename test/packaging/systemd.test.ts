@@ -124,6 +124,19 @@ t.test('a unit of Type=notify is told once targets are served, although the inve
   t.equal((await fetch(`${url}/-/healthy`)).status, 200)
 })
 
+t.test('the command line of rollcall-sensor.service serves metrics, and says so', async (t) => {
+  if (missing(t, findTool('systemd-notify'), 'systemd-notify')) return
+  t.same(settings('rollcall-sensor.service', 'Type'), ['notify'])
+  const [serve] = settings('rollcall-sensor.service', 'ExecStart')
+  const args = argumentsOf(serve, '')
+  const { path, received } = await notifySocket(t)
+  const env = { LOG_FORMAT: 'json', NOTIFY_SOCKET: path }
+  const { url } = await start(t, args, env, /"url":"([^"]+)".*"msg":"serving metrics"/)
+  await until('the notification', () => received().includes('READY=1'))
+  t.match(received(), `STATUS=Serving metrics at ${url}`)
+  t.match(await (await fetch(`${url}/metrics`)).text(), /^node_cpu_seconds_total\{/m)
+})
+
 t.test('where systemd-notify is missing, the log says why the unit is not ready', async (t) => {
   const inventory = await inventoryServer(t, ['a'])
   const env = { INVENTORY_URL: inventory.url.href, NOTIFY_SOCKET: '/nowhere', PATH: t.testdir() }

@@ -15,9 +15,11 @@ function listOf(first: number, last: number): Buffer {
 }
 
 t.test('what changes is counted, and what drops too much is to be held', async (t) => {
+  const sensors = (...numbers: number[]) => numbers.map((number) => `sensor-${number}:9100`)
   t.same(weigh(listOf(0, 20), listOf(5, 22), undefined, DEFAULT_GUARD), {
     added: 2,
     removed: 5,
+    samples: { added: sensors(20, 21), removed: sensors(0, 2, 4, 1, 3) },
     isDrop: false,
     held: undefined,
   })
@@ -51,4 +53,9 @@ t.test('no drop allowed: one of many is a drop', async (t) => {
   const strict = { ...DEFAULT_GUARD, maxDrop: 0 }
   t.match(weigh(listOf(0, 20), listOf(1, 20), undefined, strict), { isDrop: true })
   t.match(weigh(listOf(0, 20), listOf(0, 30), undefined, strict), { isDrop: false })
+})
+
+t.test('of many that joined or left some are shown', async (t) => {
+  const { added, removed, samples } = weigh(listOf(0, 50), listOf(40, 90), undefined, DEFAULT_GUARD)
+  t.same([added, removed, samples.added.length, samples.removed.length], [40, 40, 10, 10])
 })

@@ -11,7 +11,7 @@ const PATH = '/api/v1/explain'
 
 /** `GET /api/v1/explain?q=…[&source=…]`: why an object is or is not a target. It only reads, so it is always on. */
 export function explainRoutes(app: FastifyInstance, deps: HttpDeps, assertCapacity: AssertCapacity): void {
-  app.get(PATH, (request, reply) => {
+  app.get(PATH, async (request, reply) => {
     observe(request, reply, PATH, deps)
     assertCapacity()
     const { q, source } = readParameters(request.query as Record<string, string | string[] | undefined>)
@@ -20,7 +20,7 @@ export function explainRoutes(app: FastifyInstance, deps: HttpDeps, assertCapaci
     return reply
       .type('application/json; charset=utf-8')
       .header('cache-control', 'no-store')
-      .send(printableJson(deps.explain(q, name)))
+      .send(printableJson(await deps.explain(q, name)))
   })
 }
 

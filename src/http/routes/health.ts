@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import { HttpError } from '../../base/errors.ts'
 import { printableJson } from '../../base/printable.ts'
-import type { SourceState } from '../../snapshot/store.ts'
 import type { HttpDeps, HttpOptions } from '../deps.ts'
+import { describeSource } from '../describe-source.ts'
 import { sendError } from '../errors.ts'
 import { notLoaded } from '../not-loaded.ts'
 import { observe } from '../observe.ts'
@@ -16,7 +16,9 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
       version: options.version,
       uptime_seconds: Math.round(process.uptime()),
       draining: deps.isDraining(),
-      sources: Object.fromEntries(deps.store.list().map((state) => [state.name, describe(state, deps)])),
+      sources: Object.fromEntries(
+        deps.store.list().map((state) => [state.name, describeSource(state, deps)]),
+      ),
     }
     // Indented, and harmless to the terminal of the person with curl.
     return reply.type('application/json; charset=utf-8').send(printableJson(health))
@@ -44,40 +46,4 @@ function unready(deps: HttpDeps): HttpError | undefined {
     .list()
     .filter(({ name, required, snapshot }) => required && snapshot === undefined && !deps.instances(name))
   return waiting.length > 0 ? notLoaded(waiting) : undefined
-}
-
-/** What one source last did, with times in RFC 3339. */
-function describe({ required, status, snapshot }: SourceState, { clock }: HttpDeps) {
-  const { lastSuccess, failure, held } = status
-  return {
-    state: stateOf({ status, snapshot }),
-    required,
-    targets: snapshot?.targets ?? 0,
-    target_groups: snapshot?.groups ?? 0,
-    records: status.records,
-    dropped: status.dropped,
-    rejected: status.rejected,
-    rejected_samples: status.samples,
-    last_success: lastSuccess === undefined ? null : new Date(lastSuccess.wallMs).toISOString(),
-    age_seconds:
-      lastSuccess === undefined ? null : Math.round(clock.monotonic() - lastSuccess.monotonicMs) / 1000,
-    last_change: snapshot === undefined ? null : new Date(snapshot.changedAtMs).toISOString(),
-    consecutive_failures: status.failures,
-    failure:
-      failure === undefined
-        ? null
-        : { reason: failure.reason, message: failure.message, at: new Date(failure.at.wallMs).toISOString() },
-    held: held ?? null,
-  }
-}
-
-/**
- * One word for the state: waiting (no list yet), stale (the list is from disk, and none was read since the start),
- * failing (an old list is served), holding or ok.
- */
-function stateOf({ status, snapshot }: Pick<SourceState, 'status' | 'snapshot'>): string {
-  if (snapshot === undefined) return 'waiting'
-  if (status.restored) return 'stale'
-  if (status.failure !== undefined) return 'failing'
-  return status.held === undefined ? 'ok' : 'holding'
 }

@@ -1,8 +1,8 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { HttpError, messageOf } from '../../base/errors.ts'
 import type { HttpDeps, HttpOptions, RefreshAnswer } from '../deps.ts'
 import { observe } from '../observe.ts'
-import { findSource } from '../source-parameter.ts'
+import { sourceIn } from '../source-parameter.ts'
 
 /**
  * `POST /-/refresh[?source=]`: refresh now, the webhook for inventories; `POST /-/accept?source=`: serve the list
@@ -20,7 +20,7 @@ export function lifecycleRoutes(app: FastifyInstance, deps: HttpDeps, options: H
           'the lifecycle API is off; start with --web.enable-lifecycle',
         )
       }
-      return act(sourceIn(request, deps))
+      return act(sourceIn(request.query, deps.store))
     })
   }
   route('/-/refresh', (source) => refresh(source, deps))
@@ -57,12 +57,4 @@ async function reload(deps: HttpDeps) {
 
 function shown({ source, result, targets }: RefreshAnswer) {
   return { source, result, targets }
-}
-
-function sourceIn({ query }: FastifyRequest, deps: HttpDeps): string | undefined {
-  const { source, ...others } = query as Record<string, unknown>
-  if (Object.keys(others).length > 0 || Array.isArray(source)) {
-    throw new HttpError('bad_request', 'the one parameter is source, at most once')
-  }
-  return source === undefined ? undefined : findSource(deps.store, String(source)).name
 }

@@ -12,6 +12,8 @@ export interface Connections {
   begin(socket: Socket): void
   /** Its answer has been sent, or the connection is gone. */
   end(socket: Socket): void
+  /** How many requests are in flight. */
+  inFlight(): number
   /** Resolves once no request is in flight; new ones that come in meanwhile are waited for too. */
   settled(): Promise<void>
 }
@@ -45,6 +47,7 @@ export function createConnections(max = MAX_CONNECTIONS): Connections {
       if (open.has(socket)) idle.add(socket)
       if (count === 0) onSettled()
     },
+    inFlight: () => count,
     settled: () => (count === 0 ? Promise.resolve() : new Promise((resolve) => (onSettled = resolve))),
   }
 }

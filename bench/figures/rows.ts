@@ -1,0 +1,143 @@
+/** What a figure must be. */
+export type Goal = { readonly atLeast: number } | { readonly atMost: number }
+
+/** A row of the table: what is measured, in which unit, and its goal when it has one. */
+export interface RowSpec {
+  readonly what: string
+  readonly unit: string
+  readonly goal?: Goal
+}
+
+const atLeast = (value: number): { readonly goal: Goal } => ({ goal: { atLeast: value } })
+const atMost = (value: number): { readonly goal: Goal } => ({ goal: { atMost: value } })
+
+const bare = (what: string): RowSpec => ({
+  what: `throughput of /targets against bare node:http, ${what}`,
+  unit: '×',
+  ...atLeast(0.95),
+})
+
+/** Every row that there is, in the order of the table. */
+export const ROWS = {
+  'targets-100': bare('100 targets'),
+  'targets-10000': bare('10,000 targets'),
+  'targets-100000': bare('100,000 targets'),
+  'targets-gzip-10000': bare('10,000 targets, gzip'),
+  'targets-gzip-100000': bare('100,000 targets, gzip'),
+  'full-refresh': {
+    what: 'full refresh of 1,000,000 records against JSON.parse of the same body',
+    unit: '×',
+    ...atMost(2.5),
+  },
+  'unchanged-body': {
+    what: 'refresh that reads the same bytes again against a full one',
+    unit: '×',
+    ...atMost(0.2),
+  },
+  'unchanged-304': {
+    what: 'refresh that is answered 304 against a full one',
+    unit: '×',
+    ...atMost(0.2),
+  },
+  'peak-memory': {
+    what: 'peak memory of a full refresh of 1,000,000 records against the body',
+    unit: '×',
+    ...atMost(8),
+  },
+  'p99-targets': {
+    what: 'p99 of /targets during that refresh against idle',
+    unit: '×',
+    ...atMost(2),
+  },
+  'p99-targets-gzip': {
+    what: 'p99 of /targets, gzip, during that refresh against idle',
+    unit: '×',
+    ...atMost(2),
+  },
+  'p99-health': {
+    what: 'p99 of /health during that refresh against idle',
+    unit: '×',
+    ...atMost(2),
+  },
+  'longest-request': {
+    what: 'longest request to /targets, /health or /metrics during that refresh',
+    unit: 'ms',
+    ...atMost(100),
+  },
+  'failed-requests': {
+    what: 'requests that failed during that refresh',
+    unit: '',
+    ...atMost(0),
+  },
+  'event-loop': {
+    what: 'longest block of the event loop during that refresh',
+    unit: 'ms',
+    ...atMost(50),
+  },
+  'memory-environment': {
+    what: 'resident memory with 100 sensors, configured by the environment',
+    unit: 'MB',
+    ...atMost(80),
+  },
+  'memory-file': {
+    what: 'resident memory with 100 sensors, configured by a file',
+    unit: 'MB',
+    ...atMost(80),
+  },
+  'warm-start': {
+    what: 'start to the first 200 with 100,000 targets on disk and the inventory down',
+    unit: 's',
+    ...atMost(0.5),
+  },
+  'cold-start': {
+    what: 'start to the first 200 with 100 sensors and nothing on disk',
+    unit: 's',
+    ...atMost(1),
+  },
+  'names-to-targets': {
+    what: 'refresh of 10,000 names, from asking to serving',
+    unit: 's',
+    ...atMost(1),
+  },
+  relabelling: {
+    what: 'refresh of 100,000 records with five relabel rules against one without',
+    unit: '×',
+    ...atMost(3),
+  },
+  'prometheus-2-cpu': {
+    what: 'CPU of Prometheus 2 for ten polls of 100,000 targets, packed against one group each',
+    unit: '×',
+  },
+  'prometheus-2-memory': {
+    what: 'peak memory of Prometheus 2, packed against one group each',
+    unit: '×',
+  },
+  'prometheus-3-cpu': {
+    what: 'CPU of Prometheus 3 for ten polls of 100,000 targets, packed against one group each',
+    unit: '×',
+  },
+  'prometheus-3-memory': {
+    what: 'peak memory of Prometheus 3, packed against one group each',
+    unit: '×',
+  },
+} satisfies Record<string, RowSpec>
+
+export type RowId = keyof typeof ROWS
+
+/** One measured row. */
+export interface Figure {
+  readonly id: RowId
+  /** What is judged. */
+  readonly value: number
+  /** The value of each round, in the order in which they ran. */
+  readonly rounds: readonly number[]
+  /** What a reader should know beside it, in absolute figures. */
+  readonly note: string
+}
+
+/** Whether a value is what the goal wants; a row without a goal has nothing to miss. */
+export function isMet(value: number, goal: Goal | undefined): boolean {
+  if (goal === undefined) return true
+  // A figure that is no number never meets a goal.
+  return 'atLeast' in goal ? value >= goal.atLeast : value <= goal.atMost
+}

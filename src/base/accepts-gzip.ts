@@ -1,0 +1,18 @@
+/**
+ * Whether an `Accept-Encoding` header allows gzip (RFC 9110 section 12.5.3). No header: no, since the
+ * plain body is what a client that says nothing expects.
+ */
+export function acceptsGzip(header: string | undefined): boolean {
+  if (header === undefined) return false
+  const weights = new Map(
+    header.split(',').map((part) => {
+      const [coding = '', ...parameters] = part.toLowerCase().split(';')
+      const q = parameters
+        .map((parameter) => parameter.trim())
+        .find((parameter) => parameter.startsWith('q='))
+      return [coding.trim(), q === undefined ? 1 : Number(q.slice(2))] as const
+    }),
+  )
+  const weight = weights.get('gzip') ?? weights.get('x-gzip') ?? weights.get('*') ?? 0
+  return weight > 0
+}

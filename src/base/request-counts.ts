@@ -1,0 +1,88 @@
+/** The upper bounds of the latency histogram, in seconds; the last bucket has none. */
+export const LATENCY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
+
+/** The names and meanings of the metrics that are made of the counts. */
+export const REQUESTS_METRIC = {
+  name: 'rollcall_http_requests_total',
+  help: 'HTTP requests answered, by route pattern, method and status code.',
+}
+export const LATENCY_METRIC = {
+  name: 'rollcall_http_request_duration_seconds',
+  help: 'Time from the arrival of a request to the end of its answer, by route pattern.',
+}
+
+/** What was counted of one route. */
+export interface RouteCounts {
+  /** Requests by `method code`. */
+  readonly counts: Map<string, number>
+  /** Requests by bucket, the last one without a bound. */
+  readonly buckets: Float64Array
+  seconds: number
+}
+
+/** Counts and times requests. */
+export interface RequestMetrics {
+  /** Starts the series of a route at 0, so that not even the first answer of these codes goes uncounted by `rate`. */
+  start(route: string, method: string, codes: readonly number[]): void
+  /** Adds one request that took so many seconds. */
+  observe(route: string, method: string, code: number, seconds: number): void
+}
+
+/** Starts at nothing; `routes` is what was counted so far, by route pattern. */
+export function createRequestCounts(): RequestMetrics & {
+  readonly routes: ReadonlyMap<string, RouteCounts>
+} {
+  const routes = new Map<string, RouteCounts>()
+
+  function routeOf(name: string): RouteCounts {
+    let route = routes.get(name)
+    if (route === undefined) {
+      route = { counts: new Map(), buckets: new Float64Array(LATENCY_BUCKETS.length + 1), seconds: 0 }
+      routes.set(name, route)
+    }
+    return route
+  }
+
+  return {
+    routes,
+    start(name, method, codes) {
+      for (const code of codes) routeOf(name).counts.set(`${method} ${code}`, 0)
+    },
+    observe(name, method, code, seconds) {
+      const route = routeOf(name)
+      const key = `${method} ${code}`
+      route.counts.set(key, (route.counts.get(key) ?? 0) + 1)
+      route.seconds += seconds
+      let bucket = 0
+      while (bucket < LATENCY_BUCKETS.length && seconds > (LATENCY_BUCKETS[bucket] as number)) bucket++
+      route.buckets[bucket] = (route.buckets[bucket] as number) + 1
+    },
+  }
+}
+
+/** The requests of a route with their labels. */
+export function requestsOf([route, { counts }]: readonly [string, RouteCounts]) {
+  return [...counts].map(([key, value]) => {
+    const [method, code] = key.split(' ') as [string, string]
+    return { labels: { route, method, code }, value }
+  })
+}
+
+/** The latency histogram of a route as series: cumulative buckets, sum and count. */
+export function latencyOf([route, { buckets, seconds }]: readonly [string, RouteCounts]) {
+  const { name } = LATENCY_METRIC
+  let total = 0
+  const cumulative = [...buckets].map((count, index) => {
+    total += count
+    return {
+      metricName: `${name}_bucket`,
+      labels: { le: LATENCY_BUCKETS[index] ?? '+Inf', route },
+      value: total,
+    }
+  })
+  return [
+    ...cumulative,
+    { metricName: `${name}_sum`, labels: { route }, value: seconds },
+    { metricName: `${name}_count`, labels: { route }, value: total },
+  ]
+}

@@ -1,0 +1,70 @@
+import { parseArgs } from 'node:util'
+import { UsageError } from '../base/errors.ts'
+import { suggest } from '../base/suggest.ts'
+
+/** The command line, taken apart but not yet checked value by value. */
+export interface Arguments {
+  readonly positionals: readonly string[]
+  readonly flags: Readonly<Record<string, string | undefined>>
+  readonly switches: ReadonlySet<string>
+}
+
+/** The flags that a command line may have. */
+export interface KnownFlags {
+  /** Those with a value. */
+  readonly values: readonly string[]
+  /** Those without one; `help` is among them. */
+  readonly switches: readonly string[]
+  /** The command that lists them. */
+  readonly listedBy: string
+}
+
+/**
+ * Takes a command line apart; `-h` is `--help`.
+ * @throws UsageError for a flag that does not exist, lacks its value or takes none
+ */
+export function readCommandLine(argv: readonly string[], known: KnownFlags): Arguments {
+  const { tokens } = parseArgs({
+    args: [...argv],
+    options: {
+      ...Object.fromEntries(known.values.map((flag) => [flag, { type: 'string' }] as const)),
+      ...Object.fromEntries(known.switches.map((flag) => [flag, { type: 'boolean' }] as const)),
+      help: { type: 'boolean', short: 'h' },
+    },
+    strict: false,
+    tokens: true,
+  })
+  const positionals: string[] = []
+  const flags: Record<string, string> = {}
+  const switches = new Set<string>()
+  for (const token of tokens) {
+    if (token.kind === 'positional') positionals.push(token.value)
+    if (token.kind !== 'option') continue
+    if (known.switches.includes(token.name)) switches.add(readSwitch(token))
+    else if (known.values.includes(token.name)) flags[token.name] = readValue(token, flags)
+    else throw unknownFlag(token.rawName, known)
+  }
+  return { positionals, flags, switches }
+}
+
+interface FlagToken {
+  readonly name: string
+  readonly value: string | undefined
+}
+
+function readSwitch({ name, value }: FlagToken): string {
+  if (value === undefined) return name
+  throw new UsageError(`--${name}: takes no value; leave "=${value}" out`)
+}
+
+function readValue({ name, value }: FlagToken, before: Readonly<Record<string, string>>): string {
+  if (value === undefined) throw new UsageError(`--${name}: needs a value; write --${name}=…`)
+  if (name in before) throw new UsageError(`--${name}: given twice; leave one out`)
+  return value
+}
+
+function unknownFlag(rawName: string, { values, switches, listedBy }: KnownFlags): UsageError {
+  const near = suggest(rawName.replace(/^-+/, ''), [...values, ...switches])
+  const hint = near === undefined ? `${listedBy} lists the flags` : `did you mean --${near}?`
+  return new UsageError(`${rawName}: there is no such flag; ${hint}`)
+}

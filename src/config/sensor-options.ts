@@ -1,0 +1,135 @@
+import { parseHttpUrl } from '../base/urls.ts'
+import { parseDuration } from '../model/duration.ts'
+import { parseOwnAddress } from '../sensor/registration/address.ts'
+import { parseListenAddress } from './listen-address.ts'
+import type { Option } from './option.ts'
+import { flagOptions, parseLabels, timerDuration } from './options.ts'
+
+/** What nobody wants to see as file systems; Debian's defaults of node_exporter 1.5, as are all of these. */
+const MOUNT_POINTS_EXCLUDE =
+  '^/(dev|proc|run|sys|mnt|media|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)'
+const FS_TYPES_EXCLUDE =
+  '^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tracefs)$'
+const NET_DEVICES_EXCLUDE = '^lo$'
+const DISKS_EXCLUDE = '^(ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\\d+n\\d+p)\\d+$'
+
+/** The options of `rollcall sensor`, in the order of its --help. */
+export const sensorOptions = {
+  listenAddress: {
+    flag: 'web.listen-address',
+    value: '<address>',
+    default: ':9100',
+    expects: 'an address to listen on; write host:port or :port, such as 127.0.0.1:9100',
+    help: 'Address to serve on.',
+    parse: parseListenAddress,
+  },
+  drainDelay: {
+    flag: 'web.drain-delay',
+    value: '<duration>',
+    default: '0s',
+    expects: 'a duration such as 5s or 0',
+    help: 'After SIGTERM: how long requests are still answered while /ready says 503.',
+    parse: timerDuration,
+  },
+  shutdownTimeout: flagOptions.shutdownTimeout,
+  registerUrl: {
+    flag: 'register.url',
+    value: '<URL>',
+    expects: 'the http or https URL of a push source, such as http://rollcall:8080/api/v1/sources/devices',
+    help: 'Push source of a Rollcall to register with. Without it the sensor does not register.',
+    parse(text) {
+      const url = parseHttpUrl(text)
+      return url === undefined || url.username !== '' || url.password !== '' ? undefined : url
+    },
+  },
+  registerTokenFile: {
+    flag: 'register.token-file',
+    value: '<path>',
+    expects: 'a path',
+    help: 'File with the bearer token of the push source; read each time it is used.',
+    parse: nonEmpty,
+  },
+  registerId: {
+    flag: 'register.id',
+    value: '<name>',
+    expects: 'a name, and not "." or ".."',
+    help: 'Name of this instance among those of the source. Default: the host name.',
+    parse: (text) => (/^\.{0,2}$/.test(text) || !text.isWellFormed() ? undefined : text),
+  },
+  registerAddress: {
+    flag: 'register.address',
+    value: '<address>',
+    expects: 'an address to be scraped at; write a host or host:port, such as 10.0.0.7 or 10.0.0.7:9100',
+    help: 'Address to be scraped at. Default: the one from which this machine reaches the server, and the port of --web.listen-address.',
+    parse: (text) => (parseOwnAddress(text) === undefined ? undefined : text),
+  },
+  registerLabels: {
+    flag: 'register.labels',
+    value: '<labels>',
+    expects: 'a list of labels; write name=value,… with names of letters, digits and _',
+    help: 'Labels of the target: name=value,…',
+    parse: parseLabels,
+  },
+  registerTtl: {
+    flag: 'register.ttl',
+    value: '<duration>',
+    expects: 'a duration such as 90s, at least 3s',
+    help: 'How long the registration lasts without a heartbeat, of which there are three in that time. Default: what the server says.',
+    parse: (text) => ((parseDuration(text) ?? 0) >= 3_000 ? text : undefined),
+  },
+  procfs: folder('procfs', '/proc', 'proc'),
+  sysfs: folder('sysfs', '/sys', 'sys'),
+  rootfs: folder('rootfs', '/', 'root'),
+  mountPointsExclude: pattern('filesystem.mount-points-exclude', MOUNT_POINTS_EXCLUDE, 'Mount points'),
+  fsTypesExclude: pattern('filesystem.fs-types-exclude', FS_TYPES_EXCLUDE, 'File system types'),
+  mountTimeout: {
+    flag: 'collector.filesystem.mount-timeout',
+    value: '<duration>',
+    default: '5s',
+    expects: 'a duration such as 5s, longer than 0',
+    help: 'How long to wait for a file system before it is told as failed.',
+    parse: (text) => timerDuration(text) || undefined,
+  },
+  netDevicesExclude: pattern('netdev.device-exclude', NET_DEVICES_EXCLUDE, 'Network devices'),
+  disksExclude: pattern('diskstats.device-exclude', DISKS_EXCLUDE, 'Block devices'),
+  logLevel: flagOptions.logLevel,
+  logFormat: flagOptions.logFormat,
+} satisfies Record<string, Option<unknown>>
+
+/** Flags of `rollcall sensor` without a value. */
+export const SENSOR_SWITCHES = { help: 'Print this help and exit.' } as const
+
+function nonEmpty(text: string): string | undefined {
+  return text === '' ? undefined : text
+}
+
+function folder(name: string, path: string, what: string) {
+  return {
+    flag: `path.${name}`,
+    value: '<path>',
+    default: path,
+    expects: 'a path',
+    help: `Where the ${what} file system of the machine is mounted.`,
+    parse: nonEmpty,
+  } satisfies Option<string>
+}
+
+function pattern(name: string, value: string, what: string) {
+  return {
+    flag: `collector.${name}`,
+    value: '<regexp>',
+    default: value,
+    expects: 'a regular expression',
+    help: `${what} that have no metrics.`,
+    parse: readPattern,
+  } satisfies Option<RegExp>
+}
+
+function readPattern(text: string): RegExp | undefined {
+  try {
+    // In node_exporter an empty pattern excludes nothing.
+    return new RegExp(text === '' ? '^(?!)' : text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,61 @@
+import { hostname } from 'node:os'
+import { UsageError } from '../base/errors.ts'
+import type { LogFormat, LogLevel } from '../base/logger.ts'
+import type { CollectorOptions } from '../sensor/collectors/collectors.ts'
+import type { HostPaths } from '../sensor/collectors/host.ts'
+import type { RegistrationOptions } from '../sensor/registration/options.ts'
+import type { SensorOptions } from '../sensor/sensor.ts'
+import { type Given, readOption, readRequired } from './option.ts'
+import { sensorOptions as options } from './sensor-options.ts'
+
+/** What `rollcall sensor` runs with. */
+export interface SensorSettings {
+  readonly sensor: SensorOptions
+  readonly paths: HostPaths
+  readonly collectors: CollectorOptions
+  readonly shutdownTimeoutMs: number
+  readonly log: { readonly level: LogLevel; readonly format: LogFormat }
+}
+
+/**
+ * Reads the flags of `rollcall sensor`.
+ * @throws UsageError that names the flag, the value and what is expected
+ */
+export function readSensorSettings(given: Given): SensorSettings {
+  return {
+    sensor: {
+      listenAddress: readRequired(options.listenAddress, given),
+      drainDelayMs: readRequired(options.drainDelay, given),
+      registration: readRegistration(given),
+    },
+    paths: {
+      procfs: readRequired(options.procfs, given),
+      sysfs: readRequired(options.sysfs, given),
+      rootfs: readRequired(options.rootfs, given).replace(/(.)\/+$/, '$1'),
+    },
+    collectors: {
+      mountPointsExclude: readRequired(options.mountPointsExclude, given),
+      fsTypesExclude: readRequired(options.fsTypesExclude, given),
+      mountTimeoutMs: readRequired(options.mountTimeout, given),
+      netDevicesExclude: readRequired(options.netDevicesExclude, given),
+      disksExclude: readRequired(options.disksExclude, given),
+    },
+    shutdownTimeoutMs: readRequired(options.shutdownTimeout, given),
+    log: { level: readRequired(options.logLevel, given), format: readRequired(options.logFormat, given) },
+  }
+}
+
+function readRegistration(given: Given): RegistrationOptions | undefined {
+  const url = readOption(options.registerUrl, given)
+  const rest = {
+    tokenFile: readOption(options.registerTokenFile, given),
+    id: readOption(options.registerId, given) ?? hostname(),
+    address: readOption(options.registerAddress, given),
+    labels: Object.fromEntries(readOption(options.registerLabels, given) ?? []),
+    ttl: readOption(options.registerTtl, given),
+  }
+  if (url !== undefined) return { url, ...rest }
+  const stray = Object.keys(given.flags).find((flag) => flag.startsWith('register.'))
+  if (stray !== undefined) throw new UsageError(`--${stray}: has no effect without --register.url`)
+  return undefined
+}

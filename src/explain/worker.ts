@@ -1,0 +1,25 @@
+import type { ExplainAnswer } from '../model/explanation.ts'
+import { compilePlan, type PlanOptions } from '../pipeline/plan.ts'
+import { explainServed, type ServedSource } from './explain-served.ts'
+import { explainableOf } from './find-records.ts'
+
+/** One source that serves, in a form that travels between threads. */
+export interface ExplainInput extends Pick<ServedSource, 'lastRead' | 'state'> {
+  readonly options: PlanOptions
+}
+
+/** What a thread needs to explain something. */
+export interface ExplainTask {
+  readonly query: string
+  readonly sources: readonly ExplainInput[]
+}
+
+/** The work of {@link explainServed}, here or in a thread of its own. */
+export function explainInThread({ query, sources }: ExplainTask): ExplainAnswer {
+  const served = sources.map(({ options, lastRead, state }) => ({
+    ...explainableOf(options, compilePlan(options)),
+    lastRead,
+    state,
+  }))
+  return explainServed(query, served)
+}

@@ -1,0 +1,38 @@
+import type { SourceState } from '../snapshot/store.ts'
+import type { HttpDeps } from './deps.ts'
+
+/** What one source last did, with times in RFC 3339. */
+export function describeSource({ required, status, snapshot }: SourceState, { clock }: HttpDeps) {
+  const { lastSuccess, failure, held } = status
+  return {
+    state: stateOf({ status, snapshot }),
+    required,
+    targets: snapshot?.targets ?? 0,
+    target_groups: snapshot?.groups ?? 0,
+    records: status.records,
+    dropped: status.dropped,
+    rejected: status.rejected,
+    rejected_samples: status.samples,
+    last_success: lastSuccess === undefined ? null : new Date(lastSuccess.wallMs).toISOString(),
+    age_seconds:
+      lastSuccess === undefined ? null : Math.round(clock.monotonic() - lastSuccess.monotonicMs) / 1000,
+    last_change: snapshot === undefined ? null : new Date(snapshot.changedAtMs).toISOString(),
+    consecutive_failures: status.failures,
+    failure:
+      failure === undefined
+        ? null
+        : { reason: failure.reason, message: failure.message, at: new Date(failure.at.wallMs).toISOString() },
+    held: held ?? null,
+  }
+}
+
+/**
+ * One word for the state: waiting (no list yet), stale (the list is from disk, and none was read since the start),
+ * failing (an old list is served), holding or ok.
+ */
+function stateOf({ status, snapshot }: Pick<SourceState, 'status' | 'snapshot'>): string {
+  if (snapshot === undefined) return 'waiting'
+  if (status.restored) return 'stale'
+  if (status.failure !== undefined) return 'failing'
+  return status.held === undefined ? 'ok' : 'holding'
+}

@@ -1,0 +1,35 @@
+import type { Family } from '../exposition.ts'
+
+/**
+ * One group of metrics, under node_exporter's name for it.
+ * It throws, or rejects, when its metrics are not to be had; then it has none.
+ */
+export interface Collector {
+  readonly name: string
+  collect(): readonly Family[] | Promise<readonly Family[]>
+}
+
+/** Reads a file of a kernel's file system such as /proc, which never blocks; throws what the platform throws. */
+export type ReadFile = (path: string) => string
+
+/** The lines of a text that are not empty. */
+export function linesOf(text: string): string[] {
+  return text.split('\n').filter((line) => line.trim() !== '')
+}
+
+/** The words of a line. */
+export function wordsOf(line: string): string[] {
+  return line.trim().split(/\s+/)
+}
+
+/**
+ * A number in a file of the kernel.
+ * @throws Error that names what was to be one
+ */
+export function toNumber(text: string | undefined, what: string): number {
+  const value = Number(text)
+  if (text === undefined || text === '' || Number.isNaN(value)) {
+    throw new Error(`${what}: ${JSON.stringify(text)} is not a number`)
+  }
+  return value
+}

@@ -1,0 +1,67 @@
+import { readdirSync } from 'node:fs'
+import {
+  type createRequestCounts,
+  LATENCY_METRIC,
+  latencyOf,
+  REQUESTS_METRIC,
+  requestsOf,
+} from '../base/request-counts.ts'
+import { version } from '../base/version.ts'
+import { type Family, single } from './exposition.ts'
+
+/** When this process began, in seconds since the epoch. */
+const STARTED_S = performance.timeOrigin / 1000
+
+/** What a sensor tells of itself: its requests, and what the process uses. */
+export function ownFamilies(
+  { routes }: Pick<ReturnType<typeof createRequestCounts>, 'routes'>,
+  inFlight: number,
+): Family[] {
+  return [
+    { ...REQUESTS_METRIC, type: 'counter', series: [...routes].flatMap(requestsOf) },
+    { ...LATENCY_METRIC, type: 'histogram', series: [...routes].flatMap(latencyOf) },
+    single(
+      'gauge',
+      'rollcall_http_requests_in_flight',
+      'HTTP requests not yet answered, with this one.',
+      inFlight,
+    ),
+    {
+      name: 'rollcall_build_info',
+      type: 'gauge',
+      help: 'A metric with a constant value of 1, labelled with the version of Rollcall and of Node.js.',
+      series: [{ labels: { version, nodeversion: process.version }, value: 1 }],
+    },
+    ...processFamilies(),
+  ]
+}
+
+function processFamilies(): Family[] {
+  const { user, system } = process.cpuUsage()
+  return [
+    single(
+      'counter',
+      'process_cpu_seconds_total',
+      'Total user and system CPU time spent in seconds.',
+      (user + system) / 1_000_000,
+    ),
+    single(
+      'gauge',
+      'process_resident_memory_bytes',
+      'Resident memory size in bytes.',
+      process.memoryUsage.rss(),
+    ),
+    single(
+      'gauge',
+      'process_start_time_seconds',
+      'Start time of the process since unix epoch in seconds.',
+      STARTED_S,
+    ),
+    single(
+      'gauge',
+      'process_open_fds',
+      'Number of open file descriptors.',
+      readdirSync('/proc/self/fd').length,
+    ),
+  ]
+}

@@ -1,0 +1,113 @@
+import type { IncomingMessage } from 'node:http'
+import { errorBody } from '../base/client-error.ts'
+import type { Clock } from '../base/clock.ts'
+import { HttpError } from '../base/errors.ts'
+import { version } from '../base/version.ts'
+import type { BodyReader } from './body.ts'
+import { EXPOSITION_TYPE } from './exposition.ts'
+import { analyse } from './payload/analyse.ts'
+
+/** An answer before it is sent. */
+export interface Reply {
+  readonly status: number
+  readonly type: string
+  readonly body: string
+  readonly headers?: Readonly<Record<string, number | string>>
+}
+
+/** Answers one request; throws HttpError. */
+type Handler = (request: IncomingMessage) => Promise<Reply> | Reply
+
+/** A path with the methods that it has. */
+export interface Route {
+  readonly path: string
+  readonly methods: ReadonlyMap<string, Handler>
+}
+
+/** What the routes need. */
+export interface RouteDeps {
+  readonly bodies: BodyReader
+  readonly clock: Pick<Clock, 'monotonic'>
+  /** All metrics in the text format. */
+  metrics(): Promise<string>
+  isDraining(): boolean
+  /** What /health tells beside the rest: whether the sensor is registered; undefined: it does not register. */
+  registered(): boolean | undefined
+}
+
+const JSON_TYPE = 'application/json; charset=utf-8'
+const TEXT_TYPE = 'text/plain; charset=utf-8'
+
+const LANDING = `Rollcall sensor ${version}
+
+GET  /metrics  metrics of this machine, under the names of node_exporter
+POST /payload  analyses {"numbers":[…],"text":"…"}
+GET  /health   whether the process works
+GET  /ready    whether it takes requests (503 while it stops)
+`
+
+/** The routes of a sensor; whatever answers GET answers HEAD too. */
+export function createRoutes(deps: RouteDeps): Route[] {
+  const { bodies, clock, isDraining } = deps
+  const get = (path: string, handle: Handler): Route => ({
+    path,
+    methods: new Map([
+      ['GET', handle],
+      ['HEAD', handle],
+    ]),
+  })
+  const analysed: Handler = async (request) => {
+    assertJson(request)
+    return json(analyse(await bodies.read(request), clock.monotonic))
+  }
+  const ready = () => {
+    if (isDraining()) throw new HttpError('draining', 'the sensor is stopping')
+    return text('Rollcall sensor is ready.\n')
+  }
+  return [
+    get('/', () => text(LANDING)),
+    get('/metrics', async () => ({ status: 200, type: EXPOSITION_TYPE, body: await deps.metrics() })),
+    get('/health', () =>
+      json({
+        status: 'ok',
+        version,
+        uptime_seconds: Math.round(process.uptime()),
+        draining: isDraining(),
+        registered: deps.registered(),
+      }),
+    ),
+    get('/-/healthy', () => text('Rollcall sensor is healthy.\n')),
+    get('/ready', ready),
+    get('/-/ready', ready),
+    { path: '/payload', methods: new Map([['POST', analysed]]) },
+  ]
+}
+
+/** The answer for an error of the catalogue. */
+export function errorReply({ statusCode, code, message, retryAfterSeconds }: HttpError): Reply {
+  const headers = retryAfterSeconds === undefined ? {} : { 'retry-after': retryAfterSeconds }
+  return { ...json(errorBody(code, message)), status: statusCode, headers }
+}
+
+/** Nothing said is taken for JSON; what is said must be JSON in UTF-8, and not compressed. */
+function assertJson({ headers }: IncomingMessage): void {
+  const type = headers['content-type']
+  if (type !== undefined && !/^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(type)) {
+    throw new HttpError('unsupported_media_type', `${type} is not read here; send application/json`)
+  }
+  const encoding = headers['content-encoding']
+  if (encoding !== undefined && encoding !== 'identity') {
+    throw new HttpError(
+      'unsupported_media_type',
+      `Content-Encoding ${encoding} is not read here; send it plain`,
+    )
+  }
+}
+
+function json(value: unknown): Reply {
+  return { status: 200, type: JSON_TYPE, body: `${JSON.stringify(value)}\n` }
+}
+
+function text(body: string): Reply {
+  return { status: 200, type: TEXT_TYPE, body }
+}

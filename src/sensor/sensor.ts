@@ -1,0 +1,135 @@
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Clock } from '../base/clock.ts'
+import { closeWhenSettled, createConnections } from '../base/connections.ts'
+import type { LineLogger } from '../base/line-logger.ts'
+import { explainListen, urlOf } from '../base/listening.ts'
+import { createRequestCounts } from '../base/request-counts.ts'
+import { createBodyReader } from './body.ts'
+import { exposition } from './exposition.ts'
+import type { Machine } from './machine.ts'
+import { ownFamilies } from './own-metrics.ts'
+import type { RegistrationOptions } from './registration/options.ts'
+import { createRegistration } from './registration/registration.ts'
+import { createRoutes } from './routes.ts'
+import { createSensorServer, type Limits } from './server.ts'
+
+/** Most connections at a time: a Prometheus or two, and the devices behind a gateway. */
+const MAX_CONNECTIONS = 512
+
+/**
+ * Before the listener closes requests are refused rather than met with silence: clients with a connection find out
+ * so that they need another server. It goes on until none came for this long, ...
+ */
+const QUIET_MS = 250
+
+/** ... but not longer than this. */
+const MAX_REFUSING_MS = 3_000
+
+/** How a sensor runs. */
+export interface SensorOptions {
+  /** No host means every interface; port 0 means any free one. */
+  readonly listenAddress: { readonly host: string | undefined; readonly port: number }
+  /** For how long requests are still answered while /ready says 503, in milliseconds. */
+  readonly drainDelayMs: number
+  /** Undefined: it does not register itself. */
+  readonly registration: RegistrationOptions | undefined
+  /** What a client may do to a connection, where it differs from the defaults. */
+  readonly limits?: Partial<Limits>
+}
+
+/** What a sensor needs from outside. */
+export interface SensorDeps {
+  /** May be shared between sensors of one process. */
+  readonly machine: Machine
+  readonly clock: Clock
+  readonly log: Pick<LineLogger, 'info' | 'warn' | 'error'>
+  /** 0 to 1, as Math.random. */
+  readonly random: () => number
+}
+
+/** A sensor that listens. */
+export interface Sensor {
+  /** Where it listens, as a URL for people of this machine. */
+  readonly url: string
+  readonly port: number
+  /**
+   * Stops: it leaves its push source and /ready turns 503 at once; requests are answered for the drain delay and
+   * refused from then on; those in flight are finished.
+   */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts a sensor.
+ * @throws StartError when the address cannot be listened on
+ */
+export async function createSensor(options: SensorOptions, deps: SensorDeps): Promise<Sensor> {
+  const { clock } = deps
+  const connections = createConnections(MAX_CONNECTIONS)
+  const counts = createRequestCounts()
+  const registration =
+    options.registration === undefined ? undefined : createRegistration(options.registration, deps)
+  let state: 'serving' | 'draining' | 'refusing' = 'serving'
+  const isDraining = () => state !== 'serving'
+
+  const routes = createRoutes({
+    bodies: createBodyReader(),
+    clock,
+    isDraining,
+    registered: () => registration?.isRegistered(),
+    async metrics() {
+      const resources = await deps.machine.metrics()
+      const own = [...ownFamilies(counts, connections.inFlight()), ...(registration?.families() ?? [])]
+      return resources + exposition(own)
+    },
+  })
+  let refused = 0
+  const isRefusing = () => {
+    if (state === 'refusing') refused++
+    return state === 'refusing'
+  }
+  const server = createSensorServer(
+    { ...deps, routes, connections, counts, isDraining, isRefusing },
+    options.limits,
+  )
+  const address = await listen(server, options.listenAddress)
+  registration?.start({ host: options.listenAddress.host, port: address.port })
+
+  async function drain(): Promise<void> {
+    const wait = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve))
+    await wait(options.drainDelayMs)
+    state = 'refusing'
+    await connections.settled()
+    const endMs = clock.monotonic() + MAX_REFUSING_MS
+    let before: number
+    do {
+      before = refused
+      await wait(QUIET_MS)
+      // What came in while this process had no time for it counts too.
+      await new Promise((resolve) => setImmediate(resolve))
+    } while (refused > before && clock.monotonic() < endMs)
+    await closeWhenSettled({ server, close: () => closed(server) }, connections)
+  }
+
+  return {
+    url: urlOf(address),
+    port: address.port,
+    async stop() {
+      state = 'draining'
+      await Promise.all([registration?.leave(), drain()])
+    },
+  }
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => void server.close(() => resolve()))
+}
+
+function listen(server: Server, { host = '', port }: SensorOptions['listenAddress']): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(explainListen(error, `${host}:${port}`, '--web.listen-address')))
+    // To the platform an empty host is every interface: IPv6 and IPv4, or IPv4 where there is no IPv6.
+    server.listen({ port, host }, () => resolve(server.address() as AddressInfo))
+  })
+}

@@ -1,0 +1,142 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { gzipSync } from 'node:zlib'
+import { acceptsGzip } from '../base/accepts-gzip.ts'
+import { handleClientError } from '../base/client-error.ts'
+import type { Connections } from '../base/connections.ts'
+import { HttpError } from '../base/errors.ts'
+import type { LineLogger } from '../base/line-logger.ts'
+import type { RequestMetrics } from '../base/request-counts.ts'
+import { ClientGoneError, discardBody } from './body.ts'
+import { errorReply, type Reply, type Route } from './routes.ts'
+
+/** Limits on what a client may do to a connection, in milliseconds. */
+export interface Limits {
+  /** Until the headers of a request are there. */
+  readonly headersTimeout: number
+  /** Until all of a request is there. */
+  readonly requestTimeout: number
+  /** How often both are looked at. */
+  readonly connectionsCheckingInterval: number
+}
+
+const DEFAULT_LIMITS: Limits = {
+  headersTimeout: 15_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 5_000,
+}
+
+/** Longer than the 5 minutes for which Prometheus keeps an idle connection, so that it is the one to close it. */
+const KEEP_ALIVE_TIMEOUT_MS = 310_000
+
+/** Shorter answers are not compressed. */
+const MIN_GZIP_BYTES = 1024
+
+/** The `route` of requests that no route took: unknown paths never create series of their own. */
+const NO_ROUTE = 'none'
+
+/** The status that is counted for a request whose client did not wait for the answer. */
+const CLIENT_GONE = 499
+
+/** What the server needs. */
+export interface ServerDeps {
+  readonly routes: readonly Route[]
+  readonly connections: Connections
+  readonly counts: RequestMetrics
+  readonly log: Pick<LineLogger, 'error'>
+  /** Whether clients are asked to close their connections. */
+  isDraining(): boolean
+  /** Whether new requests are refused. */
+  isRefusing(): boolean
+}
+
+/**
+ * Creates the server of a sensor, on the platform alone: a framework would cost a quarter of the memory that a
+ * sensor may use. It listens when told to.
+ */
+export function createSensorServer(deps: ServerDeps, limits: Partial<Limits> = {}): Server {
+  const server = createServer(
+    { ...DEFAULT_LIMITS, ...limits, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS },
+    (request, response) => void answer(request, response, deps),
+  )
+  server.on('clientError', handleClientError)
+  deps.connections.watch(server)
+  return server
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, deps: ServerDeps): Promise<void> {
+  const path = pathOf(request)
+  const route = deps.routes.find((one) => one.path === path)
+  observe(request, response, route?.path ?? NO_ROUTE, deps)
+  try {
+    send(request, response, await handle(request, response, route, deps), deps)
+  } catch (error) {
+    if (error instanceof ClientGoneError) return
+    await discardBody(request)
+    send(request, response, errorReply(asHttpError(error, path, deps)), deps)
+  }
+}
+
+async function handle(
+  request: IncomingMessage,
+  response: ServerResponse,
+  route: Route | undefined,
+  deps: ServerDeps,
+): Promise<Reply> {
+  if (deps.isRefusing()) throw new HttpError('draining', 'the sensor is stopping')
+  if (route === undefined) throw new HttpError('not_found', 'there is no such path; / lists what there is')
+  const method = String(request.method)
+  const run = route.methods.get(method)
+  if (run !== undefined) return run(request)
+  const methods = [...route.methods.keys()].join(', ')
+  response.setHeader('allow', methods)
+  throw new HttpError('method_not_allowed', `${method} is not possible here; use ${methods}`)
+}
+
+/** The path that is asked for, without a slash at its end. */
+function pathOf({ url = '' }: IncomingMessage): string {
+  const path = url.split('?', 1)[0] as string
+  return path.length > 1 ? path.replace(/\/$/, '') : path
+}
+
+/** Counts and times a request when its answer has been sent, whatever the answer will be. */
+function observe(
+  request: IncomingMessage,
+  response: ServerResponse,
+  route: string,
+  { connections, counts }: ServerDeps,
+): void {
+  const startMs = performance.now()
+  const { socket } = request
+  connections.begin(socket)
+  response.on('close', () => {
+    connections.end(socket)
+    const code = response.writableFinished ? response.statusCode : CLIENT_GONE
+    counts.observe(route, String(request.method), code, (performance.now() - startMs) / 1000)
+  })
+}
+
+function asHttpError(error: unknown, route: string, { log }: ServerDeps): HttpError {
+  if (error instanceof HttpError) return error
+  log.error({ err: error, route }, 'request failed')
+  return new HttpError('internal', 'an unexpected error; the log has the details')
+}
+
+function send(request: IncomingMessage, response: ServerResponse, reply: Reply, deps: ServerDeps): void {
+  const { status, type, headers = {} } = reply
+  const isGzip = reply.body.length >= MIN_GZIP_BYTES && acceptsGzip(request.headers['accept-encoding'])
+  // At once: what is told is short, and the platform's few threads may be held by file systems that hang.
+  const body = isGzip ? gzipSync(reply.body, { level: 1 }) : Buffer.from(reply.body)
+  // What is left of a body that was not read would be taken for the next request.
+  const isLast = deps.isDraining() || !request.complete
+  response
+    .writeHead(status, {
+      ...headers,
+      'content-type': type,
+      'content-length': body.byteLength,
+      'x-content-type-options': 'nosniff',
+      vary: 'Accept-Encoding',
+      ...(isGzip ? { 'content-encoding': 'gzip' } : {}),
+      ...(isLast ? { connection: 'close' } : {}),
+    })
+    .end(body)
+}

@@ -1,0 +1,74 @@
+import t from 'tap'
+import { readHalf } from '../helpers/app.ts'
+
+t.test('what each source last did', async (t) => {
+  const { app, publish } = await readHalf(t, { sources: ['cmdb', 'stores'] })
+  await publish('stores', ['a:1'])
+  const all = await app.inject('/api/v1/sources')
+  t.equal(all.headers['cache-control'], 'no-store')
+  t.match(all.json(), {
+    sources: [
+      { name: 'cmdb', state: 'waiting', targets: 0, last_success: null },
+      { name: 'stores', state: 'ok', targets: 1, last_success: '2026-01-01T00:00:00.000Z', failure: null },
+    ],
+  })
+  const one = await app.inject('/api/v1/sources?source=stores')
+  t.match(one.json(), { sources: [{ name: 'stores' }] })
+  const health = await app.inject('/health')
+  t.same({ name: 'stores', ...health.json().sources.stores }, one.json().sources[0], 'as on /health')
+})
+
+t.test('what joined and left, the newest first, of all sources or of one', async (t) => {
+  const { app, store } = await readHalf(t, { sources: ['cmdb', 'stores'] })
+  t.same((await app.inject('/api/v1/changes')).json(), { changes: [] })
+  const change = {
+    atMs: 0,
+    targets: 2,
+    added: 2,
+    removed: 1,
+    samples: { added: ['a:1', 'b:1'], removed: ['c:1'] },
+  }
+  store.noteChange({ source: 'cmdb', ...change })
+  store.noteChange({ source: 'stores', ...change, atMs: 1_000 })
+  const all = (await app.inject('/api/v1/changes')).json()
+  t.same(
+    all.changes.map(({ source }: { source: string }) => source),
+    ['stores', 'cmdb'],
+  )
+  t.same((await app.inject('/api/v1/changes?source=cmdb')).json().changes, [
+    {
+      source: 'cmdb',
+      at: '1970-01-01T00:00:00.000Z',
+      targets: 2,
+      added: 2,
+      removed: 1,
+      added_samples: ['a:1', 'b:1'],
+      removed_samples: ['c:1'],
+    },
+  ])
+  await store.remove('cmdb')
+  t.equal(
+    (await app.inject('/api/v1/changes')).json().changes.length,
+    1,
+    'a source that is gone takes its own along',
+  )
+})
+
+t.test('changes are remembered within bounds', async (t) => {
+  const { app, store } = await readHalf(t)
+  const change = { source: 'sensors', targets: 0, added: 0, removed: 0, samples: { added: [], removed: [] } }
+  for (let atMs = 0; atMs < 300; atMs++) store.noteChange({ ...change, atMs })
+  const { changes } = (await app.inject('/api/v1/changes')).json()
+  t.equal(changes.length, 200)
+  t.equal(changes[0].at, '1970-01-01T00:00:00.299Z')
+})
+
+t.test('46: parameters that are not known are 400, unknown sources 404', async (t) => {
+  const { app } = await readHalf(t)
+  for (const path of ['/api/v1/sources', '/api/v1/changes']) {
+    t.equal((await app.inject(`${path}?sources=a`)).statusCode, 400)
+    t.equal((await app.inject(`${path}?source=a&source=b`)).statusCode, 400)
+    t.equal((await app.inject(`${path}?source=__proto__`)).statusCode, 404)
+    t.equal((await app.inject({ method: 'POST', url: path })).statusCode, 405)
+  }
+})
