@@ -73,6 +73,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       isDraining: () => draining,
       refresh: supervisor.refresh,
       accept: supervisor.accept,
+      instances: supervisor.instances,
       reload,
       explain: (query, name) => explain(query, supervisor.served(name)),
     },

@@ -5,14 +5,16 @@ import type { Threads } from './base/threads.ts'
 import { USER_AGENT } from './base/version.ts'
 import type { SourceSettings } from './config/settings.ts'
 import type { ExplainInput } from './explain/worker.ts'
+import type { Instances } from './model/registration.ts'
 import { compilePlan, type PlanOptions } from './pipeline/plan.ts'
 import { createCompute } from './refresh/compute.ts'
 import { createLoop, type Loop } from './refresh/loop.ts'
-import { fileSdOutput, type Output } from './refresh/outputs.ts'
+import { outputsOf } from './refresh/outputs-of.ts'
 import { createRefresher, type Outcome, type Refresher } from './refresh/refresh-once.ts'
-import { createDiskCopy, type DiskCopy } from './snapshot/disk.ts'
 import type { Store } from './snapshot/store.ts'
-import { createSource, originOf } from './sources/registry.ts'
+import { writeTargetFile } from './snapshot/target-file.ts'
+import { createPushReport } from './sources/push/report.ts'
+import { createSource, type SourceDeps } from './sources/registry.ts'
 import type { Source } from './sources/source.ts'
 
 /** What the supervisor needs from outside. */
@@ -50,6 +52,8 @@ export interface Supervisor {
   refresh(name?: string): Promise<Outcome[]>
   /** Serves the list of a source that the guard holds back; undefined when there is none. */
   accept(name: string): Promise<Outcome | undefined>
+  /** Where devices register with a source; undefined when it is no push source. */
+  instances(name: string): Instances | undefined
   /** What can be explained of one source, or of all, in order of their names as everywhere. */
   served(name?: string): ExplainInput[]
   /** Ends every loop and lets go of every source. */
@@ -78,13 +82,15 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     running.set(settings.name, one)
     store.add(settings.name, { required: required && !isStarted, maxStalenessMs })
     metrics.addSource(settings.name)
-    await one.refresher.restore()
+    await Promise.all([one.source.open?.(), one.refresher.restore()])
     if (isStarted) begin(one)
   }
 
   async function change(settings: SourceSettings, before: Running): Promise<void> {
-    const one = createRunning(settings, deps)
+    const one = createRunning(settings, deps, before.source)
     await end(before)
+    if (one.source.register === undefined) await before.source.remove?.()
+    await one.source.open?.()
     const required = settings.required && store.get(settings.name)?.required === true
     store.configure(settings.name, { required, maxStalenessMs: settings.maxStalenessMs })
     running.set(settings.name, one)
@@ -93,6 +99,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
 
   async function remove(name: string, before: Running): Promise<void> {
     await end(before)
+    await before.source.remove?.()
     await store.remove(name)
     running.delete(name)
     await metrics.removeSource(name)
@@ -128,6 +135,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       const asked = [...running].filter(([one]) => name === undefined || one === name)
       return Promise.all(asked.map(([, { loop }]) => loop.refresh()))
     },
+    instances: (name) => running.get(name)?.source.instances,
     accept: async (name) => running.get(name)?.refresher.accept(),
     served(name) {
       const states = store.list().filter((state) => name === undefined || name === state.name)
@@ -152,13 +160,9 @@ async function end({ loop, source }: Running): Promise<void> {
   await source.close()
 }
 
-function createRunning(settings: SourceSettings, deps: SupervisorDeps): Running {
-  const source = createSource(settings.source, { clock: deps.clock, userAgent: USER_AGENT })
+function createRunning(settings: SourceSettings, deps: SupervisorDeps, before?: Source): Running {
+  const source = createSource(settings.source, sourceDeps(settings.name, deps), before)
   const plan = compilePlan(settings.plan)
-  const disk =
-    deps.storagePath === undefined
-      ? undefined
-      : createDiskCopy(deps.storagePath, settings.name, originOf(settings.source))
   const refresher = createRefresher(
     {
       name: settings.name,
@@ -167,8 +171,7 @@ function createRunning(settings: SourceSettings, deps: SupervisorDeps): Running 
       guard: settings.guard,
       timeoutMs: settings.timeoutMs,
       intervalMs: settings.refreshIntervalMs,
-      outputs: outputsOf(settings.fileSd, disk),
-      load: disk?.load,
+      ...outputsOf({ ...settings, storagePath: deps.storagePath }),
     },
     deps,
   )
@@ -176,9 +179,7 @@ function createRunning(settings: SourceSettings, deps: SupervisorDeps): Running 
   return { fingerprint: settings.fingerprint, source, refresher, loop, options: settings.plan }
 }
 
-function outputsOf(fileSd: string | undefined, disk: DiskCopy | undefined): Output[] {
-  return [
-    ...(fileSd === undefined ? [] : [fileSdOutput(fileSd)]),
-    ...(disk === undefined ? [] : [{ kind: 'storage' as const, write: disk.save, confirm: disk.confirm }]),
-  ]
+function sourceDeps(name: string, { clock, metrics, log, storagePath: folder }: SupervisorDeps): SourceDeps {
+  const storage = folder === undefined ? undefined : { folder, write: writeTargetFile }
+  return { clock, userAgent: USER_AGENT, push: { storage, report: createPushReport(name, metrics, log) } }
 }

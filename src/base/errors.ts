@@ -4,9 +4,11 @@
  */
 export const HTTP_ERRORS = {
   bad_request: { status: 400, meaning: 'The request is malformed: a bad path, header, parameter or body.' },
+  unauthorized: { status: 401, meaning: 'The bearer token of a push source is missing or wrong.' },
   lifecycle_disabled: { status: 403, meaning: 'A POST /-/… endpoint, without --web.enable-lifecycle.' },
   not_found: { status: 404, meaning: 'No such path.' },
   source_not_found: { status: 404, meaning: 'No source of this name is configured.' },
+  no_push_source: { status: 404, meaning: 'Nobody can register with this source: it is no push source.' },
   label_not_found: {
     status: 404,
     meaning: 'No target of the list has the label that it is to be narrowed by.',
@@ -19,11 +21,13 @@ export const HTTP_ERRORS = {
     status: 415,
     meaning: 'The request body is of a type or encoding that is not read.',
   },
+  too_many_instances: { status: 429, meaning: 'The push source has max_instances already; see Retry-After.' },
   headers_too_large: { status: 431, meaning: 'The request headers are larger than 16 KiB.' },
   internal: { status: 500, meaning: 'A defect in Rollcall; the log has the details.' },
   reload_failed: { status: 500, meaning: 'The configuration is wrong; the old one stays in force.' },
   refresh_failed: { status: 502, meaning: 'A refresh that was asked for failed; the last good list stays.' },
   not_loaded: { status: 503, meaning: 'A source has no list yet; a partial list is never sent.' },
+  token_unreadable: { status: 503, meaning: 'The file with the token of a push source cannot be read.' },
   stale: { status: 503, meaning: 'The list is older than the max_staleness of its source.' },
   draining: { status: 503, meaning: 'The server was asked to stop (only /ready says so).' },
   overloaded: { status: 503, meaning: 'Too much load on the process; try again after Retry-After.' },
@@ -69,6 +73,7 @@ export const REFRESH_FAILURES = {
   shape: 'no list of records was found in the answer',
   refused: 'the answer says itself that it failed (fail_if)',
   all_rejected: 'there are records, but not one makes a target',
+  settling: 'nothing is known of earlier registrations, and devices have not had the time to register again',
   out_of_memory: 'the list needs more memory than it may have',
   internal: 'a defect in Rollcall',
 } as const

@@ -6,6 +6,10 @@ import { createRequestMetrics } from './request-metrics.ts'
 export const REFRESH_RESULTS = ['changed', 'unchanged', 'held', 'failed'] as const
 export type RefreshResult = (typeof REFRESH_RESULTS)[number]
 
+/** What became of a registration: the values of the `result` label of `rollcall_push_registrations_total`. */
+export const PUSH_RESULTS = ['new', 'changed', 'renewed', 'left', 'expired', 'refused'] as const
+export type PushResult = (typeof PUSH_RESULTS)[number]
+
 /** What the kinds of metrics have in common. */
 type Metric = Pick<Gauge<string>, 'get' | 'remove'>
 
@@ -23,6 +27,7 @@ const MISNAMED_DEFAULTS = [
 export function createMetrics(version: string) {
   const registry = new Registry()
   const source = sourceMetrics(registry)
+  const push = pushMetrics(registry)
   const http = httpMetrics(registry)
   const config = configMetrics(registry)
   const build = new Gauge({
@@ -37,6 +42,7 @@ export function createMetrics(version: string) {
   return {
     registry,
     source,
+    push,
     http,
     config,
     /** Starts the series of a source, so that its counters are there, at 0, before anything happens. */
@@ -46,7 +52,8 @@ export function createMetrics(version: string) {
         source.failures.inc({ source: name, reason }, 0)
       }
       for (const metric of [source.added, source.removed]) metric.inc({ source: name }, 0)
-      for (const file of ['file_sd', 'storage']) source.writeFailures.inc({ source: name, file }, 0)
+      for (const file of ['file_sd', 'storage', 'registrations'])
+        source.writeFailures.inc({ source: name, file }, 0)
       for (const metric of [source.records, source.dropped, source.targets, source.groups, source.holding]) {
         metric.set({ source: name }, 0)
       }
@@ -121,10 +128,39 @@ function sourceMetrics(registry: Registry) {
     ),
     writeFailures: new Counter({
       name: 'rollcall_source_write_failures_total',
-      help: 'Writes of the served list to disk that failed, by file: file_sd or storage.',
+      help: 'Writes to disk that failed, by file: file_sd or storage (the served list), or registrations.',
       labelNames: ['source', 'file'],
       registers,
     }),
+  }
+}
+
+function pushMetrics(registry: Registry) {
+  const registers = [registry]
+  const gauge = (name: string, help: string) =>
+    new Gauge({ name: `rollcall_push_${name}`, help, labelNames: ['source'], registers })
+  const instances = gauge('instances', 'Instances of a push source that are registered.')
+  const limit = gauge('instances_limit', 'Instances that a push source may have (max_instances).')
+  const registrations = new Counter({
+    name: 'rollcall_push_registrations_total',
+    help: 'What devices did to a push source, by result: new, changed, renewed, left, expired, or refused beyond max_instances.',
+    labelNames: ['source', 'result'],
+    registers,
+  })
+  return {
+    instances,
+    registrations,
+    /** Starts the series of a push source. */
+    start(source: string, max: number, known: number): void {
+      instances.set({ source }, known)
+      limit.set({ source }, max)
+      for (const result of PUSH_RESULTS) registrations.inc({ source, result }, 0)
+    },
+    /** Ends them. */
+    end(source: string): void {
+      for (const metric of [instances, limit]) metric.remove({ source })
+      for (const result of PUSH_RESULTS) registrations.remove({ source, result })
+    },
   }
 }
 

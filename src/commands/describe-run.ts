@@ -2,6 +2,10 @@ import type { Built } from '../refresh/build.ts'
 import type { DryRun } from './dry-run.ts'
 import { shownLine } from './printed.ts'
 
+/** What is said of a push source. */
+export const NOTHING_TO_READ =
+  'devices register with the server that runs; there is nothing to read from here'
+
 /** One line that says what reading a source gave: `sensors: 12 targets in 3 groups from 13 records in 0.02 s`. */
 export function describeRun({ settings, result, durationMs }: DryRun): string {
   const time = `${(durationMs / 1000).toFixed(2)} s`
@@ -9,6 +13,7 @@ export function describeRun({ settings, result, durationMs }: DryRun): string {
     const { reason, message } = result.error
     return `${settings.name}: failed after ${time}: ${reason}: ${shownLine(message)}\n`
   }
+  if (result.built === undefined) return `${settings.name}: ${NOTHING_TO_READ}\n`
   return `${settings.name}: ${describeList(result.built)} in ${time}${describeLosses(result.built)}\n`
 }
 

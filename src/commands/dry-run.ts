@@ -19,9 +19,11 @@ export interface DryRun {
   readonly durationMs: number
   /** What was read, even if no list could be made of it. */
   readonly documents: readonly Document[] | undefined
+  /** Neither a list nor a failure: the source has nothing that could be read from here. */
   readonly result:
     | { readonly built: Built; readonly error?: undefined }
     | { readonly built?: undefined; readonly error: RefreshError }
+    | { readonly built?: undefined; readonly error?: undefined }
 }
 
 /**
@@ -62,7 +64,10 @@ async function runSource(settings: SourceSettings, clock: Clock): Promise<DryRun
   let documents: readonly Document[] | undefined
   const readAndBuild = async () => {
     const never = new AbortController().signal
-    documents = documentsOf(await readBefore({ ...settings, source }, clock, never)).documents
+    const read = documentsOf(await readBefore({ ...settings, source }, clock, never)).documents
+    // Nobody registers with a command, so its empty list says nothing; the secret was tried, though.
+    if (source.instances !== undefined) return {}
+    documents = read
     return { built: build(documents, plan) }
   }
   const result = await readAndBuild().catch((error) => ({ error: asRefreshError(error) }))

@@ -10,7 +10,7 @@ import { explainableOf, findRecords, type Inventory } from '../explain/find-reco
 import { composeAnswer } from '../explain/findings.ts'
 import { parseQuery } from '../explain/query.ts'
 import { type ExplainAnswer, queryFault } from '../model/explanation.ts'
-import { describeRun } from './describe-run.ts'
+import { describeRun, NOTHING_TO_READ } from './describe-run.ts'
 import { chooseSources, type DryRun, dryRun } from './dry-run.ts'
 import { explanationText } from './explain-text.ts'
 import type { Printed } from './printed.ts'
@@ -41,9 +41,7 @@ export async function explain(args: Arguments, env: NodeJS.ProcessEnv): Promise<
 function answerFrom(runs: readonly DryRun[], text: string): ExplainAnswer {
   const query = parseQuery(text)
   const inventories = runs.filter(hasRecords).map(inventoryOf)
-  const gaps = runs
-    .filter((run) => !hasRecords(run))
-    .map(({ settings, result }) => `${settings.name} could not be read: ${result.error?.reason}`)
+  const gaps = runs.filter((run) => !hasRecords(run)).map(gapOf)
   return composeAnswer(
     text,
     inventories.map((inventory) => findRecords(inventory, query)),
@@ -54,7 +52,12 @@ function answerFrom(runs: readonly DryRun[], text: string): ExplainAnswer {
 
 /** Records of which none is a target are no list that could be served, but they can be explained. */
 function hasRecords({ result }: DryRun): boolean {
-  return result.error === undefined || result.error.reason === 'all_rejected'
+  return result.built !== undefined || result.error?.reason === 'all_rejected'
+}
+
+function gapOf({ settings: { name }, result: { error } }: DryRun): string {
+  if (error !== undefined) return `${name} could not be read: ${error.reason}`
+  return `${name} was not searched: ${NOTHING_TO_READ}; ask GET /api/v1/explain there`
 }
 
 function inventoryOf({ settings, plan, documents = [] }: DryRun): Inventory {

@@ -5,6 +5,7 @@ import { DEFAULT_GUARD } from '../snapshot/guard.ts'
 import { fileSourceSchema } from '../sources/file/config.ts'
 import { httpSchema } from '../sources/http/config.ts'
 import { httpSdSchema } from '../sources/http-sd/config.ts'
+import { pushSchema } from '../sources/push/config.ts'
 import { DEFAULT_REFRESH_INTERVAL, DEFAULT_TIMEOUT } from './options.ts'
 
 const closed = { additionalProperties: false } as const
@@ -92,6 +93,7 @@ const sourceOptions = Type.Object(
     http: Type.Optional(httpSchema),
     file: Type.Optional(fileSourceSchema),
     http_sd: Type.Optional(httpSdSchema),
+    push: Type.Optional(pushSchema),
     records: Type.Optional(
       Type.String({
         title: 'jmespath',
@@ -138,7 +140,8 @@ const sourceOptions = Type.Object(
     required: Type.Optional(
       Type.Boolean({
         default: true,
-        description: 'Whether /ready and /targets wait for the first list of this source.',
+        description:
+          'Whether /ready and /targets wait for the first list of this source; /ready never waits for a push source, since devices may reach Rollcall only once it is ready.',
       }),
     ),
     max_staleness: Type.Optional(

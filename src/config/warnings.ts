@@ -4,12 +4,20 @@ import type { SourceSettings } from './settings.ts'
 
 /** What is odd about sources but no error. */
 export function warningsOf(sources: readonly SourceSettings[]): string[] {
-  return sources
-    .filter(isUnchecked)
-    .map(
-      ({ name }) =>
-        `source ${name}: insecure_skip_verify is true, so whoever stands between can read its secrets and change its list; use ca_file instead`,
-    )
+  return sources.flatMap((source) => {
+    if (isUnchecked(source)) return [`source ${source.name}: ${UNCHECKED}`]
+    return isOpen(source) ? [`source ${source.name}: ${OPEN}`] : []
+  })
+}
+
+const UNCHECKED =
+  'insecure_skip_verify is true, so whoever stands between can read its secrets and change its list; use ca_file instead'
+
+const OPEN =
+  'insecure_skip_authentication is true, so whoever reaches the port decides what is scraped; use token_file instead'
+
+function isOpen({ source }: SourceSettings): boolean {
+  return source.kind === 'push' && source.token === undefined
 }
 
 function isUnchecked({ source }: SourceSettings): boolean {

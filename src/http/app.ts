@@ -10,6 +10,7 @@ import { healthRoutes } from './routes/health.ts'
 import { landingRoutes } from './routes/landing.ts'
 import { lifecycleRoutes } from './routes/lifecycle.ts'
 import { metricsRoutes } from './routes/metrics.ts'
+import { MAX_ENCODED_ID_LENGTH, pushRoutes } from './routes/push.ts'
 import { sourcesRoutes } from './routes/sources.ts'
 import { targetsRoutes } from './routes/targets.ts'
 
@@ -31,7 +32,7 @@ function noSchemas(): never {
   throw new Error('a route has a schema, but the compilers of schemas are not loaded (src/http/app.ts)')
 }
 
-/** Creates the server's read half: routes, errors, limits. It listens when told to. */
+/** Creates the server: routes, errors, limits. It listens when told to. */
 export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<FastifyInstance> {
   const { metrics } = deps
   const handleError = createErrorHandler(deps)
@@ -53,7 +54,7 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
       connectionsCheckingInterval: limits.connectionsCheckingInterval,
     },
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
-    routerOptions: { ignoreTrailingSlash: true },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_ENCODED_ID_LENGTH },
     forceCloseConnections: 'idle',
     // Requests on kept-alive connections are still served while the listener closes.
     return503OnClosing: false,
@@ -83,5 +84,6 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
   healthRoutes(app, deps, options)
   metricsRoutes(app, deps)
   lifecycleRoutes(app, deps, options)
+  await pushRoutes(app, deps, assertCapacity)
   return app
 }

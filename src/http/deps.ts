@@ -3,6 +3,7 @@ import type { Connections } from '../base/connections.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { ExplainAnswer } from '../model/explanation.ts'
+import type { Instances } from '../model/registration.ts'
 import type { Store } from '../snapshot/store.ts'
 import type { Views } from '../snapshot/views.ts'
 
@@ -26,6 +27,8 @@ export interface HttpDeps {
   refresh(source?: string): Promise<readonly RefreshAnswer[]>
   /** Serves the list of a source that the guard holds back; undefined when it holds none. */
   accept(source: string): Promise<RefreshAnswer | undefined>
+  /** Where devices register with a source; undefined when it is no push source. */
+  instances(source: string): Instances | undefined
   /** Loads the configuration again; throws when it is wrong, and then changes nothing. */
   reload(): Promise<void>
   /** Says why whatever is asked for is or is not a target, of one source or of all. */

@@ -67,8 +67,14 @@ function readTargets(targets: readonly Json[]): Pick<Group, 'addresses' | 'rejec
   return { addresses: targets.filter(isText), rejections }
 }
 
-/** The labels without those that the source sets, and without `__address__`, which the targets are. */
-function readLabels(labels: Json, drop: (reason: LabelDropReason) => void): Map<string, string> | Rejection {
+/**
+ * The labels without those that the source sets, and without `__address__`, which the targets are.
+ * @param drop called for each label that is left out because of another with the same name
+ */
+export function readLabels(
+  labels: Json,
+  drop: (reason: LabelDropReason) => void,
+): Map<string, string> | Rejection {
   if (!isObject(labels)) return invalid('labels has to be a set of keys')
   const texts = new Map<string, string>()
   for (const [name, field] of nameFields(Object.keys(labels), labelNameOf, drop)) {

@@ -1,10 +1,10 @@
 import { memo } from '../base/memo.ts'
 import { isLabelValue, type Labels, sortedLabels } from '../model/labels.ts'
-import type { InventoryRecord } from '../model/record.ts'
+import { fieldOf, type InventoryRecord } from '../model/record.ts'
 import { SOURCE_LABEL, type Target } from '../model/target-group.ts'
 import { type AddressFinder, findTemplateAddress, findUsualAddress } from './address.ts'
 import { addLabels, type LabelTemplate } from './configured-labels.ts'
-import { isGroup, readGroup } from './group.ts'
+import { isGroup, readGroup, readLabels } from './group.ts'
 import { addMetaLabels } from './meta-labels.ts'
 import type { LabelDropReason, Rejection } from './rejection.ts'
 import { render, type Template } from './template.ts'
@@ -29,6 +29,8 @@ export interface MappingOptions {
   readonly labels: readonly LabelTemplate[]
   readonly metaLabels: boolean
   readonly defaultPort: number
+  /** The field `labels` of a record holds labels of its targets, as that of a target group does. */
+  readonly ownLabels?: boolean
   /** Every record has to be a target group; otherwise they are recognised among others. */
   readonly groupsOnly?: boolean
 }
@@ -130,7 +132,7 @@ const MAX_LISTS = 65_536
  * for them: records with equal labels have the very same list, by which packing knows them.
  */
 function compileCommon(options: MappingOptions): (record: InventoryRecord) => Common {
-  if (options.metaLabels) return (record) => commonLabels(record, options)
+  if (options.metaLabels || options.ownLabels === true) return (record) => commonLabels(record, options)
   const isConstant = options.labels.every(([, template]) =>
     template.every((part) => typeof part === 'string'),
   )
@@ -163,14 +165,19 @@ function labelsOfValues(values: readonly string[], { labels, source }: MappingOp
   return { labels: sortedLabels(map), dropped: NONE }
 }
 
-function commonLabels(record: InventoryRecord, { metaLabels, labels, source }: MappingOptions): Common {
+function commonLabels(record: InventoryRecord, options: MappingOptions): Common {
   const dropped: LabelDropReason[] = []
-  const map = new Map<string, string>()
-  if (metaLabels) addMetaLabels(record, map, (reason) => dropped.push(reason))
-  const fault = addLabels(labels, record, map)
-  map.set(SOURCE_LABEL, source)
+  const drop = (reason: LabelDropReason) => dropped.push(reason)
+  const own = options.ownLabels === true ? readLabels(fieldOf(record, 'labels') ?? {}, drop) : NO_LABELS
+  if ('reason' in own) return { labels: [], fault: own, dropped }
+  const map = new Map(own)
+  if (options.metaLabels) addMetaLabels(record, map, drop)
+  const fault = addLabels(options.labels, record, map)
+  map.set(SOURCE_LABEL, options.source)
   return { labels: sortedLabels(map), fault, dropped }
 }
+
+const NO_LABELS: ReadonlyMap<string, string> = new Map()
 
 /** Labels with those that only one target has; the same list when it has none. */
 function withOwn(common: Labels, own: readonly LabelTemplate[], record: InventoryRecord): Labels | Rejection {

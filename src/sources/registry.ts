@@ -3,19 +3,26 @@ import type { Clock } from '../base/clock.ts'
 import { createFileSource, type FileSourceOptions } from './file/source.ts'
 import { createHttpSource, type HttpSourceOptions } from './http/source.ts'
 import { createHttpSdSource, type HttpSdSourceOptions } from './http-sd/source.ts'
+import type { PushDeps } from './push/register.ts'
+import { createPushSource, type PushSourceOptions } from './push/source.ts'
 import type { Source } from './source.ts'
 
 /** The options of a source of any kind, resolved. */
-export type SourceOptions = HttpSourceOptions | FileSourceOptions | HttpSdSourceOptions
+export type SourceOptions = HttpSourceOptions | FileSourceOptions | HttpSdSourceOptions | PushSourceOptions
 
 /** What sources need from outside. */
 export interface SourceDeps {
   readonly clock: Clock
   readonly userAgent: string
+  /** What a push source that serves needs beside the clock. */
+  readonly push?: Omit<PushDeps, 'clock'>
 }
 
-/** Creates a source of any kind. */
-export function createSource(options: SourceOptions, deps: SourceDeps): Source {
+/**
+ * Creates a source of any kind.
+ * @param before the source whose place it takes; what its devices registered goes over to it
+ */
+export function createSource(options: SourceOptions, deps: SourceDeps, before?: Source): Source {
   switch (options.kind) {
     case 'http':
       return createHttpSource(options, deps)
@@ -23,6 +30,12 @@ export function createSource(options: SourceOptions, deps: SourceDeps): Source {
       return createFileSource(options, deps)
     case 'http_sd':
       return createHttpSdSource(options, deps)
+    case 'push':
+      return createPushSource(
+        options,
+        { storage: undefined, report: () => {}, ...deps.push, clock: deps.clock },
+        before?.register,
+      )
   }
 }
 
@@ -31,9 +44,13 @@ export function createSource(options: SourceOptions, deps: SourceDeps): Source {
  * or query, another one for another host, path or files.
  */
 export function originOf(options: SourceOptions): string {
-  const place =
-    options.kind === 'file'
-      ? options.files.map(({ folder, name }) => `${folder}/${name}`).join('\n')
-      : options.url.origin + options.url.pathname
-  return createHash('sha256').update(`${options.kind} ${place}`).digest('hex')
+  return createHash('sha256')
+    .update(`${options.kind} ${placeOf(options)}`)
+    .digest('hex')
+}
+
+function placeOf(options: SourceOptions): string {
+  if (options.kind === 'push') return options.name
+  if (options.kind === 'file') return options.files.map(({ folder, name }) => `${folder}/${name}`).join('\n')
+  return options.url.origin + options.url.pathname
 }

@@ -1,4 +1,6 @@
 import type { Document } from '../model/document.ts'
+import type { Instances } from '../model/registration.ts'
+import type { Register } from './push/register.ts'
 
 /** What an inventory said of the version that it sent; given back to it, it may answer "unchanged". */
 export interface Version {
@@ -35,6 +37,14 @@ export interface Source {
   read(signal: AbortSignal, since?: Version): Promise<Reading>
   /** Calls back whenever the inventory has changed; sources that cannot know have no such method. */
   watch?(changed: () => void): void
+  /** Gets ready, before anything else is asked of it, with what an earlier process kept; never fails. */
+  open?(): Promise<void>
   /** Lets go of connections, watches and timers. */
   close(): Promise<void>
+  /** Deletes what it keeps: after its end, when it is no longer configured. */
+  remove?(): Promise<void>
+  /** Where devices register themselves; other sources have none. */
+  readonly instances?: Instances
+  /** What they registered, for the source that takes the place of this one. */
+  readonly register?: Register
 }

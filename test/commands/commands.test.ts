@@ -245,3 +245,22 @@ t.test('what only the served list has is told as such', async (t) => {
   const text = explanationText({ query: 'a', matches: 1, explanations: [explanation], verdict })
   t.match(text, /^served as a:1\n\ns: in the served list\n {2}record {4}null\n/)
 })
+
+t.test('a push source has nothing to read, which is no failure and no empty list', async (t) => {
+  const folder = t.testdir({ token: 'c4n4ry', 'rollcall.yml': pushConfig('token') })
+  const file = `--config.file=${join(folder, 'rollcall.yml')}`
+  const nothing = 'devices: devices register with the server that runs; there is nothing to read from here\n'
+  t.same(await runHere(['targets', file]), { code: 0, out: '', err: nothing })
+  const probe = await runHere(['check', '--probe', file])
+  t.equal(probe.code, 0)
+  t.equal(probe.out, `SUCCESS: the configuration is valid: 1 source (devices)\n${nothing}`)
+  const explained = await runHere(['explain', 'a', file])
+  t.equal(explained.code, 0)
+  t.match(explained.out, /devices was not searched: .*; ask GET \/api\/v1\/explain there/)
+  writeFileSync(join(folder, 'rollcall.yml'), pushConfig('missing'))
+  const failed = await runHere(['check', '--probe', file])
+  t.equal(failed.code, 1, 'its token is tried')
+  t.match(failed.out, /^devices: failed after .*: file: the secret file .*missing cannot be read/m)
+})
+
+const pushConfig = (token: string) => `sources:\n  - name: devices\n    push: { token_file: ${token} }\n`

@@ -58,3 +58,33 @@ sources:
     plan: { mapping: { groupsOnly: true, targets: [] } },
   })
 })
+
+t.test('a push source has its defaults, and says aloud when everybody may register', async (t) => {
+  const path = join(folder, 'rollcall.yml')
+  writeFileSync(
+    path,
+    `
+sources:
+  - name: a
+    push: { token_file: secrets/token }
+  - name: b
+    push: { insecure_skip_authentication: true, ttl: 10s, max_ttl: 1m, max_instances: 5 }
+    targets: ["{host}:9256"]
+  - name: c
+    push: { token_file: token, max_ttl: 1m }
+`,
+  )
+  const { sources, warnings } = await loadSettings(readArguments([`--config.file=${path}`]), {})
+  t.match(sources[0], {
+    source: { kind: 'push', name: 'a', ttlMs: 90_000, maxTtlMs: 86_400_000, maxInstances: 10_000 },
+    plan: { mapping: { ownLabels: true, targets: [] } },
+    required: true,
+  })
+  const [first, second] = sources.map(({ source }) => source)
+  t.equal(first?.kind === 'push' && first.token?.file, join(folder, 'secrets/token'))
+  t.match(second, { ttlMs: 10_000, maxTtlMs: 60_000, maxInstances: 5, token: undefined })
+  t.match(sources[2], { source: { ttlMs: 60_000, maxTtlMs: 60_000 } }, 'never longer than the longest')
+  t.same(warnings, [
+    'source b: insecure_skip_authentication is true, so whoever reaches the port decides what is scraped; use token_file instead',
+  ])
+})

@@ -10,6 +10,7 @@ import { rows as file } from './wrong/file.ts'
 import { rows as general } from './wrong/general.ts'
 import { rows as http } from './wrong/http.ts'
 import { rows as client } from './wrong/http-client.ts'
+import { rows as push } from './wrong/push.ts'
 
 const folder = t.testdir()
 const path = join(folder, 'rollcall.yml')
@@ -163,7 +164,7 @@ const COMMANDS: Record<string, (args: Arguments) => Promise<unknown>> = {
 t.test(
   'every wrong file gives its line, with the place of the key or value, from check and serve',
   async (t) => {
-    const rows = Object.entries({ general, http, client, file }).flatMap(([table, found]) =>
+    const rows = Object.entries({ general, http, client, file, push }).flatMap(([table, found]) =>
       found.map(([what, yaml, line]) => [`${table}: ${what}`, yaml, line] as const),
     )
     t.equal(new Set(rows.map(([what]) => what)).size, rows.length, 'each row has a name of its own')

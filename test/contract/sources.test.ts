@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { stringify } from 'yaml'
 import { systemClock } from '../../src/base/clock.ts'
+import { Secret } from '../../src/base/secret.ts'
+import { readRegistration } from '../../src/model/registration.ts'
 import { parsePattern } from '../../src/sources/file/pattern.ts'
 import { createSource, type SourceOptions } from '../../src/sources/registry.ts'
 import { httpOptions } from '../helpers/http-options.ts'
@@ -57,6 +59,27 @@ async function fileRig(t: Test, name: string, write: Write, garbage: string): Pr
   }
 }
 
+/** Devices that register, and leave when they are not among the records any more. */
+async function pushRig(t: Test): Promise<Rig> {
+  const token = join(t.testdir(), 'token')
+  const options = { ttlMs: 1_000, maxTtlMs: 1_000, maxInstances: 10 }
+  const source = create({ kind: 'push', name: 's', token: Secret.file(token), ...options })
+  const { instances } = source
+  let known: readonly SuiteRecord[] = []
+  return {
+    source,
+    put(records) {
+      writeFileSync(token, 'a')
+      for (const { host } of known) instances?.leave(host)
+      known = records
+      for (const { host, port, site } of records) {
+        instances?.register(host, readRegistration({ address: `${host}:${port}`, labels: { site } }))
+      }
+    },
+    break: () => rmSync(token),
+  }
+}
+
 const KINDS: readonly SourceKind[] = [
   { name: 'http', create: (t) => httpRig(t, 'http', asJson) },
   { name: 'http_sd', groups: true, create: (t) => httpRig(t, 'http_sd', asGroups) },
@@ -64,6 +87,7 @@ const KINDS: readonly SourceKind[] = [
   { name: 'file with YAML', create: (t) => fileRig(t, 'list.yml', (records) => stringify(records), 'a: [') },
   { name: 'file with CSV', create: (t) => fileRig(t, 'list.csv', asCsv, 'host\n"a') },
   { name: 'file for file_sd', groups: true, create: (t) => fileRig(t, 'list.yaml', asGroups, '') },
+  { name: 'push', ownLabels: true, create: pushRig },
 ]
 
 for (const kind of KINDS) t.test(kind.name, async (t) => checkSource(t, kind))

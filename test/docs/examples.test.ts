@@ -1,8 +1,8 @@
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
-import t from 'tap'
-import { run } from '../helpers/cli.ts'
+import t, { type Test } from 'tap'
+import { run, start } from '../helpers/cli.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
 
 /** What an example needs to run: its secrets, and which sample answers which request. */
@@ -10,6 +10,8 @@ interface Setting {
   readonly env: Record<string, string>
   /** The sample for a request; undefined: the request is wrong, and answered 400. */
   readonly sample?: (request: IncomingMessage, body: string) => string | undefined
+  /** The token with which devices register as the sample `registrations.json` says: a body for each id. */
+  readonly token?: string
 }
 
 const when = (isRight: boolean, sample: string) => (isRight ? sample : undefined)
@@ -58,7 +60,37 @@ const SETTINGS: Record<string, Setting> = {
         query(request).get('offset') === '100' ? 'page-2.json' : 'page-1.json',
       ),
   },
+  push: { env: {}, token: 'device-token' },
   'plain-list': { env: {}, sample: ({ url }) => when(url === '/hosts', 'hosts.json') },
+}
+
+/** What `rollcall targets` prints. */
+async function printed(t: Test, config: string, env: Setting['env']): Promise<string> {
+  const { code, out, err } = await run(['targets', `--config.file=${config}`], env)
+  t.equal(code, 0, err)
+  return out
+}
+
+/** What is served once the devices of the sample have registered with a server that knows that there were none. */
+async function registered(t: Test, folder: string, token: string): Promise<string> {
+  writeFileSync(join(folder, 'push-token'), `${token}\n`)
+  mkdirSync(join(folder, 'data', 'push'), { recursive: true })
+  writeFileSync(join(folder, 'data', 'push', 'devices.json'), '{"format":1,"instances":[]}')
+  const storage = `--storage.path=${join(folder, 'data')}`
+  const { url } = await start(t, [
+    `--config.file=${join(folder, 'rollcall.yml')}`,
+    storage,
+    '--web.enable-lifecycle',
+  ])
+  const sample = JSON.parse(readFileSync(join(folder, 'registrations.json'), 'utf8'))
+  for (const [id, body] of Object.entries(sample)) {
+    const place = `${url}/api/v1/sources/devices/instances/${id}`
+    const headers = { authorization: `Bearer ${token}` }
+    const answer = await fetch(place, { method: 'PUT', headers, body: JSON.stringify(body) })
+    t.equal(answer.status, 201, await answer.text())
+  }
+  t.equal((await fetch(`${url}/-/refresh`, { method: 'POST' })).status, 200)
+  return `${JSON.stringify(await (await fetch(`${url}/targets`)).json(), null, 2)}\n`
 }
 
 const EXAMPLES = readdirSync('examples', { withFileTypes: true })
@@ -69,7 +101,7 @@ t.test('every example has a setting, and every setting an example', async (t) =>
   t.same(EXAMPLES.sort(), Object.keys(SETTINGS).sort())
 })
 
-for (const [name, { env, sample }] of Object.entries(SETTINGS)) {
+for (const [name, { env, sample, token }] of Object.entries(SETTINGS)) {
   t.test(`the example ${name} makes the targets that stand beside it`, async (t) => {
     const folder = t.testdir()
     cpSync(join('examples', name), folder, { recursive: true })
@@ -85,8 +117,7 @@ for (const [name, { env, sample }] of Object.entries(SETTINGS)) {
       const text = readFileSync(config, 'utf8')
       writeFileSync(config, text.replace(/https?:\/\/[a-z.]+\.example\.com(:\d+)?/g, server.url.origin))
     }
-    const { code, out, err } = await run(['targets', `--config.file=${config}`], env)
-    t.equal(code, 0, err)
+    const out = token === undefined ? await printed(t, config, env) : await registered(t, folder, token)
     const expected = join('examples', name, 'expected.json')
     if (process.env.UPDATE_EXAMPLES === '1') writeFileSync(expected, out)
     t.ok(existsSync(expected))

@@ -5,6 +5,7 @@ import { createThreads } from '../../src/base/threads.ts'
 import { createApp } from '../../src/http/app.ts'
 import type { Limits, RefreshAnswer } from '../../src/http/deps.ts'
 import type { ExplainAnswer } from '../../src/model/explanation.ts'
+import type { Instances } from '../../src/model/registration.ts'
 import { encodeGroups } from '../../src/snapshot/encode.ts'
 import { freeze } from '../../src/snapshot/snapshot.ts'
 import { INITIAL_STATUS, type SourceStatus } from '../../src/snapshot/status.ts'
@@ -43,6 +44,7 @@ export async function readHalf(
     answers: [] as RefreshAnswer[],
     accepted: [] as string[],
     reloadError: undefined as Error | undefined,
+    instances: {} as Record<string, Instances>,
     asked: [] as [query: string, source: string | undefined][],
     explanation: {} as Partial<ExplainAnswer>,
   }
@@ -67,6 +69,7 @@ export async function readHalf(
         state.accepted.push(source)
         return state.answers[0]
       },
+      instances: (source) => state.instances[source],
       reload: async () => {
         if (state.reloadError !== undefined) throw state.reloadError
       },

@@ -154,7 +154,7 @@ t.test('55: what changes state is off unless switched on', async (t) => {
   t.same(state.accepted, [])
 })
 
-t.test('55: there is nothing else that takes another method than GET and HEAD', async (t) => {
+t.test('55: beside them only what asks for a token takes another method than GET and HEAD', async (t) => {
   const { app } = await readHalf(t)
   const posts = app
     .printRoutes({ commonPrefix: false })
@@ -162,6 +162,7 @@ t.test('55: there is nothing else that takes another method than GET and HEAD', 
     .filter((line) => /\((?!GET, HEAD\)|HEAD, GET\))/.test(line))
   t.same(posts.map((line) => /[\w-]+ \(.*\)/.exec(line)?.[0]).sort(), [
     'accept (POST)',
+    'id (PUT, DELETE)',
     'refresh (POST)',
     'reload (POST)',
   ])

@@ -202,3 +202,45 @@ t.test('a configured label wins over a meta label of the same name, and can remo
     undefined,
   )
 })
+
+t.test(
+  'records that have labels of their own give them to their targets, and those of the source win',
+  async (t) => {
+    const labels = [
+      ['instance', compileTemplate('{id}')],
+      ['env', compileTemplate('prod')],
+    ] as const
+    const map = mapping({ ownLabels: true, metaLabels: true, labels })
+    const record = {
+      id: 'a',
+      address: '10.0.0.7:1',
+      host: '10.0.0.7',
+      labels: { site: 's1', env: 'dev', 'a-b': 'x' },
+    }
+    t.same(map(record).targets, [
+      {
+        address: '10.0.0.7:1',
+        labels: [
+          ['__meta_inventory_address', '10.0.0.7:1'],
+          ['__meta_inventory_host', '10.0.0.7'],
+          ['__meta_inventory_id', 'a'],
+          ['__meta_rollcall_source', 'sensors'],
+          ['a_b', 'x'],
+          ['env', 'prod'],
+          ['instance', 'a'],
+          ['site', 's1'],
+        ],
+      },
+    ])
+    t.match(mapping({ ownLabels: true })({ address: 'a' }).targets, [
+      { labels: [['__meta_rollcall_source', 'sensors']] },
+    ])
+    t.same(reasonsOf({ address: 'a', labels: { site: {} } }, { ownLabels: true }), ['invalid_label'])
+    t.same(reasonsOf({ address: 'a', labels: 'x' }, { ownLabels: true }), ['invalid_group'])
+    const spoofed = mapping({ ownLabels: true })({
+      address: 'a',
+      labels: { __meta_rollcall_source: 'x', __address__: 'b' },
+    })
+    t.match(spoofed.targets, [{ address: 'a:9100', labels: [['__meta_rollcall_source', 'sensors']] }])
+  },
+)

@@ -31,7 +31,8 @@ function configure(t: Test, inventory: URL, login: URL): string {
     oauth: { url, oauth2: { client_id: 'a', client_secret: CANARY, token_url: login.href } },
     proxy: { url: 'http://inventory.invalid/', proxy_url: `http://user:${CANARY}@${inventory.host}` },
   }
-  const sources = Object.entries(plants).map(([name, http]) => ({ name, http }))
+  const sources: object[] = Object.entries(plants).map(([name, http]) => ({ name, http }))
+  sources.push({ name: 'push', push: { token_file: 'secret' }, required: false })
   const path = join(folder, 'rollcall.yml')
   writeFileSync(path, stringify({ global: { refresh_interval: '1h' }, sources }))
   return path
@@ -70,6 +71,19 @@ t.test('51: a server tells a secret in no place, whether its inventories work or
     clean(t, `${what}: the refresh`, await answer.text())
     await everywhere(what)
   }
+  for (const token of [CANARY, `${CANARY}-wrong`]) {
+    for (const body of ['{"address":"a:1"}', CANARY]) {
+      const headers = { authorization: `Bearer ${token}` }
+      const place = `${url}/api/v1/sources/push/instances/a`
+      const answer = await fetch(place, { method: 'PUT', headers, body })
+      clean(
+        t,
+        `registering: ${answer.status}`,
+        `${JSON.stringify([...answer.headers])} ${await answer.text()}`,
+      )
+    }
+  }
+  await everywhere('devices registered')
   writeFileSync(path, `sources:\n  - name: a\n    http: { url: "http://user:${CANARY}@:99999999/" }\n`)
   const reloaded = await fetch(`${url}/-/reload`, { method: 'POST' })
   t.equal(reloaded.status, 500)

@@ -20,4 +20,8 @@ t.test('inventories are told apart by where they are, not by who asks or what fo
     })
   t.equal(files('a.json'), files('a.json'))
   t.not(files('a.json'), files('a.json', 'b.json'))
+  const push = (name: string, maxInstances: number) =>
+    originOf({ kind: 'push', name, token: undefined, ttlMs: 1, maxTtlMs: 1, maxInstances })
+  t.equal(push('a', 1), push('a', 2))
+  t.not(push('a', 1), push('b', 1))
 })

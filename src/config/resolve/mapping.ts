@@ -22,6 +22,7 @@ export function resolveMapping(source: FileSource, context: Context): MappingOpt
     metaLabels: source.meta_labels ?? false,
     defaultPort: DEFAULT_METRICS_PORT,
     ...(source.http_sd !== undefined && { groupsOnly: true }),
+    ...(source.push !== undefined && { ownLabels: true }),
   }
 }
 

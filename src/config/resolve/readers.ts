@@ -1,6 +1,7 @@
 import { parseHttpUrl } from '../../base/urls.ts'
-import { MAX_TIMER_MS, parseDuration } from '../../model/duration.ts'
+import { formatDuration, MAX_TIMER_MS, parseDuration } from '../../model/duration.ts'
 import { parseSize } from '../../model/size.ts'
+import { MIN_TTL_MS } from '../../sources/push/config.ts'
 import { MAX_INTERVAL_MS, MIN_INTERVAL_MS } from '../options.ts'
 import { shownValue } from '../shown.ts'
 
@@ -26,6 +27,17 @@ export function readMaxStaleness(text: string): number {
   const ms = parseDuration(text)
   if (ms !== undefined && ms > 0) return ms
   throw new Error(`${shownValue(text)} is out of range; write a duration longer than 0, such as 1d`)
+}
+
+/**
+ * Reads a time to live, in milliseconds.
+ * @param maxMs the longest that is allowed
+ * @throws Error that says what is expected
+ */
+export function readTtl(text: string, maxMs: number): number {
+  const ms = parseDuration(text)
+  if (ms !== undefined && ms >= MIN_TTL_MS && ms <= maxMs) return ms
+  throw new Error(`${shownValue(text)} is out of range; write a duration from 1s to ${formatDuration(maxMs)}`)
 }
 
 /** Reads a size, in bytes. Throws an Error that says what is expected. */

@@ -13,6 +13,7 @@ import { resolveFile } from './file.ts'
 import { resolveHttp } from './http.ts'
 import { resolveHttpSd } from './http-sd.ts'
 import { resolveMapping } from './mapping.ts'
+import { resolvePush } from './push.ts'
 import { readInterval, readMaxStaleness, readTimeout } from './readers.ts'
 import { resolveRelabel } from './relabel.ts'
 
@@ -82,6 +83,7 @@ const KINDS = {
   file: (source: FileSource, context: Context) => source.file && resolveFile(source.file, source, context),
   http_sd: (source: FileSource, context: Context) =>
     source.http_sd && resolveHttpSd(source.http_sd, source, context),
+  push: (source: FileSource, context: Context) => source.push && resolvePush(source.push, source, context),
 } satisfies Record<string, (source: FileSource, context: Context) => SourceOptions | undefined>
 
 /** The keys of which a source has exactly one. */

@@ -41,6 +41,9 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
 /** Why no traffic should come here; undefined when it should. */
 function unready(deps: HttpDeps): HttpError | undefined {
   if (deps.isDraining()) return new HttpError('draining', 'the server is stopping')
-  const waiting = deps.store.list().filter((state) => state.required && state.snapshot === undefined)
+  // Devices may reach the server only once it is ready, so their source is not waited for.
+  const waiting = deps.store
+    .list()
+    .filter(({ name, required, snapshot }) => required && snapshot === undefined && !deps.instances(name))
   return waiting.length > 0 ? notLoaded(waiting) : undefined
 }

@@ -1,0 +1,92 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { HttpError, messageOf } from '../../base/errors.ts'
+import {
+  type Instances,
+  isInstanceId,
+  MAX_ID_LENGTH,
+  type Registration,
+  readRegistration,
+} from '../../model/registration.ts'
+import type { HttpDeps } from '../deps.ts'
+import { observe } from '../observe.ts'
+import type { AssertCapacity } from '../pressure.ts'
+import { findSource } from '../source-parameter.ts'
+
+const PATH = '/api/v1/sources/:source/instances/:id'
+
+/** The largest body of a registration, in bytes. */
+const MAX_BODY_BYTES = 16_384
+
+/** The longest id as it stands in a path, in characters: every one of three bytes, each percent-encoded. */
+export const MAX_ENCODED_ID_LENGTH = 9 * MAX_ID_LENGTH
+
+/**
+ * `PUT` and `DELETE /api/v1/sources/{source}/instances/{id}`: devices register with a push source, and leave it. Who
+ * asks is checked before a body is read.
+ */
+export async function pushRoutes(
+  app: FastifyInstance,
+  deps: HttpDeps,
+  assertCapacity: AssertCapacity,
+): Promise<void> {
+  await app.register(async (scope) => {
+    // JSON whatever its type is called: curl calls everything a form.
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body))
+    scope.addHook('onRequest', async (request, reply) => {
+      observe(request, reply, PATH, deps)
+      assertCapacity()
+      await findInstances(request, deps).authorize(bearerOf(request))
+    })
+    scope.put(PATH, { bodyLimit: MAX_BODY_BYTES }, (request, reply) => {
+      const instances = findInstances(request, deps)
+      const { isNew, ttlMs } = instances.register(idOf(request), registrationIn(request))
+      return reply
+        .code(isNew ? 201 : 200)
+        .header('cache-control', 'no-store')
+        .send({ ttl_seconds: ttlMs / 1000 })
+    })
+    scope.delete(PATH, { bodyLimit: MAX_BODY_BYTES }, (request, reply) => {
+      findInstances(request, deps).leave(idOf(request))
+      return reply.code(204).send()
+    })
+  })
+}
+
+/** Asked anew after the check: the source may be gone meanwhile. */
+function findInstances({ params }: FastifyRequest, deps: HttpDeps): Instances {
+  const { name } = findSource(deps.store, (params as { source: string }).source)
+  const instances = deps.instances(name)
+  if (instances !== undefined) return instances
+  throw new HttpError('no_push_source', `nobody can register with ${name}: it is no push source`)
+}
+
+function idOf({ params }: FastifyRequest): string {
+  const { id } = params as { id: string }
+  if (isInstanceId(id)) return id
+  throw new HttpError(
+    'bad_request',
+    `the id has to have 1 to ${MAX_ID_LENGTH} characters, and no slash, backslash or control character`,
+  )
+}
+
+function registrationIn({ body }: FastifyRequest): Registration {
+  try {
+    return readRegistration(parse(body))
+  } catch (error) {
+    throw new HttpError('bad_request', messageOf(error))
+  }
+}
+
+function parse(body: unknown) {
+  try {
+    return JSON.parse(String(body ?? ''))
+  } catch {
+    throw new Error('the body is not JSON; send one such as {"address":"10.0.0.7:9100"}')
+  }
+}
+
+/** The token of the request; the name of the scheme in any case, as RFC 9110 has it. */
+function bearerOf({ headers }: FastifyRequest): string | undefined {
+  return /^bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1]
+}

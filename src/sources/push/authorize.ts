@@ -1,0 +1,49 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { HttpError, messageOf } from '../../base/errors.ts'
+import type { Secret } from '../../base/secret.ts'
+
+/**
+ * Creates the check of a bearer token against the lines of a secret. The secret is read at each check; checks at the
+ * same time share one reading. How long it takes tells nothing about the token.
+ * @param secret undefined: everybody may
+ */
+export function createAuthorize(secret: Secret | undefined): (token: string | undefined) => Promise<void> {
+  if (secret === undefined) return async () => {}
+  let reading: Promise<string> | undefined
+
+  function read(): Promise<string> {
+    reading ??= (secret as Secret).reveal().finally(() => {
+      reading = undefined
+    })
+    return reading
+  }
+
+  return async (token) => {
+    const text = await read().catch((error) => {
+      throw new HttpError('token_unreadable', messageOf(error), RETRY_AFTER_SECONDS)
+    })
+    if (token === undefined) {
+      throw new HttpError('unauthorized', 'no token was sent; send the header Authorization: Bearer …')
+    }
+    if (!isOneOf(token, text)) {
+      throw new HttpError('unauthorized', 'the token is wrong; send one of those in the token_file')
+    }
+  }
+}
+
+const RETRY_AFTER_SECONDS = 5
+
+/** Compares with every line, whatever the first ones gave. */
+function isOneOf(token: string, text: string): boolean {
+  const sent = digest(token)
+  const right = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .filter((line) => timingSafeEqual(digest(line), sent))
+  return right.length > 0
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}

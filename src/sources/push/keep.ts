@@ -1,0 +1,146 @@
+import { mkdir, readFile, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Clock } from '../../base/clock.ts'
+import type { Json } from '../../model/record.ts'
+import { isInstanceId, readRegistration } from '../../model/registration.ts'
+import type { Instance } from './registrations.ts'
+import type { Report } from './report.ts'
+
+/** The version of the format; a file of another version is not read. */
+const FORMAT = 1
+
+/** The time from a change to the write, in milliseconds, so that many changes share one. */
+const DELAY_MS = 1_000
+
+/** The time after which a write that failed is tried again, in milliseconds. */
+const RETRY_MS = 10_000
+
+/** An instance and its id. */
+export type Named = readonly [id: string, instance: Instance]
+
+/** The instances of a push source on disk. */
+export interface Keeper {
+  /**
+   * Reads what an earlier process kept.
+   * @returns undefined when nothing was kept
+   * @throws Error when what is there cannot be read, is not whole or of another version
+   */
+  load(): Promise<Named[] | undefined>
+  /** Something changed: it is written within a second. */
+  changed(): void
+  /** Writes what is not written yet. Never fails: the failure is reported. */
+  flush(): Promise<void>
+  /** Deletes what is kept, and keeps nothing more. */
+  remove(): Promise<void>
+}
+
+/** What keeping needs from outside. */
+export interface KeepDeps {
+  readonly clock: Pick<Clock, 'after'>
+  readonly report: Report
+  /** Replaces a file atomically. */
+  readonly write: (path: string, body: Buffer) => Promise<void>
+}
+
+/** Keeps what `list` gives in a file. */
+export function createKeeper(path: string, list: () => readonly Named[], deps: KeepDeps): Keeper {
+  const { clock, report } = deps
+  let isDirty = false
+  let isGone = false
+  let cancel: (() => void) | undefined
+  let last: Promise<void> = Promise.resolve()
+
+  async function write(): Promise<void> {
+    if (!isDirty || isGone) return
+    isDirty = false
+    try {
+      await mkdir(dirname(path), { recursive: true })
+      await deps.write(path, encode(list()))
+      report({ kind: 'written' })
+    } catch (error) {
+      report({ kind: 'not_written', error })
+      isDirty = true
+      schedule(RETRY_MS)
+    }
+  }
+
+  function schedule(delayMs: number): void {
+    cancel ??= clock.after(delayMs, () => void flush())
+  }
+
+  function stop(): void {
+    cancel?.()
+    cancel = undefined
+  }
+
+  /** One write at a time: the last one has to win. */
+  function flush(): Promise<void> {
+    stop()
+    last = last.then(write)
+    return last
+  }
+
+  return {
+    async load() {
+      const text = await readFile(path, 'utf8').catch(ignoreMissing)
+      return text === undefined ? undefined : decode(text, path)
+    },
+    changed() {
+      isDirty = true
+      schedule(DELAY_MS)
+    },
+    async flush() {
+      await flush()
+      stop()
+    },
+    async remove() {
+      isGone = true
+      await flush()
+      stop()
+      await rm(path, { force: true })
+    },
+  }
+}
+
+/** Keeps nothing. */
+export const NO_KEEPER: Keeper = {
+  load: async () => undefined,
+  changed() {},
+  async flush() {},
+  async remove() {},
+}
+
+function encode(list: readonly Named[]): Buffer {
+  const instances = list.map(([id, { registration, ttlMs }]) => ({
+    id,
+    ttl_ms: ttlMs,
+    address: registration.address,
+    labels: registration.labels,
+  }))
+  return Buffer.from(`${JSON.stringify({ format: FORMAT, instances })}\n`)
+}
+
+/** Reads a file as strictly as a request: it may have been changed. */
+function decode(text: string, path: string): Named[] {
+  const kept = JSON.parse(text) as { format: number; instances: KeptInstance[] } | null
+  if (kept?.format !== FORMAT) {
+    throw new Error(
+      `${path} has the format ${JSON.stringify(kept?.format)}, not ${FORMAT}: another version wrote it`,
+    )
+  }
+  return kept.instances.map(({ id, ttl_ms: ttlMs, address, labels }) => {
+    if (!isInstanceId(id) || !(ttlMs > 0)) throw new Error(`${path} holds what is no instance`)
+    return [id, { registration: readRegistration({ address, labels, ttl: null }), ttlMs }]
+  })
+}
+
+interface KeptInstance {
+  readonly id: string
+  readonly ttl_ms: number
+  readonly address: string
+  readonly labels: { readonly [name: string]: Json }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
+}

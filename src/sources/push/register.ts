@@ -1,0 +1,65 @@
+import { join } from 'node:path'
+import type { Clock } from '../../base/clock.ts'
+import { within } from '../../base/deadline.ts'
+import { messageOf } from '../../base/errors.ts'
+import { createKeeper, type KeepDeps, type Keeper, NO_KEEPER } from './keep.ts'
+import { createRegistrations, type Registrations } from './registrations.ts'
+import type { Report } from './report.ts'
+
+/** What a push source needs from outside. */
+export interface PushDeps {
+  readonly clock: Clock
+  /** Where instances are kept, the absolute path of a folder, and what writes there; undefined: nowhere. */
+  readonly storage: (Pick<KeepDeps, 'write'> & { readonly folder: string }) | undefined
+  readonly report: Report
+}
+
+/** What is known of the devices, whatever the configuration says. */
+export interface Register {
+  readonly registrations: Registrations
+  readonly keeper: Keeper
+  /** From when on a list may be made, on the monotonic clock. */
+  settledMs: number
+}
+
+/** How long the start waits for the disk, in milliseconds. */
+const LOAD_TIMEOUT_MS = 10_000
+
+/** Creates the register of a source, with nobody in it. */
+export function createRegister(name: string, { clock, storage, report }: PushDeps): Register {
+  const registrations = createRegistrations(clock)
+  const keeper =
+    storage === undefined
+      ? NO_KEEPER
+      : createKeeper(join(storage.folder, 'push', `${name}.json`), registrations.list, {
+          clock,
+          report,
+          write: storage.write,
+        })
+  return { registrations, keeper, settledMs: 0 }
+}
+
+/**
+ * Makes known what was kept, each for its whole time to live: nobody was heard while the server was away.
+ * @param settleMs how long to wait for devices when nothing was kept, in milliseconds
+ * @returns how long to wait, in milliseconds
+ */
+export async function restore(
+  { registrations, keeper }: Register,
+  settleMs: number,
+  { clock, report }: PushDeps,
+): Promise<number> {
+  let why = 'nothing was kept of an earlier process'
+  try {
+    const kept = await within(LOAD_TIMEOUT_MS, 'reading what was kept', clock, keeper.load())
+    if (kept !== undefined) {
+      for (const [id, instance] of kept) registrations.hear(id, instance)
+      report({ kind: 'restored', instances: kept.length })
+      return 0
+    }
+  } catch (error) {
+    why = `what was kept is not used: ${messageOf(error)}`
+  }
+  report({ kind: 'settling', ms: settleMs, why })
+  return settleMs
+}

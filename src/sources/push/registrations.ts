@@ -1,0 +1,123 @@
+import type { Clock } from '../../base/clock.ts'
+import { compareText } from '../../model/labels.ts'
+import type { Registration } from '../../model/registration.ts'
+
+/** An instance that is known. */
+export interface Instance {
+  readonly registration: Registration
+  /** How long it is believed without being heard of again, in milliseconds. */
+  readonly ttlMs: number
+}
+
+/** What hearing of an instance changed. */
+export type Heard = 'new' | 'changed' | 'renewed'
+
+/** What looking for instances that ran out found. */
+export interface Expired {
+  /** The ids of those that are forgotten now. */
+  readonly ids: readonly string[]
+  /** When to look again, on the monotonic clock; undefined while nobody is known. */
+  readonly nextMs: number | undefined
+}
+
+/** The instances of a push source. */
+export interface Registrations {
+  /** Hears of an instance. */
+  hear(id: string, instance: Instance): Heard
+  /** Forgets an instance; false when it was not known. */
+  forget(id: string): boolean
+  has(id: string): boolean
+  size(): number
+  /** The earliest time at which one may run out, on the monotonic clock; undefined while nobody is known. */
+  nextMs(): number | undefined
+  /** Forgets those that ran out; see {@link awaited}. */
+  expire(): Expired
+  /** Takes a time off every age during which nobody could be heard, in milliseconds. */
+  excuse(ms: number): void
+  /** All of them, sorted by id. */
+  list(): [id: string, instance: Instance][]
+  /** Another number whenever who is known, or as what, is another. */
+  revision(): number
+}
+
+interface Entry extends Instance {
+  /** When it was last heard of, on the monotonic clock. */
+  readonly heardMs: number
+  /** By which a registration that changes nothing is recognised. */
+  readonly said: string
+}
+
+/** The part of its time to live after which an instance is silent: it has missed a heartbeat, which is due after a third. */
+const SILENT = 0.6
+
+/** The share of all instances that must be silent together for it to look like one event. */
+const MANY = 0.2
+
+/** Starts with nobody. Time is the monotonic clock's: nobody runs out because the system time is corrected. */
+export function createRegistrations(clock: Pick<Clock, 'monotonic'>): Registrations {
+  const entries = new Map<string, Entry>()
+  let revision = 0
+
+  const nextMs = () => {
+    let next: number | undefined
+    for (const entry of entries.values()) next = Math.min(next ?? Number.POSITIVE_INFINITY, endOf(entry))
+    return next
+  }
+
+  return {
+    hear(id, instance) {
+      const said = JSON.stringify(instance.registration)
+      const before = entries.get(id)
+      entries.set(id, { ...instance, said, heardMs: clock.monotonic() })
+      if (before?.said === said) return 'renewed'
+      revision++
+      return before === undefined ? 'new' : 'changed'
+    },
+    forget(id) {
+      const isKnown = entries.delete(id)
+      if (isKnown) revision++
+      return isKnown
+    },
+    has: (id) => entries.has(id),
+    size: () => entries.size,
+    nextMs,
+    expire() {
+      const nowMs = clock.monotonic()
+      const awaitedMs = awaited([...entries.values()], nowMs)
+      if (awaitedMs !== undefined) return { ids: [], nextMs: awaitedMs }
+      const ids = [...entries].filter(([, entry]) => endOf(entry) <= nowMs).map(([id]) => id)
+      for (const id of ids) entries.delete(id)
+      if (ids.length > 0) revision++
+      return { ids, nextMs: nextMs() }
+    },
+    excuse(ms) {
+      for (const [id, entry] of entries) entries.set(id, { ...entry, heardMs: entry.heardMs + ms })
+    },
+    list: () => [...entries].sort(([a], [b]) => compareText(a, b)),
+    revision: () => revision,
+  }
+}
+
+function endOf({ heardMs, ttlMs }: Entry): number {
+  return heardMs + ttlMs
+}
+
+/**
+ * Until when those that ran out wait for others: when many fall silent at the same time, as when a network is
+ * down, they run out one by one, as their heartbeats came. The guard must see that as the one drop that it is, so they
+ * go together, once the last of them has run out, or been heard of again. Nobody waits for longer than the silent
+ * part of its own time to live.
+ * @returns undefined when nobody waits
+ */
+function awaited(entries: readonly Entry[], nowMs: number): number | undefined {
+  const out = entries.filter((entry) => endOf(entry) <= nowMs)
+  const silent = entries.filter(
+    (entry) => endOf(entry) > nowMs && nowMs - entry.heardMs > SILENT * entry.ttlMs,
+  )
+  if (out.length === 0 || silent.length === 0) return undefined
+  if (out.length + silent.length <= MANY * entries.length) return undefined
+  const patience = (entry: Entry) => endOf(entry) + (1 - SILENT) * entry.ttlMs
+  const untilMs = out.reduce((least, entry) => Math.min(least, patience(entry)), Number.POSITIVE_INFINITY)
+  const nextMs = silent.reduce((least, entry) => Math.min(least, endOf(entry)), untilMs)
+  return nextMs <= nowMs ? undefined : nextMs
+}

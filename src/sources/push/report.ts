@@ -1,0 +1,79 @@
+import { messageOf } from '../../base/errors.ts'
+import type { Logger } from '../../base/logger.ts'
+import type { Metrics, PushResult } from '../../base/metrics.ts'
+
+/** What happens to a push source; `instances` is how many are known after it. */
+export type PushEvent =
+  | { readonly kind: 'started'; readonly limit: number; readonly instances: number }
+  | { readonly kind: 'heard'; readonly result: PushResult; readonly instances: number }
+  | { readonly kind: 'expired'; readonly ids: readonly string[]; readonly instances: number }
+  | { readonly kind: 'refused'; readonly instances: number }
+  | { readonly kind: 'restored'; readonly instances: number }
+  /** For so long, in milliseconds, no list is made. */
+  | { readonly kind: 'settling'; readonly ms: number; readonly why: string }
+  | { readonly kind: 'written' }
+  | { readonly kind: 'not_written'; readonly error: unknown }
+  | { readonly kind: 'removed' }
+
+/** Whom a push source tells what happens to it. */
+export type Report = (event: PushEvent) => void
+
+/** How many of the ids that ran out are named in the log. */
+const MAX_NAMED = 10
+
+/** What does something for each kind of event. */
+type Handlers = { readonly [Kind in PushEvent['kind']]: (event: Extract<PushEvent, { kind: Kind }>) => void }
+
+/**
+ * Creates the report of one source: its metrics, and a line in the log when something changes that people want
+ * to know.
+ */
+export function createPushReport(
+  name: string,
+  { push, source }: Pick<Metrics, 'push' | 'source'>,
+  log: Logger,
+): Report {
+  const lines = log.child({ source: name })
+  let isFull = false
+  let isFailing = false
+
+  function count(result: PushResult, times: number, instances: number): void {
+    push.registrations.inc({ source: name, result }, times)
+    push.instances.set({ source: name }, instances)
+    if (result === 'left' || result === 'expired') isFull = false
+  }
+
+  const handlers: Handlers = {
+    started: ({ limit, instances }) => push.start(name, limit, instances),
+    heard: ({ result, instances }) => count(result, 1, instances),
+    expired({ ids, instances }) {
+      count('expired', ids.length, instances)
+      lines.info(
+        { instances: ids.length, ids: ids.slice(0, MAX_NAMED), left: instances },
+        'instances ran out',
+      )
+    },
+    refused({ instances }) {
+      count('refused', 1, instances)
+      if (!isFull) lines.warn({ instances }, 'instance refused: raise max_instances, or see who registers')
+      isFull = true
+    },
+    restored({ instances }) {
+      push.instances.set({ source: name }, instances)
+      lines.info({ instances }, 'instances that were kept on disk are known, each for its whole time to live')
+    },
+    settling: ({ ms, why }) =>
+      lines.info({ why, seconds: ms / 1000 }, 'no list is made until devices had the time to register'),
+    written() {
+      if (isFailing) lines.info('instances written again')
+      isFailing = false
+    },
+    not_written({ error }) {
+      source.writeFailures.inc({ source: name, file: 'registrations' })
+      if (!isFailing) lines.warn({ error: messageOf(error) }, 'instances not written; check the disk')
+      isFailing = true
+    },
+    removed: () => push.end(name),
+  }
+  return (event) => handlers[event.kind](event as never)
+}

@@ -1,0 +1,159 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { type Running, start } from '../helpers/cli.ts'
+import { seriesValue } from '../helpers/exposition.ts'
+import { until } from '../helpers/until.ts'
+
+const TOKEN = 'one-token'
+
+// Mostly waiting for time to pass, so they wait together.
+t.jobs = 3
+
+/** A folder with a token, and servers with a push source that keep what they know in it. */
+async function pushing(t: Test) {
+  const folder = t.testdir({ token: `${TOKEN}\n` })
+  const config = join(folder, 'rollcall.yml')
+  const file = join(folder, 'data', 'push', 'devices.json')
+  const write = (push: string, more = '') =>
+    writeFileSync(
+      config,
+      `global: { refresh_interval: 500ms }\nsources:\n  - name: devices\n    push: ${push}\n    labels: { instance: "{id}" }\n${more}`,
+    )
+  write('{ token_file: token, ttl: 2s }')
+  const serve = () =>
+    start(t, [`--config.file=${config}`, `--storage.path=${join(folder, 'data')}`, '--web.enable-lifecycle'])
+  return {
+    folder,
+    file,
+    write,
+    serve,
+    isKept: (id: string) => existsSync(file) && readFileSync(file, 'utf8').includes(`"${id}"`),
+  }
+}
+
+/** Registers an instance, or makes it leave. */
+function device(
+  { url }: Pick<Running, 'url'>,
+  id: string,
+  { ttl = '1h', token = TOKEN, method = 'PUT' } = {},
+) {
+  return fetch(`${url}/api/v1/sources/devices/instances/${id}`, {
+    method,
+    headers: { authorization: `Bearer ${token}` },
+    ...(method === 'PUT' && { body: JSON.stringify({ address: `${id}:9100`, labels: { site: 's1' }, ttl }) }),
+  })
+}
+
+/** The addresses that are served, or the status. */
+async function addresses({ url }: Pick<Running, 'url'>): Promise<string> {
+  const answer = await fetch(`${url}/targets/devices`)
+  if (answer.status !== 200) return String(answer.status)
+  const groups = (await answer.json()) as { targets: string[] }[]
+  return groups
+    .flatMap(({ targets }) => targets)
+    .sort()
+    .join()
+}
+
+const serves = (server: Pick<Running, 'url'>, wanted: string) =>
+  until(`${wanted} is served`, async () => {
+    const found = await addresses(server)
+    if (found !== wanted) throw new Error(found)
+    return true
+  })
+
+async function end({ child, ended }: Running, signal: NodeJS.Signals): Promise<void> {
+  child.kill(signal)
+  await ended
+}
+
+t.test(
+  'devices that registered are served after a restart and after a crash, with nothing lost',
+  async (t) => {
+    const { serve, isKept } = await pushing(t)
+    const first = await serve()
+    for (const id of ['a', 'b', 'c']) t.equal((await device(first, id)).status, 201)
+    t.equal((await fetch(`${first.url}/ready`)).status, 200, 'or no device would reach it')
+    await serves(first, 'a:9100,b:9100,c:9100')
+    t.match(
+      await (await fetch(`${first.url}/targets`)).text(),
+      /"labels":\{[^}]*"instance":"a","site":"s1"\}/,
+    )
+    t.equal((await device(first, 'd')).status, 201)
+    await end(first, 'SIGTERM')
+
+    const second = await serve()
+    await serves(second, 'a:9100,b:9100,c:9100,d:9100')
+    t.equal((await device(second, 'a')).status, 200, 'it is known')
+    t.equal((await device(second, 'b', { method: 'DELETE' })).status, 204)
+    t.equal((await device(second, 'e')).status, 201)
+    await until('it is on disk', () => isKept('e'))
+    await end(second, 'SIGKILL')
+
+    const third = await serve()
+    await serves(third, 'a:9100,c:9100,d:9100,e:9100')
+    const explained = await fetch(`${third.url}/api/v1/explain?q=e`)
+    t.match(await explained.text(), /"verdict": "served as e:9100"/)
+  },
+)
+
+t.test('one that dies disappears within its time to live, and all of them at once are a drop', async (t) => {
+  const { serve } = await pushing(t)
+  const server = await serve()
+  for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) await device(server, id)
+  await device(server, 'dying', { ttl: '1s' })
+  await until('it has run out', () => server.err().includes('"ids":["dying"]'))
+  await serves(server, 'a:9100,b:9100,c:9100,d:9100,e:9100,f:9100')
+  for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) await device(server, id, { ttl: '1s' })
+  await until('the guard holds', () => server.err().includes('list held back: it drops too many targets'))
+  t.equal(await addresses(server), 'a:9100,b:9100,c:9100,d:9100,e:9100,f:9100')
+  await serves(server, '')
+  const metrics = await (await fetch(`${server.url}/metrics`)).text()
+  t.equal(
+    seriesValue(metrics, 'rollcall_push_registrations_total', { source: 'devices', result: 'expired' }),
+    7,
+  )
+})
+
+t.test('a reload keeps what devices registered, or takes it away with the source', async (t) => {
+  const { serve, write, file, folder, isKept } = await pushing(t)
+  const server = await serve()
+  const reload = async () => t.equal((await fetch(`${server.url}/-/reload`, { method: 'POST' })).status, 200)
+  await device(server, 'a')
+  await until('it is on disk', () => isKept('a'))
+  writeFileSync(join(folder, 'other'), 'another-token')
+  write('{ token_file: other, ttl: 3s, max_instances: 1 }')
+  await reload()
+  await serves(server, 'a:9100')
+  t.equal((await device(server, 'a')).status, 401)
+  t.equal((await device(server, 'b', { token: 'another-token' })).status, 429)
+  t.equal((await device(server, 'a', { token: 'another-token' })).status, 200)
+  write(
+    '{ token_file: other, ttl: 3s }\n    required: false',
+    '  - { name: list, file: { files: [list.json] } }\n',
+  )
+  writeFileSync(join(folder, 'list.json'), '["x"]')
+  await reload()
+  t.equal((await device(server, 'a', { token: 'another-token' })).status, 200)
+
+  writeFileSync(
+    join(folder, 'rollcall.yml'),
+    'sources:\n  - { name: devices, file: { files: [list.json] } }\n',
+  )
+  await reload()
+  await serves(server, 'x:9100')
+  t.equal((await device(server, 'a')).status, 404, 'it is no push source any more')
+  t.notOk(existsSync(file))
+  t.notMatch(await (await fetch(`${server.url}/metrics`)).text(), 'rollcall_push_instances{')
+
+  write('{ token_file: token, ttl: 2s }')
+  await reload()
+  t.equal((await device(server, 'a')).status, 201, 'nothing is known of before')
+  await serves(server, 'a:9100')
+  await until('it is on disk', () => isKept('a'))
+  writeFileSync(join(folder, 'rollcall.yml'), 'sources:\n  - { name: list, file: { files: [list.json] } }\n')
+  await reload()
+  t.equal((await device(server, 'a')).status, 404)
+  t.notOk(existsSync(file))
+})

@@ -1,0 +1,152 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import t from 'tap'
+import { writeTargetFile } from '../../../src/snapshot/target-file.ts'
+import { idsIn, pushSource } from '../../helpers/push-source.ts'
+import { until } from '../../helpers/until.ts'
+
+t.test('registrations survive a restart, and nobody runs out before a whole time to live', async (t) => {
+  const first = pushSource(t)
+  await first.source.open?.()
+  t.match(first.lines.at(-1), { seconds: 45, why: 'nothing was kept of an earlier process' })
+  first.put('a', { ttl: '10s' })
+  first.put('b', { labels: { site: 'x' } as never })
+  first.clock.advance(9_000)
+  await first.source.close()
+  t.same(first.kept(), [
+    { id: 'a', ttl_ms: 10_000, address: 'a:9100', labels: {} },
+    { id: 'b', ttl_ms: 90_000, address: 'b:9100', labels: { site: 'x' } },
+  ])
+
+  const { source, read, clock, lines, metric } = pushSource(t, {}, { folder: first.folder })
+  await source.open?.()
+  source.watch?.(() => {})
+  t.match(lines.at(-1), { instances: 2, msg: /^instances that were kept on disk are known/ })
+  t.equal(await metric('push_instances'), 2)
+  clock.advance(9_999)
+  t.same(await idsIn(read()), ['a', 'b'], 'there is a list at once')
+  clock.advance(1)
+  t.same(await idsIn(read()), ['b'])
+})
+
+t.test('many changes are one write, a second later, and heartbeats are none', async (t) => {
+  const bodies: string[] = []
+  const write = async (path: string, body: Buffer) => {
+    bodies.push(body.toString())
+    await writeTargetFile(path, body)
+  }
+  const { put, clock, source } = pushSource(t, {}, { write })
+  for (let index = 0; index < 100; index++) put(`a${index}`)
+  clock.advance(999)
+  t.equal(bodies.length, 0)
+  clock.advance(1)
+  await until('the write', () => bodies.length === 1)
+  put('a1')
+  clock.advance(10_000)
+  await source.close()
+  t.equal(bodies.length, 1)
+  source.instances.leave('a1')
+  await source.close()
+  t.equal(JSON.parse(bodies.at(-1) ?? '').instances.length, 99, 'the end does not wait')
+})
+
+t.test('what is no list of instances is not used, and devices get time to register', async (t) => {
+  const rows: [what: string, text: string, why: RegExp][] = [
+    ['cut off', '{"format":1,"inst', /^what was kept is not used: .*JSON/],
+    ['null', 'null', /has the format undefined, not 1: another version wrote it$/],
+    ['another version', '{"format":2}', /has the format 2, not 1/],
+    ['no list', '{"format":1}', /not used/],
+    ['no address', '{"format":1,"instances":[{"id":"a","ttl_ms":1}]}', /address is missing/],
+    [
+      'no id',
+      '{"format":1,"instances":[{"id":"a/b","ttl_ms":1,"address":"a"}]}',
+      /holds what is no instance$/,
+    ],
+    ['no time', '{"format":1,"instances":[{"id":"a","address":"a"}]}', /holds what is no instance$/],
+  ]
+  for (const [what, text, why] of rows) {
+    const { source, path, put, read, clock, lines } = pushSource(t)
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, text)
+    await source.open?.()
+    t.match(lines.at(-1), { why }, what)
+    let told = 0
+    source.watch?.(() => told++)
+    put('b')
+    await t.rejects(
+      read(),
+      { reason: 'settling', retryAfterMs: 45_010, message: /have 45 s to register/ },
+      what,
+    )
+    clock.advance(44_999)
+    t.equal(told, 0, `${what}: not before`)
+    clock.advance(1)
+    t.equal(told, 1)
+    t.same(await idsIn(read()), ['b'], what)
+    await source.remove?.()
+  }
+})
+
+t.test('a write that fails is told once, counted, and made up for', async (t) => {
+  const { source, put, clock, path, kept, messages, metric } = pushSource(t)
+  mkdirSync(dirname(dirname(path)), { recursive: true })
+  writeFileSync(dirname(path), 'a file in the place of the folder')
+  put('a')
+  clock.advance(1_000)
+  const failed = (times: number) =>
+    until(
+      'it fails',
+      async () => (await metric('source_write_failures_total', { file: 'registrations' })) === times,
+    )
+  await failed(1)
+  clock.advance(10_000)
+  await failed(2)
+  rmSync(dirname(path))
+  clock.advance(10_000)
+  await until('it is written', () => messages().includes('instances written again'))
+  t.same(kept().length, 1)
+  t.equal(messages().filter((message) => message === 'instances not written; check the disk').length, 1)
+  await source.close()
+})
+
+t.test('what is removed leaves nothing behind, not even by a write that is late', async (t) => {
+  const { source, put, clock, path, kept, metric } = pushSource(t)
+  put('a')
+  await source.close()
+  t.equal(kept().length, 1)
+  t.equal(await metric('push_instances'), 1)
+  put('b')
+  await source.remove?.()
+  t.notOk(existsSync(path))
+  put('c')
+  clock.advance(60_000)
+  await source.close()
+  t.notOk(existsSync(path))
+  t.throws(() => readFileSync(path))
+})
+
+t.test('without a folder nothing is kept', async (t) => {
+  const { source, put, read, clock, lines } = pushSource(t, { ttlMs: 10_000 }, { folder: '' })
+  await source.open?.()
+  t.match(lines.at(-1), { seconds: 5 })
+  put('a')
+  clock.advance(5_000)
+  t.same(await idsIn(read()), ['a'])
+  await source.close()
+  await source.remove?.()
+})
+
+t.test('what cannot be read is not used', async (t) => {
+  const { source, path, lines } = pushSource(t)
+  mkdirSync(path, { recursive: true })
+  await source.open?.()
+  t.match(lines.at(-1), { why: /^what was kept is not used: EISDIR/ })
+})
+
+t.test('a disk that hangs does not hold up the start', async (t) => {
+  const { source, clock, lines } = pushSource(t)
+  const opening = source.open?.()
+  clock.advance(10_000)
+  await opening
+  t.match(lines.at(-1), { why: 'what was kept is not used: reading what was kept took longer than 10 s' })
+})
