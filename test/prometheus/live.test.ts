@@ -12,7 +12,6 @@ import {
   startPrometheus,
 } from '../helpers/prometheus.ts'
 import { selectorsOf } from '../helpers/promql.ts'
-import { pushServer } from '../helpers/push-server.ts'
 import { RULE_FILES, rulesOf } from '../helpers/rules.ts'
 import { until } from '../helpers/until.ts'
 
@@ -48,15 +47,25 @@ async function hasData(prometheus: Prometheus, expression: string): Promise<bool
   return result.some(({ value }) => value[1] !== 'NaN')
 }
 
+/** A Rollcall with which devices register; it waits for them only as long as one of its registrations lasts. */
+function startRegistrar(t: Test) {
+  const config = t.testdir({
+    'rollcall.yml': `
+sources:
+  - name: devices
+    push: { insecure_skip_authentication: true, ttl: 3s }
+`,
+  })
+  return start(t, ['serve', `--config.file=${join(config, 'rollcall.yml')}`])
+}
+
 /** A device: its agent registers, and has been asked for the analysis of a payload. */
-async function startDevice(t: Test) {
-  const registrar = await pushServer(t)
-  const args = ['sensor', `--register.url=${registrar.url}`]
-  const device = await start(t, args, {}, /"url":"([^"]+)".*"msg":"serving metrics"/)
+async function startDevice(t: Test, registrar: string) {
+  const register = [`--register.url=${registrar}/api/v1/sources/devices`, '--register.labels=site=lab']
+  const device = await start(t, ['sensor', ...register], {}, /"url":"([^"]+)".*"msg":"serving metrics"/)
   const headers = { 'content-type': 'application/json' }
   const payload = { method: 'POST', headers, body: '{"numbers":[1,2,3]}' }
   t.equal((await fetch(`${device.url}/payload`, payload)).status, 200)
-  await until('it is registered', () => registrar.pushed.length > 0)
   return device
 }
 
@@ -91,7 +100,8 @@ interface Health {
 
 t.test('the demo and a device, with the shipped rules and dashboards', async (t) => {
   const demo = await start(t, ['demo', '--demo.listen-address=127.0.0.1:0'], { UPDATE_INTERVAL: '0.5' })
-  const device = await startDevice(t)
+  const registrar = await startRegistrar(t)
+  const device = await startDevice(t, registrar.url)
   const rules = hastyRules(t)
   // Mostly waiting for scrapes, so they wait together.
   t.jobs = PROMETHEUS_VERSIONS.length
@@ -102,10 +112,7 @@ t.test('the demo and a device, with the shipped rules and dashboards', async (t)
       if (cannotTest(t, name, binary)) return
       const config = shippedConfig(demo.url)
         .replace('rules/*.yml', rules)
-        .replace(
-          'job_name: sensors\n',
-          `$&    static_configs: [{ targets: ["${new URL(device.url).host}"], labels: { site: lab } }]\n`,
-        )
+        .replace('http_sd_configs:\n', `$&      - url: ${registrar.url}/targets\n        refresh_interval: 1s\n`)
         .replace('evaluation_interval: 15s', 'evaluation_interval: 1s')
       const prometheus = await startPrometheus(t, binary as string, config)
       await until(
@@ -132,7 +139,7 @@ t.test('the demo and a device, with the shipped rules and dashboards', async (t)
         }
       }
 
-      const exposed = (await Promise.all([demo, device].map(metricsOf))).join('')
+      const exposed = (await Promise.all([demo, registrar, device].map(metricsOf))).join('')
       const { ours, others } = namedMetrics()
       t.ok(ours.length > 20 && others.length > 10)
       t.same(
