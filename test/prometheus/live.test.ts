@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { FLEET_SIZE } from '../../src/demo/fleet.ts'
@@ -48,16 +48,11 @@ async function hasData(prometheus: Prometheus, expression: string): Promise<bool
 }
 
 /** A Rollcall with which devices register; it waits for them only as long as one of its registrations lasts. */
-function startRegistrar(t: Test) {
-  const config = t.testdir({
-    'rollcall.yml': `
+const REGISTRAR = `
 sources:
   - name: devices
     push: { insecure_skip_authentication: true, ttl: 3s }
-`,
-  })
-  return start(t, ['serve', `--config.file=${join(config, 'rollcall.yml')}`])
-}
+`
 
 /** A device: its agent registers, and has been asked for the analysis of a payload. */
 async function startDevice(t: Test, registrar: string) {
@@ -69,14 +64,10 @@ async function startDevice(t: Test, registrar: string) {
   return device
 }
 
-/** The shipped rules, as often evaluated as a test can wait for. */
-function hastyRules(t: Test): string {
-  const folder = t.testdir()
-  for (const file of RULE_FILES) {
-    const rules = readFileSync(file, 'utf8').replaceAll('interval: 1m', 'interval: 1s')
-    writeFileSync(join(folder, basename(file)), rules)
-  }
-  return join(folder, '*.yml')
+/** The shipped rules by file name, as often evaluated as a test can wait for. */
+function hastyRules(): Record<string, string> {
+  const hasty = (file: string) => readFileSync(file, 'utf8').replaceAll('interval: 1m', 'interval: 1s')
+  return Object.fromEntries(RULE_FILES.map((file) => [basename(file), hasty(file)]))
 }
 
 /** These judge the machine that runs the tests, which may well be busy. */
@@ -100,9 +91,9 @@ interface Health {
 
 t.test('the demo and a device, with the shipped rules and dashboards', async (t) => {
   const demo = await start(t, ['demo', '--demo.listen-address=127.0.0.1:0'], { UPDATE_INTERVAL: '0.5' })
-  const registrar = await startRegistrar(t)
+  const folder = t.testdir({ 'rollcall.yml': REGISTRAR, rules: hastyRules() })
+  const registrar = await start(t, ['serve', `--config.file=${join(folder, 'rollcall.yml')}`])
   const device = await startDevice(t, registrar.url)
-  const rules = hastyRules(t)
   // Mostly waiting for scrapes, so they wait together.
   t.jobs = PROMETHEUS_VERSIONS.length
 
@@ -111,8 +102,11 @@ t.test('the demo and a device, with the shipped rules and dashboards', async (t)
       const binary = find()
       if (cannotTest(t, name, binary)) return
       const config = shippedConfig(demo.url)
-        .replace('rules/*.yml', rules)
-        .replace('http_sd_configs:\n', `$&      - url: ${registrar.url}/targets\n        refresh_interval: 1s\n`)
+        .replace('rules/*.yml', join(folder, 'rules/*.yml'))
+        .replace(
+          'http_sd_configs:\n',
+          `$&      - url: ${registrar.url}/targets\n        refresh_interval: 1s\n`,
+        )
         .replace('evaluation_interval: 15s', 'evaluation_interval: 1s')
       const prometheus = await startPrometheus(t, binary as string, config)
       await until(
