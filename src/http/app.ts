@@ -26,6 +26,11 @@ const DEFAULT_LIMITS: Limits = {
 /** Answers quote inventories and requests, and no browser may take them for a page. */
 const INERT = { 'x-content-type-options': 'nosniff' }
 
+/** No route has a schema, and so the compilers of schemas need not be loaded: they take 5 MB of memory. */
+function noSchemas(): never {
+  throw new Error('a route has a schema, but the compilers of schemas are not loaded (src/http/app.ts)')
+}
+
 /** Creates the server's read half: routes, errors, limits. It listens when told to. */
 export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<FastifyInstance> {
   const { metrics } = deps
@@ -47,6 +52,7 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
       headersTimeout: limits.headersTimeout,
       connectionsCheckingInterval: limits.connectionsCheckingInterval,
     },
+    schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     routerOptions: { ignoreTrailingSlash: true },
     forceCloseConnections: 'idle',
     // Requests on kept-alive connections are still served while the listener closes.

@@ -396,3 +396,9 @@ t.test('a connection that is gone already is not answered', async (t) => {
     t.ok(socket.destroyed, code)
   }
 })
+
+t.test('a route with a schema is told that there are no compilers for it', async (t) => {
+  const { app } = await readHalf(t)
+  app.get('/with-schema', { schema: { querystring: { type: 'object' } } }, () => 'x')
+  await t.rejects(async () => app.ready(), { message: /a route has a schema/ })
+})
