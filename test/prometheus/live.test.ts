@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { FLEET_SIZE } from '../../src/demo/fleet.ts'
@@ -12,7 +12,6 @@ import {
   startPrometheus,
 } from '../helpers/prometheus.ts'
 import { selectorsOf } from '../helpers/promql.ts'
-import { pushServer } from '../helpers/push-server.ts'
 import { RULE_FILES, rulesOf } from '../helpers/rules.ts'
 import { until } from '../helpers/until.ts'
 
@@ -48,26 +47,27 @@ async function hasData(prometheus: Prometheus, expression: string): Promise<bool
   return result.some(({ value }) => value[1] !== 'NaN')
 }
 
+/** A Rollcall with which devices register; it waits for them only as long as one of its registrations lasts. */
+const REGISTRAR = `
+sources:
+  - name: devices
+    push: { insecure_skip_authentication: true, ttl: 3s }
+`
+
 /** A device: its agent registers, and has been asked for the analysis of a payload. */
-async function startDevice(t: Test) {
-  const registrar = await pushServer(t)
-  const args = ['sensor', `--register.url=${registrar.url}`]
-  const device = await start(t, args, {}, /"url":"([^"]+)".*"msg":"serving metrics"/)
+async function startDevice(t: Test, registrar: string) {
+  const register = [`--register.url=${registrar}/api/v1/sources/devices`, '--register.labels=site=lab']
+  const device = await start(t, ['sensor', ...register], {}, /"url":"([^"]+)".*"msg":"serving metrics"/)
   const headers = { 'content-type': 'application/json' }
   const payload = { method: 'POST', headers, body: '{"numbers":[1,2,3]}' }
   t.equal((await fetch(`${device.url}/payload`, payload)).status, 200)
-  await until('it is registered', () => registrar.pushed.length > 0)
   return device
 }
 
-/** The shipped rules, as often evaluated as a test can wait for. */
-function hastyRules(t: Test): string {
-  const folder = t.testdir()
-  for (const file of RULE_FILES) {
-    const rules = readFileSync(file, 'utf8').replaceAll('interval: 1m', 'interval: 1s')
-    writeFileSync(join(folder, basename(file)), rules)
-  }
-  return join(folder, '*.yml')
+/** The shipped rules by file name, as often evaluated as a test can wait for. */
+function hastyRules(): Record<string, string> {
+  const hasty = (file: string) => readFileSync(file, 'utf8').replaceAll('interval: 1m', 'interval: 1s')
+  return Object.fromEntries(RULE_FILES.map((file) => [basename(file), hasty(file)]))
 }
 
 /** These judge the machine that runs the tests, which may well be busy. */
@@ -91,8 +91,9 @@ interface Health {
 
 t.test('the demo and a device, with the shipped rules and dashboards', async (t) => {
   const demo = await start(t, ['demo', '--demo.listen-address=127.0.0.1:0'], { UPDATE_INTERVAL: '0.5' })
-  const device = await startDevice(t)
-  const rules = hastyRules(t)
+  const folder = t.testdir({ 'rollcall.yml': REGISTRAR, rules: hastyRules() })
+  const registrar = await start(t, ['serve', `--config.file=${join(folder, 'rollcall.yml')}`])
+  const device = await startDevice(t, registrar.url)
   // Mostly waiting for scrapes, so they wait together.
   t.jobs = PROMETHEUS_VERSIONS.length
 
@@ -101,10 +102,10 @@ t.test('the demo and a device, with the shipped rules and dashboards', async (t)
       const binary = find()
       if (cannotTest(t, name, binary)) return
       const config = shippedConfig(demo.url)
-        .replace('rules/*.yml', rules)
+        .replace('rules/*.yml', join(folder, 'rules/*.yml'))
         .replace(
-          'job_name: sensors\n',
-          `$&    static_configs: [{ targets: ["${new URL(device.url).host}"], labels: { site: lab } }]\n`,
+          'http_sd_configs:\n',
+          `$&      - url: ${registrar.url}/targets\n        refresh_interval: 1s\n`,
         )
         .replace('evaluation_interval: 15s', 'evaluation_interval: 1s')
       const prometheus = await startPrometheus(t, binary as string, config)
@@ -132,7 +133,7 @@ t.test('the demo and a device, with the shipped rules and dashboards', async (t)
         }
       }
 
-      const exposed = (await Promise.all([demo, device].map(metricsOf))).join('')
+      const exposed = (await Promise.all([demo, registrar, device].map(metricsOf))).join('')
       const { ours, others } = namedMetrics()
       t.ok(ours.length > 20 && others.length > 10)
       t.same(
