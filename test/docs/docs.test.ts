@@ -85,7 +85,7 @@ t.test(
     const { sources } = await loadSettings(readArguments([`--config.file=${path}`]), {})
     t.same(
       sources.map((source) => source.name),
-      ['sensors', 'stores', 'upstream'],
+      ['sensors', 'stores', 'upstream', 'devices'],
     )
   },
 )
