@@ -18,6 +18,8 @@ export function pushSource(
   given: Partial<PushSourceOptions> = {},
   setup: { folder?: string | undefined; write?: KeepDeps['write']; before?: PushSource } = {},
 ) {
+  // Before there is a folder: what is registered first is done first, and a folder in use cannot be removed.
+  t.teardown(() => source.close())
   const { folder = t.testdir(), write = writeTargetFile, before } = setup
   const clock = manualClock()
   const metrics = createMetrics('test')
@@ -38,7 +40,6 @@ export function pushSource(
       inherited,
     )
   const source = create()
-  t.teardown(() => source.close())
   const path = join(folder, 'push', 'devices.json')
   return {
     source,
