@@ -155,8 +155,9 @@ function begin({ loop, source }: Running): void {
   source.watch?.(() => void loop.refresh())
 }
 
-async function end({ loop, source }: Running): Promise<void> {
+async function end({ loop, source, refresher }: Running): Promise<void> {
   await loop.stop()
+  await refresher.close()
   await source.close()
 }
 

@@ -25,7 +25,12 @@ export function createGatherer(expected?: number): Gatherer {
       else whole.set(piece, size)
       size += piece.byteLength
     },
-    join: async () => whole ?? joined(pieces, size),
+    async join() {
+      if (whole === undefined) return joined(pieces, size)
+      // What was not filled is whatever was in memory before.
+      if (size !== whole.byteLength) throw new RangeError(`${size} of ${whole.byteLength} bytes came`)
+      return whole
+    },
   }
 }
 

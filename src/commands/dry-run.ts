@@ -8,7 +8,7 @@ import type { Plan } from '../pipeline/pipeline.ts'
 import { compilePlan } from '../pipeline/plan.ts'
 import { type Built, build } from '../refresh/build.ts'
 import { documentsOf, readBefore } from '../refresh/read.ts'
-import { asRefreshError } from '../refresh/refresh-once.ts'
+import { asRefreshError } from '../refresh/as-refresh-error.ts'
 import { createSource } from '../sources/registry.ts'
 
 /** What one source gave when it was read once. */

@@ -1,13 +1,14 @@
 import { HttpError } from '../base/errors.ts'
 import type { Job, Threads } from '../base/threads.ts'
 import type { ExplainAnswer } from '../model/explanation.ts'
+import { workOf } from '../refresh/compute.ts'
 import { type ExplainInput, type ExplainTask, explainInThread } from './worker.ts'
 
 /** Tells what became of whatever answers a question. */
 export type Explainer = (query: string, sources: readonly ExplainInput[]) => Promise<ExplainAnswer>
 
-/** Documents and lists that are larger than this together, in bytes, are searched in a thread. */
-const INLINE_BYTES = 256 * 1024
+/** Served lists that are larger than this together, in bytes, are searched in a thread. */
+const INLINE_BYTES = 512 * 1024
 
 const JOB: Job = { module: new URL('./worker.js', import.meta.url).href, name: 'explainInThread' }
 
@@ -25,8 +26,9 @@ const RETRY_AFTER_SECONDS = 5
 export function createExplainer(threads: Threads): Explainer {
   let pending = 0
   return async (query, sources) => {
-    const size = sources.reduce((sum, source) => sum + sizeOf(source), 0)
-    if (size <= INLINE_BYTES) return explainInThread({ query, sources })
+    const work = sources.reduce((sum, source) => sum + workOfSource(source), 0)
+    // What is not found is looked for twice.
+    if (work <= 0.5) return explainInThread({ query, sources })
     if (pending >= MAX_PENDING) {
       throw new HttpError('overloaded', 'too many explanations at a time; try again', RETRY_AFTER_SECONDS)
     }
@@ -40,9 +42,8 @@ export function createExplainer(threads: Threads): Explainer {
   }
 }
 
-function sizeOf({ lastRead, state }: ExplainInput): number {
-  const documents = lastRead?.documents ?? []
-  return documents.reduce((sum, { bytes }) => sum + bytes.byteLength, state.snapshot?.body.byteLength ?? 0)
+function workOfSource({ lastRead, state }: ExplainInput): number {
+  return workOf(lastRead?.documents ?? []) + (state.snapshot?.body.byteLength ?? 0) / INLINE_BYTES
 }
 
 /** Without what is not searched, and would be copied for nothing. */

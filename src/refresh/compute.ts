@@ -37,7 +37,7 @@ export interface ComputeDeps {
 
 /**
  * The most bytes of each format that are worked on here: about 10 ms of work, less than it takes to start a thread
- * (\`npm run bench\` shows both). YAML takes a hundred times as long as JSON.
+ * (`npm run bench` shows both). YAML takes a hundred times as long as JSON.
  */
 const INLINE_BYTES: Record<Format['kind'], number> = { json: 512 * 1024, csv: 128 * 1024, yaml: 8 * 1024 }
 
@@ -64,7 +64,7 @@ export function createCompute(
 
   return {
     async build(documents, isLast, stop) {
-      if (documents.every(({ format, bytes }) => bytes.byteLength <= INLINE_BYTES[format.kind])) {
+      if (workOf(documents) <= 1) {
         return build(documents, plan)
       }
       const input: BuildTask = { documents, options }
@@ -80,6 +80,11 @@ export function createCompute(
       return run<Weighed>(WEIGH, input, [], stop)
     },
   }
+}
+
+/** How much work documents are together; up to 1 it is done on the main thread. */
+export function workOf(documents: readonly Document[]): number {
+  return documents.reduce((sum, { bytes, format }) => sum + bytes.byteLength / INLINE_BYTES[format.kind], 0)
 }
 
 /** Says in the words of a refresh that there was not enough memory. */

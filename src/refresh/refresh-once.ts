@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { within } from '../base/deadline.ts'
-import { messageOf, RefreshError } from '../base/errors.ts'
+import type { RefreshError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics, RefreshResult } from '../base/metrics.ts'
 import type { Kept } from '../snapshot/disk.ts'
@@ -8,6 +8,7 @@ import { createGuard, type GuardOptions, type Verdict, type Weighed } from '../s
 import { freeze } from '../snapshot/snapshot.ts'
 import type { Store } from '../snapshot/store.ts'
 import type { Reading, Source, Version } from '../sources/source.ts'
+import { asRefreshError } from './as-refresh-error.ts'
 import type { Built } from './build.ts'
 import type { Compute } from './compute.ts'
 import { digestOf } from './digest.ts'
@@ -58,6 +59,8 @@ export interface Refresher {
   readonly once: RefreshOnce
   /** Serves the list that the guard holds back, on an operator's word; undefined when it holds none. */
   accept(): Promise<Outcome | undefined>
+  /** Waits until an operator's word that is being carried out is, and takes none after it. The loop has ended before. */
+  close(): Promise<void>
   /** What the inventory last gave that a list could be made of, served or held; undefined before the first. */
   lastRead(): LastRead | undefined
 }
@@ -89,8 +92,23 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
   let offered: Offered | undefined
   const guard = createGuard(plan.guard, { clock: deps.clock, intervalMs: plan.intervalMs })
 
+  let turn: Promise<unknown> = Promise.resolve()
+  let isClosed = false
+
+  /** One after the other: a refresh and an operator's word must not judge and publish at the same time. */
+  function inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
+    const done = turn.then(work)
+    turn = done.catch(() => {})
+    return done
+  }
+
   async function refresh(stop: AbortSignal): Promise<RefreshResult> {
-    offered = await offer(await readBefore(plan, deps.clock, stop, offered?.version), stop)
+    const reading = await readBefore(plan, deps.clock, stop, offered?.version)
+    return inTurn(() => judgeAndPublish(reading, stop))
+  }
+
+  async function judgeAndPublish(reading: Reading, stop: AbortSignal): Promise<RefreshResult> {
+    offered = await offer(reading, stop)
     const { built } = offered
     const served = deps.store.get(plan.name)?.snapshot?.body
     const same = served?.equals(built.body) ?? false
@@ -168,7 +186,7 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
   }
 
   async function accept(): Promise<Outcome | undefined> {
-    if (guard.held() === undefined || offered === undefined) return undefined
+    if (isClosed || guard.held() === undefined || offered === undefined) return undefined
     const { built } = offered
     const weighed = await weigh(built, NEVER)
     guard.clear()
@@ -178,11 +196,14 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     return { source: plan.name, result: 'changed', targets: built.counts.targets }
   }
 
-  return { restore, once, accept, lastRead: () => offered?.lastRead }
-}
-
-/** Whatever a refresh threw; what is none of the known failures is a defect. */
-export function asRefreshError(thrown: unknown): RefreshError {
-  if (thrown instanceof RefreshError) return thrown
-  return new RefreshError('internal', messageOf(thrown), { cause: thrown })
+  return {
+    restore,
+    once,
+    accept: () => inTurn(accept),
+    async close() {
+      isClosed = true
+      await turn
+    },
+    lastRead: () => offered?.lastRead,
+  }
 }

@@ -69,6 +69,8 @@ export function createStore(): Store {
 
   /** Combines first and then swaps source and combined list in one step: no answer shows one without the other. */
   async function publish(name: string, published: Snapshot): Promise<void> {
+    // Of a source that was removed meanwhile; combined, it could be an empty list.
+    if (!states.has(name)) return
     const after = sorted().map((state) => (state.name === name ? { ...state, snapshot: published } : state))
     const next = await combine(after.flatMap((state) => state.snapshot ?? []))
     snapshot = next

@@ -35,11 +35,8 @@ function cut(lines: Lines, shards: number): Parts['parts'] {
   const parts = Array.from({ length: shards }, () => ({ lines: [] as string[], targets: 0 }))
   for (const line of lines) {
     const { targets } = parseLine(line)
-    const byShard: string[][] = parts.map(() => [])
-    for (const target of targets) byShard[shards === 1 ? 0 : hashmod(target, shards)]?.push(target)
-    for (const [shard, some] of byShard.entries()) {
+    for (const [shard, some] of byShard(targets, shards)) {
       const part = parts[shard] as (typeof parts)[number]
-      if (some.length === 0) continue
       part.lines.push(lineOf(some, labelsIn(line)))
       part.targets += some.length
     }
@@ -49,4 +46,17 @@ function cut(lines: Lines, shards: number): Parts['parts'] {
     groups: part.lines.length,
     targets: part.targets,
   }))
+}
+
+/** Targets by the shard that they are in. */
+function byShard(targets: readonly string[], shards: number): ReadonlyMap<number, readonly string[]> {
+  if (shards === 1) return new Map([[0, targets]])
+  const found = new Map<number, string[]>()
+  for (const target of targets) {
+    const shard = hashmod(target, shards)
+    const some = found.get(shard)
+    if (some === undefined) found.set(shard, [target])
+    else some.push(target)
+  }
+  return found
 }

@@ -34,7 +34,7 @@ const MAX_VIEWS = 1_024
 const MAX_PENDING = 32
 
 /** A list that is larger than this, in bytes, is cut in a thread. */
-const INLINE_BYTES = 512 * 1024
+const INLINE_BYTES = 64 * 1024
 
 const JOB: Job = { module: new URL('./view-worker.js', import.meta.url).href, name: 'makePartsInThread' }
 
@@ -43,34 +43,39 @@ const NEVER = new AbortController().signal
 
 /** Creates a cache of views. */
 export function createViews(threads: Threads): Views {
-  const kept = new LRUCache<string, Snapshot>({
+  const kept = new LRUCache<string, readonly Snapshot[]>({
     max: MAX_VIEWS,
     maxSize: MAX_BYTES,
-    sizeCalculation: ({ body, gzip }) => body.byteLength + gzip.byteLength,
+    sizeCalculation: (parts) =>
+      parts.reduce((sum, { body, gzip }) => sum + body.byteLength + gzip.byteLength, 1),
   })
   const pending = new Map<string, Promise<readonly Snapshot[]>>()
+  let last: Promise<unknown> = Promise.resolve()
 
   /** All shards of one number together: whoever asks for one is asked for the others by its neighbours. */
   async function make(snapshot: Snapshot, labels: View['labels'], shards: number, key: string) {
     const { parts, unknownLabel } = await compute(snapshot, labels, shards)
     if (unknownLabel !== undefined) throw new UnknownLabelError(unknownLabel)
     const made: Snapshot[] = []
-    for (const [index, { body, groups, targets }] of parts.entries()) {
+    for (const { body, groups, targets } of parts) {
       const part = await freeze(
         Buffer.from(body.buffer, body.byteOffset, body.byteLength),
         { groups, targets },
         snapshot.changedAtMs,
       )
-      kept.set(`${key} ${index}`, part)
       made.push(part)
     }
+    kept.set(key, made)
     return made
   }
 
   async function compute({ body }: Snapshot, labels: View['labels'], shards: number): Promise<Parts> {
     if (body.byteLength <= INLINE_BYTES) return makeParts(body, labels, shards)
     const input: PartsTask = { body, labels, shards }
-    return threads.run<Parts>(JOB, input, { signal: NEVER })
+    // One at a time: a refresh must not wait behind many of them.
+    const done = last.then(() => threads.run<Parts>(JOB, input, { signal: NEVER }))
+    last = done.catch(() => {})
+    return done
   }
 
   function makeOnce(snapshot: Snapshot, labels: View['labels'], shards: number, key: string) {
@@ -86,10 +91,8 @@ export function createViews(threads: Threads): Views {
     async get(snapshot, { labels, shard = { index: 0, count: 1 } }) {
       const sorted = [...labels].sort(([a], [b]) => compareText(a, b))
       const key = `${snapshot.digest} ${JSON.stringify(sorted)} ${shard.count}`
-      const known = kept.get(`${key} ${shard.index}`)
-      if (known !== undefined) return known
-      const made = await makeOnce(snapshot, sorted, shard.count, key)
-      return made[shard.index] as Snapshot
+      const parts = kept.get(key) ?? (await makeOnce(snapshot, sorted, shard.count, key))
+      return parts[shard.index] as Snapshot
     },
     size: () => kept.calculatedSize,
   }

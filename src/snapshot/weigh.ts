@@ -27,8 +27,8 @@ export function weigh(
   const old = served === undefined ? [] : linesOf(served)
   const fresh = linesOf(offered)
   const { added, removed } = diffLists(old, fresh)
-  // Of more than these a drop of this size is none.
-  const enough = Math.max(options.minTargets, Math.ceil(removed.size / options.maxDrop))
+  // Of so many a drop of this size is none.
+  const enough = Math.max(options.minTargets, Math.ceil(removed.size / options.maxDrop)) + 1
   const comparison: Comparison = {
     served: served === undefined ? undefined : countTargets(old, enough),
     removed,

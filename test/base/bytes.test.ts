@@ -44,3 +44,9 @@ t.test('others get their turn meanwhile', async (t) => {
   ended = true
   t.ok(turns >= 7, `${turns} turns`)
 })
+
+t.test('less than was expected is an error, never what was in memory before', async (t) => {
+  const gatherer = createGatherer(10)
+  gatherer.add(some(9))
+  await t.rejects(gatherer.join(), { name: 'RangeError', message: '9 of 10 bytes came' })
+})

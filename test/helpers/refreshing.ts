@@ -85,6 +85,8 @@ export async function refreshing(
     },
     refreshAtOnce: () => refresher.once(stop.signal),
     restore: () => refresher.restore(),
+    accept: () => refresher.accept(),
+    close: () => refresher.close(),
     lastRead: () => refresher.lastRead(),
     served: () => store.get('sensors')?.snapshot,
     status: () => store.get('sensors')?.status,

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { createThreads, type Threads } from '../../src/base/threads.ts'
 import { compileTemplate } from '../../src/mapping/template.ts'
-import { JSON_FORMAT } from '../../src/model/document.ts'
+import { type Document, JSON_FORMAT } from '../../src/model/document.ts'
 import { compilePlan, type PlanOptions } from '../../src/pipeline/plan.ts'
 import { build } from '../../src/refresh/build.ts'
 import { createCompute } from '../../src/refresh/compute.ts'
@@ -47,6 +47,12 @@ t.test('a large inventory is built in a thread, to the same bytes and report', a
   t.ok(built.body.buffer instanceof SharedArrayBuffer, 'it was not built here')
   t.same({ ...built, body: built.body.toString() }, asText(build(documents, compilePlan(OPTIONS))))
   t.ok(documents[0]?.bytes.byteLength, 'the documents are still here')
+})
+
+t.test('many small pages are as much work as a large one', async (t) => {
+  const { compute } = computing(t)
+  const pages = Array.from({ length: 20 }, () => large(2_000)[0] as Document)
+  t.ok((await compute.build(pages, false, NEVER)).body.buffer instanceof SharedArrayBuffer)
 })
 
 t.test('documents that nobody needs any more are handed over, not copied', async (t) => {

@@ -110,3 +110,13 @@ t.test('publishing a source that was removed meanwhile changes nothing', async (
   await store.publish('gone', await snapshotOf('g:1'))
   t.same(combinedAddresses(store), ['a:1'])
 })
+
+t.test(
+  '1: a list of a source that was removed meanwhile never makes an empty one of sources that wait',
+  async (t) => {
+    const store = createStore()
+    store.add('late', { required: false, maxStalenessMs: Number.POSITIVE_INFINITY })
+    await store.publish('gone', await snapshotOf('g:1'))
+    t.match(store.combined(), { snapshot: undefined, waitingFor: [{ name: 'late' }] })
+  },
+)

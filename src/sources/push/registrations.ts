@@ -66,7 +66,8 @@ export function createRegistrations(clock: Pick<Clock, 'monotonic'>): Registrati
 
   return {
     hear(id, instance) {
-      const said = JSON.stringify(instance.registration)
+      // The time to live that was asked for is not kept on disk, and changes nothing that is served.
+      const said = JSON.stringify({ ...instance.registration, ttlMs: undefined })
       const before = entries.get(id)
       entries.set(id, { ...instance, said, heardMs: clock.monotonic() })
       if (before?.said === said) return 'renewed'

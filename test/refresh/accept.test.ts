@@ -1,0 +1,49 @@
+import t from 'tap'
+import { names, refreshing } from '../helpers/refreshing.ts'
+
+/** Enough for weighing to take a thread, and so some time. */
+const MANY = 30_000
+
+t.test("25: an operator's word during a refresh never undoes what the refresh found", async (t) => {
+  const { inventory, refresh, accept, served, status, clock, refreshAtOnce } = await refreshing(t)
+  inventory.json(names(MANY))
+  await refresh()
+  inventory.json(names(MANY / 5))
+  t.match(await refresh(), { result: 'held' })
+  inventory.json(names(MANY))
+  clock.advance(30_000)
+  const [, refreshed] = await Promise.all([accept(), refreshAtOnce()])
+  t.match(refreshed, { targets: MANY })
+  t.equal(served()?.targets, MANY, 'the inventory has recovered')
+  t.equal(status()?.held, undefined)
+})
+
+t.test('25: a refresh during the word of an operator holds nothing that is served already', async (t) => {
+  const { inventory, refresh, accept, served, status, clock, refreshAtOnce } = await refreshing(t)
+  inventory.json(names(MANY))
+  await refresh()
+  inventory.json(names(MANY / 5))
+  await refresh()
+  clock.advance(30_000)
+  await Promise.all([refreshAtOnce(), accept()])
+  t.equal(served()?.targets, MANY / 5)
+  t.equal(status()?.held, undefined)
+})
+
+t.test('25: two words at once are carried out once, and none after the end', async (t) => {
+  const { inventory, refresh, accept, close, metric, served } = await refreshing(t)
+  inventory.json(names(MANY))
+  await refresh()
+  inventory.json(names(MANY / 5))
+  await refresh()
+  const [first, second] = await Promise.all([accept(), accept()])
+  t.match(first, { result: 'changed', targets: MANY / 5 })
+  t.equal(second, undefined)
+  t.equal(await metric('targets_removed_total'), (MANY * 4) / 5)
+  inventory.json([])
+  t.match(await refresh(), { result: 'held' })
+  const last = accept()
+  await close()
+  t.match(await last, undefined, 'the source has ended before')
+  t.equal(served()?.targets, MANY / 5)
+})
