@@ -51,6 +51,7 @@ function devicesSource(settings: SourceSettings): SourceSettings {
       maxTtlMs: 3_600_000,
       maxInstances: MAX_DEVICES,
     },
+    plan: { ...settings.plan, mapping: { ...settings.plan.mapping, ownLabels: true } },
     // What the inventory lists is served at once, while the devices have yet to register.
     required: false,
     fileSd: undefined,

@@ -32,7 +32,12 @@ t.test('with nothing at all, the demo is served on loopback', async (t) => {
       required: true,
       source: { url: new URL('http://127.0.0.1:1/inventory') },
     },
-    { name: 'devices', required: false, source: { kind: 'push', name: 'devices', token: undefined } },
+    {
+      name: 'devices',
+      required: false,
+      plan: { mapping: { ownLabels: true } },
+      source: { kind: 'push', name: 'devices', token: undefined },
+    },
   ])
   const intervals = async (env: Record<string, string>) =>
     (await load([], env)).demo?.sources(new URL('http://a')).map((source) => source.refreshIntervalMs)
