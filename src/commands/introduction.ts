@@ -1,5 +1,4 @@
-import { CHANGE_INTERVAL_MS } from '../demo/demo.ts'
-import { FLEET_SIZE, SITES } from '../demo/fleet.ts'
+import { CHANGE_INTERVAL_MS, DEVICES, FLEET_SIZE, SITES } from '../demo/size.ts'
 
 /** Where prometheus/prometheus.yml expects Rollcall. */
 const SHIPPED_URL = 'http://127.0.0.1:8080'
@@ -8,6 +7,7 @@ const SHIPPED_URL = 'http://127.0.0.1:8080'
 export function demoIntroduction(url: string, inventory: URL): string {
   return `
 Rollcall serves its demo fleet: ${FLEET_SIZE} sensors at ${SITES.length} sites. Every ${CHANGE_INTERVAL_MS / 1000} seconds one joins, leaves or moves.
+${DEVICES} more are in no inventory: they register themselves, and are targets a few seconds from now.
 
   ${url}/targets     what Prometheus gets
   ${url}/health      what the inventory last said

@@ -6,7 +6,6 @@ import type { Arguments } from '../config/arguments.ts'
 import { loadSettings } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
 import { type Service, type ServiceDeps, startService } from '../service.ts'
-import { demoIntroduction } from './introduction.ts'
 import { notifyReady } from './notify-systemd.ts'
 import { stopGracefully } from './stop-gracefully.ts'
 
@@ -25,7 +24,7 @@ export async function serve(
   const log = await createLogger(settings.log.level, settings.log.format)
   for (const warning of settings.warnings) log.warn(warning)
   const load = () => loadSettings(args, env, mode)
-  const service = settings.demo === undefined ? await run(settings, log, load) : await runDemo(settings, log)
+  const service = settings.demo === undefined ? await run(settings, log, load) : await demo(settings, log)
   reloadOnHangup(service)
   stopGracefully(service, settings.web, log, ['SIGHUP'])
   await notifyReady(`Serving targets at ${service.url}`, env, log)
@@ -38,28 +37,10 @@ async function run(settings: Settings, log: Logger, load: ServiceDeps['load']): 
   return service
 }
 
-async function runDemo(settings: Settings, log: Logger): Promise<Service> {
+async function demo(settings: Settings, log: Logger): Promise<Service> {
   // Loaded only here: a real server has no use for a fleet of its own.
-  const { startDemo } = await import('../demo/demo.ts')
-  const { listenAddress, source } = settings.demo as NonNullable<Settings['demo']>
-  const demo = await startDemo(listenAddress, { ...deps, log })
-  try {
-    const served = { ...settings, sources: [source(demo.inventory)] }
-    const service = await run(served, log, async () => served)
-    process.stdout.write(
-      demoIntroduction(settings.web.externalUrl?.href.replace(/\/$/, '') ?? service.url, demo.inventory),
-    )
-    return {
-      ...service,
-      async stop() {
-        await service.stop()
-        await demo.close()
-      },
-    }
-  } catch (error) {
-    await demo.close()
-    throw error
-  }
+  const { runDemo } = await import('./demo.ts')
+  return runDemo(settings, { ...deps, log }, (served) => run(served, log, async () => served))
 }
 
 /** As in Prometheus, SIGHUP reloads the configuration; what is wrong with it has been logged already. */

@@ -13,9 +13,6 @@ import type { SourceSettings } from './settings.ts'
 /** The name, and the path below `/targets`, of the source that the environment describes. */
 export const ENV_SOURCE_NAME = 'inventory'
 
-/** The name of the demo's source. */
-export const DEMO_SOURCE_NAME = 'demo'
-
 /** Where the records come from when the environment describes the rest. */
 export interface Origin {
   readonly name: string

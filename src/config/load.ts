@@ -1,15 +1,12 @@
 import { resolve } from 'node:path'
 import { UsageError } from '../base/errors.ts'
-import { compileTemplate } from '../mapping/template.ts'
 import type { Arguments } from './arguments.ts'
-import { DEMO_SOURCE_NAME, ENV_SOURCE_NAME, envSource, ignoredVariables } from './env.ts'
+import { demoSources } from './demo.ts'
+import { ENV_SOURCE_NAME, envSource, ignoredVariables } from './env.ts'
 import { type Given, readOption, readRequired } from './option.ts'
 import { flagOptions, inventoryOptions } from './options.ts'
-import type { Settings, SourceSettings, WebSettings } from './settings.ts'
+import type { Settings, WebSettings } from './settings.ts'
 import { warningsOf } from './warnings.ts'
-
-/** The demo changes every few seconds, so it is refreshed more often than a real inventory. */
-const DEMO_REFRESH_INTERVAL_MS = 5_000
 
 /**
  * The one loader of `serve`, `check` and `demo`: flags, environment and file become settings.
@@ -41,7 +38,7 @@ export async function loadSettings(
     const source = envSource({ name: ENV_SOURCE_NAME, url: origin.url }, given)
     return { web, log, storagePath, sources: [source], demo: undefined, warnings: [] }
   }
-  const demo = { listenAddress: demoListen, source: demoSource(given) }
+  const demo = { listenAddress: demoListen, sources: demoSources(given) }
   return { web, log, storagePath, sources: [], demo, warnings: [] }
 }
 
@@ -61,7 +58,7 @@ function whereFrom(given: Given): Origin {
   return { kind: 'demo' }
 }
 
-/** A configuration that lost its URL must not end as twelve loopback sensors in production. */
+/** A configuration that lost its URL must not end as a few loopback sensors in production. */
 function assertDemoIsMeant({ env }: Given): void {
   const way = 'set it, or ask for the demo with: rollcall demo'
   if (env.INVENTORY_URL !== undefined) throw new UsageError(`INVENTORY_URL: is empty; ${way}`)
@@ -95,20 +92,5 @@ function readWeb(args: Arguments, given: Given, isDemo: boolean): WebSettings {
     drainDelayMs,
     shutdownTimeoutMs,
     externalUrl: readOption(flagOptions.externalUrl, given),
-  }
-}
-
-/** Reads the environment now, so that wrong variables fail at load; the URL is known once the demo runs. */
-function demoSource(given: Given): (inventory: URL) => SourceSettings {
-  const origin = { name: DEMO_SOURCE_NAME, refreshIntervalMs: DEMO_REFRESH_INTERVAL_MS }
-  envSource({ ...origin, url: new URL('http://127.0.0.1/') }, given)
-  const site = ['site', compileTemplate('{site}')] as const
-  return (inventory) => {
-    const settings = envSource({ ...origin, url: inventory }, given)
-    const { mapping } = settings.plan
-    return {
-      ...settings,
-      plan: { ...settings.plan, mapping: { ...mapping, labels: [...mapping.labels, site] } },
-    }
   }
 }

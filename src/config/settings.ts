@@ -36,10 +36,10 @@ export interface LogSettings {
   readonly format: LogFormat
 }
 
-/** The embedded demo: where its inventory listens, and the source that reads it there. */
+/** The embedded demo: where its inventory listens, and the sources that read it there, and wait for devices. */
 export interface DemoSettings {
   readonly listenAddress: ListenAddress
-  source(inventory: URL): SourceSettings
+  sources(inventory: URL): SourceSettings[]
 }
 
 /** Everything that the process was told. */

@@ -1,23 +1,15 @@
-import type { Clock } from '../base/clock.ts'
-import type { Logger } from '../base/logger.ts'
+import { startDevices } from './devices.ts'
 import { startFleet } from './fleet.ts'
 import { startInventory } from './inventory.ts'
+import type { DemoSensor, DemoSensorDeps } from './sensor.ts'
+import { CHANGE_INTERVAL_MS } from './size.ts'
 
-/** Time between two changes of the demo's fleet, in milliseconds. */
-export const CHANGE_INTERVAL_MS = 20_000
-
-/** The running demo: a fleet of sensors and the inventory that lists them. */
+/** The running demo: a fleet of sensors, the inventory that lists them, and devices that register themselves. */
 export interface Demo {
   readonly inventory: URL
+  /** Starts the devices, now that there is a push source with which to register. */
+  register(source: URL): Promise<void>
   close(): Promise<void>
-}
-
-/** What the demo needs from outside. */
-export interface DemoDeps {
-  readonly clock: Pick<Clock, 'after'>
-  readonly log: Logger
-  /** 0 to 1, as Math.random. */
-  readonly random: () => number
 }
 
 /**
@@ -26,15 +18,17 @@ export interface DemoDeps {
  */
 export async function startDemo(
   listenAddress: { readonly host: string | undefined; readonly port: number },
-  { clock, log, random }: DemoDeps,
+  deps: DemoSensorDeps,
 ): Promise<Demo> {
-  const fleet = await startFleet(random)
+  const { clock, log } = deps
+  const fleet = await startFleet(deps)
   const inventory = await startInventory(listenAddress, () => ({ sensors: fleet.records() })).catch(
     async (error) => {
       await fleet.close()
       throw error
     },
   )
+  let devices: DemoSensor[] = []
   let changing = Promise.resolve()
   const change = async () => {
     log.info(await fleet.change(), 'demo: the inventory changed')
@@ -47,12 +41,15 @@ export async function startDemo(
   let cancel = clock.after(CHANGE_INTERVAL_MS, start)
   return {
     inventory: inventory.url,
+    async register(source) {
+      devices = await startDevices(source, deps)
+    },
     async close() {
       closed = true
       cancel()
       await changing
       await inventory.close()
-      await fleet.close()
+      await Promise.all([fleet.close(), ...devices.map((device) => device.close())])
     },
   }
 }

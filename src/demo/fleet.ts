@@ -1,10 +1,5 @@
-import { type DemoSensor, startSensor } from './sensor.ts'
-
-/** Where the demo's sensors stand. */
-export const SITES = ['berlin', 'lyon', 'porto'] as const
-
-/** How many sensors the demo begins with; a churning fleet keeps within two of it. */
-export const FLEET_SIZE = 12
+import { type DemoSensor, type DemoSensorDeps, startSensor } from './sensor.ts'
+import { FLEET_SIZE, SITES } from './size.ts'
 
 /** The first port that the demo's sensors try. */
 const FIRST_PORT = 21_001
@@ -32,17 +27,19 @@ interface Member {
 
 const TURNS = ['joined', 'moved', 'left', 'moved'] as const
 
-/** Starts the sensors. `random` is 0 to 1. */
-export async function startFleet(random: () => number): Promise<Fleet> {
+/** Starts the sensors. */
+export async function startFleet(deps: DemoSensorDeps): Promise<Fleet> {
+  const { random } = deps
   const members: Member[] = []
   const retired: DemoSensor[] = []
+  let closing: Promise<unknown> = Promise.resolve()
   let started = 0
   let turn = 0
 
   async function join(): Promise<Member> {
     const number = ++started
     const hostname = `sensor-${String(number).padStart(2, '0')}`
-    const sensor = await startSensor(hostname, FIRST_PORT + number - 1, random)
+    const sensor = await startSensor(hostname, FIRST_PORT + number - 1, deps)
     const member = { sensor, site: SITES[number % SITES.length] as string }
     members.push(member)
     return member
@@ -51,7 +48,7 @@ export async function startFleet(random: () => number): Promise<Fleet> {
   function leave(): Member {
     const [member] = members.splice(Math.floor(random() * members.length), 1) as [Member]
     // It goes on answering until the next one leaves: it was taken off the list, it did not break.
-    void retired.shift()?.close()
+    closing = Promise.all([closing, retired.shift()?.close()])
     retired.push(member.sensor)
     return member
   }
@@ -80,7 +77,8 @@ export async function startFleet(random: () => number): Promise<Fleet> {
       return { change, hostname: sensor.hostname, site }
     },
     async close() {
-      await Promise.all([...members.map(({ sensor }) => sensor), ...retired].map((sensor) => sensor.close()))
+      const sensors = [...members.map(({ sensor }) => sensor), ...retired]
+      await Promise.all([closing, ...sensors.map((sensor) => sensor.close())])
     },
   }
 }

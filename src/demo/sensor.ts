@@ -1,68 +1,78 @@
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { Counter, Gauge, Registry } from 'prom-client'
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import { exposition, single } from '../sensor/exposition.ts'
+import type { Machine } from '../sensor/machine.ts'
+import type { RegistrationOptions } from '../sensor/registration/options.ts'
+import { createSensor, type SensorOptions } from '../sensor/sensor.ts'
 
-/** One sensor of the demo: a server of its own with metrics to scrape. */
+/** One sensor of the demo: as `rollcall sensor` runs it, with a temperature besides. */
 export interface DemoSensor {
   readonly hostname: string
   readonly port: number
   close(): Promise<void>
 }
 
+/** What a sensor of the demo needs from outside. */
+export interface DemoSensorDeps {
+  /** The machine that all of them watch. */
+  readonly machine: Machine
+  readonly clock: Clock
+  readonly log: Logger
+  /** 0 to 1, as Math.random. */
+  readonly random: () => number
+}
+
+/** Where it registers itself, and with which labels; its name and address are known. */
+export type DemoRegistration = Pick<RegistrationOptions, 'url' | 'labels'>
+
+const HOST = '127.0.0.1'
+
 /**
  * Starts a sensor on loopback: at the preferred port, or at any free one when that is taken, so that a
  * restarted demo mostly has the same addresses.
- * @param random 0 to 1
+ * @param registration undefined: an inventory lists it
  */
 export async function startSensor(
   hostname: string,
   preferredPort: number,
-  random: () => number,
+  deps: DemoSensorDeps,
+  registration?: DemoRegistration,
 ): Promise<DemoSensor> {
-  const registry = sensorMetrics(random)
-  const server = createServer(async (request, response) => {
-    if (request.url !== '/metrics') {
-      response.writeHead(404).end('the metrics are at /metrics\n')
-      return
-    }
-    const body = await registry.metrics()
-    response.writeHead(200, { 'content-type': registry.contentType }).end(body)
+  const options = (port: number): SensorOptions => ({
+    listenAddress: { host: HOST, port },
+    drainDelayMs: 0,
+    registration: registration && {
+      ...registration,
+      id: hostname,
+      // Also when the server is reached by another address of this machine.
+      address: HOST,
+      tokenFile: undefined,
+      ttl: undefined,
+    },
   })
-  const port = await listen(server, preferredPort).catch(() => listen(server, 0))
+  const own = { ...deps, machine: withTemperature(deps), log: quiet(deps.log) }
+  const sensor = await createSensor(options(preferredPort), own).catch(() => createSensor(options(0), own))
+  return { hostname, port: sensor.port, close: sensor.stop }
+}
+
+/** The demo is there to show the log of the server: what its sensors have to say is for whoever looks closer. */
+function quiet(log: Logger): Pick<Logger, 'info' | 'warn' | 'error'> {
+  const debug = log.debug.bind(log)
+  return { info: debug, warn: debug, error: log.error.bind(log) }
+}
+
+/** The machine is the same for all sensors; the temperature is what tells them apart. */
+function withTemperature({ machine, random }: DemoSensorDeps): Machine {
+  const base = 18 + 6 * random()
+  let readings = 0
   return {
-    hostname,
-    port,
-    async close() {
-      server.closeAllConnections()
-      await new Promise<void>((resolve) => void server.close(() => resolve()))
+    async metrics() {
+      const celsius = Math.round((base + random()) * 100) / 100
+      const families = [
+        single('counter', 'sensor_readings_total', 'Readings that the sensor has taken.', ++readings),
+        single('gauge', 'sensor_temperature_celsius', 'Temperature at the sensor.', celsius),
+      ]
+      return (await machine.metrics()) + exposition(families)
     },
   }
-}
-
-function sensorMetrics(random: () => number): Registry {
-  const registry = new Registry()
-  const registers = [registry]
-  const base = 18 + 6 * random()
-  const readings = new Counter({
-    name: 'sensor_readings_total',
-    help: 'Readings that the sensor has taken.',
-    registers,
-  })
-  new Gauge({
-    name: 'sensor_temperature_celsius',
-    help: 'Temperature at the sensor.',
-    registers,
-    collect() {
-      readings.inc()
-      this.set(Math.round((base + random()) * 100) / 100)
-    },
-  })
-  return registry
-}
-
-function listen(server: Server, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))
-  })
 }

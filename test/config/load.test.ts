@@ -24,19 +24,30 @@ t.test('with nothing at all, the demo is served on loopback', async (t) => {
     storagePath: undefined,
     demo: { listenAddress: { host: '127.0.0.1', port: 1337 } },
   })
-  const source = settings.demo?.source(new URL('http://127.0.0.1:1/inventory'))
-  t.match(source, {
-    name: 'demo',
-    refreshIntervalMs: 5_000,
-    source: { url: new URL('http://127.0.0.1:1/inventory') },
-  })
-  t.equal(
-    (await load([], { UPDATE_INTERVAL: '7' })).demo?.source(new URL('http://a')).refreshIntervalMs,
-    7_000,
-  )
-  t.equal(
-    (await load([], { UPDATE_INTERVAL: '' })).demo?.source(new URL('http://a')).refreshIntervalMs,
-    5_000,
+  const sources = settings.demo?.sources(new URL('http://127.0.0.1:1/inventory'))
+  t.match(sources, [
+    {
+      name: 'demo',
+      refreshIntervalMs: 5_000,
+      required: true,
+      source: { url: new URL('http://127.0.0.1:1/inventory') },
+    },
+    {
+      name: 'devices',
+      required: false,
+      plan: { mapping: { ownLabels: true } },
+      source: { kind: 'push', name: 'devices', token: undefined },
+    },
+  ])
+  const intervals = async (env: Record<string, string>) =>
+    (await load([], env)).demo?.sources(new URL('http://a')).map((source) => source.refreshIntervalMs)
+  t.same(await intervals({ UPDATE_INTERVAL: '7' }), [7_000, 7_000])
+  t.same(await intervals({ UPDATE_INTERVAL: '' }), [5_000, 5_000])
+  const { demo } = await load([], { TARGETS_FILE: '/targets.json' }, 'demo')
+  t.same(
+    demo?.sources(new URL('http://a')).map((source) => source.fileSd),
+    ['/targets.json', undefined],
+    'two sources never write the same file',
   )
 })
 

@@ -10,8 +10,7 @@ import { loadSettings } from '../../src/config/load.ts'
 import { options } from '../../src/config/options.ts'
 import { SOURCE_KINDS } from '../../src/config/resolve/sources.ts'
 import { fileSchema } from '../../src/config/schema.ts'
-import { CHANGE_INTERVAL_MS } from '../../src/demo/demo.ts'
-import { FLEET_SIZE } from '../../src/demo/fleet.ts'
+import { CHANGE_INTERVAL_MS, DEVICES, FLEET_SIZE } from '../../src/demo/size.ts'
 import { run } from '../helpers/cli.ts'
 import {
   CONFIGURATION_PAGE,
@@ -100,6 +99,8 @@ t.test('what the README says of the demo is so', async (t) => {
   t.equal(FLEET_SIZE, 12)
   t.equal(CHANGE_INTERVAL_MS, 20_000)
   t.match(readme, 'twelve sensors')
+  t.equal(DEVICES, 4)
+  t.match(readme, 'Four more sensors')
   t.match(readme, 'Every twenty seconds')
   const introduction = demoIntroduction('http://127.0.0.1:8080', new URL('http://127.0.0.1:1337/inventory'))
   for (const path of ['/targets', '/health', '/metrics'])

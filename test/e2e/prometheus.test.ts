@@ -1,7 +1,11 @@
 import t from 'tap'
-import { FLEET_SIZE, startFleet } from '../../src/demo/fleet.ts'
+import { systemClock } from '../../src/base/clock.ts'
+import { startFleet } from '../../src/demo/fleet.ts'
 import { startInventory } from '../../src/demo/inventory.ts'
+import { DEVICES, FLEET_SIZE } from '../../src/demo/size.ts'
+import { createMachine } from '../../src/sensor/machine.ts'
 import { start } from '../helpers/cli.ts'
+import { recordingLog } from '../helpers/log.ts'
 import {
   cannotTest,
   PROMETHEUS_VERSIONS,
@@ -39,7 +43,8 @@ for (const { name, find } of PROMETHEUS_VERSIONS) {
     async (t) => {
       const binary = find()
       if (cannotTest(t, name, binary)) return
-      const fleet = await startFleet(() => 0.5)
+      const deps = { clock: systemClock, log: recordingLog().log, random: () => 0.5 }
+      const fleet = await startFleet({ ...deps, machine: createMachine([], deps) })
       t.teardown(() => fleet.close())
       let empty = false
       const records = () => ({ sensors: empty ? [] : fleet.records() })
@@ -121,8 +126,9 @@ t.test('the demo, as Prometheus sees it', { timeout: 60_000 }, async (t) => {
   if (missing(t, binary, 'Prometheus')) return
   const demo = await start(t, ['demo', '--demo.listen-address=127.0.0.1:0'])
   const prometheus = await startPrometheus(t, binary as string, shippedConfig(demo.url))
-  const targets = await allUp(prometheus, FLEET_SIZE)
+  const targets = await allUp(prometheus, FLEET_SIZE + DEVICES)
   t.same([...new Set(targets.map((target) => target.labels.site))].sort(), ['berlin', 'lyon', 'porto'])
-  await answers(prometheus, 'count(sensor_temperature_celsius)', FLEET_SIZE)
+  await answers(prometheus, 'count(sensor_temperature_celsius)', FLEET_SIZE + DEVICES)
+  await answers(prometheus, 'sum(rollcall_sensor_registered)', DEVICES)
   await answers(prometheus, 'rollcall_source_records_rejected{reason="invalid_host"}', 1)
 })

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
-import { FLEET_SIZE } from '../../src/demo/fleet.ts'
+import { DEVICES, FLEET_SIZE } from '../../src/demo/size.ts'
 import { start } from '../helpers/cli.ts'
 import { DASHBOARDS, queriesOf } from '../helpers/dashboards.ts'
 import {
@@ -111,7 +111,7 @@ t.test('the demo and a device, with the shipped rules and dashboards', async (t)
       const prometheus = await startPrometheus(t, binary as string, config)
       await until(
         'every sensor is up',
-        async () => (await prometheus.query('sum(up{job="sensors"})')) === FLEET_SIZE + 1,
+        async () => (await prometheus.query('sum(up{job="sensors"})')) === FLEET_SIZE + DEVICES + 1,
       )
 
       for (const dashboard of DASHBOARDS) {
