@@ -6,9 +6,9 @@ import type { Settings, SourceSettings } from '../config/settings.ts'
 import type { Document } from '../model/document.ts'
 import type { Plan } from '../pipeline/pipeline.ts'
 import { compilePlan } from '../pipeline/plan.ts'
+import { asRefreshError } from '../refresh/as-refresh-error.ts'
 import { type Built, build } from '../refresh/build.ts'
 import { documentsOf, readBefore } from '../refresh/read.ts'
-import { asRefreshError } from '../refresh/as-refresh-error.ts'
 import { createSource } from '../sources/registry.ts'
 
 /** What one source gave when it was read once. */
