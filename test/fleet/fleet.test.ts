@@ -17,6 +17,7 @@ t.test(
       processes: 2,
       ttlMs: 5_000,
       awayMs: 2_000,
+      restarts: ['SIGKILL'],
       polls: 2,
       slackMs: 5_000,
       prometheus: prometheus as string,

@@ -9,7 +9,7 @@ import type { Scope } from '../helpers/scope.ts'
 import { until } from '../helpers/until.ts'
 import { type AgentProcess, type Registered, startAgents } from './processes.ts'
 import { countReturns, drawReturns, mostWithoutBurst, type Returns } from './returns.ts'
-import { createWatch, type Watch } from './watch.ts'
+import { createWatch, servedBy, type Watch } from './watch.ts'
 
 /** A device that ran out is gone from the list within a second; another one for the look that finds out. */
 const GONE_WITHIN_MS = 2_000
@@ -17,7 +17,7 @@ const GONE_WITHIN_MS = 2_000
 /** Prometheus polls every second, and takes what is new over to its targets every five seconds, in two steps. */
 const PROMETHEUS_TAKES_MS = 15_000
 
-const PATIENCE = { timeoutMs: 60_000, everyMs: 100 }
+const PATIENCE = { timeoutMs: 60_000, everyMs: 250 }
 
 /** What a run is told. */
 export interface FleetOptions {
@@ -27,6 +27,8 @@ export interface FleetOptions {
   readonly ttlMs: number
   /** For how long the server is away, longer than a heartbeat, so that every agent finds out. */
   readonly awayMs: number
+  /** How the server ends before each restart. */
+  readonly restarts: readonly NodeJS.Signals[]
   /** How many polls of Prometheus a restarted server must have answered before it goes on. */
   readonly polls: number
   /** What the machine may add to the times that are promised. */
@@ -39,6 +41,7 @@ export interface FleetOptions {
 
 /** How a run went. */
 export interface FleetSummary {
+  /** Each kind once. */
   readonly violations: readonly string[]
   /** How many agents were scraped at first, and at the end. */
   readonly scraped: readonly [first: number, last: number]
@@ -60,13 +63,13 @@ export async function runFleet(scope: Scope, options: FleetOptions): Promise<Fle
   const say = (line: string) =>
     print(`${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${line}`)
   const registered: Registered[] = []
-  const server = await createServer(scope, ttlMs)
-  const prometheus = await startPrometheus(
-    scope,
-    options.prometheus,
-    scraping(server.url, options.scrapeSeconds),
-  )
-  const watch = createWatch({ server: server.url, prometheus, job: 'devices' })
+  const origin = `http://127.0.0.1:${await freePort()}`
+  const [server, prometheus] = await Promise.all([
+    createServer(scope, origin, ttlMs),
+    startPrometheus(scope, options.prometheus, scraping(origin, options.scrapeSeconds)),
+  ])
+  const violated = (what: string) => say(`VIOLATED: ${what}`)
+  const watch = createWatch({ server: origin, prometheus, job: 'devices' }, violated)
   scope.teardown(watch.stop)
   const agents = divide(options).map((ids) =>
     startAgents(scope, ids, server, (event) => void registered.push(event)),
@@ -99,13 +102,14 @@ export async function runFleet(scope: Scope, options: FleetOptions): Promise<Fle
   const left = all.length - dying.ids.length
   tellGone('the server', watch.gone.fromServer, killedMs, ttlMs + GONE_WITHIN_MS + slackMs)
 
-  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+  for (const signal of options.restarts) {
     await server.stop(signal)
     await server.start()
     const wanted = options.polls
     await until(`${wanted} polls`, async () => (await server.polls()) >= wanted, PATIENCE)
-    say(`restarted after ${signal}: ${watch.served().size} served, ${await server.polls()} polls answered`)
-    if (watch.served().size !== left) watch.violations.push(`${watch.served().size} served, not ${left}`)
+    const served = (await servedBy(origin))?.size
+    say(`restarted after ${signal}: serves ${served}, answered ${await server.polls()} polls of Prometheus`)
+    if (served !== left) watch.violated(`the restarted server serves ${served}, not ${left}`)
   }
   await whenGone(dying, watch.gone.fromPrometheus, 'Prometheus', PROMETHEUS_TAKES_MS + PATIENCE.timeoutMs)
   const promisedMs = ttlMs + GONE_WITHIN_MS + PROMETHEUS_TAKES_MS + slackMs
@@ -137,7 +141,7 @@ export async function runFleet(scope: Scope, options: FleetOptions): Promise<Fle
     const times = [...gone.values()].map((ms) => ms - sinceMs)
     const [least, most] = [Math.min(...times), Math.max(...times)]
     say(`gone from ${where} ${seconds(least)} to ${seconds(most)} after the kill`)
-    if (most > promised) watch.violations.push(`gone from ${where} after ${most} ms, not ${promised} ms`)
+    if (most > promised) watch.violated(`gone from ${where} after ${most} ms, not ${promised} ms`)
   }
 
   function tellReturns(times: readonly number[]): Returns {
@@ -150,14 +154,14 @@ export async function runFleet(scope: Scope, options: FleetOptions): Promise<Fle
     )
     for (const line of drawReturns(returns, spanMs)) print(line)
     say(`at most ${largest} within ${seconds(spanMs)}; a burst is more than ${allowed}`)
-    if (lastMs > heartbeat + slackMs) watch.violations.push(`the last one came back after ${lastMs} ms`)
-    if (largest > allowed) watch.violations.push(`a burst: ${largest} of ${times.length} within ${spanMs} ms`)
+    if (lastMs > heartbeat + slackMs) watch.violated(`the last one came back after ${lastMs} ms`)
+    if (largest > allowed) watch.violated(`a burst: ${largest} of ${times.length} within ${spanMs} ms`)
     return returns
   }
 }
 
 /** A server with a push source that is stopped and started again at one address, on one storage folder. */
-async function createServer(scope: Scope, ttlMs: number) {
+async function createServer(scope: Scope, origin: string, ttlMs: number) {
   const folder = scope.testdir()
   const tokenFile = join(folder, 'token')
   writeFileSync(tokenFile, 'one-token\n')
@@ -166,16 +170,13 @@ async function createServer(scope: Scope, ttlMs: number) {
     file,
     `sources:\n  - name: devices\n    push: { token_file: token, ttl: ${ttlMs}ms }\n    labels: { instance: "{id}" }\n`,
   )
-  const address = `127.0.0.1:${await freePort()}`
   const args = [
     `--config.file=${file}`,
     `--storage.path=${join(folder, 'data')}`,
-    `--web.listen-address=${address}`,
+    `--web.listen-address=${new URL(origin).host}`,
   ]
   let running: Running = await start(scope, args)
-  const origin = running.url
   return {
-    url: origin,
     push: new URL(`${origin}/api/v1/sources/devices`).href,
     tokenFile,
     /** @returns when it began to serve, in milliseconds since the epoch */

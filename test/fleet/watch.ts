@@ -21,8 +21,9 @@ interface Gone {
  * Looks several times a second at the list that the server serves and at the active targets of Prometheus, and notes
  * as violated what no moment may show: that an agent which must be there is missing, from either; or that one which
  * was gone is served again.
+ * @param report told of each violation once
  */
-export function createWatch({ server, prometheus, job }: Watched) {
+export function createWatch({ server, prometheus, job }: Watched, report: (what: string) => void) {
   const violations: string[] = []
   const required = new Set<string>()
   const dead = new Set<string>()
@@ -33,9 +34,15 @@ export function createWatch({ server, prometheus, job }: Watched) {
   let served: ReadonlySet<string> = new Set()
   let isOver = false
 
+  function violated(what: string): void {
+    if (violations.includes(what)) return
+    violations.push(what)
+    report(what)
+  }
+
   function check(where: string, found: ReadonlySet<string>, asked: ReadonlySet<string>): void {
     const missing = [...asked].filter((id) => required.has(id) && !found.has(id))
-    if (missing.length > 0) violations.push(`${where} lacks ${missing.length}: ${missing.join(', ')}`)
+    if (missing.length > 0) violated(`${where} lacks ${missing.length}: ${missing.join(', ')}`)
   }
 
   function noteGone(found: ReadonlySet<string>, when: Map<string, number>): void {
@@ -44,7 +51,7 @@ export function createWatch({ server, prometheus, job }: Watched) {
 
   async function lookAtServer(): Promise<void> {
     const asked = new Set(required)
-    const list = await listOf(server)
+    const list = await servedBy(server)
     if (list === undefined) {
       looks.unserved++
       return
@@ -53,7 +60,7 @@ export function createWatch({ server, prometheus, job }: Watched) {
     served = list
     check('the list of the server', list, asked)
     const back = [...gone.fromServer.keys()].filter((id) => list.has(id))
-    if (back.length > 0) violations.push(`the server serves again what was gone: ${back.join(', ')}`)
+    if (back.length > 0) violated(`the server serves again what was gone: ${back.join(', ')}`)
     noteGone(list, gone.fromServer)
   }
 
@@ -73,10 +80,12 @@ export function createWatch({ server, prometheus, job }: Watched) {
       await delay(LOOK_MS)
     }
   }
-  const watching = watch().catch((error) => void violations.push(`the watch ended: ${error}`))
+  const watching = watch().catch((error) => violated(`the watch ended: ${error}`))
 
   return {
     violations,
+    /** Notes what no moment may show, and reports it when it is new. */
+    violated,
     gone,
     looks,
     /** The active targets of Prometheus at the last look. */
@@ -110,7 +119,7 @@ export function createWatch({ server, prometheus, job }: Watched) {
 export type Watch = ReturnType<typeof createWatch>
 
 /** The instances that the server serves; undefined when it serves no list. */
-async function listOf(server: string): Promise<Set<string> | undefined> {
+export async function servedBy(server: string): Promise<Set<string> | undefined> {
   const text = await fetch(`${server}/targets/devices`)
     .then((answer) => (answer.status === 200 ? answer.text() : undefined))
     .catch(() => undefined)
