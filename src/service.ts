@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Clock } from './base/clock.ts'
 import { closeWhenSettled, createConnections } from './base/connections.ts'
 import { messageOf } from './base/errors.ts'
+import { createInTurn } from './base/in-turn.ts'
 import { explainListen, urlOf } from './base/listening.ts'
 import type { Logger } from './base/logger.ts'
 import type { Metrics } from './base/metrics.ts'
@@ -99,7 +100,7 @@ function createReload(
   supervisor: Supervisor,
   { load, log, metrics, clock }: ServiceDeps,
 ): () => Promise<void> {
-  let reloading = Promise.resolve()
+  const inTurn = createInTurn()
 
   async function reload(): Promise<void> {
     try {
@@ -116,11 +117,7 @@ function createReload(
     }
   }
 
-  return () => {
-    const done = reloading.then(reload)
-    reloading = done.catch(() => {})
-    return done
-  }
+  return () => inTurn(reload)
 }
 
 async function listen(app: FastifyInstance, { web: { listenAddress } }: Settings): Promise<string> {

@@ -1,7 +1,7 @@
 import { createDiskCopy } from '../snapshot/disk.ts'
 import { originOf, type SourceOptions } from '../sources/registry.ts'
 import { fileSdOutput, type Output } from './outputs.ts'
-import type { RefreshPlan } from './refresh-once.ts'
+import type { RefreshPlan } from './refresh-plan.ts'
 
 /** What a configuration says of where the list of a source is written. */
 export interface Destination {

@@ -1,36 +1,21 @@
 import type { Clock } from '../base/clock.ts'
 import { within } from '../base/deadline.ts'
 import type { RefreshError } from '../base/errors.ts'
+import { createInTurn } from '../base/in-turn.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics, RefreshResult } from '../base/metrics.ts'
-import type { Kept } from '../snapshot/disk.ts'
-import { createGuard, type GuardOptions, type Verdict, type Weighed } from '../snapshot/guard.ts'
+import { createGuard, type Verdict, type Weighed } from '../snapshot/guard.ts'
 import { freeze } from '../snapshot/snapshot.ts'
 import type { Store } from '../snapshot/store.ts'
-import type { Reading, Source, Version } from '../sources/source.ts'
+import type { Reading, Version } from '../sources/source.ts'
 import { asRefreshError } from './as-refresh-error.ts'
 import type { Built } from './build.ts'
-import type { Compute } from './compute.ts'
 import { digestOf } from './digest.ts'
 import { keepRead, type LastRead } from './last-read.ts'
-import { createOutputKeeper, type Output } from './outputs.ts'
+import { createOutputKeeper } from './outputs.ts'
 import { documentsOf, readBefore } from './read.ts'
+import type { RefreshPlan } from './refresh-plan.ts'
 import { createReporter } from './reporter.ts'
-
-/** One source with everything that its refreshes need to know, resolved from the configuration. */
-export interface RefreshPlan {
-  readonly name: string
-  readonly source: Source
-  readonly compute: Compute
-  readonly guard: GuardOptions
-  readonly timeoutMs: number
-  /** The time between refreshes that nobody asked for. */
-  readonly intervalMs: number
-  /** Where else the served list is written. */
-  readonly outputs: readonly Output[]
-  /** Reads the list that an earlier process kept; undefined when nothing is kept. */
-  readonly load: (() => Promise<Kept | undefined>) | undefined
-}
 
 /** What a refresh needs from outside. */
 export interface RefreshDeps {
@@ -92,15 +77,9 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
   let offered: Offered | undefined
   const guard = createGuard(plan.guard, { clock: deps.clock, intervalMs: plan.intervalMs })
 
-  let turn: Promise<unknown> = Promise.resolve()
+  // A refresh and an operator's word must not judge and publish at the same time.
+  const inTurn = createInTurn()
   let isClosed = false
-
-  /** One after the other: a refresh and an operator's word must not judge and publish at the same time. */
-  function inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
-    const done = turn.then(work)
-    turn = done.catch(() => {})
-    return done
-  }
 
   async function refresh(stop: AbortSignal): Promise<RefreshResult> {
     const reading = await readBefore(plan, deps.clock, stop, offered?.version)
@@ -200,9 +179,9 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     restore,
     once,
     accept: () => inTurn(accept),
-    async close() {
+    close() {
       isClosed = true
-      await turn
+      return inTurn(async () => {})
     },
     lastRead: () => offered?.lastRead,
   }

@@ -1,3 +1,4 @@
+import { createInTurn } from '../base/in-turn.ts'
 import { compareText } from '../model/labels.ts'
 import { type Change, createChanges } from './changes.ts'
 import { joinEncoded } from './lines.ts'
@@ -56,7 +57,8 @@ export function createStore(): Store {
   let snapshot: Snapshot | undefined
   // Made anew on every change, so that a request only takes it.
   let combined: Combined = { waitingFor: [] }
-  let publishing = Promise.resolve()
+  // Each combination starts from the one before it.
+  const inTurn = createInTurn()
   const changes = createChanges()
 
   const sorted = () => [...states.values()].sort((a, b) => compareText(a.name, b.name))
@@ -85,13 +87,6 @@ export function createStore(): Store {
     states.delete(name)
     changes.forget(name)
     combined = view(sorted(), snapshot)
-  }
-
-  /** One after the other: each combination starts from the one before it. */
-  function inTurn(work: () => Promise<void>): Promise<void> {
-    const done = publishing.then(work)
-    publishing = done.catch(() => {})
-    return done
   }
 
   return {

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { createInTurn } from '../base/in-turn.ts'
 import type { Job, Threads } from '../base/threads.ts'
 import { compareText } from '../model/labels.ts'
 import { freeze, type Snapshot } from './snapshot.ts'
@@ -50,7 +51,7 @@ export function createViews(threads: Threads): Views {
       parts.reduce((sum, { body, gzip }) => sum + body.byteLength + gzip.byteLength, 1),
   })
   const pending = new Map<string, Promise<readonly Snapshot[]>>()
-  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = createInTurn()
 
   /** All shards of one number together: whoever asks for one is asked for the others by its neighbours. */
   async function make(snapshot: Snapshot, labels: View['labels'], shards: number, key: string) {
@@ -73,9 +74,7 @@ export function createViews(threads: Threads): Views {
     if (body.byteLength <= INLINE_BYTES) return makeParts(body, labels, shards)
     const input: PartsTask = { body, labels, shards }
     // One at a time: a refresh must not wait behind many of them.
-    const done = last.then(() => threads.run<Parts>(JOB, input, { signal: NEVER }))
-    last = done.catch(() => {})
-    return done
+    return inTurn(() => threads.run<Parts>(JOB, input, { signal: NEVER }))
   }
 
   function makeOnce(snapshot: Snapshot, labels: View['labels'], shards: number, key: string) {

@@ -1,0 +1,12 @@
+/** Does pieces of work one after the other, in the order in which they are handed in; one that fails stops none. */
+export type InTurn = <Value>(work: () => Promise<Value>) => Promise<Value>
+
+/** Creates a row of work with nothing in it. */
+export function createInTurn(): InTurn {
+  let last: Promise<unknown> = Promise.resolve()
+  return (work) => {
+    const done = last.then(work)
+    last = done.catch(() => {})
+    return done
+  }
+}
