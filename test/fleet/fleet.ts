@@ -36,6 +36,7 @@ const { violations } = await runFleet(scope, {
   restarts: ['SIGTERM', 'SIGKILL'],
   polls: 15,
   slackMs: 0,
+  mayBurst: false,
   prometheus,
   scrapeSeconds: 5,
   print: console.log,

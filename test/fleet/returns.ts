@@ -4,6 +4,7 @@ export interface Returns {
   readonly lastMs: number
   /** How many came in each span of time, from the return on. */
   readonly counts: readonly number[]
+  /** The most that came within any span as long, wherever it begins. */
   readonly largest: number
 }
 
@@ -17,7 +18,8 @@ export function countReturns(returns: readonly number[], spanMs: number): Return
     const span = Math.floor(ms / spanMs)
     counts[span] = (counts[span] ?? 0) + 1
   }
-  return { firstMs: times[0] ?? 0, lastMs, counts, largest: Math.max(...counts) }
+  const within = times.map((from) => times.filter((ms) => ms >= from && ms < from + spanMs).length)
+  return { firstMs: times[0] ?? 0, lastMs, counts, largest: Math.max(...within) }
 }
 
 /**

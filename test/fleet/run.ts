@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { heartbeatMs } from '../../src/sensor/registration/schedule.ts'
@@ -33,6 +33,8 @@ export interface FleetOptions {
   readonly polls: number
   /** What the machine may add to the times that are promised. */
   readonly slackMs: number
+  /** A burst is only printed: where time is short and the machine busy, agents that waited are answered together. */
+  readonly mayBurst: boolean
   /** The Prometheus to run. */
   readonly prometheus: string
   readonly scrapeSeconds: number
@@ -102,6 +104,8 @@ export async function runFleet(scope: Scope, options: FleetOptions): Promise<Fle
   const left = all.length - dying.ids.length
   tellGone('the server', watch.gone.fromServer, killedMs, ttlMs + GONE_WITHIN_MS + slackMs)
 
+  // A crash may lose what changed in the last second.
+  await until('it is on disk', () => !dying.ids.some(server.keeps), PATIENCE)
   for (const signal of options.restarts) {
     await server.stop(signal)
     await server.start()
@@ -153,9 +157,11 @@ export async function runFleet(scope: Scope, options: FleetOptions): Promise<Fle
       `${times.length} came back, ${seconds(firstMs)} to ${seconds(lastMs)} after the return; a heartbeat is ${seconds(heartbeat)}`,
     )
     for (const line of drawReturns(returns, spanMs)) print(line)
-    say(`at most ${largest} within ${seconds(spanMs)}; a burst is more than ${allowed}`)
+    say(`at most ${largest} within any ${seconds(spanMs)}; a burst is more than ${allowed}`)
     if (lastMs > heartbeat + slackMs) watch.violated(`the last one came back after ${lastMs} ms`)
-    if (largest > allowed) watch.violated(`a burst: ${largest} of ${times.length} within ${spanMs} ms`)
+    if (largest > allowed && !options.mayBurst) {
+      watch.violated(`a burst: ${largest} of ${times.length} within ${seconds(spanMs)}`)
+    }
     return returns
   }
 }
@@ -179,6 +185,9 @@ async function createServer(scope: Scope, origin: string, ttlMs: number) {
   return {
     push: new URL(`${origin}/api/v1/sources/devices`).href,
     tokenFile,
+    /** Whether an agent is on disk. */
+    keeps: (id: string) =>
+      readFileSync(join(folder, 'data', 'push', 'devices.json'), 'utf8').includes(`"${id}"`),
     /** @returns when it began to serve, in milliseconds since the epoch */
     async start(): Promise<number> {
       running = await start(scope, args)
