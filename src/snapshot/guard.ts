@@ -34,7 +34,7 @@ export interface Drop {
 export type Judgement = { readonly pass: true } | { readonly pass: false; readonly held: Drop }
 
 /**
- * Judges a new list. One that drops more than `maxDrop` of the served targets, or all of them whatever joins, and a first
+ * Judges a new list. One that drops more than `maxDrop` of the served targets, or that is empty, and a first
  * list that is empty, pass only when `confirmations` refreshes in a row have shown the same drop. A drop is
  * the same while the targets that *every* one of those lists lacked make it one: a fleet that also changes a
  * little gets through, but lists that each lack something else never add up.
@@ -54,7 +54,7 @@ export function judge(options: GuardOptions, comparison: Comparison, before: Dro
 export function isDrop(options: GuardOptions, { served, removed, isEmpty }: Comparison): boolean {
   if (served === undefined) return isEmpty
   if (served === 0) return false
-  if (isEmpty || removed.size === served) return true
+  if (isEmpty) return true
   return served >= options.minTargets && removed.size / served > options.maxDrop
 }
 

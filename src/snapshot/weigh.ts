@@ -28,7 +28,7 @@ export function weigh(
   const fresh = linesOf(offered)
   const { added, removed } = diffLists(old, fresh)
   // Of so many a drop of this size is none.
-  const enough = Math.max(options.minTargets, Math.ceil(removed.size / options.maxDrop)) + 1
+  const enough = Math.max(options.minTargets, Math.ceil(removed.size / options.maxDrop))
   const comparison: Comparison = {
     served: served === undefined ? undefined : countTargets(old, enough),
     removed,

@@ -27,7 +27,7 @@ t.test('a list is held when it drops too much, until it was confirmed', async (t
     ['all replaced by as many others', 2, 100, 100, 100],
     ['a small fleet shrinks', 0, 9, 8, 1],
     ['a small fleet vanishes', 2, 9, 9, 0],
-    ['a small fleet is replaced by something else', 2, 9, 9, 1],
+    ['a small fleet is replaced by something else', 0, 9, 9, 1],
     ['the last target vanishes', 2, 1, 1, 0],
     ['everything vanishes', 2, 100, 100, 0],
     ['still empty', 0, 0, 0, 0],
