@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type Running, start } from '../helpers/cli.ts'
 import { seriesValue } from '../helpers/exposition.ts'
+import { createScope } from '../helpers/scope.ts'
 import { until } from '../helpers/until.ts'
 
 const TOKEN = 'one-token'
@@ -12,7 +13,11 @@ t.jobs = 3
 
 /** A folder with a token, and servers with a push source that keep what they know in it. */
 async function pushing(t: Test) {
-  const folder = t.testdir({ token: `${TOKEN}\n` })
+  // Removed after the servers have ended, which write into it until then; the folder of a test is removed before.
+  const scope = createScope()
+  t.teardown(scope.end)
+  const folder = scope.testdir()
+  writeFileSync(join(folder, 'token'), `${TOKEN}\n`)
   const config = join(folder, 'rollcall.yml')
   const file = join(folder, 'data', 'push', 'devices.json')
   const write = (push: string, more = '') =>
