@@ -1,10 +1,11 @@
 import t from 'tap'
 import { seedOfRun } from '../helpers/random.ts'
 import { createScope } from '../helpers/scope.ts'
+import { isThorough } from '../helpers/thorough.ts'
 import { findFaketime, findTool, missing } from '../helpers/tools.ts'
 import { runChaos } from './run.ts'
 
-const seconds = process.env.CI === 'true' ? 60 : 8
+const seconds = isThorough ? 60 : 8
 
 t.test(
   '8 to 34: whatever the inventory, the disk and the machine do, no promise is broken',

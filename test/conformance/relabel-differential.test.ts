@@ -9,8 +9,9 @@ import { discoveredLabels, populate, type ScrapeConfig, type SdResult } from '..
 import { canonical, discover, findPromtools, inParallel, type Promtool } from '../helpers/promtool.ts'
 import { createRandom, type Random, seedOfRun } from '../helpers/random.ts'
 import { randomLabels, randomRule } from '../helpers/random-relabel.ts'
+import { isThorough } from '../helpers/thorough.ts'
 
-const CI = process.env.CI === 'true'
+const CI = isThorough
 const CASES = CI ? 2000 : 200
 /** Label sets under one list of rules: one run of promtool answers for all of them. */
 const TARGETS = 12

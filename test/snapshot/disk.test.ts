@@ -6,6 +6,7 @@ import t from 'tap'
 import { createDiskCopy } from '../../src/snapshot/disk.ts'
 import { encodeGroups } from '../../src/snapshot/encode.ts'
 import { freeze } from '../../src/snapshot/snapshot.ts'
+import { isThorough } from '../helpers/thorough.ts'
 
 const snapshotOf = (...targets: string[]) =>
   freeze(encodeGroups([{ targets, labels: [] }]), { groups: 1, targets: targets.length }, 1_000)
@@ -101,7 +102,7 @@ t.test('33: what is not kept any more, or not what was saved, is not confirmed',
 })
 
 /** How often the writer is killed, at moments that are spread over its first 140 ms. */
-const KILLS = process.env.CI === 'true' ? 200 : 20
+const KILLS = isThorough ? 200 : 20
 
 t.test(
   `31: a writer that is killed at any moment, ${KILLS} times, leaves a whole list, the old one or a new one`,
