@@ -1,8 +1,9 @@
-import { RefreshError, type RefreshFailureReason } from '../base/errors.ts'
+import type { RefreshFailureReason } from '../base/errors.ts'
 import type { Document } from '../model/document.ts'
 import { compilePlan, type PlanOptions } from '../pipeline/plan.ts'
 import type { GuardOptions, HeldDrop, Weighed } from '../snapshot/guard.ts'
 import { weigh } from '../snapshot/weigh.ts'
+import { asRefreshError } from './as-refresh-error.ts'
 import { type Built, build } from './build.ts'
 
 /** What a thread needs to build a list: documents, and a plan that is not compiled, since functions cannot travel. */
@@ -30,8 +31,8 @@ export function buildInThread({ documents, options }: BuildTask): BuildAnswer {
     const built = build(documents, compilePlan(options))
     return { ...built, body: shared(built.body) }
   } catch (error) {
-    if (error instanceof RefreshError) return { failed: { reason: error.reason, message: error.message } }
-    throw error
+    const { reason, message } = asRefreshError(error)
+    return { failed: { reason, message } }
   }
 }
 

@@ -77,8 +77,8 @@ t.test('a defect in a thread stays one', async (t) => {
   const options = { ...OPTIONS, mapping: undefined } as unknown as PlanOptions
   const plan = { options, plan: compilePlan(OPTIONS), guard: DEFAULT_GUARD }
   const compute = createCompute(plan, { threads, clock: manualClock() })
-  await t.rejects(compute.build(large(), false, NEVER), { name: 'TypeError' })
-  t.throws(() => buildInThread({ documents: large(), options }), { name: 'TypeError' })
+  await t.rejects(compute.build(large(), false, NEVER), { name: 'RefreshError', reason: 'internal' })
+  t.match(buildInThread({ documents: large(), options }), { failed: { reason: 'internal' } })
 })
 
 const asText = <Built extends { body: Buffer }>(built: Built) => ({ ...built, body: built.body.toString() })
