@@ -1,6 +1,5 @@
 import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import { sha256 } from '../base/bytes.ts'
 import { freeze, type Snapshot } from './snapshot.ts'
 import { ignoreMissing, isThere, writeTargetFile } from './target-file.ts'
 
@@ -85,12 +84,12 @@ export function createDiskCopy(folder: string, source: string, origin: string): 
       }
       const path = join(folder, pointer.file)
       const body = await readFile(path)
-      const digest = await sha256([body])
-      if (digest !== pointer.sha256)
+      const { groups, targets, changedAtMs } = pointer
+      const snapshot = await freeze(body, { groups, targets }, changedAtMs)
+      if (snapshot.digest !== pointer.sha256)
         throw new Error(`${path} is not the file that was written: its digest differs`)
       const { mtimeMs } = await stat(pointerPath)
-      const { groups, targets, changedAtMs } = pointer
-      return { snapshot: await freeze(body, { groups, targets }, changedAtMs), lastSuccessMs: mtimeMs }
+      return { snapshot, lastSuccessMs: mtimeMs }
     },
   }
 }
