@@ -1,5 +1,5 @@
 import { Agent, request as open } from 'node:http'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import t from 'tap'
 import { single } from '../../src/sensor/exposition.ts'
@@ -168,24 +168,34 @@ t.test('a slow request is 408, and one that its client gives up is counted as su
 
 t.test('payloads have only so much memory between them', async (t) => {
   const { port, url } = await sensorHere(t)
-  const head = 'POST /payload HTTP/1.1\r\nHost: a\r\nContent-Length: 1048000\r\n\r\n'
-  const sockets = Array.from({ length: 16 }, () => connect(port, '127.0.0.1'))
-  for (const socket of sockets) socket.write(`${head}${'a'.repeat(1_047_900)}`)
+  const sockets: Socket[] = []
   t.teardown(() => {
     for (const socket of sockets) socket.destroy()
   })
+  /** A payload that is never whole, so that it stays in memory; one that finds no room is forgotten. */
+  const occupy = () => {
+    const socket = connect(port, '127.0.0.1').on('error', () => {})
+    socket.write(
+      `POST /payload HTTP/1.1\r\nHost: a\r\nContent-Length: 1048000\r\n\r\n${'a'.repeat(1_047_900)}`,
+    )
+    sockets.push(socket)
+  }
+  const post = () =>
+    fetch(`${url}/payload`, {
+      method: 'POST',
+      headers: JSON_HEADERS,
+      body: `{"text":"${'a'.repeat(200_000)}"}`,
+    })
   const answer = await until('one is refused', async () => {
-    const body = `{"text":"${'a'.repeat(200_000)}"}`
-    const one = await fetch(`${url}/payload`, { method: 'POST', headers: JSON_HEADERS, body })
+    occupy()
+    const one = await post()
     return one.status === 503 && one
   })
   t.equal(answer.headers.get('retry-after'), '1')
   t.match(await answer.json(), { error: { code: 'overloaded' } })
+  t.ok(sockets.length >= 16, 'not before the memory is full')
   for (const socket of sockets) socket.destroy()
-  await until('the memory is given back', async () => {
-    const body = `{"text":"${'a'.repeat(200_000)}"}`
-    return (await fetch(`${url}/payload`, { method: 'POST', headers: JSON_HEADERS, body })).status === 200
-  })
+  await until('the memory is given back', async () => (await post()).status === 200)
 })
 
 t.test('a defect is 500, and logged', async (t) => {
