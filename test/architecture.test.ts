@@ -99,6 +99,31 @@ t.test('no file imports itself in a circle', async (t) => {
   )
 })
 
+t.test(
+  'the server loads the packages that it is installed with, and not those that make its schemas',
+  async (t) => {
+    const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { dependencies: object }
+    // As compiled, where imports of types are gone.
+    const running = new Set([resolve('build/src/cli.js')])
+    const packages = new Set<string>()
+    for (const file of running) {
+      const text = readFileSync(file, 'utf8')
+      for (const [, path] of text.matchAll(
+        /(?: from |^import |\bimport\(|\bload\(|new URL\()['"]([^'"]+)['"]/gm,
+      )) {
+        if (path === undefined || /^(node:|\/|http)/.test(path)) continue
+        if (path.startsWith('.')) running.add(resolve(dirname(file), path))
+        else if (!path.startsWith('node:'))
+          packages.add(path.split('/', path.startsWith('@') ? 2 : 1).join('/'))
+      }
+    }
+    t.ok(running.has(resolve('build/src/config/file-schema.json')), 'what is loaded late is followed')
+    t.ok(running.has(resolve('build/src/refresh/worker.js')), 'and what threads load')
+    t.same([...packages].sort(), Object.keys(dependencies).sort())
+    t.notOk(packages.has('typebox'))
+  },
+)
+
 t.test('files stay small', async (t) => {
   t.same(
     files.filter(({ text }) => text.split('\n').length > 200).map(({ file }) => file),

@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { messageOf, UsageError } from '../base/errors.ts'
 import { type Problem, parseConfigDocument } from './document.ts'
+import fileSchema from './file-schema.json' with { type: 'json' }
 import type { Context } from './resolve/context.ts'
 import { resolveSources } from './resolve/sources.ts'
-import { type FileConfig, fileSchema } from './schema.ts'
+import type { FileConfig } from './schema.ts'
 import type { SourceSettings } from './settings.ts'
 import { validate } from './validate.ts'
 

@@ -1,85 +1,141 @@
-import type { TSchema } from 'typebox'
-import Value from 'typebox/value'
 import type { Expectation } from '../base/expectation.ts'
 import { MASK } from '../base/secret.ts'
 import { suggest } from '../base/suggest.ts'
 import type { Path, Problem } from './document.ts'
 import { shownValue } from './shown.ts'
 
-/** A JSON Schema node, as far as messages need it. */
-interface Node extends Expectation {
+/** A JSON Schema, of the keywords that the schemas of the configuration use. */
+export interface Schema extends Expectation {
   readonly type?: string
-  readonly anyOf?: readonly Node[]
-  readonly properties?: Readonly<Record<string, Node>>
-  readonly patternProperties?: Readonly<Record<string, Node>>
-  readonly items?: Node
+  readonly const?: unknown
+  readonly pattern?: string
+  readonly minLength?: number
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly minItems?: number
+  readonly items?: Schema
+  readonly properties?: Readonly<Record<string, Schema>>
+  readonly required?: readonly string[]
+  /** One pattern that every key matches: keys that users choose. */
+  readonly patternProperties?: Readonly<Record<string, Schema>>
+  readonly anyOf?: readonly Schema[]
   readonly examples?: readonly unknown[]
 }
 
-const TYPE_WORDS: Record<string, string> = {
-  object: 'a set of keys',
-  array: 'a list',
-  string: 'a text',
-  number: 'a number',
-  integer: 'a whole number',
-  boolean: 'true or false',
+type Keys = Readonly<Record<string, unknown>>
+
+/** What each type is called, and how it is told. */
+const TYPES: Readonly<Record<string, readonly [words: string, is: (value: unknown) => boolean]>> = {
+  object: ['a set of keys', isKeys],
+  array: ['a list', Array.isArray],
+  string: ['a text', (value) => typeof value === 'string'],
+  number: ['a number', Number.isFinite],
+  integer: ['a whole number', Number.isInteger],
+  boolean: ['true or false', (value) => typeof value === 'boolean'],
+  null: ['nothing', (value) => value === null],
 }
 
 /**
  * Checks a value against a schema and says in words what is wrong: the unknown key and the known one that
- * is near, the missing key, the wrong value and what is expected instead.
+ * is near, the missing key, the wrong value and what is expected instead. Formats are for whoever reads the
+ * values. A validator of the field would tell the same in its own words, which had to be traced back to the
+ * schema to become these, and would cost a third of the memory that Rollcall may use.
  */
-export function validate(schema: TSchema, value: unknown): Problem[] {
-  const problems = new Map<string, SchemaProblem>()
-  for (const error of Value.Errors(schema, value)) {
-    const path = pathOf(error.instancePath, value)
-    for (const problem of explain(schema as Node, value, path, error)) {
-      // A value that fails a union fails each of its branches; one line is enough.
-      const key = JSON.stringify(problem.path)
-      if (!problems.has(key)) problems.set(key, problem)
-    }
-  }
-  // A misspelt key that is needed is one mistake, not two.
-  const misspelt = [...problems.values()].map(({ meant }) => JSON.stringify(meant))
-  return [...problems].filter(([path]) => !misspelt.includes(path)).map(([, problem]) => problem)
+export function validate(schema: Schema, value: unknown, path: Path = []): Problem[] {
+  if (schema.anyOf !== undefined) return validateUnion(schema, schema.anyOf, value, path)
+  if (!fits(schema, value)) return [misfit(schema, value, path)]
+  if (isKeys(value)) return validateKeys(schema, value, path)
+  if (!Array.isArray(value)) return []
+  return value.flatMap((item, index) => validate(schema.items ?? {}, item, [...path, index]))
 }
 
-/** A problem and, for an unknown key, the path of the known one that is near. */
-interface SchemaProblem extends Problem {
-  readonly meant?: Path
+function validateUnion(schema: Schema, branches: readonly Schema[], value: unknown, path: Path): Problem[] {
+  if (branches.some((branch) => validate(branch, value, path).length === 0)) return []
+  // A set of keys, or a list, where it may be one: what is wrong is inside it.
+  const meant = branches.find(({ type }) => type === (isKeys(value) ? 'object' : 'array'))
+  const isMeant = meant !== undefined && fits(meant, value)
+  return isMeant ? validate(meant, value, path) : [misfit(schema, value, path)]
 }
 
-type SchemaError = ReturnType<typeof Value.Errors>[number]
-
-function explain(schema: Node, root: unknown, path: Path, error: SchemaError): SchemaProblem[] {
-  const whole = nodeAt(schema, root, path)
-  const value = valueAt(root, path)
-  const node = branchFor(whole, value)
-  if (error.keyword === 'boolean') return []
-  if (error.keyword === 'additionalProperties') {
-    return error.params.additionalProperties.map((key) => unknownKey(node, path, key))
+/** Whether a value is right, but for what is inside it. */
+function fits(schema: Schema, value: unknown): boolean {
+  const { type, pattern = '', minLength = 0, minItems = 0 } = schema
+  if (type !== undefined && TYPES[type]?.[1](value) !== true) return false
+  if ('const' in schema && value !== schema.const) return false
+  if (typeof value === 'string') return value.length >= minLength && new RegExp(pattern, 'u').test(value)
+  if (typeof value === 'number') {
+    const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = schema
+    return value >= minimum && value <= maximum
   }
-  if (error.keyword === 'required') {
-    return error.params.requiredProperties.map((key) => missingKey(node, path, key))
-  }
-  // A set of keys where it may be one: what is wrong inside it has errors of its own.
-  if (node !== whole && node?.type === 'object') return []
-  return [{ path, message: `${wrong(node, value)} ${expected(node)}` }]
+  return !Array.isArray(value) || value.length >= minItems
 }
 
-function wrong(node: Node | undefined, value: unknown): string {
-  const isSecret = mayHoldSecret(node, value)
-  if (value === undefined || value === null || (isSecret && value === '')) return 'is empty; expected'
+function validateKeys(schema: Schema, value: Keys, path: Path): Problem[] {
+  const { properties = {}, required = [], patternProperties } = schema
+  const [chosen] = Object.values(patternProperties ?? {})
+  // Where no keys are named, any will do.
+  const isOpen = schema.properties === undefined
+  const problems: Problem[] = []
+  /** A misspelt key that is needed is one mistake, not two. */
+  const meant = new Set<string>()
+  for (const [key, inner] of Object.entries(value)) {
+    const known = isOpen ? (chosen ?? {}) : Object.hasOwn(properties, key) ? properties[key] : undefined
+    if (known !== undefined) problems.push(...validate(known, inner, [...path, key]))
+    else problems.push(unknownKey(properties, key, path, meant))
+  }
+  const missing = required.filter((key) => !Object.hasOwn(value, key) && !meant.has(key))
+  return [...missing.map((key) => missingKey(properties[key], key, path)), ...problems]
+}
+
+function unknownKey(
+  properties: Readonly<Record<string, Schema>>,
+  key: string,
+  path: Path,
+  meant: Set<string>,
+) {
+  const problem = (hint: string) => ({
+    path: [...path, key],
+    message: `there is no such key; ${hint}`,
+    atKey: true,
+  })
+  const instead = Object.values(properties).find(({ insteadOf = {} }) => Object.hasOwn(insteadOf, key))
+  if (instead !== undefined) return problem(`write ${instead.insteadOf?.[key]}`)
+  const known = Object.keys(properties)
+  const near = suggest(key, known)
+  if (near === undefined) return problem(`the keys here are ${known.join(', ')}`)
+  meant.add(near)
+  return problem(`did you mean ${near}?`)
+}
+
+function missingKey(wanted: Schema | undefined, key: string, path: Path): Problem {
+  const example = wanted?.examples?.[0]
+  const shape = example === undefined ? expected(wanted) : `such as ${key}: ${written(example)}`
+  return { path: [...path, key], message: `is missing; add it: ${shape}` }
+}
+
+/** An example as it stands in a file: a text without quotes, anything else in YAML's flow style. */
+function written(example: unknown): string {
+  return typeof example === 'string' ? example : JSON.stringify(example, null, 1).replace(/\n */g, ' ')
+}
+
+function misfit(schema: Schema, value: unknown, path: Path): Problem {
+  return { path, message: `${wrong(schema, value)} ${expected(schema)}` }
+}
+
+function wrong(schema: Schema, value: unknown): string {
+  const isSecret = mayHoldSecret(schema, value)
+  if (value === null || (isSecret && value === '')) return 'is empty; expected'
   return `${isSecret ? MASK : shownValue(value)} is not`
 }
 
 /** Whether a value stands in a secret's place or in that of keys of which one is a secret, or is around such keys. */
-function mayHoldSecret(node: Node | undefined, value: unknown): boolean {
-  if (node?.secret === true) return true
-  const { properties, patternProperties, items, anyOf }: Node = { ...node }
+function mayHoldSecret(schema: Schema, value: unknown): boolean {
+  if (schema.secret === true) return true
+  const { properties, patternProperties, items, anyOf = [] } = schema
   const keys = Object.values({ ...properties, ...patternProperties, ...(items && { items }) })
-  const parts = [...keys, ...(anyOf ?? [])]
-  return parts.some((part) => part.secret === true || (hasKeys(value) && mayHoldSecret(part, value)))
+  return [...keys, ...anyOf].some(
+    (part) => part.secret === true || (hasKeys(value) && mayHoldSecret(part, value)),
+  )
 }
 
 /** Whether there are keys in a value, at any depth: one of them may be that of a secret. */
@@ -88,63 +144,12 @@ function hasKeys(value: unknown): boolean {
   return Array.isArray(value) ? value.some(hasKeys) : Object.keys(value).length > 0
 }
 
-function unknownKey(node: Node | undefined, path: Path, key: string): SchemaProblem {
-  const properties = node?.properties as Readonly<Record<string, Node>>
-  const known = Object.keys(properties)
-  const meantIs = Object.values(properties).find(({ insteadOf = {} }) => Object.hasOwn(insteadOf, key))
-  if (meantIs !== undefined) {
-    const message = `there is no such key; write ${meantIs.insteadOf?.[key]}`
-    return { path: [...path, key], message, atKey: true }
-  }
-  const near = suggest(key, known)
-  const hint = near === undefined ? `the keys here are ${known.join(', ')}` : `did you mean ${near}?`
-  const meant = near === undefined ? {} : { meant: [...path, near] }
-  return { path: [...path, key], message: `there is no such key; ${hint}`, atKey: true, ...meant }
+function expected(schema: Schema | undefined): string {
+  if (schema?.expects !== undefined) return schema.expects
+  const types = schema?.anyOf?.map(({ type }) => type) ?? [schema?.type]
+  return types.map((type) => TYPES[String(type)]?.[0]).join(', ')
 }
 
-function missingKey(node: Node | undefined, path: Path, key: string): Problem {
-  const wanted = node?.properties?.[key]
-  const example = wanted?.examples?.[0]
-  const shape = example === undefined ? expected(wanted) : `such as ${key}: ${example}`
-  return { path: [...path, key], message: `is missing; add it: ${shape}` }
-}
-
-function expected(node: Node | undefined): string {
-  if (node?.expects !== undefined) return node.expects
-  const types = node?.anyOf?.map((branch) => branch.type) ?? [node?.type]
-  return types.map((type) => TYPE_WORDS[String(type)]).join(', ')
-}
-
-function nodeAt(schema: Node, root: unknown, path: Path): Node | undefined {
-  let node: Node | undefined = schema
-  for (const [index, step] of path.entries()) {
-    const parent = branchFor(node, valueAt(root, path.slice(0, index)))
-    node =
-      typeof step === 'number'
-        ? parent?.items
-        : (parent?.properties?.[step] ?? Object.values(parent?.patternProperties ?? {})[0])
-  }
-  return node
-}
-
-/** Of a union with a set of keys in it, that branch when the value is a set of keys too. */
-function branchFor(node: Node | undefined, value: unknown): Node | undefined {
-  const isKeys = typeof value === 'object' && value !== null && !Array.isArray(value)
-  return (isKeys ? node?.anyOf?.find(({ type }) => type === 'object') : undefined) ?? node
-}
-
-function valueAt(root: unknown, path: Path): unknown {
-  let value = root
-  for (const step of path) value = (value as Record<number | string, unknown> | undefined)?.[step]
-  return value
-}
-
-/** A JSON pointer as steps, with numbers where the value holds a list. */
-function pathOf(pointer: string, root: unknown): Path {
-  const path: (number | string)[] = []
-  for (const raw of pointer.split('/').slice(1)) {
-    const step = raw.replaceAll('~1', '/').replaceAll('~0', '~')
-    path.push(Array.isArray(valueAt(root, path)) ? Number(step) : step)
-  }
-  return path
+function isKeys(value: unknown): value is Keys {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -17,6 +17,8 @@ import {
   CONFIGURATION_SCHEMA,
   configurationPage,
   configurationSchema,
+  VALIDATION_SCHEMA,
+  validationSchema,
 } from '../helpers/configuration-page.ts'
 import { METRICS_PAGE, metricsPage } from '../helpers/metrics-page.ts'
 
@@ -122,6 +124,7 @@ t.test('the reference of the configuration is up to date; npm run docs writes it
   t.equal(page, configurationPage(fileSchema, page))
   t.match(page, '## `<source>`')
   t.equal(readFileSync(CONFIGURATION_SCHEMA, 'utf8'), configurationSchema(fileSchema, SOURCE_KINDS))
+  t.equal(readFileSync(VALIDATION_SCHEMA, 'utf8'), validationSchema(fileSchema))
 })
 
 t.test('the version has an entry in the changelog', async (t) => {

@@ -6,6 +6,9 @@ export const CONFIGURATION_PAGE = 'docs/configuration.md'
 /** The JSON Schema of the configuration file, for editors. */
 export const CONFIGURATION_SCHEMA = 'docs/rollcall.schema.json'
 
+/** What the server checks a configuration file with, so that it need not load what schemas are made with. */
+export const VALIDATION_SCHEMA = 'src/config/file-schema.json'
+
 const BEGIN = '<!-- From here on written by npm run docs. -->\n'
 
 /** A node of a JSON Schema, as far as the reference tells it. */
@@ -42,6 +45,14 @@ export function configurationSchema(schema: TSchema, kinds: readonly string[]): 
     title: 'Configuration file of Rollcall',
   }
   return `${JSON.stringify({ ...head, ...plain }, null, 2)}\n`
+}
+
+/** The schema with all that checking a file takes, and nothing of what only readers need. */
+export function validationSchema(schema: TSchema): string {
+  const needed = JSON.stringify(schema, (key, value) => {
+    return ['description', 'default', 'title'].includes(key) && typeof value !== 'object' ? undefined : value
+  })
+  return `${JSON.stringify(JSON.parse(needed), null, 1)}\n`
 }
 
 /** One section for each set of keys, in the order in which they are met. */

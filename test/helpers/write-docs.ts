@@ -9,11 +9,14 @@ import {
   CONFIGURATION_SCHEMA,
   configurationPage,
   configurationSchema,
+  VALIDATION_SCHEMA,
+  validationSchema,
 } from './configuration-page.ts'
 import { METRICS_PAGE, metricsPage } from './metrics-page.ts'
 
 writeFileSync(METRICS_PAGE, await metricsPage(createMetrics('')))
 writeFileSync(CONFIGURATION_PAGE, configurationPage(fileSchema, readFileSync(CONFIGURATION_PAGE, 'utf8')))
+writeFileSync(VALIDATION_SCHEMA, validationSchema(fileSchema))
 writeFileSync(CONFIGURATION_SCHEMA, configurationSchema(fileSchema, SOURCE_KINDS))
 
 // After the schema of the configuration, which is a part of the chart's.

@@ -1,6 +1,6 @@
 import { MASK } from '../../base/secret.ts'
 import { concealed, parseHttpUrl } from '../../base/urls.ts'
-import { variable } from '../../sources/http/secret-keys.ts'
+import { variable } from '../../base/variable.ts'
 import type { Context } from './context.ts'
 import { readUrl, shownUrl } from './readers.ts'
 

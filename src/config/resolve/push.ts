@@ -1,10 +1,6 @@
 import { MAX_TIMER_MS } from '../../model/duration.ts'
-import {
-  DEFAULT_MAX_INSTANCES,
-  DEFAULT_MAX_TTL,
-  DEFAULT_TTL_MS,
-  type PushConfig,
-} from '../../sources/push/config.ts'
+import type { PushConfig } from '../../sources/push/config.ts'
+import { DEFAULT_MAX_INSTANCES, DEFAULT_MAX_TTL, DEFAULT_TTL_MS } from '../../sources/push/defaults.ts'
 import type { PushSourceOptions } from '../../sources/push/source.ts'
 import type { FileSource } from '../schema.ts'
 import { attempt, type Context, complain, within } from './context.ts'

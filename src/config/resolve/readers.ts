@@ -1,7 +1,7 @@
 import { parseHttpUrl } from '../../base/urls.ts'
 import { formatDuration, MAX_TIMER_MS, parseDuration } from '../../model/duration.ts'
 import { parseSize } from '../../model/size.ts'
-import { MIN_TTL_MS } from '../../sources/push/config.ts'
+import { MIN_TTL_MS } from '../../sources/push/defaults.ts'
 import { MAX_INTERVAL_MS, MIN_INTERVAL_MS } from '../options.ts'
 import { shownValue } from '../shown.ts'
 

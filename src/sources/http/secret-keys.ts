@@ -1,9 +1,5 @@
 import Type from 'typebox'
-
-/** How a text of the configuration names an environment variable. */
-export function variable(name: string): string {
-  return `$\{${name}}`
-}
+import { variable } from '../../base/variable.ts'
 
 /** A key whose text may be a secret. */
 export function secretText(description: string, more: { examples?: string[] } = {}) {

@@ -21,7 +21,7 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     'file without files',
     file('{}'),
-    /^rollcall.yml:3:11: sources\[0\].file.files: is missing; add it: such as files: inventory/,
+    /^rollcall.yml:3:11: sources\[0\].file.files: is missing; add it: such as files: \[ "inventory\/\*.json", "extra.yml" \]$/,
   ],
   [
     'a file that is a text',

@@ -1,14 +1,8 @@
 import Type, { type Static } from 'typebox'
+import { variable } from '../../../base/variable.ts'
 import { proxyKeys } from '../client/proxy-config.ts'
 import { tlsConfigSchema } from '../client/tls-config.ts'
-import {
-  FROM_ENV,
-  filePath,
-  READ_EACH_TIME,
-  requiredSecretText,
-  secretText,
-  variable,
-} from '../secret-keys.ts'
+import { FROM_ENV, filePath, READ_EACH_TIME, requiredSecretText, secretText } from '../secret-keys.ts'
 
 const closed = { additionalProperties: false } as const
 
