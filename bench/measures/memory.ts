@@ -25,7 +25,7 @@ export const memory: Measure = {
       const rounds: Awaited<ReturnType<typeof useMemory>>[] = []
       // As many polls either way, but less time between them.
       for (let round = 0; round < (quick ? 1 : 3); round++)
-        rounds.push(await useMemory(source, quick ? 20 : 200))
+        rounds.push(await useMemory(source, quick ? 100 : 200))
       const resident = rounds.map((round) => round.resident / 1e6)
       const peak = Math.max(...rounds.map((round) => round.peak)) / 1e6
       // The most of all rounds: what it must be given.
