@@ -18,6 +18,9 @@ export interface PlanOptions {
   readonly relabelConfigs: readonly RelabelConfig[]
 }
 
+/** A JMESPath expression that only names keys. */
+const PATH = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/
+
 /**
  * Compiles everything that is done to each record, once per configuration.
  * @throws Error when an expression is none; a configuration that was loaded has been checked
@@ -25,6 +28,7 @@ export interface PlanOptions {
 export function compilePlan({ records, isPaged, failIf, mapping, relabelConfigs }: PlanOptions): Plan {
   const select = mapping.groupsOnly === true ? selectGroups : createRecordSelect(records, isPaged)
   return {
+    selectsAll: failIf === undefined && (records === undefined || PATH.test(records)),
     select: failIf === undefined ? select : unlessFailed(select, compileQuery(failIf, 'fail_if', 'shape')),
     map: compileMapping(mapping),
     rules: compileRelabel(relabelConfigs),
