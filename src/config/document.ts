@@ -17,6 +17,8 @@ export interface ConfigDocument {
   readonly value: unknown
   /** A scalar as it is written: `1.10` stays `1.10`, where a number would be 1.1. */
   text(path: Path): string | undefined
+  /** Where a value (or its key) stands: `file:line:column: key`. */
+  place(at: Omit<Problem, 'message'>): string
   /** One line for a problem: `file:line:column: key: message`. */
   describe(problem: Problem): string
 }
@@ -39,17 +41,19 @@ export function parseConfigDocument(text: string, file: string): ConfigDocument 
     const { line, col } = lines.linePos(unresolvedAlias(document) ?? 0)
     return { syntax: `${file}:${line}:${col}: not valid YAML: ${withoutText(value)}` }
   }
+  const place = (at: Omit<Problem, 'message'>) => {
+    const { line, col } = lines.linePos(offsetOf(document, at))
+    const key = showPath(at.path)
+    return `${file}:${line}:${col}${key === '' ? '' : `: ${key}`}`
+  }
   return {
     value,
+    place,
     text(path) {
       const node = document.getIn(path, true)
       return isScalar(node) ? node.source : undefined
     },
-    describe(problem) {
-      const { line, col } = lines.linePos(offsetOf(document, problem))
-      const key = showPath(problem.path)
-      return `${file}:${line}:${col}: ${key === '' ? '' : `${key}: `}${problem.message}`
-    },
+    describe: (problem) => `${place(problem)}: ${problem.message}`,
   }
 }
 
@@ -97,7 +101,7 @@ export function showPath(path: Path): string {
 }
 
 /** Where the value (or its key) begins; for a value that is not there, its nearest parent. */
-function offsetOf(document: Document.Parsed, { path, atKey }: Problem): number {
+function offsetOf(document: Document.Parsed, { path, atKey }: Omit<Problem, 'message'>): number {
   const key = atKey === true ? keyOf(document, path) : undefined
   const ancestors = path.map((_, index) => document.getIn(path.slice(0, path.length - index), true))
   const node = [key, ...ancestors, document.contents].find((one) => isNode(one))
