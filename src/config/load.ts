@@ -28,21 +28,22 @@ export async function loadSettings(
   const origin = mode === 'demo' ? ({ kind: 'demo' } as const) : whereFrom(given)
   const web = readWeb(args, given, origin.kind === 'demo')
   const storagePath = readStoragePath(given, origin.kind === 'demo')
+  const common = { web, log, storagePath }
   if (origin.kind === 'file') {
     const { loadFile } = await import('./file.ts') // only here, so that others never load the YAML parser
     const { sources, needs } = await loadFile(origin.path, env)
     const ignored = ignoredVariables(given).map((name) => `${name} has no effect beside a configuration file`)
     const warnings = [...ignored, ...warningsOf(sources)]
     const all = [...needs, ...storageNeeds(storagePath)]
-    return { web, log, storagePath, sources, demo: undefined, needs: all, warnings }
+    return { ...common, configFile: origin.path, sources, demo: undefined, needs: all, warnings }
   }
   if (origin.kind === 'url') {
     const source = envSource({ name: ENV_SOURCE_NAME, url: origin.url }, given)
     const needs = [...targetsFileNeeds(source), ...storageNeeds(storagePath)]
-    return { web, log, storagePath, sources: [source], demo: undefined, needs, warnings: [] }
+    return { ...common, configFile: undefined, sources: [source], demo: undefined, needs, warnings: [] }
   }
   const demo = { listenAddress: demoListen, sources: demoSources(given) }
-  return { web, log, storagePath, sources: [], demo, needs: [], warnings: [] }
+  return { ...common, configFile: undefined, sources: [], demo, needs: [], warnings: [] }
 }
 
 type Origin = { kind: 'file'; path: string } | { kind: 'url'; url: URL } | { kind: 'demo' }

@@ -54,6 +54,8 @@ export interface Need {
 
 /** Everything that the process was told. */
 export interface Settings {
+  /** The configuration file; undefined: there is none, so nothing can be reloaded. */
+  readonly configFile: string | undefined
   readonly web: WebSettings
   readonly log: LogSettings
   /** Absolute path of the folder that keeps the last good lists; undefined: nothing is kept. */
