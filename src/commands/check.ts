@@ -4,7 +4,7 @@ import type { Arguments } from '../config/arguments.ts'
 import { loadSettings } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
 import { describeQuarantined, describeRun } from './describe-run.ts'
-import { chooseSources, dryRun } from './dry-run.ts'
+import { dryRun } from './dry-run.ts'
 import { lookAtFiles, type NamedFiles } from './named-files.ts'
 import type { Printed } from './printed.ts'
 import { warningsOf } from './warnings.ts'
@@ -19,6 +19,7 @@ export async function check(args: Arguments, env: NodeJS.ProcessEnv): Promise<Pr
   if (isSyntaxOnly && isProbe)
     throw new UsageError('--syntax-only: has no meaning with --probe; leave one out')
   const settings = await loadSettings(args, env)
+  if (settings.demo !== undefined) throw new UsageError(NOTHING)
   const files = isSyntaxOnly ? { errors: [], warnings: [] } : await lookAtFiles(settings)
   const found = [
     ...warningsOf({ warnings: [...settings.warnings, ...files.warnings] }),
@@ -33,10 +34,14 @@ export async function check(args: Arguments, env: NodeJS.ProcessEnv): Promise<Pr
   }
 }
 
+/** Whoever checks means a configuration; one that was forgotten must not pass. */
+const NOTHING =
+  'there is no inventory to check: give --config.file or INVENTORY_URL; without them the demo would be served, which needs no check'
+
 const UNREAD = 'FAILED: not every source could be read\n'
 
 async function probe(settings: Settings): Promise<{ lines: string[]; isFailed: boolean }> {
-  const runs = await dryRun(chooseSources(settings, undefined), systemClock)
+  const runs = await dryRun(settings.sources, systemClock)
   const lines = runs.flatMap((run) => [describeRun(run), ...describeQuarantined(run)])
   return { lines, isFailed: runs.some(({ result }) => result.error !== undefined) }
 }
@@ -48,8 +53,7 @@ function describeFailed({ errors }: NamedFiles): string[] {
   ]
 }
 
-function summary({ demo, sources }: Settings): string {
-  if (demo !== undefined) return 'neither INVENTORY_URL nor --config.file is given: the demo would be served'
+function summary({ sources }: Settings): string {
   const names = sources.map((source) => source.name).join(', ')
   return `the configuration is valid: ${sources.length} ${sources.length === 1 ? 'source' : 'sources'} (${names})`
 }
