@@ -42,7 +42,7 @@ const UNREAD = 'FAILED: not every source could be read\n'
 
 async function probe(settings: Settings): Promise<{ lines: string[]; isFailed: boolean }> {
   const runs = await dryRun(settings.sources, systemClock)
-  const lines = runs.flatMap((run) => [describeRun(run), ...describeQuarantined(run)])
+  const lines = runs.flatMap((run) => [describeRun(run, settings.web), ...describeQuarantined(run)])
   return { lines, isFailed: runs.some(({ result }) => result.error !== undefined) }
 }
 
