@@ -16,6 +16,8 @@ import { createStore } from './snapshot/store.ts'
 import { createViews } from './snapshot/views.ts'
 import { createSupervisor, type Supervisor } from './supervisor.ts'
 
+type Load = () => Promise<Pick<Settings, 'sources' | 'warnings'>>
+
 /** What the service needs from outside. */
 export interface ServiceDeps {
   readonly clock: Clock
@@ -23,8 +25,8 @@ export interface ServiceDeps {
   readonly log: Logger
   /** 0 to 1, as Math.random. */
   readonly random: () => number
-  /** Loads the configuration again; throws UsageError when it is wrong. */
-  readonly load: () => Promise<Pick<Settings, 'sources' | 'warnings'>>
+  /** Loads the configuration file again; throws UsageError when it is wrong. Undefined: there is no file. */
+  readonly load: Load | undefined
 }
 
 /** A running Rollcall. */
@@ -34,9 +36,10 @@ export interface Service {
   /**
    * Loads the configuration again and makes its sources the sources at work. Flags and variables stay as they
    * were at the start.
+   * @returns false when there is no configuration file
    * @throws UsageError when it is wrong; then everything stays as it is
    */
-  reload(): Promise<void>
+  reload(): Promise<boolean>
   /**
    * Stops: `/ready` turns 503 at once, `/targets` goes on answering for the drain delay, requests in
    * flight finish, then connections, loops and sources are closed.
@@ -56,7 +59,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   const supervisor = createSupervisor({ ...deps, store, threads, storagePath: settings.storagePath })
   // With what was kept on disk, so that not even the first request finds nothing.
   await supervisor.apply(settings.sources)
-  const reload = createReload(supervisor, deps)
+  const reload = deps.load === undefined ? refuseReload(deps) : createReload(supervisor, deps.load, deps)
   metrics.config.successful.set(1)
   metrics.config.successTimestamp.set(clock.now() / 1000)
 
@@ -95,14 +98,23 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   }
 }
 
+/** Without a configuration file nothing has changed that could be loaded; the metric stays as it is. */
+function refuseReload({ log }: ServiceDeps): () => Promise<boolean> {
+  return async () => {
+    log.warn('nothing to reload: there is no configuration file; for flags and variables restart Rollcall')
+    return false
+  }
+}
+
 /** One reload at a time; one that fails changes nothing but the metric and the log. */
 function createReload(
   supervisor: Supervisor,
-  { load, log, metrics, clock }: ServiceDeps,
-): () => Promise<void> {
+  load: Load,
+  { log, metrics, clock }: ServiceDeps,
+): () => Promise<boolean> {
   const inTurn = createInTurn()
 
-  async function reload(): Promise<void> {
+  async function reload(): Promise<boolean> {
     try {
       const { sources, warnings } = await load()
       for (const warning of warnings) log.warn(warning)
@@ -110,6 +122,7 @@ function createReload(
       metrics.config.successful.set(1)
       metrics.config.successTimestamp.set(clock.now() / 1000)
       log.info(applied, 'configuration reloaded')
+      return true
     } catch (error) {
       metrics.config.successful.set(0)
       log.error({ error: messageOf(error) }, 'configuration not reloaded; the old one stays')

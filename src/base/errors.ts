@@ -16,6 +16,10 @@ export const HTTP_ERRORS = {
   method_not_allowed: { status: 405, meaning: 'The path exists, but not with this method; see Allow.' },
   request_timeout: { status: 408, meaning: 'The request did not arrive whole in time.' },
   not_held: { status: 409, meaning: 'The guard holds no list of this source back.' },
+  nothing_to_reload: {
+    status: 409,
+    meaning: 'Rollcall runs without a configuration file; flags and variables are read at its start only.',
+  },
   payload_too_large: { status: 413, meaning: 'The request body is larger than any that is accepted.' },
   unsupported_media_type: {
     status: 415,

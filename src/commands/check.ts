@@ -1,30 +1,59 @@
 import { systemClock } from '../base/clock.ts'
+import { UsageError } from '../base/errors.ts'
 import type { Arguments } from '../config/arguments.ts'
 import { loadSettings } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
 import { describeQuarantined, describeRun } from './describe-run.ts'
-import { chooseSources, dryRun } from './dry-run.ts'
+import { dryRun } from './dry-run.ts'
+import { lookAtFiles, type NamedFiles } from './named-files.ts'
 import type { Printed } from './printed.ts'
 import { warningsOf } from './warnings.ts'
 
 /**
- * `rollcall check`: validates flags, environment and file with the loader that `serve` uses, without
- * touching the network. With `--probe` it then reads each source once.
+ * `rollcall check`: validates flags, environment and file with the loader that `serve` uses, and looks at the
+ * files that they name, without touching the network. With `--probe` it then reads each source once.
  * @throws UsageError, one line for each thing that is wrong
  */
 export async function check(args: Arguments, env: NodeJS.ProcessEnv): Promise<Printed> {
+  const [isSyntaxOnly, isProbe] = [args.switches.has('syntax-only'), args.switches.has('probe')]
+  if (isSyntaxOnly && isProbe)
+    throw new UsageError('--syntax-only: has no meaning with --probe; leave one out')
   const settings = await loadSettings(args, env)
-  const found = `${warningsOf(settings).join('')}SUCCESS: ${summary(settings)}\n`
-  if (!args.switches.has('probe')) return { out: found, err: '', code: 0 }
-  const runs = await dryRun(chooseSources(settings, undefined), systemClock)
-  const lines = runs.flatMap((run) => [describeRun(run), ...describeQuarantined(run)])
-  const failed = runs.some(({ result }) => result.error !== undefined)
-  const end = failed ? 'FAILED: not every source could be read\n' : ''
-  return { out: found + lines.join('') + end, err: '', code: failed ? 1 : 0 }
+  if (settings.demo !== undefined) throw new UsageError(NOTHING)
+  const files = isSyntaxOnly ? { errors: [], warnings: [] } : await lookAtFiles(settings)
+  const found = [
+    ...warningsOf({ warnings: [...settings.warnings, ...files.warnings] }),
+    ...(files.errors.length === 0 ? [`SUCCESS: ${summary(settings)}\n`] : []),
+  ]
+  const probed = isProbe ? await probe(settings) : { lines: [], isFailed: false }
+  const ends = [...describeFailed(files), ...(probed.isFailed ? [UNREAD] : [])]
+  return {
+    out: [...found, ...probed.lines, ...ends].join(''),
+    err: files.errors.map((line) => `rollcall: ${line}\n`).join(''),
+    code: ends.length > 0 ? 1 : 0,
+  }
 }
 
-function summary({ demo, sources }: Settings): string {
-  if (demo !== undefined) return 'neither INVENTORY_URL nor --config.file is given: the demo would be served'
+/** Whoever checks means a configuration; one that was forgotten must not pass. */
+const NOTHING =
+  'there is no inventory to check: give --config.file or INVENTORY_URL; without them the demo would be served, which needs no check'
+
+const UNREAD = 'FAILED: not every source could be read\n'
+
+async function probe(settings: Settings): Promise<{ lines: string[]; isFailed: boolean }> {
+  const runs = await dryRun(settings.sources, systemClock)
+  const lines = runs.flatMap((run) => [describeRun(run, settings.web), ...describeQuarantined(run)])
+  return { lines, isFailed: runs.some(({ result }) => result.error !== undefined) }
+}
+
+function describeFailed({ errors }: NamedFiles): string[] {
+  if (errors.length === 0) return []
+  return [
+    'FAILED: the configuration is valid, but not every file that it names can be used (--syntax-only leaves them out)\n',
+  ]
+}
+
+function summary({ sources }: Settings): string {
   const names = sources.map((source) => source.name).join(', ')
   return `the configuration is valid: ${sources.length} ${sources.length === 1 ? 'source' : 'sources'} (${names})`
 }

@@ -1,19 +1,20 @@
+import type { WebSettings } from '../config/settings.ts'
 import type { Built } from '../refresh/build.ts'
+import { askServer } from './ask-server.ts'
 import type { DryRun } from './dry-run.ts'
 import { shownLine } from './printed.ts'
 
-/** What is said of a push source. */
-export const NOTHING_TO_READ =
-  'devices register with the server that runs; there is nothing to read from here'
-
-/** One line that says what reading a source gave: `sensors: 12 targets in 3 groups from 13 records in 0.02 s`. */
-export function describeRun({ settings, result, durationMs }: DryRun): string {
+/**
+ * One line that says what reading a source gave: `sensors: 12 targets in 3 groups from 13 records in 0.02 s`.
+ * @param web says where the server is, which knows what cannot be read from here
+ */
+export function describeRun({ settings, result, durationMs }: DryRun, web: WebSettings): string {
   const time = `${(durationMs / 1000).toFixed(2)} s`
   if (result.error !== undefined) {
     const { reason, message } = result.error
     return `${settings.name}: failed after ${time}: ${reason}: ${shownLine(message)}\n`
   }
-  if (result.built === undefined) return `${settings.name}: ${NOTHING_TO_READ}\n`
+  if (result.built === undefined) return `${settings.name}: ${askServer(web, `/targets/${settings.name}`)}\n`
   return `${settings.name}: ${describeList(result.built)} in ${time}${describeLosses(result.built)}\n`
 }
 

@@ -5,12 +5,14 @@ import type { Arguments } from '../config/arguments.ts'
 import { COMMAND_FLAGS } from '../config/command-options.ts'
 import { loadSettings } from '../config/load.ts'
 import { readOption, readRequired } from '../config/option.ts'
+import type { WebSettings } from '../config/settings.ts'
 import { findOutside } from '../explain/find-outside.ts'
 import { explainableOf, findRecords, type Inventory } from '../explain/find-records.ts'
 import { composeAnswer } from '../explain/findings.ts'
 import { parseQuery } from '../explain/query.ts'
 import { type ExplainAnswer, queryFault } from '../model/explanation.ts'
-import { describeRun, NOTHING_TO_READ } from './describe-run.ts'
+import { askServer } from './ask-server.ts'
+import { describeRun } from './describe-run.ts'
 import { chooseSources, type DryRun, dryRun } from './dry-run.ts'
 import { explanationText } from './explain-text.ts'
 import type { Printed } from './printed.ts'
@@ -30,18 +32,18 @@ export async function explain(args: Arguments, env: NodeJS.ProcessEnv): Promise<
   const sources = chooseSources(settings, readOption(COMMAND_FLAGS.explain.source, given))
   const runs = await dryRun(sources, systemClock)
   const failed = runs.filter(({ result }) => result.error !== undefined)
-  const answer = answerFrom(runs, query)
+  const answer = answerFrom(runs, query, settings.web)
   return {
     out: format === 'json' ? printableJson(answer) : explanationText(answer),
-    err: [...warningsOf(settings), ...failed.map(describeRun)].join(''),
+    err: [...warningsOf(settings), ...failed.map((run) => describeRun(run, settings.web))].join(''),
     code: failed.length > 0 ? 1 : 0,
   }
 }
 
-function answerFrom(runs: readonly DryRun[], text: string): ExplainAnswer {
+function answerFrom(runs: readonly DryRun[], text: string, web: WebSettings): ExplainAnswer {
   const query = parseQuery(text)
   const inventories = runs.filter(hasRecords).map(inventoryOf)
-  const gaps = runs.filter((run) => !hasRecords(run)).map(gapOf)
+  const gaps = runs.filter((run) => !hasRecords(run)).map((run) => gapOf(run, text, web))
   return composeAnswer(
     text,
     inventories.map((inventory) => findRecords(inventory, query)),
@@ -55,9 +57,9 @@ function hasRecords({ result }: DryRun): boolean {
   return result.built !== undefined || result.error?.reason === 'all_rejected'
 }
 
-function gapOf({ settings: { name }, result: { error } }: DryRun): string {
+function gapOf({ settings: { name }, result: { error } }: DryRun, query: string, web: WebSettings): string {
   if (error !== undefined) return `${name} could not be read: ${error.reason}`
-  return `${name} was not searched: ${NOTHING_TO_READ}; ask GET /api/v1/explain there`
+  return `${name} was not searched: ${askServer(web, `/api/v1/explain?q=${encodeURIComponent(query)}`)}`
 }
 
 function inventoryOf({ settings, plan, documents = [] }: DryRun): Inventory {

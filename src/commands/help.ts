@@ -6,7 +6,7 @@ import { options } from '../config/options.ts'
 /** The commands and what they do, in the order of --help. */
 export const COMMANDS = {
   serve: 'Serve the targets of the configured inventory (the default; without any, the demo).',
-  check: 'Check flags, environment and configuration file, without touching the network.',
+  check: 'Check flags, environment, configuration file and the files it names, without touching the network.',
   targets: 'Read the inventory once and print the targets that it makes; nothing is served or written.',
   explain: 'Say why something is or is not a target: explain <host, address, value or field=value>.',
   sensor:

@@ -14,6 +14,7 @@ import { createMachine } from '../sensor/machine.ts'
 import { createSensor } from '../sensor/sensor.ts'
 import { flagRow, table } from './help.ts'
 import { notifyReady } from './notify-systemd.ts'
+import { assertPaths } from './sensor-paths.ts'
 import { stopGracefully } from './stop-gracefully.ts'
 
 /**
@@ -55,6 +56,7 @@ export async function sensor(argv: readonly string[], env: NodeJS.ProcessEnv): P
     throw new UsageError(`${positionals[0]}: unexpected; rollcall sensor takes only flags`)
   }
   const settings = readSensorSettings({ flags, env })
+  assertPaths({ flags })
   for (const flag of SMALL_HEAP) setFlagsFromString(flag)
   const log = await openLog(settings.log)
   const deps = { clock: systemClock, random: Math.random, log }

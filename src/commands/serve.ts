@@ -23,7 +23,7 @@ export async function serve(
   const settings = await loadSettings(args, env, mode)
   const log = await createLogger(settings.log.level, settings.log.format)
   for (const warning of settings.warnings) log.warn(warning)
-  const load = () => loadSettings(args, env, mode)
+  const load = settings.configFile === undefined ? undefined : () => loadSettings(args, env, mode)
   const service = settings.demo === undefined ? await run(settings, log, load) : await demo(settings, log)
   reloadOnHangup(service)
   stopGracefully(service, settings.web, log, ['SIGHUP'])
@@ -40,10 +40,10 @@ async function run(settings: Settings, log: Logger, load: ServiceDeps['load']): 
 async function demo(settings: Settings, log: Logger): Promise<Service> {
   // Loaded only here: a real server has no use for a fleet of its own.
   const { runDemo } = await import('./demo.ts')
-  return runDemo(settings, { ...deps, log }, (served) => run(served, log, async () => served))
+  return runDemo(settings, { ...deps, log }, (served) => run(served, log, undefined))
 }
 
-/** As in Prometheus, SIGHUP reloads the configuration; what is wrong with it has been logged already. */
+/** As in Prometheus, SIGHUP reloads the configuration; what comes of it is logged by the service. */
 function reloadOnHangup(service: Service): void {
   process.on('SIGHUP', () => void service.reload().catch(() => {}))
 }

@@ -29,7 +29,11 @@ export async function targets(args: Arguments, env: NodeJS.ProcessEnv): Promise<
   const quarantined = format === 'json' ? sorted.flatMap(describeQuarantined) : []
   return {
     out: format === 'json' ? asJson(sorted) : asTable(sorted),
-    err: [...warningsOf(settings), ...sorted.map(describeRun), ...quarantined].join(''),
+    err: [
+      ...warningsOf(settings),
+      ...sorted.map((run) => describeRun(run, settings.web)),
+      ...quarantined,
+    ].join(''),
     code: failed ? 1 : 0,
   }
 }

@@ -34,7 +34,10 @@ export type FlagCommand = keyof typeof COMMAND_FLAGS
 
 /** The flags without a value that only one command has, with what --help says of them. */
 export const COMMAND_SWITCHES: Readonly<Record<FlagCommand, Readonly<Record<string, string>>>> = {
-  check: { probe: 'Then read each source once, and tell what it gave; nothing is served or written.' },
+  check: {
+    'syntax-only': 'Leave out whether the files that the configuration names are there and can be used.',
+    probe: 'Then read each source once, and tell what it gave; nothing is served or written.',
+  },
   targets: {},
   explain: {},
 }

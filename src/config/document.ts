@@ -1,5 +1,5 @@
 import { type Document, isMap, isNode, isScalar, LineCounter, type Pair, parseDocument, visit } from 'yaml'
-import { messageOf } from '../base/errors.ts'
+import { explainSyntax, type SyntaxFault, withoutText } from './syntax-fault.ts'
 
 /** Steps from the top of the file to a value. */
 export type Path = readonly (number | string)[]
@@ -17,6 +17,8 @@ export interface ConfigDocument {
   readonly value: unknown
   /** A scalar as it is written: `1.10` stays `1.10`, where a number would be 1.1. */
   text(path: Path): string | undefined
+  /** Where a value (or its key) stands: `file:line:column: key`. */
+  place(at: Omit<Problem, 'message'>): string
   /** One line for a problem: `file:line:column: key: message`. */
   describe(problem: Problem): string
 }
@@ -27,29 +29,35 @@ export interface ConfigDocument {
  */
 export function parseConfigDocument(text: string, file: string): ConfigDocument | { syntax: string } {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true })
-  // What follows the first syntax error is mostly its consequence.
-  const [error] = document.errors
-  if (error !== undefined) {
-    const { line, col } = lines.linePos(error.pos[0])
-    return { syntax: `${file}:${line}:${col}: not valid YAML: ${withoutText(error)}` }
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    merge: true,
+    logLevel: 'error',
+  })
+  const wrong = ({ offset, message }: SyntaxFault) => {
+    const { line, col } = lines.linePos(offset)
+    return { syntax: `${file}:${line}:${col}: not valid YAML: ${message}` }
   }
+  const [error] = document.errors
+  if (error !== undefined) return wrong(explainSyntax(document, error))
   const value = plainValue(document)
   if (value instanceof Error) {
-    const { line, col } = lines.linePos(unresolvedAlias(document) ?? 0)
-    return { syntax: `${file}:${line}:${col}: not valid YAML: ${withoutText(value)}` }
+    return wrong({ offset: unresolvedAlias(document) ?? 0, message: withoutText(value) })
+  }
+  const place = (at: Omit<Problem, 'message'>) => {
+    const { line, col } = lines.linePos(offsetOf(document, at))
+    const key = showPath(at.path)
+    return `${file}:${line}:${col}${key === '' ? '' : `: ${key}`}`
   }
   return {
     value,
+    place,
     text(path) {
       const node = document.getIn(path, true)
       return isScalar(node) ? node.source : undefined
     },
-    describe(problem) {
-      const { line, col } = lines.linePos(offsetOf(document, problem))
-      const key = showPath(problem.path)
-      return `${file}:${line}:${col}: ${key === '' ? '' : `${key}: `}${problem.message}`
-    },
+    describe: (problem) => `${place(problem)}: ${problem.message}`,
   }
 }
 
@@ -67,13 +75,6 @@ function isEndless(value: unknown, around: readonly unknown[] = []): boolean {
   if (typeof value !== 'object' || value === null) return false
   if (around.includes(value)) return true
   return Object.values(value).some((inner) => isEndless(inner, [...around, value]))
-}
-
-/** A message without the piece of the file that it quotes at its end: that may be a password without quotes. */
-function withoutText(error: Error): string {
-  return messageOf(error)
-    .replace(/(:| sequence) .*/, '$1')
-    .replace(/:$/, '; put texts with signs in them in quotes')
 }
 
 /** Where the first alias stands that stands for nothing. */
@@ -97,7 +98,7 @@ export function showPath(path: Path): string {
 }
 
 /** Where the value (or its key) begins; for a value that is not there, its nearest parent. */
-function offsetOf(document: Document.Parsed, { path, atKey }: Problem): number {
+function offsetOf(document: Document.Parsed, { path, atKey }: Omit<Problem, 'message'>): number {
   const key = atKey === true ? keyOf(document, path) : undefined
   const ancestors = path.map((_, index) => document.getIn(path.slice(0, path.length - index), true))
   const node = [key, ...ancestors, document.contents].find((one) => isNode(one))

@@ -3,17 +3,24 @@ import { dirname, resolve } from 'node:path'
 import { messageOf, UsageError } from '../base/errors.ts'
 import { type Problem, parseConfigDocument } from './document.ts'
 import fileSchema from './file-schema.json' with { type: 'json' }
-import type { Context } from './resolve/context.ts'
+import type { Context, PlacedNeed } from './resolve/context.ts'
 import { resolveSources } from './resolve/sources.ts'
 import type { FileConfig } from './schema.ts'
-import type { SourceSettings } from './settings.ts'
+import type { Need, SourceSettings } from './settings.ts'
 import { validate } from './validate.ts'
+
+/** What a configuration file says. */
+export interface LoadedFile {
+  readonly sources: SourceSettings[]
+  /** The files that it names, none of which was looked at. */
+  readonly needs: Need[]
+}
 
 /**
  * Loads the sources of a configuration file.
  * @throws UsageError with one line `file:line:column: key: …` for each thing that is wrong
  */
-export async function loadFile(path: string, env: Context['env']): Promise<SourceSettings[]> {
+export async function loadFile(path: string, env: Context['env']): Promise<LoadedFile> {
   const document = parseConfigDocument(await read(path), path)
   if ('syntax' in document) throw new UsageError(document.syntax)
   const fail = (problems: readonly Problem[]) =>
@@ -22,9 +29,12 @@ export async function loadFile(path: string, env: Context['env']): Promise<Sourc
   if (problems.length > 0) throw fail(problems)
   const folder = dirname(resolve(path))
   const config = document.value as FileConfig
-  const sources = resolveSources({ config, folder, env, textAt: document.text, problems, path: [] })
+  const needs: PlacedNeed[] = []
+  const textAt = document.text
+  const sources = resolveSources({ config, folder, env, textAt, problems, needs, path: [] })
   if (problems.length > 0) throw fail(problems)
-  return sources
+  // Now, so that the parsed file need not be kept.
+  return { sources, needs: needs.map((need) => ({ ...need, where: document.place(need) })) }
 }
 
 async function read(path: string): Promise<string> {

@@ -3,6 +3,7 @@ import { UsageError } from '../base/errors.ts'
 import type { Arguments } from './arguments.ts'
 import { demoSources } from './demo.ts'
 import { ENV_SOURCE_NAME, envSource, ignoredVariables } from './env.ts'
+import { storageNeeds, targetsFileNeeds } from './needs.ts'
 import { type Given, readOption, readRequired } from './option.ts'
 import { flagOptions, inventoryOptions } from './options.ts'
 import type { Settings, WebSettings } from './settings.ts'
@@ -27,19 +28,22 @@ export async function loadSettings(
   const origin = mode === 'demo' ? ({ kind: 'demo' } as const) : whereFrom(given)
   const web = readWeb(args, given, origin.kind === 'demo')
   const storagePath = readStoragePath(given, origin.kind === 'demo')
+  const common = { web, log, storagePath }
   if (origin.kind === 'file') {
     const { loadFile } = await import('./file.ts') // only here, so that others never load the YAML parser
-    const sources = await loadFile(origin.path, env)
+    const { sources, needs } = await loadFile(origin.path, env)
     const ignored = ignoredVariables(given).map((name) => `${name} has no effect beside a configuration file`)
     const warnings = [...ignored, ...warningsOf(sources)]
-    return { web, log, storagePath, sources, demo: undefined, warnings }
+    const all = [...needs, ...storageNeeds(storagePath)]
+    return { ...common, configFile: origin.path, sources, demo: undefined, needs: all, warnings }
   }
   if (origin.kind === 'url') {
     const source = envSource({ name: ENV_SOURCE_NAME, url: origin.url }, given)
-    return { web, log, storagePath, sources: [source], demo: undefined, warnings: [] }
+    const needs = [...targetsFileNeeds(source), ...storageNeeds(storagePath)]
+    return { ...common, configFile: undefined, sources: [source], demo: undefined, needs, warnings: [] }
   }
   const demo = { listenAddress: demoListen, sources: demoSources(given) }
-  return { web, log, storagePath, sources: [], demo, warnings: [] }
+  return { ...common, configFile: undefined, sources: [], demo, needs: [], warnings: [] }
 }
 
 type Origin = { kind: 'file'; path: string } | { kind: 'url'; url: URL } | { kind: 'demo' }

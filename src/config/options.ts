@@ -120,7 +120,7 @@ export const inventoryOptions = {
     default: String(DEFAULT_METRICS_PORT),
     expects:
       'a port from 1 to 65535 (Kubernetes sets this variable itself when a Service is called "metrics": enableServiceLinks: false stops that)',
-    help: 'Port of records that name none.',
+    help: 'Port of records that name none. Target groups (records with a list of targets) have ports of their own.',
     parse: parsePort,
   },
   metricsPath: {

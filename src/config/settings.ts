@@ -42,8 +42,20 @@ export interface DemoSettings {
   sources(inventory: URL): SourceSettings[]
 }
 
+/** A file or folder that the configuration names. The server looks at it whenever it uses it; only `check` before. */
+export interface Need {
+  /** Where it is named, as a message begins: `file:line:column: key`, or the flag or variable. */
+  readonly where: string
+  /** `warning`: targets are served without it, or it may well come to be while the server runs. */
+  readonly severity: 'error' | 'warning'
+  /** Throws an Error that says why it is of no use as it is now. */
+  assert(): Promise<unknown>
+}
+
 /** Everything that the process was told. */
 export interface Settings {
+  /** The configuration file; undefined: there is none, so nothing can be reloaded. */
+  readonly configFile: string | undefined
   readonly web: WebSettings
   readonly log: LogSettings
   /** Absolute path of the folder that keeps the last good lists; undefined: nothing is kept. */
@@ -51,6 +63,8 @@ export interface Settings {
   readonly sources: readonly SourceSettings[]
   /** Set when the embedded demo is what to serve. */
   readonly demo: DemoSettings | undefined
+  /** The files and folders that it names. */
+  readonly needs: readonly Need[]
   /** What is odd about the configuration but no error; logged once at start. */
   readonly warnings: readonly string[]
 }

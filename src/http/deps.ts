@@ -29,8 +29,11 @@ export interface HttpDeps {
   accept(source: string): Promise<RefreshAnswer | undefined>
   /** Where devices register with a source; undefined when it is no push source. */
   instances(source: string): Instances | undefined
-  /** Loads the configuration again; throws when it is wrong, and then changes nothing. */
-  reload(): Promise<void>
+  /**
+   * Loads the configuration again; throws when it is wrong, and then changes nothing.
+   * @returns false when there is no configuration file
+   */
+  reload(): Promise<boolean>
   /** Says why whatever is asked for is or is not a target, of one source or of all. */
   explain(query: string, source: string | undefined): Promise<ExplainAnswer>
   /** Whether the server was asked to stop. */

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { explanationText } from '../../src/commands/explain-text.ts'
+import { helpText } from '../../src/commands/help.ts'
 import { runHere } from '../helpers/commands.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
 import { findTool, missing } from '../helpers/tools.ts'
@@ -129,6 +130,19 @@ t.test('more rejects than are kept are counted, and what is left out is told', a
   t.match(err, /a: record 11: not_a_host: 5 is neither.*\na: … and 2 more\n$/)
 })
 
+t.test('METRICS_PORT is for records that name no port, not for target groups, as --help says', async (t) => {
+  const { url } = await inventoryServer(t, ['a', { targets: ['b', 'c:1'], labels: {} }])
+  const { out } = await runHere(['targets', '--format=table'], {
+    INVENTORY_URL: url.href,
+    METRICS_PORT: '9200',
+  })
+  t.match(out, /^SOURCE .*\ninventory {2}a:9200\ninventory {2}b:80\ninventory {2}c:1\n/)
+  t.match(
+    helpText(),
+    /METRICS_PORT=<port> .*Target groups \(records with a list of targets\) have ports of their own/,
+  )
+})
+
 t.test('check --probe tells what each source gives', async (t) => {
   const { file, inventory } = await configured(t, { broken: true })
   const { code, out } = await runHere(['check', '--probe', file])
@@ -142,10 +156,13 @@ t.test('check --probe tells what each source gives', async (t) => {
 })
 
 t.test('without an inventory there is nothing to ask, and the way out is told', async (t) => {
-  for (const args of [['targets'], ['explain', 'a'], ['check', '--probe']] as const) {
+  for (const args of [['targets'], ['explain', 'a'], ['check'], ['check', '--probe']] as const) {
     const { code, err } = await runHere(args)
     t.equal(code, 2, args[0])
-    t.match(err, /^there is no inventory to ask: give --config.file or INVENTORY_URL; the demo, [^\n]*\n$/)
+    t.match(
+      err,
+      /^there is no inventory to (ask|check): give --config.file or INVENTORY_URL; [^\n]*the demo[^\n]*\n$/,
+    )
   }
 })
 
@@ -249,14 +266,21 @@ t.test('what only the served list has is told as such', async (t) => {
 t.test('a push source has nothing to read, which is no failure and no empty list', async (t) => {
   const folder = t.testdir({ token: 'c4n4ry', 'rollcall.yml': pushConfig('token') })
   const file = `--config.file=${join(folder, 'rollcall.yml')}`
-  const nothing = 'devices: devices register with the server that runs; there is nothing to read from here\n'
+  const push = 'a push source has only what devices register with the server that runs; ask that'
+  const nothing = `devices: ${push}: curl 'http://localhost:8080/targets/devices'\n`
   t.same(await runHere(['targets', file]), { code: 0, out: '', err: nothing })
   const probe = await runHere(['check', '--probe', file])
   t.equal(probe.code, 0)
   t.equal(probe.out, `SUCCESS: the configuration is valid: 1 source (devices)\n${nothing}`)
-  const explained = await runHere(['explain', 'a', file])
+  const there = '--web.external-url=https://rollcall.example.com/x/'
+  const explained = await runHere(['explain', "site=it's a", file, there])
   t.equal(explained.code, 0)
-  t.match(explained.out, /devices was not searched: .*; ask GET \/api\/v1\/explain there/)
+  t.equal(
+    explained.out,
+    `not found; devices was not searched: ${push}: curl 'https://rollcall.example.com/x/api/v1/explain?q=site%3Dit%27s%20a'\n`,
+  )
+  const listening = await runHere(['targets', file, '--web.listen-address=[::1]:9999'])
+  t.match(listening.err, "curl 'http://[::1]:9999/targets/devices'")
   writeFileSync(join(folder, 'rollcall.yml'), pushConfig('missing'))
   const failed = await runHere(['check', '--probe', file])
   t.equal(failed.code, 1, 'its token is tried')

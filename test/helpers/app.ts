@@ -72,6 +72,7 @@ export async function readHalf(
       instances: (source) => state.instances[source],
       reload: async () => {
         if (state.reloadError !== undefined) throw state.reloadError
+        return true
       },
       explain: async (query, source) => {
         state.asked.push([query, source])

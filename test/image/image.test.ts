@@ -212,7 +212,8 @@ function tests() {
   })
 
   t.test('other commands run in it too', async (t) => {
-    const { out } = await finish('docker', ['run', '--rm', ...HARDENED, IMAGE, 'check'])
+    const env = '--env=INVENTORY_URL=http://inventory:1337/'
+    const { out } = await finish('docker', ['run', '--rm', ...HARDENED, env, IMAGE, 'check'])
     t.match(out, 'SUCCESS')
   })
 }

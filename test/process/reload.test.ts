@@ -127,3 +127,28 @@ t.test('25: an operator accepts what the guard holds back', async (t) => {
   t.equal((await post(`${url}/-/accept`)).status, 400)
   t.equal((await post(`${url}/-/accept?source=none`)).status, 404)
 })
+
+t.test(
+  'without a configuration file a reload says that there is none, and is no failed reload',
+  async (t) => {
+    const inventory = await inventoryServer(t, ['a'])
+    for (const [args, env] of [
+      [['serve'], { INVENTORY_URL: inventory.url.href }],
+      [['demo', '--demo.listen-address=127.0.0.1:0'], {}],
+    ] as const) {
+      const { url, child, err } = await start(t, [...args, '--web.enable-lifecycle'], env)
+      const answer = await post(`${url}/-/reload`)
+      t.equal(answer.status, 409)
+      t.match(await answer.json(), {
+        error: {
+          code: 'nothing_to_reload',
+          message:
+            'there is no configuration file to reload; flags and environment variables are read at the start: restart Rollcall',
+        },
+      })
+      child.kill('SIGHUP')
+      await until('the signal is logged', () => err().split('nothing to reload').length === 3)
+      t.equal(seriesValue(await metrics(url), 'rollcall_config_last_reload_successful'), 1)
+    }
+  },
+)

@@ -14,6 +14,7 @@ t.test('a sensor serves, registers, and leaves on SIGTERM with exit code 0', asy
   const tokenFile = join(t.testdir({ token: 'a-token' }), 'token')
   const { url, child, ended, err } = await sensor(
     t,
+    '--path.rootfs=/',
     `--register.url=${server.url}`,
     `--register.token-file=${tokenFile}`,
     '--register.id=device-1',
@@ -72,6 +73,13 @@ t.test('help, and what is wrong with a command line', async (t) => {
     ],
     [['--log.level=info', 'sensor'], 'rollcall: sensor: write the command before its flags\n'],
     [['sensor', '--register.id=a'], 'rollcall: --register.id: has no effect without --register.url\n'],
+    [
+      ['sensor', '--path.procfs=/no/proc', '--path.sysfs=/proc', '--path.rootfs=/no'],
+      `rollcall: --path.procfs: "/no/proc" is not where that file system of the machine is mounted (ENOENT: no such file or directory, stat '/no/proc/stat'); mount it there, or leave the flag out, which means /proc
+rollcall: --path.sysfs: "/proc" is not where that file system of the machine is mounted (ENOENT: no such file or directory, stat '/proc/class'); mount it there, or leave the flag out, which means /sys
+rollcall: --path.rootfs: "/no" is not where that file system of the machine is mounted (ENOENT: no such file or directory, stat '/no'); mount it there, or leave the flag out, which means /
+`,
+    ],
   ]
   for (const [args, err] of rows) t.match(await run(args), { code: 2, out: '', err })
 })

@@ -1,6 +1,12 @@
 import { messageOf } from '../../base/errors.ts'
 import type { Path, Problem } from '../document.ts'
 import type { FileConfig } from '../schema.ts'
+import type { Need } from '../settings.ts'
+
+/** A file that a value of the configuration names. */
+export interface PlacedNeed extends Omit<Need, 'where'> {
+  readonly path: Path
+}
 
 /** What resolving a part of the configuration needs to know; problems are collected, not thrown. */
 export interface Context {
@@ -11,6 +17,8 @@ export interface Context {
   /** A scalar as it is written in the file, since Prometheus reads every label and rule value as text. */
   readonly textAt: (path: Path) => string | undefined
   readonly problems: Problem[]
+  /** The files that the configuration names, collected too. */
+  readonly needs: PlacedNeed[]
   /** Where the part stands. */
   readonly path: Path
 }
@@ -23,6 +31,16 @@ export function within(context: Context, ...steps: Path): Context {
 /** Adds a problem with a part of this part. */
 export function complain(context: Context, steps: Path, message: string, place: { atKey?: true } = {}): void {
   context.problems.push({ path: [...context.path, ...steps], message, ...place })
+}
+
+/** Notes that a part of this part names a file. */
+export function need(
+  context: Context,
+  steps: Path,
+  assert: Need['assert'],
+  severity: Need['severity'] = 'error',
+): void {
+  context.needs.push({ path: [...context.path, ...steps], assert, severity })
 }
 
 /**

@@ -1,9 +1,10 @@
 import { resolve } from 'node:path'
 import type { FileSourceConfig } from '../../sources/file/config.ts'
+import { assertReadable } from '../../sources/file/find.ts'
 import { matchesPath, parsePattern } from '../../sources/file/pattern.ts'
 import { DEFAULT_MAX_FILE_BYTES, type FileSourceOptions } from '../../sources/file/source.ts'
 import type { FileSource } from '../schema.ts'
-import { attempt, type Context, complain, within } from './context.ts'
+import { attempt, type Context, complain, need, within } from './context.ts'
 import { readSize } from './readers.ts'
 
 /** Resolves the keys of `file:`. */
@@ -21,6 +22,10 @@ export function resolveFile(file: FileSourceConfig, source: FileSource, context:
   const output = source.file_sd === undefined ? undefined : resolve(context.folder, source.file_sd)
   if (output !== undefined && files.some((pattern) => matchesPath(pattern, output))) {
     complain(context, ['file_sd'], 'is one of the files that this source reads; write it elsewhere')
+  }
+  for (const [index, pattern] of files.entries()) {
+    const severity = pattern.isGlob ? 'warning' : 'error'
+    need(inFile, ['files', index], () => assertReadable(pattern), severity)
   }
   return {
     kind: 'file',

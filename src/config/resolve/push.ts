@@ -19,7 +19,8 @@ export function resolvePush(push: PushConfig, source: FileSource, context: Conte
   return {
     kind: 'push',
     name: source.name,
-    token: push.token_file === undefined ? undefined : resolveSecretFile(push.token_file, context),
+    token:
+      push.token_file === undefined ? undefined : resolveSecretFile(push.token_file, ['token_file'], inPush),
     ttlMs: resolveTtl(push.ttl, maxTtlMs, inPush),
     maxTtlMs,
     maxInstances: push.max_instances ?? DEFAULT_MAX_INSTANCES,

@@ -1,7 +1,8 @@
 import { resolve as resolvePath } from 'node:path'
 import { Secret } from '../../base/secret.ts'
 import { isHeaderValue } from '../../sources/http/headers.ts'
-import { attempt, type Context, complain } from './context.ts'
+import type { Path } from '../document.ts'
+import { attempt, type Context, complain, need } from './context.ts'
 import { expandEnv } from './expand-env.ts'
 
 /** What `password` and `password_file` say, whatever the key is called. */
@@ -19,13 +20,15 @@ export function resolveSecret<Key extends string>(
   if (text !== undefined && file !== undefined) {
     complain(context, [fileKey], `${key} is given already; leave one of them out`, { atKey: true })
   }
-  if (file !== undefined) return resolveSecretFile(file, context)
+  if (file !== undefined) return resolveSecretFile(file, [fileKey], context)
   return text === undefined ? undefined : resolveSecretText(text, [key], context, check)
 }
 
 /** A secret in a file, which is read each time it is used. */
-export function resolveSecretFile(path: string, { folder }: Context): Secret {
-  return Secret.file(resolvePath(folder, path))
+export function resolveSecretFile(path: string, steps: Path, context: Context): Secret {
+  const secret = Secret.file(resolvePath(context.folder, path))
+  need(context, steps, () => secret.reveal())
+  return secret
 }
 
 /** A secret in the configuration, or in the environment variables that it names. */

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto'
-import { resolve as resolvePath } from 'node:path'
+import { dirname, resolve as resolvePath } from 'node:path'
 import { compileQuery } from '../../pipeline/jmespath.ts'
 import { DEFAULT_GUARD, type GuardOptions } from '../../snapshot/guard.ts'
+import { assertWritable } from '../../snapshot/writable.ts'
 import type { SourceOptions } from '../../sources/registry.ts'
 import type { Problem } from '../document.ts'
 import { DEFAULT_REFRESH_INTERVAL, DEFAULT_TIMEOUT } from '../options.ts'
 import type { FileSource } from '../schema.ts'
 import type { SourceSettings } from '../settings.ts'
 import { shownValue } from '../shown.ts'
-import { attempt, type Context, complain, within } from './context.ts'
+import { attempt, type Context, complain, need, within } from './context.ts'
 import { resolveFile } from './file.ts'
 import { resolveHttp } from './http.ts'
 import { resolveHttpSd } from './http-sd.ts'
@@ -61,8 +62,15 @@ function resolveKeys(source: FileSource, context: Context): Omit<SourceSettings,
     timeoutMs: resolveDuration(source, 'timeout', context),
     required: source.required ?? true,
     maxStalenessMs: resolveMaxStaleness(source, context),
-    fileSd: source.file_sd === undefined ? undefined : resolvePath(context.folder, source.file_sd),
+    fileSd: resolveFileSd(source, context),
   }
+}
+
+function resolveFileSd({ file_sd: text }: FileSource, context: Context): string | undefined {
+  if (text === undefined) return undefined
+  const path = resolvePath(context.folder, text)
+  need(context, ['file_sd'], () => assertWritable(dirname(path)), 'warning')
+  return path
 }
 
 /** An expression as it is written, checked by compiling it. */

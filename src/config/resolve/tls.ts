@@ -1,8 +1,13 @@
 import type { SecureVersion } from 'node:tls'
-import { messageOf } from '../../base/errors.ts'
-import { assertUsable, type TlsMaterial, type TlsOptions } from '../../sources/http/client/tls.ts'
+import { messageOf, type RefreshError } from '../../base/errors.ts'
+import {
+  assertUsable,
+  createTlsReader,
+  type TlsMaterial,
+  type TlsOptions,
+} from '../../sources/http/client/tls.ts'
 import type { TlsConfig } from '../../sources/http/client/tls-config.ts'
-import { attempt, type Context, complain } from './context.ts'
+import { attempt, type Context, complain, need } from './context.ts'
 import { expandEnv } from './expand-env.ts'
 import { resolveSecret } from './secret.ts'
 
@@ -32,7 +37,15 @@ export function resolveTls(config: TlsConfig | undefined, context: Context): Tls
     maxVersion,
   }
   checkPair(config, options, context)
+  need(context, [], () => assertTls(options))
   return options
+}
+
+/** Certificates and key together; a file that cannot be read is told by itself. */
+async function assertTls(options: TlsOptions): Promise<void> {
+  await createTlsReader(options)().catch((error: RefreshError) => {
+    if (error.reason !== 'file') throw error
+  })
 }
 
 /** A certificate and its key are of use only together. */

@@ -6,7 +6,7 @@ import { sourceIn } from '../source-parameter.ts'
 
 /**
  * `POST /-/refresh[?source=]`: refresh now, the webhook for inventories; `POST /-/accept?source=`: serve the list
- * that the guard holds back; `POST /-/reload`: load the configuration again. All of them off unless switched on.
+ * that the guard holds back; `POST /-/reload`: load the configuration file again. All of them off unless switched on.
  */
 export function lifecycleRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
   // A webhook's body says nothing that we need, so any type is taken (up to the body limit) and dropped.
@@ -47,12 +47,14 @@ async function accept(source: string | undefined, deps: HttpDeps) {
 }
 
 async function reload(deps: HttpDeps) {
-  try {
-    await deps.reload()
-  } catch (error) {
+  const isReloaded = await deps.reload().catch((error) => {
     throw new HttpError('reload_failed', messageOf(error))
-  }
-  return { status: 'reloaded' }
+  })
+  if (isReloaded) return { status: 'reloaded' }
+  throw new HttpError(
+    'nothing_to_reload',
+    'there is no configuration file to reload; flags and environment variables are read at the start: restart Rollcall',
+  )
 }
 
 function shown({ source, result, targets }: RefreshAnswer) {

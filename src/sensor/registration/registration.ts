@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { LineLogger } from '../../base/line-logger.ts'
 import { type Family, single } from '../exposition.ts'
 import type { Listening } from './address.ts'
+import { adviceFor } from './advice.ts'
 import { REGISTRATION_FAILURES, type RegistrationError, type RegistrationFailure } from './failure.ts'
 import type { RegistrationOptions } from './options.ts'
 import { createPushSource } from './push-source.ts'
@@ -70,7 +71,7 @@ export function createRegistration(options: RegistrationOptions, deps: Registrat
     const delay = nextRetry({ reason, failures: count, retryAfterMs }, heartbeat, random())
     if (failures?.reason !== reason) {
       log.warn(
-        { server, id: options.id, reason, error: message },
+        { server, id: options.id, reason, error: message + adviceFor(reason, options.url) },
         'not registered; it is tried again for ever',
       )
     }

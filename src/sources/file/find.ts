@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises'
+import { access, constants, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf, RefreshError } from '../../base/errors.ts'
 import type { Format } from '../../model/document.ts'
@@ -31,6 +31,15 @@ export async function findFiles(patterns: readonly FilePattern[]): Promise<Found
       .reverse(),
   )
   return Promise.all([...byPath.values()].sort((a, b) => compareText(a.path, b.path)).map(look))
+}
+
+/**
+ * Looks whether a pattern matches files that could all be read now; reads none of them.
+ * @throws RefreshError `file`
+ */
+export async function assertReadable(pattern: FilePattern): Promise<void> {
+  const files = await findFiles([pattern])
+  await Promise.all(files.map(({ name, path }) => orFail(name, access(path, constants.R_OK))))
 }
 
 /** A digest of what was found: it differs when a file was added, removed, written or replaced. */

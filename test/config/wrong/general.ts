@@ -22,9 +22,72 @@ export const rows: readonly WrongFile[] = [
     'sources:\n',
     /^rollcall.yml:1:\d+: sources: is empty; expected a list with at least one source/,
   ],
-  ['not YAML', 'sources: [\n', /^rollcall.yml:2:1: not valid YAML: /],
-  ['a tab', 'sources:\n\t- name: a\n', /^rollcall.yml:2:1: not valid YAML: /],
-  ['a key twice', `${SOURCE}    name: b\n`, /^rollcall.yml:4:5: not valid YAML: Map keys must be unique/],
+  [
+    'a list that is not closed',
+    'sources: [a\n',
+    /^rollcall.yml:2:1: not valid YAML: a "\[" or "{" above is not closed before this; close it, and indent/,
+  ],
+  [
+    'keys that are not closed',
+    'sources:\n  - name: {a\n    http: b\n',
+    /^rollcall.yml:3:5: .* not closed before/,
+  ],
+  [
+    'a bracket that closes nothing',
+    'sources: {a: b}}\n',
+    /^rollcall.yml:1:16: not valid YAML: this bracket closes nothing; remove it, or put the text in quotes$/,
+  ],
+  [
+    'a tab',
+    'sources:\n\t- name: a\n',
+    /^rollcall.yml:2:1: not valid YAML: a tab indents this line; indent with spaces$/,
+  ],
+  [
+    'a key twice',
+    `${SOURCE}    name: b\n`,
+    /^rollcall.yml:4:5: not valid YAML: this key stands twice in one set of keys; leave one out$/,
+  ],
+  [
+    'a quote that is not closed',
+    'sources:\n  - name: "a"\n    http: { url: \'http://a }\n    timeout: 5s\n',
+    /^rollcall.yml:3:18: not valid YAML: the quote that opens here is never closed; close it$/,
+  ],
+  [
+    'a quote inside quotes',
+    "sources:\n  - name: 'it's'\n",
+    /^rollcall.yml:2:15: not valid YAML: something follows a value that has ended; put all of it in quotes/,
+  ],
+  [
+    'a colon in a text',
+    'sources:\n  - name: a: b\n',
+    /^rollcall.yml:2:11: not valid YAML: a key stands inside a value; put a text with ": " in it in quotes/,
+  ],
+  [
+    'a key that is indented too little',
+    'sources:\n  - name: a\n   http: { url: http://a }\n',
+    /^rollcall.yml:3:1: not valid YAML: this line is indented as an item of the list above, but does not begin/,
+  ],
+  [
+    'a key that is indented between two others',
+    'sources:\n  - name: a\n    http:\n      url: http://a\n     method: GET\n',
+    /^rollcall.yml:5:1: not valid YAML: this line is indented otherwise than its neighbours above; indent/,
+  ],
+  [
+    'no space after the colon',
+    'sources:\n  - name:a\n    http: { url: http://a }\n',
+    /^rollcall.yml:2:5: not valid YAML: this is neither a key with its value nor an item; write "key: value"/,
+  ],
+  ['no colon', 'global: {}\nsources\n', /^rollcall.yml:2:1: not valid YAML: this is neither a key with/],
+  [
+    'a sign that needs quotes',
+    'sources:\n  - name: @a\n',
+    /^rollcall.yml:2:11: not valid YAML: a value that begins with this sign needs quotes; put it in quotes$/,
+  ],
+  [
+    'two documents',
+    `${SOURCE}---\n${SOURCE}`,
+    /^rollcall.yml:4:1: not valid YAML: a second document begins here/,
+  ],
   [
     'an unknown key at the top',
     `${SOURCE}source: 1\n`,

@@ -379,6 +379,6 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     '51: a password with a backslash',
     http('basic_auth:', '  password: "\\uhunter2"'),
-    /^rollcall.yml:6:\d+: not valid YAML: Invalid escape sequence/,
+    /^rollcall.yml:6:\d+: not valid YAML: in double quotes a backslash begins an escape sequence, and there is none such; use single quotes$/,
   ],
 ]

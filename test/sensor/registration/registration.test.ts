@@ -98,7 +98,12 @@ t.test(
     t.equal(metric('registered'), 1)
     t.match(lines, [
       { msg: 'registered', address: '127.0.0.1:9100', afterFailures: 0 },
-      { level: 40, reason: 'connect', msg: 'not registered; it is tried again for ever' },
+      {
+        level: 40,
+        reason: 'connect',
+        error: /ECONNREFUSED.*; --register.url is http:.*: is Rollcall running there/,
+        msg: 'not registered; it is tried again for ever',
+      },
       { msg: 'registered', afterFailures: 11 },
     ])
     t.equal(lines.length, 3)

@@ -1,0 +1,26 @@
+import { messageOf } from '../base/errors.ts'
+import type { Need, Settings } from '../config/settings.ts'
+import { shownLine } from './printed.ts'
+
+/** What is wrong with the files and folders that a configuration names, a line each. */
+export interface NamedFiles {
+  readonly errors: readonly string[]
+  readonly warnings: readonly string[]
+}
+
+/** Looks at all files and folders that a configuration names, as they are now; nothing is written. */
+export async function lookAtFiles({ needs }: Settings): Promise<NamedFiles> {
+  const found = await Promise.all(needs.map(faultOf))
+  const linesOf = (severity: Need['severity']) =>
+    found.flatMap((fault, index) => (fault !== undefined && needs[index]?.severity === severity ? fault : []))
+  return { errors: linesOf('error'), warnings: linesOf('warning') }
+}
+
+async function faultOf({ where, assert }: Need): Promise<string | undefined> {
+  try {
+    await assert()
+    return undefined
+  } catch (error) {
+    return `${where}: ${shownLine(messageOf(error))}`
+  }
+}

@@ -1,0 +1,152 @@
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { runHere } from '../helpers/commands.ts'
+
+/** Writes a configuration with the keys of one source, and gives a function that checks it, without its folder. */
+function configured(t: Test, keys: string) {
+  const folder = t.testdir()
+  const path = join(folder, 'rollcall.yml')
+  writeFileSync(path, `sources:\n  - name: a\n${keys.replace(/^/gm, '    ')}\n`)
+  const shown = (text: string) => text.replaceAll(`${folder}/`, '')
+  return {
+    folder,
+    async check(...flags: string[]) {
+      const { code, out, err } = await runHere(['check', `--config.file=${path}`, ...flags])
+      return { code, out: shown(out).split('\n'), err: shown(err).split('\n') }
+    },
+  }
+}
+
+const SUCCESS = 'SUCCESS: the configuration is valid: 1 source (a)'
+const FAILED =
+  'FAILED: the configuration is valid, but not every file that it names can be used (--syntax-only leaves them out)'
+
+/** Each key that names a file, `no`: the source, and the key. */
+const KEYS: [keys: string, place: string][] = [
+  [
+    'http: { url: http://a, basic_auth: { username: a, password_file: no } }',
+    'sources[0].http.basic_auth.password_file',
+  ],
+  [
+    'http: { url: http://a, basic_auth: { username_file: no, password: a } }',
+    'sources[0].http.basic_auth.username_file',
+  ],
+  [
+    'http_sd: { url: http://a, authorization: { credentials_file: no } }',
+    'sources[0].http_sd.authorization.credentials_file',
+  ],
+  [
+    'http: { url: http://a, http_headers: { X-Key: { files: [no] } } }',
+    'sources[0].http.http_headers.X-Key.files[0]',
+  ],
+  ['http: { url: http://a, tls_config: { ca_file: no } }', 'sources[0].http.tls_config.ca_file'],
+  ['push: { token_file: no }', 'sources[0].push.token_file'],
+]
+
+t.test('check tells each secret and TLS file that cannot be read, and where it is named', async (t) => {
+  for (const [keys, place] of KEYS) {
+    const { check, folder } = configured(t, keys)
+    const column = keys.search(/\bno\b/) + 5
+    t.match(await check(), {
+      code: 1,
+      out: [FAILED, ''],
+      err: [`rollcall: rollcall.yml:3:${column}: ${place}: the secret file no cannot be read: ENOENT`, ''],
+    })
+    t.match(await check('--syntax-only'), { code: 0, out: [SUCCESS, ''], err: [''] }, 'unless told not to')
+    writeFileSync(join(folder, 'no'), '\n')
+    t.match((await check()).err, [/: the secret file no is empty$/, ''], 'an empty one')
+  }
+  const all = configured(
+    t,
+    'http:\n  url: http://a\n  tls_config: { cert_file: cert, key_file: key }\n  oauth2: { client_id: a, client_secret_file: secret, token_url: http://a, tls_config: { ca_file: ca } }',
+  )
+  t.match((await all.check()).err, [
+    /oauth2.client_secret_file: /,
+    /ca_file: /,
+    /cert_file: /,
+    /key_file: /,
+    '',
+  ])
+})
+
+t.test('files that can be read but are of no use are told too', async (t) => {
+  const { check, folder } = configured(t, 'http: { url: http://a, tls_config: { ca_file: ca.pem } }')
+  writeFileSync(join(folder, 'ca.pem'), 'no certificate')
+  t.match(await check(), {
+    code: 1,
+    err: [
+      /^rollcall: rollcall.yml:3:40: sources\[0\].http.tls_config: .* cannot be used: there is no certificate in the CA$/,
+      '',
+    ],
+  })
+})
+
+t.test('an inventory in files is looked at, but not read', async (t) => {
+  const { check, folder } = configured(t, 'file: { files: ["lists/*.json", "*.csv", hosts.json] }')
+  t.match(await check(), {
+    code: 1,
+    out: [
+      /^WARNING: rollcall.yml:3:21: sources\[0\].file.files\[0\]: the folder of lists\/\*.json cannot be read: ENOENT/,
+      'WARNING: rollcall.yml:3:37: sources[0].file.files[1]: no file matches *.csv; without any, leave it out of files',
+      FAILED,
+    ],
+    err: [
+      /^rollcall: rollcall.yml:3:46: sources\[0\].file.files\[2\]: hosts.json cannot be read: ENOENT/,
+      '',
+    ],
+  })
+  mkdirSync(join(folder, 'lists'))
+  for (const name of ['lists/a.json', 'a.csv', 'hosts.json']) writeFileSync(join(folder, name), 'half {')
+  t.match(await check(), { code: 0, out: [SUCCESS, ''], err: [''] })
+})
+
+t.test('a folder that cannot be written to is a warning, since targets are served without it', async (t) => {
+  const { check, folder } = configured(t, 'file: { files: [a.csv] }\nfile_sd: out/targets.json')
+  writeFileSync(join(folder, 'a.csv'), 'host\n')
+  const stored = `--storage.path=${folder}/a.csv/data`
+  t.match(await check(stored), {
+    code: 0,
+    out: [
+      /^WARNING: rollcall.yml:4:14: sources\[0\].file_sd: the folder .*out cannot be written to: ENOENT/,
+      /^WARNING: --storage.path: the folder a.csv\/data cannot be written to: ENOTDIR/,
+      SUCCESS,
+    ],
+    err: [''],
+  })
+  mkdirSync(join(folder, 'out'))
+  t.match(await check(`--storage.path=${folder}/out/of/many`), { code: 0, out: [SUCCESS, ''] }, 'it is made')
+  t.match(await check('--storage.path='), { code: 0, out: [SUCCESS, ''] }, 'nothing is kept')
+  const env = { INVENTORY_URL: 'http://a', STORAGE_PATH: folder }
+  t.match(await runHere(['check'], { ...env, TARGETS_FILE: `${folder}/no/targets.json` }), {
+    code: 0,
+    out: /^WARNING: TARGETS_FILE: the folder .*no cannot be written to: ENOENT.*\nSUCCESS/,
+  })
+})
+
+t.test(
+  'what others may not read is told as well',
+  { skip: process.getuid?.() === 0 && 'root may read everything' },
+  async (t) => {
+    const { check, folder } = configured(t, 'file: { files: [a.csv] }')
+    writeFileSync(join(folder, 'a.csv'), 'host\n')
+    chmodSync(join(folder, 'a.csv'), 0)
+    t.match(await check(), { code: 1, err: [/files\[0\]: a.csv cannot be read: EACCES/, ''] })
+  },
+)
+
+t.test('with files of no use the sources are probed all the same', async (t) => {
+  const { check } = configured(t, 'push: { token_file: no }')
+  const { code, out } = await check('--probe')
+  t.equal(code, 1)
+  t.match(out, [
+    /^a: failed after .*: file: the secret file no cannot/,
+    FAILED,
+    'FAILED: not every source could be read',
+    '',
+  ])
+  t.match(await check('--probe', '--syntax-only'), {
+    code: 2,
+    err: ['--syntax-only: has no meaning with --probe; leave one out', ''],
+  })
+})
