@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { within } from '../../base/deadline.ts'
 import { messageOf } from '../../base/errors.ts'
+import type { Deafness } from './hearing.ts'
 import { createKeeper, type KeepDeps, type Keeper, NO_KEEPER } from './keep.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
 import type { Report } from './report.ts'
@@ -20,6 +21,8 @@ export interface Register {
   readonly keeper: Keeper
   /** From when on a list may be made, on the monotonic clock. */
   settledMs: number
+  /** Set while devices cannot be heard, as before the first start. */
+  deaf: Deafness | undefined
 }
 
 /** How long the start waits for the disk, in milliseconds. */
@@ -36,7 +39,9 @@ export function createRegister(name: string, { clock, storage, report }: PushDep
           report,
           write: storage.write,
         })
-  return { registrations, keeper, settledMs: 0 }
+  const nowMs = clock.monotonic()
+  const deaf = { sinceMs: nowMs, untilMs: nowMs, isTold: false }
+  return { registrations, keeper, settledMs: 0, deaf }
 }
 
 /**

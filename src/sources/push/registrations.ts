@@ -32,8 +32,8 @@ export interface Registrations {
   nextMs(): number | undefined
   /** Forgets those that ran out; see {@link awaited}. */
   expire(): Expired
-  /** Takes a time off every age during which nobody could be heard, in milliseconds. */
-  excuse(ms: number): void
+  /** Believes everybody for the whole time to live from now on: nobody could be heard. */
+  renew(): void
   /** All of them, sorted by id. */
   list(): [id: string, instance: Instance][]
   /** Another number whenever who is known, or as what, is another. */
@@ -91,8 +91,9 @@ export function createRegistrations(clock: Pick<Clock, 'monotonic'>): Registrati
       if (ids.length > 0) revision++
       return { ids, nextMs: nextMs() }
     },
-    excuse(ms) {
-      for (const [id, entry] of entries) entries.set(id, { ...entry, heardMs: entry.heardMs + ms })
+    renew() {
+      const heardMs = clock.monotonic()
+      for (const [id, entry] of entries) entries.set(id, { ...entry, heardMs })
     },
     list: () => [...entries].sort(([a], [b]) => compareText(a, b)),
     revision: () => revision,

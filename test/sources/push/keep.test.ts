@@ -11,7 +11,7 @@ t.test('registrations survive a restart, and nobody runs out before a whole time
   t.match(first.lines.at(-1), { seconds: 45, why: 'nothing was kept of an earlier process' })
   first.put('a', { ttl: '10s' })
   first.put('b', { labels: { site: 'x' } as never })
-  first.clock.advance(9_000)
+  first.clock.pass(9_000)
   await first.source.close()
   t.same(first.kept(), [
     { id: 'a', ttl_ms: 10_000, address: 'a:9100', labels: {} },
@@ -23,9 +23,9 @@ t.test('registrations survive a restart, and nobody runs out before a whole time
   source.watch?.(() => {})
   t.match(lines.at(-1), { instances: 2, msg: /^instances that were kept on disk are known/ })
   t.equal(await metric('push_instances'), 2)
-  clock.advance(9_999)
+  clock.pass(9_999)
   t.same(await idsIn(read()), ['a', 'b'], 'there is a list at once')
-  clock.advance(1)
+  clock.pass(1)
   t.same(await idsIn(read()), ['b'])
 })
 
@@ -37,12 +37,12 @@ t.test('many changes are one write, a second later, and heartbeats are none', as
   }
   const { put, clock, source } = pushSource(t, {}, { write })
   for (let index = 0; index < 100; index++) put(`a${index}`)
-  clock.advance(999)
+  clock.pass(999)
   t.equal(bodies.length, 0)
-  clock.advance(1)
+  clock.pass(1)
   await until('the write', () => bodies.length === 1)
   put('a1')
-  clock.advance(10_000)
+  clock.pass(10_000)
   await source.close()
   t.equal(bodies.length, 1)
   source.instances.leave('a1')
@@ -78,9 +78,9 @@ t.test('what is no list of instances is not used, and devices get time to regist
       { reason: 'settling', retryAfterMs: 45_010, message: /have 45 s to register/ },
       what,
     )
-    clock.advance(44_999)
+    clock.pass(44_999)
     t.equal(told, 0, `${what}: not before`)
-    clock.advance(1)
+    clock.pass(1)
     t.equal(told, 1)
     t.same(await idsIn(read()), ['b'], what)
     await source.remove?.()
@@ -92,17 +92,17 @@ t.test('a write that fails is told once, counted, and made up for', async (t) =>
   mkdirSync(dirname(dirname(path)), { recursive: true })
   writeFileSync(dirname(path), 'a file in the place of the folder')
   put('a')
-  clock.advance(1_000)
+  clock.pass(1_000)
   const failed = (times: number) =>
     until(
       'it fails',
       async () => (await metric('source_write_failures_total', { file: 'registrations' })) === times,
     )
   await failed(1)
-  clock.advance(10_000)
+  clock.pass(10_000)
   await failed(2)
   rmSync(dirname(path))
-  clock.advance(10_000)
+  clock.pass(10_000)
   await until('it is written', () => messages().includes('instances written again'))
   t.same(kept().length, 1)
   t.equal(messages().filter((message) => message === 'instances not written; check the disk').length, 1)
@@ -119,7 +119,7 @@ t.test('what is removed leaves nothing behind, not even by a write that is late'
   await source.remove?.()
   t.notOk(existsSync(path))
   put('c')
-  clock.advance(60_000)
+  clock.pass(60_000)
   await source.close()
   t.notOk(existsSync(path))
   t.throws(() => readFileSync(path))
@@ -130,7 +130,7 @@ t.test('without a folder nothing is kept', async (t) => {
   await source.open?.()
   t.match(lines.at(-1), { seconds: 5 })
   put('a')
-  clock.advance(5_000)
+  clock.pass(5_000)
   t.same(await idsIn(read()), ['a'])
   await source.close()
   await source.remove?.()
@@ -146,7 +146,7 @@ t.test('what cannot be read is not used', async (t) => {
 t.test('a disk that hangs does not hold up the start', async (t) => {
   const { source, clock, lines } = pushSource(t)
   const opening = source.open?.()
-  clock.advance(10_000)
+  clock.pass(10_000)
   await opening
   t.match(lines.at(-1), { why: 'what was kept is not used: reading what was kept took longer than 10 s' })
 })
