@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import type { Json } from '../../model/record.ts'
 import { isInstanceId, readRegistration } from '../../model/registration.ts'
-import type { Instance } from './registrations.ts'
+import type { Named } from './registrations.ts'
 import type { Report } from './report.ts'
 
 /** The version of the format; a file of another version is not read. */
@@ -15,17 +15,14 @@ const DELAY_MS = 1_000
 /** The time after which a write that failed is tried again, in milliseconds. */
 const RETRY_MS = 10_000
 
-/** An instance and its id. */
-export type Named = readonly [id: string, instance: Instance]
-
 /** The instances of a push source on disk. */
 export interface Keeper {
   /**
-   * Reads what an earlier process kept.
-   * @returns undefined when nothing was kept
+   * Reads what an earlier process kept. Nothing is written before the end of that: it is all that there is.
+   * @param use takes it; undefined: nothing was kept
    * @throws Error when what is there cannot be read, is not whole or of another version
    */
-  load(): Promise<Named[] | undefined>
+  load(use: (kept: Named[] | undefined) => void): Promise<void>
   /** Something changed: it is written within a second. */
   changed(): void
   /** Writes what is not written yet. Never fails: the failure is reported. */
@@ -81,9 +78,12 @@ export function createKeeper(path: string, list: () => readonly Named[], deps: K
   }
 
   return {
-    async load() {
-      const text = await readFile(path, 'utf8').catch(ignoreMissing)
-      return text === undefined ? undefined : decode(text, path)
+    load(use) {
+      const loading = readFile(path, 'utf8')
+        .catch(ignoreMissing)
+        .then((text) => use(text === undefined ? undefined : decode(text, path)))
+      last = loading.catch(() => {})
+      return loading
     },
     changed() {
       isDirty = true
@@ -104,7 +104,9 @@ export function createKeeper(path: string, list: () => readonly Named[], deps: K
 
 /** Keeps nothing. */
 export const NO_KEEPER: Keeper = {
-  load: async () => undefined,
+  async load(use) {
+    use(undefined)
+  },
   changed() {},
   async flush() {},
   async remove() {},

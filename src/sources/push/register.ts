@@ -45,26 +45,41 @@ export function createRegister(name: string, { clock, storage, report }: PushDep
 }
 
 /**
- * Makes known what was kept, each for its whole time to live: nobody was heard while the server was away.
+ * Makes known what was kept, each for its whole time to live: nobody was heard while the server was away. What
+ * devices said meanwhile is newer, and wins. A disk that is slow is not waited for, but what it gives in the end is used.
  * @param settleMs how long to wait for devices when nothing was kept, in milliseconds
- * @returns how long to wait, in milliseconds
  */
-export async function restore(
-  { registrations, keeper }: Register,
-  settleMs: number,
-  { clock, report }: PushDeps,
-): Promise<number> {
-  let why = 'nothing was kept of an earlier process'
+export async function restore(register: Register, settleMs: number, deps: PushDeps): Promise<void> {
+  const { clock, report } = deps
   try {
-    const kept = await within(LOAD_TIMEOUT_MS, 'reading what was kept', clock, keeper.load())
-    if (kept !== undefined) {
-      for (const [id, instance] of kept) registrations.hear(id, instance)
-      report({ kind: 'restored', instances: kept.length })
-      return 0
-    }
+    const loading = load(register, deps)
+    if (await within(LOAD_TIMEOUT_MS, 'reading what was kept', clock, loading)) return
+    settle('nothing was kept of an earlier process')
   } catch (error) {
-    why = `what was kept is not used: ${messageOf(error)}`
+    settle(`what was kept is not used: ${messageOf(error)}`)
   }
-  report({ kind: 'settling', ms: settleMs, why })
-  return settleMs
+
+  function settle(why: string): void {
+    register.settledMs = clock.monotonic() + settleMs
+    report({ kind: 'settling', ms: settleMs, why })
+  }
+}
+
+/** Tells whether anything was kept. */
+async function load(register: Register, { clock, report }: PushDeps): Promise<boolean> {
+  const { registrations, keeper } = register
+  let wasKept = false
+  try {
+    await keeper.load((kept) => {
+      if (kept === undefined) return
+      wasKept = true
+      register.settledMs = clock.monotonic()
+      // Otherwise who left meanwhile would stay on disk.
+      if (registrations.restore(kept) < kept.length) keeper.changed()
+      report({ kind: 'restored', instances: registrations.size() })
+    })
+    return wasKept
+  } finally {
+    registrations.restore([])
+  }
 }

@@ -9,6 +9,9 @@ export interface Instance {
   readonly ttlMs: number
 }
 
+/** An instance and its id. */
+export type Named = readonly [id: string, instance: Instance]
+
 /** What hearing of an instance changed. */
 export type Heard = 'new' | 'changed' | 'renewed'
 
@@ -24,6 +27,12 @@ export interface Expired {
 export interface Registrations {
   /** Hears of an instance. */
   hear(id: string, instance: Instance): Heard
+  /**
+   * Makes known who was before. Who was heard of, or forgotten, meanwhile stays so: that is newer. Once it was asked
+   * there is nobody any more to be made known.
+   * @returns how many are known by it
+   */
+  restore(before: readonly Named[]): number
   /** Forgets an instance; false when it was not known. */
   forget(id: string): boolean
   has(id: string): boolean
@@ -56,6 +65,8 @@ const MANY = 0.2
 /** Starts with nobody. Time is the monotonic clock's: nobody runs out because the system time is corrected. */
 export function createRegistrations(clock: Pick<Clock, 'monotonic'>): Registrations {
   const entries = new Map<string, Entry>()
+  // Who was forgotten before it was restored who was known; not needed any more afterwards.
+  let forgotten: Set<string> | undefined = new Set()
   let revision = 0
 
   const nextMs = () => {
@@ -64,17 +75,26 @@ export function createRegistrations(clock: Pick<Clock, 'monotonic'>): Registrati
     return next
   }
 
+  function hear(id: string, instance: Instance): Heard {
+    // The time to live that was asked for is not kept on disk, and changes nothing that is served.
+    const said = JSON.stringify({ ...instance.registration, ttlMs: undefined })
+    const before = entries.get(id)
+    entries.set(id, { ...instance, said, heardMs: clock.monotonic() })
+    if (before?.said === said) return 'renewed'
+    revision++
+    return before === undefined ? 'new' : 'changed'
+  }
+
   return {
-    hear(id, instance) {
-      // The time to live that was asked for is not kept on disk, and changes nothing that is served.
-      const said = JSON.stringify({ ...instance.registration, ttlMs: undefined })
-      const before = entries.get(id)
-      entries.set(id, { ...instance, said, heardMs: clock.monotonic() })
-      if (before?.said === said) return 'renewed'
-      revision++
-      return before === undefined ? 'new' : 'changed'
+    hear,
+    restore(before) {
+      const missing = before.filter(([id]) => !entries.has(id) && !forgotten?.has(id))
+      forgotten = undefined
+      for (const [id, instance] of missing) hear(id, instance)
+      return missing.length
     },
     forget(id) {
+      forgotten?.add(id)
       const isKnown = entries.delete(id)
       if (isKnown) revision++
       return isKnown

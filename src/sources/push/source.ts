@@ -104,7 +104,7 @@ export function createPushSource(
     register,
     async open() {
       if (inherited !== undefined) return
-      register.settledMs = clock.monotonic() + (await restore(register, options.ttlMs / 2, deps))
+      await restore(register, options.ttlMs / 2, deps)
     },
     async read(signal, since) {
       signal.throwIfAborted()

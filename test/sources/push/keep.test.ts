@@ -143,6 +143,59 @@ t.test('what cannot be read is not used', async (t) => {
   t.match(lines.at(-1), { why: /^what was kept is not used: EISDIR/ })
 })
 
+t.test('what devices say while the disk is read is newer than what it holds', async (t) => {
+  const first = pushSource(t)
+  for (const id of ['a', 'b', 'c']) first.put(id)
+  await first.source.close()
+
+  const { source, put, read, clock, kept } = pushSource(t, {}, { folder: first.folder })
+  const opening = source.open?.()
+  t.ok(put('a', { address: 'moved:1' }).isNew)
+  source.instances.leave('b')
+  put('d')
+  clock.pass(5_000)
+  t.equal(kept().length, 3, 'nothing is written before all is known')
+  await opening
+  t.same(await idsIn(read()), ['a', 'c', 'd'])
+  await until('it is written', () => kept().length === 3 && kept()[0].address === 'moved:1')
+  clock.pass(1_000)
+  await source.close()
+  t.same(
+    kept().map(({ id }: { id: string }) => id),
+    ['a', 'c', 'd'],
+  )
+})
+
+t.test('one that only leaves while the disk is read is not on it any more', async (t) => {
+  const first = pushSource(t)
+  for (const id of ['a', 'b']) first.put(id)
+  await first.source.close()
+  const { source, clock, kept } = pushSource(t, {}, { folder: first.folder })
+  const opening = source.open?.()
+  source.instances.leave('b')
+  await opening
+  clock.pass(1_000)
+  await until('it is written', () => kept().length === 1)
+  source.instances.leave('a')
+  await source.close()
+  t.same(kept(), [])
+})
+
+t.test('a disk that is slow gives in the end what it holds', async (t) => {
+  const first = pushSource(t)
+  first.put('a')
+  await first.source.close()
+  const { source, put, read, clock, lines } = pushSource(t, {}, { folder: first.folder })
+  const opening = source.open?.()
+  put('b')
+  clock.advance(10_000)
+  await opening
+  t.match(lines.at(-1), { seconds: 45, why: /took longer than 10 s$/ })
+  await until('it is known', () => source.register.registrations.has('a'))
+  t.match(lines.at(-1), { instances: 2, msg: /^instances that were kept on disk are known/ })
+  t.same((await idsIn(read())).sort(), ['a', 'b'], 'there is no need to wait any more')
+})
+
 t.test('a disk that hangs does not hold up the start', async (t) => {
   const { source, clock, lines } = pushSource(t)
   const opening = source.open?.()
