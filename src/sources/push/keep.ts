@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import type { Json } from '../../model/record.ts'
 import { isInstanceId, readRegistration } from '../../model/registration.ts'
+import { joinLines } from './encode.ts'
 import type { Named } from './registrations.ts'
 import type { Report } from './report.ts'
 
@@ -39,8 +40,8 @@ export interface KeepDeps {
   readonly write: (path: string, body: Buffer) => Promise<void>
 }
 
-/** Keeps what `list` gives in a file. */
-export function createKeeper(path: string, list: () => readonly Named[], deps: KeepDeps): Keeper {
+/** Keeps what `list` gives, each as JSON, in a file. */
+export function createKeeper(path: string, list: () => readonly string[], deps: KeepDeps): Keeper {
   const { clock, report } = deps
   let isDirty = false
   let isGone = false
@@ -52,7 +53,7 @@ export function createKeeper(path: string, list: () => readonly Named[], deps: K
     isDirty = false
     try {
       await mkdir(dirname(path), { recursive: true })
-      await deps.write(path, encode(list()))
+      await deps.write(path, await joinLines(`{"format":${FORMAT},"instances":[`, list(), ']}\n'))
       report({ kind: 'written' })
     } catch (error) {
       report({ kind: 'not_written', error })
@@ -110,16 +111,6 @@ export const NO_KEEPER: Keeper = {
   changed() {},
   async flush() {},
   async remove() {},
-}
-
-function encode(list: readonly Named[]): Buffer {
-  const instances = list.map(([id, { registration, ttlMs }]) => ({
-    id,
-    ttl_ms: ttlMs,
-    address: registration.address,
-    labels: registration.labels,
-  }))
-  return Buffer.from(`${JSON.stringify({ format: FORMAT, instances })}\n`)
 }
 
 /** Reads a file as strictly as a request: it may have been changed. */

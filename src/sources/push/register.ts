@@ -34,7 +34,7 @@ export function createRegister(name: string, { clock, storage, report }: PushDep
   const keeper =
     storage === undefined
       ? NO_KEEPER
-      : createKeeper(join(storage.folder, 'push', `${name}.json`), registrations.list, {
+      : createKeeper(join(storage.folder, 'push', `${name}.json`), registrations.kept, {
           clock,
           report,
           write: storage.write,

@@ -6,9 +6,9 @@ import type { Instances } from '../../model/registration.ts'
 import type { Source } from '../source.ts'
 import { createAuthorize } from './authorize.ts'
 import { MIN_TTL_MS } from './config.ts'
+import { joinLines } from './encode.ts'
 import { createHearing } from './hearing.ts'
 import { createRegister, type PushDeps, type Register, restore } from './register.ts'
-import type { Instance } from './registrations.ts'
 import { createTimers } from './timers.ts'
 import { createReveal } from './token.ts'
 
@@ -114,7 +114,7 @@ export function createPushSource(
       assertSettled(register.settledMs - clock.monotonic())
       const etag = String(registrations.revision())
       if (since?.etag === etag) return { kind: 'unchanged' }
-      const bytes = Buffer.from(encode(registrations.list()))
+      const bytes = await joinLines('[', registrations.records(), ']')
       const name = 'the list of registrations'
       return { kind: 'documents', documents: [{ bytes, format: JSON_FORMAT, name }], version: { etag } }
     },
@@ -139,13 +139,4 @@ function assertSettled(leftMs: number): void {
     `nothing is known of earlier registrations; devices have ${seconds} s to register before a list is made`,
     { retryAfterMs: leftMs + TIMER_MS },
   )
-}
-
-/** A record for each instance, a line each. */
-function encode(list: readonly [string, Instance][]): string {
-  const lines = list.map(([id, { registration }]) => {
-    const { address, host, port, labels } = registration
-    return JSON.stringify({ id, address, host, port, labels })
-  })
-  return `[${lines.join(',\n')}]`
 }

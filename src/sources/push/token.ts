@@ -19,20 +19,18 @@ export function createReveal(
   let reading: Promise<string> | undefined
 
   async function read(): Promise<string> {
-    try {
-      const text = await within(READ_TIMEOUT_MS, 'reading the token', clock, secret.reveal())
-      hearing.over()
-      return text
-    } catch (error) {
+    const text = await within(READ_TIMEOUT_MS, 'reading the token', clock, secret.reveal()).catch((error) => {
       hearing.missed('the token cannot be read', 'until it is over')
       throw error
-    } finally {
-      reading = undefined
-    }
+    })
+    hearing.over()
+    return text
   }
 
   return () => {
-    reading ??= read()
+    reading ??= read().finally(() => {
+      reading = undefined
+    })
     return reading
   }
 }

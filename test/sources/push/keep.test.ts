@@ -87,6 +87,45 @@ t.test('what is no list of instances is not used, and devices get time to regist
   }
 })
 
+t.test(
+  'another time to live is kept: one that lasts for long is not believed briefly after a crash',
+  async (t) => {
+    const { source, put, clock, kept } = pushSource(t)
+    put('a', { ttl: '10s' })
+    clock.pass(1_000)
+    await until('it is written', () => kept()?.length === 1)
+    put('a', { ttl: '1h' })
+    clock.pass(1_000)
+    await until('it is written', () => kept()[0].ttl_ms === 3_600_000)
+    await source.close()
+  },
+)
+
+t.test(
+  'however many there are, the list of them is whole, and others get their turn meanwhile',
+  async (t) => {
+    const { source, put, read, kept } = pushSource(t, { maxInstances: 20_000 })
+    const ids = Array.from({ length: 12_345 }, (_, index) => `device-${index}-${'x'.repeat(200)}`)
+    for (const id of ids) put(id, { address: 'a:1' })
+    let turns = 0
+    const turn = () => {
+      if (turns++ === 0) {
+        put(ids[0] as string, { address: 'changed:1' })
+        source.instances.leave(ids[1] as string)
+      }
+      immediate = setImmediate(turn)
+    }
+    let immediate = setImmediate(turn)
+    const reading = idsIn(read())
+    t.same(await reading, ids, 'as it was when it was asked for')
+    clearImmediate(immediate)
+    t.ok(turns >= 2, `${turns} turns`)
+    await source.close()
+    t.equal(kept().length, 12_344)
+    t.equal(kept()[0].address, 'changed:1')
+  },
+)
+
 t.test('a write that fails is told once, counted, and made up for', async (t) => {
   const { source, put, clock, path, kept, messages, metric } = pushSource(t)
   mkdirSync(dirname(dirname(path)), { recursive: true })
@@ -156,12 +195,14 @@ t.test('what devices say while the disk is read is newer than what it holds', as
   clock.pass(5_000)
   t.equal(kept().length, 3, 'nothing is written before all is known')
   await opening
-  t.same(await idsIn(read()), ['a', 'c', 'd'])
+  t.same((await idsIn(read())).sort(), ['a', 'c', 'd'])
   await until('it is written', () => kept().length === 3 && kept()[0].address === 'moved:1')
   clock.pass(1_000)
   await source.close()
   t.same(
-    kept().map(({ id }: { id: string }) => id),
+    kept()
+      .map(({ id }: { id: string }) => id)
+      .sort(),
     ['a', 'c', 'd'],
   )
 })

@@ -16,8 +16,8 @@ t.test('a registration is a record, with what its address consists of', async (t
   })
   const bytes = 'documents' in reading ? reading.documents[0]?.bytes : undefined
   t.same(JSON.parse(Buffer.from(bytes ?? []).toString()), [
-    { id: 'a', address: 'host', host: 'host', labels: {} },
     { id: 'b', address: '[::1]:9100', host: '[::1]', port: 9100, labels: { site: 'x' } },
+    { id: 'a', address: 'host', host: 'host', labels: {} },
   ])
   t.ok(source.register)
 })
