@@ -90,6 +90,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
     reload,
     async stop() {
       draining = true
+      supervisor.deafen()
       await new Promise<void>((resolve) => void clock.after(settings.web.drainDelayMs, resolve))
       await closeWhenSettled(app, connections)
       await supervisor.stop()

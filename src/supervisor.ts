@@ -56,6 +56,8 @@ export interface Supervisor {
   instances(name: string): Instances | undefined
   /** What can be explained of one source, or of all, in order of their names as everywhere. */
   served(name?: string): ExplainInput[]
+  /** The server is about to stop, and may not be reached any more: what is not heard of stays known. */
+  deafen(): void
   /** Ends every loop and lets go of every source. */
   stop(): Promise<void>
 }
@@ -143,6 +145,9 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         const { options, refresher } = running.get(state.name) as Running
         return { options, lastRead: refresher.lastRead(), state }
       })
+    },
+    deafen() {
+      for (const { source } of running.values()) source.deafen?.()
     },
     async stop() {
       await Promise.all([...running.values()].map(end))

@@ -1,6 +1,6 @@
 /** Where time comes from. Tests pass their own, so nothing in Rollcall ever sleeps in a test. */
 export interface Clock {
-  /** Wall-clock time in milliseconds since the epoch: for showing people, never for measuring. */
+  /** Wall-clock time in milliseconds since the epoch: for showing people, and for noticing that a machine slept; never for ages. */
   now(): number
   /** Monotonic time in milliseconds: for ages and durations, immune to wall-clock jumps. */
   monotonic(): number

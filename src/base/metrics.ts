@@ -141,6 +141,7 @@ function pushMetrics(registry: Registry) {
     new Gauge({ name: `rollcall_push_${name}`, help, labelNames: ['source'], registers })
   const instances = gauge('instances', 'Instances of a push source that are registered.')
   const limit = gauge('instances_limit', 'Instances that a push source may have (max_instances).')
+  const paused = gauge('expiry_paused', '1 while devices cannot be heard, so that nobody runs out.')
   const registrations = new Counter({
     name: 'rollcall_push_registrations_total',
     help: 'What devices did to a push source, by result: new, changed, renewed, left, expired, or refused beyond max_instances.',
@@ -149,16 +150,18 @@ function pushMetrics(registry: Registry) {
   })
   return {
     instances,
+    paused,
     registrations,
     /** Starts the series of a push source. */
     start(source: string, max: number, known: number): void {
       instances.set({ source }, known)
       limit.set({ source }, max)
+      paused.set({ source }, 0)
       for (const result of PUSH_RESULTS) registrations.inc({ source, result }, 0)
     },
     /** Ends them. */
     end(source: string): void {
-      for (const metric of [instances, limit]) metric.remove({ source })
+      for (const metric of [instances, limit, paused]) metric.remove({ source })
       for (const result of PUSH_RESULTS) registrations.remove({ source, result })
     },
   }

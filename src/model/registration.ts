@@ -37,6 +37,11 @@ export interface Instances {
    * @throws HttpError `bad_request` when it would last too long or too briefly, `too_many_instances`
    */
   register(id: string, registration: Registration): Registered
+  /**
+   * Somebody could not be heard, through no fault of its own: nobody is forgotten for a while.
+   * @param why constant, for the log
+   */
+  missed(why: string): void
   /** Forgets an instance; one that is not known is forgotten already. */
   leave(id: string): void
 }

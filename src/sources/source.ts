@@ -39,6 +39,8 @@ export interface Source {
   watch?(changed: () => void): void
   /** Gets ready, before anything else is asked of it, with what an earlier process kept; never fails. */
   open?(): Promise<void>
+  /** Devices may not reach it from now on: nobody but who leaves is forgotten any more. */
+  deafen?(): void
   /** Lets go of connections, watches and timers. */
   close(): Promise<void>
   /** Deletes what it keeps: after its end, when it is no longer configured. */

@@ -2,8 +2,10 @@ import type { Clock } from '../../src/base/clock.ts'
 
 /** A clock that stands still until it is told to move, so that tests of time need none. */
 export interface ManualClock extends Clock {
-  /** Moves both clocks and runs the timers that are due, in order. */
+  /** Moves both clocks at once and then runs the timers that are due, in order: all but the last come late. */
   advance(ms: number): void
+  /** Lets time go by: every timer runs when it is due, also those that others set. */
+  pass(ms: number): void
   /** Moves only the wall clock, as a correction of the system time does. */
   jump(ms: number): void
   /** The delays of the timers that wait. */
@@ -14,6 +16,15 @@ export function manualClock(wallMs = Date.UTC(2026, 0, 1)): ManualClock {
   let wall = wallMs
   let monotonic = 1_000
   let timers: { at: number; fn: () => void }[] = []
+  function advance(ms: number): void {
+    wall += ms
+    monotonic += ms
+    for (const timer of timers.filter((one) => one.at <= monotonic).sort((a, b) => a.at - b.at)) {
+      timers = timers.filter((one) => one !== timer)
+      timer.fn()
+    }
+  }
+
   return {
     now: () => wall,
     monotonic: () => monotonic,
@@ -24,12 +35,13 @@ export function manualClock(wallMs = Date.UTC(2026, 0, 1)): ManualClock {
         timers = timers.filter((one) => one !== timer)
       }
     },
-    advance(ms) {
-      wall += ms
-      monotonic += ms
-      for (const timer of timers.filter((one) => one.at <= monotonic).sort((a, b) => a.at - b.at)) {
-        timers = timers.filter((one) => one !== timer)
-        timer.fn()
+    advance,
+    pass(ms) {
+      const end = monotonic + ms
+      for (;;) {
+        const next = Math.min(end, ...timers.map(({ at }) => at))
+        advance(next - monotonic)
+        if (next === end) return
       }
     },
     jump(ms) {

@@ -56,8 +56,8 @@ t.test('an id is what it was before it was encoded', async (t) => {
   const ids = ['00:1b:44', 'Küche 1', 'a%b', 'x?y#z', '漢'.repeat(253)]
   for (const id of ids) t.equal((await send('PUT', encodeURIComponent(id), body)).statusCode, 201, id)
   t.same(
-    source.register.registrations.list().map(([id]) => id),
-    ids.sort(),
+    source.register.registrations.records().map((record) => JSON.parse(record).id),
+    ids,
   )
 })
 
@@ -135,6 +135,28 @@ t.test('one too many is asked to come again later', async (t) => {
   t.match(answer.json(), { error: { code: 'too_many_instances' } })
 })
 
+t.test('a heartbeat that is shed makes nobody run out', async (t) => {
+  const { send, app, source, clock, put } = await served(t)
+  await app.ready()
+  source.watch?.(() => {})
+  put('a')
+  clock.pass(89_000)
+  const block = (ms: number) => {
+    const end = performance.now() + ms
+    while (performance.now() < end);
+  }
+  // The load is real: turns of the event loop that each take longer than the bound.
+  let answer = await send('PUT', 'b', body)
+  for (let round = 0; round < 10 && answer.statusCode !== 503; round++) {
+    block(1_300)
+    await new Promise<void>((resolve) => void setTimeout(resolve, 5))
+    answer = await send('PUT', 'a', body, { authorization: 'not even asked for' })
+  }
+  t.match(answer.json(), { error: { code: 'overloaded' } })
+  clock.pass(10_000)
+  t.equal(source.register.registrations.size(), 2)
+})
+
 t.test('another method is 405 with those that there are', async (t) => {
   const { app } = await served(t)
   for (const method of ['GET', 'POST', 'PATCH'] as const) {
@@ -151,6 +173,7 @@ t.test('a source that a reload takes away while somebody registers is not there 
     register: (_id: string, _registration: Registration) => {
       throw new HttpError('internal', 'it is gone')
     },
+    missed: () => {},
     leave: () => {},
   }
   state.instances.devices = gone

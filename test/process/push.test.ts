@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type Running, start } from '../helpers/cli.ts'
@@ -9,7 +9,7 @@ import { until } from '../helpers/until.ts'
 const TOKEN = 'one-token'
 
 // Mostly waiting for time to pass, so they wait together.
-t.jobs = 3
+t.jobs = 4
 
 /** A folder with a token, and servers with a push source that keep what they know in it. */
 async function pushing(t: Test) {
@@ -26,8 +26,13 @@ async function pushing(t: Test) {
       `global: { refresh_interval: 500ms }\nsources:\n  - name: devices\n    push: ${push}\n    labels: { instance: "{id}" }\n${more}`,
     )
   write('{ token_file: token, ttl: 2s }')
-  const serve = () =>
-    start(t, [`--config.file=${config}`, `--storage.path=${join(folder, 'data')}`, '--web.enable-lifecycle'])
+  const serve = (...flags: string[]) =>
+    start(t, [
+      `--config.file=${config}`,
+      `--storage.path=${join(folder, 'data')}`,
+      '--web.enable-lifecycle',
+      ...flags,
+    ])
   return {
     folder,
     file,
@@ -161,4 +166,46 @@ t.test('a reload keeps what devices registered, or takes it away with the source
   await reload()
   t.equal((await device(server, 'a')).status, 404)
   t.notOk(existsSync(file))
+})
+
+t.test('nobody is lost while Rollcall could not hear: stopped, without its token, or ending', async (t) => {
+  const { serve, folder, isKept } = await pushing(t)
+  const server = await serve('--web.drain-delay=3s')
+  const token = join(folder, 'token')
+  const paused = async () => {
+    const metrics = await (await fetch(`${server.url}/metrics`)).text()
+    return seriesValue(metrics, 'rollcall_push_expiry_paused', { source: 'devices' })
+  }
+  const passes = (ms: number) => {
+    const endMs = performance.now() + ms
+    return until('time passes', () => performance.now() > endMs)
+  }
+  const ranOut = () => server.err().includes('instances ran out')
+  await device(server, 'a', { ttl: '2s' })
+  server.child.kill('SIGSTOP')
+  await passes(3_000)
+  server.child.kill('SIGCONT')
+  await until('it is told', () =>
+    server.err().includes('"msg":"devices could not be heard, and can be again'),
+  )
+  t.notOk(ranOut())
+
+  rmSync(token)
+  mkdirSync(token)
+  // The first ones may be refused because of the time that it stood still.
+  await until('a heartbeat is refused', async () =>
+    (await (await device(server, 'a')).text()).includes('token_unreadable'),
+  )
+  t.equal(await paused(), 1)
+  await passes(3_000)
+  t.notOk(ranOut())
+  rmSync(token, { recursive: true })
+  writeFileSync(token, TOKEN)
+  await until('a heartbeat is taken', async () => (await device(server, 'b', { ttl: '1s' })).status === 201)
+  await until('it goes on', async () => (await paused()) === 0)
+  await until('they run out', ranOut)
+
+  await device(server, 'c', { ttl: '1s' })
+  await end(server, 'SIGTERM')
+  t.ok(isKept('c'))
 })

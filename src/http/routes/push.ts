@@ -35,8 +35,9 @@ export async function pushRoutes(
     scope.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body))
     scope.addHook('onRequest', async (request, reply) => {
       observe(request, reply, PATH, deps)
-      assertCapacity()
-      await findInstances(request, deps).authorize(bearerOf(request))
+      const instances = findInstances(request, deps)
+      assertHeard(instances, assertCapacity)
+      await instances.authorize(bearerOf(request))
     })
     scope.put(PATH, { bodyLimit: MAX_BODY_BYTES }, (request, reply) => {
       const instances = findInstances(request, deps)
@@ -51,6 +52,16 @@ export async function pushRoutes(
       return reply.code(204).send()
     })
   })
+}
+
+/** Refuses while the process cannot keep up; the device is not to blame for it. */
+function assertHeard(instances: Instances, assertCapacity: AssertCapacity): void {
+  try {
+    assertCapacity()
+  } catch (error) {
+    instances.missed('there is too much load')
+    throw error
+  }
 }
 
 /** Asked anew after the check: the source may be gone meanwhile. */

@@ -1,25 +1,17 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { HttpError, messageOf } from '../../base/errors.ts'
-import type { Secret } from '../../base/secret.ts'
 
 /**
- * Creates the check of a bearer token against the lines of a secret. The secret is read at each check; checks at the
- * same time share one reading. How long it takes tells nothing about the token.
- * @param secret undefined: everybody may
+ * Creates the check of a bearer token against the lines of a secret, which is read at each check. How long it takes
+ * tells nothing about the token.
+ * @param reveal reads the secret; undefined: everybody may
  */
-export function createAuthorize(secret: Secret | undefined): (token: string | undefined) => Promise<void> {
-  if (secret === undefined) return async () => {}
-  let reading: Promise<string> | undefined
-
-  function read(): Promise<string> {
-    reading ??= (secret as Secret).reveal().finally(() => {
-      reading = undefined
-    })
-    return reading
-  }
-
+export function createAuthorize(
+  reveal: (() => Promise<string>) | undefined,
+): (token: string | undefined) => Promise<void> {
+  if (reveal === undefined) return async () => {}
   return async (token) => {
-    const text = await read().catch((error) => {
+    const text = await reveal().catch((error) => {
       throw new HttpError('token_unreadable', messageOf(error), RETRY_AFTER_SECONDS)
     })
     if (token === undefined) {

@@ -3,7 +3,8 @@ import { dirname } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import type { Json } from '../../model/record.ts'
 import { isInstanceId, readRegistration } from '../../model/registration.ts'
-import type { Instance } from './registrations.ts'
+import { joinLines } from './encode.ts'
+import type { Named } from './registrations.ts'
 import type { Report } from './report.ts'
 
 /** The version of the format; a file of another version is not read. */
@@ -15,17 +16,14 @@ const DELAY_MS = 1_000
 /** The time after which a write that failed is tried again, in milliseconds. */
 const RETRY_MS = 10_000
 
-/** An instance and its id. */
-export type Named = readonly [id: string, instance: Instance]
-
 /** The instances of a push source on disk. */
 export interface Keeper {
   /**
-   * Reads what an earlier process kept.
-   * @returns undefined when nothing was kept
+   * Reads what an earlier process kept. Nothing is written before the end of that: it is all that there is.
+   * @param use takes it; undefined: nothing was kept
    * @throws Error when what is there cannot be read, is not whole or of another version
    */
-  load(): Promise<Named[] | undefined>
+  load(use: (kept: Named[] | undefined) => void): Promise<void>
   /** Something changed: it is written within a second. */
   changed(): void
   /** Writes what is not written yet. Never fails: the failure is reported. */
@@ -42,8 +40,8 @@ export interface KeepDeps {
   readonly write: (path: string, body: Buffer) => Promise<void>
 }
 
-/** Keeps what `list` gives in a file. */
-export function createKeeper(path: string, list: () => readonly Named[], deps: KeepDeps): Keeper {
+/** Keeps what `list` gives, each as JSON, in a file. */
+export function createKeeper(path: string, list: () => readonly string[], deps: KeepDeps): Keeper {
   const { clock, report } = deps
   let isDirty = false
   let isGone = false
@@ -55,7 +53,7 @@ export function createKeeper(path: string, list: () => readonly Named[], deps: K
     isDirty = false
     try {
       await mkdir(dirname(path), { recursive: true })
-      await deps.write(path, encode(list()))
+      await deps.write(path, await joinLines(`{"format":${FORMAT},"instances":[`, list(), ']}\n'))
       report({ kind: 'written' })
     } catch (error) {
       report({ kind: 'not_written', error })
@@ -81,9 +79,12 @@ export function createKeeper(path: string, list: () => readonly Named[], deps: K
   }
 
   return {
-    async load() {
-      const text = await readFile(path, 'utf8').catch(ignoreMissing)
-      return text === undefined ? undefined : decode(text, path)
+    load(use) {
+      const loading = readFile(path, 'utf8')
+        .catch(ignoreMissing)
+        .then((text) => use(text === undefined ? undefined : decode(text, path)))
+      last = loading.catch(() => {})
+      return loading
     },
     changed() {
       isDirty = true
@@ -104,20 +105,12 @@ export function createKeeper(path: string, list: () => readonly Named[], deps: K
 
 /** Keeps nothing. */
 export const NO_KEEPER: Keeper = {
-  load: async () => undefined,
+  async load(use) {
+    use(undefined)
+  },
   changed() {},
   async flush() {},
   async remove() {},
-}
-
-function encode(list: readonly Named[]): Buffer {
-  const instances = list.map(([id, { registration, ttlMs }]) => ({
-    id,
-    ttl_ms: ttlMs,
-    address: registration.address,
-    labels: registration.labels,
-  }))
-  return Buffer.from(`${JSON.stringify({ format: FORMAT, instances })}\n`)
 }
 
 /** Reads a file as strictly as a request: it may have been changed. */

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { within } from '../../base/deadline.ts'
 import { messageOf } from '../../base/errors.ts'
+import type { Deafness } from './hearing.ts'
 import { createKeeper, type KeepDeps, type Keeper, NO_KEEPER } from './keep.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
 import type { Report } from './report.ts'
@@ -20,6 +21,8 @@ export interface Register {
   readonly keeper: Keeper
   /** From when on a list may be made, on the monotonic clock. */
   settledMs: number
+  /** Set while devices cannot be heard, as before the first start. */
+  deaf: Deafness | undefined
 }
 
 /** How long the start waits for the disk, in milliseconds. */
@@ -31,35 +34,52 @@ export function createRegister(name: string, { clock, storage, report }: PushDep
   const keeper =
     storage === undefined
       ? NO_KEEPER
-      : createKeeper(join(storage.folder, 'push', `${name}.json`), registrations.list, {
+      : createKeeper(join(storage.folder, 'push', `${name}.json`), registrations.kept, {
           clock,
           report,
           write: storage.write,
         })
-  return { registrations, keeper, settledMs: 0 }
+  const nowMs = clock.monotonic()
+  const deaf = { sinceMs: nowMs, untilMs: nowMs, isTold: false }
+  return { registrations, keeper, settledMs: 0, deaf }
 }
 
 /**
- * Makes known what was kept, each for its whole time to live: nobody was heard while the server was away.
+ * Makes known what was kept, each for its whole time to live: nobody was heard while the server was away. What
+ * devices said meanwhile is newer, and wins. A disk that is slow is not waited for, but what it gives in the end is used.
  * @param settleMs how long to wait for devices when nothing was kept, in milliseconds
- * @returns how long to wait, in milliseconds
  */
-export async function restore(
-  { registrations, keeper }: Register,
-  settleMs: number,
-  { clock, report }: PushDeps,
-): Promise<number> {
-  let why = 'nothing was kept of an earlier process'
+export async function restore(register: Register, settleMs: number, deps: PushDeps): Promise<void> {
+  const { clock, report } = deps
   try {
-    const kept = await within(LOAD_TIMEOUT_MS, 'reading what was kept', clock, keeper.load())
-    if (kept !== undefined) {
-      for (const [id, instance] of kept) registrations.hear(id, instance)
-      report({ kind: 'restored', instances: kept.length })
-      return 0
-    }
+    const loading = load(register, deps)
+    if (await within(LOAD_TIMEOUT_MS, 'reading what was kept', clock, loading)) return
+    settle('nothing was kept of an earlier process')
   } catch (error) {
-    why = `what was kept is not used: ${messageOf(error)}`
+    settle(`what was kept is not used: ${messageOf(error)}`)
   }
-  report({ kind: 'settling', ms: settleMs, why })
-  return settleMs
+
+  function settle(why: string): void {
+    register.settledMs = clock.monotonic() + settleMs
+    report({ kind: 'settling', ms: settleMs, why })
+  }
+}
+
+/** Tells whether anything was kept. */
+async function load(register: Register, { clock, report }: PushDeps): Promise<boolean> {
+  const { registrations, keeper } = register
+  let wasKept = false
+  try {
+    await keeper.load((kept) => {
+      if (kept === undefined) return
+      wasKept = true
+      register.settledMs = clock.monotonic()
+      // Otherwise who left meanwhile would stay on disk.
+      if (registrations.restore(kept) < kept.length) keeper.changed()
+      report({ kind: 'restored', instances: registrations.size() })
+    })
+    return wasKept
+  } finally {
+    registrations.restore([])
+  }
 }

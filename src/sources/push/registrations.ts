@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
-import { compareText } from '../../model/labels.ts'
 import type { Registration } from '../../model/registration.ts'
+import { encodeKept, encodeRecord } from './encode.ts'
 
 /** An instance that is known. */
 export interface Instance {
@@ -8,6 +8,9 @@ export interface Instance {
   /** How long it is believed without being heard of again, in milliseconds. */
   readonly ttlMs: number
 }
+
+/** An instance and its id. */
+export type Named = readonly [id: string, instance: Instance]
 
 /** What hearing of an instance changed. */
 export type Heard = 'new' | 'changed' | 'renewed'
@@ -24,27 +27,40 @@ export interface Expired {
 export interface Registrations {
   /** Hears of an instance. */
   hear(id: string, instance: Instance): Heard
+  /**
+   * Makes known who was before. Who was heard of, or forgotten, meanwhile stays so: that is newer. Once it was asked
+   * there is nobody any more to be made known.
+   * @returns how many are known by it
+   */
+  restore(before: readonly Named[]): number
   /** Forgets an instance; false when it was not known. */
   forget(id: string): boolean
   has(id: string): boolean
   size(): number
-  /** The earliest time at which one may run out, on the monotonic clock; undefined while nobody is known. */
+  /** No earlier than then one may run out, on the monotonic clock; undefined while nobody is known. */
   nextMs(): number | undefined
   /** Forgets those that ran out; see {@link awaited}. */
   expire(): Expired
-  /** Takes a time off every age during which nobody could be heard, in milliseconds. */
-  excuse(ms: number): void
-  /** All of them, sorted by id. */
-  list(): [id: string, instance: Instance][]
+  /** Believes everybody for the whole time to live from now on: nobody could be heard. */
+  renew(): void
+  /** Their records, as JSON, in the order in which they became known. */
+  records(): string[]
+  /** What is to be kept of them on disk, as JSON, in the same order. */
+  kept(): string[]
   /** Another number whenever who is known, or as what, is another. */
   revision(): number
 }
 
-interface Entry extends Instance {
+/** An instance, encoded when it changes rather than whenever all of them are asked for. */
+interface Entry {
+  /** How long it is believed, in milliseconds. */
+  readonly ttlMs: number
+  /** Its record. */
+  readonly record: string
+  /** What is kept of it on disk; a registration that changes nothing is recognised by it. */
+  readonly kept: string
   /** When it was last heard of, on the monotonic clock. */
-  readonly heardMs: number
-  /** By which a registration that changes nothing is recognised. */
-  readonly said: string
+  heardMs: number
 }
 
 /** The part of its time to live after which an instance is silent: it has missed a heartbeat, which is due after a third. */
@@ -56,25 +72,44 @@ const MANY = 0.2
 /** Starts with nobody. Time is the monotonic clock's: nobody runs out because the system time is corrected. */
 export function createRegistrations(clock: Pick<Clock, 'monotonic'>): Registrations {
   const entries = new Map<string, Entry>()
+  // Who was forgotten before it was restored who was known; not needed any more afterwards.
+  let forgotten: Set<string> | undefined = new Set()
   let revision = 0
 
-  const nextMs = () => {
-    let next: number | undefined
-    for (const entry of entries.values()) next = Math.min(next ?? Number.POSITIVE_INFINITY, endOf(entry))
-    return next
+  // Too early at worst, after a heartbeat: it is set right when it has come.
+  let soonestMs = Number.POSITIVE_INFINITY
+
+  const nextMs = () => (entries.size === 0 ? undefined : soonestMs)
+
+  function findSoonest(): void {
+    soonestMs = Number.POSITIVE_INFINITY
+    for (const entry of entries.values()) soonestMs = Math.min(soonestMs, endOf(entry))
+  }
+
+  function hear(id: string, { registration, ttlMs }: Instance): Heard {
+    const heardMs = clock.monotonic()
+    soonestMs = Math.min(soonestMs, heardMs + ttlMs)
+    const kept = encodeKept(id, registration, ttlMs)
+    const before = entries.get(id)
+    if (before?.kept === kept) {
+      before.heardMs = heardMs
+      return 'renewed'
+    }
+    entries.set(id, { ttlMs, record: encodeRecord(id, registration), kept, heardMs })
+    revision++
+    return before === undefined ? 'new' : 'changed'
   }
 
   return {
-    hear(id, instance) {
-      // The time to live that was asked for is not kept on disk, and changes nothing that is served.
-      const said = JSON.stringify({ ...instance.registration, ttlMs: undefined })
-      const before = entries.get(id)
-      entries.set(id, { ...instance, said, heardMs: clock.monotonic() })
-      if (before?.said === said) return 'renewed'
-      revision++
-      return before === undefined ? 'new' : 'changed'
+    hear,
+    restore(before) {
+      const missing = before.filter(([id]) => !entries.has(id) && !forgotten?.has(id))
+      forgotten = undefined
+      for (const [id, instance] of missing) hear(id, instance)
+      return missing.length
     },
     forget(id) {
+      forgotten?.add(id)
       const isKnown = entries.delete(id)
       if (isKnown) revision++
       return isKnown
@@ -85,16 +120,23 @@ export function createRegistrations(clock: Pick<Clock, 'monotonic'>): Registrati
     expire() {
       const nowMs = clock.monotonic()
       const awaitedMs = awaited([...entries.values()], nowMs)
-      if (awaitedMs !== undefined) return { ids: [], nextMs: awaitedMs }
+      if (awaitedMs !== undefined) {
+        soonestMs = awaitedMs
+        return { ids: [], nextMs: awaitedMs }
+      }
       const ids = [...entries].filter(([, entry]) => endOf(entry) <= nowMs).map(([id]) => id)
       for (const id of ids) entries.delete(id)
       if (ids.length > 0) revision++
+      findSoonest()
       return { ids, nextMs: nextMs() }
     },
-    excuse(ms) {
-      for (const [id, entry] of entries) entries.set(id, { ...entry, heardMs: entry.heardMs + ms })
+    renew() {
+      const heardMs = clock.monotonic()
+      for (const entry of entries.values()) entry.heardMs = heardMs
+      findSoonest()
     },
-    list: () => [...entries].sort(([a], [b]) => compareText(a, b)),
+    records: () => Array.from(entries.values(), ({ record }) => record),
+    kept: () => Array.from(entries.values(), ({ kept }) => kept),
     revision: () => revision,
   }
 }

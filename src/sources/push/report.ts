@@ -11,6 +11,10 @@ export type PushEvent =
   | { readonly kind: 'restored'; readonly instances: number }
   /** For so long, in milliseconds, no list is made. */
   | { readonly kind: 'settling'; readonly ms: number; readonly why: string }
+  /** From now on nobody runs out. */
+  | { readonly kind: 'paused'; readonly why: string }
+  /** From now on they do again, each after its whole time to live; nobody could be heard for so long, in milliseconds. */
+  | { readonly kind: 'resumed'; readonly ms: number; readonly instances: number }
   | { readonly kind: 'written' }
   | { readonly kind: 'not_written'; readonly error: unknown }
   | { readonly kind: 'removed' }
@@ -64,6 +68,17 @@ export function createPushReport(
     },
     settling: ({ ms, why }) =>
       lines.info({ why, seconds: ms / 1000 }, 'no list is made until devices had the time to register'),
+    paused({ why }) {
+      push.paused.set({ source: name }, 1)
+      lines.warn({ why }, 'devices cannot be heard: nobody runs out')
+    },
+    resumed({ ms, instances }) {
+      push.paused.set({ source: name }, 0)
+      lines.info(
+        { seconds: Math.round(ms / 1000), instances },
+        'devices could not be heard, and can be again: each is known for its whole time to live',
+      )
+    },
     written() {
       if (isFailing) lines.info('instances written again')
       isFailing = false

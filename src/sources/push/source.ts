@@ -6,9 +6,11 @@ import type { Instances } from '../../model/registration.ts'
 import type { Source } from '../source.ts'
 import { createAuthorize } from './authorize.ts'
 import { MIN_TTL_MS } from './defaults.ts'
+import { joinLines } from './encode.ts'
+import { createHearing } from './hearing.ts'
 import { createRegister, type PushDeps, type Register, restore } from './register.ts'
-import type { Instance } from './registrations.ts'
 import { createTimers } from './timers.ts'
+import { createReveal } from './token.ts'
 
 /** Who may register, and for how long; every value resolved and checked. */
 export interface PushSourceOptions {
@@ -52,7 +54,10 @@ export function createPushSource(
   const { clock, report } = deps
   const { registrations, keeper } = register
   report({ kind: 'started', limit: options.maxInstances, instances: registrations.size() })
-  const timers = createTimers(register, clock, (ids) => {
+  const hearing = createHearing(register, deps)
+  const { token } = options
+  const reveal = token && createReveal(token, hearing, clock)
+  const timers = createTimers(register, hearing, clock, (ids) => {
     report({ kind: 'expired', ids, instances: registrations.size() })
     keeper.changed()
   })
@@ -73,19 +78,19 @@ export function createPushSource(
   }
 
   const instances: Instances = {
-    authorize: createAuthorize(options.token),
+    authorize: createAuthorize(reveal),
     register(id, registration) {
       const ttlMs = lifeOf(registration.ttlMs)
       assertRoom(id)
       const heard = registrations.hear(id, { registration, ttlMs })
       report({ kind: 'heard', result: heard, instances: registrations.size() })
-      timers.heard(ttlMs)
       if (heard !== 'renewed') {
         keeper.changed()
         timers.changed()
       }
       return { isNew: heard === 'new', ttlMs }
     },
+    missed: (why) => hearing.missed(why, 'once'),
     leave(id) {
       if (!registrations.forget(id)) return
       report({ kind: 'heard', result: 'left', instances: registrations.size() })
@@ -99,21 +104,22 @@ export function createPushSource(
     register,
     async open() {
       if (inherited !== undefined) return
-      register.settledMs = clock.monotonic() + (await restore(register, options.ttlMs / 2, deps))
+      await restore(register, options.ttlMs / 2, deps)
     },
     async read(signal, since) {
       signal.throwIfAborted()
       // Without the token nobody can renew: what then runs out is not known to be gone.
-      await options.token?.reveal()
+      await reveal?.()
       signal.throwIfAborted()
       assertSettled(register.settledMs - clock.monotonic())
       const etag = String(registrations.revision())
       if (since?.etag === etag) return { kind: 'unchanged' }
-      const bytes = Buffer.from(encode(registrations.list()))
+      const bytes = await joinLines('[', registrations.records(), ']')
       const name = 'the list of registrations'
       return { kind: 'documents', documents: [{ bytes, format: JSON_FORMAT, name }], version: { etag } }
     },
     watch: timers.start,
+    deafen: timers.deafen,
     async close() {
       timers.stop()
       await keeper.flush()
@@ -133,13 +139,4 @@ function assertSettled(leftMs: number): void {
     `nothing is known of earlier registrations; devices have ${seconds} s to register before a list is made`,
     { retryAfterMs: leftMs + TIMER_MS },
   )
-}
-
-/** A record for each instance, a line each. */
-function encode(list: readonly [string, Instance][]): string {
-  const lines = list.map(([id, { registration }]) => {
-    const { address, host, port, labels } = registration
-    return JSON.stringify({ id, address, host, port, labels })
-  })
-  return `[${lines.join(',\n')}]`
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
+import { type Hearing, TICK_MS } from './hearing.ts'
 import type { Register } from './register.ts'
 
 /** The time from a change to telling of it, in milliseconds: those that come together are told together. */
@@ -10,17 +11,14 @@ const PAUSE_MS = 1_000
 /** The least time between two looks for instances that ran out, in milliseconds. */
 const LOOK_MS = 100
 
-/** A look that comes so much too late, in milliseconds, means that the process stood still, and heard nobody. */
-const LATE_MS = 1_000
-
 /** When a push source looks for instances that ran out, and when it tells that it has changed. */
 export interface Timers {
-  /** An instance was heard of, which will run out after so many milliseconds. */
-  heard(ttlMs: number): void
   /** Who is known has changed. */
   changed(): void
   /** Begins to look, and to tell of changes. */
   start(tell: () => void): void
+  /** Looks no more; it goes on telling of changes. */
+  deafen(): void
   stop(): void
 }
 
@@ -30,30 +28,31 @@ export interface Timers {
  */
 export function createTimers(
   register: Register,
+  hearing: Pick<Hearing, 'start' | 'canExpire'>,
   clock: Pick<Clock, 'monotonic' | 'after'>,
   expired: (ids: readonly string[]) => void,
 ): Timers {
   const { registrations } = register
   let tell: (() => void) | undefined
-  let look: { readonly atMs: number; readonly cancel: () => void } | undefined
+  let cancelLook: (() => void) | undefined
   let cancelTelling: (() => void) | undefined
   let toldMs = Number.NEGATIVE_INFINITY
 
-  /** Looks then, unless it looks before anyway. */
-  function lookAt(wantedMs: number): void {
-    const nowMs = clock.monotonic()
-    const atMs = Math.max(wantedMs, nowMs + LOOK_MS)
-    if (tell === undefined || (look !== undefined && look.atMs <= atMs)) return
-    look?.cancel()
-    look = { atMs, cancel: clock.after(atMs - nowMs, () => lookNow(atMs)) }
+  /** Looks as soon as somebody may run out, and often in between. No time to live is shorter than that. */
+  function lookAgain(): void {
+    const leftMs = (registrations.nextMs() ?? Number.POSITIVE_INFINITY) - clock.monotonic()
+    cancelLook = clock.after(Math.min(Math.max(leftMs, LOOK_MS), TICK_MS), look)
   }
 
-  function lookNow(atMs: number): void {
-    look = undefined
-    const lateMs = clock.monotonic() - atMs
-    if (lateMs > LATE_MS) registrations.excuse(lateMs)
-    const { ids, nextMs } = registrations.expire()
-    if (nextMs !== undefined) lookAt(nextMs)
+  function look(): void {
+    if (hearing.canExpire()) expire()
+    lookAgain()
+  }
+
+  function expire(): void {
+    const nextMs = registrations.nextMs()
+    if (nextMs === undefined || nextMs > clock.monotonic()) return
+    const { ids } = registrations.expire()
     if (ids.length === 0) return
     expired(ids)
     changed()
@@ -71,17 +70,19 @@ export function createTimers(
     })
   }
 
+  const deafen = () => cancelLook?.()
+
   return {
-    heard: (ttlMs) => lookAt(clock.monotonic() + ttlMs),
     changed,
+    deafen,
     start(told) {
       tell = told
-      const nextMs = registrations.nextMs()
-      if (nextMs !== undefined) lookAt(nextMs)
+      hearing.start()
+      lookAgain()
     },
     stop() {
       tell = undefined
-      look?.cancel()
+      deafen()
       cancelTelling?.()
     },
   }

@@ -11,7 +11,7 @@ t.test('registrations survive a restart, and nobody runs out before a whole time
   t.match(first.lines.at(-1), { seconds: 45, why: 'nothing was kept of an earlier process' })
   first.put('a', { ttl: '10s' })
   first.put('b', { labels: { site: 'x' } as never })
-  first.clock.advance(9_000)
+  first.clock.pass(9_000)
   await first.source.close()
   t.same(first.kept(), [
     { id: 'a', ttl_ms: 10_000, address: 'a:9100', labels: {} },
@@ -23,9 +23,9 @@ t.test('registrations survive a restart, and nobody runs out before a whole time
   source.watch?.(() => {})
   t.match(lines.at(-1), { instances: 2, msg: /^instances that were kept on disk are known/ })
   t.equal(await metric('push_instances'), 2)
-  clock.advance(9_999)
+  clock.pass(9_999)
   t.same(await idsIn(read()), ['a', 'b'], 'there is a list at once')
-  clock.advance(1)
+  clock.pass(1)
   t.same(await idsIn(read()), ['b'])
 })
 
@@ -37,12 +37,12 @@ t.test('many changes are one write, a second later, and heartbeats are none', as
   }
   const { put, clock, source } = pushSource(t, {}, { write })
   for (let index = 0; index < 100; index++) put(`a${index}`)
-  clock.advance(999)
+  clock.pass(999)
   t.equal(bodies.length, 0)
-  clock.advance(1)
+  clock.pass(1)
   await until('the write', () => bodies.length === 1)
   put('a1')
-  clock.advance(10_000)
+  clock.pass(10_000)
   await source.close()
   t.equal(bodies.length, 1)
   source.instances.leave('a1')
@@ -78,31 +78,70 @@ t.test('what is no list of instances is not used, and devices get time to regist
       { reason: 'settling', retryAfterMs: 45_010, message: /have 45 s to register/ },
       what,
     )
-    clock.advance(44_999)
+    clock.pass(44_999)
     t.equal(told, 0, `${what}: not before`)
-    clock.advance(1)
+    clock.pass(1)
     t.equal(told, 1)
     t.same(await idsIn(read()), ['b'], what)
     await source.remove?.()
   }
 })
 
+t.test(
+  'another time to live is kept: one that lasts for long is not believed briefly after a crash',
+  async (t) => {
+    const { source, put, clock, kept } = pushSource(t)
+    put('a', { ttl: '10s' })
+    clock.pass(1_000)
+    await until('it is written', () => kept()?.length === 1)
+    put('a', { ttl: '1h' })
+    clock.pass(1_000)
+    await until('it is written', () => kept()[0].ttl_ms === 3_600_000)
+    await source.close()
+  },
+)
+
+t.test(
+  'however many there are, the list of them is whole, and others get their turn meanwhile',
+  async (t) => {
+    const { source, put, read, kept } = pushSource(t, { maxInstances: 20_000 })
+    const ids = Array.from({ length: 12_345 }, (_, index) => `device-${index}-${'x'.repeat(200)}`)
+    for (const id of ids) put(id, { address: 'a:1' })
+    let turns = 0
+    const turn = () => {
+      if (turns++ === 0) {
+        put(ids[0] as string, { address: 'changed:1' })
+        source.instances.leave(ids[1] as string)
+      }
+      immediate = setImmediate(turn)
+    }
+    let immediate = setImmediate(turn)
+    const reading = idsIn(read())
+    t.same(await reading, ids, 'as it was when it was asked for')
+    clearImmediate(immediate)
+    t.ok(turns >= 2, `${turns} turns`)
+    await source.close()
+    t.equal(kept().length, 12_344)
+    t.equal(kept()[0].address, 'changed:1')
+  },
+)
+
 t.test('a write that fails is told once, counted, and made up for', async (t) => {
   const { source, put, clock, path, kept, messages, metric } = pushSource(t)
   mkdirSync(dirname(dirname(path)), { recursive: true })
   writeFileSync(dirname(path), 'a file in the place of the folder')
   put('a')
-  clock.advance(1_000)
+  clock.pass(1_000)
   const failed = (times: number) =>
     until(
       'it fails',
       async () => (await metric('source_write_failures_total', { file: 'registrations' })) === times,
     )
   await failed(1)
-  clock.advance(10_000)
+  clock.pass(10_000)
   await failed(2)
   rmSync(dirname(path))
-  clock.advance(10_000)
+  clock.pass(10_000)
   await until('it is written', () => messages().includes('instances written again'))
   t.same(kept().length, 1)
   t.equal(messages().filter((message) => message === 'instances not written; check the disk').length, 1)
@@ -119,7 +158,7 @@ t.test('what is removed leaves nothing behind, not even by a write that is late'
   await source.remove?.()
   t.notOk(existsSync(path))
   put('c')
-  clock.advance(60_000)
+  clock.pass(60_000)
   await source.close()
   t.notOk(existsSync(path))
   t.throws(() => readFileSync(path))
@@ -130,7 +169,7 @@ t.test('without a folder nothing is kept', async (t) => {
   await source.open?.()
   t.match(lines.at(-1), { seconds: 5 })
   put('a')
-  clock.advance(5_000)
+  clock.pass(5_000)
   t.same(await idsIn(read()), ['a'])
   await source.close()
   await source.remove?.()
@@ -143,10 +182,65 @@ t.test('what cannot be read is not used', async (t) => {
   t.match(lines.at(-1), { why: /^what was kept is not used: EISDIR/ })
 })
 
+t.test('what devices say while the disk is read is newer than what it holds', async (t) => {
+  const first = pushSource(t)
+  for (const id of ['a', 'b', 'c']) first.put(id)
+  await first.source.close()
+
+  const { source, put, read, clock, kept } = pushSource(t, {}, { folder: first.folder })
+  const opening = source.open?.()
+  t.ok(put('a', { address: 'moved:1' }).isNew)
+  source.instances.leave('b')
+  put('d')
+  clock.pass(5_000)
+  t.equal(kept().length, 3, 'nothing is written before all is known')
+  await opening
+  t.same((await idsIn(read())).sort(), ['a', 'c', 'd'])
+  await until('it is written', () => kept().length === 3 && kept()[0].address === 'moved:1')
+  clock.pass(1_000)
+  await source.close()
+  t.same(
+    kept()
+      .map(({ id }: { id: string }) => id)
+      .sort(),
+    ['a', 'c', 'd'],
+  )
+})
+
+t.test('one that only leaves while the disk is read is not on it any more', async (t) => {
+  const first = pushSource(t)
+  for (const id of ['a', 'b']) first.put(id)
+  await first.source.close()
+  const { source, clock, kept } = pushSource(t, {}, { folder: first.folder })
+  const opening = source.open?.()
+  source.instances.leave('b')
+  await opening
+  clock.pass(1_000)
+  await until('it is written', () => kept().length === 1)
+  source.instances.leave('a')
+  await source.close()
+  t.same(kept(), [])
+})
+
+t.test('a disk that is slow gives in the end what it holds', async (t) => {
+  const first = pushSource(t)
+  first.put('a')
+  await first.source.close()
+  const { source, put, read, clock, lines } = pushSource(t, {}, { folder: first.folder })
+  const opening = source.open?.()
+  put('b')
+  clock.advance(10_000)
+  await opening
+  t.match(lines.at(-1), { seconds: 45, why: /took longer than 10 s$/ })
+  await until('it is known', () => source.register.registrations.has('a'))
+  t.match(lines.at(-1), { instances: 2, msg: /^instances that were kept on disk are known/ })
+  t.same((await idsIn(read())).sort(), ['a', 'b'], 'there is no need to wait any more')
+})
+
 t.test('a disk that hangs does not hold up the start', async (t) => {
   const { source, clock, lines } = pushSource(t)
   const opening = source.open?.()
-  clock.advance(10_000)
+  clock.pass(10_000)
   await opening
   t.match(lines.at(-1), { why: 'what was kept is not used: reading what was kept took longer than 10 s' })
 })

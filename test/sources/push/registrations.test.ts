@@ -110,11 +110,14 @@ t.test('one that is heard of while others wait for it is not lost, and nobody wa
   t.same(two.expire(), { ids: ['device-002'], nextMs: later.monotonic() + 19_000 }, 'too late to wait')
 })
 
-t.test('time during which nobody could be heard does not count', async (t) => {
+t.test('everybody is believed anew when nobody could be heard', async (t) => {
   const { clock, registrations, beat } = fleet(1)
   beat(0)
   clock.advance(TTL + 60_000)
-  registrations.excuse(60_001)
+  registrations.renew()
+  t.same(registrations.expire(), { ids: [], nextMs: clock.monotonic() + TTL })
+  t.equal(registrations.nextMs(), clock.monotonic() + TTL)
+  clock.advance(TTL - 1)
   t.same(registrations.expire().ids, [])
   clock.advance(1)
   t.same(registrations.expire().ids, ['device-000'])

@@ -1,0 +1,100 @@
+import type { Clock } from '../../base/clock.ts'
+import type { Registrations } from './registrations.ts'
+import type { Report } from './report.ts'
+
+/** How often it is looked whether the process stood still, in milliseconds. */
+export const TICK_MS = 500
+
+/** So long between two looks, in milliseconds, means that it did: half the shortest time to live is left then. */
+const STILL_MS = 2 * TICK_MS
+
+/** How long after a heartbeat that was not taken others are expected to be taken, in milliseconds. */
+const QUIET_MS = 5_000
+
+/** A time during which devices could not be heard. */
+export interface Deafness {
+  /** From when on, on the monotonic clock. */
+  readonly sinceMs: number
+  /** Until when at least, on the monotonic clock; infinite: until that is known to be over which was the cause. */
+  readonly untilMs: number
+  /** Whether it was told. */
+  readonly isTold: boolean
+}
+
+/**
+ * Whether devices can be heard. The one rule of a push source: nobody runs out while they cannot be, whatever the
+ * cause, and once they can be again each has its whole time to live.
+ */
+export interface Hearing {
+  /** A heartbeat was, or would have been, refused through no fault of the device. */
+  missed(why: string, kind: 'once' | 'until it is over'): void
+  /** What made heartbeats be missed until it is over is over. */
+  over(): void
+  /** From now on devices can be heard, until something is missed. */
+  start(): void
+  /** Whether somebody may run out now. Has to be asked every {@link TICK_MS}. */
+  canExpire(): boolean
+}
+
+/** Who is known, and whether they can be heard. */
+interface Audience {
+  readonly registrations: Pick<Registrations, 'renew' | 'size'>
+  deaf: Deafness | undefined
+}
+
+/** What hearing needs from outside. */
+export interface HearingDeps {
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>
+  readonly report: Report
+}
+
+/** Creates the hearing of a source; what is known of deafness stays with the register. */
+export function createHearing(register: Audience, { clock, report }: HearingDeps): Hearing {
+  let lookedMs = { monotonic: clock.monotonic(), wall: clock.now() }
+
+  /** The time since the last look; what the monotonic clock leaves out while a machine sleeps, the other one tells. */
+  function sinceLook(): number {
+    const before = lookedMs
+    lookedMs = { monotonic: clock.monotonic(), wall: clock.now() }
+    return Math.max(lookedMs.monotonic - before.monotonic, lookedMs.wall - before.wall)
+  }
+
+  /** Ends deafness. */
+  function goOn(ms: number, isTold: boolean): void {
+    register.deaf = undefined
+    register.registrations.renew()
+    if (isTold) report({ kind: 'resumed', ms, instances: register.registrations.size() })
+  }
+
+  return {
+    missed(why, kind) {
+      const nowMs = clock.monotonic()
+      const { deaf } = register
+      const untilMs = kind === 'once' ? nowMs + QUIET_MS : Number.POSITIVE_INFINITY
+      if (deaf?.isTold !== true) report({ kind: 'paused', why })
+      register.deaf = {
+        sinceMs: deaf?.sinceMs ?? nowMs,
+        untilMs: Math.max(untilMs, deaf?.untilMs ?? 0),
+        isTold: true,
+      }
+    },
+    over() {
+      const { deaf } = register
+      if (deaf?.untilMs === Number.POSITIVE_INFINITY) register.deaf = { ...deaf, untilMs: clock.monotonic() }
+    },
+    start() {
+      sinceLook()
+      const { deaf } = register
+      if (deaf !== undefined) goOn(clock.monotonic() - deaf.sinceMs, deaf.isTold)
+    },
+    canExpire() {
+      const gapMs = sinceLook()
+      const nowMs = clock.monotonic()
+      const { deaf } = register
+      if (deaf !== undefined && nowMs < deaf.untilMs) return false
+      if (deaf !== undefined) goOn(nowMs - deaf.sinceMs, deaf.isTold)
+      else if (gapMs > STILL_MS) goOn(gapMs, true)
+      return true
+    },
+  }
+}
