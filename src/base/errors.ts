@@ -16,6 +16,7 @@ export const HTTP_ERRORS = {
   method_not_allowed: { status: 405, meaning: 'The path exists, but not with this method; see Allow.' },
   request_timeout: { status: 408, meaning: 'The request did not arrive whole in time.' },
   not_held: { status: 409, meaning: 'The guard holds no list of this source back.' },
+  other_list_held: { status: 412, meaning: 'The guard holds another list back than the one that was meant.' },
   payload_too_large: { status: 413, meaning: 'The request body is larger than any that is accepted.' },
   unsupported_media_type: {
     status: 415,

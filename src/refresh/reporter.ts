@@ -25,6 +25,11 @@ interface Reported {
   readonly intervalMs: number
 }
 
+/** The guard's verdict of a list; of one that is held with its SHA-256 in hex, by which an operator names it. */
+export type Judged =
+  | Extract<Verdict, { pass: true }>
+  | (Extract<Verdict, { pass: false }> & { readonly digest: string })
+
 /**
  * Tells what the refreshes of one source did: in its status, its metrics and the log. The log gets a line
  * when something changes (first failure, recovery, a held list, new rejects), none while it stays so.
@@ -39,7 +44,7 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
   const status = (): SourceStatus | undefined => deps.store.get(name)?.status
   const moment = (): Moment => ({ wallMs: deps.clock.now(), monotonicMs: deps.clock.monotonic() })
 
-  function logVerdict(verdict: Verdict, built: Built, before: SourceStatus | undefined): void {
+  function logVerdict(verdict: Judged, built: Built, before: SourceStatus | undefined): void {
     if (!verdict.pass) {
       if (before?.held !== undefined) return
       log.warn(
@@ -49,6 +54,7 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
           served: deps.store.get(name)?.snapshot?.targets,
           seen: verdict.held.seen,
           needed: verdict.needed,
+          digest: verdict.digest,
         },
         'list held back: it drops too many targets',
       )
@@ -72,7 +78,7 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
       }
     },
     /** A whole list was read and judged. */
-    succeeded(built: Built, verdict: Verdict): void {
+    succeeded(built: Built, verdict: Judged): void {
       const at = moment()
       const before = status()
       if (before?.failure !== undefined) log.info({ failures: before.failures }, 'refresh works again')
@@ -90,7 +96,12 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
         samples: report.samples,
         held: verdict.pass
           ? undefined
-          : { targets: built.counts.targets, seen: verdict.held.seen, needed: verdict.needed },
+          : {
+              digest: verdict.digest,
+              targets: built.counts.targets,
+              seen: verdict.held.seen,
+              needed: verdict.needed,
+            },
       })
       if (verdict.pass) metrics.lastSuccess.set(labels, at.wallMs / 1000)
       metrics.records.set(labels, report.records)

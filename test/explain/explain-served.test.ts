@@ -43,7 +43,7 @@ async function sourceIn(situation: Situation): Promise<ServedSource> {
 const explain = async (situation: Situation, query: string) =>
   explainServed(query, [await sourceIn(situation)])
 
-const held = { targets: 1, seen: 1, needed: 3 }
+const held = { digest: 'd', targets: 1, seen: 1, needed: 3 }
 const failure = { reason: 'timeout', message: 'no whole answer within 10s', at: NOON }
 const labels = { site: '{site|}' }
 

@@ -85,7 +85,7 @@ export async function refreshing(
     },
     refreshAtOnce: () => refresher.once(stop.signal),
     restore: () => refresher.restore(),
-    accept: () => refresher.accept(),
+    accept: (digest?: string) => refresher.accept(digest),
     close: () => refresher.close(),
     lastRead: () => refresher.lastRead(),
     served: () => store.get('sensors')?.snapshot,

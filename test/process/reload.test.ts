@@ -114,8 +114,14 @@ t.test('25: an operator accepts what the guard holds back', async (t) => {
   t.equal((await post(`${url}/-/accept?source=sensors`)).status, 409, 'nothing is held')
   inventory.json(names(5))
   t.match(await (await post(`${url}/-/refresh`)).json(), { results: [{ result: 'held', targets: 20 }] })
-  const answer = await post(`${url}/-/accept?source=sensors`)
+  const health = (await (await fetch(`${url}/health`)).json()) as {
+    sources: { sensors: { held: { digest: string } } }
+  }
+  const { digest } = health.sources.sensors.held
+  t.equal((await post(`${url}/-/accept?source=sensors&digest=${'0'.repeat(64)}`)).status, 412)
+  const answer = await post(`${url}/-/accept?source=sensors&digest=${digest}`)
   t.equal(answer.status, 200)
+  t.equal((await fetch(`${url}/targets/sensors`)).headers.get('etag'), `"${digest}"`)
   t.same(await answer.json(), { results: [{ source: 'sensors', result: 'changed', targets: 5 }] })
   t.equal(
     (await addresses('sensors')).toString(),

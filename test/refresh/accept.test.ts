@@ -47,3 +47,24 @@ t.test('25: two words at once are carried out once, and none after the end', asy
   t.match(await last, undefined, 'the source has ended before')
   t.equal(served()?.targets, MANY / 5)
 })
+
+t.test('25: the list that an operator means is accepted, not one that came since', async (t) => {
+  const { inventory, refresh, accept, served, status, lines } = await refreshing(t)
+  inventory.json(names(20))
+  await refresh()
+  inventory.json(names(5))
+  await refresh()
+  const seen = status()?.held?.digest as string
+  t.match(seen, /^[0-9a-f]{64}$/)
+  t.match(lines, [{}, { msg: 'list held back: it drops too many targets', digest: seen }])
+  inventory.json(names(2))
+  await refresh()
+  const now = status()?.held?.digest as string
+  t.not(now, seen)
+  t.same(await accept(seen), { heldDigest: now })
+  t.equal(served()?.targets, 20)
+  t.equal(status()?.held?.seen, 2, 'and it is held as before')
+  t.match(await accept(now), { result: 'changed', targets: 2 })
+  t.equal(served()?.digest, now, 'the digest is that of the list as it is served')
+  t.equal(await accept(now), undefined, 'nothing is held any more')
+})
