@@ -1,8 +1,4 @@
-/** Some of the targets that joined and left, for people: each with its address, and its place if it has one. */
-export interface ChangeSamples {
-  readonly added: readonly string[]
-  readonly removed: readonly string[]
-}
+import { type ChangeSamples, shownSamples } from './samples.ts'
 
 /** One change of a served list. */
 export interface Change {
@@ -18,6 +14,7 @@ export interface Change {
 
 /** The last changes of all sources, the newest first. */
 export interface Changes {
+  /** Remembers a change, without the secrets that its samples may hold. */
   note(change: Change): void
   list(): readonly Change[]
   /** Forgets those of a source that is gone. */
@@ -32,7 +29,7 @@ export function createChanges(): Changes {
   let changes: readonly Change[] = []
   return {
     note(change) {
-      changes = [change, ...changes].slice(0, MAX_CHANGES)
+      changes = [{ ...change, samples: shownSamples(change.samples) }, ...changes].slice(0, MAX_CHANGES)
     },
     list: () => changes,
     forget(source) {

@@ -1,6 +1,7 @@
 import type { Test } from 'tap'
 import { createMetrics } from '../../src/base/metrics.ts'
 import { createThreads } from '../../src/base/threads.ts'
+import { compileTemplate } from '../../src/mapping/template.ts'
 import { compilePlan, type PlanOptions } from '../../src/pipeline/plan.ts'
 import { createCompute } from '../../src/refresh/compute.ts'
 import { fileSdOutput, type Output } from '../../src/refresh/outputs.ts'
@@ -31,6 +32,8 @@ export async function refreshing(
     clock?: ManualClock
     load?: () => Promise<Kept | undefined>
     outputs?: Output[]
+    /** Labels of all targets, as templates. */
+    labels?: Record<string, string>
   } = {},
 ) {
   const inventory = await inventoryServer(t, names(3))
@@ -47,7 +50,13 @@ export async function refreshing(
   const planOptions: PlanOptions = {
     records: undefined,
     isPaged: options.source !== undefined,
-    mapping: { source: 'sensors', targets: [], labels: [], metaLabels: false, defaultPort: 9100 },
+    mapping: {
+      source: 'sensors',
+      targets: [],
+      labels: Object.entries(options.labels ?? {}).map(([name, text]) => [name, compileTemplate(text)]),
+      metaLabels: false,
+      defaultPort: 9100,
+    },
     relabelConfigs: [],
   }
   const threads = createThreads()

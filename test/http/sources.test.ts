@@ -1,5 +1,6 @@
 import t from 'tap'
 import { readHalf } from '../helpers/app.ts'
+import { refreshing } from '../helpers/refreshing.ts'
 
 t.test('what each source last did', async (t) => {
   const { app, publish } = await readHalf(t, { sources: ['cmdb', 'stores'] })
@@ -71,4 +72,29 @@ t.test('46: parameters that are not known are 400, unknown sources 404', async (
     t.equal((await app.inject(`${path}?source=__proto__`)).statusCode, 404)
     t.equal((await app.inject({ method: 'POST', url: path })).statusCode, 405)
   }
+})
+
+t.test('55: the parameters of targets that joined or left show no secret', async (t) => {
+  const { inventory, refresh, store, clock, metrics } = await refreshing(t, {
+    labels: { __param_module: 'if_mib', __param_api_token: '{token}', __param_target: '{url}' },
+  })
+  const record = (token: string) => ({
+    host: `${token}.test`,
+    token,
+    url: `http://admin:${token}@device/?q=${'x'.repeat(900)}`,
+  })
+  inventory.json([record('hunter2'), { host: 'plain', token: '', url: '' }])
+  await refresh()
+  inventory.json([record('correct-horse'), { host: 'plain', token: '', url: '' }])
+  await refresh()
+  const { app } = await readHalf(t, { sources: [], over: { clock, store, metrics } })
+  const { payload } = await app.inject('/api/v1/changes')
+  t.notMatch(payload, /hunter2|correct-horse/)
+  const [change] = JSON.parse(payload).changes
+  t.match(change, { added: 1, removed: 1 })
+  t.match(
+    change.added_samples[0],
+    /^<secret>\.test:9100 \[\["__param_api_token","<secret>"\],\["__param_module","if_mib"\],\["__param_target","http:\/\/<secret>@device\/\?q=x+…$/,
+  )
+  t.ok(change.added_samples[0].length <= 501, 'what is long is cut')
 })
