@@ -45,7 +45,7 @@ export interface Store {
   /** Serves a new list of a source, and the combined list that holds it. */
   publish(name: string, snapshot: Snapshot): Promise<void>
   setStatus(name: string, status: SourceStatus): void
-  /** Remembers what a published list changed. */
+  /** Remembers what a published list changed; nothing of a source that was removed meanwhile. */
   noteChange(change: Change): void
   /** The last changes of all sources, the newest first. */
   changes(): readonly Change[]
@@ -101,7 +101,9 @@ export function createStore(): Store {
     remove: (name) => inTurn(() => remove(name)),
     publish: (name, published) => inTurn(() => publish(name, published)),
     setStatus: (name, status) => update(name, { status }),
-    noteChange: changes.note,
+    noteChange(change) {
+      if (states.has(change.source)) changes.note(change)
+    },
     changes: changes.list,
   }
 }

@@ -64,6 +64,32 @@ t.test('changes are remembered within bounds', async (t) => {
   t.equal(changes[0].at, '1970-01-01T00:00:00.299Z')
 })
 
+t.test('a source that changes all the time pushes out only changes of its own', async (t) => {
+  const { app, store } = await readHalf(t, { sources: ['chatty', 'quiet', 'verbose'] })
+  const change = { atMs: 0, targets: 0, added: 0, removed: 0, samples: { added: [], removed: [] } }
+  store.noteChange({ ...change, source: 'quiet' })
+  for (let index = 0; index < 300; index++) store.noteChange({ ...change, source: 'chatty' })
+  const shown = async () => {
+    const { changes } = (await app.inject('/api/v1/changes')).json() as { changes: { source: string }[] }
+    return ['quiet', 'chatty', 'verbose'].map(
+      (name) => changes.filter(({ source }) => source === name).length,
+    )
+  }
+  t.same(await shown(), [1, 200, 0])
+  const samples = Array.from({ length: 10 }, (_, index) => `${index}${'x'.repeat(5_000)}`)
+  for (let index = 0; index < 300; index++) {
+    store.noteChange({ ...change, source: 'verbose', samples: { added: samples, removed: samples } })
+  }
+  const [quiet, chatty, verbose = 0] = await shown()
+  t.same([quiet, chatty], [1, 200], 'nor does one whose changes are large')
+  t.ok(verbose > 50 && verbose < 110, 'of which there are fewer')
+  const { payload } = await app.inject('/api/v1/changes')
+  t.ok(payload.length < 2 ** 20 + 100_000, 'all of them are little')
+  await store.remove('verbose')
+  store.noteChange({ ...change, source: 'verbose' })
+  t.same(await shown(), [1, 200, 0], 'nothing is remembered of a source that is gone')
+})
+
 t.test('46: parameters that are not known are 400, unknown sources 404', async (t) => {
   const { app } = await readHalf(t)
   for (const path of ['/api/v1/sources', '/api/v1/changes']) {
