@@ -53,7 +53,10 @@ export interface Refresher {
    * @param digest SHA-256 of the list that is meant, in hex: another one is not served; undefined: whichever is held
    */
   accept(digest?: string): Promise<Outcome | OtherHeld | undefined>
-  /** Waits until an operator's word that is being carried out is, and takes none after it. The loop has ended before. */
+  /**
+   * Waits until an operator's word that is being carried out is, and takes none after it; what is held back is let go
+   * of. The loop has ended before.
+   */
   close(): Promise<void>
   /** What the inventory last gave that a list could be made of, served or held; undefined before the first. */
   lastRead(): LastRead | undefined
@@ -174,7 +177,7 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     accept: (digest) => inTurn(() => accept(digest)),
     close() {
       isClosed = true
-      return inTurn(async () => {})
+      return inTurn(async () => reporter.released())
     },
     lastRead: () => offered?.lastRead,
   }

@@ -2,13 +2,14 @@ import type { Clock } from '../base/clock.ts'
 import { messageOf, type RefreshError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics, RefreshResult } from '../base/metrics.ts'
-import { LABEL_DROP_REASONS, REJECTION_REASONS, type Report } from '../pipeline/report.ts'
+import type { Report } from '../pipeline/report.ts'
 import type { Kept } from '../snapshot/disk.ts'
 import type { Verdict, Weighed } from '../snapshot/guard.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { INITIAL_STATUS, type Moment, type SourceStatus } from '../snapshot/status.ts'
 import type { Store } from '../snapshot/store.ts'
 import type { Built } from './build.ts'
+import { setReportGauges, setSnapshotGauges } from './gauges.ts'
 import { createOutputReporter } from './output-reporter.ts'
 
 interface ReporterDeps {
@@ -125,6 +126,7 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
       const before = status()
       metrics.failures.inc({ ...labels, reason: error.reason })
       metrics.stale.set(labels, 1)
+      metrics.holding.set(labels, 0)
       // A new reason is news; the same one again is not.
       if (before?.failure?.reason !== error.reason) {
         log.warn(
@@ -144,6 +146,12 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
         failures: before.failures + 1,
       })
     },
+    /** Nothing is held back any more, and nothing new is known: the source ends, or begins anew. */
+    released(): void {
+      const before = status()
+      if (before !== undefined) deps.store.setStatus(name, { ...before, held: undefined })
+      metrics.holding.set(labels, 0)
+    },
     /** The list that an earlier process kept is served. */
     restored({ snapshot, lastSuccessMs }: Kept): void {
       const wallMs = Math.min(lastSuccessMs, deps.clock.now())
@@ -161,26 +169,6 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
       log.warn({ error: messageOf(error) }, 'the list that was kept on disk is not used')
     },
   }
-}
-
-function setSnapshotGauges(metrics: Metrics['source'], source: string, snapshot: Snapshot): void {
-  metrics.lastChange.set({ source }, snapshot.changedAtMs / 1000)
-  metrics.targets.set({ source }, snapshot.targets)
-  metrics.groups.set({ source }, snapshot.groups)
-}
-
-/** Sets the gauge of every reason, so that each series is there from the first list on, at 0. */
-function setReportGauges(metrics: Metrics['source'], source: string, report: Report): void {
-  for (const reason of keysOf(REJECTION_REASONS)) {
-    metrics.rejected.set({ source, reason }, report.rejected.get(reason) ?? 0)
-  }
-  for (const reason of keysOf(LABEL_DROP_REASONS)) {
-    metrics.labelsDropped.set({ source, reason }, report.droppedLabels.get(reason) ?? 0)
-  }
-}
-
-function keysOf<Key extends string>(catalogue: Readonly<Record<Key, string>>): Key[] {
-  return Object.keys(catalogue) as Key[]
 }
 
 /** Logs the rejects when they differ from the last list's; returns what was logged last. */

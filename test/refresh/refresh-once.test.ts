@@ -142,14 +142,17 @@ t.test('25: while a list is held, what is served gets older and counts as stale'
 })
 
 t.test('26: a failed refresh in between ends the row of confirmations', async (t) => {
-  const { refresh, served, inventory } = await refreshing(t)
+  const { refresh, served, inventory, metric, status } = await refreshing(t)
   await refresh()
   for (let round = 0; round < 4; round++) {
     inventory.json([])
     t.equal((await refresh()).result, 'held')
     t.equal((await refresh()).result, 'held')
+    t.equal(await metric('guard_holding'), 1)
     inventory.handle((_request, response) => response.writeHead(500).end())
     t.equal((await refresh()).result, 'failed')
+    t.equal(await metric('guard_holding'), 0, 'nothing is held any more')
+    t.equal(status()?.held, undefined)
   }
   t.equal(served()?.targets, 3)
 })
