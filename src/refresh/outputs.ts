@@ -7,13 +7,16 @@ import { isThere, writeTargetFile } from '../snapshot/target-file.ts'
 export interface Output {
   /** What it is, for metrics and the log. */
   readonly kind: OutputKind
-  /** Replaces what was written before, atomically. */
-  write(snapshot: Snapshot): Promise<void>
+  /**
+   * Replaces what was written before, atomically.
+   * @param rightAtMs when the list was last right, on the wall clock: it may be written long after
+   */
+  write(snapshot: Snapshot, rightAtMs: number): Promise<void>
   /**
    * Notes that what was written last is still right.
    * @returns false when it is not there any more
    */
-  confirm(snapshot: Snapshot, wallMs: number): Promise<boolean>
+  confirm(snapshot: Snapshot, rightAtMs: number): Promise<boolean>
 }
 
 /** The served list as a `file_sd` file. */
@@ -52,11 +55,11 @@ export function createOutputKeeper(output: Output, reporter: OutputReporter, clo
   let isBusy = false
 
   /** @returns whether what had been written was not there any more */
-  async function update(snapshot: Snapshot, confirmMs: number | undefined): Promise<boolean> {
+  async function update(snapshot: Snapshot, rightAtMs: number, isConfirmed: boolean): Promise<boolean> {
     try {
       const isWritten = written === snapshot
-      if (isWritten && (confirmMs === undefined || (await output.confirm(snapshot, confirmMs)))) return false
-      await output.write(snapshot)
+      if (isWritten && (!isConfirmed || (await output.confirm(snapshot, rightAtMs)))) return false
+      await output.write(snapshot, rightAtMs)
       return isWritten
     } finally {
       isBusy = false
@@ -66,13 +69,14 @@ export function createOutputKeeper(output: Output, reporter: OutputReporter, clo
   return {
     /**
      * Writes the list unless it is written already.
-     * @param confirmMs now on the wall clock, when a refresh has just shown that the list is still right
+     * @param rightAtMs when the list was last right, on the wall clock
+     * @param isConfirmed whether a refresh has just shown that it still is
      */
-    async keep(snapshot: Snapshot, confirmMs: number | undefined): Promise<void> {
+    async keep(snapshot: Snapshot, rightAtMs: number, isConfirmed: boolean): Promise<void> {
       if (isBusy) return
       isBusy = true
       try {
-        const work = update(snapshot, confirmMs)
+        const work = update(snapshot, rightAtMs, isConfirmed)
         const wasReplaced = await within(WRITE_TIMEOUT_MS, 'the write', clock, work)
         written = snapshot
         reporter.written(output.kind, wasReplaced)

@@ -97,7 +97,7 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     const weighed = same ? undefined : await weigh(built, stop)
     if (weighed === undefined) guard.clear()
     const judged = weighed === undefined ? PASS : await judge(weighed, offered)
-    reporter.succeeded(built, judged)
+    reporter.succeeded(offered, judged)
     if (!judged.pass) return 'held'
     if (weighed !== undefined) await publish(built, weighed)
     await writeOutputs('confirm')
@@ -122,10 +122,10 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
 
   /** Makes up for writes that failed, and, when a refresh passed, notes that what is written is still right. */
   async function writeOutputs(mode: 'confirm' | 'make up'): Promise<void> {
-    const snapshot = deps.store.get(plan.name)?.snapshot
-    if (snapshot === undefined) return
-    for (const output of outputs)
-      await output.keep(snapshot, mode === 'confirm' ? deps.clock.now() : undefined)
+    const { snapshot, status } = deps.store.get(plan.name) ?? {}
+    const rightAtMs = status?.lastSuccess?.wallMs
+    if (snapshot === undefined || rightAtMs === undefined) return
+    for (const output of outputs) await output.keep(snapshot, rightAtMs, mode === 'confirm')
   }
 
   async function restore(): Promise<void> {
@@ -165,7 +165,7 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     if (digest !== undefined && digest !== heldDigest) return { heldDigest }
     const weighed = await weigh(built, NEVER)
     guard.clear()
-    reporter.succeeded(built, PASS)
+    reporter.succeeded(offered, PASS)
     await publish(built, weighed)
     await writeOutputs('confirm')
     return { source: plan.name, result: 'changed', targets: built.counts.targets }

@@ -10,6 +10,7 @@ import { INITIAL_STATUS, type Moment, type SourceStatus } from '../snapshot/stat
 import type { Store } from '../snapshot/store.ts'
 import type { Built } from './build.ts'
 import { setReportGauges, setSnapshotGauges } from './gauges.ts'
+import type { Offered } from './offering.ts'
 import { createOutputReporter } from './output-reporter.ts'
 
 interface ReporterDeps {
@@ -78,9 +79,8 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
         metrics.duration.observe(labels, (deps.clock.monotonic() - startMs) / 1000)
       }
     },
-    /** A whole list was read and judged. */
-    succeeded(built: Built, verdict: Judged): void {
-      const at = moment()
+    /** A whole list was read and judged; while that takes time, it gets older. */
+    succeeded({ built, at }: Pick<Offered, 'built' | 'at'>, verdict: Judged): void {
       const before = status()
       if (before?.failure !== undefined) log.info({ failures: before.failures }, 'refresh works again')
       logVerdict(verdict, built, before)

@@ -29,8 +29,11 @@ export interface Kept {
 
 /** The last good list of one source on disk. */
 export interface DiskCopy {
-  /** Replaces the kept list. A process that dies meanwhile leaves the old list or the new one. */
-  save(snapshot: Snapshot): Promise<void>
+  /**
+   * Replaces the kept list. A process that dies meanwhile leaves the old list or the new one.
+   * @param wallMs when the list was last right
+   */
+  save(snapshot: Snapshot, wallMs: number): Promise<void>
   /**
    * Notes that the list that was saved last was right at this time.
    * @returns false when it is not what is kept any more: somebody removed it, or wrote another in its place
@@ -55,13 +58,13 @@ export function createDiskCopy(folder: string, source: string, origin: string): 
   const nameOf = (digest: string) => `${source}.${digest.slice(0, 16)}.json`
   let saved: string | undefined
   return {
-    async save({ body, digest, groups, targets, changedAtMs }) {
+    async save({ body, digest, groups, targets, changedAtMs }, wallMs) {
       await mkdir(folder, { recursive: true })
       const file = nameOf(digest)
       await writeTargetFile(join(folder, file), body)
       const pointer: Pointer = { format: FORMAT, file, origin, sha256: digest, groups, targets, changedAtMs }
       const text = `${JSON.stringify(pointer)}\n`
-      await writeTargetFile(pointerPath, Buffer.from(text))
+      await writeTargetFile(pointerPath, Buffer.from(text), wallMs)
       saved = text
       await removeOthers(folder, source, file)
     },

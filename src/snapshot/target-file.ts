@@ -6,14 +6,16 @@ import { dirname } from 'node:path'
  * Replaces a file atomically: temporary file beside it, fsync, rename, fsync of the folder. A reader, and
  * a machine that loses power, sees the old bytes or the new ones, never a mixture. The temporary name
  * ends in `.tmp`, so that no `*.json` pattern of a `file_sd_configs` block ever matches it.
+ * @param modifiedMs when it is to say that it was modified, on the wall clock; undefined: now
  * @throws the platform's error when the folder is missing, full or read-only; the old file is untouched
  */
-export async function writeTargetFile(path: string, body: Buffer): Promise<void> {
+export async function writeTargetFile(path: string, body: Buffer, modifiedMs?: number): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`
   try {
     const file = await open(temporary, 'wx', 0o644)
     try {
       await file.writeFile(body)
+      if (modifiedMs !== undefined) await file.utimes(modifiedMs / 1000, modifiedMs / 1000)
       await file.sync()
     } finally {
       await file.close()

@@ -338,6 +338,23 @@ t.test(
   },
 )
 
+t.test('28: a kept list gets no younger by restarts while the inventory is down', async (t) => {
+  const copy = createDiskCopy(t.testdir(), 'sensors', 'here')
+  const kept = await keptList(['a:1'])
+  await copy.save(kept.snapshot, kept.lastSuccessMs)
+  for (let start = 0; start < 3; start++) {
+    const { restore, refresh, inventory, status } = await refreshing(t, {
+      outputs: [{ kind: 'storage', write: copy.save, confirm: copy.confirm }],
+      load: copy.load,
+    })
+    await inventory.stop()
+    await restore()
+    t.equal((await refresh()).result, 'failed')
+    t.equal(status()?.lastSuccess?.wallMs, kept.lastSuccessMs)
+    t.equal((await copy.load())?.lastSuccessMs, kept.lastSuccessMs)
+  }
+})
+
 t.test('28: a kept list from the future, by a clock that went back, is not younger than new', async (t) => {
   const kept = await keptList(['a:1'])
   const future = { ...kept, lastSuccessMs: Date.UTC(2027, 0, 1) }
