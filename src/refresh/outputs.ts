@@ -7,6 +7,8 @@ import { isThere, writeTargetFile } from '../snapshot/target-file.ts'
 export interface Output {
   /** What it is, for metrics and the log. */
   readonly kind: OutputKind
+  /** The file, or the folder that it is in, for messages. */
+  readonly path: string
   /**
    * Replaces what was written before, atomically.
    * @param rightAtMs when the list was last right, on the wall clock: it may be written long after
@@ -23,6 +25,7 @@ export interface Output {
 export function fileSdOutput(path: string): Output {
   return {
     kind: 'file_sd',
+    path,
     write: ({ body }) => writeTargetFile(path, body),
     confirm: ({ body }) => isThere(path, body.length),
   }
@@ -40,6 +43,8 @@ export interface OutputReporter {
   written(kind: OutputKind, wasReplaced: boolean): void
   /** An output could not be written; it is tried again at the next refresh. */
   writeFailed(kind: OutputKind, error: unknown): void
+  /** What an earlier process kept cannot be used. */
+  notRestored(error: unknown): void
 }
 
 /** How long a write is waited for, in milliseconds. */

@@ -12,6 +12,7 @@ import type { Built } from './build.ts'
 import { setReportGauges, setSnapshotGauges } from './gauges.ts'
 import type { Offered } from './offering.ts'
 import { createOutputReporter } from './output-reporter.ts'
+import type { RefreshPlan } from './refresh-plan.ts'
 
 interface ReporterDeps {
   readonly store: Store
@@ -23,6 +24,7 @@ interface ReporterDeps {
 /** What is to be known of a source that is reported on. */
 interface Reported {
   readonly name: string
+  readonly outputs: RefreshPlan['outputs']
   /** The time between refreshes that nobody asked for. */
   readonly intervalMs: number
 }
@@ -36,14 +38,15 @@ export type Judged =
  * Tells what the refreshes of one source did: in its status, its metrics and the log. The log gets a line
  * when something changes (first failure, recovery, a held list, new rejects), none while it stays so.
  */
-export function createReporter({ name, intervalMs }: Reported, deps: ReporterDeps) {
+export function createReporter({ name, intervalMs, outputs }: Reported, deps: ReporterDeps) {
+  const { store } = deps
   const metrics = deps.metrics.source
   const log = deps.log.child({ source: name })
   const labels = { source: name }
   let rejectedBefore = ''
   metrics.interval.set(labels, intervalMs / 1000)
 
-  const status = (): SourceStatus | undefined => deps.store.get(name)?.status
+  const status = (): SourceStatus | undefined => store.get(name)?.status
   const moment = (): Moment => ({ wallMs: deps.clock.now(), monotonicMs: deps.clock.monotonic() })
 
   function logVerdict(verdict: Judged, built: Built, before: SourceStatus | undefined): void {
@@ -53,7 +56,7 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
         {
           offered: built.counts.targets,
           missing: verdict.held.missing,
-          served: deps.store.get(name)?.snapshot?.targets,
+          served: store.get(name)?.snapshot?.targets,
           seen: verdict.held.seen,
           needed: verdict.needed,
           digest: verdict.digest,
@@ -70,7 +73,7 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
   }
 
   return {
-    ...createOutputReporter(labels, metrics.writeFailures, log),
+    ...createOutputReporter({ name, outputs }, { store, writeFailures: metrics.writeFailures, log }),
     /** A refresh began; call the returned function with its result when it has ended. */
     started(): (result: RefreshResult) => void {
       const startMs = deps.clock.monotonic()
@@ -85,7 +88,7 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
       if (before?.failure !== undefined) log.info({ failures: before.failures }, 'refresh works again')
       logVerdict(verdict, built, before)
       const { report } = built
-      deps.store.setStatus(name, {
+      store.setStatus(name, {
         // While a list is held, what is served gets older.
         lastSuccess: verdict.pass ? at : before?.lastSuccess,
         failure: undefined,
@@ -115,7 +118,7 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
     /** The served list changed. */
     changed(snapshot: Snapshot, { added, removed, samples }: Weighed): void {
       const { changedAtMs: atMs, targets } = snapshot
-      deps.store.noteChange({ source: name, atMs, targets, added, removed, samples })
+      store.noteChange({ source: name, atMs, targets, added, removed, samples })
       setSnapshotGauges(metrics, name, snapshot)
       metrics.added.inc(labels, added)
       metrics.removed.inc(labels, removed)
@@ -133,13 +136,13 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
           {
             reason: error.reason,
             error: messageOf(error),
-            serving: deps.store.get(name)?.snapshot?.targets ?? 'nothing yet',
+            serving: store.get(name)?.snapshot?.targets ?? 'nothing yet',
           },
           'refresh failed',
         )
       }
       if (before === undefined) return
-      deps.store.setStatus(name, {
+      store.setStatus(name, {
         ...before,
         held: undefined,
         failure: { reason: error.reason, message: messageOf(error), at: moment() },
@@ -149,24 +152,20 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
     /** Nothing is held back any more, and nothing new is known: the source ends, or begins anew. */
     released(): void {
       const before = status()
-      if (before !== undefined) deps.store.setStatus(name, { ...before, held: undefined })
+      if (before !== undefined) store.setStatus(name, { ...before, held: undefined })
       metrics.holding.set(labels, 0)
     },
     /** The list that an earlier process kept is served. */
     restored({ snapshot, lastSuccessMs }: Kept): void {
       const wallMs = Math.min(lastSuccessMs, deps.clock.now())
       const lastSuccess = { wallMs, monotonicMs: deps.clock.monotonic() - (deps.clock.now() - wallMs) }
-      deps.store.setStatus(name, { ...INITIAL_STATUS, lastSuccess, restored: true })
+      store.setStatus(name, { ...INITIAL_STATUS, lastSuccess, restored: true })
       metrics.lastSuccess.set(labels, wallMs / 1000)
       setSnapshotGauges(metrics, name, snapshot)
       log.info(
         { targets: snapshot.targets },
         'serving the list that was kept on disk until a refresh succeeds',
       )
-    },
-    /** What an earlier process kept cannot be used. */
-    notRestored(error: unknown): void {
-      log.warn({ error: messageOf(error) }, 'the list that was kept on disk is not used')
     },
   }
 }

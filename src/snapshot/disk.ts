@@ -29,6 +29,7 @@ export interface Kept {
 
 /** The last good list of one source on disk. */
 export interface DiskCopy {
+  readonly folder: string
   /**
    * Replaces the kept list. A process that dies meanwhile leaves the old list or the new one.
    * @param wallMs when the list was last right
@@ -58,6 +59,7 @@ export function createDiskCopy(folder: string, source: string, origin: string): 
   const nameOf = (digest: string) => `${source}.${digest.slice(0, 16)}.json`
   let saved: string | undefined
   return {
+    folder,
     async save({ body, digest, groups, targets, changedAtMs }, wallMs) {
       await mkdir(folder, { recursive: true })
       const file = nameOf(digest)

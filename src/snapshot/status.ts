@@ -40,6 +40,13 @@ export interface HeldList {
   readonly needed: number
 }
 
+/** A file of a source that cannot be written or read; what is served does not depend on it. */
+export interface FileError {
+  /** Of the file, or of the folder that keeps the lists. */
+  readonly path: string | undefined
+  readonly error: string
+}
+
 /** A source that has not been asked yet. */
 export const INITIAL_STATUS: SourceStatus = {
   lastSuccess: undefined,

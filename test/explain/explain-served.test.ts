@@ -34,6 +34,7 @@ async function sourceIn(situation: Situation): Promise<ServedSource> {
       name: 'sensors',
       required: true,
       maxStalenessMs: Number.POSITIVE_INFINITY,
+      fileErrors: {},
       snapshot: built && (await freeze(built.body, built.counts, NOON.wallMs)),
       status: { ...INITIAL_STATUS, lastSuccess: NOON, ...situation.status },
     },

@@ -73,7 +73,7 @@ t.test('25: the list that an operator means is accepted, not one that came since
 t.test('28: a list that is accepted is as old as its reading, also after a restart', async (t) => {
   const copy = createDiskCopy(t.testdir(), 'sensors', 'here')
   const { inventory, refresh, accept, status, clock, metric } = await refreshing(t, {
-    outputs: [{ kind: 'storage', write: copy.save, confirm: copy.confirm }],
+    outputs: [{ kind: 'storage', path: 'data', write: copy.save, confirm: copy.confirm }],
   })
   inventory.json(names(20))
   await refresh()

@@ -344,7 +344,7 @@ t.test('28: a kept list gets no younger by restarts while the inventory is down'
   await copy.save(kept.snapshot, kept.lastSuccessMs)
   for (let start = 0; start < 3; start++) {
     const { restore, refresh, inventory, status } = await refreshing(t, {
-      outputs: [{ kind: 'storage', write: copy.save, confirm: copy.confirm }],
+      outputs: [{ kind: 'storage', path: 'data', write: copy.save, confirm: copy.confirm }],
       load: copy.load,
     })
     await inventory.stop()
@@ -391,7 +391,7 @@ t.test('nothing kept, nothing said', async (t) => {
 t.test('the kept list is replaced when it changes, and confirmed when it does not', async (t) => {
   const copy = createDiskCopy(t.testdir(), 'sensors', 'here')
   const { refresh, served, clock } = await refreshing(t, {
-    outputs: [{ kind: 'storage', write: copy.save, confirm: copy.confirm }],
+    outputs: [{ kind: 'storage', path: 'data', write: copy.save, confirm: copy.confirm }],
   })
   await refresh()
   clock.advance(60_000)
@@ -408,7 +408,7 @@ t.test(
     const copy = createDiskCopy(storage, 'sensors', 'here')
     const { refresh, served, messages, metric } = await refreshing(t, {
       file,
-      outputs: [{ kind: 'storage', write: copy.save, confirm: copy.confirm }],
+      outputs: [{ kind: 'storage', path: 'data', write: copy.save, confirm: copy.confirm }],
     })
     await refresh()
     const told = () =>
@@ -463,7 +463,7 @@ t.test('33: a disk that hangs holds up neither refreshing nor the start', async 
     })
   }
   const { restore, refresh, served, clock, messages, metric } = await refreshing(t, {
-    outputs: [{ kind: 'storage', write, confirm }],
+    outputs: [{ kind: 'storage', path: 'data', write, confirm }],
     load: () => new Promise(() => {}),
   })
   const restoring = restore()
