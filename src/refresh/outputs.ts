@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { within } from '../base/deadline.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
-import { isThere, writeTargetFile } from '../snapshot/target-file.ts'
+import { checkTargetFile, type FileMark, writeMarkedFile } from '../snapshot/target-file.ts'
 
 /** Where else the served list of a source is written. */
 export interface Output {
@@ -23,11 +23,17 @@ export interface Output {
 
 /** The served list as a `file_sd` file. */
 export function fileSdOutput(path: string): Output {
+  let mark: FileMark | undefined
   return {
     kind: 'file_sd',
     path,
-    write: ({ body }) => writeTargetFile(path, body),
-    confirm: ({ body }) => isThere(path, body.length),
+    async write({ body }) {
+      mark = await writeMarkedFile(path, body)
+    },
+    async confirm({ body }) {
+      mark = await checkTargetFile(path, body, mark)
+      return mark !== undefined
+    },
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { createDiskCopy, type Kept } from '../../src/snapshot/disk.ts'
@@ -425,6 +425,25 @@ t.test(
     t.equal(await metric('write_failures_total', { file: 'storage' }), 0)
   },
 )
+
+t.test('33: a file that somebody edited is written again, even if it is as long as before', async (t) => {
+  const folder = t.testdir()
+  const file = join(folder, 'targets.json')
+  const storage = join(folder, 'data')
+  const copy = createDiskCopy(storage, 'sensors', 'here')
+  const { refresh, served, messages } = await refreshing(t, {
+    file,
+    outputs: [{ kind: 'storage', path: storage, write: copy.save, confirm: copy.confirm }],
+  })
+  await refresh()
+  const kept = join(storage, `sensors.${served()?.digest.slice(0, 16)}.json`)
+  for (const path of [file, kept]) {
+    writeFileSync(path, readFileSync(path, 'utf8').replace('sensor_0', 'another0'))
+    t.equal((await refresh()).result, 'unchanged')
+    t.same(readFileSync(path), served()?.body)
+  }
+  t.equal(messages().filter((message) => message === 'file was not as it was left; written again').length, 2)
+})
 
 t.test(
   'what the inventory last gave is kept to be explained: also what is held, never what failed',
