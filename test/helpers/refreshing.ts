@@ -32,6 +32,9 @@ export async function refreshing(
     clock?: ManualClock
     load?: () => Promise<Kept | undefined>
     outputs?: Output[]
+    /** JMESPath expressions. */
+    records?: string
+    failIf?: string
     /** Labels of all targets, as templates. */
     labels?: Record<string, string>
   } = {},
@@ -48,7 +51,8 @@ export async function refreshing(
   t.teardown(() => source.close())
   const { file, guard = DEFAULT_GUARD } = options
   const planOptions: PlanOptions = {
-    records: undefined,
+    records: options.records,
+    failIf: options.failIf,
     isPaged: options.source !== undefined,
     mapping: {
       source: 'sensors',
