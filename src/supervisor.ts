@@ -10,7 +10,7 @@ import { compilePlan, type PlanOptions } from './pipeline/plan.ts'
 import { createCompute } from './refresh/compute.ts'
 import { createLoop, type Loop } from './refresh/loop.ts'
 import { outputsOf } from './refresh/outputs-of.ts'
-import { createRefresher, type Outcome, type Refresher } from './refresh/refresh-once.ts'
+import { createRefresher, type OtherHeld, type Outcome, type Refresher } from './refresh/refresh-once.ts'
 import type { Store } from './snapshot/store.ts'
 import { writeTargetFile } from './snapshot/target-file.ts'
 import { createPushReport } from './sources/push/report.ts'
@@ -50,8 +50,8 @@ export interface Supervisor {
   start(): void
   /** Refreshes one source, or all, now. */
   refresh(name?: string): Promise<Outcome[]>
-  /** Serves the list of a source that the guard holds back; undefined when there is none. */
-  accept(name: string): Promise<Outcome | undefined>
+  /** Serves the list of a source that the guard holds back, if it is the one with this digest; see Refresher. */
+  accept(name: string, digest?: string): Promise<Outcome | OtherHeld | undefined>
   /** Where devices register with a source; undefined when it is no push source. */
   instances(name: string): Instances | undefined
   /** What can be explained of one source, or of all, in order of their names as everywhere. */
@@ -138,7 +138,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       return Promise.all(asked.map(([, { loop }]) => loop.refresh()))
     },
     instances: (name) => running.get(name)?.source.instances,
-    accept: async (name) => running.get(name)?.refresher.accept(),
+    accept: async (name, digest) => running.get(name)?.refresher.accept(digest),
     served(name) {
       const states = store.list().filter((state) => name === undefined || name === state.name)
       return states.map((state) => {

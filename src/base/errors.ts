@@ -20,6 +20,7 @@ export const HTTP_ERRORS = {
     status: 409,
     meaning: 'Rollcall runs without a configuration file; flags and variables are read at its start only.',
   },
+  other_list_held: { status: 412, meaning: 'The guard holds another list back than the one that was meant.' },
   payload_too_large: { status: 413, meaning: 'The request body is larger than any that is accepted.' },
   unsupported_media_type: {
     status: 415,

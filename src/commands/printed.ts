@@ -1,5 +1,5 @@
 import { printable } from '../base/printable.ts'
-import { maskText } from '../explain/mask-text.ts'
+import { maskText } from '../model/mask-text.ts'
 
 /** What a command prints, and how it ends. */
 export interface Printed {

@@ -106,7 +106,7 @@ const sourceOptions = Type.Object(
       Type.String({
         title: 'jmespath',
         description:
-          'JMESPath expression that finds in an answer what says that it failed although its status is 200, such as the errors of GraphQL. Anything but null, false, 0 and what is empty fails the refresh.',
+          'JMESPath expression that finds in an answer what says that it failed although its status is 200, such as the errors of GraphQL. Anything but null, false, 0 and what is empty fails the refresh. Without it an answer fails that has no record and says success: false, status: error or the like.',
         examples: ['errors'],
       }),
     ),

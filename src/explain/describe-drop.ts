@@ -1,8 +1,8 @@
 import { shown } from '../mapping/rejection.ts'
 import type { Labels } from '../model/labels.ts'
+import type { Masker } from '../model/mask.ts'
 import type { RelabelConfig } from '../relabel/config.ts'
 import { type ResolvedRelabel, resolveRelabel } from '../relabel/options.ts'
-import type { Masker } from './mask.ts'
 
 /**
  * Says which rule dropped a target and what it saw: `dropped by rule 3 (action drop, regex "test-.*" on

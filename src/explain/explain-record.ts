@@ -1,6 +1,8 @@
 import type { LabelDropReason } from '../mapping/rejection.ts'
 import type { ExplainedChange, ExplainedStep, ExplainedTarget, Explanation } from '../model/explanation.ts'
 import type { Labels } from '../model/labels.ts'
+import { createMasker, type Masker } from '../model/mask.ts'
+import { abridge } from '../model/nested.ts'
 import type { Json } from '../model/record.ts'
 import type { Target } from '../model/target-group.ts'
 import { relabelChecked } from '../pipeline/apply-rules.ts'
@@ -9,8 +11,6 @@ import type { RelabelConfig } from '../relabel/config.ts'
 import { isDropped, type RelabelStep, relabelSteps } from '../relabel/relabel.ts'
 import { withAddress } from '../relabel/relabel-target.ts'
 import { describeDrop } from './describe-drop.ts'
-import { createMasker, type Masker } from './mask.ts'
-import { abridge } from './nested.ts'
 
 /** What explaining a record needs to know of its source. */
 export interface RecordContext {

@@ -1,4 +1,6 @@
 import type { ExplainAnswer, Explanation } from '../model/explanation.ts'
+import { createMasker } from '../model/mask.ts'
+import { maskText } from '../model/mask-text.ts'
 import { formatSize } from '../model/size.ts'
 import type { Target } from '../model/target-group.ts'
 import { type LastRead, MAX_KEPT_BYTES } from '../refresh/last-read.ts'
@@ -10,8 +12,6 @@ import { createFieldLister } from './fields.ts'
 import { findOutside } from './find-outside.ts'
 import { type Explainable, findRecords, type Inventory } from './find-records.ts'
 import { composeAnswer, type Findings } from './findings.ts'
-import { createMasker } from './mask.ts'
-import { maskText } from './mask-text.ts'
 import { createMatcher, parseQuery, type Query } from './query.ts'
 
 /** One source that serves, as far as it can be explained. */

@@ -1,11 +1,11 @@
 import { memo } from '../base/memo.ts'
 import { splitHostPort } from '../model/address.ts'
+import { isSecretField } from '../model/mask.ts'
+import { MAX_DEPTH } from '../model/nested.ts'
 import { isObject, type Json } from '../model/record.ts'
 import { isSecretName } from '../model/secret-names.ts'
 import { SOURCE_LABEL, type Target } from '../model/target-group.ts'
 import { ADDRESS_LABEL } from '../relabel/relabel-target.ts'
-import { isSecretField } from './mask.ts'
-import { MAX_DEPTH } from './nested.ts'
 import type { FieldVisitor } from './query.ts'
 
 /** Lists what can be looked for; what is a secret by its name is not among it. */

@@ -1,11 +1,11 @@
 import type { Explanation } from '../model/explanation.ts'
+import { createMasker, isSecretField, type Masker } from '../model/mask.ts'
+import { abridge, itemsOf, MAX_DEPTH } from '../model/nested.ts'
 import { isObject, type Json } from '../model/record.ts'
 import { decode } from '../pipeline/decode.ts'
 import { createFieldLister } from './fields.ts'
 import type { Inventory } from './find-records.ts'
 import { createFindings, type Findings } from './findings.ts'
-import { createMasker, isSecretField, type Masker } from './mask.ts'
-import { abridge, itemsOf, MAX_DEPTH } from './nested.ts'
 import { createMatcher, type Query } from './query.ts'
 
 /** An object outside of the selected records, and where its secrets are looked for. */

@@ -1,5 +1,6 @@
 import { isGroup } from '../mapping/group.ts'
 import type { Document } from '../model/document.ts'
+import { createMasker, type Masker } from '../model/mask.ts'
 import { fieldOf, type Json } from '../model/record.ts'
 import type { Target } from '../model/target-group.ts'
 import { relabelChecked } from '../pipeline/apply-rules.ts'
@@ -9,7 +10,6 @@ import type { PlanOptions } from '../pipeline/plan.ts'
 import { explainRecord, type RecordContext } from './explain-record.ts'
 import { createFieldLister } from './fields.ts'
 import { createFindings, type Findings } from './findings.ts'
-import { createMasker, type Masker } from './mask.ts'
 import { createMatcher, type Query } from './query.ts'
 
 /** What explaining needs to know of the configuration of a source. */

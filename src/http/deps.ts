@@ -15,6 +15,12 @@ export interface RefreshAnswer {
   readonly error?: Error
 }
 
+/** Another list is held back than the one that was to be accepted. */
+export interface OtherHeldAnswer {
+  /** SHA-256 of the list that is held, in hex. */
+  readonly heldDigest: string
+}
+
 /** What the read half needs from the rest of Rollcall. */
 export interface HttpDeps {
   readonly store: Pick<Store, 'get' | 'list' | 'combined' | 'changes'>
@@ -25,8 +31,11 @@ export interface HttpDeps {
   readonly log: Pick<Logger, 'error' | 'warn'>
   /** Refreshes one source, or all of them, and waits for the end. */
   refresh(source?: string): Promise<readonly RefreshAnswer[]>
-  /** Serves the list of a source that the guard holds back; undefined when it holds none. */
-  accept(source: string): Promise<RefreshAnswer | undefined>
+  /**
+   * Serves the list of a source that the guard holds back; undefined when it holds none.
+   * @param digest of the list that is meant; undefined: whichever is held
+   */
+  accept(source: string, digest: string | undefined): Promise<RefreshAnswer | OtherHeldAnswer | undefined>
   /** Where devices register with a source; undefined when it is no push source. */
   instances(source: string): Instances | undefined
   /**

@@ -2,7 +2,7 @@ import type { SourceState } from '../snapshot/store.ts'
 import type { HttpDeps } from './deps.ts'
 
 /** What one source last did, with times in RFC 3339. */
-export function describeSource({ required, status, snapshot }: SourceState, { clock }: HttpDeps) {
+export function describeSource({ required, status, snapshot, fileErrors }: SourceState, { clock }: HttpDeps) {
   const { lastSuccess, failure, held } = status
   return {
     state: stateOf({ status, snapshot }),
@@ -23,6 +23,7 @@ export function describeSource({ required, status, snapshot }: SourceState, { cl
         ? null
         : { reason: failure.reason, message: failure.message, at: new Date(failure.at.wallMs).toISOString() },
     held: held ?? null,
+    file_errors: fileErrors,
   }
 }
 

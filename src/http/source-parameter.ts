@@ -19,13 +19,18 @@ export function findSource(store: Pick<Store, 'get' | 'list'>, name: string): So
 
 /**
  * The source that the parameter `source` names, of a route that has no other.
+ * @param known the parameters of the route, for the message
  * @returns undefined when none is named
  * @throws HttpError `bad_request`, `source_not_found`
  */
-export function sourceIn(query: unknown, store: Pick<Store, 'get' | 'list'>): string | undefined {
+export function sourceIn(
+  query: unknown,
+  store: Pick<Store, 'get' | 'list'>,
+  known = 'source',
+): string | undefined {
   const { source, ...others } = query as Record<string, unknown>
   if (Object.keys(others).length > 0 || Array.isArray(source)) {
-    throw new HttpError('bad_request', 'the one parameter is source, at most once')
+    throw new HttpError('bad_request', `there is no other parameter than ${known}, each at most once`)
   }
   return source === undefined ? undefined : findSource(store, String(source)).name
 }

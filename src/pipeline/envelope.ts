@@ -52,6 +52,40 @@ export function assertNoError(document: { readonly [key: string]: Json }, name: 
   )
 }
 
+/** Fields that tell of an answer, not of a record; upper case and separators do not matter. */
+const FAULTS: ReadonlySet<string> = new Set(['error', 'errors'])
+const SUCCESS: ReadonlySet<string> = new Set(['success', 'ok'])
+const STATUS: ReadonlySet<string> = new Set(['status', 'result'])
+const CODE: ReadonlySet<string> = new Set(['status', 'statuscode', 'httpstatus', 'code'])
+
+const FAILED = /^(?:error|fail|failed|failure)$/i
+
+/**
+ * What an answer without records says of itself that shows that it failed, as many APIs do with the status 200:
+ * something in `error`, `"success": false`, `"status": "error"`, `"code": 500`.
+ * @returns undefined when nothing says so
+ */
+export function failureIn(document: Json): string | undefined {
+  if (!isObject(document)) return undefined
+  const sign = Object.entries(document).find(([key, value]) => isFailure(plain(key), value))
+  if (sign === undefined) return undefined
+  const [key, value] = sign
+  const shown = FAULTS.has(plain(key)) ? 'not empty' : JSON.stringify(value)
+  return `${key} is ${shown}`
+}
+
+function isFailure(name: string, value: Json): boolean {
+  if (FAULTS.has(name)) return !isNothing(value)
+  if (SUCCESS.has(name)) return value === false
+  if (typeof value === 'number') return CODE.has(name) && value >= 400 && value < 600
+  return STATUS.has(name) && typeof value === 'string' && FAILED.test(value)
+}
+
+/** The name of a field without upper case and separators. */
+function plain(name: string): string {
+  return name.toLowerCase().replace(/[^a-z]/g, '')
+}
+
 /** Whether a value says nothing: null, false, 0, and what is empty. */
 export function isNothing(value: Json): boolean {
   if (value === null || value === false || value === 0 || value === '') return true
@@ -68,7 +102,7 @@ function fieldsOf(document: { readonly [key: string]: Json }): Fields {
 }
 
 function isSign([path, value]: Fields[number], length: number): boolean {
-  const name = (path.split('.').at(-1) as string).toLowerCase().replace(/[^a-z]/g, '')
+  const name = plain(path.split('.').at(-1) as string)
   if (NEXT.has(name)) return !isNothing(value)
   if (MORE.has(name)) return value === true
   return TOTAL.has(name) && typeof value === 'number' && value > length

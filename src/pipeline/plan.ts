@@ -3,7 +3,14 @@ import type { RelabelConfig } from '../relabel/config.ts'
 import { compileRelabel } from '../relabel/relabel.ts'
 import { compileQuery } from './jmespath.ts'
 import type { Plan } from './pipeline.ts'
-import { createSelect, RECORDS, type Select, selectGroups, unlessFailed } from './select.ts'
+import {
+  createSelect,
+  RECORDS,
+  type Select,
+  selectGroups,
+  unlessEmptyByFailure,
+  unlessFailed,
+} from './select.ts'
 
 /** What a source's configuration says about its records: plain data, which any thread can compile. */
 export interface PlanOptions {
@@ -12,7 +19,7 @@ export interface PlanOptions {
   readonly mapping: MappingOptions
   /** Whether the documents are pages: then each holds only a part of the records. */
   readonly isPaged?: boolean
-  /** A JMESPath expression that tells of a document that says itself that it is none; undefined: it is not asked. */
+  /** A JMESPath expression that tells of a document that says itself that it is none; undefined: the usual signs, beside no records. */
   readonly failIf?: string | undefined
   /** Checked already: `validateRelabel` found nothing. */
   readonly relabelConfigs: readonly RelabelConfig[]
@@ -27,9 +34,10 @@ const PATH = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/
  */
 export function compilePlan({ records, isPaged, failIf, mapping, relabelConfigs }: PlanOptions): Plan {
   const select = mapping.groupsOnly === true ? selectGroups : createRecordSelect(records, isPaged)
+  const failed = failIf === undefined ? undefined : compileQuery(failIf, 'fail_if', 'shape')
   return {
     selectsAll: failIf === undefined && (records === undefined || PATH.test(records)),
-    select: failIf === undefined ? select : unlessFailed(select, compileQuery(failIf, 'fail_if', 'shape')),
+    select: failed === undefined ? unlessEmptyByFailure(select) : unlessFailed(select, failed),
     map: compileMapping(mapping),
     rules: compileRelabel(relabelConfigs),
   }

@@ -1,6 +1,6 @@
 import { RefreshError } from '../base/errors.ts'
 import { type InventoryRecord, isObject, type Json, kindOf } from '../model/record.ts'
-import { assertNoError, assertWhole, isNothing, listsIn } from './envelope.ts'
+import { assertNoError, assertWhole, failureIn, isNothing, listsIn } from './envelope.ts'
 
 /**
  * A compiled query over a document (JMESPath, when it comes from a configuration file); `name` is what messages
@@ -85,6 +85,22 @@ function listFrom(selected: Json, { document, name, key }: Selected): readonly I
     'shape',
     `the ${key} expression gave ${kindOf(selected)}, not a list; check it against ${name} (an object with the keys ${isObject(document) ? Object.keys(document).slice(0, 8).join(', ') : 'none'})`,
   )
+}
+
+/**
+ * Selects records unless there are none and the document seems to say why: that it failed. Prometheus would forget
+ * every target; records are looked at never, so that whatever they say is no failure.
+ */
+export function unlessEmptyByFailure(select: Select): Select {
+  return (document, name) => {
+    const records = select(document, name)
+    const sign = records.length === 0 ? failureIn(document) : undefined
+    if (sign === undefined) return records
+    throw new RefreshError(
+      'refused',
+      `${name} has no records, and says that it failed: ${sign}. That is not taken for an empty inventory. If it is one, say in a configuration file what a failure looks like: fail_if, a JMESPath expression such as "errors", replaces this check`,
+    )
+  }
 }
 
 /**

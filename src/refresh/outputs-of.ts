@@ -22,6 +22,8 @@ export function outputsOf({
 }: Destination): Pick<RefreshPlan, 'outputs' | 'load'> {
   const disk = storagePath === undefined ? undefined : createDiskCopy(storagePath, name, originOf(source))
   const outputs: Output[] = fileSd === undefined ? [] : [fileSdOutput(fileSd)]
-  if (disk !== undefined) outputs.push({ kind: 'storage', write: disk.save, confirm: disk.confirm })
+  if (disk !== undefined) {
+    outputs.push({ kind: 'storage', path: disk.folder, write: disk.save, confirm: disk.confirm })
+  }
   return { outputs, load: disk?.load }
 }

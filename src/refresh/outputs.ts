@@ -1,27 +1,39 @@
 import type { Clock } from '../base/clock.ts'
 import { within } from '../base/deadline.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
-import { isThere, writeTargetFile } from '../snapshot/target-file.ts'
+import { checkTargetFile, type FileMark, writeMarkedFile } from '../snapshot/target-file.ts'
 
 /** Where else the served list of a source is written. */
 export interface Output {
   /** What it is, for metrics and the log. */
   readonly kind: OutputKind
-  /** Replaces what was written before, atomically. */
-  write(snapshot: Snapshot): Promise<void>
+  /** The file, or the folder that it is in, for messages. */
+  readonly path: string
+  /**
+   * Replaces what was written before, atomically.
+   * @param rightAtMs when the list was last right, on the wall clock: it may be written long after
+   */
+  write(snapshot: Snapshot, rightAtMs: number): Promise<void>
   /**
    * Notes that what was written last is still right.
    * @returns false when it is not there any more
    */
-  confirm(snapshot: Snapshot, wallMs: number): Promise<boolean>
+  confirm(snapshot: Snapshot, rightAtMs: number): Promise<boolean>
 }
 
 /** The served list as a `file_sd` file. */
 export function fileSdOutput(path: string): Output {
+  let mark: FileMark | undefined
   return {
     kind: 'file_sd',
-    write: ({ body }) => writeTargetFile(path, body),
-    confirm: ({ body }) => isThere(path, body.length),
+    path,
+    async write({ body }) {
+      mark = await writeMarkedFile(path, body)
+    },
+    async confirm({ body }) {
+      mark = await checkTargetFile(path, body, mark)
+      return mark !== undefined
+    },
   }
 }
 
@@ -37,6 +49,8 @@ export interface OutputReporter {
   written(kind: OutputKind, wasReplaced: boolean): void
   /** An output could not be written; it is tried again at the next refresh. */
   writeFailed(kind: OutputKind, error: unknown): void
+  /** What an earlier process kept cannot be used. */
+  notRestored(error: unknown): void
 }
 
 /** How long a write is waited for, in milliseconds. */
@@ -52,11 +66,11 @@ export function createOutputKeeper(output: Output, reporter: OutputReporter, clo
   let isBusy = false
 
   /** @returns whether what had been written was not there any more */
-  async function update(snapshot: Snapshot, confirmMs: number | undefined): Promise<boolean> {
+  async function update(snapshot: Snapshot, rightAtMs: number, isConfirmed: boolean): Promise<boolean> {
     try {
       const isWritten = written === snapshot
-      if (isWritten && (confirmMs === undefined || (await output.confirm(snapshot, confirmMs)))) return false
-      await output.write(snapshot)
+      if (isWritten && (!isConfirmed || (await output.confirm(snapshot, rightAtMs)))) return false
+      await output.write(snapshot, rightAtMs)
       return isWritten
     } finally {
       isBusy = false
@@ -66,13 +80,14 @@ export function createOutputKeeper(output: Output, reporter: OutputReporter, clo
   return {
     /**
      * Writes the list unless it is written already.
-     * @param confirmMs now on the wall clock, when a refresh has just shown that the list is still right
+     * @param rightAtMs when the list was last right, on the wall clock
+     * @param isConfirmed whether a refresh has just shown that it still is
      */
-    async keep(snapshot: Snapshot, confirmMs: number | undefined): Promise<void> {
+    async keep(snapshot: Snapshot, rightAtMs: number, isConfirmed: boolean): Promise<void> {
       if (isBusy) return
       isBusy = true
       try {
-        const work = update(snapshot, confirmMs)
+        const work = update(snapshot, rightAtMs, isConfirmed)
         const wasReplaced = await within(WRITE_TIMEOUT_MS, 'the write', clock, work)
         written = snapshot
         reporter.written(output.kind, wasReplaced)

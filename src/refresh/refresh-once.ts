@@ -4,18 +4,18 @@ import type { RefreshError } from '../base/errors.ts'
 import { createInTurn } from '../base/in-turn.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics, RefreshResult } from '../base/metrics.ts'
-import { createGuard, type Verdict, type Weighed } from '../snapshot/guard.ts'
+import { createGuard, type Weighed } from '../snapshot/guard.ts'
 import { freeze } from '../snapshot/snapshot.ts'
 import type { Store } from '../snapshot/store.ts'
-import type { Reading, Version } from '../sources/source.ts'
+import type { Reading } from '../sources/source.ts'
 import { asRefreshError } from './as-refresh-error.ts'
 import type { Built } from './build.ts'
-import { digestOf } from './digest.ts'
-import { keepRead, type LastRead } from './last-read.ts'
+import type { LastRead } from './last-read.ts'
+import { type Offered, offer } from './offering.ts'
 import { createOutputKeeper } from './outputs.ts'
-import { documentsOf, readBefore } from './read.ts'
+import { readBefore } from './read.ts'
 import type { RefreshPlan } from './refresh-plan.ts'
-import { createReporter } from './reporter.ts'
+import { createReporter, type Judged } from './reporter.ts'
 
 /** What a refresh needs from outside. */
 export interface RefreshDeps {
@@ -34,6 +34,12 @@ export interface Outcome {
   readonly error?: RefreshError
 }
 
+/** Another list is held back than the one that was to be accepted. */
+export interface OtherHeld {
+  /** SHA-256 of the list that is held, in hex. */
+  readonly heldDigest: string
+}
+
 /** Refreshes a source once; never throws, never runs twice at once (see the loop). */
 export type RefreshOnce = (stop: AbortSignal) => Promise<Outcome>
 
@@ -42,9 +48,15 @@ export interface Refresher {
   /** Serves the list that an earlier process kept, marked stale, until a refresh succeeds; never throws. */
   restore(): Promise<void>
   readonly once: RefreshOnce
-  /** Serves the list that the guard holds back, on an operator's word; undefined when it holds none. */
-  accept(): Promise<Outcome | undefined>
-  /** Waits until an operator's word that is being carried out is, and takes none after it. The loop has ended before. */
+  /**
+   * Serves the list that the guard holds back, on an operator's word; undefined when it holds none.
+   * @param digest SHA-256 of the list that is meant, in hex: another one is not served; undefined: whichever is held
+   */
+  accept(digest?: string): Promise<Outcome | OtherHeld | undefined>
+  /**
+   * Waits until an operator's word that is being carried out is, and takes none after it; what is held back is let go
+   * of. The loop has ended before.
+   */
   close(): Promise<void>
   /** What the inventory last gave that a list could be made of, served or held; undefined before the first. */
   lastRead(): LastRead | undefined
@@ -53,19 +65,10 @@ export interface Refresher {
 /** How long the start waits for the disk, in milliseconds. */
 const LOAD_TIMEOUT_MS = 10_000
 
-const PASS: Verdict = { pass: true }
+const PASS: Judged = { pass: true }
 
 /** Of work that nothing interrupts. */
 const NEVER = new AbortController().signal
-
-/** The list that the last successful reading gave. */
-interface Offered {
-  readonly digest: string
-  /** Of the documents that were built: what failed to build must never be "unchanged" later. */
-  readonly version: Version | undefined
-  readonly built: Built
-  readonly lastRead: LastRead
-}
 
 /**
  * Creates the refresh of one source: read, recognise "unchanged", build, judge, publish, report. Whatever
@@ -87,15 +90,15 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
   }
 
   async function judgeAndPublish(reading: Reading, stop: AbortSignal): Promise<RefreshResult> {
-    offered = await offer(reading, stop)
+    offered = await offer(reading, offered, { compute: plan.compute, clock: deps.clock }, stop)
     const { built } = offered
     const served = deps.store.get(plan.name)?.snapshot?.body
     const same = served?.equals(built.body) ?? false
     const weighed = same ? undefined : await weigh(built, stop)
     if (weighed === undefined) guard.clear()
-    const verdict = weighed === undefined ? PASS : guard.judge(weighed)
-    reporter.succeeded(built, verdict)
-    if (!verdict.pass) return 'held'
+    const judged = weighed === undefined ? PASS : await judge(weighed, offered)
+    reporter.succeeded(offered, judged)
+    if (!judged.pass) return 'held'
     if (weighed !== undefined) await publish(built, weighed)
     await writeOutputs('confirm')
     return same ? 'unchanged' : 'changed'
@@ -106,18 +109,9 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     return plan.compute.weigh({ served, offered: built.body, before: guard.held() }, stop)
   }
 
-  /** Builds what was read, unless it is what was built last time. */
-  async function offer(reading: Reading, stop: AbortSignal): Promise<Offered> {
-    const atMs = deps.clock.now()
-    if (reading.kind === 'unchanged' && offered !== undefined) {
-      return { ...offered, lastRead: { ...offered.lastRead, atMs } }
-    }
-    const { documents, version } = documentsOf(reading)
-    const lastRead = keepRead(documents, atMs)
-    const digest = await digestOf(documents)
-    if (digest === offered?.digest) return { ...offered, version, lastRead }
-    const isLast = lastRead.documents === undefined
-    return { digest, version, built: await plan.compute.build(documents, isLast, stop), lastRead }
+  async function judge(weighed: Weighed, { listDigest }: Offered): Promise<Judged> {
+    const verdict = guard.judge(weighed)
+    return verdict.pass ? PASS : { ...verdict, digest: await listDigest() }
   }
 
   async function publish(built: Built, weighed: Weighed): Promise<void> {
@@ -128,10 +122,10 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
 
   /** Makes up for writes that failed, and, when a refresh passed, notes that what is written is still right. */
   async function writeOutputs(mode: 'confirm' | 'make up'): Promise<void> {
-    const snapshot = deps.store.get(plan.name)?.snapshot
-    if (snapshot === undefined) return
-    for (const output of outputs)
-      await output.keep(snapshot, mode === 'confirm' ? deps.clock.now() : undefined)
+    const { snapshot, status } = deps.store.get(plan.name) ?? {}
+    const rightAtMs = status?.lastSuccess?.wallMs
+    if (snapshot === undefined || rightAtMs === undefined) return
+    for (const output of outputs) await output.keep(snapshot, rightAtMs, mode === 'confirm')
   }
 
   async function restore(): Promise<void> {
@@ -164,12 +158,14 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     }
   }
 
-  async function accept(): Promise<Outcome | undefined> {
+  async function accept(digest: string | undefined): Promise<Outcome | OtherHeld | undefined> {
     if (isClosed || guard.held() === undefined || offered === undefined) return undefined
     const { built } = offered
+    const heldDigest = await offered.listDigest()
+    if (digest !== undefined && digest !== heldDigest) return { heldDigest }
     const weighed = await weigh(built, NEVER)
     guard.clear()
-    reporter.succeeded(built, PASS)
+    reporter.succeeded(offered, PASS)
     await publish(built, weighed)
     await writeOutputs('confirm')
     return { source: plan.name, result: 'changed', targets: built.counts.targets }
@@ -178,10 +174,10 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
   return {
     restore,
     once,
-    accept: () => inTurn(accept),
+    accept: (digest) => inTurn(() => accept(digest)),
     close() {
       isClosed = true
-      return inTurn(async () => {})
+      return inTurn(async () => reporter.released())
     },
     lastRead: () => offered?.lastRead,
   }

@@ -2,14 +2,17 @@ import type { Clock } from '../base/clock.ts'
 import { messageOf, type RefreshError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics, RefreshResult } from '../base/metrics.ts'
-import { LABEL_DROP_REASONS, REJECTION_REASONS, type Report } from '../pipeline/report.ts'
+import type { Report } from '../pipeline/report.ts'
 import type { Kept } from '../snapshot/disk.ts'
 import type { Verdict, Weighed } from '../snapshot/guard.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { INITIAL_STATUS, type Moment, type SourceStatus } from '../snapshot/status.ts'
 import type { Store } from '../snapshot/store.ts'
 import type { Built } from './build.ts'
+import { setReportGauges, setSnapshotGauges } from './gauges.ts'
+import type { Offered } from './offering.ts'
 import { createOutputReporter } from './output-reporter.ts'
+import type { RefreshPlan } from './refresh-plan.ts'
 
 interface ReporterDeps {
   readonly store: Store
@@ -21,34 +24,42 @@ interface ReporterDeps {
 /** What is to be known of a source that is reported on. */
 interface Reported {
   readonly name: string
+  readonly outputs: RefreshPlan['outputs']
   /** The time between refreshes that nobody asked for. */
   readonly intervalMs: number
 }
+
+/** The guard's verdict of a list; of one that is held with its SHA-256 in hex, by which an operator names it. */
+export type Judged =
+  | Extract<Verdict, { pass: true }>
+  | (Extract<Verdict, { pass: false }> & { readonly digest: string })
 
 /**
  * Tells what the refreshes of one source did: in its status, its metrics and the log. The log gets a line
  * when something changes (first failure, recovery, a held list, new rejects), none while it stays so.
  */
-export function createReporter({ name, intervalMs }: Reported, deps: ReporterDeps) {
+export function createReporter({ name, intervalMs, outputs }: Reported, deps: ReporterDeps) {
+  const { store } = deps
   const metrics = deps.metrics.source
   const log = deps.log.child({ source: name })
   const labels = { source: name }
   let rejectedBefore = ''
   metrics.interval.set(labels, intervalMs / 1000)
 
-  const status = (): SourceStatus | undefined => deps.store.get(name)?.status
+  const status = (): SourceStatus | undefined => store.get(name)?.status
   const moment = (): Moment => ({ wallMs: deps.clock.now(), monotonicMs: deps.clock.monotonic() })
 
-  function logVerdict(verdict: Verdict, built: Built, before: SourceStatus | undefined): void {
+  function logVerdict(verdict: Judged, built: Built, before: SourceStatus | undefined): void {
     if (!verdict.pass) {
       if (before?.held !== undefined) return
       log.warn(
         {
           offered: built.counts.targets,
           missing: verdict.held.missing,
-          served: deps.store.get(name)?.snapshot?.targets,
+          served: store.get(name)?.snapshot?.targets,
           seen: verdict.held.seen,
           needed: verdict.needed,
+          digest: verdict.digest,
         },
         'list held back: it drops too many targets',
       )
@@ -62,7 +73,7 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
   }
 
   return {
-    ...createOutputReporter(labels, metrics.writeFailures, log),
+    ...createOutputReporter({ name, outputs }, { store, writeFailures: metrics.writeFailures, log }),
     /** A refresh began; call the returned function with its result when it has ended. */
     started(): (result: RefreshResult) => void {
       const startMs = deps.clock.monotonic()
@@ -71,14 +82,13 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
         metrics.duration.observe(labels, (deps.clock.monotonic() - startMs) / 1000)
       }
     },
-    /** A whole list was read and judged. */
-    succeeded(built: Built, verdict: Verdict): void {
-      const at = moment()
+    /** A whole list was read and judged; while that takes time, it gets older. */
+    succeeded({ built, at }: Pick<Offered, 'built' | 'at'>, verdict: Judged): void {
       const before = status()
       if (before?.failure !== undefined) log.info({ failures: before.failures }, 'refresh works again')
       logVerdict(verdict, built, before)
       const { report } = built
-      deps.store.setStatus(name, {
+      store.setStatus(name, {
         // While a list is held, what is served gets older.
         lastSuccess: verdict.pass ? at : before?.lastSuccess,
         failure: undefined,
@@ -90,7 +100,12 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
         samples: report.samples,
         held: verdict.pass
           ? undefined
-          : { targets: built.counts.targets, seen: verdict.held.seen, needed: verdict.needed },
+          : {
+              digest: verdict.digest,
+              targets: built.counts.targets,
+              seen: verdict.held.seen,
+              needed: verdict.needed,
+            },
       })
       if (verdict.pass) metrics.lastSuccess.set(labels, at.wallMs / 1000)
       metrics.records.set(labels, report.records)
@@ -103,7 +118,7 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
     /** The served list changed. */
     changed(snapshot: Snapshot, { added, removed, samples }: Weighed): void {
       const { changedAtMs: atMs, targets } = snapshot
-      deps.store.noteChange({ source: name, atMs, targets, added, removed, samples })
+      store.noteChange({ source: name, atMs, targets, added, removed, samples })
       setSnapshotGauges(metrics, name, snapshot)
       metrics.added.inc(labels, added)
       metrics.removed.inc(labels, removed)
@@ -114,30 +129,37 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
       const before = status()
       metrics.failures.inc({ ...labels, reason: error.reason })
       metrics.stale.set(labels, 1)
+      metrics.holding.set(labels, 0)
       // A new reason is news; the same one again is not.
       if (before?.failure?.reason !== error.reason) {
         log.warn(
           {
             reason: error.reason,
             error: messageOf(error),
-            serving: deps.store.get(name)?.snapshot?.targets ?? 'nothing yet',
+            serving: store.get(name)?.snapshot?.targets ?? 'nothing yet',
           },
           'refresh failed',
         )
       }
       if (before === undefined) return
-      deps.store.setStatus(name, {
+      store.setStatus(name, {
         ...before,
         held: undefined,
         failure: { reason: error.reason, message: messageOf(error), at: moment() },
         failures: before.failures + 1,
       })
     },
+    /** Nothing is held back any more, and nothing new is known: the source ends, or begins anew. */
+    released(): void {
+      const before = status()
+      if (before !== undefined) store.setStatus(name, { ...before, held: undefined })
+      metrics.holding.set(labels, 0)
+    },
     /** The list that an earlier process kept is served. */
     restored({ snapshot, lastSuccessMs }: Kept): void {
       const wallMs = Math.min(lastSuccessMs, deps.clock.now())
       const lastSuccess = { wallMs, monotonicMs: deps.clock.monotonic() - (deps.clock.now() - wallMs) }
-      deps.store.setStatus(name, { ...INITIAL_STATUS, lastSuccess, restored: true })
+      store.setStatus(name, { ...INITIAL_STATUS, lastSuccess, restored: true })
       metrics.lastSuccess.set(labels, wallMs / 1000)
       setSnapshotGauges(metrics, name, snapshot)
       log.info(
@@ -145,31 +167,7 @@ export function createReporter({ name, intervalMs }: Reported, deps: ReporterDep
         'serving the list that was kept on disk until a refresh succeeds',
       )
     },
-    /** What an earlier process kept cannot be used. */
-    notRestored(error: unknown): void {
-      log.warn({ error: messageOf(error) }, 'the list that was kept on disk is not used')
-    },
   }
-}
-
-function setSnapshotGauges(metrics: Metrics['source'], source: string, snapshot: Snapshot): void {
-  metrics.lastChange.set({ source }, snapshot.changedAtMs / 1000)
-  metrics.targets.set({ source }, snapshot.targets)
-  metrics.groups.set({ source }, snapshot.groups)
-}
-
-/** Sets the gauge of every reason, so that each series is there from the first list on, at 0. */
-function setReportGauges(metrics: Metrics['source'], source: string, report: Report): void {
-  for (const reason of keysOf(REJECTION_REASONS)) {
-    metrics.rejected.set({ source, reason }, report.rejected.get(reason) ?? 0)
-  }
-  for (const reason of keysOf(LABEL_DROP_REASONS)) {
-    metrics.labelsDropped.set({ source, reason }, report.droppedLabels.get(reason) ?? 0)
-  }
-}
-
-function keysOf<Key extends string>(catalogue: Readonly<Record<Key, string>>): Key[] {
-  return Object.keys(catalogue) as Key[]
 }
 
 /** Logs the rejects when they differ from the last list's; returns what was logged last. */

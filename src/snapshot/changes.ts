@@ -1,8 +1,4 @@
-/** Some of the targets that joined and left, for people: each with its address, and its place if it has one. */
-export interface ChangeSamples {
-  readonly added: readonly string[]
-  readonly removed: readonly string[]
-}
+import { type ChangeSamples, shownSamples } from './samples.ts'
 
 /** One change of a served list. */
 export interface Change {
@@ -16,27 +12,72 @@ export interface Change {
   readonly samples: ChangeSamples
 }
 
-/** The last changes of all sources, the newest first. */
+/** The last changes of each source. */
 export interface Changes {
+  /** Remembers a change, without the secrets that its samples may hold. */
   note(change: Change): void
+  /** Those of all sources, the newest first. */
   list(): readonly Change[]
   /** Forgets those of a source that is gone. */
   forget(source: string): void
 }
 
-/** How many changes are remembered. */
+/** How many changes of one source are remembered. */
 const MAX_CHANGES = 200
 
-/** Remembers no change yet. */
+/** How much all of them together may be, in UTF-16 units of their samples. */
+const MAX_SIZE = 2 ** 20
+
+/** What a change counts for beside its samples. */
+const BARE_SIZE = 200
+
+/** A change with its place in the order of all: the wall clock may be set back. */
+interface Noted {
+  readonly change: Change
+  readonly order: number
+  readonly size: number
+}
+
+/**
+ * Remembers no change yet. Each source has a row of its own, and when all of them are too much the largest row is cut:
+ * a source that changes all the time pushes out nothing but its own.
+ */
 export function createChanges(): Changes {
-  let changes: readonly Change[] = []
+  const rows = new Map<string, readonly Noted[]>()
+  let order = 0
+
+  /** The source whose changes take the most room, and how much all of them take. */
+  function weighAll() {
+    let total = 0
+    let most = 0
+    let largest = ''
+    for (const [source, row] of rows) {
+      const size = row.reduce((sum, one) => sum + one.size, 0)
+      total += size
+      if (size > most) largest = source
+      most = Math.max(most, size)
+    }
+    return { total, largest }
+  }
+
   return {
     note(change) {
-      changes = [change, ...changes].slice(0, MAX_CHANGES)
+      const shown = { ...change, samples: shownSamples(change.samples) }
+      const row = rows.get(change.source) ?? []
+      const noted = { change: shown, order: order++, size: sizeOf(shown.samples) }
+      rows.set(change.source, [noted, ...row].slice(0, MAX_CHANGES))
+      for (let all = weighAll(); all.total > MAX_SIZE; all = weighAll()) {
+        rows.set(all.largest, (rows.get(all.largest) as readonly Noted[]).slice(0, -1))
+      }
     },
-    list: () => changes,
-    forget(source) {
-      changes = changes.filter((change) => change.source !== source)
+    list() {
+      const all = [...rows.values()].flat().sort((a, b) => b.order - a.order)
+      return all.map(({ change }) => change)
     },
+    forget: (source) => void rows.delete(source),
   }
+}
+
+function sizeOf({ added, removed }: ChangeSamples): number {
+  return [...added, ...removed].reduce((sum, sample) => sum + sample.length, BARE_SIZE)
 }

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freeze, type Snapshot } from './snapshot.ts'
-import { ignoreMissing, isThere, writeTargetFile } from './target-file.ts'
+import { checkTargetFile, type FileMark, ignoreMissing, writeMarkedFile } from './target-file.ts'
 
 /** The version of the format; a file of another version is not read. */
 const FORMAT = 1
@@ -29,8 +29,12 @@ export interface Kept {
 
 /** The last good list of one source on disk. */
 export interface DiskCopy {
-  /** Replaces the kept list. A process that dies meanwhile leaves the old list or the new one. */
-  save(snapshot: Snapshot): Promise<void>
+  readonly folder: string
+  /**
+   * Replaces the kept list. A process that dies meanwhile leaves the old list or the new one.
+   * @param wallMs when the list was last right
+   */
+  save(snapshot: Snapshot, wallMs: number): Promise<void>
   /**
    * Notes that the list that was saved last was right at this time.
    * @returns false when it is not what is kept any more: somebody removed it, or wrote another in its place
@@ -54,14 +58,16 @@ export function createDiskCopy(folder: string, source: string, origin: string): 
   const pointerPath = join(folder, `${source}.snapshot`)
   const nameOf = (digest: string) => `${source}.${digest.slice(0, 16)}.json`
   let saved: string | undefined
+  let mark: FileMark | undefined
   return {
-    async save({ body, digest, groups, targets, changedAtMs }) {
+    folder,
+    async save({ body, digest, groups, targets, changedAtMs }, wallMs) {
       await mkdir(folder, { recursive: true })
       const file = nameOf(digest)
-      await writeTargetFile(join(folder, file), body)
+      mark = await writeMarkedFile(join(folder, file), body)
       const pointer: Pointer = { format: FORMAT, file, origin, sha256: digest, groups, targets, changedAtMs }
       const text = `${JSON.stringify(pointer)}\n`
-      await writeTargetFile(pointerPath, Buffer.from(text))
+      await writeMarkedFile(pointerPath, Buffer.from(text), wallMs)
       saved = text
       await removeOthers(folder, source, file)
     },
@@ -69,7 +75,8 @@ export function createDiskCopy(folder: string, source: string, origin: string): 
       // Not by its presence alone: the pointer may be that of an older list, or of another process.
       const text = await readFile(pointerPath, 'utf8').catch(ignoreMissing)
       if (text === undefined || text !== saved) return false
-      if (!(await isThere(join(folder, nameOf(digest)), body.length))) return false
+      mark = await checkTargetFile(join(folder, nameOf(digest)), body, mark)
+      if (mark === undefined) return false
       await utimes(pointerPath, wallMs / 1000, wallMs / 1000)
       return true
     },

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import type { ChangeSamples } from './changes.ts'
+import type { ChangeSamples } from './samples.ts'
 
 /** When a new list is held back rather than served. */
 export interface GuardOptions {

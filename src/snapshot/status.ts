@@ -27,7 +27,24 @@ export interface SourceStatus {
   readonly rejected: Readonly<Record<string, number>>
   readonly samples: readonly Quarantined[]
   /** The list that the guard holds back, if any. */
-  readonly held: { readonly targets: number; readonly seen: number; readonly needed: number } | undefined
+  readonly held: HeldList | undefined
+}
+
+/** A list that the guard holds back. */
+export interface HeldList {
+  /** SHA-256 in hex: once it is served, its ETag. */
+  readonly digest: string
+  readonly targets: number
+  /** In how many refreshes in a row the drop was seen, and in how many it has to be. */
+  readonly seen: number
+  readonly needed: number
+}
+
+/** A file of a source that cannot be written or read; what is served does not depend on it. */
+export interface FileError {
+  /** Of the file, or of the folder that keeps the lists. */
+  readonly path: string | undefined
+  readonly error: string
 }
 
 /** A source that has not been asked yet. */

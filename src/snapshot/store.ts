@@ -3,7 +3,7 @@ import { compareText } from '../model/labels.ts'
 import { type Change, createChanges } from './changes.ts'
 import { joinEncoded } from './lines.ts'
 import { freeze, type Snapshot } from './snapshot.ts'
-import { INITIAL_STATUS, type SourceStatus } from './status.ts'
+import { type FileError, INITIAL_STATUS, type SourceStatus } from './status.ts'
 
 /** What is known and served of one source. */
 export interface SourceState {
@@ -13,6 +13,8 @@ export interface SourceState {
   /** The age, in milliseconds, from which on the list is not served any more; Infinity: never. */
   readonly maxStalenessMs: number
   readonly status: SourceStatus
+  /** Which of its files (`storage`, `file_sd`) cannot be written or read. */
+  readonly fileErrors: Readonly<Record<string, FileError>>
   /** The served list; undefined until the first good one. */
   readonly snapshot: Snapshot | undefined
 }
@@ -45,7 +47,9 @@ export interface Store {
   /** Serves a new list of a source, and the combined list that holds it. */
   publish(name: string, snapshot: Snapshot): Promise<void>
   setStatus(name: string, status: SourceStatus): void
-  /** Remembers what a published list changed. */
+  /** Notes that a file of a source cannot be written or read; undefined: that it is as it should be. */
+  setFileError(name: string, file: string, error: FileError | undefined): void
+  /** Remembers what a published list changed; nothing of a source that was removed meanwhile. */
   noteChange(change: Change): void
   /** The last changes of all sources, the newest first. */
   changes(): readonly Change[]
@@ -91,17 +95,33 @@ export function createStore(): Store {
 
   return {
     add(name, { required, maxStalenessMs }) {
-      states.set(name, { name, required, maxStalenessMs, status: INITIAL_STATUS, snapshot: undefined })
+      states.set(name, {
+        name,
+        required,
+        maxStalenessMs,
+        status: INITIAL_STATUS,
+        fileErrors: {},
+        snapshot: undefined,
+      })
       combined = view(sorted(), snapshot)
     },
     get: (name) => states.get(name),
     list: sorted,
     combined: () => combined,
-    configure: (name, { required, maxStalenessMs }) => update(name, { required, maxStalenessMs }),
+    // Its files may be others now; the next refresh tells.
+    configure: (name, { required, maxStalenessMs }) =>
+      update(name, { required, maxStalenessMs, fileErrors: {} }),
     remove: (name) => inTurn(() => remove(name)),
     publish: (name, published) => inTurn(() => publish(name, published)),
     setStatus: (name, status) => update(name, { status }),
-    noteChange: changes.note,
+    setFileError(name, file, error) {
+      const { [file]: before, ...others } = states.get(name)?.fileErrors ?? {}
+      if (before !== error)
+        update(name, { fileErrors: error === undefined ? others : { ...others, [file]: error } })
+    },
+    noteChange(change) {
+      if (states.has(change.source)) changes.note(change)
+    },
     changes: changes.list,
   }
 }

@@ -34,6 +34,7 @@ async function sourceIn(situation: Situation): Promise<ServedSource> {
       name: 'sensors',
       required: true,
       maxStalenessMs: Number.POSITIVE_INFINITY,
+      fileErrors: {},
       snapshot: built && (await freeze(built.body, built.counts, NOON.wallMs)),
       status: { ...INITIAL_STATUS, lastSuccess: NOON, ...situation.status },
     },
@@ -43,7 +44,7 @@ async function sourceIn(situation: Situation): Promise<ServedSource> {
 const explain = async (situation: Situation, query: string) =>
   explainServed(query, [await sourceIn(situation)])
 
-const held = { targets: 1, seen: 1, needed: 3 }
+const held = { digest: 'd', targets: 1, seen: 1, needed: 3 }
 const failure = { reason: 'timeout', message: 'no whole answer within 10s', at: NOON }
 const labels = { site: '{site|}' }
 

@@ -23,6 +23,7 @@ async function sourceOf(count: number, isServed: boolean): Promise<ExplainInput>
       name: 'sensors',
       required: true,
       maxStalenessMs: Number.POSITIVE_INFINITY,
+      fileErrors: {},
       snapshot: isServed ? await freeze(built.body, built.counts, 0) : undefined,
       status: { ...INITIAL_STATUS, lastSuccess: { wallMs: 0, monotonicMs: 0 } },
     },

@@ -3,7 +3,7 @@ import { createConnections } from '../../src/base/connections.ts'
 import { createMetrics, type Metrics } from '../../src/base/metrics.ts'
 import { createThreads } from '../../src/base/threads.ts'
 import { createApp } from '../../src/http/app.ts'
-import type { Limits, RefreshAnswer } from '../../src/http/deps.ts'
+import type { Limits, OtherHeldAnswer, RefreshAnswer } from '../../src/http/deps.ts'
 import type { ExplainAnswer } from '../../src/model/explanation.ts'
 import type { Instances } from '../../src/model/registration.ts'
 import { encodeGroups } from '../../src/snapshot/encode.ts'
@@ -42,7 +42,8 @@ export async function readHalf(
     draining: false,
     refreshed: [] as (string | undefined)[],
     answers: [] as RefreshAnswer[],
-    accepted: [] as string[],
+    accepted: [] as (readonly [source: string, digest: string | undefined])[],
+    acceptAnswer: undefined as RefreshAnswer | OtherHeldAnswer | undefined,
     reloadError: undefined as Error | undefined,
     instances: {} as Record<string, Instances>,
     asked: [] as [query: string, source: string | undefined][],
@@ -65,9 +66,9 @@ export async function readHalf(
         state.refreshed.push(source)
         return state.answers
       },
-      accept: async (source) => {
-        state.accepted.push(source)
-        return state.answers[0]
+      accept: async (source, digest) => {
+        state.accepted.push([source, digest])
+        return state.acceptAnswer
       },
       instances: (source) => state.instances[source],
       reload: async () => {

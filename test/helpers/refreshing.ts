@@ -1,6 +1,7 @@
 import type { Test } from 'tap'
 import { createMetrics } from '../../src/base/metrics.ts'
 import { createThreads } from '../../src/base/threads.ts'
+import { compileTemplate } from '../../src/mapping/template.ts'
 import { compilePlan, type PlanOptions } from '../../src/pipeline/plan.ts'
 import { createCompute } from '../../src/refresh/compute.ts'
 import { fileSdOutput, type Output } from '../../src/refresh/outputs.ts'
@@ -31,6 +32,11 @@ export async function refreshing(
     clock?: ManualClock
     load?: () => Promise<Kept | undefined>
     outputs?: Output[]
+    /** JMESPath expressions. */
+    records?: string
+    failIf?: string
+    /** Labels of all targets, as templates. */
+    labels?: Record<string, string>
   } = {},
 ) {
   const inventory = await inventoryServer(t, names(3))
@@ -45,9 +51,16 @@ export async function refreshing(
   t.teardown(() => source.close())
   const { file, guard = DEFAULT_GUARD } = options
   const planOptions: PlanOptions = {
-    records: undefined,
+    records: options.records,
+    failIf: options.failIf,
     isPaged: options.source !== undefined,
-    mapping: { source: 'sensors', targets: [], labels: [], metaLabels: false, defaultPort: 9100 },
+    mapping: {
+      source: 'sensors',
+      targets: [],
+      labels: Object.entries(options.labels ?? {}).map(([name, text]) => [name, compileTemplate(text)]),
+      metaLabels: false,
+      defaultPort: 9100,
+    },
     relabelConfigs: [],
   }
   const threads = createThreads()
@@ -85,7 +98,7 @@ export async function refreshing(
     },
     refreshAtOnce: () => refresher.once(stop.signal),
     restore: () => refresher.restore(),
-    accept: () => refresher.accept(),
+    accept: (digest?: string) => refresher.accept(digest),
     close: () => refresher.close(),
     lastRead: () => refresher.lastRead(),
     served: () => store.get('sensors')?.snapshot,

@@ -78,7 +78,7 @@ t.test('health is 200 whatever the sources do, and says what they do', async (t)
     samples: [{ index: 3, reason: 'invalid_host', detail: 'x' }],
   })
   await publish('failing', ['a:1'], { failures: 4, failure: { reason: 'dns', message: 'no such host', at } })
-  await publish('holding', ['a:1'], { held: { targets: 0, seen: 1, needed: 3 } })
+  await publish('holding', ['a:1'], { held: { digest: 'd', targets: 0, seen: 1, needed: 3 } })
   await publish('stale', ['a:1'], { restored: true })
   clock.advance(1_234)
   const answer = await app.inject('/health')
@@ -110,7 +110,7 @@ t.test('health is 200 whatever the sources do, and says what they do', async (t)
         failure: { reason: 'dns', message: 'no such host', at: '2026-01-01T00:00:00.000Z' },
       },
       stale: { state: 'stale' },
-      holding: { state: 'holding', held: { targets: 0, seen: 1, needed: 3 } },
+      holding: { state: 'holding', held: { digest: 'd', targets: 0, seen: 1, needed: 3 } },
       waiting: { state: 'waiting', targets: 0, last_success: null, age_seconds: null, last_change: null },
     },
   })
@@ -177,6 +177,45 @@ t.test('a refresh that is asked for answers with its result', async (t) => {
   t.same(answer.json(), { results: [{ source: 'sensors', result: 'changed', targets: 3 }] })
   await app.inject({ method: 'POST', url: '/-/refresh?source=sensors' })
   t.same(state.refreshed, [undefined, 'sensors'])
+})
+
+t.test('25: what is to be accepted can be named by its digest; another one is not', async (t) => {
+  const { app, state } = await readHalf(t, { enableLifecycle: true })
+  const accept = (query: string) => app.inject({ method: 'POST', url: `/-/accept${query}` })
+  const [seen, now] = ['a'.repeat(64), 'b'.repeat(64)]
+  state.acceptAnswer = { heldDigest: now }
+  const refused = await accept(`?source=sensors&digest=${seen}`)
+  t.equal(refused.statusCode, 412)
+  t.match(refused.json(), {
+    error: {
+      code: 'other_list_held',
+      message: new RegExp(`sensors .* another one.* /health .*digest=${now}$`),
+    },
+  })
+  state.acceptAnswer = { source: 'sensors', result: 'changed', targets: 3 }
+  const accepted = await accept(`?source=sensors&digest=${now}`)
+  t.equal(accepted.statusCode, 200)
+  t.same(accepted.json(), { results: [{ source: 'sensors', result: 'changed', targets: 3 }] })
+  t.equal((await accept('?source=sensors')).statusCode, 200)
+  t.same(state.accepted, [
+    ['sensors', seen],
+    ['sensors', now],
+    ['sensors', undefined],
+  ])
+  state.acceptAnswer = undefined
+  t.match((await accept('?source=sensors')).json(), { error: { code: 'not_held' } })
+  for (const [query, message] of [
+    ['?source=sensors&digest=abc', /digest is the held.digest that \/health shows/],
+    ['?source=sensors&digest=', /digest is the held.digest/],
+    [`?source=sensors&digest=${now}&digest=${now}`, /digest is the held.digest/],
+    [`?digest=${now}`, /which source\?/],
+    ['?source=sensors&force=1', /no other parameter than source and digest/],
+  ] as const) {
+    const answer = await accept(query)
+    t.equal(answer.statusCode, 400, query)
+    t.match(answer.json().error.message, message, query)
+  }
+  t.equal(state.accepted.length, 4, 'nothing of that was carried out')
 })
 
 t.test('45: a webhook may send whatever body it likes, but not a huge or hostile one', async (t) => {

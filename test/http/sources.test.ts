@@ -1,5 +1,6 @@
 import t from 'tap'
 import { readHalf } from '../helpers/app.ts'
+import { refreshing } from '../helpers/refreshing.ts'
 
 t.test('what each source last did', async (t) => {
   const { app, publish } = await readHalf(t, { sources: ['cmdb', 'stores'] })
@@ -63,6 +64,32 @@ t.test('changes are remembered within bounds', async (t) => {
   t.equal(changes[0].at, '1970-01-01T00:00:00.299Z')
 })
 
+t.test('a source that changes all the time pushes out only changes of its own', async (t) => {
+  const { app, store } = await readHalf(t, { sources: ['chatty', 'quiet', 'verbose'] })
+  const change = { atMs: 0, targets: 0, added: 0, removed: 0, samples: { added: [], removed: [] } }
+  store.noteChange({ ...change, source: 'quiet' })
+  for (let index = 0; index < 300; index++) store.noteChange({ ...change, source: 'chatty' })
+  const shown = async () => {
+    const { changes } = (await app.inject('/api/v1/changes')).json() as { changes: { source: string }[] }
+    return ['quiet', 'chatty', 'verbose'].map(
+      (name) => changes.filter(({ source }) => source === name).length,
+    )
+  }
+  t.same(await shown(), [1, 200, 0])
+  const samples = Array.from({ length: 10 }, (_, index) => `${index}${'x'.repeat(5_000)}`)
+  for (let index = 0; index < 300; index++) {
+    store.noteChange({ ...change, source: 'verbose', samples: { added: samples, removed: samples } })
+  }
+  const [quiet, chatty, verbose = 0] = await shown()
+  t.same([quiet, chatty], [1, 200], 'nor does one whose changes are large')
+  t.ok(verbose > 50 && verbose < 110, 'of which there are fewer')
+  const { payload } = await app.inject('/api/v1/changes')
+  t.ok(payload.length < 2 ** 20 + 100_000, 'all of them are little')
+  await store.remove('verbose')
+  store.noteChange({ ...change, source: 'verbose' })
+  t.same(await shown(), [1, 200, 0], 'nothing is remembered of a source that is gone')
+})
+
 t.test('46: parameters that are not known are 400, unknown sources 404', async (t) => {
   const { app } = await readHalf(t)
   for (const path of ['/api/v1/sources', '/api/v1/changes']) {
@@ -71,4 +98,29 @@ t.test('46: parameters that are not known are 400, unknown sources 404', async (
     t.equal((await app.inject(`${path}?source=__proto__`)).statusCode, 404)
     t.equal((await app.inject({ method: 'POST', url: path })).statusCode, 405)
   }
+})
+
+t.test('55: the parameters of targets that joined or left show no secret', async (t) => {
+  const { inventory, refresh, store, clock, metrics } = await refreshing(t, {
+    labels: { __param_module: 'if_mib', __param_api_token: '{token}', __param_target: '{url}' },
+  })
+  const record = (token: string) => ({
+    host: `${token}.test`,
+    token,
+    url: `http://admin:${token}@device/?q=${'x'.repeat(900)}`,
+  })
+  inventory.json([record('hunter2'), { host: 'plain', token: '', url: '' }])
+  await refresh()
+  inventory.json([record('correct-horse'), { host: 'plain', token: '', url: '' }])
+  await refresh()
+  const { app } = await readHalf(t, { sources: [], over: { clock, store, metrics } })
+  const { payload } = await app.inject('/api/v1/changes')
+  t.notMatch(payload, /hunter2|correct-horse/)
+  const [change] = JSON.parse(payload).changes
+  t.match(change, { added: 1, removed: 1 })
+  t.match(
+    change.added_samples[0],
+    /^<secret>\.test:9100 \[\["__param_api_token","<secret>"\],\["__param_module","if_mib"\],\["__param_target","http:\/\/<secret>@device\/\?q=x+…$/,
+  )
+  t.ok(change.added_samples[0].length <= 501, 'what is long is cut')
 })

@@ -20,7 +20,7 @@ t.test(
     const at = { wallMs: 0, monotonicMs: 0 }
     store.setStatus('sensors', { ...INITIAL_STATUS, failure: { reason: 'dns', message: 'no such host', at } })
     t.match((await app.inject('/targets')).json(), { error: { message: /sensors: no such host/ } })
-    store.setStatus('sensors', { ...INITIAL_STATUS, held: { targets: 0, seen: 1, needed: 3 } })
+    store.setStatus('sensors', { ...INITIAL_STATUS, held: { digest: 'd', targets: 0, seen: 1, needed: 3 } })
     t.match((await app.inject('/targets')).json(), { error: { message: /empty and not yet confirmed/ } })
   },
 )

@@ -114,8 +114,14 @@ t.test('25: an operator accepts what the guard holds back', async (t) => {
   t.equal((await post(`${url}/-/accept?source=sensors`)).status, 409, 'nothing is held')
   inventory.json(names(5))
   t.match(await (await post(`${url}/-/refresh`)).json(), { results: [{ result: 'held', targets: 20 }] })
-  const answer = await post(`${url}/-/accept?source=sensors`)
+  const health = (await (await fetch(`${url}/health`)).json()) as {
+    sources: { sensors: { held: { digest: string } } }
+  }
+  const { digest } = health.sources.sensors.held
+  t.equal((await post(`${url}/-/accept?source=sensors&digest=${'0'.repeat(64)}`)).status, 412)
+  const answer = await post(`${url}/-/accept?source=sensors&digest=${digest}`)
   t.equal(answer.status, 200)
+  t.match((await fetch(`${url}/targets/sensors`)).headers.get('etag'), digest)
   t.same(await answer.json(), { results: [{ source: 'sensors', result: 'changed', targets: 5 }] })
   t.equal(
     (await addresses('sensors')).toString(),
@@ -152,3 +158,50 @@ t.test(
     }
   },
 )
+
+t.test('a reload lets go of what is held back if the source is another now, and only then', async (t) => {
+  const [one, other] = [await inventoryServer(t, names(20)), await inventoryServer(t, names(20))]
+  const source = (name: string, { url }: { url: URL }, more = '') =>
+    `- { name: ${name}, http: { url: "${url}" }${more} }\n`
+  const { url, write, reload, addresses, err } = await reloadable(
+    t,
+    source('changed', one) + source('same', other),
+  )
+  await until('both are served', async () => (await fetch(`${url}/targets`)).status === 200)
+  one.json(names(5))
+  other.json(names(5))
+  t.equal((await post(`${url}/-/refresh`)).status, 200)
+  const held = async () => {
+    const { sources } = (await (await fetch(`${url}/health`)).json()) as {
+      sources: Record<string, { state: string; held: object | null }>
+    }
+    const text = await metrics(url)
+    return ['changed', 'same'].map((name) => [
+      sources[name]?.state,
+      sources[name]?.held === null,
+      seriesValue(text, 'rollcall_source_guard_holding', { source: name }),
+    ])
+  }
+  t.same(await held(), [
+    ['holding', false, 1],
+    ['holding', false, 1],
+  ])
+  // It answers when it is told to: until then nothing new is known of the source.
+  const answers: (() => void)[] = []
+  one.handle((_request, response) => void answers.push(() => response.end(JSON.stringify(names(5)))))
+  write(source('changed', one, ', guard: { max_drop: 90% }') + source('same', other))
+  t.equal((await reload()).status, 200)
+  t.same(await held(), [
+    ['ok', true, 0],
+    ['holding', false, 1],
+  ])
+  t.equal((await post(`${url}/-/accept?source=changed`)).status, 409)
+  t.equal((await post(`${url}/-/accept?source=same`)).status, 200, 'what is held still can be accepted')
+  await until('the changed source is read', () => answers.length === 1)
+  for (const answer of answers) answer()
+  await until(
+    'the new list is served',
+    async () => (await addresses('changed')).toString().split(',').length === 5,
+  )
+  t.notMatch(err(), /"source":"changed"[^\n]*drop confirmed/, 'the guard had nothing to confirm')
+})

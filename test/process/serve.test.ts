@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -97,6 +97,51 @@ t.test('34: after a kill, with the inventory down, the last good list is there a
   t.match(await state(), /^(stale|failing)$/)
   await inventory.restart()
   await until('all is well', async () => (await state()) === 'ok')
+})
+
+t.test('33: files that cannot be written or read are shown where one looks, until they can be', async (t) => {
+  const inventory = await inventoryServer(t, ['a'])
+  await inventory.stop()
+  const folder = t.testdir({ data: 'a file in place of the folder' })
+  const [storage, targets] = [join(folder, 'data'), join(folder, 'shared', 'targets.json')]
+  const { url, err } = await start(t, [`--storage.path=${storage}`], {
+    INVENTORY_URL: inventory.url.href,
+    UPDATE_INTERVAL: '0.2',
+    TARGETS_FILE: targets,
+  })
+  const health = async () => {
+    const answer = await fetch(`${url}/health`)
+    t.equal(answer.status, 200)
+    const { sources } = (await answer.json()) as {
+      sources: { inventory: { state: string; file_errors: Record<string, object> } }
+    }
+    return sources.inventory
+  }
+  t.match(
+    await health(),
+    { file_errors: { storage: { path: storage, error: /ENOTDIR/ } } },
+    'from the start on',
+  )
+  await inventory.restart()
+  const failing = await until('both are tried', async () => {
+    const shown = await health()
+    return 'file_sd' in shown.file_errors ? shown : undefined
+  })
+  t.match(failing, {
+    file_errors: {
+      storage: { path: storage, error: /EEXIST|ENOTDIR/ },
+      file_sd: { path: targets, error: /ENOENT/ },
+    },
+  })
+  t.equal((await fetch(`${url}/targets`)).status, 200)
+  t.match(err(), `"file":"storage","path":${JSON.stringify(storage)},"error":"E`)
+  rmSync(storage)
+  mkdirSync(join(folder, 'shared'))
+  const mended = await until('both are written', async () => {
+    const shown = await health()
+    return Object.keys(shown.file_errors).length === 0 ? shown : undefined
+  })
+  t.match(mended, { state: 'ok', file_errors: {} })
 })
 
 t.test('what is odd about a configuration is told once, at the start', async (t) => {

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { createDiskCopy } from '../../src/snapshot/disk.ts'
 import { names, refreshing } from '../helpers/refreshing.ts'
 
 /** Enough for weighing to take a thread, and so some time. */
@@ -46,4 +47,42 @@ t.test('25: two words at once are carried out once, and none after the end', asy
   await close()
   t.match(await last, undefined, 'the source has ended before')
   t.equal(served()?.targets, MANY / 5)
+})
+
+t.test('25: the list that an operator means is accepted, not one that came since', async (t) => {
+  const { inventory, refresh, accept, served, status, lines } = await refreshing(t)
+  inventory.json(names(20))
+  await refresh()
+  inventory.json(names(5))
+  await refresh()
+  const seen = status()?.held?.digest as string
+  t.match(seen, /^[0-9a-f]{64}$/)
+  t.match(lines, [{}, { msg: 'list held back: it drops too many targets', digest: seen }])
+  inventory.json(names(2))
+  await refresh()
+  const now = status()?.held?.digest as string
+  t.not(now, seen)
+  t.same(await accept(seen), { heldDigest: now })
+  t.equal(served()?.targets, 20)
+  t.equal(status()?.held?.seen, 2, 'and it is held as before')
+  t.match(await accept(now), { result: 'changed', targets: 2 })
+  t.equal(served()?.digest, now, 'the digest is that of the list as it is served')
+  t.equal(await accept(now), undefined, 'nothing is held any more')
+})
+
+t.test('28: a list that is accepted is as old as its reading, also after a restart', async (t) => {
+  const copy = createDiskCopy(t.testdir(), 'sensors', 'here')
+  const { inventory, refresh, accept, status, clock, metric } = await refreshing(t, {
+    outputs: [{ kind: 'storage', path: 'data', write: copy.save, confirm: copy.confirm }],
+  })
+  inventory.json(names(20))
+  await refresh()
+  inventory.json(names(5))
+  await refresh()
+  const readAt = { wallMs: clock.now(), monotonicMs: clock.monotonic() }
+  clock.advance(20_000)
+  t.match(await accept(), { result: 'changed', targets: 5 })
+  t.same(status()?.lastSuccess, readAt)
+  t.equal(await metric('last_success_timestamp_seconds'), readAt.wallMs / 1000)
+  t.equal((await copy.load())?.lastSuccessMs, readAt.wallMs)
 })

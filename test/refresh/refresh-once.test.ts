@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { createDiskCopy, type Kept } from '../../src/snapshot/disk.ts'
@@ -142,14 +142,17 @@ t.test('25: while a list is held, what is served gets older and counts as stale'
 })
 
 t.test('26: a failed refresh in between ends the row of confirmations', async (t) => {
-  const { refresh, served, inventory } = await refreshing(t)
+  const { refresh, served, inventory, metric, status } = await refreshing(t)
   await refresh()
   for (let round = 0; round < 4; round++) {
     inventory.json([])
     t.equal((await refresh()).result, 'held')
     t.equal((await refresh()).result, 'held')
+    t.equal(await metric('guard_holding'), 1)
     inventory.handle((_request, response) => response.writeHead(500).end())
     t.equal((await refresh()).result, 'failed')
+    t.equal(await metric('guard_holding'), 0, 'nothing is held any more')
+    t.equal(status()?.held, undefined)
   }
   t.equal(served()?.targets, 3)
 })
@@ -335,6 +338,23 @@ t.test(
   },
 )
 
+t.test('28: a kept list gets no younger by restarts while the inventory is down', async (t) => {
+  const copy = createDiskCopy(t.testdir(), 'sensors', 'here')
+  const kept = await keptList(['a:1'])
+  await copy.save(kept.snapshot, kept.lastSuccessMs)
+  for (let start = 0; start < 3; start++) {
+    const { restore, refresh, inventory, status } = await refreshing(t, {
+      outputs: [{ kind: 'storage', path: 'data', write: copy.save, confirm: copy.confirm }],
+      load: copy.load,
+    })
+    await inventory.stop()
+    await restore()
+    t.equal((await refresh()).result, 'failed')
+    t.equal(status()?.lastSuccess?.wallMs, kept.lastSuccessMs)
+    t.equal((await copy.load())?.lastSuccessMs, kept.lastSuccessMs)
+  }
+})
+
 t.test('28: a kept list from the future, by a clock that went back, is not younger than new', async (t) => {
   const kept = await keptList(['a:1'])
   const future = { ...kept, lastSuccessMs: Date.UTC(2027, 0, 1) }
@@ -371,7 +391,7 @@ t.test('nothing kept, nothing said', async (t) => {
 t.test('the kept list is replaced when it changes, and confirmed when it does not', async (t) => {
   const copy = createDiskCopy(t.testdir(), 'sensors', 'here')
   const { refresh, served, clock } = await refreshing(t, {
-    outputs: [{ kind: 'storage', write: copy.save, confirm: copy.confirm }],
+    outputs: [{ kind: 'storage', path: 'data', write: copy.save, confirm: copy.confirm }],
   })
   await refresh()
   clock.advance(60_000)
@@ -388,7 +408,7 @@ t.test(
     const copy = createDiskCopy(storage, 'sensors', 'here')
     const { refresh, served, messages, metric } = await refreshing(t, {
       file,
-      outputs: [{ kind: 'storage', write: copy.save, confirm: copy.confirm }],
+      outputs: [{ kind: 'storage', path: 'data', write: copy.save, confirm: copy.confirm }],
     })
     await refresh()
     const told = () =>
@@ -405,6 +425,25 @@ t.test(
     t.equal(await metric('write_failures_total', { file: 'storage' }), 0)
   },
 )
+
+t.test('33: a file that somebody edited is written again, even if it is as long as before', async (t) => {
+  const folder = t.testdir()
+  const file = join(folder, 'targets.json')
+  const storage = join(folder, 'data')
+  const copy = createDiskCopy(storage, 'sensors', 'here')
+  const { refresh, served, messages } = await refreshing(t, {
+    file,
+    outputs: [{ kind: 'storage', path: storage, write: copy.save, confirm: copy.confirm }],
+  })
+  await refresh()
+  const kept = join(storage, `sensors.${served()?.digest.slice(0, 16)}.json`)
+  for (const path of [file, kept]) {
+    writeFileSync(path, readFileSync(path, 'utf8').replace('sensor_0', 'another0'))
+    t.equal((await refresh()).result, 'unchanged')
+    t.same(readFileSync(path), served()?.body)
+  }
+  t.equal(messages().filter((message) => message === 'file was not as it was left; written again').length, 2)
+})
 
 t.test(
   'what the inventory last gave is kept to be explained: also what is held, never what failed',
@@ -443,7 +482,7 @@ t.test('33: a disk that hangs holds up neither refreshing nor the start', async 
     })
   }
   const { restore, refresh, served, clock, messages, metric } = await refreshing(t, {
-    outputs: [{ kind: 'storage', write, confirm }],
+    outputs: [{ kind: 'storage', path: 'data', write, confirm }],
     load: () => new Promise(() => {}),
   })
   const restoring = restore()

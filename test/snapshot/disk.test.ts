@@ -16,7 +16,8 @@ t.test('what is saved is loaded, byte by byte', async (t) => {
   const copy = createDiskCopy(folder, 'sensors', 'here')
   t.equal(await copy.load(), undefined, 'nothing at first')
   const snapshot = await snapshotOf('a:1', 'b:1')
-  await copy.save(snapshot)
+  await copy.save(snapshot, 1_000)
+  t.same(await copy.load(), { snapshot, lastSuccessMs: 1_000 })
   t.ok(await copy.confirm(snapshot, 1_234_567_000))
   t.same(await copy.load(), { snapshot, lastSuccessMs: 1_234_567_000 })
 })
@@ -28,9 +29,9 @@ t.test('the group file is a file_sd file, and only the current one is there', as
     'sensors.left.tmp': 'ours',
   })
   const copy = createDiskCopy(folder, 'sensors', 'here')
-  await copy.save(await snapshotOf('a:1'))
+  await copy.save(await snapshotOf('a:1'), 1_000)
   const latest = await snapshotOf('b:1')
-  await copy.save(latest)
+  await copy.save(latest, 1_000)
   const file = `sensors.${latest.digest.slice(0, 16)}.json`
   t.same(readdirSync(folder).sort(), ['other.0123.json', file, 'sensors.snapshot', 'sensors2.json'].sort())
   t.same(JSON.parse(readFileSync(join(folder, file), 'utf8')), [{ targets: ['b:1'], labels: {} }])
@@ -40,7 +41,7 @@ t.test('32: what is corrupt, foreign or of another version is refused', async (t
   const folder = t.testdir()
   const copy = createDiskCopy(folder, 'sensors', 'here')
   const snapshot = await snapshotOf('a:1')
-  await copy.save(snapshot)
+  await copy.save(snapshot, 1_000)
   const pointer = join(folder, 'sensors.snapshot')
   const good = readFileSync(pointer, 'utf8')
   const groups = join(folder, `sensors.${snapshot.digest.slice(0, 16)}.json`)
@@ -61,7 +62,7 @@ t.test('32: what is corrupt, foreign or of another version is refused', async (t
 t.test('32: the list of another inventory is not read', async (t) => {
   const folder = t.testdir()
   const snapshot = await snapshotOf('a:1')
-  await createDiskCopy(folder, 'sensors', 'here').save(snapshot)
+  await createDiskCopy(folder, 'sensors', 'here').save(snapshot, 1_000)
   await t.rejects(createDiskCopy(folder, 'sensors', 'elsewhere').load(), {
     message: /holds the list of another inventory; it is replaced once this one is read/,
   })
@@ -77,7 +78,7 @@ t.test('33: a folder that cannot be written is an error, and what was kept stays
   const folder = t.testdir({ file: 'not a folder' })
   const copy = createDiskCopy(join(folder, 'file'), 'sensors', 'here')
   const snapshot = await snapshotOf('a:1')
-  await t.rejects(copy.save(snapshot))
+  await t.rejects(copy.save(snapshot, 1_000))
   await t.rejects(copy.confirm(snapshot, 1), { code: 'ENOTDIR' })
   await t.rejects(copy.load(), { code: 'ENOTDIR' })
 })
@@ -87,16 +88,16 @@ t.test('33: what is not kept any more, or not what was saved, is not confirmed',
   const [copy, other] = [createDiskCopy(folder, 'sensors', 'here'), createDiskCopy(folder, 'sensors', 'here')]
   const snapshot = await snapshotOf('a:1')
   t.notOk(await copy.confirm(snapshot, 1), 'nothing was saved')
-  await copy.save(snapshot)
+  await copy.save(snapshot, 1_000)
   t.notOk(await other.confirm(snapshot, 1), 'another process saved it')
   const groups = join(folder, `sensors.${snapshot.digest.slice(0, 16)}.json`)
   truncateSync(groups, 5)
   t.notOk(await copy.confirm(snapshot, 1), 'the list is cut')
   rmSync(groups)
   t.notOk(await copy.confirm(snapshot, 1), 'the list is gone')
-  await copy.save(snapshot)
+  await copy.save(snapshot, 1_000)
   t.ok(await copy.confirm(snapshot, 2_000))
-  await other.save(await snapshotOf('b:1'))
+  await other.save(await snapshotOf('b:1'), 1_000)
   t.notOk(await copy.confirm(snapshot, 3_000), 'another process saved another one')
   t.not((await copy.load())?.lastSuccessMs, 3_000, 'which was not confirmed either')
 })
@@ -115,7 +116,7 @@ const [disk, encode, snapshot] = await Promise.all(${JSON.stringify(modules)}.ma
 const copy = disk.createDiskCopy(${JSON.stringify(folder)}, 'sensors', 'here')
 for (let round = 0; ; round++) {
   const targets = Array.from({ length: 500 }, (_, index) => 'sensor-' + index + ':' + (1 + (round % 60000)))
-  await copy.save(await snapshot.freeze(encode.encodeGroups([{ targets, labels: [] }]), { groups: 1, targets: 500 }, round))
+  await copy.save(await snapshot.freeze(encode.encodeGroups([{ targets, labels: [] }]), { groups: 1, targets: 500 }, round), 1_000)
   if (round === 0) console.log('first')
 }`
     for (let kill = 0; kill < KILLS; kill++) {

@@ -120,3 +120,25 @@ t.test(
     t.match(store.combined(), { snapshot: undefined, waitingFor: [{ name: 'late' }] })
   },
 )
+
+t.test(
+  'files that cannot be written are noted one by one, until they can be or the source is another',
+  async (t) => {
+    const store = createStore()
+    const options = { required: true, maxStalenessMs: Number.POSITIVE_INFINITY }
+    store.add('a', options)
+    const [storage, fileSd] = [
+      { path: '/data', error: 'ENOSPC' },
+      { path: '/out.json', error: 'EACCES' },
+    ]
+    store.setFileError('a', 'storage', storage)
+    store.setFileError('a', 'file_sd', fileSd)
+    store.setFileError('gone', 'storage', storage)
+    t.same(store.get('a')?.fileErrors, { storage, file_sd: fileSd })
+    t.equal(store.get('gone'), undefined)
+    store.setFileError('a', 'storage', undefined)
+    t.same(store.get('a')?.fileErrors, { file_sd: fileSd })
+    store.configure('a', options)
+    t.same(store.get('a')?.fileErrors, {})
+  },
+)

@@ -1,7 +1,18 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { writeTargetFile } from '../../src/snapshot/target-file.ts'
+import { checkTargetFile, writeMarkedFile, writeTargetFile } from '../../src/snapshot/target-file.ts'
 
 t.test('a file is replaced, readable for everybody, with nothing left beside it', async (t) => {
   const folder = t.testdir({ 'targets.json': 'old' })
@@ -36,4 +47,50 @@ t.test('33: when it cannot be written, the old file stays and nothing is left be
   t.ok(existsSync(join(taken, 'x')))
   chmodSync(taken, 0o700)
   t.same(readdirSync(folder).sort(), ['a-file', 'targets.json'])
+})
+
+t.test('a file that was replaced or edited is told from what was written, whatever its size', async (t) => {
+  const folder = t.testdir()
+  const path = join(folder, 'targets.json')
+  const body = Buffer.from('["good:9100"]')
+  const evil = Buffer.from('["evil:9100"]')
+  const rows: [what: string, act: () => void, isRight: boolean][] = [
+    ['nothing', () => {}, true],
+    ['another size', () => writeFileSync(path, 'short'), false],
+    ['edited, of the same size', () => writeFileSync(path, evil), false],
+    [
+      'replaced, of the same size and age',
+      () => {
+        const { atime, mtime } = statSync(path)
+        writeFileSync(`${path}.new`, evil)
+        utimesSync(`${path}.new`, atime, mtime)
+        renameSync(`${path}.new`, path)
+      },
+      false,
+    ],
+    ['removed', () => rmSync(path), false],
+    ['touched only', () => utimesSync(path, 1, 1), true],
+    [
+      'restored from a copy',
+      () => {
+        writeFileSync(`${path}.new`, body)
+        renameSync(`${path}.new`, path)
+      },
+      true,
+    ],
+  ]
+  for (const [what, act, isRight] of rows) {
+    const mark = await writeMarkedFile(path, body)
+    act()
+    const now = await checkTargetFile(path, body, mark)
+    t.equal(now !== undefined, isRight, what)
+    if (now === undefined) continue
+    const { ino, mtimeNs } = now
+    t.match(await checkTargetFile(path, body, now), { ino, mtimeNs }, 'and stays so')
+    t.match(
+      await checkTargetFile(path, body, undefined),
+      { ino, mtimeNs },
+      'also when nothing is known of it',
+    )
+  }
 })

@@ -5,13 +5,13 @@ import { observe } from '../observe.ts'
 import { sourceIn } from '../source-parameter.ts'
 
 /**
- * `POST /-/refresh[?source=]`: refresh now, the webhook for inventories; `POST /-/accept?source=`: serve the list
- * that the guard holds back; `POST /-/reload`: load the configuration file again. All of them off unless switched on.
+ * `POST /-/refresh[?source=]`: refresh now, the webhook for inventories; `POST /-/accept?source=[&digest=]`: serve
+ * the list that the guard holds back; `POST /-/reload`: load the configuration file again. All off unless switched on.
  */
 export function lifecycleRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
   // A webhook's body says nothing that we need, so any type is taken (up to the body limit) and dropped.
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))
-  const route = (path: string, act: (source: string | undefined) => Promise<unknown>) => {
+  const route = (path: string, act: (query: unknown) => Promise<unknown>) => {
     app.post(path, async (request, reply) => {
       observe(request, reply, path, deps)
       if (!options.enableLifecycle) {
@@ -20,12 +20,15 @@ export function lifecycleRoutes(app: FastifyInstance, deps: HttpDeps, options: H
           'the lifecycle API is off; start with --web.enable-lifecycle',
         )
       }
-      return act(sourceIn(request.query, deps.store))
+      return act(request.query)
     })
   }
-  route('/-/refresh', (source) => refresh(source, deps))
-  route('/-/accept', (source) => accept(source, deps))
-  route('/-/reload', () => reload(deps))
+  route('/-/refresh', (query) => refresh(sourceIn(query, deps.store), deps))
+  route('/-/accept', (query) => accept(query, deps))
+  route('/-/reload', (query) => {
+    sourceIn(query, deps.store)
+    return reload(deps)
+  })
 }
 
 async function refresh(source: string | undefined, deps: HttpDeps) {
@@ -37,13 +40,33 @@ async function refresh(source: string | undefined, deps: HttpDeps) {
   return { results: results.map(shown) }
 }
 
-async function accept(source: string | undefined, deps: HttpDeps) {
+const DIGEST = /^[0-9a-f]{64}$/
+
+async function accept(query: unknown, deps: HttpDeps) {
+  const { digest, ...others } = query as Record<string, unknown>
+  const source = sourceIn(others, deps.store, 'source and digest')
   if (source === undefined) {
-    throw new HttpError('bad_request', 'which source? write /-/accept?source=NAME')
+    throw new HttpError('bad_request', 'which source? write /-/accept?source=NAME&digest=DIGEST')
   }
-  const result = await deps.accept(source)
-  if (result !== undefined) return { results: [shown(result)] }
-  throw new HttpError('not_held', `the guard holds no list of ${source} back; there is nothing to accept`)
+  if (digest !== undefined && !(typeof digest === 'string' && DIGEST.test(digest))) {
+    throw new HttpError(
+      'bad_request',
+      'digest is the held.digest that /health shows of the source: 64 hex digits',
+    )
+  }
+  const result = await deps.accept(source, digest)
+  if (result === undefined) {
+    throw new HttpError('not_held', `the guard holds no list of ${source} back; there is nothing to accept`)
+  }
+  if ('heldDigest' in result) throw otherHeld(source, result.heldDigest)
+  return { results: [shown(result)] }
+}
+
+function otherHeld(source: string, digest: string): HttpError {
+  return new HttpError(
+    'other_list_held',
+    `nothing was accepted: the list of ${source} that the guard holds back by now is another one. Look at /health again; if this one is right, write digest=${digest}`,
+  )
 }
 
 async function reload(deps: HttpDeps) {

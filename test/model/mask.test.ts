@@ -1,8 +1,8 @@
 import t from 'tap'
-import { createMasker } from '../../src/explain/mask.ts'
-import { maskText } from '../../src/explain/mask-text.ts'
-import { abridge } from '../../src/explain/nested.ts'
 import type { Labels } from '../../src/model/labels.ts'
+import { createMasker } from '../../src/model/mask.ts'
+import { maskText } from '../../src/model/mask-text.ts'
+import { abridge } from '../../src/model/nested.ts'
 import type { Json } from '../../src/model/record.ts'
 import { isSecretName } from '../../src/model/secret-names.ts'
 

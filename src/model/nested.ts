@@ -1,4 +1,4 @@
-import { isObject, type Json } from '../model/record.ts'
+import { isObject, type Json } from './record.ts'
 
 /** How deep a record is looked into; what is deeper is neither searched nor shown. */
 export const MAX_DEPTH = 32

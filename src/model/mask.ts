@@ -1,9 +1,9 @@
 import { MASK } from '../base/secret.ts'
-import type { Labels } from '../model/labels.ts'
-import { fieldOf, isObject, type Json } from '../model/record.ts'
-import { isSecretName } from '../model/secret-names.ts'
+import type { Labels } from './labels.ts'
 import { maskText } from './mask-text.ts'
 import { CUT, itemsOf, MAX_DEPTH } from './nested.ts'
+import { fieldOf, isObject, type Json } from './record.ts'
+import { isSecretName } from './secret-names.ts'
 
 /** How much of a text is shown. */
 const MAX_TEXT = 2_000
