@@ -113,7 +113,7 @@ t.test('with errors only, nothing is told while all is well', async (t) => {
     ['--log.level=error', '--log.format=json', '--web.listen-address=127.0.0.1:0', '--web.drain-delay=0'],
     {
       INVENTORY_URL: inventory.url.href,
-      NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --import="data:text/javascript,${encodeURIComponent(onceServing('process.kill(process.pid)'))}"`,
+      NODE_OPTIONS: `--import="data:text/javascript,${encodeURIComponent(onceServing('process.kill(process.pid)'))}"`,
     },
   )
   t.equal(code, 0)
@@ -266,7 +266,7 @@ t.test('36: what hangs is cut off at the shutdown timeout', async (t) => {
 t.test('42: an unhandled rejection is logged and ends the process with an error', async (t) => {
   const reject = onceServing('Promise.reject(new Error("injected"))')
   const { ended, err } = await start(t, ['demo', '--demo.listen-address=127.0.0.1:0'], {
-    NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --import="data:text/javascript,${encodeURIComponent(reject)}"`,
+    NODE_OPTIONS: `--import="data:text/javascript,${encodeURIComponent(reject)}"`,
   })
   t.same(await ended, { code: 1, signal: null })
   t.match(err(), /"level":"fatal".*injected.*"msg":"unexpected error, stopping"/)
