@@ -68,7 +68,7 @@ export async function start(
   t.teardown(async () => {
     // Gently at first: only a process that ends by itself tells what it covered.
     child.kill('SIGTERM')
-    const hard = setTimeout(() => child.kill('SIGKILL'), 3_000)
+    const hard = setTimeout(() => child.kill('SIGKILL'), 15_000)
     await ended
     clearTimeout(hard)
   })

@@ -171,7 +171,7 @@ t.test('promtool finds no fault with the metrics', async (t) => {
 t.test('35: SIGTERM: ready turns 503, targets go on, requests in flight finish, exit 0', async (t) => {
   const inventory = await inventoryServer(t, ['a'])
   let finish = () => {}
-  const { url, child, ended, err } = await start(t, ['--web.drain-delay=1s', '--web.enable-lifecycle'], {
+  const { url, child, ended, err } = await start(t, ['--web.drain-delay=3s', '--web.enable-lifecycle'], {
     INVENTORY_URL: inventory.url.href,
   })
   await firstList(url)
