@@ -1,21 +1,19 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import t from 'tap'
 import { OptionError, readLoadOptions } from '../../bench/load/options.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
+import { spawnNode } from '../helpers/node.ts'
 
 const URL_TEXT = 'http://127.0.0.1:8080/targets'
 
 /** Runs the command to its end. */
 async function load(args: readonly string[]) {
-  const child = spawn(process.execPath, ['build/bench/load.js', ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawnNode(['build/bench/load.js', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   let [out, err] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', (text) => {
+  child.stdout?.setEncoding('utf8').on('data', (text) => {
     out += text
   })
-  child.stderr.setEncoding('utf8').on('data', (text) => {
+  child.stderr?.setEncoding('utf8').on('data', (text) => {
     err += text
   })
   const [code] = await once(child, 'close')

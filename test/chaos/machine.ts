@@ -56,7 +56,7 @@ export function createMachine(scope: Scope): Machine {
   return {
     env: {
       ...clock?.env(),
-      NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --import=${preload}`,
+      NODE_OPTIONS: `--import=${preload}`,
       CHAOS_NO_NAMES: noNames,
     },
     names: (resolve) => (resolve ? rmSync(noNames) : writeFileSync(noNames, '')),

@@ -2,7 +2,8 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { run, start } from '../helpers/cli.ts'
+import { start } from '../helpers/cli.ts'
+import { runHere } from '../helpers/commands.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
 
 /** What an example needs to run: its secrets, and which sample answers which request. */
@@ -66,7 +67,7 @@ const SETTINGS: Record<string, Setting> = {
 
 /** What `rollcall targets` prints. */
 async function printed(t: Test, config: string, env: Setting['env']): Promise<string> {
-  const { code, out, err } = await run(['targets', `--config.file=${config}`], env)
+  const { code, out, err } = await runHere(['targets', `--config.file=${config}`], env)
   t.equal(code, 0, err)
   return out
 }

@@ -25,7 +25,7 @@ async function discovers(t: Test, binary: string, url: string, count: number) {
   t.equal(seriesValue(page, 'prometheus_sd_http_failures_total') ?? 0, 0, 'without a failed poll')
 }
 
-t.test('7: a real Prometheus reads 100,000 targets whole', { timeout: 60_000 }, async (t) => {
+t.test('7: a real Prometheus reads 100,000 targets whole', { timeout: 280_000 }, async (t) => {
   const binary = findTool('prometheus', 'PROMETHEUS')
   if (missing(t, binary, 'Prometheus')) return
   const sites = (index: number) => ({ host: `sensor-${index}`, site: `s${index % 500}`, rack: index % 40 })
@@ -42,7 +42,7 @@ t.test('7: a real Prometheus reads 100,000 targets whole', { timeout: 60_000 }, 
   await discovers(t, binary as string, url, 100_000)
 })
 
-t.test('2: whatever is in the records, Prometheus 2 and 3 take the list', { timeout: 60_000 }, async (t) => {
+t.test('2: whatever is in the records, Prometheus 2 and 3 take the list', { timeout: 280_000 }, async (t) => {
   const inventory = await inventoryServer(t, [
     { host: 'a', 'dotted.name': 1, 'with-hyphen': true, ünicode: 'é', '2fa': null, nested: { x: 1 } },
     { host: 'b', list: ['x', 2, false], empty: '', 'a b': 'c', __proto: 'x', '': 'no name' },

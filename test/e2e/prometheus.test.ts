@@ -39,7 +39,7 @@ t.jobs = 3
 for (const { name, find } of PROMETHEUS_VERSIONS) {
   t.test(
     `the life of a fleet, as ${name} sees it with the shipped configuration`,
-    { timeout: 110_000 },
+    { timeout: 280_000 },
     async (t) => {
       const binary = find()
       if (cannotTest(t, name, binary)) return
@@ -121,7 +121,7 @@ for (const { name, find } of PROMETHEUS_VERSIONS) {
   )
 }
 
-t.test('the demo, as Prometheus sees it', { timeout: 60_000 }, async (t) => {
+t.test('the demo, as Prometheus sees it', { timeout: 280_000 }, async (t) => {
   const binary = findTool('prometheus', 'PROMETHEUS')
   if (missing(t, binary, 'Prometheus')) return
   const demo = await start(t, ['demo', '--demo.listen-address=127.0.0.1:0'])

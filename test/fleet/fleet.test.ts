@@ -6,7 +6,7 @@ import { runFleet } from './run.ts'
 
 t.test(
   'agents register, die, and come back to a server that was away, and Prometheus loses none that lives',
-  { timeout: 110_000 },
+  { timeout: 280_000 },
   async (t) => {
     const prometheus = findTool('prometheus', 'PROMETHEUS')
     if (missing(t, prometheus, 'Prometheus')) return

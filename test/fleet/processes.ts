@@ -1,7 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { spawnNode } from '../helpers/node.ts'
 import type { Scope } from '../helpers/scope.ts'
 
 const PROGRAM = resolve('build/test/fleet/agents.js')
@@ -29,9 +31,9 @@ export function startAgents(
   seen: (event: Registered) => void,
 ): AgentProcess {
   const args = [PROGRAM, `--url=${push}`, `--token-file=${tokenFile}`, `--ids=${ids.join(',')}`]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env: {} })
+  const child = spawnNode(args, { stdio: ['ignore', 'pipe', 'inherit'], env: {} })
   const ended = once(child, 'close')
-  createInterface({ input: child.stdout }).on('line', (line) => {
+  createInterface({ input: child.stdout as Readable }).on('line', (line) => {
     const { msg, time, ...event } = JSON.parse(line) as Registered & { msg: string; time: string }
     if (msg === 'registered') seen({ ...event, atMs: Date.parse(time) })
   })

@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
+import { spawnNode } from './node.ts'
 import type { Scope } from './scope.ts'
 import { until } from './until.ts'
 
@@ -23,18 +24,23 @@ type Env = Record<string, string | undefined>
 
 /** The environment of a test's processes: nothing of the machine's own that Rollcall would read. */
 function cleanEnv(env: Env): NodeJS.ProcessEnv {
-  const { PATH, HOME, NODE_OPTIONS, NODE_V8_COVERAGE } = process.env
-  const tap = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(_?TAP|TAPJS)/.test(name)))
-  return { ...tap, PATH, HOME, NODE_OPTIONS, NODE_V8_COVERAGE, ...env }
+  const { PATH, HOME } = process.env
+  return { PATH, HOME, ...env }
+}
+
+/** Starts a command with the options of Node.js that its environment names. */
+function startCommand(args: readonly string[], env: Env, cwd?: string): ChildProcess {
+  return spawnNode([CLI, ...args], {
+    env: cleanEnv(env),
+    nodeOptions: env.NODE_OPTIONS,
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
 }
 
 /** Runs a command to its end. */
 export async function run(args: readonly string[], env: Env = {}, cwd?: string) {
-  const child = spawn(process.execPath, [CLI, ...args], {
-    env: cleanEnv(env),
-    cwd,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = startCommand(args, env, cwd)
   const read = collect(child)
   const [code] = await once(child, 'close')
   return { code: code as number | null, out: read.out(), err: read.err() }
@@ -57,15 +63,12 @@ export async function start(
   const defaults = Object.entries(flags)
     .filter(([flag]) => !args.some((arg) => arg.startsWith(`--${flag}`)))
     .map(([flag, value]) => `--${flag}=${value}`)
-  const child = spawn(process.execPath, [CLI, ...args, ...defaults], {
-    env: cleanEnv(env),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = startCommand([...args, ...defaults], env)
   const ended = once(child, 'close').then(([code, signal]) => ({ code, signal }))
   t.teardown(async () => {
     // Gently at first: only a process that ends by itself tells what it covered.
     child.kill('SIGTERM')
-    const hard = setTimeout(() => child.kill('SIGKILL'), 3_000)
+    const hard = setTimeout(() => child.kill('SIGKILL'), 15_000)
     await ended
     clearTimeout(hard)
   })

@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { openSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import t from 'tap'
 import { CLI, run } from '../helpers/cli.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
+import { spawnNode } from '../helpers/node.ts'
 
 t.test('each command prints its result, and ends with its code', async (t) => {
   const inventory = await inventoryServer(t, ['a', 5])
@@ -79,15 +79,15 @@ t.test('--help lists the flags of each command below it', async (t) => {
 })
 
 t.test('a reader that stops early is no error; a disk that is full is one', async (t) => {
-  const closed = spawn(process.execPath, [CLI, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] })
-  closed.stdout.destroy()
+  const closed = spawnNode([CLI, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  closed.stdout?.destroy()
   let err = ''
-  closed.stderr.setEncoding('utf8').on('data', (text) => {
+  closed.stderr?.setEncoding('utf8').on('data', (text) => {
     err += text
   })
   const [code] = await once(closed, 'close')
   t.same({ code, err }, { code: 0, err: '' })
-  const full = spawn(process.execPath, [CLI, '--help'], {
+  const full = spawnNode([CLI, '--help'], {
     stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'],
   })
   const [failed] = await once(full, 'close')

@@ -44,14 +44,20 @@ t.test(`44: of ${SOCKETS} idle sockets ${MAX_CONNECTIONS} are kept, and probes s
     sockets.push(socket)
     await once(socket, 'connect')
   }
+  const ask = async (path: string) => {
+    const began = performance.now()
+    const answer = await fetch(`${url}/${path}`, { headers: { connection: 'close' } })
+    await answer.arrayBuffer()
+    t.equal(answer.status, 200, `/${path} with ${sockets.length} sockets opened`)
+    return performance.now() - began
+  }
   let slowestMs = 0
   const probe = async () => {
     for (const path of ['health', 'metrics', 'targets']) {
-      const began = performance.now()
-      const answer = await fetch(`${url}/${path}`, { headers: { connection: 'close' } })
-      await answer.arrayBuffer()
-      slowestMs = Math.max(slowestMs, performance.now() - began)
-      t.equal(answer.status, 200, `/${path} with ${sockets.length} sockets opened`)
+      let tookMs = await ask(path)
+      // A busy machine makes one probe slow now and then; too many sockets would make them all.
+      for (let again = 0; again < 2 && tookMs >= PROBE_WITHIN_MS; again++) tookMs = await ask(path)
+      slowestMs = Math.max(slowestMs, tookMs)
     }
   }
   await until('the first list', async () => (await fetch(`${url}/targets`)).status === 200)

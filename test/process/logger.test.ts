@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'
 import t from 'tap'
+import { nodeCommand } from '../helpers/node.ts'
 
 const MODULE = resolve('build/src/base/logger.js')
 
@@ -14,7 +15,8 @@ const ODD = ${JSON.stringify(ODD)}
 const log = await createLogger(${JSON.stringify(level)}, ${JSON.stringify(format)})
 log.info({ host: ODD, error: ODD, sample: { detail: ODD, [ODD]: [ODD] } }, 'told')
 log.debug('not told')`
-  return spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
+  const [command, ...args] = nodeCommand()
+  return spawnSync(command, [...args, '--input-type=module', '-e', script], { encoding: 'utf8' })
 }
 
 /** Control characters, other line breaks, and marks that turn text around. */

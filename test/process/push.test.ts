@@ -115,7 +115,8 @@ t.test('one that dies disappears within its time to live, and all of them at onc
   await device(server, 'dying', { ttl: '1s' })
   await until('it has run out', () => server.err().includes('"ids":["dying"]'))
   await serves(server, 'a:9100,b:9100,c:9100,d:9100,e:9100,f:9100')
-  for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) await device(server, id, { ttl: '1s' })
+  // At the same time, so that they run out at the same time.
+  await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map((id) => device(server, id, { ttl: '1s' })))
   await until('the guard holds', () => server.err().includes('list held back: it drops too many targets'))
   t.equal(await addresses(server), 'a:9100,b:9100,c:9100,d:9100,e:9100,f:9100')
   await serves(server, '')

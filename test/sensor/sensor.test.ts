@@ -24,7 +24,8 @@ function raw(port: number, ...parts: string[]): Promise<string> {
     socket.setEncoding('utf8').on('data', (text) => {
       answer += text
     })
-    socket.on('error', reject)
+    // Who is refused while it still writes may find the connection reset after the answer.
+    socket.on('error', (error) => (answer === '' ? reject(error) : resolve(answer)))
     socket.on('close', () => resolve(answer))
   })
 }

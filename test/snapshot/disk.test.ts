@@ -1,11 +1,12 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import type { Readable } from 'node:stream'
 import t from 'tap'
 import { createDiskCopy } from '../../src/snapshot/disk.ts'
 import { encodeGroups } from '../../src/snapshot/encode.ts'
 import { freeze } from '../../src/snapshot/snapshot.ts'
+import { spawnNode } from '../helpers/node.ts'
 import { isThorough } from '../helpers/thorough.ts'
 
 const snapshotOf = (...targets: string[]) =>
@@ -120,10 +121,10 @@ for (let round = 0; ; round++) {
   if (round === 0) console.log('first')
 }`
     for (let kill = 0; kill < KILLS; kill++) {
-      const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      const child = spawnNode(['--input-type=module', '-e', script], {
         stdio: ['ignore', 'pipe', 'inherit'],
       })
-      await once(child.stdout, 'data')
+      await once(child.stdout as Readable, 'data')
       await new Promise<void>((done) => void setTimeout(done, (140 * kill) / KILLS))
       child.kill('SIGKILL')
       await once(child, 'close')

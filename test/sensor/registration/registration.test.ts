@@ -37,7 +37,7 @@ function registering(t: Test, url: URL, options: Partial<RegistrationOptions> = 
         const isOver = planned.length === 1 && planned[0] !== ATTEMPT_TIMEOUT_MS
         return metric('registration_attempts_total') === count && isOver && planned
       },
-      { everyMs: 5, timeoutMs: 5_000 },
+      { everyMs: 5 },
     )
   const failed = (reason: string) => metric('registration_failures_total', { reason })
   return { registration, clock, lines, messages, metric, attempts, failed }

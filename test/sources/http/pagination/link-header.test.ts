@@ -1,5 +1,6 @@
 import t from 'tap'
 import { findNextLink } from '../../../../src/sources/http/pagination/link-header.ts'
+import { cpuMs } from '../../../helpers/cpu-time.ts'
 
 const find = (header: string | readonly string[] | undefined) => findNextLink(header, 'page 1')
 
@@ -57,9 +58,10 @@ t.test('a malformed header is refused, since pages may be lost with it', async (
 })
 
 t.test('a long hostile header takes no time', async (t) => {
-  const begun = performance.now()
-  t.throws(() => find(`<${'a'.repeat(8_000)}>;${' '.repeat(8_000)}="`))
-  t.throws(() => find(`<a>; rel="${'\\"'.repeat(8_000)}`))
-  t.throws(() => find(`${' ,'.repeat(8_000)}x`))
-  t.ok(performance.now() - begun < 1_000)
+  const took = cpuMs(() => {
+    t.throws(() => find(`<${'a'.repeat(8_000)}>;${' '.repeat(8_000)}="`))
+    t.throws(() => find(`<a>; rel="${'\\"'.repeat(8_000)}`))
+    t.throws(() => find(`${' ,'.repeat(8_000)}x`))
+  })
+  t.ok(took < 1_000)
 })
