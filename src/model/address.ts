@@ -39,8 +39,7 @@ export function parsePort(value: number | string): number | undefined {
 
 /** Splits `host:port` at its port; a bare IPv6 address has none. */
 export function splitHostPort(text: string): { host: string; port: string | undefined } {
-  if (isIPv6(text)) return { host: text, port: undefined }
   const colon = text.lastIndexOf(':')
-  if (colon === -1 || text.endsWith(']')) return { host: text, port: undefined }
+  if (colon === -1 || text.endsWith(']') || isIPv6(text)) return { host: text, port: undefined }
   return { host: text.slice(0, colon), port: text.slice(colon + 1) }
 }

@@ -26,6 +26,9 @@ const HEAD_BYTES = 4_096
 /** Where a list begins: the text itself, or else the first list of objects in it. */
 const LIST = /^\s*\[|\[(?=\s*\{)/
 
+/** What is around a list that is the whole text. */
+const BARE = /^[ \t\n\r]*\[\][ \t\n\r]*$/
+
 /**
  * Finds the long list in a JSON text, so that it can be read in parts: a million records that are all there at once
  * cost as much again to move and to sweep as to read.
@@ -57,9 +60,11 @@ export function splitJson(bytes: Uint8Array, partBytes = PART_BYTES): JsonParts 
       }
     },
     frame(length) {
+      const [head, tail] = [text.toString('utf8', 0, start), text.toString('utf8', end)]
+      if (BARE.test(head + tail)) return Array<Json>(length).fill(MARKER)
       const marker = JSON.stringify(MARKER)
       const markers = `${marker},`.repeat(length - 1) + marker
-      return JSON.parse(text.toString('utf8', 0, start) + markers + text.toString('utf8', end))
+      return JSON.parse(head + markers + tail)
     },
   }
 }

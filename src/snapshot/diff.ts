@@ -25,7 +25,7 @@ export interface Diff {
  * it costs little to find that nothing did.
  */
 export function diffLists(before: Lines, after: Lines): Diff {
-  const { onlyBefore, onlyAfter } = changedLines(before, after)
+  const { onlyBefore, onlyAfter, both } = compareLines(before, after)
   const left = new Set<string>()
   const joined = new Set<string>()
   const later = new Map(onlyAfter.map((line) => [labelsIn(line), line]))
@@ -36,8 +36,11 @@ export function diffLists(before: Lines, after: Lines): Diff {
   }
   for (const line of later.values()) diffGroups(undefined, parseLine(line), left, joined)
   // What only went from one group to another neither left nor joined, nor what is in a second group all the time.
-  const removed = without(left, joined, after)
-  const added = without(joined, left, before)
+  const removed = without(left, joined)
+  const added = without(joined, left)
+  forget([removed], onlyAfter)
+  forget([added], onlyBefore)
+  forget([removed, added], both)
   return { added, removed }
 }
 
@@ -51,13 +54,15 @@ export function countTargets(lines: Lines, enough: number): number {
   return targets.size
 }
 
-/** The lines that only one of two lists has, in any order. */
-function changedLines(before: Lines, after: Lines) {
+/** The lines that only one of two lists has, and those that both have; in any order. */
+function compareLines(before: Lines, after: Lines) {
   let start = 0
   while (start < before.length && before[start] === after[start]) start++
   const left = new Set(before.slice(start))
-  const onlyAfter = after.slice(start).filter((line) => !left.delete(line))
-  return { onlyBefore: [...left], onlyAfter }
+  const both = after.slice(0, start)
+  const onlyAfter: string[] = []
+  for (const line of after.slice(start)) (left.delete(line) ? both : onlyAfter).push(line)
+  return { onlyBefore: [...left], onlyAfter, both }
 }
 
 /** The targets of a group, each with its place. */
@@ -84,12 +89,15 @@ function diffGroups(
   while (at < fresh.length) joined.add(fresh[at++] as string)
 }
 
-/** What is in neither the other set nor anywhere in a list. */
-function without(candidates: ReadonlySet<string>, others: ReadonlySet<string>, lines: Lines): Set<string> {
-  const left = new Set([...candidates].filter((target) => !others.has(target)))
+function without(targets: ReadonlySet<string>, others: ReadonlySet<string>): Set<string> {
+  return new Set([...targets].filter((target) => !others.has(target)))
+}
+
+/** Takes what is anywhere in a list out of sets. */
+function forget(sets: readonly Set<string>[], lines: Lines): void {
   for (const line of lines) {
-    if (left.size === 0) break
-    for (const target of targetsOf(parseLine(line))) left.delete(target)
+    const wanted = sets.filter(({ size }) => size > 0)
+    if (wanted.length === 0) return
+    for (const target of targetsOf(parseLine(line))) for (const set of wanted) set.delete(target)
   }
-  return left
 }

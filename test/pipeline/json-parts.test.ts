@@ -69,7 +69,22 @@ t.test('what can be read in parts is what it is as a whole', (t) => {
 })
 
 t.test('what is no JSON is never read in parts', (t) => {
-  const scrap = fc.constantFrom('', ',', '"', '[', ']', '{', '}', ']}', '\\', '1', ' ', '},{', 'null,')
+  const scrap = fc.constantFrom(
+    '',
+    ',',
+    '"',
+    '[',
+    ']',
+    '{',
+    '}',
+    ']}',
+    '\\',
+    '1',
+    ' ',
+    '},{',
+    'null,',
+    '\u00a0',
+  )
   let spoilt = 0
   holds(
     t,
