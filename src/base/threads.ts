@@ -71,6 +71,8 @@ export function createThreads(limitMb = defaultLimitMb()): Threads {
       maxThreads: Math.max(1, availableParallelism() - 1),
       idleTimeout: IDLE_MS,
       niceIncrement: NICENESS,
+      // Whatever the process was told to load first is not for threads.
+      execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: limitMb },
       // Threads compute; whatever secrets the environment has are not theirs to know.
       env: {},
