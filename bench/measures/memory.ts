@@ -9,13 +9,16 @@ import { type Measure, withScope } from './measure.ts'
 const PATHS = ['/targets', '/metrics', '/health']
 const POLLS = 60
 
+/** Between polls; without pauses the heap would show how fast it is used, not how much of it is needed. */
+const PAUSE_MS = 200
+
 /** A configuration file needs its parser and its schema, which the environment alone does not. */
 const WAYS: readonly (readonly [id: RowId, source: readonly string[] | undefined])[] = [
   ['memory-environment', undefined],
   ['memory-file', ONE_LABEL],
 ]
 
-/** Memory with 100 sensors after a minute's polls and scrapes, and six lists that changed. */
+/** Memory with 100 sensors after sixty polls and scrapes, and six lists that changed. */
 export const memory: Measure = {
   name: 'memory',
   rows: WAYS.map(([id]) => id),
@@ -23,9 +26,7 @@ export const memory: Measure = {
     const figures: Figure[] = []
     for (const [id, source] of WAYS) {
       const rounds: Awaited<ReturnType<typeof useMemory>>[] = []
-      // As many polls either way, but less time between them.
-      for (let round = 0; round < (quick ? 1 : 3); round++)
-        rounds.push(await useMemory(source, quick ? 100 : 200))
+      for (let round = 0; round < (quick ? 1 : 3); round++) rounds.push(await useMemory(source))
       const resident = rounds.map((round) => round.resident / 1e6)
       const peak = Math.max(...rounds.map((round) => round.peak)) / 1e6
       // The most of all rounds: what it must be given.
@@ -40,7 +41,7 @@ export const memory: Measure = {
   },
 }
 
-function useMemory(source: readonly string[] | undefined, pauseMs: number) {
+function useMemory(source: readonly string[] | undefined) {
   return withScope(async (scope) => {
     const inventory = await startInventory(scope, 100)
     const options = { inventory: inventory.url }
@@ -52,7 +53,7 @@ function useMemory(source: readonly string[] | undefined, pauseMs: number) {
         await inventory.change()
         await rollcall.refresh('changed')
       }
-      await delay(pauseMs)
+      await delay(PAUSE_MS)
     }
     return { resident: residentBytes(rollcall.pid), peak: peakBytes(rollcall.pid) }
   })
