@@ -149,6 +149,10 @@ const CONTRARY: Record<string, readonly [values: string, message: RegExp]> = {
     'autoscaling.enabled=true,autoscaling.targetCPUUtilizationPercentage=null',
     /autoscaling: has nothing to scale by/,
   ],
+  'devices that register with one of two replicas': [
+    'inventoryUrl=,config.sources[0].name=edge,config.sources[0].push.token_file=/a',
+    /config\.sources: devices register with edge, and each replica would know only those .*; set persistence\.enabled: true/,
+  ],
 }
 
 t.test('the schema refuses all that is wrong, and says where and what is right', async (t) => {

@@ -5,6 +5,7 @@
 {{- include "rollcall.validate.stopping" . -}}
 {{- include "rollcall.validate.storage" . -}}
 {{- include "rollcall.validate.scaling" . -}}
+{{- include "rollcall.validate.push" . -}}
 {{- end -}}
 
 {{- define "rollcall.fail" -}}
@@ -71,6 +72,21 @@
 {{- end -}}
 {{- if eq (default "Recreate" .Values.strategy.type) "RollingUpdate" -}}
 {{- include "rollcall.fail" (printf "strategy.type: RollingUpdate, but %s; leave strategy out" $why) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Each replica knows only the devices that registered with it. */}}
+{{- define "rollcall.validate.push" -}}
+{{- if or .Values.autoscaling.enabled (gt (int (include "rollcall.replicas" .)) 1) -}}
+{{- $config := .Values.config -}}
+{{- if kindIs "string" $config -}}
+{{- $config = fromYaml $config -}}
+{{- end -}}
+{{- range $source := default list (get (default dict $config) "sources") -}}
+{{- if hasKey $source "push" -}}
+{{- include "rollcall.fail" (printf "config.sources: devices register with %s, and each replica would know only those that reached it, so that targets would come and go; set persistence.enabled: true (one replica, which keeps its registrations), and put other sources into a release of their own" (default "a push source" $source.name)) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
