@@ -64,8 +64,8 @@ function fits(schema: Schema, value: unknown): boolean {
   if ('const' in schema && value !== schema.const) return false
   if (typeof value === 'string') return value.length >= minLength && new RegExp(pattern, 'u').test(value)
   if (typeof value === 'number') {
-    const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = schema
-    return value >= minimum && value <= maximum
+    const { minimum = value, maximum = value } = schema
+    return !(value < minimum || value > maximum) // .nan is neither; types tell what it is not
   }
   return !Array.isArray(value) || value.length >= minItems
 }
