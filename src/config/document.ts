@@ -1,4 +1,6 @@
-import { type Document, isMap, isNode, isScalar, LineCounter, type Pair, parseDocument, visit } from 'yaml'
+import * as yaml from 'yaml'
+import { type Document, isMap, isNode, isScalar, type Pair, visit } from 'yaml'
+import { parseYamlDocument } from '../base/yaml-document.ts'
 import { explainSyntax, type SyntaxFault, withoutText } from './syntax-fault.ts'
 
 /** Steps from the top of the file to a value. */
@@ -28,18 +30,19 @@ export interface ConfigDocument {
  * @returns the document, or one line for what is wrong with its syntax
  */
 export function parseConfigDocument(text: string, file: string): ConfigDocument | { syntax: string } {
-  const lines = new LineCounter()
-  const document = parseDocument(text, {
+  const lines = new yaml.LineCounter()
+  const wrong = ({ offset, message }: SyntaxFault) => {
+    const { line, col } = lines.linePos(offset)
+    return { syntax: `${file}:${line}:${col}: not valid YAML: ${message}` }
+  }
+  const document = parseYamlDocument(yaml, text, {
     lineCounter: lines,
     prettyErrors: false,
     merge: true,
     logLevel: 'error',
   })
-  const wrong = ({ offset, message }: SyntaxFault) => {
-    const { line, col } = lines.linePos(offset)
-    return { syntax: `${file}:${line}:${col}: not valid YAML: ${message}` }
-  }
-  const [error] = document.errors
+  // A tag that means nothing here is a mistake too: the text behind it would be taken for a password.
+  const [error] = [...document.errors, ...document.warnings]
   if (error !== undefined) return wrong(explainSyntax(document, error))
   const value = plainValue(document)
   if (value instanceof Error) {

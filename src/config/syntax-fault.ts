@@ -1,5 +1,6 @@
 import { type Document, visit, type YAMLError } from 'yaml'
 import { messageOf } from '../base/errors.ts'
+import { variable } from '../base/variable.ts'
 
 /** What is wrong with the syntax of a file. */
 export interface SyntaxFault {
@@ -35,6 +36,10 @@ const WORDS: readonly (readonly [pattern: RegExp, message: string])[] = [
   [
     /^BAD_DQ_ESCAPE/,
     'in double quotes a backslash begins an escape sequence, and there is none such; use single quotes',
+  ],
+  [
+    /^TAG_RESOLVE_FAILED/,
+    `a text that begins with "!" needs quotes, and tags mean nothing here: ${variable('NAME')} stands for an environment variable, and keys that end in _file name files with secrets`,
   ],
   [/^MULTIPLE_DOCS/, 'a second document begins here; put all into one, without "---" in between'],
   [

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { messageOf, RefreshError } from '../base/errors.ts'
+import { parseYamlDocument } from '../base/yaml-document.ts'
 import type { Json } from '../model/record.ts'
 import { createYamlReader } from './yaml-values.ts'
 
@@ -17,7 +18,7 @@ export function decodeYaml(text: string, name: string): Json {
   const yaml = load('yaml') as typeof import('yaml')
   const fail = (offset: number, message: string) =>
     new RefreshError('parse', `${name} is not valid YAML at ${placeOf(text, offset)}: ${message}`)
-  const document = yaml.parseDocument(text, {
+  const document = parseYamlDocument(yaml, text, {
     schema: 'core',
     // Both are done by the reader: the parser's own check of keys takes quadratic time, and its !!binary makes bytes.
     uniqueKeys: false,

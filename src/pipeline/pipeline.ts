@@ -7,7 +7,7 @@ import type { Target, TargetGroup } from '../model/target-group.ts'
 import type { RelabelRule } from '../relabel/relabel.ts'
 import { relabelChecked } from './apply-rules.ts'
 import { decode } from './decode.ts'
-import { MARKER, splitJson } from './json-parts.ts'
+import { splitJson } from './json-parts.ts'
 import { createPacker } from './pack.ts'
 import { createTally, type Report, type Tally } from './report.ts'
 import type { Select } from './select.ts'
@@ -62,7 +62,7 @@ function readInParts({ bytes, format, name }: Document, plan: Plan): Collector |
       count += records.length
     }
     const selected = plan.select(parts.frame(count), name)
-    return selected.length === count && selected[0] === MARKER ? collector : undefined
+    return selected.length === count && selected[0] === parts.marker ? collector : undefined
   } catch (error) {
     // Whatever is wrong with it, it is told of the whole.
     if (error instanceof SyntaxError || error instanceof RefreshError) return undefined

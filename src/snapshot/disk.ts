@@ -111,11 +111,17 @@ function parsePointer(text: string, path: string): Pointer {
   return pointer as Pointer
 }
 
-/** Removes the group files that the pointer no longer names, and what a killed writer left behind. */
+/**
+ * Removes the group files that the pointer no longer names, and what a killed writer left behind; of the names that
+ * are given here only, since others may keep files of theirs in the folder, such as the `file_sd` file of the source.
+ * What cannot be removed stays: the list itself has been kept.
+ */
 async function removeOthers(folder: string, source: string, current: string): Promise<void> {
+  const isOurs = new RegExp(`^${source}\\.(?:[0-9a-f]{16}\\.json|snapshot)(\\.[0-9a-f-]{36}\\.tmp)?$`)
   const names = await readdir(folder)
-  const old = names.filter(
-    (name) => name.startsWith(`${source}.`) && name !== current && /\.(json|tmp)$/.test(name),
-  )
-  await Promise.all(old.map((name) => rm(join(folder, name), { force: true })))
+  const old = names.filter((name) => {
+    const found = isOurs.exec(name)
+    return found !== null && name !== current && name !== `${source}.snapshot`
+  })
+  await Promise.allSettled(old.map((name) => rm(join(folder, name), { force: true })))
 }

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import t from 'tap'
 import type { Format } from '../../src/model/document.ts'
 import { decode } from '../../src/pipeline/decode.ts'
@@ -125,12 +127,34 @@ t.test('wrong YAML is refused with its line and column, and never shows what is 
       `- &long [${'1, '.repeat(1_000)}]\n- &a { ${wide.join(', ')} }\n${'- { <<: *a }\n'.repeat(3_000)}`,
       /its aliases stand for too many values$/,
     ],
-    ['deeper than any stack', '['.repeat(100_000), /is not valid YAML at line 1, column \d+: /],
+    [
+      'deeper than any stack',
+      '['.repeat(100_000),
+      /at line 1, column 2\d\d: what begins here is more than 200/,
+    ],
+    [
+      'deep lists',
+      '- '.repeat(100_000),
+      /at line 1, column \d+: what begins here is more than 200 levels deep/,
+    ],
     ['a broken vault', 'a: !vault "hunter2\n', /^(?!.*hunter2).*is not valid YAML/],
   ]
   for (const [what, text, message] of rows) {
     t.throws(() => decode(document(text, YAML)), { name: 'RefreshError', reason: 'parse', message }, what)
   }
+})
+
+t.test('40: YAML that is very deep never ends the process, however often it is read', async (t) => {
+  const script = `
+    import { decode } from './build/src/pipeline/decode.js'
+    const bytes = Buffer.from('['.repeat(3000) + ']'.repeat(3000))
+    for (let time = 0; time < 10; time++) {
+      try { decode({ name: 'it', bytes, format: { kind: 'yaml' } }) } catch (error) { console.log(error.name) }
+    }`
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script])
+  t.equal(stdout, 'RefreshError\n'.repeat(10))
+  const nested = `${'['.repeat(150)}a${']'.repeat(150)}`
+  t.equal(JSON.stringify(decode(document(nested, YAML))), nested.replace('a', '"a"'), 'what is not is read')
 })
 
 t.test('a YAML map with very many keys takes no quadratic time', async (t) => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -24,18 +25,39 @@ t.test('what is saved is loaded, byte by byte', async (t) => {
 })
 
 t.test('the group file is a file_sd file, and only the current one is there', async (t) => {
-  const folder = t.testdir({
-    'sensors2.json': 'not ours',
-    'other.0123.json': 'not ours',
-    'sensors.left.tmp': 'ours',
-  })
+  // Others may keep files of theirs in the folder: an inventory, a file_sd file, a copy of either.
+  const others = [
+    'sensors.json',
+    'sensors.targets.json',
+    'sensors.backup.json',
+    'sensors.tmp',
+    'sensors.0123456789abcdef.json.tmp',
+    'sensors2.json',
+    'sensors2.0123456789abcdef.json',
+    'a.sensors.0123456789abcdef.json',
+  ]
+  const left = `${randomUUID()}.tmp`
+  const ours = [
+    'sensors.0123456789abcdef.json',
+    `sensors.0123456789abcdef.json.${left}`,
+    `sensors.snapshot.${left}`,
+  ]
+  const folder = t.testdir(Object.fromEntries([...others, ...ours].map((name) => [name, 'text'])))
   const copy = createDiskCopy(folder, 'sensors', 'here')
   await copy.save(await snapshotOf('a:1'), 1_000)
   const latest = await snapshotOf('b:1')
   await copy.save(latest, 1_000)
   const file = `sensors.${latest.digest.slice(0, 16)}.json`
-  t.same(readdirSync(folder).sort(), ['other.0123.json', file, 'sensors.snapshot', 'sensors2.json'].sort())
+  t.same(readdirSync(folder).sort(), [...others, file, 'sensors.snapshot'].sort())
   t.same(JSON.parse(readFileSync(join(folder, file), 'utf8')), [{ targets: ['b:1'], labels: {} }])
+})
+
+t.test('what cannot be tidied away does not fail what was kept', async (t) => {
+  const folder = t.testdir({ 'sensors.0123456789abcdef.json': { in: 'the way' } })
+  const copy = createDiskCopy(folder, 'sensors', 'here')
+  const snapshot = await snapshotOf('a:1')
+  await copy.save(snapshot, 1_000)
+  t.match(await copy.load(), { snapshot: { digest: snapshot.digest } })
 })
 
 t.test('32: what is corrupt, foreign or of another version is refused', async (t) => {

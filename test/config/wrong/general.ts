@@ -89,6 +89,16 @@ export const rows: readonly WrongFile[] = [
     /^rollcall.yml:4:1: not valid YAML: a second document begins here/,
   ],
   [
+    'a tag of another program',
+    'sources:\n  - name: a\n    http: { url: http://a, basic_auth: { password: !env PASSWORD } }\n',
+    /^rollcall.yml:3:52: not valid YAML: a text that begins with "!" needs quotes, and tags mean nothing here: \$\{NAME\} stands for/,
+  ],
+  [
+    'lists in lists in lists',
+    `sources: ${'['.repeat(3_000)}`,
+    /^rollcall.yml:1:2\d\d: not valid YAML: what begins here is more than 200 levels deep, and no more are read$/,
+  ],
+  [
     'an unknown key at the top',
     `${SOURCE}source: 1\n`,
     /^rollcall.yml:4:1: source: there is no such key; did you mean sources\?$/,

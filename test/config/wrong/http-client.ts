@@ -374,7 +374,7 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     '51: a password that looks like a tag',
     http('basic_auth:', '  password: !hunter2!x y'),
-    /^rollcall.yml:6:\d+: not valid YAML: Could not resolve tag; put texts/,
+    /^rollcall.yml:6:\d+: not valid YAML: a text that begins with "!" needs quotes/,
   ],
   [
     '51: a password with a backslash',
