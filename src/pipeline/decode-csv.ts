@@ -12,11 +12,18 @@ const load = createRequire(import.meta.url)
  * the header is handed on as a text that says so, which is no record: it is quarantined alone, no value ever moves
  * to another field, and nothing of it is shown, since nobody knows which of its cells is a secret.
  * @param delimiter one character
- * @throws RefreshError `parse` with the line when quotes are broken, or when the header is none
+ * @throws RefreshError `parse` with the line when quotes are broken, when the header is none, or may be none
  */
 export function decodeCsv(text: string, name: string, delimiter: string): Json {
   const rows = parseRows(text, name, delimiter)
   const header = checkedHeader(rows[0], name)
+  // A line such as "Service Unavailable" is a header too, to a parser.
+  if (rows.length === 1 && header.length === 1) {
+    throw new RefreshError(
+      'parse',
+      `${name} has one line with one column, which may be a message and no header; an empty list must be told with two columns or more`,
+    )
+  }
   return rows.slice(1).map((cells) => {
     if (cells.length !== header.length) {
       return `(a row with ${cells.length} instead of ${header.length} cells)`
@@ -48,6 +55,7 @@ function checkedHeader(header: readonly string[] | undefined, name: string): rea
   const fail = (fault: string) =>
     new RefreshError('parse', `${name} ${fault}; the first row of CSV must name each field`)
   if (header === undefined) throw fail('has only blank lines')
+  if (header[0]?.startsWith('<')) throw fail('looks like HTML or XML, not CSV')
   const unnamed = header.indexOf('')
   if (unnamed !== -1) throw fail(`has no name for column ${unnamed + 1}`)
   const seen = new Set<string>()

@@ -212,6 +212,12 @@ t.test('wrong CSV is refused with its line, and without its values', async (t) =
     ['nothing', '', /^the answer is empty$/],
     ['only blank lines', '\n \n', /has only blank lines; the first row of CSV must name each field$/],
     ['a field without a name', 'a,,c\n1,2,3\n', /has no name for column 2; /],
+    [
+      'a message',
+      'Service Unavailable\n',
+      /has one line with one column, which may be a message and no header; /,
+    ],
+    ['HTML', '<p>a,b\n', /looks like HTML or XML, not CSV; the first row of CSV must name each field$/],
     ['two fields of one name', 'a,b,a\n1,2,3\n', /has two columns called "a"; /],
   ]
   for (const [what, text, message] of rows) {

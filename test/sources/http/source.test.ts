@@ -411,3 +411,33 @@ t.test('the answer is asked for in the format that is configured', async (t) => 
     t.equal(server.requests[0]?.headers.accept, accept)
   }
 })
+
+t.test('13: of CSV and YAML, what may have been cut is refused, however the connection ended', async (t) => {
+  const head = 'HTTP/1.1 200 OK\r\ncontent-type: text/csv\r\nconnection: close\r\n'
+  const list = 'host,port\na,1\nb,2\n'
+  const chunks = `transfer-encoding: chunked\r\n\r\n${list.length.toString(16)}\r\n${list}\r\n0\r\n\r\n`
+  const cut = /the answer may have been cut: it says neither how long it is .* nor does it come in chunks/
+  const rows: [format: string, answer: string, reset: boolean, message: RegExp | undefined][] = [
+    ['csv', `${head}\r\n${list}`, true, cut],
+    ['csv', `${head}\r\n${list}`, false, cut],
+    ['yaml', `${head}\r\n- a\n- b`, false, cut],
+    ['csv', `${head}${chunks}`, false, undefined],
+    ['csv', `${head}content-length: ${list.length}\r\n\r\n${list}`, false, undefined],
+    ['json', `${head}\r\n["a"]`, false, undefined],
+  ]
+  for (const [format, answer, reset, message] of rows) {
+    const server = await inventoryServer(t)
+    server.handle((_request, { socket }) => {
+      socket?.write(answer, () => (reset ? socket.resetAndDestroy() : socket.end()))
+    })
+    const source = await httpSource(t, { url: server.url.href, format })
+    const reading = source.read(new AbortController().signal)
+    if (message === undefined) t.match(await reading, { kind: 'documents' }, answer)
+    else await t.rejects(reading, { name: 'RefreshError', message }, `${format} ${reset}`)
+  }
+  const pages = await inventoryServer(t)
+  pages.handle((_request, { socket }) => void socket?.end(`${head}\r\n${list}`))
+  const pagination = { page: { parameter: 'page' } }
+  const paged = await httpSource(t, { url: pages.url.href, format: 'csv', pagination })
+  await t.rejects(paged.read(new AbortController().signal), { message: cut })
+})

@@ -1,6 +1,7 @@
 import { RefreshError } from '../../../base/errors.ts'
 import type { Document, Format } from '../../../model/document.ts'
 import { formatSize } from '../../../model/size.ts'
+import { assertFramed } from '../framing.ts'
 import type { HttpAnswer, HttpRequest, Requester } from '../requester.ts'
 import type { Pagination } from './options.ts'
 import { createPager } from './pager.ts'
@@ -30,6 +31,7 @@ export async function readPages(
     const name = `page ${documents.length + 1}`
     const sent = requester.send({ ...next, method, headers: asked, maxBytes: left }, signal)
     const { body, url, headers }: HttpAnswer = await sent.catch((error) => fail(error, name, maxBytes))
+    assertFramed({ headers }, format)
     const document = { bytes: body, format, name }
     documents.push(document)
     left -= body.byteLength
