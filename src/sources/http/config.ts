@@ -48,7 +48,8 @@ export const httpSchema = Type.Object(
       Type.Union([Type.Literal('json'), Type.Literal('yaml'), Type.Literal('csv')], {
         expects: 'json, yaml or csv',
         default: 'json',
-        description: 'How the answer is written, whatever its content type says.',
+        description:
+          'How the answer is written, whatever its content type says. An answer in YAML or CSV needs a Content-Length, chunks or compression: without them one that was cut looks whole.',
       }),
     ),
     csv_delimiter: Type.Optional(
