@@ -15,8 +15,10 @@ const QUIET_MS = 5_000
 export interface Deafness {
   /** From when on, on the monotonic clock. */
   readonly sinceMs: number
-  /** Until when at least, on the monotonic clock; infinite: until that is known to be over which was the cause. */
+  /** Until when at least, on the monotonic clock. */
   readonly untilMs: number
+  /** Whether it lasts, beside that, until its cause is known to be over. */
+  readonly isOpen: boolean
   /** Whether it was told. */
   readonly isTold: boolean
 }
@@ -28,7 +30,7 @@ export interface Deafness {
 export interface Hearing {
   /** A heartbeat was, or would have been, refused through no fault of the device. */
   missed(why: string, kind: 'once' | 'until it is over'): void
-  /** What made heartbeats be missed until it is over is over. */
+  /** What made heartbeats be missed until it is over is over; those that were missed once still count. */
   over(): void
   /** From now on devices can be heard, until something is missed. */
   start(): void
@@ -70,17 +72,17 @@ export function createHearing(register: Audience, { clock, report }: HearingDeps
     missed(why, kind) {
       const nowMs = clock.monotonic()
       const { deaf } = register
-      const untilMs = kind === 'once' ? nowMs + QUIET_MS : Number.POSITIVE_INFINITY
+      const untilMs = kind === 'once' ? nowMs + QUIET_MS : nowMs
       if (deaf?.isTold !== true) report({ kind: 'paused', why })
       register.deaf = {
         sinceMs: deaf?.sinceMs ?? nowMs,
         untilMs: Math.max(untilMs, deaf?.untilMs ?? 0),
+        isOpen: kind === 'until it is over' || deaf?.isOpen === true,
         isTold: true,
       }
     },
     over() {
-      const { deaf } = register
-      if (deaf?.untilMs === Number.POSITIVE_INFINITY) register.deaf = { ...deaf, untilMs: clock.monotonic() }
+      if (register.deaf !== undefined) register.deaf = { ...register.deaf, isOpen: false }
     },
     start() {
       sinceLook()
@@ -91,7 +93,7 @@ export function createHearing(register: Audience, { clock, report }: HearingDeps
       const gapMs = sinceLook()
       const nowMs = clock.monotonic()
       const { deaf } = register
-      if (deaf !== undefined && nowMs < deaf.untilMs) return false
+      if (deaf !== undefined && (deaf.isOpen || nowMs < deaf.untilMs)) return false
       if (deaf !== undefined) goOn(nowMs - deaf.sinceMs, deaf.isTold)
       else if (gapMs > STILL_MS) goOn(gapMs, true)
       return true

@@ -40,7 +40,7 @@ export function createRegister(name: string, { clock, storage, report }: PushDep
           write: storage.write,
         })
   const nowMs = clock.monotonic()
-  const deaf = { sinceMs: nowMs, untilMs: nowMs, isTold: false }
+  const deaf = { sinceMs: nowMs, untilMs: nowMs, isOpen: false, isTold: false }
   return { registrations, keeper, settledMs: 0, deaf }
 }
 

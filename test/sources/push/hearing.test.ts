@@ -106,6 +106,28 @@ t.test('what is over does not end what is not', async (t) => {
   t.equal(known(), 1)
 })
 
+t.test('a token that can be read again does not end the quiet time after an overload', async (t) => {
+  for (const isOverloadFirst of [true, false]) {
+    const { source, token, clock, put, known, told, authorize } = listening(t)
+    put('a')
+    clock.pass(TTL - 1_000)
+    if (isOverloadFirst) source.instances.missed('there is too much load')
+    rmSync(token)
+    await t.rejects(authorize())
+    if (!isOverloadFirst) source.instances.missed('there is too much load')
+    writeFileSync(token, 'right')
+    await authorize()
+    clock.pass(4_999)
+    t.same(told(), [PAUSED])
+    clock.pass(1)
+    t.same(told(), [PAUSED, RESUMED])
+    clock.pass(TTL - 1)
+    t.equal(known(), 1)
+    clock.pass(1)
+    t.equal(known(), 0)
+  }
+})
+
 t.test('a process that stood still gives each a whole time, however long it was', async (t) => {
   for (const ms of [600, 30_000, 3_600_000]) {
     const { clock, put, known, told, lines } = listening(t)
