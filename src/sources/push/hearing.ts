@@ -5,8 +5,14 @@ import type { Report } from './report.ts'
 /** How often it is looked whether the process stood still, in milliseconds. */
 export const TICK_MS = 500
 
-/** So long between two looks, in milliseconds, means that it did: half the shortest time to live is left then. */
+/** More than this between two looks, in milliseconds, means that it did: half the shortest time to live is left then. */
 const STILL_MS = 2 * TICK_MS
+
+/**
+ * From this on, in milliseconds, it stood still, or the machine slept, for so long that devices may have given up for
+ * a while. By less a system clock may be corrected at any time, so that only the monotonic one counts.
+ */
+const LONG_MS = 60_000
 
 /** How long after a heartbeat that was not taken others are expected to be taken, in milliseconds. */
 const QUIET_MS = 5_000
@@ -40,7 +46,7 @@ export interface Hearing {
 
 /** Who is known, and whether they can be heard. */
 interface Audience {
-  readonly registrations: Pick<Registrations, 'renew' | 'size'>
+  readonly registrations: Pick<Registrations, 'prolong' | 'size'>
   deaf: Deafness | undefined
 }
 
@@ -54,18 +60,26 @@ export interface HearingDeps {
 export function createHearing(register: Audience, { clock, report }: HearingDeps): Hearing {
   let lookedMs = { monotonic: clock.monotonic(), wall: clock.now() }
 
-  /** The time since the last look; what the monotonic clock leaves out while a machine sleeps, the other one tells. */
+  /** The time since the last look; what the monotonic clock leaves out of a long sleep, the other one tells. */
   function sinceLook(): number {
     const before = lookedMs
     lookedMs = { monotonic: clock.monotonic(), wall: clock.now() }
-    return Math.max(lookedMs.monotonic - before.monotonic, lookedMs.wall - before.wall)
+    const gapMs = lookedMs.monotonic - before.monotonic
+    const sleptMs = lookedMs.wall - before.wall - gapMs
+    return sleptMs >= LONG_MS ? gapMs + sleptMs : gapMs
   }
 
   /** Ends deafness. */
   function goOn(ms: number, isTold: boolean): void {
     register.deaf = undefined
-    register.registrations.renew()
+    register.registrations.prolong(Number.POSITIVE_INFINITY)
     if (isTold) report({ kind: 'resumed', ms, instances: register.registrations.size() })
+  }
+
+  /** Leaves a time out: however often that happens, who is silent runs out in the end. */
+  function leaveOut(ms: number): void {
+    register.registrations.prolong(ms)
+    report({ kind: 'stood_still', ms, instances: register.registrations.size() })
   }
 
   return {
@@ -95,7 +109,8 @@ export function createHearing(register: Audience, { clock, report }: HearingDeps
       const { deaf } = register
       if (deaf !== undefined && (deaf.isOpen || nowMs < deaf.untilMs)) return false
       if (deaf !== undefined) goOn(nowMs - deaf.sinceMs, deaf.isTold)
-      else if (gapMs > STILL_MS) goOn(gapMs, true)
+      else if (gapMs >= LONG_MS) goOn(gapMs, true)
+      else if (gapMs > STILL_MS) leaveOut(gapMs)
       return true
     },
   }

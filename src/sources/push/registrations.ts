@@ -41,8 +41,11 @@ export interface Registrations {
   nextMs(): number | undefined
   /** Forgets those that ran out; see {@link awaited}. */
   expire(): Expired
-  /** Believes everybody for the whole time to live from now on: nobody could be heard. */
-  renew(): void
+  /**
+   * Believes everybody for so much longer, in milliseconds, because nobody could be heard for so long; but nobody for
+   * longer than the whole time to live from now on, which is what infinity gives to all.
+   */
+  prolong(ms: number): void
   /** Their records, as JSON, in the order in which they became known. */
   records(): string[]
   /** What is to be kept of them on disk, as JSON, in the same order. */
@@ -59,7 +62,7 @@ interface Entry {
   readonly record: string
   /** What is kept of it on disk; a registration that changes nothing is recognised by it. */
   readonly kept: string
-  /** When it was last heard of, on the monotonic clock. */
+  /** When it was last heard of, on the monotonic clock; later by the time in which it could not be. */
   heardMs: number
 }
 
@@ -130,9 +133,9 @@ export function createRegistrations(clock: Pick<Clock, 'monotonic'>): Registrati
       findSoonest()
       return { ids, nextMs: nextMs() }
     },
-    renew() {
-      const heardMs = clock.monotonic()
-      for (const entry of entries.values()) entry.heardMs = heardMs
+    prolong(ms) {
+      const nowMs = clock.monotonic()
+      for (const entry of entries.values()) entry.heardMs = Math.min(entry.heardMs + ms, nowMs)
       findSoonest()
     },
     records: () => Array.from(entries.values(), ({ record }) => record),

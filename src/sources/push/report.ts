@@ -15,6 +15,8 @@ export type PushEvent =
   | { readonly kind: 'paused'; readonly why: string }
   /** From now on they do again, each after its whole time to live; nobody could be heard for so long, in milliseconds. */
   | { readonly kind: 'resumed'; readonly ms: number; readonly instances: number }
+  /** Nobody could be heard for so long, in milliseconds, and each is known for so much longer. */
+  | { readonly kind: 'stood_still'; readonly ms: number; readonly instances: number }
   | { readonly kind: 'written' }
   | { readonly kind: 'not_written'; readonly error: unknown }
   | { readonly kind: 'removed' }
@@ -79,6 +81,11 @@ export function createPushReport(
         'devices could not be heard, and can be again: each is known for its whole time to live',
       )
     },
+    stood_still: ({ ms, instances }) =>
+      lines.info(
+        { seconds: Math.round(ms / 1000), instances },
+        'devices could not be heard, and can be again: each is known for so much longer',
+      ),
     written() {
       if (isFailing) lines.info('instances written again')
       isFailing = false
