@@ -30,8 +30,11 @@ export interface Deafness {
 }
 
 /**
- * Whether devices can be heard. The one rule of a push source: nobody runs out while they cannot be, whatever the
- * cause, and once they can be again each has its whole time to live.
+ * Whether devices can be heard. The one rule of a push source: nobody runs out while it is known that they cannot be,
+ * and once they can be again each has its whole time to live, or, when it was only for a moment, what was left of it.
+ * Known is what {@link Hearing.missed} is told, and when the process stood still. A request that nobody here saw, because
+ * its connection was refused, lost, or closed to make room for others, is none of that: heartbeats come often enough
+ * for some to be lost.
  */
 export interface Hearing {
   /** A heartbeat was, or would have been, refused through no fault of the device. */
