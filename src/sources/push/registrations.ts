@@ -15,14 +15,6 @@ export type Named = readonly [id: string, instance: Instance]
 /** What hearing of an instance changed. */
 export type Heard = 'new' | 'changed' | 'renewed'
 
-/** What looking for instances that ran out found. */
-export interface Expired {
-  /** The ids of those that are forgotten now. */
-  readonly ids: readonly string[]
-  /** When to look again, on the monotonic clock; undefined while nobody is known. */
-  readonly nextMs: number | undefined
-}
-
 /** The instances of a push source. */
 export interface Registrations {
   /** Hears of an instance. */
@@ -39,8 +31,11 @@ export interface Registrations {
   size(): number
   /** No earlier than then one may run out, on the monotonic clock; undefined while nobody is known. */
   nextMs(): number | undefined
-  /** Forgets those that ran out; see {@link awaited}. */
-  expire(): Expired
+  /**
+   * Forgets those that ran out; see {@link awaited}.
+   * @returns their ids
+   */
+  expire(): string[]
   /**
    * Believes everybody for so much longer, in milliseconds, because nobody could be heard for so long; but nobody for
    * longer than the whole time to live from now on, which is what infinity gives to all.
@@ -125,13 +120,13 @@ export function createRegistrations(clock: Pick<Clock, 'monotonic'>): Registrati
       const awaitedMs = awaited([...entries.values()], nowMs)
       if (awaitedMs !== undefined) {
         soonestMs = awaitedMs
-        return { ids: [], nextMs: awaitedMs }
+        return []
       }
       const ids = [...entries].filter(([, entry]) => endOf(entry) <= nowMs).map(([id]) => id)
       for (const id of ids) entries.delete(id)
       if (ids.length > 0) revision++
       findSoonest()
-      return { ids, nextMs: nextMs() }
+      return ids
     },
     prolong(ms) {
       const nowMs = clock.monotonic()
