@@ -1,14 +1,9 @@
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
-import type { Json } from '../../model/record.ts'
-import { isInstanceId, readRegistration } from '../../model/registration.ts'
+import { decodeKept, FORMAT, type Kept } from './decode.ts'
 import { joinLines } from './encode.ts'
-import type { Named } from './registrations.ts'
 import type { Report } from './report.ts'
-
-/** The version of the format; a file of another version is not read. */
-const FORMAT = 1
 
 /** The time from a change to the write, in milliseconds, so that many changes share one. */
 const DELAY_MS = 1_000
@@ -19,11 +14,12 @@ const RETRY_MS = 10_000
 /** The instances of a push source on disk. */
 export interface Keeper {
   /**
-   * Reads what an earlier process kept. Nothing is written before the end of that: it is all that there is.
+   * Reads what an earlier process kept. Nothing is written before the end of that: it is all that there is. What
+   * cannot be used is set aside before, under the same name with `.bad` after it, if the disk lets it.
    * @param use takes it; undefined: nothing was kept
    * @throws Error when what is there cannot be read, is not whole or of another version
    */
-  load(use: (kept: Named[] | undefined) => void): Promise<void>
+  load(use: (kept: Kept | undefined) => void): Promise<void>
   /** Something changed: it is written within a second. */
   changed(): void
   /** Writes what is not written yet. Never fails: the failure is reported. */
@@ -78,11 +74,32 @@ export function createKeeper(path: string, list: () => readonly string[], deps: 
     return last
   }
 
+  async function read(): Promise<Kept | undefined> {
+    try {
+      const kept = decodeKept(await readFile(path, 'utf8'), path)
+      if (kept.unusable.length > 0) await setAside(copyFile)
+      return kept
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      await setAside(rename)
+      throw error
+    }
+  }
+
+  /** What cannot be used now may be the only copy of what another version, or a disk that works again, can. */
+  async function setAside(how: typeof rename): Promise<void> {
+    const to = `${path}.bad`
+    try {
+      await how(path, to)
+      report({ kind: 'set_aside', path: to })
+    } catch (error) {
+      report({ kind: 'not_set_aside', error })
+    }
+  }
+
   return {
     load(use) {
-      const loading = readFile(path, 'utf8')
-        .catch(ignoreMissing)
-        .then((text) => use(text === undefined ? undefined : decode(text, path)))
+      const loading = read().then(use)
       last = loading.catch(() => {})
       return loading
     },
@@ -111,29 +128,4 @@ export const NO_KEEPER: Keeper = {
   changed() {},
   async flush() {},
   async remove() {},
-}
-
-/** Reads a file as strictly as a request: it may have been changed. */
-function decode(text: string, path: string): Named[] {
-  const kept = JSON.parse(text) as { format: number; instances: KeptInstance[] } | null
-  if (kept?.format !== FORMAT) {
-    throw new Error(
-      `${path} has the format ${JSON.stringify(kept?.format)}, not ${FORMAT}: another version wrote it`,
-    )
-  }
-  return kept.instances.map(({ id, ttl_ms: ttlMs, address, labels }) => {
-    if (!isInstanceId(id) || !(ttlMs > 0)) throw new Error(`${path} holds what is no instance`)
-    return [id, { registration: readRegistration({ address, labels, ttl: null }), ttlMs }]
-  })
-}
-
-interface KeptInstance {
-  readonly id: string
-  readonly ttl_ms: number
-  readonly address: string
-  readonly labels: { readonly [name: string]: Json }
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error
 }

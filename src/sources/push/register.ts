@@ -40,7 +40,7 @@ export function createRegister(name: string, { clock, storage, report }: PushDep
           write: storage.write,
         })
   const nowMs = clock.monotonic()
-  const deaf = { sinceMs: nowMs, untilMs: nowMs, isTold: false }
+  const deaf = { sinceMs: nowMs, untilMs: nowMs, isOpen: false, isTold: false }
   return { registrations, keeper, settledMs: 0, deaf }
 }
 
@@ -53,8 +53,8 @@ export async function restore(register: Register, settleMs: number, deps: PushDe
   const { clock, report } = deps
   try {
     const loading = load(register, deps)
-    if (await within(LOAD_TIMEOUT_MS, 'reading what was kept', clock, loading)) return
-    settle('nothing was kept of an earlier process')
+    const missing = await within(LOAD_TIMEOUT_MS, 'reading what was kept', clock, loading)
+    if (missing !== undefined) settle(missing)
   } catch (error) {
     settle(`what was kept is not used: ${messageOf(error)}`)
   }
@@ -65,20 +65,27 @@ export async function restore(register: Register, settleMs: number, deps: PushDe
   }
 }
 
-/** Tells whether anything was kept. */
-async function load(register: Register, { clock, report }: PushDeps): Promise<boolean> {
+/** Tells what is missing; undefined: everybody who was known is known again. */
+async function load(register: Register, { clock, report }: PushDeps): Promise<string | undefined> {
   const { registrations, keeper } = register
-  let wasKept = false
+  let missing: string | undefined = 'nothing was kept of an earlier process'
   try {
     await keeper.load((kept) => {
       if (kept === undefined) return
-      wasKept = true
-      register.settledMs = clock.monotonic()
+      const { instances, unusable } = kept
       // Otherwise who left meanwhile would stay on disk.
-      if (registrations.restore(kept) < kept.length) keeper.changed()
+      if (registrations.restore(instances) < instances.length) keeper.changed()
       report({ kind: 'restored', instances: registrations.size() })
+      const [why] = unusable
+      if (why === undefined) {
+        missing = undefined
+        register.settledMs = clock.monotonic()
+      } else {
+        missing = `${unusable.length} of ${instances.length + unusable.length} that were kept cannot be used`
+        report({ kind: 'unusable', instances: unusable.length, why })
+      }
     })
-    return wasKept
+    return missing
   } finally {
     registrations.restore([])
   }

@@ -15,14 +15,6 @@ export type Named = readonly [id: string, instance: Instance]
 /** What hearing of an instance changed. */
 export type Heard = 'new' | 'changed' | 'renewed'
 
-/** What looking for instances that ran out found. */
-export interface Expired {
-  /** The ids of those that are forgotten now. */
-  readonly ids: readonly string[]
-  /** When to look again, on the monotonic clock; undefined while nobody is known. */
-  readonly nextMs: number | undefined
-}
-
 /** The instances of a push source. */
 export interface Registrations {
   /** Hears of an instance. */
@@ -39,10 +31,16 @@ export interface Registrations {
   size(): number
   /** No earlier than then one may run out, on the monotonic clock; undefined while nobody is known. */
   nextMs(): number | undefined
-  /** Forgets those that ran out; see {@link awaited}. */
-  expire(): Expired
-  /** Believes everybody for the whole time to live from now on: nobody could be heard. */
-  renew(): void
+  /**
+   * Forgets those that ran out; see {@link awaited}.
+   * @returns their ids
+   */
+  expire(): string[]
+  /**
+   * Believes everybody for so much longer, in milliseconds, because nobody could be heard for so long; but nobody for
+   * longer than the whole time to live from now on, which is what infinity gives to all.
+   */
+  prolong(ms: number): void
   /** Their records, as JSON, in the order in which they became known. */
   records(): string[]
   /** What is to be kept of them on disk, as JSON, in the same order. */
@@ -59,7 +57,7 @@ interface Entry {
   readonly record: string
   /** What is kept of it on disk; a registration that changes nothing is recognised by it. */
   readonly kept: string
-  /** When it was last heard of, on the monotonic clock. */
+  /** When it was last heard of, on the monotonic clock; later by the time in which it could not be. */
   heardMs: number
 }
 
@@ -122,17 +120,17 @@ export function createRegistrations(clock: Pick<Clock, 'monotonic'>): Registrati
       const awaitedMs = awaited([...entries.values()], nowMs)
       if (awaitedMs !== undefined) {
         soonestMs = awaitedMs
-        return { ids: [], nextMs: awaitedMs }
+        return []
       }
       const ids = [...entries].filter(([, entry]) => endOf(entry) <= nowMs).map(([id]) => id)
       for (const id of ids) entries.delete(id)
       if (ids.length > 0) revision++
       findSoonest()
-      return { ids, nextMs: nextMs() }
+      return ids
     },
-    renew() {
-      const heardMs = clock.monotonic()
-      for (const entry of entries.values()) entry.heardMs = heardMs
+    prolong(ms) {
+      const nowMs = clock.monotonic()
+      for (const entry of entries.values()) entry.heardMs = Math.min(entry.heardMs + ms, nowMs)
       findSoonest()
     },
     records: () => Array.from(entries.values(), ({ record }) => record),

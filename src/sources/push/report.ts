@@ -9,12 +9,19 @@ export type PushEvent =
   | { readonly kind: 'expired'; readonly ids: readonly string[]; readonly instances: number }
   | { readonly kind: 'refused'; readonly instances: number }
   | { readonly kind: 'restored'; readonly instances: number }
+  /** So many that were kept cannot be used; why, of the first of them. */
+  | { readonly kind: 'unusable'; readonly instances: number; readonly why: string }
+  /** The file with what was kept, which cannot be used, or a copy of it, has this path now. */
+  | { readonly kind: 'set_aside'; readonly path: string }
+  | { readonly kind: 'not_set_aside'; readonly error: unknown }
   /** For so long, in milliseconds, no list is made. */
   | { readonly kind: 'settling'; readonly ms: number; readonly why: string }
   /** From now on nobody runs out. */
   | { readonly kind: 'paused'; readonly why: string }
   /** From now on they do again, each after its whole time to live; nobody could be heard for so long, in milliseconds. */
   | { readonly kind: 'resumed'; readonly ms: number; readonly instances: number }
+  /** Nobody could be heard for so long, in milliseconds, and each is known for so much longer. */
+  | { readonly kind: 'stood_still'; readonly ms: number; readonly instances: number }
   | { readonly kind: 'written' }
   | { readonly kind: 'not_written'; readonly error: unknown }
   | { readonly kind: 'removed' }
@@ -66,6 +73,14 @@ export function createPushReport(
       push.instances.set({ source: name }, instances)
       lines.info({ instances }, 'instances that were kept on disk are known, each for its whole time to live')
     },
+    unusable: ({ instances, why }) =>
+      lines.warn(
+        { instances, why },
+        'instances that were kept cannot be used, and have to register again; no other is lost',
+      ),
+    set_aside: ({ path }) => lines.warn({ path }, 'what was kept was set aside; see what is wrong with it'),
+    not_set_aside: ({ error }) =>
+      lines.warn({ error: messageOf(error) }, 'what was kept cannot be set aside, and will be written over'),
     settling: ({ ms, why }) =>
       lines.info({ why, seconds: ms / 1000 }, 'no list is made until devices had the time to register'),
     paused({ why }) {
@@ -79,6 +94,11 @@ export function createPushReport(
         'devices could not be heard, and can be again: each is known for its whole time to live',
       )
     },
+    stood_still: ({ ms, instances }) =>
+      lines.info(
+        { seconds: Math.round(ms / 1000), instances },
+        'devices could not be heard, and can be again: each is known for so much longer',
+      ),
     written() {
       if (isFailing) lines.info('instances written again')
       isFailing = false

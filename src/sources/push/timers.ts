@@ -52,7 +52,7 @@ export function createTimers(
   function expire(): void {
     const nextMs = registrations.nextMs()
     if (nextMs === undefined || nextMs > clock.monotonic()) return
-    const { ids } = registrations.expire()
+    const ids = registrations.expire()
     if (ids.length === 0) return
     expired(ids)
     changed()

@@ -7,6 +7,8 @@ import { idsIn, pushSource } from '../../helpers/push-source.ts'
 const TTL = 90_000
 const PAUSED = 'devices cannot be heard: nobody runs out'
 const RESUMED = 'devices could not be heard, and can be again: each is known for its whole time to live'
+const STOOD_STILL = 'devices could not be heard, and can be again: each is known for so much longer'
+const TOLD: readonly unknown[] = [PAUSED, RESUMED, STOOD_STILL]
 
 /** A source at work whose token is a file, and who is known to it. */
 function listening(t: Test) {
@@ -22,7 +24,7 @@ function listening(t: Test) {
     /** What a request does first. */
     authorize: () => rig.source.instances.authorize('right'),
     known: () => rig.source.register.registrations.size(),
-    told: () => rig.messages().filter((message) => message === PAUSED || message === RESUMED),
+    told: () => rig.messages().filter((message) => TOLD.includes(message)),
     isPaused: () => rig.metric('push_expiry_paused'),
   }
 }
@@ -106,19 +108,94 @@ t.test('what is over does not end what is not', async (t) => {
   t.equal(known(), 1)
 })
 
-t.test('a process that stood still gives each a whole time, however long it was', async (t) => {
-  for (const ms of [600, 30_000, 3_600_000]) {
+t.test('a token that can be read again does not end the quiet time after an overload', async (t) => {
+  for (const isOverloadFirst of [true, false]) {
+    const { source, token, clock, put, known, told, authorize } = listening(t)
+    put('a')
+    clock.pass(TTL - 1_000)
+    if (isOverloadFirst) source.instances.missed('there is too much load')
+    rmSync(token)
+    await t.rejects(authorize())
+    if (!isOverloadFirst) source.instances.missed('there is too much load')
+    writeFileSync(token, 'right')
+    await authorize()
+    clock.pass(4_999)
+    t.same(told(), [PAUSED])
+    clock.pass(1)
+    t.same(told(), [PAUSED, RESUMED])
+    clock.pass(TTL - 1)
+    t.equal(known(), 1)
+    clock.pass(1)
+    t.equal(known(), 0)
+  }
+})
+
+t.test('a process that stood still for a minute or more gives each a whole time', async (t) => {
+  for (const ms of [60_000, 3_600_000]) {
     const { clock, put, known, told, lines } = listening(t)
     put('a')
     clock.pass(TTL - 500)
-    clock.advance(500 + ms)
+    clock.advance(ms)
     t.same(told(), [RESUMED])
-    t.match(lines.at(-1), { seconds: Math.round((500 + ms) / 1000) })
+    t.match(lines.at(-1), { seconds: Math.round(ms / 1000) })
     clock.pass(TTL - 1)
     t.equal(known(), 1, `${ms} ms`)
     clock.pass(1)
     t.equal(known(), 0)
   }
+})
+
+t.test('a process that stood still for less lets each live for so much longer', async (t) => {
+  for (const ms of [1_001, 30_000, 59_999]) {
+    const { clock, put, known, told, lines } = listening(t)
+    put('a')
+    clock.pass(TTL - 500)
+    clock.advance(ms)
+    t.same(told(), [STOOD_STILL])
+    t.match(lines.at(-1), { level: 30, seconds: Math.round(ms / 1000), instances: 1 })
+    clock.pass(499)
+    t.equal(known(), 1, `${ms} ms`)
+    clock.pass(1)
+    t.equal(known(), 0)
+  }
+})
+
+t.test('nobody lives for longer than a whole time because a process stood still', async (t) => {
+  const { clock, put, known } = listening(t)
+  put('a')
+  clock.pass(1_000)
+  clock.after(0, () => put('a'))
+  clock.advance(30_000)
+  clock.pass(TTL - 1)
+  t.equal(known(), 1, 'it was heard at the end of that time')
+  clock.pass(1)
+  t.equal(known(), 0)
+})
+
+t.test('who is silent runs out although the process stands still again and again', async (t) => {
+  const { clock, put, known } = listening(t)
+  put('a', { ttl: '10m' })
+  for (let minute = 0; minute < 10; minute++) {
+    clock.pass(58_900)
+    clock.advance(1_100)
+  }
+  t.equal(known(), 1)
+  clock.pass(10 * 1_500 - 1)
+  t.equal(known(), 1, 'so long it did not look, ten times')
+  clock.pass(1)
+  t.equal(known(), 0)
+})
+
+t.test('a system clock that is corrected again and again changes nothing', async (t) => {
+  const { clock, put, known, told } = listening(t)
+  put('a', { ttl: '10m' })
+  for (let minute = 0; minute < 10; minute++) {
+    t.equal(known(), 1)
+    clock.jump(minute % 2 === 0 ? 59_999 : -59_999)
+    clock.pass(60_000)
+  }
+  t.equal(known(), 0)
+  t.same(told(), [])
 })
 
 t.test('it is noticed in the middle of a time to live too', async (t) => {

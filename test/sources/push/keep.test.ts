@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import t from 'tap'
 import { writeTargetFile } from '../../../src/snapshot/target-file.ts'
 import { idsIn, pushSource } from '../../helpers/push-source.ts'
@@ -55,17 +55,11 @@ t.test('what is no list of instances is not used, and devices get time to regist
     ['cut off', '{"format":1,"inst', /^what was kept is not used: .*JSON/],
     ['null', 'null', /has the format undefined, not 1: another version wrote it$/],
     ['another version', '{"format":2}', /has the format 2, not 1/],
-    ['no list', '{"format":1}', /not used/],
-    ['no address', '{"format":1,"instances":[{"id":"a","ttl_ms":1}]}', /address is missing/],
-    [
-      'no id',
-      '{"format":1,"instances":[{"id":"a/b","ttl_ms":1,"address":"a"}]}',
-      /holds what is no instance$/,
-    ],
-    ['no time', '{"format":1,"instances":[{"id":"a","address":"a"}]}', /holds what is no instance$/],
+    ['no list', '{"format":1,"instances":{}}', /holds no list of instances$/],
+    ['no id', '{"format":1,"instances":[{"id":"a/b","ttl_ms":1,"address":"a"}]}', /^1 of 1 that were kept/],
   ]
   for (const [what, text, why] of rows) {
-    const { source, path, put, read, clock, lines } = pushSource(t)
+    const { source, path, put, read, clock, lines, kept, messages } = pushSource(t)
     mkdirSync(dirname(path), { recursive: true })
     writeFileSync(path, text)
     await source.open?.()
@@ -83,6 +77,10 @@ t.test('what is no list of instances is not used, and devices get time to regist
     clock.pass(1)
     t.equal(told, 1)
     t.same(await idsIn(read()), ['b'], what)
+    await source.close()
+    t.match(kept(), [{ id: 'b' }])
+    t.equal(readFileSync(`${path}.bad`, 'utf8'), text, `${what}: it is still there`)
+    t.ok(messages().includes('what was kept was set aside; see what is wrong with it'))
     await source.remove?.()
   }
 })
@@ -175,11 +173,66 @@ t.test('without a folder nothing is kept', async (t) => {
   await source.remove?.()
 })
 
-t.test('what cannot be read is not used', async (t) => {
-  const { source, path, lines } = pushSource(t)
-  mkdirSync(path, { recursive: true })
+t.test('an instance that cannot be used costs no other, and gets time to register', async (t) => {
+  const good = (id: string) => ({ id, ttl_ms: 90_000, address: `${id}:9100`, labels: {} })
+  const rows: [what: string, bad: unknown, why: string][] = [
+    ['no address', { id: 'x', ttl_ms: 1 }, 'instance 2: address is missing; write one, as in'],
+    ['no id', { ...good('x'), id: undefined }, 'instance 2: it has no id'],
+    ['a bad id', good('a/b'), 'instance 2: it has no id'],
+    ['a number for an id', { ...good('x'), id: 7 }, 'instance 2: it has no id'],
+    ['no time', { ...good('x'), ttl_ms: 0 }, 'instance 2: it has no time to live'],
+    ['a text for a time', { ...good('x'), ttl_ms: '9' }, 'instance 2: it has no time to live'],
+    ['no label', { ...good('x'), labels: { 'a b': 'c' } }, 'instance 2: labels: "a b" is not a label name'],
+    ['nothing', null, 'instance 2: it is null, not an object'],
+  ]
+  for (const [what, bad, why] of rows) {
+    const { source, path, put, read, clock, lines, kept } = pushSource(t)
+    mkdirSync(dirname(path), { recursive: true })
+    const text = JSON.stringify({ format: 1, instances: [good('a'), bad, good('c')] })
+    writeFileSync(path, text)
+    await source.open?.()
+    source.watch?.(() => {})
+    const told = lines.find(({ msg }) => String(msg).startsWith('instances that were kept cannot be used'))
+    t.match(told, { level: 40, instances: 1 }, what)
+    t.ok(String(told?.why).startsWith(why), `${what}: ${told?.why}`)
+    t.match(lines.at(-1), { seconds: 45, why: '1 of 3 that were kept cannot be used' })
+    await t.rejects(read(), { name: 'RefreshError', reason: 'settling' }, 'the list would lack it')
+    put('x')
+    clock.pass(45_000)
+    t.same((await idsIn(read())).sort(), ['a', 'c', 'x'], what)
+    await source.close()
+    t.equal(kept().length, 3)
+    t.equal(readFileSync(`${path}.bad`, 'utf8'), text)
+    await source.remove?.()
+    rmSync(`${path}.bad`)
+  }
+})
+
+t.test('what cannot be read is not used, and not written over', async (t) => {
+  const { source, path, put, lines, kept } = pushSource(t)
+  mkdirSync(join(path, 'inside'), { recursive: true })
   await source.open?.()
   t.match(lines.at(-1), { why: /^what was kept is not used: EISDIR/ })
+  put('a')
+  await source.close()
+  t.equal(kept().length, 1)
+  t.ok(existsSync(join(`${path}.bad`, 'inside')))
+})
+
+t.test('what can neither be used nor set aside does not keep others from being kept', async (t) => {
+  const { source, path, put, lines, kept } = pushSource(t)
+  mkdirSync(join(`${path}.bad`, 'inside'), { recursive: true })
+  writeFileSync(path, '{"format":2}')
+  await source.open?.()
+  t.match(lines.at(-2), {
+    level: 40,
+    error: /EISDIR|ENOTEMPTY|EEXIST/,
+    msg: 'what was kept cannot be set aside, and will be written over',
+  })
+  t.match(lines.at(-1), { why: /has the format 2/ })
+  put('a')
+  await source.close()
+  t.equal(kept().length, 1)
 })
 
 t.test('what devices say while the disk is read is newer than what it holds', async (t) => {
