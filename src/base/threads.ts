@@ -1,6 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import type { Piscina } from 'piscina'
+import { messageOf } from './errors.ts'
 import { createSlots } from './slots.ts'
 
 /** Where a thread finds its work: an exported function of a module. */
@@ -24,10 +25,10 @@ export interface JobOptions {
 export interface Threads {
   /**
    * Runs a job in a thread of its own memory, as soon as one is free.
-   * @throws OutOfMemoryError; an Error when they have ended; the reason of the signal when that is aborted; and whatever the job throws
+   * @throws OutOfMemoryError; an Error when there cannot be threads, or not any more; the reason of the signal when that is aborted; and whatever the job throws
    */
   run<Result>(job: Job, input: unknown, options: JobOptions): Promise<Result>
-  /** Ends all threads, and the wait for one. */
+  /** Ends all threads, and the wait for one; it never fails. */
   close(): Promise<void>
 }
 
@@ -87,11 +88,19 @@ export function createThreads(limitMb = defaultLimitMb(), count = defaultCount()
     })
   }
 
+  /** Starts the pool when it is first needed; what fails, such as for want of files, may work the next time. */
+  function started(): Promise<Piscina> {
+    pool ??= start().catch((error: unknown) => {
+      pool = undefined
+      throw new Error(`no thread can be started: ${messageOf(error)}`, { cause: error })
+    })
+    return pool
+  }
+
   async function run<Result>({ module, name }: Job, input: unknown, options: JobOptions): Promise<Result> {
     const { transfer = [], signal, onStart } = options
     try {
-      pool ??= start()
-      const running = await pool
+      const running = await started()
       onStart?.()
       return await running.run(input, { filename: module, name, signal, transferList: [...transfer] })
     } catch (error) {
@@ -106,7 +115,8 @@ export function createThreads(limitMb = defaultLimitMb(), count = defaultCount()
     run: (job, input, options) => slots.run(() => run(job, input, options), options.signal),
     async close() {
       slots.close(new Error('the threads have ended'))
-      await (await pool)?.destroy()
+      const running = await pool?.catch(() => undefined)
+      await running?.destroy()
     },
   }
 }
