@@ -82,5 +82,6 @@ t.test('who asks for a refresh while a source goes gets none, and that of the ot
   t.match(await supervisor.refresh(), [{ source: 'stays', result: 'unchanged' }])
   t.same(await supervisor.refresh('goes'), [])
   t.match(await applied, { removed: ['goes'] })
+  t.equal(await supervisor.accept('goes'), undefined, 'nor is anything of it held')
   t.equal(await failed('stays'), 0)
 })
