@@ -37,8 +37,10 @@ async function run(command: Command, args: Arguments): Promise<void> {
     case 'explain':
       return finish((await import('./commands/explain.ts')).explain(args, process.env))
     default: {
-      // Before anything is loaded: the heap grows less, by a fifth of what is resident, and undici's WebAssembly,
-      // which only splits HTTP answers, is not optimised: that takes 30 MB for a moment (npm run bench).
+      // Before the server is loaded, which is most of all that is (only what this file imports is there already): the
+      // heap grows less, by a fifth of what is resident, until the first work for a thread sets it free (base/threads.ts);
+      // and undici's WebAssembly, which only splits HTTP answers, is not optimised: that takes 30 MB for a moment
+      // (npm run bench).
       setFlagsFromString('--optimize-for-size')
       setFlagsFromString('--liftoff-only')
       const { serve } = await import('./commands/serve.ts')

@@ -1,34 +1,8 @@
-import type { Clock } from './base/clock.ts'
-import type { Logger } from './base/logger.ts'
-import type { Metrics } from './base/metrics.ts'
-import type { Threads } from './base/threads.ts'
-import { USER_AGENT } from './base/version.ts'
 import type { SourceSettings } from './config/settings.ts'
 import type { ExplainInput } from './explain/worker.ts'
 import type { Instances } from './model/registration.ts'
-import { compilePlan, type PlanOptions } from './pipeline/plan.ts'
-import { createCompute } from './refresh/compute.ts'
-import { createLoop, type Loop } from './refresh/loop.ts'
-import { outputsOf } from './refresh/outputs-of.ts'
-import { createRefresher, type OtherHeld, type Outcome, type Refresher } from './refresh/refresh-once.ts'
-import type { Store } from './snapshot/store.ts'
-import { writeTargetFile } from './snapshot/target-file.ts'
-import { createPushReport } from './sources/push/report.ts'
-import { createSource, type SourceDeps } from './sources/registry.ts'
-import type { Source } from './sources/source.ts'
-
-/** What the supervisor needs from outside. */
-export interface SupervisorDeps {
-  readonly store: Store
-  readonly clock: Clock
-  readonly metrics: Metrics
-  readonly log: Logger
-  readonly threads: Threads
-  /** 0 to 1, as Math.random. */
-  readonly random: () => number
-  /** Absolute path of the folder that keeps the last good lists; undefined: nothing is kept. */
-  readonly storagePath: string | undefined
-}
+import type { OtherHeld, Outcome } from './refresh/refresh-once.ts'
+import { begin, createRunning, end, type Running, type RunningDeps } from './running.ts'
 
 /** The names of the sources that a new configuration added, changed and removed. */
 export interface Applied {
@@ -43,12 +17,13 @@ export interface Supervisor {
    * Makes these the sources. One that is as it was goes on undisturbed; a changed one begins anew, while what it
    * last served stays; a new one serves what was kept of it; the rest ends. Before the first `start` all of them
    * are waited for; one that is added later is left out of `/targets` until it has a list, since Prometheus
-   * cannot lose what it never had.
+   * cannot lose what it never had. To be waited for before it is called again.
+   * @throws what went wrong first, when all that could be done is done; the next call does the rest
    */
   apply(sources: readonly SourceSettings[]): Promise<Applied>
   /** Begins to refresh. */
   start(): void
-  /** Refreshes one source, or all, now. */
+  /** Refreshes one source, or all, now; one that is being changed, as soon as it is; nothing of one that is gone. */
   refresh(name?: string): Promise<Outcome[]>
   /** Serves the list of a source that the guard holds back, if it is the one with this digest; see Refresher. */
   accept(name: string, digest?: string): Promise<Outcome | OtherHeld | undefined>
@@ -62,20 +37,13 @@ export interface Supervisor {
   stop(): Promise<void>
 }
 
-/** One source at work. */
-interface Running {
-  readonly fingerprint: string
-  readonly source: Source
-  readonly refresher: Refresher
-  readonly loop: Loop
-  readonly options: PlanOptions
-}
-
 /** Creates a supervisor without sources. */
-export function createSupervisor(deps: SupervisorDeps): Supervisor {
+export function createSupervisor(deps: RunningDeps): Supervisor {
   const { store, metrics } = deps
   // Has every source that is in the store.
   const running = new Map<string, Running>()
+  // What is being done to a source; it never rejects.
+  const underWay = new Map<string, Promise<unknown>>()
   let isStarted = false
 
   async function add(settings: SourceSettings): Promise<void> {
@@ -89,22 +57,45 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   }
 
   async function change(settings: SourceSettings, before: Running): Promise<void> {
+    const { name, maxStalenessMs } = settings
     const one = createRunning(settings, deps, before.source)
-    await end(before)
+    await finish(name, before)
     if (one.source.register === undefined) await before.source.remove?.()
     await one.source.open?.()
-    const required = settings.required && store.get(settings.name)?.required === true
-    store.configure(settings.name, { required, maxStalenessMs: settings.maxStalenessMs })
-    running.set(settings.name, one)
+    const required = settings.required && store.get(name)?.required === true
+    store.configure(name, { required, maxStalenessMs })
+    running.set(name, one)
     begin(one)
   }
 
   async function remove(name: string, before: Running): Promise<void> {
-    await end(before)
+    await finish(name, before)
     await before.source.remove?.()
     await store.remove(name)
     running.delete(name)
     await metrics.removeSource(name)
+  }
+
+  /** Ends a source. Should anything fail from here on, it is none that the next configuration finds at work. */
+  function finish(name: string, one: Running): Promise<void> {
+    running.set(name, { ...one, fingerprint: undefined })
+    return end(one)
+  }
+
+  /** Notes that something is done to a source until it is done. */
+  function note(name: string, work: Promise<void>): Promise<void> {
+    const done = work.finally(() => underWay.delete(name))
+    underWay.set(
+      name,
+      done.catch(() => {}),
+    )
+    return done
+  }
+
+  async function refreshSettled(name: string): Promise<Outcome | undefined> {
+    // What is ended must not be asked, nor what is not ready.
+    await underWay.get(name)
+    return running.get(name)?.loop.refresh()
   }
 
   return {
@@ -118,11 +109,12 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
           ? []
           : [{ settings, before }]
       })
-      await Promise.all([
-        ...added.map(add),
-        ...changed.map(({ settings, before }) => change(settings, before)),
-        ...removed.map(([name, before]) => remove(name, before)),
+      const done = await Promise.allSettled([
+        ...added.map((settings) => note(settings.name, add(settings))),
+        ...changed.map(({ settings, before }) => note(settings.name, change(settings, before))),
+        ...removed.map(([name, before]) => note(name, remove(name, before))),
       ])
+      for (const one of done) if (one.status === 'rejected') throw one.reason
       return {
         added: added.map(({ name }) => name),
         changed: changed.map(({ settings }) => settings.name),
@@ -133,9 +125,10 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       isStarted = true
       for (const one of running.values()) begin(one)
     },
-    refresh(name) {
-      const asked = [...running].filter(([one]) => name === undefined || one === name)
-      return Promise.all(asked.map(([, { loop }]) => loop.refresh()))
+    async refresh(name) {
+      const asked = name === undefined ? [...running.keys()] : [name]
+      const outcomes = await Promise.all(asked.map(refreshSettled))
+      return outcomes.filter((one) => one !== undefined)
     },
     instances: (name) => running.get(name)?.source.instances,
     accept: async (name, digest) => running.get(name)?.refresher.accept(digest),
@@ -153,39 +146,4 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       await Promise.all([...running.values()].map(end))
     },
   }
-}
-
-function begin({ loop, source }: Running): void {
-  loop.start()
-  source.watch?.(() => void loop.refresh())
-}
-
-async function end({ loop, source, refresher }: Running): Promise<void> {
-  await loop.stop()
-  await refresher.close()
-  await source.close()
-}
-
-function createRunning(settings: SourceSettings, deps: SupervisorDeps, before?: Source): Running {
-  const source = createSource(settings.source, sourceDeps(settings.name, deps), before)
-  const plan = compilePlan(settings.plan)
-  const refresher = createRefresher(
-    {
-      name: settings.name,
-      source,
-      compute: createCompute({ options: settings.plan, plan, guard: settings.guard }, deps),
-      guard: settings.guard,
-      timeoutMs: settings.timeoutMs,
-      intervalMs: settings.refreshIntervalMs,
-      ...outputsOf({ ...settings, storagePath: deps.storagePath }),
-    },
-    deps,
-  )
-  const loop = createLoop(refresher.once, settings.refreshIntervalMs, deps)
-  return { fingerprint: settings.fingerprint, source, refresher, loop, options: settings.plan }
-}
-
-function sourceDeps(name: string, { clock, metrics, log, storagePath: folder }: SupervisorDeps): SourceDeps {
-  const storage = folder === undefined ? undefined : { folder, write: writeTargetFile }
-  return { clock, userAgent: USER_AGENT, push: { storage, report: createPushReport(name, metrics, log) } }
 }

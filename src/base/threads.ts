@@ -1,6 +1,8 @@
 import { availableParallelism, totalmem } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import type { Piscina } from 'piscina'
+import { messageOf } from './errors.ts'
+import { createSlots } from './slots.ts'
 
 /** Where a thread finds its work: an exported function of a module. */
 export interface Job {
@@ -13,18 +15,20 @@ export interface Job {
 export interface JobOptions {
   /** Memory that is handed over instead of copied; the caller cannot use it any more. */
   readonly transfer?: readonly ArrayBuffer[]
-  /** Aborting ends the thread, whatever it is doing. */
+  /** Aborting ends the thread, whatever it is doing, or the wait for one. */
   readonly signal: AbortSignal
+  /** Called when the job has waited its turn and gets a thread: from then on it is the job that takes time. */
+  readonly onStart?: () => void
 }
 
 /** Threads for work that would hold the main thread up; there are none while there is no work. */
 export interface Threads {
   /**
-   * Runs a job in a thread of its own memory.
-   * @throws OutOfMemoryError; the reason of the signal when that is aborted; and whatever the job throws
+   * Runs a job in a thread of its own memory, as soon as one is free.
+   * @throws OutOfMemoryError; an Error when there cannot be threads, or not any more; the reason of the signal when that is aborted; and whatever the job throws
    */
   run<Result>(job: Job, input: unknown, options: JobOptions): Promise<Result>
-  /** Ends all threads. */
+  /** Ends all threads, and the wait for one; it never fails. */
   close(): Promise<void>
 }
 
@@ -56,19 +60,24 @@ const NICENESS = 10
 /**
  * Creates threads, none of them started yet.
  * @param limitMb what the heap of one may take, in MiB
+ * @param count how many there may be at once
  */
-export function createThreads(limitMb = defaultLimitMb()): Threads {
+export function createThreads(limitMb = defaultLimitMb(), count = defaultCount()): Threads {
   let pool: Promise<Piscina> | undefined
+  // The pool has a queue too, but does not tell when it takes a job from there.
+  const slots = createSlots(count)
 
   async function start(): Promise<Piscina> {
     // Loaded when it is first needed: small inventories never need it.
     const { Piscina } = await import('piscina')
-    // The process began with a heap that grows little (cli.ts); with much to compute, that would take twice as long.
+    // The server began with a heap that grows little (cli.ts); with much to compute, that would take twice as long.
+    // Flags are those of the process, and a thread takes them over when it starts: from the first job on, the heap of
+    // the main thread may grow as it usually does, too.
     setFlagsFromString('--no-optimize-for-size')
     setFlagsFromString('--max-semi-space-size=0')
     return new Piscina({
       minThreads: 0,
-      maxThreads: Math.max(1, availableParallelism() - 1),
+      maxThreads: count,
       idleTimeout: IDLE_MS,
       niceIncrement: NICENESS,
       // Whatever the process was told to load first is not for threads.
@@ -79,22 +88,42 @@ export function createThreads(limitMb = defaultLimitMb()): Threads {
     })
   }
 
+  /** Starts the pool when it is first needed; what fails, such as for want of files, may work the next time. */
+  function started(): Promise<Piscina> {
+    pool ??= start().catch((error: unknown) => {
+      pool = undefined
+      throw new Error(`no thread can be started: ${messageOf(error)}`, { cause: error })
+    })
+    return pool
+  }
+
+  async function run<Result>({ module, name }: Job, input: unknown, options: JobOptions): Promise<Result> {
+    const { transfer = [], signal, onStart } = options
+    try {
+      const running = await started()
+      onStart?.()
+      return await running.run(input, { filename: module, name, signal, transferList: [...transfer] })
+    } catch (error) {
+      if (signal.aborted) throw signal.reason
+      throw (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY'
+        ? new OutOfMemoryError(limitMb)
+        : error
+    }
+  }
+
   return {
-    async run({ module, name }, input, { transfer = [], signal }) {
-      pool ??= start()
-      try {
-        return await (await pool).run(input, { filename: module, name, signal, transferList: [...transfer] })
-      } catch (error) {
-        if (signal.aborted) throw signal.reason
-        throw (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY'
-          ? new OutOfMemoryError(limitMb)
-          : error
-      }
-    },
+    run: (job, input, options) => slots.run(() => run(job, input, options), options.signal),
     async close() {
-      await (await pool)?.destroy()
+      slots.close(new Error('the threads have ended'))
+      const running = await pool?.catch(() => undefined)
+      await running?.destroy()
     },
   }
+}
+
+/** One processor is left to the main thread. */
+function defaultCount(): number {
+  return Math.max(1, availableParallelism() - 1)
 }
 
 function defaultLimitMb(): number {

@@ -41,7 +41,7 @@ export interface ComputeDeps {
  */
 const INLINE_BYTES: Record<Format['kind'], number> = { json: 512 * 1024, csv: 128 * 1024, yaml: 8 * 1024 }
 
-/** How long a thread may take, in milliseconds. What takes longer than this does not end. */
+/** How long a thread may take for one job, in milliseconds. What takes longer than this does not end. */
 const COMPUTE_TIMEOUT_MS = 120_000
 
 const MODULE = new URL('./worker.js', import.meta.url).href
@@ -53,13 +53,19 @@ export function createCompute(
   { options, plan, guard }: ComputePlan,
   { threads, clock }: ComputeDeps,
 ): Compute {
-  /** Runs a job in a thread, within a deadline. */
+  /** Runs a job in a thread, within a deadline; the wait for a thread, which others may keep busy, does not count. */
   function run<Result>(job: Job, input: unknown, transfer: readonly ArrayBuffer[], stop: AbortSignal) {
     const controller = new AbortController()
     const late = `the computing of the list took longer than ${COMPUTE_TIMEOUT_MS / 1000} s`
-    const cancel = clock.after(COMPUTE_TIMEOUT_MS, () => controller.abort(new RefreshError('timeout', late)))
+    let cancel = () => {}
+    const onStart = () => {
+      cancel = clock.after(COMPUTE_TIMEOUT_MS, () => controller.abort(new RefreshError('timeout', late)))
+    }
     const signal = AbortSignal.any([controller.signal, stop])
-    return threads.run<Result>(job, input, { transfer, signal }).catch(explain).finally(cancel)
+    return threads
+      .run<Result>(job, input, { transfer, signal, onStart })
+      .catch(explain)
+      .finally(() => cancel())
   }
 
   return {

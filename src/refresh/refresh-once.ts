@@ -80,7 +80,7 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
   let offered: Offered | undefined
   const guard = createGuard(plan.guard, { clock: deps.clock, intervalMs: plan.intervalMs })
 
-  // A refresh and an operator's word must not judge and publish at the same time.
+  // A refresh, also one that fails, and an operator's word must not judge, publish and write at the same time.
   const inTurn = createInTurn()
   let isClosed = false
 
@@ -98,7 +98,10 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     if (weighed === undefined) guard.clear()
     const judged = weighed === undefined ? PASS : await judge(weighed, offered)
     reporter.succeeded(offered, judged)
-    if (!judged.pass) return 'held'
+    if (!judged.pass) {
+      await writeOutputs('make up')
+      return 'held'
+    }
     if (weighed !== undefined) await publish(built, weighed)
     await writeOutputs('confirm')
     return same ? 'unchanged' : 'changed'
@@ -145,17 +148,20 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     const targets = () => deps.store.get(plan.name)?.snapshot?.targets ?? 0
     try {
       const result = await refresh(stop)
-      if (result === 'held') await writeOutputs('make up')
       end(result)
       return { source: plan.name, result, targets: targets() }
     } catch (thrown) {
       const error = asRefreshError(thrown)
-      guard.clear()
-      if (!stop.aborted) reporter.failed(error)
-      await writeOutputs('make up')
+      await inTurn(() => noteFailure(error, stop))
       end('failed')
       return { source: plan.name, result: 'failed', targets: targets(), error }
     }
+  }
+
+  async function noteFailure(error: RefreshError, stop: AbortSignal): Promise<void> {
+    guard.clear()
+    if (!stop.aborted) reporter.failed(error)
+    await writeOutputs('make up')
   }
 
   async function accept(digest: string | undefined): Promise<Outcome | OtherHeld | undefined> {

@@ -43,7 +43,7 @@ export interface Source {
   deafen?(): void
   /** Lets go of connections, watches and timers. */
   close(): Promise<void>
-  /** Deletes what it keeps: after its end, when it is no longer configured. */
+  /** Deletes what it keeps: after its end, when it is no longer configured; never fails, what stays is reported. */
   remove?(): Promise<void>
   /** Where devices register themselves; other sources have none. */
   readonly instances?: Instances

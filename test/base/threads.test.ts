@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import t, { type Test } from 'tap'
-import { createThreads, OutOfMemoryError } from '../../src/base/threads.ts'
+import { createThreads, OutOfMemoryError, type Threads } from '../../src/base/threads.ts'
 import { until } from '../helpers/until.ts'
 
 const MODULE = new URL('../helpers/thread-jobs.js', import.meta.url).href
@@ -11,8 +11,17 @@ const job = (name: string) => ({ module: MODULE, name })
 /** Threads of this process, of any kind. */
 const threadCount = () => readdirSync('/proc/self/task').length
 
-function created(t: Test, limitMb?: number) {
-  const threads = createThreads(limitMb)
+/** A job that keeps a thread busy until the test ends it. */
+async function busy(threads: Threads) {
+  const begun = new SharedArrayBuffer(4)
+  const stop = new AbortController()
+  const spinning = threads.run(job('spin'), begun, { signal: stop.signal })
+  await until('the job is at work', () => Atomics.load(new Int32Array(begun), 0) === 1)
+  return { spinning, end: (reason: Error) => stop.abort(reason) }
+}
+
+function created(t: Test, limitMb?: number, count?: number) {
+  const threads = createThreads(limitMb, count)
   t.teardown(() => threads.close())
   return threads
 }
@@ -62,4 +71,36 @@ t.test('closing ends a job that is at work, and closes nothing when nothing ran'
   await until('the job is at work', () => Atomics.load(new Int32Array(begun), 0) === 1)
   await threads.close()
   await ended
+})
+
+t.test('a job starts when a thread is free; one that waits is given up at once', async (t) => {
+  const threads = created(t, undefined, 1)
+  const { spinning, end } = await busy(threads)
+  const started: string[] = []
+  const run = (name: string, signal: AbortSignal) =>
+    threads.run(job('variable'), 'PATH', { signal, onStart: () => started.push(name) })
+  const stop = new AbortController()
+  const [first, second, third] = [run('first', NEVER), run('second', stop.signal), run('third', NEVER)]
+  stop.abort(new Error('not needed any more'))
+  await t.rejects(second, { message: 'not needed any more' })
+  await t.rejects(run('fourth', stop.signal), { message: 'not needed any more' })
+  t.same(started, [], 'all wait')
+  end(new Error('long enough'))
+  await t.rejects(spinning, { message: 'long enough' })
+  t.same(await Promise.all([first, third]), ['nothing', 'nothing'])
+  t.same(started, ['first', 'third'])
+})
+
+t.test('closing ends the wait for a thread, and nothing starts any more', async (t) => {
+  const threads = createThreads(undefined, 1)
+  const { spinning } = await busy(threads)
+  const ended = t.rejects(spinning, Error)
+  const waiting = t.rejects(threads.run(job('variable'), 'PATH', { signal: NEVER }), {
+    message: 'the threads have ended',
+  })
+  await threads.close()
+  await Promise.all([ended, waiting])
+  await t.rejects(threads.run(job('variable'), 'PATH', { signal: NEVER }), {
+    message: 'the threads have ended',
+  })
 })

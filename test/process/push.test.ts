@@ -169,6 +169,37 @@ t.test('a reload keeps what devices registered, or takes it away with the source
   t.notOk(existsSync(file))
 })
 
+t.test('a reload goes on when what devices registered cannot be deleted, and says so', async (t) => {
+  const { serve, write, file, folder, isKept } = await pushing(t)
+  const server = await serve()
+  const reload = async () => t.equal((await fetch(`${server.url}/-/reload`, { method: 'POST' })).status, 200)
+  await device(server, 'a')
+  await until('it is on disk', () => isKept('a'))
+  rmSync(file)
+  mkdirSync(join(file, 'in the way'), { recursive: true })
+  writeFileSync(join(folder, 'list.json'), '["x"]')
+  const list = (name: string) =>
+    writeFileSync(
+      join(folder, 'rollcall.yml'),
+      `sources:\n  - { name: ${name}, file: { files: [list.json] } }\n`,
+    )
+  list('devices')
+  await reload()
+  await serves(server, 'x:9100')
+  t.match(
+    server.err(),
+    /"source":"devices","error":"[^"]*devices.json[^"]*","msg":"instances of a source that is gone/,
+  )
+  write('{ token_file: token, ttl: 2s }')
+  await reload()
+  t.equal((await device(server, 'b')).status, 201)
+  await serves(server, 'b:9100')
+  list('other')
+  await reload()
+  t.equal((await device(server, 'b')).status, 404)
+  t.equal(server.err().split('is gone not deleted').length, 3)
+})
+
 t.test('nobody is lost while Rollcall could not hear: stopped, without its token, or ending', async (t) => {
   const { serve, folder, isKept } = await pushing(t)
   const server = await serve('--web.drain-delay=3s')

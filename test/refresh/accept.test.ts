@@ -31,6 +31,25 @@ t.test('25: a refresh during the word of an operator holds nothing that is serve
   t.equal(status()?.held, undefined)
 })
 
+t.test('25: a failure during the word of an operator is told after it, and undoes nothing', async (t) => {
+  const copy = createDiskCopy(t.testdir(), 'sensors', 'here')
+  const { inventory, refresh, accept, served, status, clock, refreshAtOnce, messages } = await refreshing(t, {
+    outputs: [{ kind: 'storage', path: 'data', write: copy.save, confirm: copy.confirm }],
+  })
+  inventory.json(names(MANY))
+  await refresh()
+  inventory.json(names(MANY / 5))
+  await refresh()
+  await inventory.stop()
+  clock.advance(30_000)
+  const [accepted, refreshed] = await Promise.all([accept(), refreshAtOnce()])
+  t.match(accepted, { result: 'changed', targets: MANY / 5 })
+  t.match(refreshed, { result: 'failed' })
+  t.match(status(), { failures: 1, failure: { reason: 'connect' }, held: undefined })
+  t.equal(messages().at(-1), 'refresh failed')
+  t.equal((await copy.load())?.snapshot.digest, served()?.digest, 'what was accepted is on disk')
+})
+
 t.test('25: two words at once are carried out once, and none after the end', async (t) => {
   const { inventory, refresh, accept, close, metric, served } = await refreshing(t)
   inventory.json(names(MANY))

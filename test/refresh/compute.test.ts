@@ -13,6 +13,7 @@ import { weigh } from '../../src/snapshot/weigh.ts'
 import { manualClock } from '../helpers/clock.ts'
 import { jsonDocument } from '../helpers/documents.ts'
 import { names } from '../helpers/refreshing.ts'
+import { until } from '../helpers/until.ts'
 
 const NEVER = new AbortController().signal
 
@@ -159,12 +160,33 @@ t.test('40: a thread that hangs is ended, and the next one works', async (t) => 
   const endless = '{items: items[*].{name: name, all: $.items[*].sort_by($.items, &name)}}.items'
   const { compute, clock } = computing(t, { ...OPTIONS, records: endless })
   const hanging = compute.build(large(), false, NEVER)
+  await until('it has a thread', () => clock.pending().length === 1)
   clock.advance(120_000)
   await t.rejects(hanging, {
     name: 'RefreshError',
     reason: 'timeout',
     message: 'the computing of the list took longer than 120 s',
   })
+  t.same(clock.pending(), [])
+})
+
+t.test('40: the wait for a thread that others keep busy is not counted', async (t) => {
+  const threads = createThreads(undefined, 1)
+  const { compute, clock } = computing(t, OPTIONS, threads)
+  const module = new URL('../helpers/thread-jobs.js', import.meta.url).href
+  const begun = new SharedArrayBuffer(4)
+  const stop = new AbortController()
+  const other = threads.run({ module, name: 'spin' }, begun, { signal: stop.signal })
+  await until('the other is at work', () => Atomics.load(new Int32Array(begun), 0) === 1)
+  const building = compute.build(large(), false, NEVER)
+  const gone = new AbortController()
+  const givenUp = compute.build(large(), false, gone.signal)
+  clock.advance(120_000)
+  gone.abort(new Error('stopping'))
+  await t.rejects(givenUp, { message: 'stopping' })
+  stop.abort(new Error('long enough'))
+  await t.rejects(other, { message: 'long enough' })
+  t.equal((await building).counts.targets, 20_000)
   t.same(clock.pending(), [])
 })
 

@@ -24,7 +24,8 @@ export type PushEvent =
   | { readonly kind: 'stood_still'; readonly ms: number; readonly instances: number }
   | { readonly kind: 'written' }
   | { readonly kind: 'not_written'; readonly error: unknown }
-  | { readonly kind: 'removed' }
+  /** The source is gone; error: why what it kept is still there. */
+  | { readonly kind: 'removed'; readonly error?: unknown }
 
 /** Whom a push source tells what happens to it. */
 export type Report = (event: PushEvent) => void
@@ -108,7 +109,14 @@ export function createPushReport(
       if (!isFailing) lines.warn({ error: messageOf(error) }, 'instances not written; check the disk')
       isFailing = true
     },
-    removed: () => push.end(name),
+    removed({ error }) {
+      push.end(name)
+      if (error === undefined) return
+      lines.warn(
+        { error: messageOf(error) },
+        'instances of a source that is gone not deleted; delete the file, or a source of this name knows them again',
+      )
+    },
   }
   return (event) => handlers[event.kind](event as never)
 }

@@ -125,8 +125,8 @@ export function createPushSource(
       await keeper.flush()
     },
     async remove() {
-      await keeper.remove()
-      report({ kind: 'removed' })
+      const error = await keeper.remove().catch((error: unknown) => error)
+      report({ kind: 'removed', error })
     },
   }
 }
