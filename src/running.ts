@@ -9,10 +9,11 @@ import { createCompute } from './refresh/compute.ts'
 import { createLoop, type Loop } from './refresh/loop.ts'
 import { outputsOf } from './refresh/outputs-of.ts'
 import { createRefresher, type Refresher } from './refresh/refresh-once.ts'
+import type { Kept } from './snapshot/disk.ts'
 import type { Store } from './snapshot/store.ts'
 import { writeTargetFile } from './snapshot/target-file.ts'
 import { createPushReport } from './sources/push/report.ts'
-import { createSource, type SourceDeps } from './sources/registry.ts'
+import { createSource, originOf, type SourceDeps } from './sources/registry.ts'
 import type { Source } from './sources/source.ts'
 
 /** What sources at work need from outside. */
@@ -36,6 +37,16 @@ export interface Running {
   readonly refresher: Refresher
   readonly loop: Loop
   readonly options: PlanOptions
+  /** Tells inventories apart. */
+  readonly origin: string
+}
+
+/** What a source goes on with. */
+export interface Inheritance {
+  /** The source whose place it takes. */
+  readonly source?: Source
+  /** The list to serve when none was kept under its name. */
+  readonly list?: Kept | undefined
 }
 
 /** Begins to refresh, at once and whenever the source says that something changed. */
@@ -53,11 +64,15 @@ export async function end({ loop, source, refresher }: Running): Promise<void> {
 
 /**
  * Creates everything that one source needs; nothing of it runs yet.
- * @param before the source whose place it takes
  * @throws Error when the settings are none; those that were loaded have been checked
  */
-export function createRunning(settings: SourceSettings, deps: RunningDeps, before?: Source): Running {
+export function createRunning(
+  settings: SourceSettings,
+  deps: RunningDeps,
+  { source: before, list }: Inheritance = {},
+): Running {
   const source = createSource(settings.source, sourceDeps(settings.name, deps), before)
+  const { outputs, load } = outputsOf({ ...settings, storagePath: deps.storagePath })
   const plan = compilePlan(settings.plan)
   const refresher = createRefresher(
     {
@@ -67,12 +82,14 @@ export function createRunning(settings: SourceSettings, deps: RunningDeps, befor
       guard: settings.guard,
       timeoutMs: settings.timeoutMs,
       intervalMs: settings.refreshIntervalMs,
-      ...outputsOf({ ...settings, storagePath: deps.storagePath }),
+      outputs,
+      load: list === undefined ? load : async () => (await load?.()) ?? list,
     },
     deps,
   )
   const loop = createLoop(refresher.once, settings.refreshIntervalMs, deps)
-  return { fingerprint: settings.fingerprint, source, refresher, loop, options: settings.plan }
+  const origin = originOf(settings.source)
+  return { fingerprint: settings.fingerprint, source, refresher, loop, options: settings.plan, origin }
 }
 
 function sourceDeps(name: string, { clock, metrics, log, storagePath: folder }: RunningDeps): SourceDeps {

@@ -3,6 +3,8 @@ import type { ExplainInput } from './explain/worker.ts'
 import type { Instances } from './model/registration.ts'
 import type { OtherHeld, Outcome } from './refresh/refresh-once.ts'
 import { begin, createRunning, end, type Running, type RunningDeps } from './running.ts'
+import type { Kept } from './snapshot/disk.ts'
+import { originOf } from './sources/registry.ts'
 
 /** The names of the sources that a new configuration added, changed and removed. */
 export interface Applied {
@@ -15,7 +17,8 @@ export interface Applied {
 export interface Supervisor {
   /**
    * Makes these the sources. One that is as it was goes on undisturbed; a changed one begins anew, while what it
-   * last served stays; a new one serves what was kept of it; the rest ends. Before the first `start` all of them
+   * last served stays; a new one serves what was kept of it, or what a source of the same inventory served that goes, since it has only
+   * another name now; the rest ends. Before the first `start` all of them
    * are waited for; one that is added later is left out of `/targets` until it has a list, since Prometheus
    * cannot lose what it never had. To be waited for before it is called again.
    * @throws what went wrong first, when all that could be done is done; the next call does the rest
@@ -39,26 +42,37 @@ export interface Supervisor {
 
 /** Creates a supervisor without sources. */
 export function createSupervisor(deps: RunningDeps): Supervisor {
-  const { store, metrics } = deps
+  const { store, metrics, log } = deps
   // Has every source that is in the store.
   const running = new Map<string, Running>()
   // What is being done to a source; it never rejects.
   const underWay = new Map<string, Promise<unknown>>()
   let isStarted = false
 
-  async function add(settings: SourceSettings): Promise<void> {
+  /** @param heirOf the name of a source of the same inventory that goes */
+  async function add(settings: SourceSettings, heirOf: string | undefined): Promise<void> {
     const { required, maxStalenessMs } = settings
-    const one = createRunning(settings, deps)
+    const list = heirOf === undefined ? undefined : listOf(heirOf)
+    if (list !== undefined)
+      log.info({ source: settings.name, before: heirOf }, 'a source has another name now')
+    const one = createRunning(settings, deps, { list })
     running.set(settings.name, one)
-    store.add(settings.name, { required: required && !isStarted, maxStalenessMs })
+    store.add(settings.name, { required: required && (!isStarted || list !== undefined), maxStalenessMs })
     metrics.addSource(settings.name)
     await Promise.all([one.source.open?.(), one.refresher.restore()])
     if (isStarted) begin(one)
   }
 
+  /** What a source serves, and since when that is right. */
+  function listOf(name: string): Kept | undefined {
+    const { snapshot, status } = store.get(name) ?? {}
+    const lastSuccessMs = status?.lastSuccess?.wallMs
+    return snapshot === undefined || lastSuccessMs === undefined ? undefined : { snapshot, lastSuccessMs }
+  }
+
   async function change(settings: SourceSettings, before: Running): Promise<void> {
     const { name, maxStalenessMs } = settings
-    const one = createRunning(settings, deps, before.source)
+    const one = createRunning(settings, deps, { source: before.source })
     await finish(name, before)
     if (one.source.register === undefined) await before.source.remove?.()
     await one.source.open?.()
@@ -109,11 +123,20 @@ export function createSupervisor(deps: RunningDeps): Supervisor {
           ? []
           : [{ settings, before }]
       })
-      const done = await Promise.allSettled([
-        ...added.map((settings) => note(settings.name, add(settings))),
+      const heirOf = ({ source }: SourceSettings) =>
+        removed.find(([, { origin }]) => origin === originOf(source))?.[0]
+      const come = Promise.allSettled([
+        ...added.map((settings) => note(settings.name, add(settings, heirOf(settings)))),
         ...changed.map(({ settings, before }) => note(settings.name, change(settings, before))),
-        ...removed.map(([name, before]) => note(name, remove(name, before))),
       ])
+      // Not before: what goes on under another name is never missing.
+      const go = removed.map(([name, before]) =>
+        note(
+          name,
+          come.then(() => remove(name, before)),
+        ),
+      )
+      const done = [...(await come), ...(await Promise.allSettled(go))]
       for (const one of done) if (one.status === 'rejected') throw one.reason
       return {
         added: added.map(({ name }) => name),

@@ -18,8 +18,9 @@ async function supervised(t: Test) {
   const path = join(t.testdir(), 'rollcall.yml')
   const metrics = createMetrics('test')
   const threads = createThreads()
+  const store = createStore()
   const supervisor = createSupervisor({
-    store: createStore(),
+    store,
     clock: systemClock,
     metrics,
     log: recordingLog().log,
@@ -33,6 +34,8 @@ async function supervised(t: Test) {
   })
   return {
     supervisor,
+    store,
+    inventory,
     settings: async (name: string, timeout: string) => {
       const http = { url: inventory.url.href }
       writeFileSync(path, JSON.stringify({ sources: [{ name, http, timeout, refresh_interval: '1h' }] }))
@@ -84,4 +87,34 @@ t.test('who asks for a refresh while a source goes gets none, and that of the ot
   t.match(await applied, { removed: ['goes'] })
   t.equal(await supervisor.accept('goes'), undefined, 'nor is anything of it held')
   t.equal(await failed('stays'), 0)
+})
+
+t.test(
+  'a source that gets another name goes on with its list, also while the inventory is down',
+  async (t) => {
+    const { supervisor, store, inventory, settings } = await supervised(t)
+    await supervisor.apply([await settings('before', '5s')])
+    supervisor.start()
+    await supervisor.refresh()
+    await inventory.stop()
+    const targets = () =>
+      store.list().map(({ name, required, snapshot }) => [name, required, snapshot?.targets])
+    t.same(targets(), [['before', true, 1]])
+    t.match(await supervisor.apply([await settings('after', '5s')]), {
+      added: ['after'],
+      removed: ['before'],
+    })
+    t.same(targets(), [['after', true, 1]])
+    t.match(store.get('after')?.status, { restored: true })
+    t.match(await supervisor.refresh(), [{ source: 'after', result: 'failed', targets: 1 }])
+  },
+)
+
+t.test('a source without a list leaves none behind', async (t) => {
+  const { supervisor, store, inventory, settings } = await supervised(t)
+  await inventory.stop()
+  await supervisor.apply([await settings('before', '5s')])
+  supervisor.start()
+  await supervisor.apply([await settings('after', '5s')])
+  t.match(store.list(), [{ name: 'after', required: false, snapshot: undefined }])
 })

@@ -98,7 +98,7 @@ const sourceOptions = Type.Object(
       Type.String({
         title: 'jmespath',
         description:
-          'JMESPath expression that selects the list of records in the answer, or in each file. Without it a list, or an object with exactly one list in it, is recognised.',
+          'JMESPath expression that selects the list of records in the answer, or in each file. Without it a list, or an object with exactly one list in it, is recognised, and what seems to be one page of several is refused.',
         examples: ["items[?status == 'active']"],
       }),
     ),
@@ -106,7 +106,7 @@ const sourceOptions = Type.Object(
       Type.String({
         title: 'jmespath',
         description:
-          'JMESPath expression that finds in an answer what says that it failed although its status is 200, such as the errors of GraphQL. Anything but null, false, 0 and what is empty fails the refresh. Without it an answer fails that has no record and says success: false, status: error or the like.',
+          'JMESPath expression that finds in an answer what says that it failed although its status is 200, such as the errors of GraphQL. Anything but null, false, 0 and what is empty fails the refresh. Without it an answer fails, with records or without, that says at its top success: false, status: error, code: 500 or the like, or has something in error or errors; fail_if replaces that check.',
         examples: ['errors'],
       }),
     ),
