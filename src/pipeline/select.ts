@@ -1,6 +1,8 @@
 import { RefreshError } from '../base/errors.ts'
 import { type InventoryRecord, isObject, type Json, kindOf } from '../model/record.ts'
-import { assertNoError, assertWhole, failureIn, isNothing, listsIn } from './envelope.ts'
+import { assertNoError, failureIn, listsIn } from './envelope.ts'
+import { isNothing } from './fields.ts'
+import { assertWhole } from './page-signs.ts'
 
 /**
  * A compiled query over a document (JMESPath, when it comes from a configuration file); `name` is what messages
