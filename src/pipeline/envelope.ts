@@ -1,11 +1,55 @@
+import { RefreshError } from '../base/errors.ts'
 import type { Json } from '../model/record.ts'
+import { failureIn } from './failure-signs.ts'
+import { plain } from './fields.ts'
 
-/** Lists of these names hold no records. */
-const NO_RECORDS: ReadonlySet<string> = new Set(['error', 'errors', 'warnings', 'messages'])
+/** Lists of these names hold no records, and say nothing of those in another list. */
+const NO_RECORDS: ReadonlySet<string> = new Set(['error', 'errors', 'warning', 'warnings', 'messages'])
 
-/** The lists in an object that may hold its records. */
-export function listsIn(document: { readonly [key: string]: Json }): (readonly Json[])[] {
-  return Object.entries(document).flatMap(([key, value]) =>
-    Array.isArray(value) && !NO_RECORDS.has(key.toLowerCase()) ? [value as readonly Json[]] : [],
+/** Lists of these names hold no records either; what is in them may be why others are missing. */
+const ABOUT_RECORDS: ReadonlySet<string> = new Set(
+  'failed failures failure faults alerts alert notices notice notifications missing skipped unavailable unreachable'.split(
+    ' ',
+  ),
+)
+
+/** What texts say why a list is empty, and those that say that all is well. */
+const REASONS: ReadonlySet<string> = new Set(['message', 'detail', 'reason'])
+const ALL_IS_WELL = /^\s*(?:(?:ok|okay|success|successful|succeeded|done)[.!]?)?\s*$/i
+
+/** The lists in an object. */
+export interface Lists {
+  /** Those that may hold its records. */
+  readonly ofRecords: readonly (readonly Json[])[]
+  /** How many others have something in them that may be about the records. */
+  readonly aboutRecords: number
+}
+
+/** Looks for the records of an object. */
+export function listsIn(document: { readonly [key: string]: Json }): Lists {
+  const lists = Object.entries(document).flatMap(([key, value]) =>
+    Array.isArray(value) && !NO_RECORDS.has(plain(key))
+      ? [[plain(key), value as readonly Json[]] as const]
+      : [],
+  )
+  const ofRecords = lists.filter(([name]) => !ABOUT_RECORDS.has(name)).map(([, list]) => list)
+  const aboutRecords = lists.filter(([name, list]) => ABOUT_RECORDS.has(name) && list.length > 0).length
+  return { ofRecords, aboutRecords }
+}
+
+/**
+ * Looks for a text beside an empty list that may say why it is empty: a list that was lost must not be taken for one
+ * that has nothing in it. Clearer signs of a failure are left to those who look for them.
+ * @param hint ends the message
+ * @throws RefreshError `refused`
+ */
+export function assertNoReason(document: { readonly [key: string]: Json }, name: string, hint: string): void {
+  const found = Object.entries(document).find(
+    ([key, value]) => REASONS.has(plain(key)) && typeof value === 'string' && !ALL_IS_WELL.test(value),
+  )
+  if (found === undefined || failureIn(document) !== undefined) return
+  throw new RefreshError(
+    'refused',
+    `${name} has no records, and a text in ${found[0]}, which may say why; that is not taken for an empty inventory. If it is one: ${hint}`,
   )
 }

@@ -1,6 +1,6 @@
 import { RefreshError } from '../base/errors.ts'
 import { type InventoryRecord, isObject, type Json, kindOf } from '../model/record.ts'
-import { listsIn } from './envelope.ts'
+import { assertNoReason, listsIn } from './envelope.ts'
 import { assertNoError, failureIn } from './failure-signs.ts'
 import { isNothing } from './fields.ts'
 import { assertWhole } from './page-signs.ts'
@@ -54,18 +54,25 @@ function recognise(
   // One target group without the list around it: its labels must not get lost.
   if (Array.isArray(document.targets) && isObject(document.labels)) return [document]
   if (hasFailIf !== true) assertNoError(document, name, hint)
-  const lists = listsIn(document)
-  const [list, second] = lists
-  if (list !== undefined && second === undefined) {
-    if (!isPaged) assertWhole(document, list, name)
-    return list
-  }
+  const { ofRecords, aboutRecords } = listsIn(document)
+  const [list] = ofRecords
+  const count = ofRecords.length + aboutRecords
+  if (list === undefined || count > 1) throw notRecognised(document, { name, hint, count })
+  if (!isPaged) assertWhole(document, list, name)
+  if (list.length === 0 && hasFailIf !== true) assertNoReason(document, name, hint)
+  return list
+}
+
+function notRecognised(
+  document: { readonly [key: string]: Json },
+  { name, hint, count }: { readonly name: string; readonly hint: string; readonly count: number },
+): RefreshError {
   const keys = Object.keys(document)
     .slice(0, 8)
     .map((key) => JSON.stringify(key.slice(0, 40)))
-  throw new RefreshError(
+  return new RefreshError(
     'shape',
-    `${name} is an object with ${lists.length} lists in it (its keys: ${keys.join(', ') || 'none'}), so which one holds the records is not clear. ${hint}`,
+    `${name} is an object with ${count === 1 ? 'a list that seems to hold no records' : `${count} lists`} in it (its keys: ${keys.join(', ') || 'none'}), so which one holds the records is not clear. ${hint}`,
   )
 }
 
