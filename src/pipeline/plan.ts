@@ -5,11 +5,12 @@ import { compileQuery } from './jmespath.ts'
 import type { Plan } from './pipeline.ts'
 import {
   createSelect,
+  type ListKey,
   RECORDS,
   type Select,
   selectGroups,
-  unlessEmptyByFailure,
   unlessFailed,
+  unlessFailedBySigns,
 } from './select.ts'
 
 /** What a source's configuration says about its records: plain data, which any thread can compile. */
@@ -19,7 +20,7 @@ export interface PlanOptions {
   readonly mapping: MappingOptions
   /** Whether the documents are pages: then each holds only a part of the records. */
   readonly isPaged?: boolean
-  /** A JMESPath expression that tells of a document that says itself that it is none; undefined: the usual signs, beside no records. */
+  /** A JMESPath expression that tells of a document that says itself that it is none; undefined: the usual signs. */
   readonly failIf?: string | undefined
   /** Checked already: `validateRelabel` found nothing. */
   readonly relabelConfigs: readonly RelabelConfig[]
@@ -32,18 +33,20 @@ const PATH = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/
  * Compiles everything that is done to each record, once per configuration.
  * @throws Error when an expression is none; a configuration that was loaded has been checked
  */
-export function compilePlan({ records, isPaged, failIf, mapping, relabelConfigs }: PlanOptions): Plan {
-  const select = mapping.groupsOnly === true ? selectGroups : createRecordSelect(records, isPaged)
+export function compilePlan(options: PlanOptions): Plan {
+  const { records, isPaged = false, failIf, mapping, relabelConfigs } = options
+  const key = { ...RECORDS, isPaged, hasFailIf: failIf !== undefined }
+  const select = mapping.groupsOnly === true ? selectGroups : createRecordSelect(records, key)
   const failed = failIf === undefined ? undefined : compileQuery(failIf, 'fail_if', 'shape')
   return {
     selectsAll: failIf === undefined && (records === undefined || PATH.test(records)),
-    select: failed === undefined ? unlessEmptyByFailure(select) : unlessFailed(select, failed),
+    select: failed === undefined ? unlessFailedBySigns(select) : unlessFailed(select, failed),
     map: compileMapping(mapping),
     rules: compileRelabel(relabelConfigs),
   }
 }
 
-function createRecordSelect(records: string | undefined, isPaged = false): Select {
+function createRecordSelect(records: string | undefined, key: ListKey): Select {
   const query = records === undefined ? undefined : compileQuery(records, 'records', 'shape')
-  return createSelect(query, { ...RECORDS, isPaged })
+  return createSelect(query, key)
 }

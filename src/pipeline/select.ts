@@ -1,6 +1,9 @@
 import { RefreshError } from '../base/errors.ts'
 import { type InventoryRecord, isObject, type Json, kindOf } from '../model/record.ts'
-import { assertNoError, assertWhole, failureIn, isNothing, listsIn } from './envelope.ts'
+import { assertNoReason, listsIn } from './envelope.ts'
+import { assertNoError, failureIn } from './failure-signs.ts'
+import { isNothing } from './fields.ts'
+import { assertWhole } from './page-signs.ts'
 
 /**
  * A compiled query over a document (JMESPath, when it comes from a configuration file); `name` is what messages
@@ -17,6 +20,8 @@ export interface ListKey {
   readonly hint: string
   /** Whether a recognised list may be one page of several, or has to be all. */
   readonly isPaged: boolean
+  /** Whether a configured expression says what a failure looks like: then nothing else is taken for one. */
+  readonly hasFailIf?: boolean
 }
 
 /** What messages say of the list of records. */
@@ -37,26 +42,37 @@ export function createSelect(query: Query | undefined, key = RECORDS): Select {
     : (document, name) => listFrom(query(document, name), { document, name, key: key.key })
 }
 
-function recognise(document: Json, name: string, { hint, isPaged }: ListKey): readonly InventoryRecord[] {
+function recognise(
+  document: Json,
+  name: string,
+  { hint, isPaged, hasFailIf }: ListKey,
+): readonly InventoryRecord[] {
   if (Array.isArray(document)) return document
   if (!isObject(document)) {
     throw new RefreshError('shape', `${name} is ${kindOf(document)}, not a list of records. ${hint}`)
   }
   // One target group without the list around it: its labels must not get lost.
   if (Array.isArray(document.targets) && isObject(document.labels)) return [document]
-  assertNoError(document, name, hint)
-  const lists = listsIn(document)
-  const [list, second] = lists
-  if (list !== undefined && second === undefined) {
-    if (!isPaged) assertWhole(document, list, name)
-    return list
-  }
+  if (hasFailIf !== true) assertNoError(document, name, hint)
+  const { ofRecords, aboutRecords } = listsIn(document)
+  const [list] = ofRecords
+  const count = ofRecords.length + aboutRecords
+  if (list === undefined || count > 1) throw notRecognised(document, { name, hint, count })
+  if (!isPaged) assertWhole(document, list, name)
+  if (list.length === 0 && hasFailIf !== true) assertNoReason(document, name, hint)
+  return list
+}
+
+function notRecognised(
+  document: { readonly [key: string]: Json },
+  { name, hint, count }: { readonly name: string; readonly hint: string; readonly count: number },
+): RefreshError {
   const keys = Object.keys(document)
     .slice(0, 8)
     .map((key) => JSON.stringify(key.slice(0, 40)))
-  throw new RefreshError(
+  return new RefreshError(
     'shape',
-    `${name} is an object with ${lists.length} lists in it (its keys: ${keys.join(', ') || 'none'}), so which one holds the records is not clear. ${hint}`,
+    `${name} is an object with ${count === 1 ? 'a list that seems to hold no records' : `${count} lists`} in it (its keys: ${keys.join(', ') || 'none'}), so which one holds the records is not clear. ${hint}`,
   )
 }
 
@@ -88,17 +104,18 @@ function listFrom(selected: Json, { document, name, key }: Selected): readonly I
 }
 
 /**
- * Selects records unless there are none and the document seems to say why: that it failed. Prometheus would forget
- * every target; records are looked at never, so that whatever they say is no failure.
+ * Selects records unless the document seems to say, beside them, that it failed: what is there may be a part, and
+ * Prometheus would forget the others. Records are looked at never, so that whatever they say is no failure.
  */
-export function unlessEmptyByFailure(select: Select): Select {
+export function unlessFailedBySigns(select: Select): Select {
   return (document, name) => {
     const records = select(document, name)
-    const sign = records.length === 0 ? failureIn(document) : undefined
+    // What is one record itself has nothing around it.
+    const sign = records[0] === document ? undefined : failureIn(document)
     if (sign === undefined) return records
     throw new RefreshError(
       'refused',
-      `${name} has no records, and says that it failed: ${sign}. That is not taken for an empty inventory. If it is one, say in a configuration file what a failure looks like: fail_if, a JMESPath expression such as "errors", replaces this check`,
+      `${name} says that it failed: ${sign}. What is beside that is not taken for the inventory. If it is all of it, say in a configuration file what a failure looks like: fail_if, a JMESPath expression such as "errors", replaces this check`,
     )
   }
 }

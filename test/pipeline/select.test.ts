@@ -22,6 +22,11 @@ t.test('anything else is refused with the two lines to write', async (t) => {
     ['no list', { status: 'maintenance' }, /an object with 0 lists in it \(its keys: "status"\)/],
     ['two lists', { data: [], more: [] }, /2 lists in it \(its keys: "data", "more"\)/],
     ['a list of nothing but errors, of which there are none', { errors: [] }, /0 lists in it/],
+    ['only what failed', { items: null, failed: ['shard-3'] }, /a list that seems to hold no records in it/],
+    ['only alerts', { alerts: ['x'] }, /a list that seems to hold no records in it \(its keys: "alerts"\)/],
+    ['only notices, two of them', { notices: [{ host: 'a' }], Failures: ['x'] }, /2 lists in it/],
+    ['what failed, of which there is none', { failed: [], items: null }, /0 lists in it/],
+    ['what failed beside others', { failed: ['shard-3'], items: ['a'] }, /2 lists in it/],
     ['an empty object', {}, /its keys: none/],
     ['null', null, /the answer is null/],
     ['a text', 'maintenance', /the answer is a string/],
@@ -109,5 +114,38 @@ t.test('15: an answer that tells of an error is no inventory, whatever list is i
     { error: { code: 5 }, x: ['a'] },
   ]) {
     t.throws(() => select(document, 'the answer'), { reason: 'refused', message: /says that it failed/ })
+  }
+})
+
+t.test('an empty list beside a text that may say why is no empty inventory', async (t) => {
+  const select = createSelect(undefined)
+  for (const [key, text] of [
+    ['message', 'upstream timeout'],
+    ['detail', 'Not all shards answered.'],
+    ['Reason', 'maintenance'],
+  ] as const) {
+    t.throws(() => select({ items: [], [key]: text }, 'the answer'), {
+      reason: 'refused',
+      message: new RegExp(`^the answer has no records, and a text in ${key}, which may say why; .*records`),
+    })
+    t.same(select({ items: ['a'], [key]: text }, 'the answer'), ['a'], 'with records it says something else')
+    const configured = createSelect((document) => (document as { items: Json }).items)
+    t.same(configured({ items: [], [key]: text }, 'the answer'), [], 'with records configured it is one')
+    const asked = createSelect(undefined, { ...RECORDS, hasFailIf: true })
+    t.same(asked({ items: [], [key]: text }, 'the answer'), [], 'with fail_if configured too')
+  }
+  for (const message of ['', 'OK', 'success', ' Done. ', null, 5, {}]) {
+    t.same(select({ items: [], message }, 'the answer'), [], JSON.stringify(message))
+  }
+})
+
+t.test('lists that hold no records stand beside those that do', async (t) => {
+  const select = createSelect(undefined)
+  for (const around of [
+    { warnings: ['slow'] },
+    { messages: ['hello'], errors: [] },
+    { failed: [], alerts: [], notices: [] },
+  ]) {
+    t.same(select({ ...around, items: ['a'] }, 'the answer'), ['a'], JSON.stringify(around))
   }
 })

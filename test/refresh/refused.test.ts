@@ -1,7 +1,7 @@
 import t from 'tap'
 import { names, refreshing } from '../helpers/refreshing.ts'
 
-/** Answers with the status 200 that have no records, and say why. */
+/** Answers with the status 200 that say that they failed, without records and with some. */
 const FAILED: readonly (readonly [records: string | undefined, answer: object, sign: string])[] = [
   [undefined, { success: false, data: [] }, 'success is false'],
   [undefined, { success: false, message: 'maintenance', data: [] }, 'success is false'],
@@ -14,10 +14,19 @@ const FAILED: readonly (readonly [records: string | undefined, answer: object, s
   ['items', { error: 'x', items: [] }, 'error is not empty'],
   ['data.devices', { errors: [{ message: 'x' }], data: { devices: [] } }, 'errors is not empty'],
   ["data[?state == 'active']", { success: false, data: [{ state: 'gone' }] }, 'success is false'],
+  [undefined, { success: false, data: names(3) }, 'success is false'],
+  [undefined, { ok: 'False', data: names(3) }, 'ok is "False"'],
+  [undefined, { status: 'error', data: names(3) }, 'status is "error"'],
+  [undefined, { result: 'failure', data: names(3) }, 'result is "failure"'],
+  [undefined, { code: 404, data: [{ host: 'a' }] }, 'code is 404'],
+  [undefined, { httpStatus: 502, data: names(3) }, 'httpStatus is 502'],
+  ['items', { error: 'shard 3 is away', items: names(3) }, 'error is not empty'],
+  ['data.devices', { errors: [{ message: 'x' }], data: { devices: names(3) } }, 'errors is not empty'],
+  ['items[?@]', { status: 'failed', items: names(3) }, 'status is "failed"'],
 ]
 
 t.test(
-  '26: no records beside a sign of failure are a failed refresh, never an empty inventory',
+  '26: whatever is beside a sign of failure, the refresh failed: nothing is emptied, no part is the whole',
   async (t) => {
     for (const [records, answer, sign] of FAILED) {
       const { inventory, refresh, served } = await refreshing(t, records === undefined ? {} : { records })
@@ -25,7 +34,7 @@ t.test(
       const outcome = await refresh()
       t.match(outcome, { result: 'failed', error: { reason: 'refused' } }, JSON.stringify(answer))
       t.match(outcome.error?.message, `says that it failed: ${sign}.`)
-      t.match(outcome.error?.message, /not taken for an empty inventory.*fail_if/)
+      t.match(outcome.error?.message, /not taken for the inventory.*fail_if/)
       t.equal(served(), undefined)
     }
   },
@@ -48,12 +57,13 @@ t.test(
   },
 )
 
-t.test('an answer that is fine, or has records, is no failure', async (t) => {
+t.test('an answer that is fine is no failure, whatever its records say', async (t) => {
   for (const answer of [
     { error: null, errors: [], success: true, ok: true, status: 'ok', code: 200, data: names(3) },
     { success: true, status: 'success', code: 0, data: names(3) },
-    { status: 'error', data: names(3) },
-    { code: 404, data: [{ host: 'a', status: 'error', success: false, error: 'x' }] },
+    { code: 0, warnings: ['slow'], data: [{ host: 'a', status: 'error', success: false, error: 'x' }] },
+    { meta: { status: 'error', success: false }, data: names(3) },
+    { targets: ['a:1'], labels: {}, host: 'a', status: 'error', success: false },
     [{ host: 'a', status: 'error', success: false, error: 'x', code: 500 }],
   ]) {
     const { inventory, refresh } = await refreshing(t)
@@ -72,10 +82,12 @@ t.test('an answer that is fine, or has records, is no failure', async (t) => {
   }
 })
 
-t.test('with fail_if, nothing else is a sign of failure beside no records', async (t) => {
+t.test('with fail_if, nothing else is a sign of failure', async (t) => {
   const { inventory, refresh } = await refreshing(t, { failIf: 'fault' })
   inventory.json({ success: false, data: [] })
   t.match(await refresh(), { result: 'held' })
+  inventory.json({ success: false, error: 'x', errors: ['y'], status: 'failed', data: names(3) })
+  t.match(await refresh(), { result: 'changed' })
   inventory.json({ success: true, fault: 'x', data: [] })
   t.match(await refresh(), { result: 'failed', error: { message: /fail_if gave/ } })
 })

@@ -1,6 +1,7 @@
 import type { Format } from '../../model/document.ts'
 import type { Reading, Source, Version } from '../source.ts'
 import { assertFramed } from './framing.ts'
+import { assertAll } from './pagination/assert-all.ts'
 import type { Pagination } from './pagination/options.ts'
 import { readPages } from './pagination/read-pages.ts'
 import {
@@ -47,6 +48,7 @@ export function createHttpSource(options: HttpSourceOptions, deps: HttpDeps): So
     const answer = await requester.send({ ...request, since: condition }, signal)
     if (answer.status === 304) return { kind: 'unchanged' }
     assertFramed(answer, format)
+    assertAll(answer.headers, 'the answer')
     const document = { bytes: answer.body, format, name: 'the answer' }
     return { kind: 'documents', documents: [document], version: versionOf(answer) }
   }

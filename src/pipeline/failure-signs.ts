@@ -1,0 +1,46 @@
+import { RefreshError } from '../base/errors.ts'
+import { fieldOf, isObject, type Json } from '../model/record.ts'
+import { isNothing, plain } from './fields.ts'
+
+/**
+ * Looks for errors beside what is recognised.
+ * @param hint ends the message
+ * @throws RefreshError `refused`
+ */
+export function assertNoError(document: { readonly [key: string]: Json }, name: string, hint: string): void {
+  const fault = ['error', 'errors'].find((key) => !isNothing(fieldOf(document, key) ?? null))
+  if (fault === undefined) return
+  throw new RefreshError(
+    'refused',
+    `${name} says that it failed: there is something in ${fault}. If that is no fault: ${hint}`,
+  )
+}
+
+/** Fields that tell of an answer, not of a record; upper case and separators do not matter. */
+const FAULTS: ReadonlySet<string> = new Set(['error', 'errors'])
+const SUCCESS: ReadonlySet<string> = new Set(['success', 'ok'])
+const STATUS: ReadonlySet<string> = new Set(['status', 'result'])
+const CODE: ReadonlySet<string> = new Set(['status', 'statuscode', 'httpstatus', 'code'])
+
+const FAILED = /^(?:error|fail|failed|failure)$/i
+
+/**
+ * What an answer says of itself that shows that it failed, as many APIs do with the status 200: something in `error`,
+ * `"success": false`, `"status": "error"`, `"code": 500`. Only what stands at its top counts.
+ * @returns undefined when nothing says so
+ */
+export function failureIn(document: Json): string | undefined {
+  if (!isObject(document)) return undefined
+  const sign = Object.entries(document).find(([key, value]) => isFailure(plain(key), value))
+  if (sign === undefined) return undefined
+  const [key, value] = sign
+  const shown = FAULTS.has(plain(key)) ? 'not empty' : JSON.stringify(value)
+  return `${key} is ${shown}`
+}
+
+function isFailure(name: string, value: Json): boolean {
+  if (FAULTS.has(name)) return !isNothing(value)
+  if (SUCCESS.has(name)) return String(value).toLowerCase() === 'false'
+  if (typeof value === 'number') return CODE.has(name) && value >= 400 && value < 600
+  return STATUS.has(name) && typeof value === 'string' && FAILED.test(value)
+}

@@ -1,0 +1,12 @@
+import type { Json } from '../model/record.ts'
+
+/** The name of a field without upper case and separators. */
+export function plain(name: string): string {
+  return name.toLowerCase().replace(/[^a-z]/g, '')
+}
+
+/** Whether a value says nothing: null, false, 0, and what is empty. */
+export function isNothing(value: Json): boolean {
+  if (value === null || value === false || value === 0 || value === '') return true
+  return typeof value === 'object' && Object.keys(value).length === 0
+}
