@@ -1,6 +1,7 @@
 import { parseHttpUrl } from '../../base/urls.ts'
 import { formatDuration, MAX_TIMER_MS, parseDuration } from '../../model/duration.ts'
 import { parseSize } from '../../model/size.ts'
+import { nextDelay } from '../../refresh/backoff.ts'
 import { MIN_TTL_MS } from '../../sources/push/defaults.ts'
 import { MAX_INTERVAL_MS, MIN_INTERVAL_MS } from '../options.ts'
 import { shownValue } from '../shown.ts'
@@ -22,11 +23,28 @@ export function readTimeout(text: string): number {
   throw new Error(`${shownValue(text)} is out of range; write a duration from 1ms to 24d`)
 }
 
-/** Reads a max_staleness, in milliseconds. Throws an Error that says what is expected. */
-export function readMaxStaleness(text: string): number {
+/** How a source is refreshed, in milliseconds. */
+export interface Times {
+  readonly refreshIntervalMs: number
+  readonly timeoutMs: number
+}
+
+/**
+ * Reads a max_staleness, in milliseconds. No list gets as old unless a refresh has failed.
+ * @throws Error that says what is expected
+ */
+export function readMaxStaleness(text: string, { refreshIntervalMs, timeoutMs }: Times): number {
   const ms = parseDuration(text)
-  if (ms !== undefined && ms > 0) return ms
-  throw new Error(`${shownValue(text)} is out of range; write a duration longer than 0, such as 1d`)
+  if (ms === undefined || ms === 0) {
+    throw new Error(`${shownValue(text)} is out of range; write a duration longer than 0, such as 1d`)
+  }
+  const leastMs = Math.ceil(nextDelay(refreshIntervalMs, { failures: 0 }, 1) + timeoutMs)
+  if (ms < leastMs) {
+    throw new Error(
+      `${shownValue(text)} is too short: a refresh begins up to a tenth more than its refresh_interval (${formatDuration(refreshIntervalMs)}) after the last and may take its timeout (${formatDuration(timeoutMs)}), so /targets would answer 503 although nothing fails; write at least ${formatDuration(leastMs)}`,
+    )
+  }
+  return ms
 }
 
 /**

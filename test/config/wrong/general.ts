@@ -377,6 +377,16 @@ export const rows: readonly WrongFile[] = [
     /^rollcall.yml:4:20: sources\[0\].max_staleness: "0s" is out of range; write a duration longer than 0/,
   ],
   [
+    'a max_staleness shorter than the time between two refreshes',
+    `${SOURCE}    refresh_interval: 5m\n    max_staleness: 5m\n`,
+    /^rollcall.yml:5:20: sources\[0\].max_staleness: "5m" is too short: a refresh begins up to a tenth more than its refresh_interval \(5m\) after the last and may take its timeout \(10s\), so \/targets would answer 503 although nothing fails; write at least 5m40s$/,
+  ],
+  [
+    'a max_staleness too short for the global interval and timeout',
+    `global: { refresh_interval: 1m, timeout: 20s }\n${SOURCE}    max_staleness: 85s999ms\n`,
+    /^rollcall.yml:5:20: sources\[0\].max_staleness: "85s999ms" is too short: .*; write at least 1m26s$/,
+  ],
+  [
     'a file_sd file twice',
     `${SOURCE}    file_sd: a.json\n  - name: b\n    http: { url: http://b }\n    file_sd: ./a.json\n`,
     /^rollcall.yml:7:14: sources\[1\].file_sd: .* is taken by sources\[0\]/,
