@@ -145,3 +145,47 @@ t.test('with files of no use the sources are probed all the same', async (t) => 
     err: ['--syntax-only: has no meaning with --probe; leave one out', ''],
   })
 })
+
+t.test('a target template without a field is a warning that says what to write', async (t) => {
+  const rows: [targets: string, warnings: string[]][] = [
+    [
+      '["hostname:9100"]',
+      [
+        'targets[0]: "hostname:9100" has no field in it, so every record gives this one address; write "{hostname}:9100"',
+      ],
+    ],
+    [
+      '["{a}", { address: store.ip }]',
+      [
+        'targets[1]: "store.ip" has no field in it, so every record gives this one address; write "{store.ip}"',
+      ],
+    ],
+    [
+      '["10.0.0.1:9100"]',
+      [
+        'targets[0]: "10.0.0.1:9100" has no field in it, so every record gives this one address; write "{hostname}:9100"',
+      ],
+    ],
+    [
+      '["a:1"]\nlabels: { __param_module: b, c: "{d}" }',
+      ['targets[0]: "a:1" has no field in it, so every record gives this one address; write "{a}:1"'],
+    ],
+    [
+      '["a:1"]\nrelabel_configs: [{ target_label: b, replacement: c }]',
+      ['targets[0]: "a:1" has no field in it, so every record gives this one address; write "{a}:1"'],
+    ],
+    // The address of an exporter that is told what to look at.
+    ['["snmp:9116"]\nlabels: { __param_target: "{ip}" }', []],
+    ['[{ address: "snmp:9116", labels: { __param_target: "{ip}" } }]', []],
+    ['["snmp:9116"]\nmeta_labels: true', []],
+    [
+      '["a:1"]\nlabels: { b: "{c}" }\nrelabel_configs: [{ source_labels: [b], target_label: __address__ }]',
+      [],
+    ],
+  ]
+  for (const [targets, warnings] of rows) {
+    const { check } = configured(t, `http: { url: http://a }\ntargets: ${targets}`)
+    const { code, out } = await check()
+    t.same([code, out], [0, [...warnings.map((text) => `WARNING: source a: ${text}`), SUCCESS, '']], targets)
+  }
+})
