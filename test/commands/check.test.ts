@@ -82,6 +82,31 @@ t.test('files that can be read but are of no use are told too', async (t) => {
   })
 })
 
+t.test('a secret in a file that could never be sent is told, and nothing of it is shown', async (t) => {
+  const header =
+    /^rollcall: rollcall.yml:3:\d+: \S+: the secret file no holds a line break or another control character, which no header may hold$/
+  const token =
+    /: sources\[0\].push.token_file: the secret file no holds in line 2 white space or a control character, which no token can hold; write one token on each line, and nothing else$/
+  const rows: [keys: string, content: string, line: RegExp | undefined][] = [
+    ['http: { url: http://a, authorization: { credentials_file: no } }', 'hunter2\nhunter2\n', header],
+    ['http: { url: http://a, http_headers: { X-Key: { files: [no] } } }', 'hunter2\u0007x', header],
+    ['http: { url: http://a, http_headers: { X-Key: { files: [no] } } }', ' hunter2 x\n', undefined],
+    // It is not sent as it is.
+    ['http: { url: http://a, basic_auth: { username: a, password_file: no } }', 'a\nb', undefined],
+    ['push: { token_file: no }', 'hunter2\nBearer hunter2\n', token],
+    ['push: { token_file: no }', 'hunter2\r\nhunter2\u0000x\n', token],
+    ['push: { token_file: no }', 'hunter2\r\n\n  other\r\n', undefined],
+  ]
+  for (const [keys, content, line] of rows) {
+    const { check, folder } = configured(t, keys)
+    writeFileSync(join(folder, 'no'), content)
+    const { code, out, err } = await check()
+    t.equal(code, line === undefined ? 0 : 1, keys)
+    t.match(err, line === undefined ? [''] : [line, ''], keys)
+    t.notMatch([...out, ...err].join(), 'hunter2')
+  }
+})
+
 t.test('an inventory in files is looked at, but not read', async (t) => {
   const { check, folder } = configured(t, 'file: { files: ["lists/*.json", "*.csv", hosts.json] }')
   t.match(await check(), {
