@@ -18,6 +18,26 @@ export const rows: readonly WrongFile[] = [
     /^rollcall.yml:1:10: sources: \[\] is not a list with at least one source in it$/,
   ],
   [
+    'sources that are no list',
+    'sources: { name: a, http: { url: "http://a:hunter2@b" } }\n',
+    /^rollcall.yml:1:10: sources: a set of keys is not a list with at least one source in it; begin each item of the list with "- "$/,
+  ],
+  [
+    'sources at the top',
+    '- name: a\n  http: { url: "http://a:hunter2@b" }\n',
+    /^rollcall.yml:1:1: a list is not a set of keys$/,
+  ],
+  [
+    'a name that is true or false to YAML',
+    'sources:\n  - name: true\n    http: { url: http://a }\n',
+    /^rollcall.yml:2:11: sources\[0\].name: true is not a text; put it in quotes$/,
+  ],
+  [
+    'a name that would be none in quotes either',
+    'sources:\n  - name: -0.5e+30\n    http: { url: http://a }\n',
+    /^rollcall.yml:2:11: sources\[0\].name: -5e\+29 is not a source name/,
+  ],
+  [
     'null sources',
     'sources:\n',
     /^rollcall.yml:1:\d+: sources: is empty; expected a list with at least one source/,
@@ -162,7 +182,7 @@ export const rows: readonly WrongFile[] = [
   [
     'a name that is a number',
     'sources:\n  - name: 5\n    http: { url: http://a }\n',
-    /^rollcall.yml:2:11: sources\[0\].name: 5 is not a source name/,
+    /^rollcall.yml:2:11: sources\[0\].name: 5 is not a text; put it in quotes$/,
   ],
   [
     'a name twice',
