@@ -1,7 +1,6 @@
 import { parseHttpUrl } from '../../base/urls.ts'
 import { formatDuration, MAX_TIMER_MS, parseDuration } from '../../model/duration.ts'
 import { parseSize } from '../../model/size.ts'
-import { nextDelay } from '../../refresh/backoff.ts'
 import { MIN_TTL_MS } from '../../sources/push/defaults.ts'
 import { MAX_INTERVAL_MS, MIN_INTERVAL_MS } from '../options.ts'
 import { shownValue } from '../shown.ts'
@@ -29,6 +28,9 @@ export interface Times {
   readonly timeoutMs: number
 }
 
+/** How many intervals after a good refresh the next begins at the latest. */
+export const LATEST_BEGIN = 1.1
+
 /**
  * Reads a max_staleness, in milliseconds. No list gets as old unless a refresh has failed.
  * @throws Error that says what is expected
@@ -38,7 +40,7 @@ export function readMaxStaleness(text: string, { refreshIntervalMs, timeoutMs }:
   if (ms === undefined || ms === 0) {
     throw new Error(`${shownValue(text)} is out of range; write a duration longer than 0, such as 1d`)
   }
-  const leastMs = Math.ceil(nextDelay(refreshIntervalMs, { failures: 0 }, 1) + timeoutMs)
+  const leastMs = Math.ceil(refreshIntervalMs * LATEST_BEGIN + timeoutMs)
   if (ms < leastMs) {
     throw new Error(
       `${shownValue(text)} is too short: a refresh begins up to a tenth more than its refresh_interval (${formatDuration(refreshIntervalMs)}) after the last and may take its timeout (${formatDuration(timeoutMs)}), so /targets would answer 503 although nothing fails; write at least ${formatDuration(leastMs)}`,
