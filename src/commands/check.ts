@@ -7,6 +7,7 @@ import { describeQuarantined, describeRun } from './describe-run.ts'
 import { dryRun } from './dry-run.ts'
 import { lookAtFiles, type NamedFiles } from './named-files.ts'
 import type { Printed } from './printed.ts'
+import { probeWarnings } from './probe-warnings.ts'
 import { warningsOf } from './warnings.ts'
 
 /**
@@ -42,7 +43,11 @@ const UNREAD = 'FAILED: not every source could be read\n'
 
 async function probe(settings: Settings): Promise<{ lines: string[]; isFailed: boolean }> {
   const runs = await dryRun(settings.sources, systemClock)
-  const lines = runs.flatMap((run) => [describeRun(run, settings.web), ...describeQuarantined(run)])
+  const lines = runs.flatMap((run) => [
+    describeRun(run, settings.web),
+    ...describeQuarantined(run),
+    ...warningsOf({ warnings: probeWarnings(run) }),
+  ])
   return { lines, isFailed: runs.some(({ result }) => result.error !== undefined) }
 }
 

@@ -3,6 +3,7 @@ import { type RefreshError, UsageError } from '../base/errors.ts'
 import { suggest } from '../base/suggest.ts'
 import { USER_AGENT } from '../base/version.ts'
 import type { Settings, SourceSettings } from '../config/settings.ts'
+import type { Mapping } from '../mapping/mapping.ts'
 import type { Document } from '../model/document.ts'
 import type { Plan } from '../pipeline/pipeline.ts'
 import { compilePlan } from '../pipeline/plan.ts'
@@ -17,6 +18,8 @@ export interface DryRun {
   readonly plan: Plan
   /** From asking the inventory to the list, or to the failure. */
   readonly durationMs: number
+  /** The labels that a target of a record had, before the rules. */
+  readonly labelNames: ReadonlySet<string>
   /** What was read, even if no list could be made of it. */
   readonly documents: readonly Document[] | undefined
   /** Neither a list nor a failure: the source has nothing that could be read from here. */
@@ -61,6 +64,7 @@ async function runSource(settings: SourceSettings, clock: Clock): Promise<DryRun
   const startMs = clock.monotonic()
   const plan = compilePlan(settings.plan)
   const source = createSource(settings.source, { clock, userAgent: USER_AGENT })
+  const labelNames = new Set<string>()
   let documents: readonly Document[] | undefined
   const readAndBuild = async () => {
     const never = new AbortController().signal
@@ -68,10 +72,21 @@ async function runSource(settings: SourceSettings, clock: Clock): Promise<DryRun
     // Nobody registers with a command, so its empty list says nothing; the secret was tried, though.
     if (source.instances !== undefined) return {}
     documents = read
-    return { built: build(documents, plan) }
+    return { built: build(documents, { ...plan, map: noting(plan.map, labelNames) }) }
   }
   const result = await readAndBuild().catch((error) => ({ error: asRefreshError(error) }))
   const durationMs = clock.monotonic() - startMs
   await source.close()
-  return { settings, plan, durationMs, documents, result }
+  return { settings, plan, durationMs, labelNames, documents, result }
+}
+
+/** The same mapping, which notes the names of all labels that it gives. */
+function noting(map: Mapping, names: Set<string>): Mapping {
+  return (record) => {
+    const mapped = map(record)
+    for (const { labels } of mapped.targets) {
+      for (const [name] of labels) names.add(name)
+    }
+    return mapped
+  }
 }

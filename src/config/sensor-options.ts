@@ -1,5 +1,6 @@
 import { parseHttpUrl } from '../base/urls.ts'
 import { parseDuration } from '../model/duration.ts'
+import { isInstanceId, MAX_ID_LENGTH } from '../model/registration.ts'
 import { parseOwnAddress } from '../sensor/registration/address.ts'
 import { parseListenAddress } from './listen-address.ts'
 import type { Option } from './option.ts'
@@ -52,9 +53,9 @@ export const sensorOptions = {
   registerId: {
     flag: 'register.id',
     value: '<name>',
-    expects: 'a name, and not "." or ".."',
+    expects: `a name that the server takes; write up to ${MAX_ID_LENGTH} characters without "/", "\\", tabs and line breaks, and not "." or ".."`,
     help: 'Name of this instance among those of the source. Default: the host name.',
-    parse: (text) => (/^\.{0,2}$/.test(text) || !text.isWellFormed() ? undefined : text),
+    parse: (text) => (/^\.{1,2}$/.test(text) || !isInstanceId(text) ? undefined : text),
   },
   registerAddress: {
     flag: 'register.address',

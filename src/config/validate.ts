@@ -119,13 +119,28 @@ function written(example: unknown): string {
 }
 
 function misfit(schema: Schema, value: unknown, path: Path): Problem {
-  return { path, message: `${wrong(schema, value)} ${expected(schema)}` }
+  if (needsQuotes(schema, value))
+    return { path, message: `${shown(schema, value)} is not a text; put it in quotes` }
+  const mend = schema.type === 'array' && isKeys(value) ? '; begin each item of the list with "- "' : ''
+  return { path, message: `${wrong(schema, value)} ${expected(schema)}${mend}` }
+}
+
+/** Whether a value would be right as a text: YAML makes a number, or true or false, of what looks like one. */
+function needsQuotes(schema: Schema, value: unknown): boolean {
+  const isPlain = typeof value === 'number' || typeof value === 'boolean'
+  return isPlain && schema.pattern !== undefined && fits(schema, String(value))
 }
 
 function wrong(schema: Schema, value: unknown): string {
-  const isSecret = mayHoldSecret(schema, value)
-  if (value === null || (isSecret && value === '')) return 'is empty; expected'
-  return `${isSecret ? MASK : shownValue(value)} is not`
+  if (value === null || (value === '' && mayHoldSecret(schema, value))) return 'is empty; expected'
+  return `${shown(schema, value)} is not`
+}
+
+/** A value as it may be shown: of one that may hold a secret no more than its kind. */
+function shown(schema: Schema, value: unknown): string {
+  if (!mayHoldSecret(schema, value)) return shownValue(value)
+  if (isKeys(value)) return 'a set of keys'
+  return Array.isArray(value) ? 'a list' : MASK
 }
 
 /** Whether a value stands in a secret's place or in that of keys of which one is a secret, or is around such keys. */

@@ -1,12 +1,17 @@
 import type { TlsOptions } from '../sources/http/client/tls.ts'
 import type { HttpClientOptions } from '../sources/http/requester.ts'
+import { fixedAddresses } from './fixed-addresses.ts'
 import type { SourceSettings } from './settings.ts'
 
 /** What is odd about sources but no error. */
 export function warningsOf(sources: readonly SourceSettings[]): string[] {
   return sources.flatMap((source) => {
-    if (isUnchecked(source)) return [`source ${source.name}: ${UNCHECKED}`]
-    return isOpen(source) ? [`source ${source.name}: ${OPEN}`] : []
+    const found = [
+      ...(isUnchecked(source) ? [UNCHECKED] : []),
+      ...(isOpen(source) ? [OPEN] : []),
+      ...fixedAddresses(source),
+    ]
+    return found.map((warning) => `source ${source.name}: ${warning}`)
   })
 }
 

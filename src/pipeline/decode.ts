@@ -37,7 +37,11 @@ function decodeJson(text: string, name: string): Json {
   } catch (cause) {
     // Nothing of the text is shown, nor the cause, which quotes it: some servers repeat the credentials.
     if (/^\s*</.test(text)) throw new RefreshError('parse', `${name} looks like HTML or XML, not JSON`)
-    const at = / at position (\d+)/.exec(messageOf(cause))?.[1] ?? text.length
-    throw new RefreshError('parse', `${name} is not valid JSON, from character ${at} of ${text.length} on`)
+    const at = Number(/ at position (\d+)/.exec(messageOf(cause))?.[1] ?? text.length)
+    const cut = at === text.length ? ': it ends in the middle' : ''
+    throw new RefreshError(
+      'parse',
+      `${name} is not valid JSON, from character ${at} of ${text.length} on${cut}`,
+    )
   }
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { within } from '../base/deadline.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { checkTargetFile, type FileMark, writeMarkedFile } from '../snapshot/target-file.ts'
+import { removeLeftovers } from './remove-leftovers.ts'
 
 /** Where else the served list of a source is written. */
 export interface Output {
@@ -24,10 +25,14 @@ export interface Output {
 /** The served list as a `file_sd` file. */
 export function fileSdOutput(path: string): Output {
   let mark: FileMark | undefined
+  let isFirst = true
   return {
     kind: 'file_sd',
     path,
     async write({ body }) {
+      // Before, since they may be what fills the disk.
+      if (isFirst) await removeLeftovers(path)
+      isFirst = false
       mark = await writeMarkedFile(path, body)
     },
     async confirm({ body }) {

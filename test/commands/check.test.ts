@@ -82,6 +82,31 @@ t.test('files that can be read but are of no use are told too', async (t) => {
   })
 })
 
+t.test('a secret in a file that could never be sent is told, and nothing of it is shown', async (t) => {
+  const header =
+    /^rollcall: rollcall.yml:3:\d+: \S+: the secret file no holds a line break or another control character, which no header may hold$/
+  const token =
+    /: sources\[0\].push.token_file: the secret file no holds in line 2 white space or a control character, which no token can hold; write one token on each line, and nothing else$/
+  const rows: [keys: string, content: string, line: RegExp | undefined][] = [
+    ['http: { url: http://a, authorization: { credentials_file: no } }', 'hunter2\nhunter2\n', header],
+    ['http: { url: http://a, http_headers: { X-Key: { files: [no] } } }', 'hunter2\u0007x', header],
+    ['http: { url: http://a, http_headers: { X-Key: { files: [no] } } }', ' hunter2 x\n', undefined],
+    // It is not sent as it is.
+    ['http: { url: http://a, basic_auth: { username: a, password_file: no } }', 'a\nb', undefined],
+    ['push: { token_file: no }', 'hunter2\nBearer hunter2\n', token],
+    ['push: { token_file: no }', 'hunter2\r\nhunter2\u0000x\n', token],
+    ['push: { token_file: no }', 'hunter2\r\n\n  other\r\n', undefined],
+  ]
+  for (const [keys, content, line] of rows) {
+    const { check, folder } = configured(t, keys)
+    writeFileSync(join(folder, 'no'), content)
+    const { code, out, err } = await check()
+    t.equal(code, line === undefined ? 0 : 1, keys)
+    t.match(err, line === undefined ? [''] : [line, ''], keys)
+    t.notMatch([...out, ...err].join(), 'hunter2')
+  }
+})
+
 t.test('an inventory in files is looked at, but not read', async (t) => {
   const { check, folder } = configured(t, 'file: { files: ["lists/*.json", "*.csv", hosts.json] }')
   t.match(await check(), {
@@ -144,4 +169,48 @@ t.test('with files of no use the sources are probed all the same', async (t) => 
     code: 2,
     err: ['--syntax-only: has no meaning with --probe; leave one out', ''],
   })
+})
+
+t.test('a target template without a field is a warning that says what to write', async (t) => {
+  const rows: [targets: string, warnings: string[]][] = [
+    [
+      '["hostname:9100"]',
+      [
+        'targets[0]: "hostname:9100" has no field in it, so every record gives this one address; write "{hostname}:9100"',
+      ],
+    ],
+    [
+      '["{a}", { address: store.ip }]',
+      [
+        'targets[1]: "store.ip" has no field in it, so every record gives this one address; write "{store.ip}"',
+      ],
+    ],
+    [
+      '["10.0.0.1:9100"]',
+      [
+        'targets[0]: "10.0.0.1:9100" has no field in it, so every record gives this one address; write "{hostname}:9100"',
+      ],
+    ],
+    [
+      '["a:1"]\nlabels: { __param_module: b, c: "{d}" }',
+      ['targets[0]: "a:1" has no field in it, so every record gives this one address; write "{a}:1"'],
+    ],
+    [
+      '["a:1"]\nrelabel_configs: [{ target_label: b, replacement: c }]',
+      ['targets[0]: "a:1" has no field in it, so every record gives this one address; write "{a}:1"'],
+    ],
+    // The address of an exporter that is told what to look at.
+    ['["snmp:9116"]\nlabels: { __param_target: "{ip}" }', []],
+    ['[{ address: "snmp:9116", labels: { __param_target: "{ip}" } }]', []],
+    ['["snmp:9116"]\nmeta_labels: true', []],
+    [
+      '["a:1"]\nlabels: { b: "{c}" }\nrelabel_configs: [{ source_labels: [b], target_label: __address__ }]',
+      [],
+    ],
+  ]
+  for (const [targets, warnings] of rows) {
+    const { check } = configured(t, `http: { url: http://a }\ntargets: ${targets}`)
+    const { code, out } = await check()
+    t.same([code, out], [0, [...warnings.map((text) => `WARNING: source a: ${text}`), SUCCESS, '']], targets)
+  }
 })

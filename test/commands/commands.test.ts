@@ -155,6 +155,35 @@ t.test('check --probe tells what each source gives', async (t) => {
   t.match(await runHere(['check', '--probe'], { INVENTORY_URL: inventory.url.href }), { code: 0, err: '' })
 })
 
+t.test('check --probe warns of rules that drop everything, and of labels that no target has', async (t) => {
+  const { url } = await inventoryServer(t, [{ hostname: 'a', site: 's', rack: '' }, { hostname: 'b' }])
+  const path = join(t.testdir(), 'rollcall.yml')
+  const warnings = async (keys: string) => {
+    writeFileSync(path, `sources: [{ name: a, http: { url: "${url}" }, ${keys} }]\n`)
+    const { code, out } = await runHere(['check', '--probe', `--config.file=${path}`])
+    t.equal(code, 0)
+    return out.split('\n').filter((line) => line.startsWith('WARNING: '))
+  }
+  const labels =
+    'site: "{site}", rack: "r{rack}", room: "{house}/{room}", x: "{x|}", y: "{y|z}", none: "", fixed: a'
+  t.same(await warnings(`labels: { ${labels} }`), [
+    'WARNING: source a: labels.rack: no record that makes a target has {rack}, so no target has this label',
+    'WARNING: source a: labels.room: no record that makes a target has {house} and {room}, so no target has this label',
+  ])
+  t.same(await warnings('targets: [{ address: "{hostname}", labels: { b: "{b}", site: "{site}" } }]'), [
+    'WARNING: source a: targets[0].labels.b: no record that makes a target has {b}, so no target has this label',
+  ])
+  t.same(await warnings('relabel_configs: [{ source_labels: [site], regex: s, action: drop }]'), [])
+  t.same(
+    await warnings('labels: { b: "{b}" }, relabel_configs: [{ source_labels: [b], regex: c, action: keep }]'),
+    [
+      'WARNING: source a: relabel_configs drop every target; rollcall explain with the name of a device says which rule does',
+      'WARNING: source a: labels.b: no record that makes a target has {b}, so no target has this label',
+    ],
+  )
+  t.same(await warnings('records: "[?no]", labels: { b: "{b}" }'), [], 'no records, no targets')
+})
+
 t.test('without an inventory there is nothing to ask, and the way out is told', async (t) => {
   for (const args of [['targets'], ['explain', 'a'], ['check'], ['check', '--probe']] as const) {
     const { code, err } = await runHere(args)

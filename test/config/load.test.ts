@@ -154,7 +154,7 @@ sources:
     guard: { max_drop: 12.5%, confirmations: 5, min_targets: 0 }
     required: false
     file_sd: shared/targets.json
-    max_staleness: 1d
+    max_staleness: 2m15s
     refresh_interval: 2m
     timeout: 3s
   - name: plain
@@ -171,7 +171,7 @@ sources:
       required: false,
       fileSd: join(folder, 'shared', 'targets.json'),
       refreshIntervalMs: 120_000,
-      maxStalenessMs: 86_400_000,
+      maxStalenessMs: 135_000,
       timeoutMs: 3_000,
       plan: { mapping: { metaLabels: true } },
     },

@@ -63,7 +63,7 @@ const SCENARIOS: Record<string, Scenario> = {
   },
   stale: {
     records: names(3),
-    keys: 'refresh_interval: 1s, max_staleness: 1s',
+    keys: 'refresh_interval: 500ms, timeout: 400ms, max_staleness: 1s',
     async happens({ inventory, health }) {
       await health(/"ok"/)
       await inventory.stop()

@@ -18,8 +18,15 @@ t.test('51: anything else is refused, and the message shows nothing of it', asyn
     ['empty', Buffer.alloc(0), /^the answer is empty$/],
     ['not UTF-8', Buffer.from([0x22, 0xff, 0x22]), /not UTF-8/],
     ['HTML', Buffer.from('\n<!DOCTYPE html><html>'), /^the answer looks like HTML or XML, not JSON$/],
-    ['cut short', Buffer.from('[{"a":1},{"b"'), /^the answer is not valid JSON, from character 13 of 13 on$/],
-    ['trailing text', Buffer.from('[] x'), /is not valid JSON/],
+    [
+      'cut short',
+      Buffer.from('[{"a":1},{"b"'),
+      /^the answer is not valid JSON, from character 13 of 13 on: it ends in the middle$/,
+    ],
+    ['cut short at once', Buffer.from('['), /from character 1 of 1 on: it ends in the middle$/],
+    ['cut short in a text', Buffer.from('[{"a":"b'), /from character 8 of 8 on: it ends in the middle$/],
+    ['cut short after an item', Buffer.from('[1,2'), /from character 4 of 4 on: it ends in the middle$/],
+    ['trailing text', Buffer.from('[] x'), /is not valid JSON, from character 3 of 4 on$/],
   ]
   for (const [what, bytes, message] of rows) {
     t.throws(() => decode(document(bytes)), { name: 'RefreshError', reason: 'parse', message }, what)

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { LATEST_BEGIN } from '../../src/config/resolve/readers.ts'
 import { nextDelay } from '../../src/refresh/backoff.ts'
 import { holds } from '../helpers/property.ts'
 
@@ -55,4 +56,8 @@ t.test('whatever happens there is a next refresh, and never at once', async (t) 
       },
     ),
   )
+})
+
+t.test('no refresh begins later after a good one than the least max_staleness allows for', async (t) => {
+  t.equal(nextDelay(60_000, { failures: 0 }, 1), 60_000 * LATEST_BEGIN)
 })

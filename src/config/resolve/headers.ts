@@ -48,7 +48,9 @@ function resolveValues(header: HttpHeadersConfig[string], context: Context): Htt
       resolveSecretText(text, [key, index], context, assertHeaderValue),
     ),
   )
-  const files = (header.files ?? []).map((path, index) => resolveSecretFile(path, ['files', index], context))
+  const files = (header.files ?? []).map((path, index) =>
+    resolveSecretFile(path, ['files', index], context, assertHeaderValue),
+  )
   const values = [...texts, ...files]
   if (values.length === 0) complain(context, [], 'has no value; add one to values, secrets or files')
   return values

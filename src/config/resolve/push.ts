@@ -5,7 +5,7 @@ import type { PushSourceOptions } from '../../sources/push/source.ts'
 import type { FileSource } from '../schema.ts'
 import { attempt, type Context, complain, within } from './context.ts'
 import { readTtl } from './readers.ts'
-import { resolveSecretFile } from './secret.ts'
+import { assertTokens, resolveSecretFile } from './secret.ts'
 
 /** Resolves the keys of `push:`. */
 export function resolvePush(push: PushConfig, source: FileSource, context: Context): PushSourceOptions {
@@ -20,7 +20,9 @@ export function resolvePush(push: PushConfig, source: FileSource, context: Conte
     kind: 'push',
     name: source.name,
     token:
-      push.token_file === undefined ? undefined : resolveSecretFile(push.token_file, ['token_file'], inPush),
+      push.token_file === undefined
+        ? undefined
+        : resolveSecretFile(push.token_file, ['token_file'], inPush, assertTokens),
     ttlMs: resolveTtl(push.ttl, maxTtlMs, inPush),
     maxTtlMs,
     maxInstances: push.max_instances ?? DEFAULT_MAX_INSTANCES,

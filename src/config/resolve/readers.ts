@@ -22,11 +22,31 @@ export function readTimeout(text: string): number {
   throw new Error(`${shownValue(text)} is out of range; write a duration from 1ms to 24d`)
 }
 
-/** Reads a max_staleness, in milliseconds. Throws an Error that says what is expected. */
-export function readMaxStaleness(text: string): number {
+/** How a source is refreshed, in milliseconds. */
+export interface Times {
+  readonly refreshIntervalMs: number
+  readonly timeoutMs: number
+}
+
+/** How many intervals after a good refresh the next begins at the latest. */
+export const LATEST_BEGIN = 1.1
+
+/**
+ * Reads a max_staleness, in milliseconds. No list gets as old unless a refresh has failed.
+ * @throws Error that says what is expected
+ */
+export function readMaxStaleness(text: string, { refreshIntervalMs, timeoutMs }: Times): number {
   const ms = parseDuration(text)
-  if (ms !== undefined && ms > 0) return ms
-  throw new Error(`${shownValue(text)} is out of range; write a duration longer than 0, such as 1d`)
+  if (ms === undefined || ms === 0) {
+    throw new Error(`${shownValue(text)} is out of range; write a duration longer than 0, such as 1d`)
+  }
+  const leastMs = Math.ceil(refreshIntervalMs * LATEST_BEGIN + timeoutMs)
+  if (ms < leastMs) {
+    throw new Error(
+      `${shownValue(text)} is too short: a refresh begins up to a tenth more than its refresh_interval (${formatDuration(refreshIntervalMs)}) after the last and may take its timeout (${formatDuration(timeoutMs)}), so /targets would answer 503 although nothing fails; write at least ${formatDuration(leastMs)}`,
+    )
+  }
+  return ms
 }
 
 /**

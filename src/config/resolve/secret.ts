@@ -1,4 +1,5 @@
 import { resolve as resolvePath } from 'node:path'
+import { messageOf } from '../../base/errors.ts'
 import { Secret } from '../../base/secret.ts'
 import { isHeaderValue } from '../../sources/http/headers.ts'
 import type { Path } from '../document.ts'
@@ -8,7 +9,10 @@ import { expandEnv } from './expand-env.ts'
 /** What `password` and `password_file` say, whatever the key is called. */
 type WithFile<Key extends string> = { readonly [Name in Key | `${Key}_file`]?: string }
 
-/** Resolves a key that stands for a secret, or its `_file`; both is a mistake. */
+/**
+ * Resolves a key that stands for a secret, or its `_file`; both is a mistake.
+ * @param check throws an Error that says why a text is of no use there
+ */
 export function resolveSecret<Key extends string>(
   config: WithFile<Key>,
   key: Key,
@@ -20,14 +24,26 @@ export function resolveSecret<Key extends string>(
   if (text !== undefined && file !== undefined) {
     complain(context, [fileKey], `${key} is given already; leave one of them out`, { atKey: true })
   }
-  if (file !== undefined) return resolveSecretFile(file, [fileKey], context)
+  if (file !== undefined) return resolveSecretFile(file, [fileKey], context, check)
   return text === undefined ? undefined : resolveSecretText(text, [key], context, check)
 }
 
-/** A secret in a file, which is read each time it is used. */
-export function resolveSecretFile(path: string, steps: Path, context: Context): Secret {
+/** A secret in a file, which is read, and then checked by its reader, each time it is used. */
+export function resolveSecretFile(
+  path: string,
+  steps: Path,
+  context: Context,
+  check: (text: string) => void = () => {},
+): Secret {
   const secret = Secret.file(resolvePath(context.folder, path))
-  need(context, steps, () => secret.reveal())
+  need(context, steps, async () => {
+    const text = await secret.reveal()
+    try {
+      check(text)
+    } catch (error) {
+      throw new Error(`the secret file ${secret.file} ${messageOf(error)}`)
+    }
+  })
   return secret
 }
 
@@ -50,4 +66,14 @@ export function assertHeaderValue(text: string): void {
   if (!isHeaderValue(text)) {
     throw new Error('holds a line break or another control character, which no header may hold')
   }
+}
+
+/** Throws an Error when a text is not one token on each line: then the others can be sent by nobody. */
+export function assertTokens(text: string): void {
+  const lines = text.split('\n').map((line) => line.trim())
+  const wrong = lines.findIndex((line) => /\s/.test(line) || !isHeaderValue(line))
+  if (wrong === -1) return
+  throw new Error(
+    `holds in line ${wrong + 1} white space or a control character, which no token can hold; write one token on each line, and nothing else`,
+  )
 }

@@ -15,7 +15,7 @@ import { resolveHttp } from './http.ts'
 import { resolveHttpSd } from './http-sd.ts'
 import { resolveMapping } from './mapping.ts'
 import { resolvePush } from './push.ts'
-import { readInterval, readMaxStaleness, readTimeout } from './readers.ts'
+import { readInterval, readMaxStaleness, readTimeout, type Times } from './readers.ts'
 import { resolveRelabel } from './relabel.ts'
 
 /**
@@ -47,6 +47,10 @@ function resolveSource(source: FileSource, context: Context): SourceSettings {
 }
 
 function resolveKeys(source: FileSource, context: Context): Omit<SourceSettings, 'fingerprint'> {
+  const times = {
+    refreshIntervalMs: resolveDuration(source, 'refresh_interval', context),
+    timeoutMs: resolveDuration(source, 'timeout', context),
+  }
   return {
     name: source.name,
     source: resolveKind(source, context),
@@ -58,10 +62,9 @@ function resolveKeys(source: FileSource, context: Context): Omit<SourceSettings,
       relabelConfigs: resolveRelabel(source.relabel_configs ?? [], within(context, 'relabel_configs')),
     },
     guard: resolveGuard(source.guard),
-    refreshIntervalMs: resolveDuration(source, 'refresh_interval', context),
-    timeoutMs: resolveDuration(source, 'timeout', context),
+    ...times,
     required: source.required ?? true,
-    maxStalenessMs: resolveMaxStaleness(source, context),
+    maxStalenessMs: resolveMaxStaleness(source, times, context),
     fileSd: resolveFileSd(source, context),
   }
 }
@@ -116,9 +119,9 @@ function resolveGuard(guard: FileSource['guard']): GuardOptions {
   }
 }
 
-function resolveMaxStaleness({ max_staleness: text }: FileSource, context: Context): number {
+function resolveMaxStaleness({ max_staleness: text }: FileSource, times: Times, context: Context): number {
   if (text === undefined) return Number.POSITIVE_INFINITY
-  return attempt(context, ['max_staleness'], () => readMaxStaleness(text))
+  return attempt(context, ['max_staleness'], () => readMaxStaleness(text, times))
 }
 
 function resolveDuration(source: FileSource, key: 'refresh_interval' | 'timeout', context: Context): number {

@@ -28,7 +28,7 @@ export function resolveTls(config: TlsConfig | undefined, context: Context): Tls
     complain(context, ['max_version'], `is older than ${min}`)
   }
   const options = {
-    ca: resolveSecret(config, 'ca', context, (ca) => assertPem({ ca })),
+    ca: resolveSecret(config, 'ca', context),
     cert: resolveSecret(config, 'cert', context),
     key: resolveSecret(config, 'key', context),
     serverName: config.server_name,
@@ -36,6 +36,7 @@ export function resolveTls(config: TlsConfig | undefined, context: Context): Tls
     minVersion,
     maxVersion,
   }
+  checkCa(config, context)
   checkPair(config, options, context)
   need(context, [], () => assertTls(options))
   return options
@@ -46,6 +47,12 @@ async function assertTls(options: TlsOptions): Promise<void> {
   await createTlsReader(options)().catch((error: RefreshError) => {
     if (error.reason !== 'file') throw error
   })
+}
+
+/** Only what stands in the configuration; a file may well be there later. */
+function checkCa({ ca, ca_file: file }: TlsConfig, context: Context): void {
+  if (ca === undefined || file !== undefined) return
+  attempt(context, ['ca'], () => assertPem({ ca: expandEnv(ca, context.env) }))
 }
 
 /** A certificate and its key are of use only together. */

@@ -1,5 +1,6 @@
 import { displayUrl } from '../../base/urls.ts'
 import type { RegistrationFailure } from './failure.ts'
+import type { RegistrationOptions } from './options.ts'
 
 /** The end of the path of a push source, unless a proxy has given it another. */
 const PUSH_SOURCE = /\/api\/v1\/sources\/[^/]+\/*$/
@@ -13,9 +14,15 @@ const ADVICE: Partial<Record<RegistrationFailure, string>> = {
 
 /**
  * What to look at when a registration failed, to stand after the message.
- * @param url of the push source, of which nothing secret is shown
+ * @param options of the URL nothing secret is shown
  */
-export function adviceFor(reason: RegistrationFailure, url: URL): string {
+export function adviceFor(
+  reason: RegistrationFailure,
+  { url, tokenFile }: Pick<RegistrationOptions, 'url' | 'tokenFile'>,
+): string {
+  if (reason === 'auth' && tokenFile === undefined) {
+    return '; no token was sent: name the file that holds it with --register.token-file'
+  }
   const named = `--register.url is ${displayUrl(url)}`
   const advice = ADVICE[reason]
   if (advice !== undefined) return `; ${named}: ${advice}`

@@ -71,7 +71,7 @@ export function createRegistration(options: RegistrationOptions, deps: Registrat
     const delay = nextRetry({ reason, failures: count, retryAfterMs }, heartbeat, random())
     if (failures?.reason !== reason) {
       log.warn(
-        { server, id: options.id, reason, error: message + adviceFor(reason, options.url) },
+        { server, id: options.id, reason, error: message + adviceFor(reason, options) },
         'not registered; it is tried again for ever',
       )
     }

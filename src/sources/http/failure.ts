@@ -77,9 +77,15 @@ function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : ''
 }
 
+/** What came back is no TLS, so that its first bytes are read as some version, or some length. */
+const NO_TLS = /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/
+
 function explain(reason: RefreshFailureReason, root: unknown, code: string): string {
   const message = messageOf(root) || code
   if (reason === 'dns') return `${message}; check the host name and the resolver`
+  if (NO_TLS.test(code)) {
+    return `the server does not speak TLS there (${code}); write http:// in the URL, or its port for https`
+  }
   if (reason === 'tls') return `${message} (${code}); check the certificate and its CA`
   if (reason === 'reset') return `the connection broke: ${message}`
   return message

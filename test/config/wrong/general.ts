@@ -18,6 +18,26 @@ export const rows: readonly WrongFile[] = [
     /^rollcall.yml:1:10: sources: \[\] is not a list with at least one source in it$/,
   ],
   [
+    'sources that are no list',
+    'sources: { name: a, http: { url: "http://a:hunter2@b" } }\n',
+    /^rollcall.yml:1:10: sources: a set of keys is not a list with at least one source in it; begin each item of the list with "- "$/,
+  ],
+  [
+    'sources at the top',
+    '- name: a\n  http: { url: "http://a:hunter2@b" }\n',
+    /^rollcall.yml:1:1: a list is not a set of keys$/,
+  ],
+  [
+    'a name that is true or false to YAML',
+    'sources:\n  - name: true\n    http: { url: http://a }\n',
+    /^rollcall.yml:2:11: sources\[0\].name: true is not a text; put it in quotes$/,
+  ],
+  [
+    'a name that would be none in quotes either',
+    'sources:\n  - name: -0.5e+30\n    http: { url: http://a }\n',
+    /^rollcall.yml:2:11: sources\[0\].name: -5e\+29 is not a source name/,
+  ],
+  [
     'null sources',
     'sources:\n',
     /^rollcall.yml:1:\d+: sources: is empty; expected a list with at least one source/,
@@ -172,7 +192,7 @@ export const rows: readonly WrongFile[] = [
   [
     'a name that is a number',
     'sources:\n  - name: 5\n    http: { url: http://a }\n',
-    /^rollcall.yml:2:11: sources\[0\].name: 5 is not a source name/,
+    /^rollcall.yml:2:11: sources\[0\].name: 5 is not a text; put it in quotes$/,
   ],
   [
     'a name twice',
@@ -385,6 +405,16 @@ export const rows: readonly WrongFile[] = [
     'a max_staleness of nothing',
     `${SOURCE}    max_staleness: 0s\n`,
     /^rollcall.yml:4:20: sources\[0\].max_staleness: "0s" is out of range; write a duration longer than 0/,
+  ],
+  [
+    'a max_staleness shorter than the time between two refreshes',
+    `${SOURCE}    refresh_interval: 5m\n    max_staleness: 5m\n`,
+    /^rollcall.yml:5:20: sources\[0\].max_staleness: "5m" is too short: a refresh begins up to a tenth more than its refresh_interval \(5m\) after the last and may take its timeout \(10s\), so \/targets would answer 503 although nothing fails; write at least 5m40s$/,
+  ],
+  [
+    'a max_staleness too short for the global interval and timeout',
+    `global: { refresh_interval: 1m, timeout: 20s }\n${SOURCE}    max_staleness: 85s999ms\n`,
+    /^rollcall.yml:5:20: sources\[0\].max_staleness: "85s999ms" is too short: .*; write at least 1m26s$/,
   ],
   [
     'a file_sd file twice',

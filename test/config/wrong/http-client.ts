@@ -76,7 +76,7 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     '51: a password that is a list',
     http('basic_auth: { username: a, password: [hunter2] }'),
-    at('basic_auth.password', '<secret> is not a text; put it in quotes$'),
+    at('basic_auth.password', 'a list is not a text; put it in quotes$'),
   ],
   [
     'an empty password',
@@ -343,7 +343,7 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     '51: keys of secrets in a list',
     'sources:\n  - name: sensors\n    http:\n      - basic_auth: { password: hunter2 }\n',
-    /^rollcall.yml:4:7: sources\[0\].http: <secret> is not a set of keys$/,
+    /^rollcall.yml:4:7: sources\[0\].http: a list is not a set of keys$/,
   ],
   [
     '51: http that is a text',
@@ -353,7 +353,7 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     '51: sources without dashes',
     'sources:\n  name: sensors\n  http: { basic_auth: { password: hunter2 } }\n',
-    /^rollcall.yml:2:3: sources: <secret> is not a list with at least one source in it$/,
+    /^rollcall.yml:2:3: sources: a set of keys is not a list with at least one source in it; begin each item of the list with "- "$/,
   ],
   // Passwords that YAML cannot read without quotes.
   [

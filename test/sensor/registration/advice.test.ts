@@ -27,5 +27,15 @@ t.test('a registration that fails says what to look at, and shows no secret of t
     ['auth', 'http://rollcall:8080', /^$/],
   ]
   for (const [reason, url, advice] of rows)
-    t.match(adviceFor(reason, new URL(url)), advice, `${reason} ${url}`)
+    t.match(adviceFor(reason, { url: new URL(url), tokenFile: 'token' }), advice, `${reason} ${url}`)
 })
+
+t.test(
+  'a server that wants a token, of which none was named, is told with the flag that names it',
+  async (t) => {
+    t.equal(
+      adviceFor('auth', { url: new URL(SOURCE), tokenFile: undefined }),
+      '; no token was sent: name the file that holds it with --register.token-file',
+    )
+  },
+)

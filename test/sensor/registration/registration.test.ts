@@ -119,7 +119,12 @@ t.test('what the server answers decides the reason and the time of the next atte
   const server = await pushServer(t)
   type Row = [answer: Parameters<typeof server.answer>[0], reason: string, message: RegExp, delay: number]
   const rows: Row[] = [
-    [error(401, 'this token is unknown'), 'auth', /answered 401: this token is unknown$/, 75_000],
+    [
+      error(401, 'this token is unknown'),
+      'auth',
+      /answered 401: this token is unknown; no token was sent: .* --register.token-file$/,
+      75_000,
+    ],
     [error(403, 'no'), 'auth', /403/, 75_000],
     [error(404, 'there is no source devices'), 'rejected', /404: there is no source devices/, 75_000],
     [error(429, 'slowly', { 'retry-after': '7' }), 'rate_limited', /429/, 8_000],

@@ -174,6 +174,8 @@ t.test('a server that does not speak TLS', async (t) => {
   await t.rejects(reading(t, new URL(`https://127.0.0.1:${inventory.port}/`))(), {
     name: 'RefreshError',
     reason: 'tls',
+    message:
+      /: the server does not speak TLS there \(ERR_SSL_WRONG_VERSION_NUMBER\); write http:\/\/ in the URL, or its port for https$/,
   })
 })
 
