@@ -83,7 +83,7 @@ export function createRunning(
       timeoutMs: settings.timeoutMs,
       intervalMs: settings.refreshIntervalMs,
       outputs,
-      load: list === undefined ? load : async () => (await load?.()) ?? list,
+      load: async () => (await load?.()) ?? list,
     },
     deps,
   )

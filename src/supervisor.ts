@@ -4,6 +4,7 @@ import type { Instances } from './model/registration.ts'
 import type { OtherHeld, Outcome } from './refresh/refresh-once.ts'
 import { begin, createRunning, end, type Running, type RunningDeps } from './running.ts'
 import type { Kept } from './snapshot/disk.ts'
+import type { SourceState } from './snapshot/store.ts'
 import { originOf } from './sources/registry.ts'
 
 /** The names of the sources that a new configuration added, changed and removed. */
@@ -65,7 +66,7 @@ export function createSupervisor(deps: RunningDeps): Supervisor {
 
   /** What a source serves, and since when that is right. */
   function listOf(name: string): Kept | undefined {
-    const { snapshot, status } = store.get(name) ?? {}
+    const { snapshot, status } = store.get(name) as SourceState
     const lastSuccessMs = status?.lastSuccess?.wallMs
     return snapshot === undefined || lastSuccessMs === undefined ? undefined : { snapshot, lastSuccessMs }
   }

@@ -13,7 +13,7 @@ import { inventoryServer } from './helpers/inventory-server.ts'
 import { recordingLog } from './helpers/log.ts'
 
 /** A supervisor at work, and what makes settings of sources of one inventory; it is read on demand only. */
-async function supervised(t: Test) {
+async function supervised(t: Test, storagePath?: string) {
   const inventory = await inventoryServer(t, ['a'])
   const path = join(t.testdir(), 'rollcall.yml')
   const metrics = createMetrics('test')
@@ -26,7 +26,7 @@ async function supervised(t: Test) {
     log: recordingLog().log,
     threads,
     random: () => 0.5,
-    storagePath: undefined,
+    storagePath,
   })
   t.teardown(async () => {
     await supervisor.stop()
@@ -107,6 +107,8 @@ t.test(
     t.same(targets(), [['after', true, 1]])
     t.match(store.get('after')?.status, { restored: true })
     t.match(await supervisor.refresh(), [{ source: 'after', result: 'failed', targets: 1 }])
+    await supervisor.apply([await settings('before', '5s')])
+    t.same(targets(), [['before', true, 1]], 'and back, with what was kept under its name')
   },
 )
 

@@ -33,7 +33,7 @@ export function resolveSecretFile(
   path: string,
   steps: Path,
   context: Context,
-  check: (text: string) => void = () => {},
+  check: (text: string) => void,
 ): Secret {
   const secret = Secret.file(resolvePath(context.folder, path))
   need(context, steps, async () => {

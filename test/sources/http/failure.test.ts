@@ -14,7 +14,7 @@ t.test('the innermost cause gives the reason and the message', async (t) => {
     ['ETIMEDOUT', 'timeout'],
     ['CERT_HAS_EXPIRED', 'tls'],
     ['ERR_TLS_CERT_ALTNAME_INVALID', 'tls'],
-    ['ERR_SSL_WRONG_VERSION_NUMBER', 'tls'],
+    ['ERR_SSL_UNSUPPORTED_PROTOCOL', 'tls'],
     ['ECONNRESET', 'reset'],
     ['UND_ERR_SOCKET', 'reset'],
     ['SOMETHING_NEW', 'reset'],
