@@ -1,7 +1,6 @@
-import { createDiskCopy } from '../snapshot/disk.ts'
+import { createDiskCopy, type DiskCopy } from '../snapshot/disk.ts'
 import { originOf, type SourceOptions } from '../sources/registry.ts'
 import { fileSdOutput, type Output } from './outputs.ts'
-import type { RefreshPlan } from './refresh-plan.ts'
 
 /** What a configuration says of where the list of a source is written. */
 export interface Destination {
@@ -13,13 +12,14 @@ export interface Destination {
   readonly storagePath: string | undefined
 }
 
+/** Where a list is written, and what reads the one that was kept; undefined when nothing is kept. */
+export interface Destinations {
+  readonly outputs: readonly Output[]
+  readonly load: DiskCopy['load'] | undefined
+}
+
 /** Where else the list of a source is written, and what reads the one that was kept. */
-export function outputsOf({
-  name,
-  source,
-  fileSd,
-  storagePath,
-}: Destination): Pick<RefreshPlan, 'outputs' | 'load'> {
+export function outputsOf({ name, source, fileSd, storagePath }: Destination): Destinations {
   const disk = storagePath === undefined ? undefined : createDiskCopy(storagePath, name, originOf(source))
   const outputs: Output[] = fileSd === undefined ? [] : [fileSdOutput(fileSd)]
   if (disk !== undefined) {

@@ -78,6 +78,8 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
   const reporter = createReporter(plan, deps)
   const outputs = plan.outputs.map((output) => createOutputKeeper(output, reporter, deps.clock))
   let offered: Offered | undefined
+  /** How many records, or targets of them, were rejected when the served list was read; of a kept list none are known. */
+  let servedRejected = 0
   const guard = createGuard(plan.guard, { clock: deps.clock, intervalMs: plan.intervalMs })
 
   // A refresh, also one that fails, and an operator's word must not judge, publish and write at the same time.
@@ -112,8 +114,8 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     return plan.compute.weigh({ served, offered: built.body, before: guard.held() }, stop)
   }
 
-  async function judge(weighed: Weighed, { listDigest }: Offered): Promise<Judged> {
-    const verdict = guard.judge(weighed)
+  async function judge(weighed: Weighed, { built, listDigest }: Offered): Promise<Judged> {
+    const verdict = guard.judge(weighed, rejectedIn(built) - servedRejected)
     return verdict.pass ? PASS : { ...verdict, digest: await listDigest() }
   }
 
@@ -133,7 +135,6 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
 
   async function restore(): Promise<void> {
     try {
-      if (plan.load === undefined) return
       const kept = await within(LOAD_TIMEOUT_MS, 'reading it', deps.clock, plan.load())
       if (kept === undefined) return
       await deps.store.publish(plan.name, kept.snapshot)
@@ -171,6 +172,7 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     if (digest !== undefined && digest !== heldDigest) return { heldDigest }
     const weighed = await weigh(built, NEVER)
     guard.clear()
+    servedRejected = rejectedIn(built)
     reporter.succeeded(offered, PASS)
     await publish(built, weighed)
     await writeOutputs('confirm')
@@ -187,4 +189,9 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     },
     lastRead: () => offered?.lastRead,
   }
+}
+
+/** How many records of a list, or targets of them, are no target. */
+function rejectedIn({ report }: Built): number {
+  return [...report.rejected.values()].reduce((sum, count) => sum + count, 0)
 }

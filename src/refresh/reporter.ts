@@ -61,7 +61,9 @@ export function createReporter({ name, intervalMs, outputs }: Reported, deps: Re
           needed: verdict.needed,
           digest: verdict.digest,
         },
-        'list held back: it drops too many targets',
+        verdict.held.seen === 0
+          ? 'list held back: as many records were rejected as targets are missing, so these are still in the inventory'
+          : 'list held back: it drops too many targets',
       )
     } else if (before?.held !== undefined) {
       if (before.held.targets === built.counts.targets) {

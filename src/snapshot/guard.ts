@@ -85,7 +85,7 @@ function intersection(one: ReadonlySet<string>, other: ReadonlySet<string>): Rea
 
 /** A drop that is held, in a form that travels between threads without being copied target by target. */
 export interface HeldDrop {
-  /** In how many refreshes in a row it was seen. */
+  /** In how many refreshes in a row it was seen; 0 when that confirms nothing, since what is missing is still there. */
   readonly seen: number
   /** How many targets all of them lacked. */
   readonly missing: number
@@ -111,8 +111,12 @@ export type Verdict =
 
 /** The guard of one source: what it holds back now, and since when. */
 export interface Guard {
-  /** Judges a new list, which was weighed with what is held; a drop that passes is not held any more. */
-  judge(weighed: Weighed): Verdict
+  /**
+   * Judges a new list, which was weighed with what is held; a drop that passes is not held any more.
+   * @param moreRejected how many more records make no target than did in the served list: where these are as many as
+   * the targets that vanished, the inventory still has them, and no repetition confirms that they are gone
+   */
+  judge(weighed: Weighed, moreRejected: number): Verdict
   /** What is held back; undefined when nothing is. */
   held(): HeldDrop | undefined
   /** Forgets what is held: a refresh failed, or the list was accepted. */
@@ -140,10 +144,11 @@ export function createGuard(
   }
 
   return {
-    judge(weighed) {
+    judge(weighed, moreRejected) {
       if (!(weighed.isDrop && isTooSoon())) {
+        const isDisproven = moreRejected > 0 && moreRejected >= weighed.removed
         countedMs = clock.monotonic()
-        held = weighed.held
+        held = weighed.held && isDisproven ? { ...weighed.held, seen: 0 } : weighed.held
       }
       return held === undefined ? { pass: true } : { pass: false, held, needed }
     },

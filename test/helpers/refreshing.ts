@@ -77,7 +77,7 @@ export async function refreshing(
       timeoutMs: 5_000,
       intervalMs: 30_000,
       outputs: [...(options.outputs ?? []), ...(file === undefined ? [] : [fileSdOutput(file)])],
-      load: options.load,
+      load: options.load ?? (async () => undefined),
     },
     { store, metrics, clock, log },
   )

@@ -105,3 +105,28 @@ t.test('28: a list that is accepted is as old as its reading, also after a resta
   t.equal(await metric('last_success_timestamp_seconds'), readAt.wallMs / 1000)
   t.equal((await copy.load())?.lastSuccessMs, readAt.wallMs)
 })
+
+t.test(
+  '25, 30: targets whose records became unreadable are still there, however often that is seen',
+  async (t) => {
+    const { inventory, refresh, accept, served, status, messages } = await refreshing(t)
+    const good = names(20)
+    const unreadable = good.slice(8).map((host) => ({ host, port: 0 }))
+    inventory.json(good)
+    await refresh()
+    inventory.json([...good.slice(0, 8), ...unreadable])
+    for (let time = 0; time < 5; time++) t.match(await refresh(), { result: 'held', targets: 20 })
+    t.match(status(), { held: { targets: 8, seen: 0, needed: 3 }, rejected: { invalid_port: 12 } })
+    t.match(messages(), [/./, /^list held back: as many records were rejected as targets are missing/])
+    t.match(await accept(), { result: 'changed', targets: 8 })
+    // What was unreadable before proves nothing.
+    inventory.json([...good.slice(0, 8), ...unreadable, ...names(40)])
+    t.match(await refresh(), { result: 'changed', targets: 40 })
+    inventory.json([...good.slice(0, 8), ...unreadable])
+    t.match(await refresh(), { result: 'held' })
+    t.match(status(), { held: { seen: 1 } })
+    t.match(await refresh(), { result: 'held' })
+    t.match(await refresh(), { result: 'changed', targets: 8 })
+    t.equal(served()?.targets, 8)
+  },
+)
