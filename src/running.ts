@@ -9,7 +9,6 @@ import { createCompute } from './refresh/compute.ts'
 import { createLoop, type Loop } from './refresh/loop.ts'
 import { outputsOf } from './refresh/outputs-of.ts'
 import { createRefresher, type Refresher } from './refresh/refresh-once.ts'
-import type { Kept } from './snapshot/disk.ts'
 import type { Store } from './snapshot/store.ts'
 import { writeTargetFile } from './snapshot/target-file.ts'
 import { createPushReport } from './sources/push/report.ts'
@@ -41,14 +40,6 @@ export interface Running {
   readonly origin: string
 }
 
-/** What a source goes on with. */
-export interface Inheritance {
-  /** The source whose place it takes. */
-  readonly source?: Source
-  /** The list to serve when none was kept under its name. */
-  readonly list?: Kept | undefined
-}
-
 /** Begins to refresh, at once and whenever the source says that something changed. */
 export function begin({ loop, source }: Running): void {
   loop.start()
@@ -64,15 +55,11 @@ export async function end({ loop, source, refresher }: Running): Promise<void> {
 
 /**
  * Creates everything that one source needs; nothing of it runs yet.
+ * @param before the source whose place it takes
  * @throws Error when the settings are none; those that were loaded have been checked
  */
-export function createRunning(
-  settings: SourceSettings,
-  deps: RunningDeps,
-  { source: before, list }: Inheritance = {},
-): Running {
+export function createRunning(settings: SourceSettings, deps: RunningDeps, before?: Source): Running {
   const source = createSource(settings.source, sourceDeps(settings.name, deps), before)
-  const { outputs, load } = outputsOf({ ...settings, storagePath: deps.storagePath })
   const plan = compilePlan(settings.plan)
   const refresher = createRefresher(
     {
@@ -82,8 +69,7 @@ export function createRunning(
       guard: settings.guard,
       timeoutMs: settings.timeoutMs,
       intervalMs: settings.refreshIntervalMs,
-      outputs,
-      load: async () => (await load?.()) ?? list,
+      ...outputsOf({ ...settings, storagePath: deps.storagePath }),
     },
     deps,
   )

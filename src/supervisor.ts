@@ -56,11 +56,11 @@ export function createSupervisor(deps: RunningDeps): Supervisor {
     const list = heirOf === undefined ? undefined : listOf(heirOf)
     if (list !== undefined)
       log.info({ source: settings.name, before: heirOf }, 'a source has another name now')
-    const one = createRunning(settings, deps, { list })
+    const one = createRunning(settings, deps)
     running.set(settings.name, one)
     store.add(settings.name, { required: required && (!isStarted || list !== undefined), maxStalenessMs })
     metrics.addSource(settings.name)
-    await Promise.all([one.source.open?.(), one.refresher.restore()])
+    await Promise.all([one.source.open?.(), one.refresher.restore(list)])
     if (isStarted) begin(one)
   }
 
@@ -73,7 +73,7 @@ export function createSupervisor(deps: RunningDeps): Supervisor {
 
   async function change(settings: SourceSettings, before: Running): Promise<void> {
     const { name, maxStalenessMs } = settings
-    const one = createRunning(settings, deps, { source: before.source })
+    const one = createRunning(settings, deps, before.source)
     await finish(name, before)
     if (one.source.register === undefined) await before.source.remove?.()
     await one.source.open?.()

@@ -1,4 +1,5 @@
 import type { WebSettings } from '../config/settings.ts'
+import { rejectedIn } from '../pipeline/report.ts'
 import type { Built } from '../refresh/build.ts'
 import { askServer } from './ask-server.ts'
 import type { DryRun } from './dry-run.ts'
@@ -24,7 +25,7 @@ function describeList({ counts, report }: Built): string {
 
 function describeLosses({ report }: Built): string {
   const reasons = [...report.rejected].map(([reason, times]) => `${reason} ${times}`)
-  const quarantined = [...report.rejected.values()].reduce((sum, times) => sum + times, 0)
+  const quarantined = rejectedIn(report)
   const left = [...report.droppedLabels].map(([reason, times]) => `${reason} ${times}`)
   return [
     quarantined === 0 ? '' : `, ${quarantined} quarantined (${reasons.join(', ')})`,
@@ -35,8 +36,8 @@ function describeLosses({ report }: Built): string {
 
 /** A line for each quarantined record that the report kept, and how many there are beside them. */
 export function describeQuarantined({ settings, result }: DryRun): string[] {
-  const { samples, rejected } = result.built?.report ?? { samples: [], rejected: new Map<string, number>() }
-  const more = [...rejected.values()].reduce((sum, times) => sum + times, 0) - samples.length
+  const { samples, rejected } = result.built?.report ?? { samples: [], rejected: new Map() }
+  const more = rejectedIn({ rejected }) - samples.length
   return [
     ...samples.map(
       ({ index, reason, detail }) => `${settings.name}: record ${index}: ${reason}: ${shownLine(detail)}\n`,

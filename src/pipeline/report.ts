@@ -20,6 +20,11 @@ export interface Report {
   readonly samples: readonly RejectionSample[]
 }
 
+/** How many records of a list, or targets of them, are no target. */
+export function rejectedIn({ rejected }: Pick<Report, 'rejected'>): number {
+  return [...rejected.values()].reduce((sum, count) => sum + count, 0)
+}
+
 /** What becomes of the records of one list, counted one by one. */
 export type Tally = ReturnType<typeof createTally>
 

@@ -1,6 +1,7 @@
-import { createDiskCopy, type DiskCopy } from '../snapshot/disk.ts'
+import { createDiskCopy } from '../snapshot/disk.ts'
 import { originOf, type SourceOptions } from '../sources/registry.ts'
 import { fileSdOutput, type Output } from './outputs.ts'
+import type { RefreshPlan } from './refresh-plan.ts'
 
 /** What a configuration says of where the list of a source is written. */
 export interface Destination {
@@ -12,18 +13,17 @@ export interface Destination {
   readonly storagePath: string | undefined
 }
 
-/** Where a list is written, and what reads the one that was kept; undefined when nothing is kept. */
-export interface Destinations {
-  readonly outputs: readonly Output[]
-  readonly load: DiskCopy['load'] | undefined
-}
-
 /** Where else the list of a source is written, and what reads the one that was kept. */
-export function outputsOf({ name, source, fileSd, storagePath }: Destination): Destinations {
+export function outputsOf({
+  name,
+  source,
+  fileSd,
+  storagePath,
+}: Destination): Pick<RefreshPlan, 'outputs' | 'load'> {
   const disk = storagePath === undefined ? undefined : createDiskCopy(storagePath, name, originOf(source))
   const outputs: Output[] = fileSd === undefined ? [] : [fileSdOutput(fileSd)]
   if (disk !== undefined) {
     outputs.push({ kind: 'storage', path: disk.folder, write: disk.save, confirm: disk.confirm })
   }
-  return { outputs, load: disk?.load }
+  return { outputs, load: disk?.load ?? (async () => undefined) }
 }

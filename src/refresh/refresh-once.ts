@@ -4,6 +4,8 @@ import type { RefreshError } from '../base/errors.ts'
 import { createInTurn } from '../base/in-turn.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics, RefreshResult } from '../base/metrics.ts'
+import { rejectedIn } from '../pipeline/report.ts'
+import type { Kept } from '../snapshot/disk.ts'
 import { createGuard, type Weighed } from '../snapshot/guard.ts'
 import { freeze } from '../snapshot/snapshot.ts'
 import type { Store } from '../snapshot/store.ts'
@@ -45,8 +47,11 @@ export type RefreshOnce = (stop: AbortSignal) => Promise<Outcome>
 
 /** What can be done with one source. */
 export interface Refresher {
-  /** Serves the list that an earlier process kept, marked stale, until a refresh succeeds; never throws. */
-  restore(): Promise<void>
+  /**
+   * Serves the list that an earlier process kept, marked stale, until a refresh succeeds; never throws.
+   * @param inherited to be served when none was kept
+   */
+  restore(inherited?: Kept): Promise<void>
   readonly once: RefreshOnce
   /**
    * Serves the list that the guard holds back, on an operator's word; undefined when it holds none.
@@ -115,7 +120,7 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
   }
 
   async function judge(weighed: Weighed, { built, listDigest }: Offered): Promise<Judged> {
-    const verdict = guard.judge(weighed, rejectedIn(built) - servedRejected)
+    const verdict = guard.judge(weighed, rejectedIn(built.report) - servedRejected)
     return verdict.pass ? PASS : { ...verdict, digest: await listDigest() }
   }
 
@@ -133,9 +138,9 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     for (const output of outputs) await output.keep(snapshot, rightAtMs, mode === 'confirm')
   }
 
-  async function restore(): Promise<void> {
+  async function restore(inherited?: Kept): Promise<void> {
     try {
-      const kept = await within(LOAD_TIMEOUT_MS, 'reading it', deps.clock, plan.load())
+      const kept = (await within(LOAD_TIMEOUT_MS, 'reading it', deps.clock, plan.load())) ?? inherited
       if (kept === undefined) return
       await deps.store.publish(plan.name, kept.snapshot)
       reporter.restored(kept)
@@ -172,7 +177,7 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     if (digest !== undefined && digest !== heldDigest) return { heldDigest }
     const weighed = await weigh(built, NEVER)
     guard.clear()
-    servedRejected = rejectedIn(built)
+    servedRejected = rejectedIn(built.report)
     reporter.succeeded(offered, PASS)
     await publish(built, weighed)
     await writeOutputs('confirm')
@@ -189,9 +194,4 @@ export function createRefresher(plan: RefreshPlan, deps: RefreshDeps): Refresher
     },
     lastRead: () => offered?.lastRead,
   }
-}
-
-/** How many records of a list, or targets of them, are no target. */
-function rejectedIn({ report }: Built): number {
-  return [...report.rejected.values()].reduce((sum, count) => sum + count, 0)
 }

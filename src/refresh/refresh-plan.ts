@@ -15,6 +15,6 @@ export interface RefreshPlan {
   readonly intervalMs: number
   /** Where else the served list is written. */
   readonly outputs: readonly Output[]
-  /** Reads the list that an earlier process kept, or that is inherited; undefined when there is none. */
+  /** Reads the list that an earlier process kept; undefined when there is none. */
   load(): Promise<Kept | undefined>
 }
