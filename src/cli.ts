@@ -1,11 +1,21 @@
 #!/usr/bin/env node
 import { setFlagsFromString } from 'node:v8'
+import { systemClock } from './base/clock.ts'
 import { StartError, UsageError } from './base/errors.ts'
+import { createFiles } from './base/files.ts'
 import { suggest } from './base/suggest.ts'
 import { version } from './base/version.ts'
+import { endForSure } from './commands/end-for-sure.ts'
+import { catchHangups } from './commands/hangups.ts'
 import { COMMANDS, type Command, helpText } from './commands/help.ts'
 import type { Printed } from './commands/printed.ts'
 import { type Arguments, assertOwnFlags, readArguments } from './config/arguments.ts'
+
+const hangups = catchHangups(process)
+const files = createFiles({ clock: systemClock })
+process.on('exit', (code) => {
+  if (files.underWay().length > 0) endForSure(process, code)
+})
 
 /** Command line → command. Everything a command prints for people ends up here, and so does every exit. */
 async function main(argv: readonly string[]): Promise<void> {
@@ -23,19 +33,21 @@ async function main(argv: readonly string[]): Promise<void> {
 
 /** It has flags of its own, and loads nothing of the server. */
 async function runSensor(argv: readonly string[]): Promise<void> {
+  hangups.release()
   const { sensor } = await import('./commands/sensor.ts')
-  const text = await sensor(argv, process.env)
+  const text = await sensor(argv, process.env, files)
   if (text !== undefined) print(text)
 }
 
 async function run(command: Command, args: Arguments): Promise<void> {
+  if (command !== 'serve' && command !== 'demo') hangups.release()
   switch (command) {
     case 'check':
-      return finish((await import('./commands/check.ts')).check(args, process.env))
+      return finish((await import('./commands/check.ts')).check(args, process.env, files))
     case 'targets':
-      return finish((await import('./commands/targets.ts')).targets(args, process.env))
+      return finish((await import('./commands/targets.ts')).targets(args, process.env, files))
     case 'explain':
-      return finish((await import('./commands/explain.ts')).explain(args, process.env))
+      return finish((await import('./commands/explain.ts')).explain(args, process.env, files))
     default: {
       // Before the server is loaded, which is most of all that is (only what this file imports is there already): the
       // heap grows less, by a fifth of what is resident, until the first work for a thread sets it free (base/threads.ts);
@@ -44,7 +56,7 @@ async function run(command: Command, args: Arguments): Promise<void> {
       setFlagsFromString('--optimize-for-size')
       setFlagsFromString('--liftoff-only')
       const { serve } = await import('./commands/serve.ts')
-      await serve(args, command === 'demo' ? 'demo' : 'configured', process.env)
+      await serve(args, command === 'demo' ? 'demo' : 'configured', process.env, { files, hangups })
     }
   }
 }
@@ -72,7 +84,11 @@ async function finish(printed: Promise<Printed>): Promise<void> {
   const { out, err, code } = await printed
   process.exitCode = code
   process.stderr.write(err)
-  print(out)
+  // What hangs is not waited for.
+  process.stdout.write(
+    out,
+    () => void files.close().then(() => files.underWay().length > 0 && process.exit()),
+  )
 }
 
 function print(text: string): void {

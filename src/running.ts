@@ -1,4 +1,5 @@
 import type { Clock } from './base/clock.ts'
+import type { Files } from './base/files.ts'
 import type { Logger } from './base/logger.ts'
 import type { Metrics } from './base/metrics.ts'
 import type { Threads } from './base/threads.ts'
@@ -10,7 +11,6 @@ import { createLoop, type Loop } from './refresh/loop.ts'
 import { outputsOf } from './refresh/outputs-of.ts'
 import { createRefresher, type Refresher } from './refresh/refresh-once.ts'
 import type { Store } from './snapshot/store.ts'
-import { writeTargetFile } from './snapshot/target-file.ts'
 import { createPushReport } from './sources/push/report.ts'
 import { createSource, originOf, type SourceDeps } from './sources/registry.ts'
 import type { Source } from './sources/source.ts'
@@ -19,6 +19,7 @@ import type { Source } from './sources/source.ts'
 export interface RunningDeps {
   readonly store: Store
   readonly clock: Clock
+  readonly files: Files
   readonly metrics: Metrics
   readonly log: Logger
   readonly threads: Threads
@@ -78,7 +79,15 @@ export function createRunning(settings: SourceSettings, deps: RunningDeps, befor
   return { fingerprint: settings.fingerprint, source, refresher, loop, options: settings.plan, origin }
 }
 
-function sourceDeps(name: string, { clock, metrics, log, storagePath: folder }: RunningDeps): SourceDeps {
-  const storage = folder === undefined ? undefined : { folder, write: writeTargetFile }
-  return { clock, userAgent: USER_AGENT, push: { storage, report: createPushReport(name, metrics, log) } }
+function sourceDeps(
+  name: string,
+  { clock, files, metrics, log, storagePath: folder }: RunningDeps,
+): SourceDeps {
+  const storage = folder === undefined ? undefined : { folder }
+  return {
+    clock,
+    files,
+    userAgent: USER_AGENT,
+    push: { storage, report: createPushReport(name, metrics, log) },
+  }
 }

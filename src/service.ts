@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Clock } from './base/clock.ts'
 import { closeWhenSettled, createConnections } from './base/connections.ts'
 import { messageOf } from './base/errors.ts'
+import type { Files } from './base/files.ts'
 import { createInTurn } from './base/in-turn.ts'
 import { explainListen, urlOf } from './base/listening.ts'
 import type { Logger } from './base/logger.ts'
@@ -21,6 +22,7 @@ type Load = () => Promise<Pick<Settings, 'sources' | 'warnings'>>
 /** What the service needs from outside. */
 export interface ServiceDeps {
   readonly clock: Clock
+  readonly files: Files
   readonly metrics: Metrics
   readonly log: Logger
   /** 0 to 1, as Math.random. */

@@ -9,6 +9,7 @@ import { loadSettings } from '../src/config/load.ts'
 import { createStore } from '../src/snapshot/store.ts'
 import { createSupervisor } from '../src/supervisor.ts'
 import { seriesValue } from './helpers/exposition.ts'
+import { diskFiles } from './helpers/files.ts'
 import { inventoryServer } from './helpers/inventory-server.ts'
 import { recordingLog } from './helpers/log.ts'
 
@@ -25,6 +26,7 @@ async function supervised(t: Test, storagePath?: string) {
     metrics,
     log: recordingLog().log,
     threads,
+    files: diskFiles,
     random: () => 0.5,
     storagePath,
   })
@@ -40,7 +42,7 @@ async function supervised(t: Test, storagePath?: string) {
       const http = { url: inventory.url.href }
       writeFileSync(path, JSON.stringify({ sources: [{ name, http, timeout, refresh_interval: '1h' }] }))
       const args = readArguments([`--config.file=${path}`])
-      const { sources } = await loadSettings(args, {}, 'configured')
+      const { sources } = await loadSettings(args, {}, diskFiles, 'configured')
       return sources[0] as (typeof sources)[number]
     },
     failed: async (name: string) =>

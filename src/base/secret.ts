@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { inspect } from 'node:util'
 import { messageOf, RefreshError } from './errors.ts'
+import type { Files } from './files.ts'
 
 /** What a secret looks like wherever it would be printed; Prometheus writes the same. */
 export const MASK = '<secret>'
@@ -25,8 +25,8 @@ export class Secret {
   }
 
   /** A secret in a file, without the white space around it, as Prometheus reads `*_file` keys. */
-  static file(path: string): Secret {
-    return new Secret(() => readSecretFile(path), path)
+  static file(path: string, files: Pick<Files, 'read'>): Secret {
+    return new Secret(() => readSecretFile(path, files), path)
   }
 
   /**
@@ -50,10 +50,19 @@ export class Secret {
   }
 }
 
-async function readSecretFile(path: string): Promise<string> {
-  const text = await readFile(path, 'utf8').catch((cause) => {
+/** What the platform says of it. */
+const MISSING = 'ENOENT: no such file or directory'
+
+/** Certificates of very many authorities are secrets too. */
+const MAX_FILE_BYTES = 16 * 2 ** 20
+
+async function readSecretFile(path: string, files: Pick<Files, 'read'>): Promise<string> {
+  const bytes = await files.read(path, { maxBytes: MAX_FILE_BYTES }).catch((cause) => {
     throw new RefreshError('file', `the secret file ${path} cannot be read: ${messageOf(cause)}`, { cause })
   })
+  if (bytes === undefined)
+    throw new RefreshError('file', `the secret file ${path} cannot be read: ${MISSING}`)
+  const text = bytes.toString()
   // Nobody means an empty secret; a file that is just being replaced may look so.
   if (text.trim() === '') throw new RefreshError('file', `the secret file ${path} is empty`)
   return text.trim()

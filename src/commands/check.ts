@@ -1,5 +1,6 @@
 import { systemClock } from '../base/clock.ts'
 import { UsageError } from '../base/errors.ts'
+import type { Files } from '../base/files.ts'
 import type { Arguments } from '../config/arguments.ts'
 import { loadSettings } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
@@ -15,22 +16,22 @@ import { warningsOf } from './warnings.ts'
  * files that they name, without touching the network. With `--probe` it then reads each source once.
  * @throws UsageError, one line for each thing that is wrong
  */
-export async function check(args: Arguments, env: NodeJS.ProcessEnv): Promise<Printed> {
+export async function check(args: Arguments, env: NodeJS.ProcessEnv, files: Files): Promise<Printed> {
   const [isSyntaxOnly, isProbe] = [args.switches.has('syntax-only'), args.switches.has('probe')]
   if (isSyntaxOnly && isProbe)
     throw new UsageError('--syntax-only: has no meaning with --probe; leave one out')
-  const settings = await loadSettings(args, env)
+  const settings = await loadSettings(args, env, files)
   if (settings.demo !== undefined) throw new UsageError(NOTHING)
-  const files = isSyntaxOnly ? { errors: [], warnings: [] } : await lookAtFiles(settings)
+  const named = isSyntaxOnly ? { errors: [], warnings: [] } : await lookAtFiles(settings)
   const found = [
-    ...warningsOf({ warnings: [...settings.warnings, ...files.warnings] }),
-    ...(files.errors.length === 0 ? [`SUCCESS: ${summary(settings)}\n`] : []),
+    ...warningsOf({ warnings: [...settings.warnings, ...named.warnings] }),
+    ...(named.errors.length === 0 ? [`SUCCESS: ${summary(settings)}\n`] : []),
   ]
-  const probed = isProbe ? await probe(settings) : { lines: [], isFailed: false }
-  const ends = [...describeFailed(files), ...(probed.isFailed ? [UNREAD] : [])]
+  const probed = isProbe ? await probe(settings, files) : { lines: [], isFailed: false }
+  const ends = [...describeFailed(named), ...(probed.isFailed ? [UNREAD] : [])]
   return {
     out: [...found, ...probed.lines, ...ends].join(''),
-    err: files.errors.map((line) => `rollcall: ${line}\n`).join(''),
+    err: named.errors.map((line) => `rollcall: ${line}\n`).join(''),
     code: ends.length > 0 ? 1 : 0,
   }
 }
@@ -41,8 +42,8 @@ const NOTHING =
 
 const UNREAD = 'FAILED: not every source could be read\n'
 
-async function probe(settings: Settings): Promise<{ lines: string[]; isFailed: boolean }> {
-  const runs = await dryRun(settings.sources, systemClock)
+async function probe(settings: Settings, files: Files): Promise<{ lines: string[]; isFailed: boolean }> {
+  const runs = await dryRun(settings.sources, { clock: systemClock, files })
   const lines = runs.flatMap((run) => [
     describeRun(run, settings.web),
     ...describeQuarantined(run),

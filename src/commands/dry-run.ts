@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { type RefreshError, UsageError } from '../base/errors.ts'
+import type { Files } from '../base/files.ts'
 import { suggest } from '../base/suggest.ts'
 import { USER_AGENT } from '../base/version.ts'
 import type { Settings, SourceSettings } from '../config/settings.ts'
@@ -29,6 +30,11 @@ export interface DryRun {
     | { readonly built?: undefined; readonly error?: undefined }
 }
 
+interface Deps {
+  readonly clock: Clock
+  readonly files: Files
+}
+
 /**
  * The sources that a command is about.
  * @param name the one that was asked for; undefined: all of them
@@ -56,14 +62,14 @@ export function chooseSources(
  * Reads sources once, all at the same time, and makes their lists. Nothing is served, kept or written, and no
  * guard judges; one that fails does not stop the others.
  */
-export function dryRun(sources: readonly SourceSettings[], clock: Clock): Promise<DryRun[]> {
-  return Promise.all(sources.map((source) => runSource(source, clock)))
+export function dryRun(sources: readonly SourceSettings[], deps: Deps): Promise<DryRun[]> {
+  return Promise.all(sources.map((source) => runSource(source, deps)))
 }
 
-async function runSource(settings: SourceSettings, clock: Clock): Promise<DryRun> {
+async function runSource(settings: SourceSettings, { clock, files }: Deps): Promise<DryRun> {
   const startMs = clock.monotonic()
   const plan = compilePlan(settings.plan)
-  const source = createSource(settings.source, { clock, userAgent: USER_AGENT })
+  const source = createSource(settings.source, { clock, files, userAgent: USER_AGENT })
   const labelNames = new Set<string>()
   let documents: readonly Document[] | undefined
   const readAndBuild = async () => {

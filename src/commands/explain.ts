@@ -1,5 +1,6 @@
 import { systemClock } from '../base/clock.ts'
 import { UsageError } from '../base/errors.ts'
+import type { Files } from '../base/files.ts'
 import { printableJson } from '../base/printable.ts'
 import type { Arguments } from '../config/arguments.ts'
 import { COMMAND_FLAGS } from '../config/command-options.ts'
@@ -22,15 +23,15 @@ import { warningsOf } from './warnings.ts'
  * `rollcall explain QUERY`: reads each source once and says what would become of whatever the question finds.
  * @throws UsageError, one line for each thing that is wrong
  */
-export async function explain(args: Arguments, env: NodeJS.ProcessEnv): Promise<Printed> {
+export async function explain(args: Arguments, env: NodeJS.ProcessEnv, files: Files): Promise<Printed> {
   const query = args.positionals[1] ?? ''
   const fault = queryFault(query)
   if (fault !== undefined) throw new UsageError(`rollcall explain QUERY: the query ${fault}`)
   const given = { flags: args.flags, env }
   const format = readRequired(COMMAND_FLAGS.explain.format, given)
-  const settings = await loadSettings(args, env)
+  const settings = await loadSettings(args, env, files)
   const sources = chooseSources(settings, readOption(COMMAND_FLAGS.explain.source, given))
-  const runs = await dryRun(sources, systemClock)
+  const runs = await dryRun(sources, { clock: systemClock, files })
   const failed = runs.filter(({ result }) => result.error !== undefined)
   const answer = answerFrom(runs, query, settings.web)
   return {

@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { systemClock } from '../base/clock.ts'
 import { UsageError } from '../base/errors.ts'
+import type { OwnFiles } from '../base/files.ts'
 import { createLineLogger, type LineLogger } from '../base/line-logger.ts'
 import { createLogger } from '../base/logger.ts'
 import { version } from '../base/version.ts'
@@ -45,7 +46,11 @@ Exit codes: 0 fine, 1 it could not run, 2 wrong flags.
  * @returns text to print instead, when that is asked for
  * @throws UsageError for wrong flags, StartError when the address cannot be listened on
  */
-export async function sensor(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<string | undefined> {
+export async function sensor(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+  files: OwnFiles,
+): Promise<string | undefined> {
   const { flags, switches, positionals } = readCommandLine(argv, {
     values: Object.values(sensorOptions).map(({ flag }) => flag),
     switches: Object.keys(SENSOR_SWITCHES),
@@ -59,12 +64,12 @@ export async function sensor(argv: readonly string[], env: NodeJS.ProcessEnv): P
   assertPaths({ flags })
   for (const flag of SMALL_HEAP) setFlagsFromString(flag)
   const log = await openLog(settings.log)
-  const deps = { clock: systemClock, random: Math.random, log }
+  const deps = { clock: systemClock, files, random: Math.random, log }
   const collectors = createCollectors(createHost(settings.paths), settings.collectors, systemClock)
   const running = await createSensor(settings.sensor, { ...deps, machine: createMachine(collectors, deps) })
   log.info({ url: running.url, version }, 'serving metrics')
   const { drainDelayMs } = settings.sensor
-  stopGracefully(running, { shutdownTimeoutMs: settings.shutdownTimeoutMs, drainDelayMs }, log)
+  stopGracefully(running, { shutdownTimeoutMs: settings.shutdownTimeoutMs, drainDelayMs, files }, log)
   await notifyReady(`Serving metrics at ${running.url}`, env, log)
   return undefined
 }

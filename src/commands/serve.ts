@@ -1,15 +1,21 @@
 import { systemClock } from '../base/clock.ts'
-import { createLogger, type Logger } from '../base/logger.ts'
+import type { OwnFiles } from '../base/files.ts'
+import { createLogger } from '../base/logger.ts'
 import { createMetrics } from '../base/metrics.ts'
 import { version } from '../base/version.ts'
 import type { Arguments } from '../config/arguments.ts'
 import { loadSettings } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
 import { type Service, type ServiceDeps, startService } from '../service.ts'
+import type { Hangups } from './hangups.ts'
 import { notifyReady } from './notify-systemd.ts'
 import { stopGracefully } from './stop-gracefully.ts'
 
-const deps = { clock: systemClock, random: Math.random }
+/** What serving needs of the process. */
+export interface ServeDeps {
+  readonly files: OwnFiles
+  readonly hangups: Hangups
+}
 
 /**
  * `rollcall serve` and `rollcall demo`: runs the server until a signal ends it.
@@ -19,31 +25,32 @@ export async function serve(
   args: Arguments,
   mode: 'configured' | 'demo',
   env: NodeJS.ProcessEnv,
+  { files, hangups }: ServeDeps,
 ): Promise<void> {
-  const settings = await loadSettings(args, env, mode)
+  const settings = await loadSettings(args, env, files, mode)
   const log = await createLogger(settings.log.level, settings.log.format)
   for (const warning of settings.warnings) log.warn(warning)
-  const load = settings.configFile === undefined ? undefined : () => loadSettings(args, env, mode)
-  const service = settings.demo === undefined ? await run(settings, log, load) : await demo(settings, log)
-  reloadOnHangup(service)
-  stopGracefully(service, settings.web, log, ['SIGHUP'])
+  const load = settings.configFile === undefined ? undefined : () => loadSettings(args, env, files, mode)
+  const deps = { clock: systemClock, random: Math.random, files, log }
+  const service =
+    settings.demo === undefined ? await run(settings, { ...deps, load }) : await demo(settings, deps)
+  // As in Prometheus; what comes of it is logged by the service.
+  hangups.use(() => void service.reload().catch(() => {}))
+  stopGracefully(service, { ...settings.web, files }, log, ['SIGHUP'])
   await notifyReady(`Serving targets at ${service.url}`, env, log)
 }
 
-async function run(settings: Settings, log: Logger, load: ServiceDeps['load']): Promise<Service> {
-  const service = await startService(settings, { ...deps, log, load, metrics: createMetrics(version) })
+type Deps = Omit<ServiceDeps, 'load' | 'metrics'>
+
+async function run(settings: Settings, deps: Deps & Pick<ServiceDeps, 'load'>): Promise<Service> {
+  const service = await startService(settings, { ...deps, metrics: createMetrics(version) })
   const sources = settings.sources.map((source) => source.name)
-  log.info({ url: service.url, version, sources }, 'serving targets')
+  deps.log.info({ url: service.url, version, sources }, 'serving targets')
   return service
 }
 
-async function demo(settings: Settings, log: Logger): Promise<Service> {
+async function demo(settings: Settings, deps: Deps): Promise<Service> {
   // Loaded only here: a real server has no use for a fleet of its own.
   const { runDemo } = await import('./demo.ts')
-  return runDemo(settings, { ...deps, log }, (served) => run(served, log, undefined))
-}
-
-/** As in Prometheus, SIGHUP reloads the configuration; what comes of it is logged by the service. */
-function reloadOnHangup(service: Service): void {
-  process.on('SIGHUP', () => void service.reload().catch(() => {}))
+  return runDemo(settings, deps, (served) => run(served, { ...deps, load: undefined }))
 }

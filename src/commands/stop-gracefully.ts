@@ -1,19 +1,29 @@
 import closeWithGrace from 'close-with-grace'
+import type { OwnFiles } from '../base/files.ts'
 import type { LineLogger } from '../base/line-logger.ts'
 
 /**
- * Ends the process on a signal, in time whatever hangs; a second signal ends it at once.
+ * Ends the process on a signal, in time whatever hangs; a second signal ends it at once. What file systems that hang
+ * were asked for is left behind.
  * @param skip signals that mean something else
  */
 export function stopGracefully(
   service: { stop(): Promise<void> },
-  times: { readonly shutdownTimeoutMs: number; readonly drainDelayMs: number },
+  {
+    shutdownTimeoutMs,
+    drainDelayMs,
+    files,
+  }: {
+    readonly shutdownTimeoutMs: number
+    readonly drainDelayMs: number
+    readonly files: Pick<OwnFiles, 'close' | 'underWay'>
+  },
   log: LineLogger,
   skip: 'SIGHUP'[] = [],
 ): void {
   closeWithGrace(
     {
-      delay: times.shutdownTimeoutMs,
+      delay: shutdownTimeoutMs,
       skip,
       logger: {
         error: (message?: unknown) =>
@@ -26,8 +36,12 @@ export function stopGracefully(
         log.fatal({ err }, 'unexpected error, stopping')
         return
       }
-      log.info({ signal, drainDelayMs: times.drainDelayMs }, 'stopping')
+      log.info({ signal, drainDelayMs }, 'stopping')
       await service.stop()
+      await files.close()
+      const paths = files.underWay()
+      if (paths.length > 0)
+        log.warn({ paths }, 'file systems that hang are not waited for; check their mounts')
       log.info('stopped')
     },
   )

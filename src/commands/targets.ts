@@ -1,4 +1,5 @@
 import { systemClock } from '../base/clock.ts'
+import type { Files } from '../base/files.ts'
 import { printable, printableJson } from '../base/printable.ts'
 import type { Arguments } from '../config/arguments.ts'
 import { COMMAND_FLAGS } from '../config/command-options.ts'
@@ -17,12 +18,12 @@ import { warningsOf } from './warnings.ts'
  * any guard. What became of each source goes to standard error.
  * @throws UsageError, one line for each thing that is wrong
  */
-export async function targets(args: Arguments, env: NodeJS.ProcessEnv): Promise<Printed> {
+export async function targets(args: Arguments, env: NodeJS.ProcessEnv, files: Files): Promise<Printed> {
   const given = { flags: args.flags, env }
   const format = readRequired(COMMAND_FLAGS.targets.format, given)
-  const settings = await loadSettings(args, env)
+  const settings = await loadSettings(args, env, files)
   const sources = chooseSources(settings, readOption(COMMAND_FLAGS.targets.source, given))
-  const runs = await dryRun(sources, systemClock)
+  const runs = await dryRun(sources, { clock: systemClock, files })
   // As /targets has them.
   const sorted = runs.toSorted((a, b) => compareText(a.settings.name, b.settings.name))
   const failed = sorted.some(({ result }) => result.error !== undefined)

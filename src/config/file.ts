@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { messageOf, UsageError } from '../base/errors.ts'
+import type { Files } from '../base/files.ts'
 import { type Problem, parseConfigDocument } from './document.ts'
 import fileSchema from './file-schema.json' with { type: 'json' }
 import type { Context, PlacedNeed } from './resolve/context.ts'
@@ -20,8 +20,8 @@ export interface LoadedFile {
  * Loads the sources of a configuration file.
  * @throws UsageError with one line `file:line:column: key: …` for each thing that is wrong
  */
-export async function loadFile(path: string, env: Context['env']): Promise<LoadedFile> {
-  const document = parseConfigDocument(await read(path), path)
+export async function loadFile(path: string, env: Context['env'], files: Files): Promise<LoadedFile> {
+  const document = parseConfigDocument(await read(path, files), path)
   if ('syntax' in document) throw new UsageError(document.syntax)
   const fail = (problems: readonly Problem[]) =>
     new UsageError(problems.map((problem) => document.describe(problem)).join('\n'))
@@ -31,16 +31,17 @@ export async function loadFile(path: string, env: Context['env']): Promise<Loade
   const config = document.value as FileConfig
   const needs: PlacedNeed[] = []
   const textAt = document.text
-  const sources = resolveSources({ config, folder, env, textAt, problems, needs, path: [] })
+  const sources = resolveSources({ config, folder, env, files, textAt, problems, needs, path: [] })
   if (problems.length > 0) throw fail(problems)
   // Now, so that the parsed file need not be kept.
   return { sources, needs: needs.map((need) => ({ ...need, where: document.place(need) })) }
 }
 
-async function read(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
+async function read(path: string, files: Files): Promise<string> {
+  const bytes = await files.read(path).catch((error) => {
     throw new UsageError(`--config.file: ${path} cannot be read: ${messageOf(error)}`)
-  }
+  })
+  if (bytes === undefined)
+    throw new UsageError(`--config.file: ${path} cannot be read: ENOENT: no such file or directory`)
+  return bytes.toString()
 }

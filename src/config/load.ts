@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { UsageError } from '../base/errors.ts'
+import type { Files } from '../base/files.ts'
 import type { Arguments } from './arguments.ts'
 import { demoSources } from './demo.ts'
 import { ENV_SOURCE_NAME, envSource, ignoredVariables } from './env.ts'
@@ -17,6 +18,7 @@ import { warningsOf } from './warnings.ts'
 export async function loadSettings(
   args: Arguments,
   env: Readonly<Record<string, string | undefined>>,
+  files: Files,
   mode: 'configured' | 'demo' = 'configured',
 ): Promise<Settings> {
   const given: Given = { flags: args.flags, env }
@@ -31,7 +33,7 @@ export async function loadSettings(
   const common = { web, log, storagePath }
   if (origin.kind === 'file') {
     const { loadFile } = await import('./file.ts') // only here, so that others never load the YAML parser
-    const { sources, needs } = await loadFile(origin.path, env)
+    const { sources, needs } = await loadFile(origin.path, env, files)
     const ignored = ignoredVariables(given).map((name) => `${name} has no effect beside a configuration file`)
     const warnings = [...ignored, ...warningsOf(sources)]
     const all = [...needs, ...storageNeeds(storagePath)]

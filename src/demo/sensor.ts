@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import type { Files } from '../base/files.ts'
 import type { Logger } from '../base/logger.ts'
 import { exposition, single } from '../sensor/exposition.ts'
 import type { Machine } from '../sensor/machine.ts'
@@ -17,6 +18,7 @@ export interface DemoSensorDeps {
   /** The machine that all of them watch. */
   readonly machine: Machine
   readonly clock: Clock
+  readonly files: Pick<Files, 'read'>
   readonly log: Logger
   /** 0 to 1, as Math.random. */
   readonly random: () => number

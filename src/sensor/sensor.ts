@@ -2,6 +2,7 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Clock } from '../base/clock.ts'
 import { closeWhenSettled, createConnections } from '../base/connections.ts'
+import type { Files } from '../base/files.ts'
 import type { LineLogger } from '../base/line-logger.ts'
 import { explainListen, urlOf } from '../base/listening.ts'
 import { createRequestCounts } from '../base/request-counts.ts'
@@ -43,6 +44,7 @@ export interface SensorDeps {
   /** May be shared between sensors of one process. */
   readonly machine: Machine
   readonly clock: Clock
+  readonly files: Pick<Files, 'read'>
   readonly log: Pick<LineLogger, 'info' | 'warn' | 'error'>
   /** 0 to 1, as Math.random. */
   readonly random: () => number

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
+import type { Files } from '../base/files.ts'
 import { createFileSource, type FileSourceOptions } from './file/source.ts'
 import { createHttpSource, type HttpSourceOptions } from './http/source.ts'
 import { createHttpSdSource, type HttpSdSourceOptions } from './http-sd/source.ts'
@@ -13,9 +14,10 @@ export type SourceOptions = HttpSourceOptions | FileSourceOptions | HttpSdSource
 /** What sources need from outside. */
 export interface SourceDeps {
   readonly clock: Clock
+  readonly files: Files
   readonly userAgent: string
   /** What a push source that serves needs beside the clock. */
-  readonly push?: Omit<PushDeps, 'clock'>
+  readonly push?: Omit<PushDeps, 'clock' | 'files'>
 }
 
 /**
@@ -33,7 +35,7 @@ export function createSource(options: SourceOptions, deps: SourceDeps, before?: 
     case 'push':
       return createPushSource(
         options,
-        { storage: undefined, report: () => {}, ...deps.push, clock: deps.clock },
+        { storage: undefined, report: () => {}, ...deps.push, clock: deps.clock, files: deps.files },
         before?.register,
       )
   }

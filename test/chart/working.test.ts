@@ -8,6 +8,7 @@ import { readArguments } from '../../src/config/arguments.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { CHART } from '../helpers/chart-files.ts'
 import { run, start } from '../helpers/cli.ts'
+import { diskFiles } from '../helpers/files.ts'
 import { every, type Manifest, NAMESPACE, only, RELEASE, template } from '../helpers/helm.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
 import { checkConfig, findPromtools } from '../helpers/promtool.ts'
@@ -149,7 +150,7 @@ t.test('without configuration, or with a Secret that lost its URL, the demo is n
   }
   for (const [set, message] of Object.entries(SETS)) {
     const main = container(await template(command as string, [`--set=${set}`]))
-    await t.rejects(loadSettings(readArguments(flags(main)), variables(main)), { message }, set)
+    await t.rejects(loadSettings(readArguments(flags(main)), variables(main), diskFiles), { message }, set)
   }
 })
 

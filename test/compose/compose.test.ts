@@ -4,6 +4,7 @@ import t from 'tap'
 import { parse } from 'yaml'
 import { readArguments } from '../../src/config/arguments.ts'
 import { loadSettings } from '../../src/config/load.ts'
+import { diskFiles } from '../helpers/files.ts'
 
 /** A service as compose.yaml describes it, after its anchors. */
 interface Service {
@@ -104,7 +105,7 @@ t.test('what is mounted is in the repository, and read-only; each volume is decl
 t.test('Rollcall reads a valid configuration, at the address where the inventory is', async (t) => {
   for (const name of ['rollcall-1', 'rollcall-2']) {
     const path = fileAt(name, String(services[name]?.environment?.CONFIG_FILE))
-    const { sources } = await loadSettings(readArguments([`--config.file=${path}`]), {})
+    const { sources } = await loadSettings(readArguments([`--config.file=${path}`]), {}, diskFiles)
     t.same(
       sources.map((source) => source.name),
       ['sensors'],

@@ -8,6 +8,7 @@ import type { BasicAuthOptions } from '../../src/sources/http/authorization/crea
 import type { OAuth2Options } from '../../src/sources/http/authorization/oauth2.ts'
 import type { HttpSourceOptions } from '../../src/sources/http/source.ts'
 import { authority } from '../helpers/certificates.ts'
+import { diskFiles } from '../helpers/files.ts'
 
 /** The settings with one source whose `http:` has these keys. */
 async function loadAll(t: Test, http: object, env: Record<string, string> = {}, files = {}) {
@@ -15,7 +16,7 @@ async function loadAll(t: Test, http: object, env: Record<string, string> = {}, 
   const path = join(folder, 'rollcall.yml')
   const source = { name: 'sensors', http: { url: 'http://inventory/', ...http } }
   writeFileSync(path, JSON.stringify({ sources: [source] }))
-  return loadSettings(readArguments([`--config.file=${path}`]), env)
+  return loadSettings(readArguments([`--config.file=${path}`]), env, diskFiles)
 }
 
 /** The resolved options of that source. */

@@ -5,9 +5,10 @@ import { readArguments } from '../../src/config/arguments.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { compileMapping } from '../../src/mapping/mapping.ts'
 import { compilePlan } from '../../src/pipeline/plan.ts'
+import { diskFiles } from '../helpers/files.ts'
 
 const load = (argv: string[] = [], env: Record<string, string> = {}, mode?: 'configured' | 'demo') =>
-  loadSettings(readArguments(argv), env, mode)
+  loadSettings(readArguments(argv), env, diskFiles, mode)
 
 t.test('with nothing at all, the demo is served on loopback', async (t) => {
   const settings = await load()

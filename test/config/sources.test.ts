@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import t from 'tap'
 import { readArguments } from '../../src/config/arguments.ts'
 import { loadSettings } from '../../src/config/load.ts'
+import { diskFiles } from '../helpers/files.ts'
 
 const folder = t.testdir()
 
 async function load(yaml: string) {
   const path = join(folder, 'rollcall.yml')
   writeFileSync(path, yaml)
-  const { sources } = await loadSettings(readArguments([`--config.file=${path}`]), {})
+  const { sources } = await loadSettings(readArguments([`--config.file=${path}`]), {}, diskFiles)
   return sources
 }
 
@@ -74,7 +75,7 @@ sources:
     push: { token_file: token, max_ttl: 1m }
 `,
   )
-  const { sources, warnings } = await loadSettings(readArguments([`--config.file=${path}`]), {})
+  const { sources, warnings } = await loadSettings(readArguments([`--config.file=${path}`]), {}, diskFiles)
   t.match(sources[0], {
     source: { kind: 'push', name: 'a', ttlMs: 90_000, maxTtlMs: 86_400_000, maxInstances: 10_000 },
     plan: { mapping: { ownLabels: true, targets: [] } },

@@ -6,6 +6,7 @@ import { check } from '../../src/commands/check.ts'
 import { serve } from '../../src/commands/serve.ts'
 import { type Arguments, readArguments } from '../../src/config/arguments.ts'
 import { loadSettings } from '../../src/config/load.ts'
+import { diskFiles } from '../helpers/files.ts'
 import { rows as file } from './wrong/file.ts'
 import { rows as general } from './wrong/general.ts'
 import { rows as http } from './wrong/http.ts'
@@ -27,7 +28,7 @@ async function linesOf(load: () => Promise<unknown>): Promise<string[]> {
 }
 
 const loading = (argv: string[], env: Record<string, string> = {}) =>
-  linesOf(() => loadSettings(readArguments(argv), env))
+  linesOf(() => loadSettings(readArguments(argv), env, diskFiles))
 
 t.test(
   'wrong flags and variables give one line that names them, the value and what is expected',
@@ -157,8 +158,8 @@ const ENV = {
 }
 
 const COMMANDS: Record<string, (args: Arguments) => Promise<unknown>> = {
-  check: (args) => check(args, ENV),
-  serve: (args) => serve(args, 'configured', ENV),
+  check: (args) => check(args, ENV, diskFiles),
+  serve: (args) => serve(args, 'configured', ENV, { files: diskFiles, hangups: { use() {}, release() {} } }),
 }
 
 t.test(

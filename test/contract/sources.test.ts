@@ -8,6 +8,7 @@ import { Secret } from '../../src/base/secret.ts'
 import { readRegistration } from '../../src/model/registration.ts'
 import { parsePattern } from '../../src/sources/file/pattern.ts'
 import { createSource, type SourceOptions } from '../../src/sources/registry.ts'
+import { diskFiles } from '../helpers/files.ts'
 import { httpOptions } from '../helpers/http-options.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
 import { checkSource, MAX_BYTES, type Rig, type SourceKind, type SuiteRecord } from './suite.ts'
@@ -23,7 +24,7 @@ const asCsv: Write = (records) =>
   ['host,port,site', ...records.map(({ host, port, site }) => `${host},${port},${site}`)].join('\n')
 
 const create = (options: SourceOptions) =>
-  createSource(options, { clock: systemClock, userAgent: 'Rollcall/test' })
+  createSource(options, { clock: systemClock, files: diskFiles, userAgent: 'Rollcall/test' })
 
 /** A server that knows conditional requests. */
 async function httpRig(t: Test, kind: 'http' | 'http_sd', write: Write): Promise<Rig> {
@@ -63,7 +64,7 @@ async function fileRig(t: Test, name: string, write: Write, garbage: string): Pr
 async function pushRig(t: Test): Promise<Rig> {
   const token = join(t.testdir(), 'token')
   const options = { ttlMs: 1_000, maxTtlMs: 1_000, maxInstances: 10 }
-  const source = create({ kind: 'push', name: 's', token: Secret.file(token), ...options })
+  const source = create({ kind: 'push', name: 's', token: Secret.file(token, diskFiles), ...options })
   const { instances } = source
   let known: readonly SuiteRecord[] = []
   return {

@@ -7,6 +7,7 @@ import { startSensor } from '../../src/demo/sensor.ts'
 import { CHANGE_INTERVAL_MS, DEVICES, FLEET_SIZE, SITES } from '../../src/demo/size.ts'
 import { createMachine } from '../../src/sensor/machine.ts'
 import { manualClock } from '../helpers/clock.ts'
+import { diskFiles } from '../helpers/files.ts'
 import { recordingLog } from '../helpers/log.ts'
 import { pushServer } from '../helpers/push-server.ts'
 import { until } from '../helpers/until.ts'
@@ -29,7 +30,7 @@ const demoDeps = (random = 0.5, level?: string) => {
     after: (ms: number, fn: () => void) => (ms === CHANGE_INTERVAL_MS ? changes : systemClock).after(ms, fn),
   }
   const machine = createMachine([{ name: 'nothing', collect: () => [] }], { clock, log })
-  return { changes, lines, deps: { machine, clock, log, random: () => random } }
+  return { changes, lines, deps: { machine, clock, files: diskFiles, log, random: () => random } }
 }
 
 const sensorsOf = async (inventory: URL): Promise<DemoRecord[]> => {

@@ -20,6 +20,7 @@ import {
   VALIDATION_SCHEMA,
   validationSchema,
 } from '../helpers/configuration-page.ts'
+import { diskFiles } from '../helpers/files.ts'
 import { METRICS_PAGE, metricsPage } from '../helpers/metrics-page.ts'
 
 const readme = readFileSync('README.md', 'utf8')
@@ -83,7 +84,7 @@ t.test(
     t.same(parse(snippet ?? ''), parse(prometheusSnippet('http://127.0.0.1:8080')))
     const path = join(t.testdir(), 'rollcall.yml')
     writeFileSync(path, file ?? '')
-    const { sources } = await loadSettings(readArguments([`--config.file=${path}`]), {})
+    const { sources } = await loadSettings(readArguments([`--config.file=${path}`]), {}, diskFiles)
     t.same(
       sources.map((source) => source.name),
       ['sensors', 'stores', 'upstream', 'devices'],

@@ -10,6 +10,7 @@ import { ownFamilies } from '../../src/sensor/own-metrics.ts'
 import { REGISTRATION_FAILURES } from '../../src/sensor/registration/failure.ts'
 import { createRegistration } from '../../src/sensor/registration/registration.ts'
 import { manualClock } from '../helpers/clock.ts'
+import { diskFiles } from '../helpers/files.ts'
 import { recordingLog } from '../helpers/log.ts'
 
 const page = readFileSync('docs/sensor.md', 'utf8')
@@ -36,7 +37,7 @@ t.test('the page has every collector, metric and reason', async (t) => {
   const url = new URL('http://a')
   const registration = createRegistration(
     { url, tokenFile: undefined, id: 'a', address: undefined, labels: {}, ttl: undefined },
-    { clock, log, random: () => 0 },
+    { clock, files: diskFiles, log, random: () => 0 },
   )
   for (const { name } of [...ownFamilies(createRequestCounts(), 0), ...registration.families()]) {
     t.match(page, `\`${name}\``)

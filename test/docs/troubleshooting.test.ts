@@ -9,6 +9,7 @@ import { loadSettings } from '../../src/config/load.ts'
 import { startService } from '../../src/service.ts'
 import { CLI } from '../helpers/cli.ts'
 import { consoleBlocks, countConsoleBlocks, runShell, timeless } from '../helpers/console-blocks.ts'
+import { diskFiles } from '../helpers/files.ts'
 import { type InventoryServer, inventoryServer } from '../helpers/inventory-server.ts'
 import { nodeCommand } from '../helpers/node.ts'
 import { findTool, missing } from '../helpers/tools.ts'
@@ -122,9 +123,16 @@ async function bringAbout(t: Test, { records = [], keys = '', flags = [], happen
   const more = keys === '' ? '' : `, ${keys}`
   writeFileSync(config, `sources: [{ name: sensors, http: { url: ${inventory.url} }${more} }]`)
   const own = ['--web.listen-address=127.0.0.1:0', '--web.drain-delay=0', '--storage.path=']
-  const load = () => loadSettings(readArguments([`--config.file=${config}`, ...own, ...flags]), {})
+  const load = () => loadSettings(readArguments([`--config.file=${config}`, ...own, ...flags]), {}, diskFiles)
   const log = await createLogger('silent', 'json')
-  const deps = { clock: systemClock, random: Math.random, log, load, metrics: createMetrics('') }
+  const deps = {
+    clock: systemClock,
+    files: diskFiles,
+    random: Math.random,
+    log,
+    load,
+    metrics: createMetrics(''),
+  }
   const service = await startService(await load(), deps)
   t.teardown(service.stop)
   const { url } = service

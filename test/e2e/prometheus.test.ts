@@ -5,6 +5,7 @@ import { startInventory } from '../../src/demo/inventory.ts'
 import { DEVICES, FLEET_SIZE } from '../../src/demo/size.ts'
 import { createMachine } from '../../src/sensor/machine.ts'
 import { start } from '../helpers/cli.ts'
+import { diskFiles } from '../helpers/files.ts'
 import { recordingLog } from '../helpers/log.ts'
 import {
   cannotTest,
@@ -43,7 +44,7 @@ for (const { name, find } of PROMETHEUS_VERSIONS) {
     async (t) => {
       const binary = find()
       if (cannotTest(t, name, binary)) return
-      const deps = { clock: systemClock, log: recordingLog().log, random: () => 0.5 }
+      const deps = { clock: systemClock, files: diskFiles, log: recordingLog().log, random: () => 0.5 }
       const fleet = await startFleet({ ...deps, machine: createMachine([], deps) })
       t.teardown(() => fleet.close())
       let empty = false

@@ -10,6 +10,7 @@ import { createCollectors } from '../../src/sensor/collectors/collectors.ts'
 import { createHost } from '../../src/sensor/collectors/host.ts'
 import { createMachine } from '../../src/sensor/machine.ts'
 import { createSensor } from '../../src/sensor/sensor.ts'
+import { diskFiles } from '../helpers/files.ts'
 
 /** The sensors share one machine, which is not read again for each of them. */
 const MACHINE_MAX_AGE_MS = 1_000
@@ -34,6 +35,7 @@ const settingsOf = (id: string) =>
 
 const deps = {
   clock: systemClock,
+  files: diskFiles,
   random: Math.random,
   log: createLineLogger('info', (line) => void writeSync(1, line)),
 }

@@ -7,6 +7,7 @@ import type { TlsOptions as ServerOptions } from 'node:tls'
 import type { Test } from 'tap'
 import { Secret } from '../../src/base/secret.ts'
 import type { TlsOptions } from '../../src/sources/http/client/tls.ts'
+import { diskFiles } from './files.ts'
 import type { Handler } from './inventory-server.ts'
 
 /** A certificate and its key: where they are, and what they say. */
@@ -103,5 +104,5 @@ export function tlsOptions(options: Partial<TlsOptions> = {}): TlsOptions {
 
 /** The certificate and key of a pair as secrets that are read from their files. */
 export function proof({ certFile, keyFile }: Pair): Pick<TlsOptions, 'cert' | 'key'> {
-  return { cert: Secret.file(certFile), key: Secret.file(keyFile) }
+  return { cert: Secret.file(certFile, diskFiles), key: Secret.file(keyFile, diskFiles) }
 }

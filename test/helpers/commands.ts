@@ -4,6 +4,7 @@ import { explain } from '../../src/commands/explain.ts'
 import type { Printed } from '../../src/commands/printed.ts'
 import { targets } from '../../src/commands/targets.ts'
 import { readArguments } from '../../src/config/arguments.ts'
+import { diskFiles } from './files.ts'
 
 const COMMANDS = { check, explain, targets }
 
@@ -13,7 +14,7 @@ export async function runHere(
   env: Record<string, string> = {},
 ): Promise<Omit<Printed, 'code'> & { code: number }> {
   try {
-    return await COMMANDS[argv[0]](readArguments(argv), env)
+    return await COMMANDS[argv[0]](readArguments(argv), env, diskFiles)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     return { code: 2, out: '', err: `${error.message}\n` }

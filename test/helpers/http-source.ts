@@ -7,16 +7,21 @@ import { readArguments } from '../../src/config/arguments.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { createSource } from '../../src/sources/registry.ts'
 import type { Source } from '../../src/sources/source.ts'
+import { diskFiles } from './files.ts'
 import type { InventoryServer } from './inventory-server.ts'
 
 /** The source that a configuration file with these keys of `http:` describes. */
 export async function httpSource(t: Test, http: Record<string, unknown>): Promise<Source> {
   const path = join(t.testdir(), 'rollcall.yml')
   writeFileSync(path, stringify({ sources: [{ name: 'sensors', http }] }))
-  const { sources } = await loadSettings(readArguments([`--config.file=${path}`]), {})
+  const { sources } = await loadSettings(readArguments([`--config.file=${path}`]), {}, diskFiles)
   const [settings] = sources
   if (settings === undefined) throw new Error('there is no source')
-  const source = createSource(settings.source, { clock: systemClock, userAgent: 'Rollcall/test' })
+  const source = createSource(settings.source, {
+    clock: systemClock,
+    files: diskFiles,
+    userAgent: 'Rollcall/test',
+  })
   t.teardown(() => source.close())
   return source
 }

@@ -1,26 +1,26 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import type { Files } from '../../src/base/files.ts'
 import { createMetrics } from '../../src/base/metrics.ts'
 import { Secret } from '../../src/base/secret.ts'
 import { readRegistration } from '../../src/model/registration.ts'
-import { writeTargetFile } from '../../src/snapshot/target-file.ts'
-import type { KeepDeps } from '../../src/sources/push/keep.ts'
 import { createPushReport } from '../../src/sources/push/report.ts'
 import { createPushSource, type PushSource, type PushSourceOptions } from '../../src/sources/push/source.ts'
 import { manualClock } from './clock.ts'
 import { seriesValue } from './exposition.ts'
+import { diskFiles } from './files.ts'
 import { recordingLog } from './log.ts'
 
 /** A push source called `devices` over a real folder, and what it tells; the test moves its clock. */
 export function pushSource(
   t: Test,
   given: Partial<PushSourceOptions> = {},
-  setup: { folder?: string | undefined; write?: KeepDeps['write']; before?: PushSource } = {},
+  setup: { folder?: string | undefined; files?: Files; before?: PushSource } = {},
 ) {
   // Before there is a folder: what is registered first is done first, and a folder in use cannot be removed.
   t.teardown(() => source.close())
-  const { folder = t.testdir(), write = writeTargetFile, before } = setup
+  const { folder = t.testdir(), files = diskFiles, before } = setup
   const clock = manualClock()
   const metrics = createMetrics('test')
   const { log, lines, messages } = recordingLog()
@@ -31,12 +31,12 @@ export function pushSource(
     maxInstances: 100,
     ...given,
   }
-  const storage = folder === '' ? undefined : { folder, write }
+  const storage = folder === '' ? undefined : { folder }
   const report = createPushReport('devices', metrics, log)
   const create = (more: Partial<PushSourceOptions> = {}, inherited = before?.register) =>
     createPushSource(
       { kind: 'push', name: 'devices', ...options, ...more },
-      { clock, storage, report },
+      { clock, files, storage, report },
       inherited,
     )
   const source = create()

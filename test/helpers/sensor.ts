@@ -3,6 +3,7 @@ import { systemClock } from '../../src/base/clock.ts'
 import type { Collector } from '../../src/sensor/collectors/collector.ts'
 import { createMachine } from '../../src/sensor/machine.ts'
 import { createSensor, type SensorDeps, type SensorOptions } from '../../src/sensor/sensor.ts'
+import { diskFiles } from './files.ts'
 import { recordingLog } from './log.ts'
 
 /** A sensor in this process on a free loopback port; it watches nothing unless it is given collectors. */
@@ -20,7 +21,7 @@ export async function sensorHere(
       registration: options.registration,
       limits: options.limits ?? {},
     },
-    { machine, clock, log, random },
+    { machine, clock, files: diskFiles, log, random },
   )
   let stopping: Promise<void> | undefined
   const stop = () => {

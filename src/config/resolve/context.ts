@@ -1,4 +1,5 @@
 import { messageOf } from '../../base/errors.ts'
+import type { Files } from '../../base/files.ts'
 import type { Path, Problem } from '../document.ts'
 import type { FileConfig } from '../schema.ts'
 import type { Need } from '../settings.ts'
@@ -14,6 +15,8 @@ export interface Context {
   /** What relative paths are relative to. */
   readonly folder: string
   readonly env: Readonly<Record<string, string | undefined>>
+  /** What reads the files that the configuration names. */
+  readonly files: Files
   /** A scalar as it is written in the file, since Prometheus reads every label and rule value as text. */
   readonly textAt: (path: Path) => string | undefined
   readonly problems: Problem[]

@@ -25,7 +25,7 @@ export function resolveFile(file: FileSourceConfig, source: FileSource, context:
   }
   for (const [index, pattern] of files.entries()) {
     const severity = pattern.isGlob ? 'warning' : 'error'
-    need(inFile, ['files', index], () => assertReadable(pattern), severity)
+    need(inFile, ['files', index], () => assertReadable(pattern, context.files), severity)
   }
   return {
     kind: 'file',

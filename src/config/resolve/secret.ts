@@ -35,7 +35,7 @@ export function resolveSecretFile(
   context: Context,
   check: (text: string) => void,
 ): Secret {
-  const secret = Secret.file(resolvePath(context.folder, path))
+  const secret = Secret.file(resolvePath(context.folder, path), context.files)
   need(context, steps, async () => {
     const text = await secret.reveal()
     try {

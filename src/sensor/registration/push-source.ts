@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import { messageOf } from '../../base/errors.ts'
+import type { Files } from '../../base/files.ts'
 import { createRedactor, type Redactor } from '../../base/redactor.ts'
 import { Secret } from '../../base/secret.ts'
 import { type Listening, ownAddress } from './address.ts'
@@ -26,6 +27,12 @@ export interface PushSource {
   leave(timeoutMs: number): Promise<void>
 }
 
+/** What registering needs from outside. */
+export interface PushSourceDeps {
+  readonly clock: Pick<Clock, 'after' | 'now'>
+  readonly files: Pick<Files, 'read'>
+}
+
 /** The URL of an instance below that of its source. */
 export function instanceUrl(source: URL, id: string): URL {
   const url = new URL(source)
@@ -34,17 +41,14 @@ export function instanceUrl(source: URL, id: string): URL {
 }
 
 /** Creates the client of a push source; it keeps no connection. */
-export function createPushSource(
-  options: RegistrationOptions,
-  clock: Pick<Clock, 'after' | 'now'>,
-): PushSource {
+export function createPushSource(options: RegistrationOptions, { clock, files }: PushSourceDeps): PushSource {
   const url = instanceUrl(options.url, options.id)
   const redactor = createRedactor()
   const { labels, ttl } = options
 
   return {
     async register(listening, timeoutMs) {
-      const token = await readToken(options.tokenFile, redactor)
+      const token = await readToken(options.tokenFile, files, redactor)
       let address = ''
       const body = (local: string) => {
         address = ownAddress(options.address, listening, local)
@@ -55,7 +59,7 @@ export function createPushSource(
       return { ttlMs: readTtl(answer), address }
     },
     async leave(timeoutMs) {
-      const token = await readToken(options.tokenFile, redactor)
+      const token = await readToken(options.tokenFile, files, redactor)
       const answer = await sendPush({ method: 'DELETE', url, token, body: undefined, timeoutMs }, clock)
       // 404: it is gone already.
       if (answer.status !== 404) assertSuccess(answer, redactor, clock.now())
@@ -63,10 +67,14 @@ export function createPushSource(
   }
 }
 
-async function readToken(file: string | undefined, redactor: Redactor): Promise<string | undefined> {
+async function readToken(
+  file: string | undefined,
+  files: Pick<Files, 'read'>,
+  redactor: Redactor,
+): Promise<string | undefined> {
   if (file === undefined) return undefined
   try {
-    const token = await redactor.reveal(Secret.file(file))
+    const token = await redactor.reveal(Secret.file(file, files))
     if (/[^\x21-\x7e]/.test(token)) throw new Error(`the token in ${file} has characters that no token has`)
     return token
   } catch (error) {

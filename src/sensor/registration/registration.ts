@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
+import type { Files } from '../../base/files.ts'
 import type { LineLogger } from '../../base/line-logger.ts'
 import { type Family, single } from '../exposition.ts'
 import type { Listening } from './address.ts'
@@ -14,6 +15,7 @@ const LEAVE_TIMEOUT_MS = 5_000
 /** What a registration needs from outside. */
 export interface RegistrationDeps {
   readonly clock: Clock
+  readonly files: Pick<Files, 'read'>
   readonly log: Pick<LineLogger, 'info' | 'warn'>
   /** 0 to 1, as Math.random. */
   readonly random: () => number
@@ -34,7 +36,7 @@ export interface Registration {
 /** Creates a registration that is not yet made. */
 export function createRegistration(options: RegistrationOptions, deps: RegistrationDeps): Registration {
   const { clock, log, random } = deps
-  const source = createPushSource(options, clock)
+  const source = createPushSource(options, deps)
   const server = options.url.host
   const failed = new Map<RegistrationFailure, number>()
   let attempts = 0

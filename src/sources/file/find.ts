@@ -1,6 +1,6 @@
-import { access, constants, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf, RefreshError } from '../../base/errors.ts'
+import type { Files } from '../../base/files.ts'
 import type { Format } from '../../model/document.ts'
 import { compareText } from '../../model/labels.ts'
 import { type FilePattern, matchNames, shownPath } from './pattern.ts'
@@ -21,8 +21,8 @@ export interface FoundFile {
  * or not mounted is no empty inventory.
  * @throws RefreshError `file`
  */
-export async function findFiles(patterns: readonly FilePattern[]): Promise<FoundFile[]> {
-  const found = await Promise.all(patterns.map(findMatches))
+export async function findFiles(patterns: readonly FilePattern[], files: FinderFiles): Promise<FoundFile[]> {
+  const found = await Promise.all(patterns.map((pattern) => findMatches(pattern, files)))
   // Of two patterns that match the same file the first one says how it is written.
   const byPath = new Map(
     found
@@ -30,16 +30,20 @@ export async function findFiles(patterns: readonly FilePattern[]): Promise<Found
       .map((file) => [file.path, file] as const)
       .reverse(),
   )
-  return Promise.all([...byPath.values()].sort((a, b) => compareText(a.path, b.path)).map(look))
+  const looks: FoundFile[] = []
+  for (const match of [...byPath.values()].sort((a, b) => compareText(a.path, b.path))) {
+    looks.push(await look(match, files))
+  }
+  return looks
 }
 
 /**
  * Looks whether a pattern matches files that could all be read now; reads none of them.
  * @throws RefreshError `file`
  */
-export async function assertReadable(pattern: FilePattern): Promise<void> {
-  const files = await findFiles([pattern])
-  await Promise.all(files.map(({ name, path }) => orFail(name, access(path, constants.R_OK))))
+export async function assertReadable(pattern: FilePattern, files: Files): Promise<void> {
+  const found = await findFiles([pattern], files)
+  for (const { name, path } of found) await orFail(name, files.access(path, 'read'))
 }
 
 /** A digest of what was found: it differs when a file was added, removed, written or replaced. */
@@ -47,12 +51,14 @@ export function fingerprintOf(files: readonly FoundFile[]): string {
   return files.map(({ state }) => state).join('\n')
 }
 
+type FinderFiles = Pick<Files, 'list' | 'look'>
+
 type Match = Pick<FoundFile, 'path' | 'name' | 'format'>
 
-async function findMatches(pattern: FilePattern): Promise<Match[]> {
+async function findMatches(pattern: FilePattern, files: FinderFiles): Promise<Match[]> {
   const { folder, format, text } = pattern
   const names = pattern.isGlob
-    ? matchNames(pattern.name, await orFail(`the folder of ${text}`, readdir(folder)))
+    ? matchNames(pattern.name, await orFail(`the folder of ${text}`, files.list(folder)))
     : [pattern.name]
   if (names.length === 0) {
     throw new RefreshError('file', `no file matches ${text}; without any, leave it out of files`)
@@ -61,17 +67,18 @@ async function findMatches(pattern: FilePattern): Promise<Match[]> {
 }
 
 /** Follows symbolic links, so that a swap of the link (as Kubernetes does it) is another state. */
-async function look(file: Match): Promise<FoundFile> {
-  const stats = await orFail(file.name, stat(file.path, { bigint: true }))
+async function look(file: Match, files: FinderFiles): Promise<FoundFile> {
+  const found = await orFail(file.name, files.look(file.path))
+  if (found === undefined) throw missing(file.name)
+  const { dev, ino, size, mtimeNs, ctimeNs, kind } = found
   // A named pipe would be waited for, a device read without end.
-  if (!stats.isFile()) {
-    throw new RefreshError(
-      'file',
-      `${file.name} is a ${stats.isDirectory() ? 'folder' : 'pipe or device'}, not a file`,
-    )
-  }
-  const { dev, ino, size, mtimeNs, ctimeNs } = stats
+  if (kind !== 'file') throw new RefreshError('file', `${file.name} is a ${kind}, not a file`)
   return { ...file, size: Number(size), state: [file.path, dev, ino, size, mtimeNs, ctimeNs].join(' ') }
+}
+
+/** A file that was there a moment ago, or that the configuration names. */
+export function missing(what: string): RefreshError {
+  return new RefreshError('file', `${what} cannot be read: ENOENT: no such file or directory`)
 }
 
 /** Makes a refresh failure of what a file system says. */

@@ -1,9 +1,8 @@
-import { constants } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
 import { RefreshError } from '../../base/errors.ts'
+import type { Files } from '../../base/files.ts'
 import type { Document } from '../../model/document.ts'
 import { formatSize } from '../../model/size.ts'
-import { type FoundFile, findFiles, fingerprintOf, orFail } from './find.ts'
+import { findFiles, fingerprintOf, missing, orFail } from './find.ts'
 import type { FilePattern } from './pattern.ts'
 
 /** All files of a source as they stood together at one moment. */
@@ -21,42 +20,26 @@ export interface FilesRead {
 export async function readFiles(
   patterns: readonly FilePattern[],
   maxBytes: number,
+  files: Pick<Files, 'list' | 'look' | 'read'>,
   signal: AbortSignal,
 ): Promise<FilesRead | undefined> {
-  const files = await findFiles(patterns)
-  const total = files.reduce((sum, { size }) => sum + size, 0)
+  const found = await findFiles(patterns, files)
+  const total = found.reduce((sum, { size }) => sum + size, 0)
   if (total > maxBytes) {
     const what = `the files have ${formatSize(total)}, more than ${formatSize(maxBytes)}`
     throw new RefreshError('too_large', `${what}; raise max_size if they should`)
   }
   const documents: Document[] = []
-  for (const file of files) {
+  for (const { path, name, format } of found) {
     signal.throwIfAborted()
-    documents.push(await orFail(file.name, readWhole(file)))
+    // Should a pipe have taken the file's place, this does not wait for who writes into it.
+    const bytes = await orFail(name, files.read(path, { maxBytes, isPlain: true }))
+    if (bytes === undefined) throw missing(name)
+    documents.push({ bytes, format, name })
   }
-  const fingerprint = fingerprintOf(files)
-  const isWhole = files.every(({ size }, index) => documents[index]?.bytes.byteLength === size)
-  return isWhole && fingerprintOf(await findFiles(patterns)) === fingerprint
+  const fingerprint = fingerprintOf(found)
+  const isWhole = found.every(({ size }, index) => documents[index]?.bytes.byteLength === size)
+  return isWhole && fingerprintOf(await findFiles(patterns, files)) === fingerprint
     ? { documents, fingerprint }
     : undefined
-}
-
-async function readWhole({ path, name, format, size }: FoundFile): Promise<Document> {
-  // Should a pipe have taken the file's place, this does not wait for who writes into it.
-  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  try {
-    return { bytes: await readUpTo(handle, size + 1), format, name }
-  } finally {
-    await handle.close()
-  }
-}
-
-/** Reads until the end, or until so many bytes are there: one more than expected tells that the file grew. */
-async function readUpTo(handle: FileHandle, maxBytes: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafeSlow(maxBytes)
-  let length = 0
-  for (let more = 1; more > 0 && length < maxBytes; length += more) {
-    more = (await handle.read(buffer, length, maxBytes - length)).bytesRead
-  }
-  return buffer.subarray(0, length)
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import { RefreshError } from '../../base/errors.ts'
+import type { Files } from '../../base/files.ts'
 import type { Source } from '../source.ts'
 import type { FilePattern } from './pattern.ts'
 import { type FilesRead, readFiles } from './read.ts'
@@ -16,6 +17,7 @@ export interface FileSourceOptions {
 /** What a file source needs from outside. */
 export interface FileDeps {
   readonly clock: Pick<Clock, 'after' | 'monotonic'>
+  readonly files: Pick<Files, 'list' | 'look' | 'read'>
 }
 
 /** What all files of a source may have together when nothing else is configured, in bytes. */
@@ -25,15 +27,13 @@ export const DEFAULT_MAX_FILE_BYTES = 256 * 2 ** 20
 const RETRY_MS = 250
 
 /** An inventory in files: one document each, in the order of their paths; watched. */
-export function createFileSource({ files, maxBytes }: FileSourceOptions, { clock }: FileDeps): Source {
+export function createFileSource(options: FileSourceOptions, { clock, files }: FileDeps): Source {
+  const { files: patterns, maxBytes } = options
   const seen: Seen = { fingerprint: undefined }
   let stopWatching = () => {}
   let last: Promise<unknown> = Promise.resolve()
 
-  /**
-   * Never two at once: behind one that hangs another would wait for the same, and take a thread that others need,
-   * to resolve names for one.
-   */
+  /** Never two at once: what was read first is not to be taken for what was read last. */
   function readAlone(signal: AbortSignal): Promise<FilesRead> {
     const reading = last.then(() => {
       signal.throwIfAborted()
@@ -44,10 +44,10 @@ export function createFileSource({ files, maxBytes }: FileSourceOptions, { clock
   }
 
   async function readSettled(signal: AbortSignal): Promise<FilesRead> {
-    const first = await readFiles(files, maxBytes, signal)
+    const first = await readFiles(patterns, maxBytes, files, signal)
     if (first !== undefined) return first
     await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve))
-    const second = await readFiles(files, maxBytes, signal)
+    const second = await readFiles(patterns, maxBytes, files, signal)
     if (second !== undefined) return second
     throw new RefreshError(
       'file',
@@ -62,7 +62,7 @@ export function createFileSource({ files, maxBytes }: FileSourceOptions, { clock
       return { kind: 'documents', documents }
     },
     watch(changed) {
-      stopWatching = watchFiles(files, seen, clock, changed)
+      stopWatching = watchFiles(patterns, seen, { clock, files }, changed)
     },
     async close() {
       stopWatching()

@@ -1,11 +1,18 @@
 import type { Clock } from '../../base/clock.ts'
 import { messageOf } from '../../base/errors.ts'
+import type { Files } from '../../base/files.ts'
 import { findFiles, fingerprintOf } from './find.ts'
 import type { FilePattern } from './pattern.ts'
 
 /** The state of the files that was last read or told of; shared by reading and watching. */
 export interface Seen {
   fingerprint: string | undefined
+}
+
+/** What watching needs from outside. */
+interface WatchDeps {
+  readonly clock: Pick<Clock, 'after' | 'monotonic'>
+  readonly files: Pick<Files, 'list' | 'look'>
 }
 
 /** The time between two looks, in milliseconds. */
@@ -31,7 +38,7 @@ const MAX_UNSETTLED = 2
 export function watchFiles(
   patterns: readonly FilePattern[],
   seen: Seen,
-  clock: Pick<Clock, 'after' | 'monotonic'>,
+  { clock, files }: WatchDeps,
   changed: () => void,
 ): () => void {
   let isStopped = false
@@ -55,7 +62,7 @@ export function watchFiles(
 
   async function poll(): Promise<void> {
     const startMs = clock.monotonic()
-    const now = await currentFingerprint(patterns)
+    const now = await currentFingerprint(patterns, files)
     if (isStopped) return
     judge(now)
     const tookMs = clock.monotonic() - startMs
@@ -71,9 +78,12 @@ export function watchFiles(
 }
 
 /** The state of the files; that they cannot be read is a state like any other. */
-async function currentFingerprint(patterns: readonly FilePattern[]): Promise<string> {
+async function currentFingerprint(
+  patterns: readonly FilePattern[],
+  files: WatchDeps['files'],
+): Promise<string> {
   try {
-    return fingerprintOf(await findFiles(patterns))
+    return fingerprintOf(await findFiles(patterns, files))
   } catch (error) {
     return messageOf(error)
   }

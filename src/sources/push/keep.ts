@@ -1,6 +1,5 @@
-import { copyFile, mkdir, readFile, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
+import { type Files, HangingFileError } from '../../base/files.ts'
 import { decodeKept, FORMAT, type Kept } from './decode.ts'
 import { joinLines } from './encode.ts'
 import type { Report } from './report.ts'
@@ -32,15 +31,15 @@ export interface Keeper {
 export interface KeepDeps {
   readonly clock: Pick<Clock, 'after'>
   readonly report: Report
-  /** Replaces a file atomically. */
-  readonly write: (path: string, body: Buffer) => Promise<void>
+  readonly files: Pick<Files, 'read' | 'write' | 'rename' | 'remove'>
 }
 
 /** Keeps what `list` gives, each as JSON, in a file. */
 export function createKeeper(path: string, list: () => readonly string[], deps: KeepDeps): Keeper {
-  const { clock, report } = deps
+  const { clock, files, report } = deps
   let isDirty = false
   let isGone = false
+  let isLoading = false
   let cancel: (() => void) | undefined
   let last: Promise<void> = Promise.resolve()
 
@@ -48,8 +47,8 @@ export function createKeeper(path: string, list: () => readonly string[], deps: 
     if (!isDirty || isGone) return
     isDirty = false
     try {
-      await mkdir(dirname(path), { recursive: true })
-      await deps.write(path, await joinLines(`{"format":${FORMAT},"instances":[`, list(), ']}\n'))
+      const body = await joinLines(`{"format":${FORMAT},"instances":[`, list(), ']}\n')
+      await files.write(path, body, { makeFolder: true })
       report({ kind: 'written' })
     } catch (error) {
       report({ kind: 'not_written', error })
@@ -76,21 +75,34 @@ export function createKeeper(path: string, list: () => readonly string[], deps: 
 
   async function read(): Promise<Kept | undefined> {
     try {
-      const kept = decodeKept(await readFile(path, 'utf8'), path)
-      if (kept.unusable.length > 0) await setAside(copyFile)
+      const bytes = await readPatiently()
+      if (bytes === undefined) return undefined
+      const kept = decodeKept(bytes.toString(), path)
+      if (kept.unusable.length > 0) await setAside((to) => files.write(to, bytes))
       return kept
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-      await setAside(rename)
+      await setAside((to) => files.rename(path, to))
       throw error
     }
   }
 
+  /** A file system that hangs may come back, with all that there is. */
+  async function readPatiently(): Promise<Buffer | undefined> {
+    for (;;) {
+      try {
+        return await files.read(path)
+      } catch (error) {
+        if (!(error instanceof HangingFileError) || isGone) throw error
+        await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve))
+      }
+    }
+  }
+
   /** What cannot be used now may be the only copy of what another version, or a disk that works again, can. */
-  async function setAside(how: typeof rename): Promise<void> {
+  async function setAside(how: (to: string) => Promise<unknown>): Promise<void> {
     const to = `${path}.bad`
     try {
-      await how(path, to)
+      await how(to)
       report({ kind: 'set_aside', path: to })
     } catch (error) {
       report({ kind: 'not_set_aside', error })
@@ -99,7 +111,13 @@ export function createKeeper(path: string, list: () => readonly string[], deps: 
 
   return {
     load(use) {
-      const loading = read().then(use)
+      isLoading = true
+      const loading = read()
+        .then(use)
+        .finally(() => {
+          isLoading = false
+          if (isDirty) schedule(DELAY_MS)
+        })
       last = loading.catch(() => {})
       return loading
     },
@@ -108,14 +126,15 @@ export function createKeeper(path: string, list: () => readonly string[], deps: 
       schedule(DELAY_MS)
     },
     async flush() {
-      await flush()
+      // Before all is known nothing may be written, and a disk that hangs is not waited for.
+      if (!isLoading) await flush()
       stop()
     },
     async remove() {
       isGone = true
       await flush()
       stop()
-      await rm(path, { force: true })
+      await files.remove(path)
     },
   }
 }

@@ -2,16 +2,18 @@ import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { within } from '../../base/deadline.ts'
 import { messageOf } from '../../base/errors.ts'
+import type { Files } from '../../base/files.ts'
 import type { Deafness } from './hearing.ts'
-import { createKeeper, type KeepDeps, type Keeper, NO_KEEPER } from './keep.ts'
+import { createKeeper, type Keeper, NO_KEEPER } from './keep.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
 import type { Report } from './report.ts'
 
 /** What a push source needs from outside. */
 export interface PushDeps {
   readonly clock: Clock
-  /** Where instances are kept, the absolute path of a folder, and what writes there; undefined: nowhere. */
-  readonly storage: (Pick<KeepDeps, 'write'> & { readonly folder: string }) | undefined
+  readonly files: Pick<Files, 'read' | 'write' | 'rename' | 'remove'>
+  /** Absolute path of the folder that instances are kept in; undefined: nowhere. */
+  readonly storage: { readonly folder: string } | undefined
   readonly report: Report
 }
 
@@ -29,7 +31,7 @@ export interface Register {
 const LOAD_TIMEOUT_MS = 10_000
 
 /** Creates the register of a source, with nobody in it. */
-export function createRegister(name: string, { clock, storage, report }: PushDeps): Register {
+export function createRegister(name: string, { clock, files, storage, report }: PushDeps): Register {
   const registrations = createRegistrations(clock)
   const keeper =
     storage === undefined
@@ -37,7 +39,7 @@ export function createRegister(name: string, { clock, storage, report }: PushDep
       : createKeeper(join(storage.folder, 'push', `${name}.json`), registrations.kept, {
           clock,
           report,
-          write: storage.write,
+          files,
         })
   const nowMs = clock.monotonic()
   const deaf = { sinceMs: nowMs, untilMs: nowMs, isOpen: false, isTold: false }

@@ -9,6 +9,7 @@ import { createRegistration } from '../../../src/sensor/registration/registratio
 import { authority, tlsServer } from '../../helpers/certificates.ts'
 import { manualClock } from '../../helpers/clock.ts'
 import { seriesValue } from '../../helpers/exposition.ts'
+import { diskFiles } from '../../helpers/files.ts'
 import { recordingLog } from '../../helpers/log.ts'
 import { pushServer } from '../../helpers/push-server.ts'
 import { until } from '../../helpers/until.ts'
@@ -23,7 +24,7 @@ function registering(t: Test, url: URL, options: Partial<RegistrationOptions> = 
   const { log, lines, messages } = recordingLog()
   const registration = createRegistration(
     { url, tokenFile: undefined, id: 'one', address: undefined, labels: {}, ttl: undefined, ...options },
-    { clock, log, random: () => 1 },
+    { clock, files: diskFiles, log, random: () => 1 },
   )
   t.teardown(() => registration.leave())
   const metric = (name: string, labels: Record<string, string> = {}) =>

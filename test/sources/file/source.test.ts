@@ -18,11 +18,12 @@ import { parsePattern } from '../../../src/sources/file/pattern.ts'
 import { createFileSource } from '../../../src/sources/file/source.ts'
 import type { Source } from '../../../src/sources/source.ts'
 import { manualClock } from '../../helpers/clock.ts'
+import { diskFiles } from '../../helpers/files.ts'
 import { until } from '../../helpers/until.ts'
 
 function open(t: Test, folder: string, files: string[], { clock = systemClock, maxBytes = 1_000_000 } = {}) {
   const patterns = files.map((text) => parsePattern(text, { folder, kind: undefined, delimiter: ',' }))
-  const source = createFileSource({ kind: 'file', files: patterns, maxBytes }, { clock })
+  const source = createFileSource({ kind: 'file', files: patterns, maxBytes }, { clock, files: diskFiles })
   t.teardown(() => source.close())
   return source
 }
@@ -62,7 +63,10 @@ t.test('each document has the format of the first path that matches it', async (
     parsePattern(text, { folder, kind: 'yaml', delimiter: ',' }),
     parsePattern(text, { folder, kind: 'json', delimiter: ',' }),
   ]
-  const source = createFileSource({ kind: 'file', files, maxBytes: 100 }, { clock: systemClock })
+  const source = createFileSource(
+    { kind: 'file', files, maxBytes: 100 },
+    { clock: systemClock, files: diskFiles },
+  )
   t.match(await source.read(new AbortController().signal), { documents: [{ format: { kind: 'yaml' } }] })
 })
 
@@ -149,7 +153,7 @@ t.test(
   async (t) => {
     const clock = manualClock()
     const files = [parsePattern('/proc/version', { folder: '/', kind: 'csv', delimiter: ',' })]
-    const source = createFileSource({ kind: 'file', files, maxBytes: 100 }, { clock })
+    const source = createFileSource({ kind: 'file', files, maxBytes: 10_000 }, { clock, files: diskFiles })
     const failed = t.rejects(contents(source), { reason: 'file', message: /changed while they were read/ })
     await until('it waits before the second attempt', () => clock.pending().length === 1)
     clock.advance(250)

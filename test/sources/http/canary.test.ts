@@ -10,6 +10,7 @@ import { loadSettings } from '../../../src/config/load.ts'
 import { httpSchema } from '../../../src/sources/http/config.ts'
 import { createSource } from '../../../src/sources/registry.ts'
 import { manualClock } from '../../helpers/clock.ts'
+import { diskFiles } from '../../helpers/files.ts'
 import { forwardProxy } from '../../helpers/forward-proxy.ts'
 import { type Handler, inventoryServer } from '../../helpers/inventory-server.ts'
 import { token, tokenServer } from '../../helpers/token-server.ts'
@@ -23,7 +24,7 @@ async function load(http: unknown) {
   const path = join(folder, 'rollcall.yml')
   mkdirSync(folder, { recursive: true })
   writeFileSync(path, JSON.stringify({ sources: [{ name: 'sensors', http }] }))
-  return loadSettings(readArguments([`--config.file=${path}`]), env)
+  return loadSettings(readArguments([`--config.file=${path}`]), env, diskFiles)
 }
 
 /** The secret, plain and in base64. */
@@ -116,6 +117,7 @@ async function failing(t: Test, what: string, http: unknown): Promise<RefreshErr
   clean(t, `${what}: settings`, settings, JSON.stringify(settings))
   const source = createSource((settings.sources[0] as (typeof settings.sources)[0]).source, {
     clock: manualClock(),
+    files: diskFiles,
     userAgent: 'Rollcall/test',
   })
   const error = await source.read(new AbortController().signal).then(
@@ -255,7 +257,7 @@ t.test('51: no line about a wrong configuration tells what stands in the place o
 
 t.test('51: a URL of the environment is not shown with its secrets', async (t) => {
   for (const url of [`http://user:${CANARY}@inventory/`, `http://inventory/?token=${CANARY}`]) {
-    const settings = await loadSettings(readArguments([]), { INVENTORY_URL: url })
+    const settings = await loadSettings(readArguments([]), { INVENTORY_URL: url }, diskFiles)
     clean(t, url, settings, JSON.stringify(settings))
   }
 })

@@ -2,6 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Secret } from '../../../src/base/secret.ts'
+import { diskFiles } from '../../helpers/files.ts'
 import { idsIn, pushSource } from '../../helpers/push-source.ts'
 
 const TTL = 90_000
@@ -14,7 +15,7 @@ const TOLD: readonly unknown[] = [PAUSED, RESUMED, STOOD_STILL]
 function listening(t: Test) {
   const token = join(t.testdir(), 'token')
   writeFileSync(token, 'right')
-  const rig = pushSource(t, { token: Secret.file(token) }, { folder: '' })
+  const rig = pushSource(t, { token: Secret.file(token, diskFiles) }, { folder: '' })
   let changes = 0
   rig.source.watch?.(() => changes++)
   return {

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
-import { writeTargetFile } from '../../../src/snapshot/target-file.ts'
+import type { Files } from '../../../src/base/files.ts'
+import { diskFiles } from '../../helpers/files.ts'
 import { idsIn, pushSource } from '../../helpers/push-source.ts'
 import { until } from '../../helpers/until.ts'
 
@@ -31,11 +32,11 @@ t.test('registrations survive a restart, and nobody runs out before a whole time
 
 t.test('many changes are one write, a second later, and heartbeats are none', async (t) => {
   const bodies: string[] = []
-  const write = async (path: string, body: Buffer) => {
-    bodies.push(body.toString())
-    await writeTargetFile(path, body)
+  const write: Files['write'] = (path, body, options) => {
+    bodies.push(Buffer.from(body).toString())
+    return diskFiles.write(path, body, options)
   }
-  const { put, clock, source } = pushSource(t, {}, { write })
+  const { put, clock, source } = pushSource(t, {}, { files: { ...diskFiles, write } })
   for (let index = 0; index < 100; index++) put(`a${index}`)
   clock.pass(999)
   t.equal(bodies.length, 0)

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { Secret } from '../../../src/base/secret.ts'
+import { diskFiles } from '../../helpers/files.ts'
 import { idsIn, pushSource } from '../../helpers/push-source.ts'
 
 t.test('a registration is a record, with what its address consists of', async (t) => {
@@ -62,7 +63,7 @@ t.test('one more than may be is refused, is told once, and those that are known 
 
 t.test('the tokens are the lines of a file that is read at each check', async (t) => {
   const file = join(t.testdir({ token: 'old\n' }), 'token')
-  const { source, read } = pushSource(t, { token: Secret.file(file) }, { folder: '' })
+  const { source, read } = pushSource(t, { token: Secret.file(file, diskFiles) }, { folder: '' })
   const { authorize } = source.instances
   await authorize('old')
   for (const wrong of ['Old', 'old\n', '', 'ol', 'older'])

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { Secret } from '../../../../src/base/secret.ts'
+import { diskFiles } from '../../../helpers/files.ts'
 import { httpReader } from '../../../helpers/http-reader.ts'
 import { inventoryServer } from '../../../helpers/inventory-server.ts'
 
@@ -15,7 +16,10 @@ t.test('basic_auth sends user and password, from the configuration or from files
     [{ username: Secret.of('key'), password: undefined }, 'key:'],
     [{ username: undefined, password: Secret.of('pass') }, ':pass'],
     [
-      { username: Secret.file(join(folder, 'user')), password: Secret.file(join(folder, 'password')) },
+      {
+        username: Secret.file(join(folder, 'user'), diskFiles),
+        password: Secret.file(join(folder, 'password'), diskFiles),
+      },
       'from file:pässword',
     ],
   ] as const
@@ -35,7 +39,7 @@ t.test('authorization sends its type and credentials', async (t) => {
 t.test('a password, credentials or header in a file may be rotated between two reads', async (t) => {
   const inventory = await inventoryServer(t)
   const path = join(t.testdir({ secret: 'first' }), 'secret')
-  const secret = Secret.file(path)
+  const secret = Secret.file(path, diskFiles)
   const headers = [{ name: 'x-token', values: [secret] }]
   const [read, readBasic] = [
     httpReader(t, inventory.url, {
@@ -60,7 +64,7 @@ t.test('http_headers are sent once for each value, and may replace what Rollcall
   const path = join(t.testdir({ three: 'drei – three\n' }), 'three')
   const value = (text: string) => [Secret.of(text)]
   const headers = [
-    { name: 'x-many', values: [Secret.of('one'), Secret.of('two'), Secret.file(path)] },
+    { name: 'x-many', values: [Secret.of('one'), Secret.of('two'), Secret.file(path, diskFiles)] },
     { name: 'accept', values: value('application/vnd.inventory+json') },
     { name: 'user-agent', values: value('mine/1') },
   ]
@@ -78,7 +82,7 @@ t.test('http_headers are sent once for each value, and may replace what Rollcall
 t.test('53: a line break in a secret fails the refresh and never gets into a request', async (t) => {
   const inventory = await inventoryServer(t)
   const path = join(t.testdir({ token: 'abcd\r\nX-Admin: yes' }), 'token')
-  const secret = Secret.file(path)
+  const secret = Secret.file(path, diskFiles)
   const credentials = { kind: 'credentials', type: 'Bearer', credentials: secret } as const
   const rows = [
     [{ authorization: credentials }, /authorization: .*token holds a line break/],
@@ -98,7 +102,7 @@ t.test('a secret file that is missing or empty fails the refresh', async (t) => 
     ['missing', /^GET .*: the secret file .*missing cannot be read: ENOENT/],
     ['empty', /^GET .*: the secret file .*empty is empty/],
   ] as const) {
-    const credentials = Secret.file(join(folder, file))
+    const credentials = Secret.file(join(folder, file), diskFiles)
     const authorization = { kind: 'credentials', type: 'Bearer', credentials } as const
     await t.rejects(httpReader(t, inventory.url, { authorization })(), { reason: 'file', message })
   }

@@ -5,6 +5,7 @@ import { Secret } from '../../../../src/base/secret.ts'
 import type { OAuth2Options } from '../../../../src/sources/http/authorization/oauth2.ts'
 import { authority, tlsOptions, tlsServer } from '../../../helpers/certificates.ts'
 import { manualClock } from '../../../helpers/clock.ts'
+import { diskFiles } from '../../../helpers/files.ts'
 import { forwardProxy } from '../../../helpers/forward-proxy.ts'
 import { httpReader } from '../../../helpers/http-reader.ts'
 import { inventoryServer } from '../../../helpers/inventory-server.ts'
@@ -149,7 +150,7 @@ t.test('reads at the same time share one request for a token', async (t) => {
 
 t.test('a rotated client secret gives a new token', async (t) => {
   const path = join(t.testdir({ secret: 'first' }), 'secret')
-  const { tokens, read, sent } = await scene(t, { clientSecret: Secret.file(path) })
+  const { tokens, read, sent } = await scene(t, { clientSecret: Secret.file(path, diskFiles) })
   await read()
   await read()
   writeFileSync(path, 'second')

@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import t from 'tap'
 import { Secret } from '../../../../src/base/secret.ts'
 import { authority, proof, tlsOptions, tlsServer } from '../../../helpers/certificates.ts'
+import { diskFiles } from '../../../helpers/files.ts'
 import { httpReader } from '../../../helpers/http-reader.ts'
 import type { Handler } from '../../../helpers/inventory-server.ts'
 
@@ -18,7 +19,7 @@ const trusted = { ca: Secret.of(ca.cert) }
 
 t.test('a CA of the configuration or of a file is trusted, another one is not', async (t) => {
   const url = await tlsServer(t, server, list)
-  for (const known of [Secret.of(stranger.cert + ca.cert), Secret.file(ca.certFile)]) {
+  for (const known of [Secret.of(stranger.cert + ca.cert), Secret.file(ca.certFile, diskFiles)]) {
     t.match(await httpReader(t, url, { tls: tlsOptions({ ca: known }) })(), { kind: 'documents' })
   }
   await t.rejects(httpReader(t, url, { tls: tlsOptions({ ca: Secret.of(stranger.cert) }) })(), {
@@ -102,7 +103,7 @@ t.test('a connection is kept as long as the files are the same', async (t) => {
   })
   const caFile = join(folder, 'trusted.pem')
   writeFileSync(caFile, ca.cert)
-  const read = httpReader(t, url, { tls: tlsOptions({ ca: Secret.file(caFile) }) })
+  const read = httpReader(t, url, { tls: tlsOptions({ ca: Secret.file(caFile, diskFiles) }) })
   await read()
   writeFileSync(caFile, readFileSync(ca.certFile))
   await read()
