@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { setFlagsFromString } from 'node:v8'
 import { systemClock } from './base/clock.ts'
-import { StartError, UsageError } from './base/errors.ts'
+import { isLocal, messageOf, StartError, UsageError } from './base/errors.ts'
 import { createFiles } from './base/files.ts'
 import { suggest } from './base/suggest.ts'
 import { version } from './base/version.ts'
@@ -98,6 +98,8 @@ function print(text: string): void {
 function fail(error: unknown): void {
   if (error instanceof UsageError || error instanceof StartError) {
     process.stderr.write(`${error.message.replace(/^/gm, 'rollcall: ')}\n`)
+  } else if (isLocal(error)) {
+    process.stderr.write(`rollcall: ${messageOf(error)}\n`)
   } else {
     process.stderr.write(`rollcall: unexpected error: ${(error as Error).stack}\n`)
   }

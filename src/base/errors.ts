@@ -79,6 +79,8 @@ export const REFRESH_FAILURES = {
   refused: 'the answer says itself that it failed (fail_if)',
   all_rejected: 'there are records, but not one makes a target',
   settling: 'nothing is known of earlier registrations, and devices have not had the time to register again',
+  local:
+    'this machine stands in the way: no file descriptors or memory are left, or this process may not do what it has to',
   out_of_memory: 'the list needs more memory than it may have',
   internal: 'a defect in Rollcall',
 } as const
@@ -113,8 +115,48 @@ export class StartError extends Error {
   override readonly name = 'StartError'
 }
 
-/** The message of anything thrown, in one line. */
+/** What this machine may have run out of, by the code of the platform, and what to do about it. */
+const EXHAUSTED: Readonly<Record<string, string>> = {
+  EMFILE: 'this process has no file descriptors left; raise its limit (ulimit -n, or LimitNOFILE of systemd)',
+  ENFILE: 'this machine has no file descriptors left; raise its limit (fs.file-max)',
+  ENOMEM: 'this machine, or the container, has no memory left',
+}
+
+/** What else stands in the way on this machine. */
+const FORBIDDEN: Readonly<Record<string, string>> = {
+  EACCES: 'this process may not do that; check its user, and what binds it (file modes, SELinux, a firewall)',
+  EPERM: 'this process may not do that; check its user, and what binds it (SELinux, seccomp, a firewall)',
+}
+
+/** What is wrong with a disk. */
+const DISK: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full, or has no inodes left',
+  EDQUOT: 'the quota of the user is used up',
+  EROFS: 'the file system is read-only',
+}
+
+const ADVICE = { ...EXHAUSTED, ...FORBIDDEN, ...DISK }
+
+/** Why a refresh fails that cannot read a file. */
+export function fileReason(error: unknown): 'local' | 'file' {
+  return Object.hasOwn(EXHAUSTED, codeOf(error)) ? 'local' : 'file'
+}
+
+/** Whether it is this machine, and not the other one, that keeps a connection from being made. */
+export function isLocal(error: unknown): boolean {
+  const code = codeOf(error)
+  return Object.hasOwn(EXHAUSTED, code) || Object.hasOwn(FORBIDDEN, code)
+}
+
+/** The code that the platform, or a library, gave an error; empty when there is none. */
+export function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | undefined | null)?.code
+  return typeof code === 'string' ? code : ''
+}
+
+/** The message of anything thrown, in one line; where something of this machine stands in the way, with what to do. */
 export function messageOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error)
-  return text.replace(/\s*\n\s*/g, ' ')
+  const text = (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, ' ')
+  const advice = ADVICE[codeOf(error) as keyof typeof ADVICE]
+  return advice === undefined || text.includes(advice) ? text : `${text}; ${advice}`
 }

@@ -14,6 +14,8 @@ export interface FileLook extends FileMark, Pick<BigIntStats, 'dev' | 'ctimeNs'>
 export interface ReadOptions {
   /** Reading a larger file fails. */
   readonly maxBytes?: number
+  /** The time without any progress after which reading fails, in milliseconds; ten seconds by default. */
+  readonly deadlineMs?: number
   /** Refuses anything but a plain file, where another would wait for who writes into a pipe. */
   readonly isPlain?: boolean
 }

@@ -15,7 +15,7 @@ export type { FileLook, FileMark, ReadOptions, WriteOptions }
 
 /**
  * Work on files that never holds up anything else, even when a file system hangs. Each operation fails with a
- * HangingFileError when nothing of it has moved for ten seconds; it goes on by itself, and until it has ended all that
+ * HangingFileError when nothing of it has moved for ten seconds, or as long as it says; it goes on by itself, and until it has ended all that
  * is asked of the same folder fails too. Operations on one folder are done one at a time, in the order in which they were asked for.
  * All else that can go wrong is the platform's own error.
  */
@@ -63,15 +63,22 @@ const DOING = {
   access: 'looking at',
 } as const satisfies Record<Job[0], string>
 
+/** An operation as messages tell of it. */
+interface Hanging {
+  readonly operation: Job[0]
+  readonly path: string
+  readonly deadlineMs: number
+}
+
 /** A file system does not answer. */
 export class HangingFileError extends Error {
   override readonly name = 'HangingFileError'
 
-  /** @param behind what the operation waits for, when it is not what hangs itself */
-  constructor(operation: Job[0], path: string, behind?: { operation: Job[0]; path: string }) {
-    const waits = behind === undefined ? '' : ` waits for ${DOING[behind.operation]} ${behind.path}, which`
+  /** @param by what the operation waits for, when it is not what hangs itself */
+  constructor({ operation, path, deadlineMs }: Hanging, by?: Hanging) {
+    const waits = by === undefined ? '' : ` waits for ${DOING[by.operation]} ${by.path}, which`
     super(
-      `${DOING[operation]} ${path}${waits} hangs: there has been no answer for ${DEADLINE_MS / 1000} s; check the mount of the file system, or who writes into it if it is a pipe`,
+      `${DOING[operation]} ${path}${waits} hangs: there has been no answer for ${(by?.deadlineMs ?? deadlineMs) / 1000} s; check the mount of the file system, or who writes into it if it is a pipe`,
     )
   }
 }
@@ -95,6 +102,7 @@ interface Work {
   readonly folder: string
   readonly resolve: (value: unknown) => void
   readonly reject: (error: Error) => void
+  readonly deadlineMs: number
   /** How long nothing of it has moved; before it begins, how long nothing of what it waits for has. */
   stillMs: number
   cancelCheck: () => void
@@ -114,7 +122,7 @@ interface Place {
 export function createFiles(deps: FilesDeps): OwnFiles {
   const { ask, underWay, close } = createQueue(deps)
   return {
-    read: (path, options = {}) => ask(dirname(path), ['read', path, options]),
+    read: (path, options = {}) => ask(dirname(path), ['read', path, options], options.deadlineMs),
     write: (path, body, options = {}) => ask(dirname(path), ['write', path, body, options]),
     remove: (path) => ask(dirname(path), ['remove', path]),
     rename: (from, to) => ask(dirname(to), ['rename', from, to]),
@@ -134,11 +142,12 @@ function createQueue({ clock }: FilesDeps) {
   let isClosed = false
   let whenIdle = () => {}
 
-  function ask<Value>(folder: string, job: Job): Promise<Value> {
+  function ask<Value>(folder: string, job: Job, deadlineMs = DEADLINE_MS): Promise<Value> {
     return new Promise<unknown>((resolve, reject) => {
-      const work: Work = { job, folder, resolve, reject, stillMs: 0, cancelCheck: () => {} }
+      const work: Work = { job, folder, resolve, reject, deadlineMs, stillMs: 0, cancelCheck: () => {} }
+      const before = running.get(folder)
       if (isClosed) return reject(ending())
-      if (isStill(running.get(folder), DEADLINE_MS)) return reject(hanging(work))
+      if (before !== undefined && isStill(before, before.deadlineMs)) return reject(hanging(work))
       waiting.add(work)
       startAll()
       if (waiting.has(work)) check(work, () => isMoving(work))
@@ -149,7 +158,7 @@ function createQueue({ clock }: FilesDeps) {
   function check(work: Work, hasMoved: () => boolean): void {
     work.cancelCheck = clock.after(SLOW_MS, () => {
       work.stillMs = hasMoved() ? 0 : work.stillMs + SLOW_MS
-      if (isStill(work, DEADLINE_MS)) {
+      if (isStill(work, work.deadlineMs)) {
         waiting.delete(work)
         work.reject(hanging(work))
       } else check(work, hasMoved)
@@ -165,11 +174,12 @@ function createQueue({ clock }: FilesDeps) {
   }
 
   function hanging(work: Work): HangingFileError {
-    const [operation, path] = work.job
     const [someone] = running.values()
     const before = running.get(work.folder) ?? someone
-    if (before === undefined || before === work) return new HangingFileError(operation, path)
-    return new HangingFileError(operation, path, { operation: before.job[0], path: before.job[1] })
+    return new HangingFileError(
+      told(work),
+      before === undefined || before === work ? undefined : told(before),
+    )
   }
 
   function startAll(): void {
@@ -245,6 +255,10 @@ function createQueue({ clock }: FilesDeps) {
 
 function isStill(work: Work | undefined, ms: number): boolean {
   return work !== undefined && work.stillMs >= ms
+}
+
+function told({ job: [operation, path], deadlineMs }: Work): Hanging {
+  return { operation, path, deadlineMs }
 }
 
 function ending(): Error {

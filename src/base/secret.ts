@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { messageOf, RefreshError } from './errors.ts'
+import { fileReason, messageOf, RefreshError } from './errors.ts'
 import type { Files } from './files.ts'
 
 /** What a secret looks like wherever it would be printed; Prometheus writes the same. */
@@ -56,10 +56,19 @@ const MISSING = 'ENOENT: no such file or directory'
 /** Certificates of very many authorities are secrets too. */
 const MAX_FILE_BYTES = 16 * 2 ** 20
 
+/** Shorter than the usual timeout of a refresh, so that this is what that fails with; in milliseconds. */
+const DEADLINE_MS = 5_000
+
 async function readSecretFile(path: string, files: Pick<Files, 'read'>): Promise<string> {
-  const bytes = await files.read(path, { maxBytes: MAX_FILE_BYTES }).catch((cause) => {
-    throw new RefreshError('file', `the secret file ${path} cannot be read: ${messageOf(cause)}`, { cause })
-  })
+  const bytes = await files
+    .read(path, { maxBytes: MAX_FILE_BYTES, deadlineMs: DEADLINE_MS })
+    .catch((cause) => {
+      throw new RefreshError(
+        fileReason(cause),
+        `the secret file ${path} cannot be read: ${messageOf(cause)}`,
+        { cause },
+      )
+    })
   if (bytes === undefined)
     throw new RefreshError('file', `the secret file ${path} cannot be read: ${MISSING}`)
   const text = bytes.toString()

@@ -23,6 +23,9 @@ t.test('a refresh error carries its reason and its cause', async (t) => {
 
 t.test('the message of anything thrown is one line', async (t) => {
   t.equal(messageOf(new Error('first\n   second')), 'first second')
+  const full = Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' })
+  t.equal(messageOf(full), 'ENOSPC: no space left; the disk is full, or has no inodes left')
+  t.equal(messageOf(Object.assign(new Error(messageOf(full)), { code: 'ENOSPC' })), messageOf(full), 'once')
   t.equal(messageOf('text'), 'text')
   t.equal(messageOf(undefined), 'undefined')
 })

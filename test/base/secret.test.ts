@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import t from 'tap'
 import { MASK, Secret } from '../../src/base/secret.ts'
+import { manualClock } from '../helpers/clock.ts'
 import { diskFiles } from '../helpers/files.ts'
+import { memoryFiles } from '../helpers/memory-files.ts'
 
 t.test('51: a secret cannot be printed', async (t) => {
   const secret = Secret.of('hunter2')
@@ -28,4 +30,35 @@ t.test('a secret file that is not there fails the refresh, and says which it is'
     reason: 'file',
     message: /^the secret file \/nowhere\/token cannot be read: ENOENT/,
   })
+})
+
+t.test('80: a secret file is told to be out of reach as what it is', async (t) => {
+  const rows: [code: string, reason: string, message: RegExp][] = [
+    [
+      'EMFILE',
+      'local',
+      /cannot be read: EMFILE: .*; this process has no file descriptors left; raise its limit/,
+    ],
+    ['ENFILE', 'local', /; this machine has no file descriptors left/],
+    ['EACCES', 'file', /cannot be read: EACCES: .*; this process may not do that; check its user/],
+    ['EIO', 'file', /cannot be read: EIO: /],
+  ]
+  for (const [code, reason, message] of rows) {
+    const files = memoryFiles({ clock: manualClock() })
+    files.fail('/run', code)
+    await t.rejects(Secret.file('/run/token', files).reveal(), { reason, message }, code)
+  }
+})
+
+t.test('78: a secret file that hangs fails in half the usual timeout of a refresh', async (t) => {
+  const clock = manualClock()
+  const files = memoryFiles({ clock })
+  files.hang('/run/token')
+  const failed = t.rejects(Secret.file('/run/token', files).reveal(), {
+    reason: 'file',
+    message:
+      /^the secret file \/run\/token cannot be read: reading .* hangs: there has been no answer for 5 s/,
+  })
+  clock.pass(5_000)
+  await failed
 })

@@ -53,6 +53,8 @@ export async function start(
   env: Env = {},
   /** The line that says so; its first group is the URL. */
   pattern = /"url":"([^"]+)".*"msg":"serving targets"/,
+  /** What is done to it while it starts. */
+  meanwhile: (child: ChildProcess) => unknown = () => {},
 ): Promise<Running> {
   const flags = {
     'web.listen-address': '127.0.0.1:0',
@@ -73,6 +75,7 @@ export async function start(
     clearTimeout(hard)
   })
   const { out, err } = collect(child)
+  await meanwhile(child)
   const url = await until('rollcall serves', () => {
     const found = pattern.exec(err())?.[1]
     if (found === undefined && child.exitCode !== null)

@@ -34,7 +34,7 @@ export function memoryFiles({ clock }: { clock: Pick<Clock, 'after' | 'now'> }):
   const hanging = new Map<string, Promise<void>>()
   const releases = new Map<string, () => void>()
   // What is late, by folder: until it has ended, all that is asked of the folder fails at once.
-  const late = new Map<string, { operation: Operation; path: string }>()
+  const late = new Map<string, { operation: Operation; path: string; deadlineMs: number }>()
   const queues = new Map<string, Promise<unknown>>()
   let lives = 0
   let inos = 0n
@@ -65,9 +65,11 @@ export function memoryFiles({ clock }: { clock: Pick<Clock, 'after' | 'now'> }):
     path: string,
     folder: string,
     work: () => Promise<Value>,
+    deadlineMs = DEADLINE_MS,
   ): Promise<Value> {
+    const told = { operation, path, deadlineMs }
     const before = late.get(folder)
-    if (before !== undefined) throw new HangingFileError(operation, path, before)
+    if (before !== undefined) throw new HangingFileError(told, before)
     const life = lives
     const done = (queues.get(folder) ?? Promise.resolve()).then(work)
     const over = done
@@ -78,10 +80,10 @@ export function memoryFiles({ clock }: { clock: Pick<Clock, 'after' | 'now'> }):
     queues.set(folder, over)
     let cancel = () => {}
     const tooLate = new Promise<never>((_, reject) => {
-      cancel = clock.after(DEADLINE_MS, () => {
+      cancel = clock.after(deadlineMs, () => {
         const first = late.get(folder)
-        if (first === undefined) late.set(folder, { operation, path })
-        reject(new HangingFileError(operation, path, first))
+        if (first === undefined) late.set(folder, told)
+        reject(new HangingFileError(told, first))
       })
     })
     try {
@@ -112,16 +114,22 @@ export function memoryFiles({ clock }: { clock: Pick<Clock, 'after' | 'now'> }):
   }
 
   return {
-    read: (path, { maxBytes = Number.POSITIVE_INFINITY, isPlain = false } = {}) =>
-      ask('read', path, dirname(path), async () => {
-        await disk('read', path)
-        if (folders.has(path))
-          throw isPlain ? new Error('it is a folder, not a file') : systemError('EISDIR', path)
-        const body = files.get(path)?.body
-        if (body !== undefined && body.length > maxBytes)
-          throw new Error(`it has more than ${maxBytes} bytes`)
-        return body && Buffer.from(body)
-      }),
+    read: (path, { maxBytes = Number.POSITIVE_INFINITY, isPlain = false, deadlineMs } = {}) =>
+      ask(
+        'read',
+        path,
+        dirname(path),
+        async () => {
+          await disk('read', path)
+          if (folders.has(path))
+            throw isPlain ? new Error('it is a folder, not a file') : systemError('EISDIR', path)
+          const body = files.get(path)?.body
+          if (body !== undefined && body.length > maxBytes)
+            throw new Error(`it has more than ${maxBytes} bytes`)
+          return body && Buffer.from(body)
+        },
+        deadlineMs,
+      ),
     write: (path, body, { makeFolder: makes = false } = {}) =>
       ask('write', path, dirname(path), () => write(path, body, makes)),
     remove: (path) =>

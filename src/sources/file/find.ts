@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { messageOf, RefreshError } from '../../base/errors.ts'
+import { fileReason, messageOf, RefreshError } from '../../base/errors.ts'
 import type { Files } from '../../base/files.ts'
 import type { Format } from '../../model/document.ts'
 import { compareText } from '../../model/labels.ts'
@@ -86,6 +86,6 @@ export async function orFail<Value>(what: string, work: Promise<Value>): Promise
   try {
     return await work
   } catch (cause) {
-    throw new RefreshError('file', `${what} cannot be read: ${messageOf(cause)}`, { cause })
+    throw new RefreshError(fileReason(cause), `${what} cannot be read: ${messageOf(cause)}`, { cause })
   }
 }

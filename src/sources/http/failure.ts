@@ -1,4 +1,4 @@
-import { messageOf, RefreshError, type RefreshFailureReason } from '../../base/errors.ts'
+import { codeOf, isLocal, messageOf, RefreshError, type RefreshFailureReason } from '../../base/errors.ts'
 
 const REASON_BY_CODE: Record<string, RefreshFailureReason> = {
   ECONNREFUSED: 'connect',
@@ -58,6 +58,7 @@ function bare(root: unknown, code: string, redact: (text: string) => string): Er
 function reasonOf(code: string, root: unknown): RefreshFailureReason {
   // A defect of ours, not of the network.
   if (code === '' && root instanceof TypeError) return 'internal'
+  if (isLocal(root)) return 'local'
   if (code.startsWith('ERR_TLS_') || code.startsWith('ERR_SSL_')) return 'tls'
   if (code.startsWith('Z_') || code.startsWith('ERR_BROTLI')) return 'parse' // the unpacking failed
   return REASON_BY_CODE[code] ?? 'reset'
@@ -70,11 +71,6 @@ function rootOf(error: unknown): unknown {
     root = root.cause
   }
   return root
-}
-
-function codeOf(error: unknown): string {
-  const code = (error as { code?: unknown } | undefined)?.code
-  return typeof code === 'string' ? code : ''
 }
 
 /** What came back is no TLS, so that its first bytes are read as some version, or some length. */

@@ -27,6 +27,22 @@ t.test('the innermost cause gives the reason and the message', async (t) => {
   }
 })
 
+t.test(
+  '80: what this machine lacks or forbids is no broken connection, and it is said what to do',
+  async (t) => {
+    const rows: [code: string, advice: RegExp][] = [
+      ['EMFILE', /; this process has no file descriptors left; raise its limit \(ulimit -n/],
+      ['ENFILE', /; this machine has no file descriptors left; raise its limit \(fs.file-max\)$/],
+      ['ENOMEM', /; this machine, or the container, has no memory left$/],
+      ['EACCES', /; this process may not do that; check its user, and what binds it/],
+      ['EPERM', /; this process may not do that; check its user, and what binds it/],
+    ]
+    for (const [code, message] of rows) {
+      t.match(toRefreshError(failed(code), 'GET http://a/'), { reason: 'local', message }, code)
+    }
+  },
+)
+
 t.test('an error without a message shows its code: every address of a name was refused, say', async (t) => {
   const refused = new AggregateError([new Error('one'), new Error('two')], '')
   const error = new TypeError('fetch failed', { cause: Object.assign(refused, { code: 'ECONNREFUSED' }) })
