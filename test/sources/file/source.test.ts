@@ -19,6 +19,7 @@ import { createFileSource } from '../../../src/sources/file/source.ts'
 import type { Source } from '../../../src/sources/source.ts'
 import { manualClock } from '../../helpers/clock.ts'
 import { diskFiles } from '../../helpers/files.ts'
+import { memoryFiles } from '../../helpers/memory-files.ts'
 import { until } from '../../helpers/until.ts'
 
 function open(t: Test, folder: string, files: string[], { clock = systemClock, maxBytes = 1_000_000 } = {}) {
@@ -329,4 +330,42 @@ t.test('with the real clock, too, a change is seen', async (t) => {
   writeFileSync(join(folder, 'b.json'), '2')
   await until('it told', () => changes === 1, { everyMs: 10 })
   t.equal((await contents(source)).length, 2)
+})
+
+t.test('78: a folder that hangs fails the source with a reason, and is read when it is back', async (t) => {
+  const clock = manualClock()
+  const files = memoryFiles({ clock })
+  files.makeFolder('/inventory')
+  await files.write('/inventory/a.json', Buffer.from('[]'))
+  const patterns = [parsePattern('*.json', { folder: '/inventory', kind: undefined, delimiter: ',' })]
+  const source = createFileSource({ kind: 'file', files: patterns, maxBytes: 100 }, { clock, files })
+  files.hang('/inventory')
+  const failed = t.rejects(contents(source), {
+    reason: 'file',
+    message: /^the folder of \*\.json cannot be read: listing \/inventory hangs: /,
+  })
+  await until('it waits for the folder', () => clock.pending().length === 1)
+  clock.pass(10_000)
+  await failed
+  files.release('/inventory')
+  t.same(await until('it is read', () => contents(source)), [['a.json', '[]']])
+})
+
+t.test('a file that goes while it is read is missing', async (t) => {
+  const files = memoryFiles({ clock: manualClock() })
+  files.makeFolder('/inventory')
+  await files.write('/inventory/a.json', Buffer.from('[]'))
+  const patterns = [parsePattern('a.json', { folder: '/inventory', kind: undefined, delimiter: ',' })]
+  const going: typeof files = {
+    ...files,
+    read: async (path, options) => {
+      await files.remove(path)
+      return files.read(path, options)
+    },
+  }
+  const source = createFileSource(
+    { kind: 'file', files: patterns, maxBytes: 100 },
+    { clock: manualClock(), files: going },
+  )
+  await t.rejects(contents(source), { reason: 'file', message: /^a.json cannot be read: ENOENT/ })
 })

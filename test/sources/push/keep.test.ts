@@ -2,7 +2,9 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import type { Files } from '../../../src/base/files.ts'
+import { manualClock } from '../../helpers/clock.ts'
 import { diskFiles } from '../../helpers/files.ts'
+import { memoryFiles } from '../../helpers/memory-files.ts'
 import { idsIn, pushSource } from '../../helpers/push-source.ts'
 import { until } from '../../helpers/until.ts'
 
@@ -297,4 +299,49 @@ t.test('a disk that hangs does not hold up the start', async (t) => {
   clock.pass(10_000)
   await opening
   t.match(lines.at(-1), { why: 'what was kept is not used: reading what was kept took longer than 10 s' })
+})
+
+t.test(
+  '78: what a disk that hangs holds is known once it is back, and the end does not wait for it',
+  async (t) => {
+    const disk = manualClock()
+    const files = memoryFiles({ clock: disk })
+    const folder = '/data'
+    const first = pushSource(t, {}, { folder, files })
+    first.put('a')
+    await first.source.close()
+    t.same(Object.keys(files.contents()), ['/data/push/devices.json'])
+
+    files.hang('/data/push')
+    const { source, put, clock, lines } = pushSource(t, {}, { folder, files })
+    const opening = source.open?.()
+    put('b')
+    disk.pass(10_000)
+    await until('it is about to ask again', () => clock.pending().includes(10_000))
+    clock.pass(10_000)
+    await opening
+    t.match(lines.at(-1), { why: /^what was kept is not used: reading what was kept took longer than 10 s$/ })
+    await source.close()
+    files.release('/data/push')
+    await until('it is known', () => {
+      clock.pass(10_000)
+      return source.register.registrations.has('a')
+    })
+    clock.pass(1_000)
+    await until('it is written', () => files.contents()['/data/push/devices.json']?.includes('"b"'))
+  },
+)
+
+t.test('78: what is removed is not asked for again', async (t) => {
+  const disk = manualClock()
+  const files = memoryFiles({ clock: disk })
+  files.hang('/data')
+  const { source, clock, messages } = pushSource(t, {}, { folder: '/data', files })
+  const opening = source.open?.()
+  disk.pass(10_000)
+  await until('it is about to ask again', () => clock.pending().length > 1)
+  const removed = source.remove?.()
+  clock.pass(10_000)
+  await Promise.all([opening, removed])
+  t.ok(messages().length > 0)
 })
