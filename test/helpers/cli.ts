@@ -54,7 +54,7 @@ export async function start(
   /** The line that says so; its first group is the URL. */
   pattern = /"url":"([^"]+)".*"msg":"serving targets"/,
   /** What is done to it while it starts. */
-  meanwhile: (child: ChildProcess) => unknown = () => {},
+  meanwhile: (child: ChildProcess, err: () => string) => unknown = () => {},
 ): Promise<Running> {
   const flags = {
     'web.listen-address': '127.0.0.1:0',
@@ -75,13 +75,13 @@ export async function start(
     clearTimeout(hard)
   })
   const { out, err } = collect(child)
-  await meanwhile(child)
-  const url = await until('rollcall serves', () => {
-    const found = pattern.exec(err())?.[1]
-    if (found === undefined && child.exitCode !== null)
-      throw new Error(`exited with ${child.exitCode}: ${err()}`)
-    return found
-  })
+  await meanwhile(child, err)
+  const isOver = () => child.exitCode !== null || child.signalCode !== null
+  const url = await until('rollcall serves', () => pattern.exec(err())?.[1] ?? (isOver() && 'nowhere'))
+  if (url === 'nowhere') {
+    await ended
+    throw new Error(`exited with ${child.exitCode ?? child.signalCode}: ${err()}`)
+  }
   return { child, out, err, url, ended }
 }
 

@@ -7,7 +7,7 @@ import { inventoryServer } from '../helpers/inventory-server.ts'
 import { until } from '../helpers/until.ts'
 
 /** How many starts are met with a signal, each later than the one before. */
-const TRIES = 12
+const TRIES = 8
 
 /** Whether a process handles SIGHUP: until then it is Node.js that starts, and not yet what it runs. */
 function handlesHangup({ pid }: ChildProcess): boolean {
@@ -26,8 +26,9 @@ t.test(
     )
     const tellsReload = (text: string) => text.includes('"msg":"configuration reloaded"')
     for (let nth = 0; nth < TRIES; nth++) {
-      const hangUp = async (child: ChildProcess) => {
+      const hangUp = async (child: ChildProcess, err: () => string) => {
         await until('it handles SIGHUP', () => handlesHangup(child), { everyMs: 1 })
+        t.notMatch(err(), 'serving targets', 'long before it serves')
         let looks = 0
         await until('its moment', () => looks++ === nth * 10, { everyMs: 2 })
         child.kill('SIGHUP')
