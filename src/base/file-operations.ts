@@ -115,9 +115,6 @@ function callHere([name, args]: Step): { value: unknown } | { error: unknown } {
 /** So much is read, or written and flushed, at a time: what takes long is seen to go on. */
 const PIECE_BYTES = 8 * 2 ** 20
 
-/** So many symbolic links may lead to the file; as on Linux. */
-const MAX_LINKS = 40
-
 const OPERATIONS = {
   *read(
     path: string,
@@ -233,7 +230,8 @@ function* readToEnd(fd: number, maxBytes: number): Steps<Buffer> {
 /** The file that a path leads to, which need not be there yet. */
 function* behindLinks(path: string): Steps<string> {
   let target = path
-  for (let links = 0; links < MAX_LINKS; links++) {
+  for (;;) {
+    // Links in a circle end here.
     const real = yield* orMissing(call('realpath', target))
     if (real !== undefined) return real
     // Nothing is there, or a link to nothing.
@@ -241,7 +239,6 @@ function* behindLinks(path: string): Steps<string> {
     if (next === undefined) return target
     target = resolve(dirname(target), next)
   }
-  return target
 }
 
 /** Not only whole in memory, but on the disk: a machine that loses power has this file or the one before. */

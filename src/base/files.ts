@@ -76,7 +76,8 @@ export class HangingFileError extends Error {
 
   /** @param by what the operation waits for, when it is not what hangs itself */
   constructor({ operation, path, deadlineMs }: Hanging, by?: Hanging) {
-    const waits = by === undefined ? '' : ` waits for ${DOING[by.operation]} ${by.path}, which`
+    const isItself = by === undefined || (by.operation === operation && by.path === path)
+    const waits = isItself ? '' : ` waits for ${DOING[by.operation]} ${by.path}, which`
     super(
       `${DOING[operation]} ${path}${waits} hangs: there has been no answer for ${(by?.deadlineMs ?? deadlineMs) / 1000} s; check the mount of the file system, or who writes into it if it is a pipe`,
     )

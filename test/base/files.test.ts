@@ -1,4 +1,6 @@
+import { execFileSync, spawn } from 'node:child_process'
 import { lookup } from 'node:dns/promises'
+import { once } from 'node:events'
 import {
   closeSync,
   constants,
@@ -295,6 +297,22 @@ t.test('the end refuses what waits, and waits a second for what has begun', asyn
   clock.pass(1_000)
   await closed
   t.same(stuck.underWay(), [path])
+})
+
+t.test('80: a thread that cannot start fails what it was to do, and another one is tried', async (t) => {
+  const { files, clock, pipes, folder } = realFiles(t)
+  for (const name of ['1', '2']) files.read(pipes.make(join(folder, name, 'pipe'))).catch(() => {})
+  clock.pass(1_000)
+  const { pid } = process
+  // Started before: it needs file descriptors too.
+  const restore = spawn('sh', ['-c', `read line; exec prlimit --pid=${pid} --nofile=1024:`])
+  await once(restore, 'spawn')
+  execFileSync('prlimit', [`--pid=${pid}`, '--nofile=3:'])
+  const failed = await files.list(folder).catch((error) => error)
+  restore.stdin.end('\n')
+  await once(restore, 'exit')
+  t.match(failed, { code: /^(EMFILE|ERR_WORKER_INIT_FAILED)$/ })
+  t.same((await files.list(folder)).sort(), ['1', '2'])
 })
 
 t.test('a thread does what comes through its port, and counts the calls', async (t) => {
