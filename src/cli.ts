@@ -13,6 +13,7 @@ import { type Arguments, assertOwnFlags, readArguments } from './config/argument
 
 const hangups = catchHangups(process)
 const files = createFiles({ clock: systemClock })
+/* c8 ignore next 3 -- a process that ends so tells no more what it covered */
 process.on('exit', (code) => {
   if (files.underWay().length > 0) endForSure(process, code)
 })
@@ -99,6 +100,7 @@ function fail(error: unknown): void {
   if (error instanceof UsageError || error instanceof StartError) {
     process.stderr.write(`${error.message.replace(/^/gm, 'rollcall: ')}\n`)
   } else if (isLocal(error)) {
+    /* c8 ignore next -- without file descriptors nobody notes what was covered */
     process.stderr.write(`rollcall: ${messageOf(error)}\n`)
   } else {
     process.stderr.write(`rollcall: unexpected error: ${(error as Error).stack}\n`)

@@ -15,9 +15,10 @@ import { createExplainer } from './explain/explainer.ts'
 import { createApp } from './http/app.ts'
 import { createStore } from './snapshot/store.ts'
 import { createViews } from './snapshot/views.ts'
+import { createSource } from './sources/registry.ts'
 import { createSupervisor, type Supervisor } from './supervisor.ts'
 
-type Load = () => Promise<Pick<Settings, 'sources' | 'warnings'>>
+type Load = () => Promise<Pick<Settings, 'sources' | 'guard' | 'warnings'>>
 
 /** What the service needs from outside. */
 export interface ServiceDeps {
@@ -58,9 +59,16 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   const store = createStore()
   const threads = createThreads()
   const explain = createExplainer(threads)
-  const supervisor = createSupervisor({ ...deps, store, threads, storagePath: settings.storagePath })
+  const views = createViews(threads, clock)
+  const supervisor = createSupervisor({
+    ...deps,
+    store,
+    threads,
+    createSource,
+    storagePath: settings.storagePath,
+  })
   // With what was kept on disk, so that not even the first request finds nothing.
-  await supervisor.apply(settings.sources)
+  await supervisor.apply(settings.sources, settings.guard)
   const reload = deps.load === undefined ? refuseReload(deps) : createReload(supervisor, deps.load, deps)
   metrics.config.successful.set(1)
   metrics.config.successTimestamp.set(clock.now() / 1000)
@@ -71,14 +79,19 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
     { enableLifecycle: settings.web.enableLifecycle, version },
     {
       store,
-      views: createViews(threads),
+      views,
       metrics,
       clock,
       log,
       connections,
       isDraining: () => draining,
       refresh: supervisor.refresh,
-      accept: supervisor.accept,
+      holdMs: () => supervisor.guard().holdMs,
+      accept: async (digest, source) => {
+        const outcomes = await supervisor.accept(digest, source)
+        if (outcomes.length > 0) return outcomes
+        return source === undefined && views.accept(digest) ? [] : undefined
+      },
       instances: supervisor.instances,
       reload,
       explain: (query, name) => explain(query, supervisor.served(name)),
@@ -119,9 +132,9 @@ function createReload(
 
   async function reload(): Promise<boolean> {
     try {
-      const { sources, warnings } = await load()
+      const { sources, guard, warnings } = await load()
       for (const warning of warnings) log.warn(warning)
-      const applied = await supervisor.apply(sources)
+      const applied = await supervisor.apply(sources, guard)
       metrics.config.successful.set(1)
       metrics.config.successTimestamp.set(clock.now() / 1000)
       log.info(applied, 'configuration reloaded')

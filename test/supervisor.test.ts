@@ -1,4 +1,14 @@
-import { writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { systemClock } from '../src/base/clock.ts'
@@ -7,26 +17,36 @@ import { createThreads } from '../src/base/threads.ts'
 import { readArguments } from '../src/config/arguments.ts'
 import { loadSettings } from '../src/config/load.ts'
 import { createStore } from '../src/snapshot/store.ts'
+import { createSource } from '../src/sources/registry.ts'
 import { createSupervisor } from '../src/supervisor.ts'
 import { seriesValue } from './helpers/exposition.ts'
 import { diskFiles } from './helpers/files.ts'
 import { inventoryServer } from './helpers/inventory-server.ts'
 import { recordingLog } from './helpers/log.ts'
+import { addressesIn, names } from './helpers/refreshing.ts'
+import { until } from './helpers/until.ts'
 
-/** A supervisor at work, and what makes settings of sources of one inventory; it is read on demand only. */
+/** What a source of the configuration file says, beside its name. */
+type Keys = Record<string, unknown>
+
+/** A supervisor at work; its sources read on demand only. */
 async function supervised(t: Test, storagePath?: string) {
-  const inventory = await inventoryServer(t, ['a'])
-  const path = join(t.testdir(), 'rollcall.yml')
+  // A folder of its own: that of the test may be the storage of several.
+  const folder = mkdtempSync(join(tmpdir(), 'supervisor-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const path = join(folder, 'rollcall.yml')
   const metrics = createMetrics('test')
   const threads = createThreads()
   const store = createStore()
+  const { log, messages } = recordingLog()
   const supervisor = createSupervisor({
     store,
     clock: systemClock,
     metrics,
-    log: recordingLog().log,
+    log,
     threads,
     files: diskFiles,
+    createSource,
     random: () => 0.5,
     storagePath,
   })
@@ -34,91 +54,300 @@ async function supervised(t: Test, storagePath?: string) {
     await supervisor.stop()
     await threads.close()
   })
+
+  async function settings(sources: Record<string, Keys>, global: Keys = {}) {
+    const list = Object.entries(sources).map(([name, keys]) => ({ name, refresh_interval: '1h', ...keys }))
+    writeFileSync(path, JSON.stringify({ global, sources: list }))
+    return loadSettings(readArguments([`--config.file=${path}`]), {}, diskFiles, 'configured')
+  }
+
   return {
     supervisor,
     store,
-    inventory,
-    settings: async (name: string, timeout: string) => {
-      const http = { url: inventory.url.href }
-      writeFileSync(path, JSON.stringify({ sources: [{ name, http, timeout, refresh_interval: '1h' }] }))
-      const args = readArguments([`--config.file=${path}`])
-      const { sources } = await loadSettings(args, {}, diskFiles, 'configured')
-      return sources[0] as (typeof sources)[number]
+    path,
+    messages,
+    settings,
+    /** Makes these the sources. */
+    async apply(sources: Record<string, Keys>, global: Keys = {}) {
+      const loaded = await settings(sources, global)
+      return supervisor.apply(loaded.sources, loaded.guard)
     },
-    failed: async (name: string) =>
-      seriesValue(await metrics.registry.metrics(), 'rollcall_source_refreshes_total', {
-        source: name,
-        result: 'failed',
-      }),
+    /** The addresses that are served by all. */
+    served: () => addressesIn(store.combined().snapshot?.body),
+    held: () => store.removed().held,
+    metric: async (name: string, labels = {}) =>
+      seriesValue(await metrics.registry.metrics(), `rollcall_${name}`, labels),
   }
 }
 
+const at = ({ url }: { url: URL }, more: Keys = {}): Keys => ({ http: { url: url.href }, ...more })
+
 t.test('one source that cannot be made spoils nothing: the others are done when that is told', async (t) => {
+  const inventory = await inventoryServer(t, ['a'])
   const { supervisor, settings } = await supervised(t)
-  await supervisor.apply([await settings('sensors', '5s')])
+  const { sources } = await settings({ sensors: at(inventory), wrong: at(inventory) })
+  const [sensors, good] = sources as [(typeof sources)[number], (typeof sources)[number]]
+  await supervisor.apply([sensors])
   supervisor.start()
-  const changed = await settings('sensors', '6s')
-  const good = await settings('wrong', '5s')
   const wrong = { ...good, plan: { ...good.plan, records: '[' } }
+  const changed = { ...sensors, fingerprint: 'other' }
   await t.rejects(supervisor.apply([wrong, changed]), /is not a JMESPath expression/)
   t.match(await supervisor.refresh('sensors'), [{ source: 'sensors', targets: 1 }])
   t.same(await supervisor.apply([changed, good]), { added: ['wrong'], changed: [], removed: [] })
 })
 
 t.test('who asks for a refresh while a source is changed gets it from the new one', async (t) => {
-  const { supervisor, settings, failed } = await supervised(t)
-  await supervisor.apply([await settings('sensors', '5s')])
+  const inventory = await inventoryServer(t, ['a'])
+  const { supervisor, apply, metric } = await supervised(t)
+  await apply({ sensors: at(inventory) })
   supervisor.start()
   await supervisor.refresh()
-  const applied = supervisor.apply([await settings('sensors', '6s')])
+  const applied = apply({ sensors: at(inventory, { timeout: '6s' }) })
   const [outcome] = await supervisor.refresh('sensors')
   t.equal(outcome?.error, undefined)
   t.match(await applied, { changed: ['sensors'] })
-  t.equal(await failed('sensors'), 0)
+  t.equal(await metric('source_refreshes_total', { source: 'sensors', result: 'failed' }), 0)
 })
 
 t.test('who asks for a refresh while a source goes gets none, and that of the others', async (t) => {
-  const { supervisor, settings, failed } = await supervised(t)
-  const stays = await settings('stays', '5s')
-  await supervisor.apply([await settings('goes', '5s'), stays])
+  const inventory = await inventoryServer(t, ['a'])
+  const { supervisor, settings, apply, metric } = await supervised(t)
+  await apply({ goes: at(inventory), stays: at(inventory) })
   supervisor.start()
   await supervisor.refresh()
-  const applied = supervisor.apply([stays])
+  const { sources } = await settings({ stays: at(inventory) })
+  const applied = supervisor.apply(sources)
   t.match(await supervisor.refresh(), [{ source: 'stays', result: 'unchanged' }])
   t.same(await supervisor.refresh('goes'), [])
   t.match(await applied, { removed: ['goes'] })
-  t.equal(await supervisor.accept('goes'), undefined, 'nor is anything of it held')
-  t.equal(await failed('stays'), 0)
+  t.same(await supervisor.accept('0'.repeat(64), 'goes'), [], 'nor is anything of it held')
+  t.equal(await metric('source_refreshes_total', { source: 'stays', result: 'failed' }), 0)
+  t.equal(await metric('source_targets', { source: 'goes' }), undefined, '38: its series are gone')
 })
 
-t.test(
-  'a source that gets another name goes on with its list, also while the inventory is down',
-  async (t) => {
-    const { supervisor, store, inventory, settings } = await supervised(t)
-    await supervisor.apply([await settings('before', '5s')])
+t.test('63, 64: what a source served that is renamed stays until the new one was read', async (t) => {
+  const inventory = await inventoryServer(t, names(20))
+  const { supervisor, store, apply, served, held, metric } = await supervised(t)
+  await apply({ before: at(inventory) })
+  supervisor.start()
+  await supervisor.refresh()
+  await inventory.stop()
+  await apply({ after: at(inventory) })
+  t.equal(served().length, 20)
+  t.equal(store.get('before'), undefined)
+  t.equal(store.get('after')?.snapshot, undefined, 'the heir has its own list only')
+  t.match(held(), [{ reason: 'replaced', targets: 20, until: undefined }])
+  t.equal(await metric('guard_holding'), 1)
+  t.match(await supervisor.refresh(), [{ source: 'after', result: 'failed' }])
+  t.equal(served().length, 20)
+  await inventory.restart()
+  await supervisor.refresh()
+  await until('the old list has left', () => held().length === 0)
+  t.equal(served().length, 20)
+  t.match(store.removed().snapshots, [])
+  t.equal(await metric('guard_holding'), 0)
+})
+
+t.test('63: a configuration cut in half: nothing leaves without an operator', async (t) => {
+  const [one, other] = [await inventoryServer(t, names(9)), await inventoryServer(t, names(20, 100))]
+  const storage = t.testdir()
+  const { supervisor, apply, served, held, store } = await supervised(t, storage)
+  await apply({ one: at(one), other: at(other) })
+  supervisor.start()
+  await supervisor.refresh()
+  await apply({ one: at(one) })
+  t.equal(store.get('other'), undefined)
+  t.equal(served().length, 29)
+  t.match(held(), [{ reason: 'removed', targets: 20, until: undefined, samples: ['source other'] }])
+  await supervisor.refresh()
+  t.equal(served().length, 29)
+  t.same(await supervisor.accept('0'.repeat(64)), [])
+  t.ok(readdirSync(storage).includes('other.snapshot'))
+
+  // The process dies; what is held is held by the next one too.
+  const next = await supervised(t, storage)
+  await next.apply({ one: at(one) })
+  t.equal(next.served().length, 29)
+  next.supervisor.start()
+  await next.supervisor.refresh()
+  await until('it was read', () => next.held()[0]?.reason === 'removed')
+  const digest = next.held()[0]?.digest as string
+  t.equal(digest, held()[0]?.digest)
+  t.match(await next.supervisor.accept(digest), [{ result: 'changed' }])
+  t.equal(next.served().length, 9)
+  t.notOk(readdirSync(storage).includes('other.snapshot'))
+})
+
+t.test('63: a source that is taken out and put back goes on as if nothing had been', async (t) => {
+  const [one, other] = [await inventoryServer(t, names(9)), await inventoryServer(t, names(20, 100))]
+  const { supervisor, apply, served, held, store } = await supervised(t, t.testdir())
+  await apply({ one: at(one), other: at(other) })
+  supervisor.start()
+  await supervisor.refresh()
+  await apply({ one: at(one) })
+  await other.stop()
+  await apply({ one: at(one), other: at(other) })
+  t.equal(store.get('other')?.snapshot?.targets, 20)
+  t.equal(served().length, 29)
+  t.same(held(), [])
+})
+
+t.test('38: a few targets of a source that is removed leave at once, with its files', async (t) => {
+  const [one, other] = [await inventoryServer(t, names(3)), await inventoryServer(t, names(20, 100))]
+  const storage = t.testdir({ shared: {} })
+  const file = join(storage, 'shared', 'one.json')
+  const { supervisor, apply, served, held, messages } = await supervised(t, storage)
+  await apply({ one: at(one, { file_sd: file }), other: at(other) })
+  supervisor.start()
+  await supervisor.refresh()
+  t.ok(existsSync(file))
+  await apply({ other: at(other) })
+  t.equal(served().length, 20)
+  t.same(held(), [])
+  t.notOk(existsSync(file), '72: the file_sd file too')
+  t.same(
+    readdirSync(storage).filter((name) => name.startsWith('one')),
+    [],
+  )
+  t.ok(messages().includes('removed sources left'))
+})
+
+t.test('72: a file_sd file that is not ours any more stays; a link is followed', async (t) => {
+  const [one, other] = [await inventoryServer(t, names(3)), await inventoryServer(t, names(20, 100))]
+  const folder = t.testdir({ real: {} })
+  const [file, link] = [join(folder, 'one.json'), join(folder, 'link.json')]
+  writeFileSync(join(folder, 'real', 'list.json'), '[]')
+  symlinkSync(join(folder, 'real', 'list.json'), link)
+  const { supervisor, apply, served } = await supervised(t)
+  await apply({ one: at(one, { file_sd: file }), other: at(other, { file_sd: link }) })
+  supervisor.start()
+  await supervisor.refresh()
+  t.ok(lstatSync(link).isSymbolicLink())
+  t.equal(addressesIn(readFileSync(join(folder, 'real', 'list.json'))).length, 20)
+  writeFileSync(file, '[]')
+  await apply({ other: at(other, { file_sd: link }) })
+  t.equal(served().length, 20)
+  t.equal(readFileSync(file, 'utf8'), '[]')
+  const moved = join(folder, 'moved.json')
+  await apply({ other: at(other, { file_sd: moved }) })
+  await supervisor.refresh()
+  t.ok(existsSync(moved))
+  t.notOk(existsSync(join(folder, 'real', 'list.json')), 'what a reload renames is taken away')
+})
+
+t.test('63: a replaced source whose file is missing: nothing leaves', async (t) => {
+  const inventory = await inventoryServer(t, names(20))
+  const { supervisor, apply, served, held } = await supervised(t)
+  await apply({ before: at(inventory) })
+  supervisor.start()
+  await supervisor.refresh()
+  await apply({ after: { file: { files: ['missing.json'] } } })
+  for (let time = 0; time < 3; time++) t.match(await supervisor.refresh(), [{ result: 'failed' }])
+  t.equal(served().length, 20)
+  t.match(held(), [{ reason: 'replaced' }])
+  t.match(await supervisor.accept(held()[0]?.digest as string), [{ result: 'changed', targets: 0 }])
+  t.same(served(), [])
+})
+
+t.test('63: a reload with a filter that selects nothing, and a rule that drops everything', async (t) => {
+  const records = names(20).map((host) => ({ host, status: 'active' }))
+  for (const [name, keys, reason] of [
+    ['filter', { records: "[?status == 'Active']" }, 'idle_records'],
+    ['rule', { relabel_configs: [{ action: 'drop', regex: '.*' }] }, 'idle_records'],
+    ['url', { http: undefined }, 'configuration'],
+  ] as const) {
+    const [inventory, empty] = [await inventoryServer(t, records), await inventoryServer(t, [])]
+    const { supervisor, apply, store, served } = await supervised(t)
+    await apply({ sensors: at(inventory) })
     supervisor.start()
     await supervisor.refresh()
-    await inventory.stop()
-    const targets = () =>
-      store.list().map(({ name, required, snapshot }) => [name, required, snapshot?.targets])
-    t.same(targets(), [['before', true, 1]])
-    t.match(await supervisor.apply([await settings('after', '5s')]), {
-      added: ['after'],
-      removed: ['before'],
-    })
-    t.same(targets(), [['after', true, 1]])
-    t.match(store.get('after')?.status, { restored: true })
-    t.match(await supervisor.refresh(), [{ source: 'after', result: 'failed', targets: 1 }])
-    await supervisor.apply([await settings('before', '5s')])
-    t.same(targets(), [['before', true, 1]], 'and back, with what was kept under its name')
-  },
-)
+    const changed = name === 'url' ? at(empty) : at(inventory, keys)
+    await apply({ sensors: changed })
+    for (let time = 0; time < 3; time++) t.match(await supervisor.refresh(), [{ result: 'held' }], name)
+    t.equal(served().length, 20)
+    const [held] = store.get('sensors')?.status.held ?? []
+    t.match(held, { reason, targets: 20, until: undefined }, name)
+    t.match(await supervisor.accept(held?.digest as string), [{ source: 'sensors', result: 'changed' }])
+    t.same(served(), [])
+  }
+})
+
+t.test('the word for removed sources can stand in the configuration', async (t) => {
+  const [one, other] = [await inventoryServer(t, names(9)), await inventoryServer(t, names(20, 100))]
+  const { supervisor, apply, served, held } = await supervised(t)
+  await apply({ one: at(one), other: at(other) })
+  supervisor.start()
+  await supervisor.refresh()
+  await apply({ one: at(one) })
+  const accept = held()[0]?.digest
+  await apply({ one: at(one) }, { guard: { accept } })
+  await until('they have left', () => held().length === 0)
+  t.equal(served().length, 9)
+  t.equal(supervisor.guard().accept, accept)
+})
+
+t.test('rule 5: many small sources that all lose most of their targets are one large drop', async (t) => {
+  const inventories = await Promise.all(
+    Array.from({ length: 10 }, (_, index) => inventoryServer(t, names(8, index * 100))),
+  )
+  const { supervisor, apply, served, store } = await supervised(t)
+  await apply(Object.fromEntries(inventories.map((one, index) => [`s${index}`, at(one)])))
+  supervisor.start()
+  await supervisor.refresh()
+  t.equal(served().length, 80)
+  for (const [index, one] of inventories.entries()) {
+    one.json(names(1, index * 100))
+    await supervisor.refresh(`s${index}`)
+  }
+  await new Promise((resolve) => setTimeout(resolve, 1_001))
+  for (const index of inventories.keys()) await supervisor.refresh(`s${index}`)
+  t.equal(served().length, 80 - 5 * 7, 'half of all may leave')
+  const reasons = store.list().flatMap(({ status }) => status.held.map(({ reason }) => reason))
+  t.same(reasons, Array(5).fill('too_many_of_all'))
+})
+
+t.test('large lists of removed sources are compared in a thread', async (t) => {
+  const [one, other] = [await inventoryServer(t, names(20_000)), await inventoryServer(t, names(20_000, 5))]
+  const { supervisor, apply, served, held } = await supervised(t)
+  await apply({ one: at(one) })
+  supervisor.start()
+  await supervisor.refresh()
+  await apply({ other: at(other) })
+  await supervisor.refresh()
+  await until('the old list has left', () => held().length === 0)
+  t.equal(new Set(served()).size, 20_000)
+})
 
 t.test('a source without a list leaves none behind', async (t) => {
-  const { supervisor, store, inventory, settings } = await supervised(t)
+  const inventory = await inventoryServer(t, ['a'])
+  const { supervisor, store, apply } = await supervised(t)
   await inventory.stop()
-  await supervisor.apply([await settings('before', '5s')])
+  await apply({ before: at(inventory) })
   supervisor.start()
-  await supervisor.apply([await settings('after', '5s')])
+  await apply({ after: at(inventory) })
   t.match(store.list(), [{ name: 'after', required: false, snapshot: undefined }])
+  t.same(store.removed().snapshots, [])
+})
+
+t.test('32: a damaged list of a removed source is told and left alone', async (t) => {
+  const storage = t.testdir({ 'gone.snapshot': '{"isRemoved":true}' })
+  const inventory = await inventoryServer(t, ['a'])
+  const { apply, messages, held } = await supervised(t, storage)
+  await apply({ sensors: at(inventory) })
+  t.ok(messages().includes('the list of a removed source is not used'))
+  t.same(held(), [])
+  t.ok(existsSync(join(storage, 'gone.snapshot')))
+})
+
+t.test('a file of a removed source that cannot be deleted is told', async (t) => {
+  const [one, other] = [await inventoryServer(t, names(3)), await inventoryServer(t, names(20, 100))]
+  const folder = t.testdir({ shared: {} })
+  const { supervisor, apply, messages } = await supervised(t)
+  await apply({ one: at(one, { file_sd: join(folder, 'shared', 'one.json') }), other: at(other) })
+  supervisor.start()
+  await supervisor.refresh()
+  rmSync(join(folder, 'shared'), { recursive: true })
+  writeFileSync(join(folder, 'shared'), 'in the way')
+  await apply({ other: at(other) })
+  t.ok(messages().includes('file of a removed source not deleted'))
 })

@@ -15,12 +15,11 @@ export const HTTP_ERRORS = {
   },
   method_not_allowed: { status: 405, meaning: 'The path exists, but not with this method; see Allow.' },
   request_timeout: { status: 408, meaning: 'The request did not arrive whole in time.' },
-  not_held: { status: 409, meaning: 'The guard holds no list of this source back.' },
+  not_held: { status: 409, meaning: 'No targets with this digest are held.' },
   nothing_to_reload: {
     status: 409,
     meaning: 'Rollcall runs without a configuration file; flags and variables are read at its start only.',
   },
-  other_list_held: { status: 412, meaning: 'The guard holds another list back than the one that was meant.' },
   payload_too_large: { status: 413, meaning: 'The request body is larger than any that is accepted.' },
   unsupported_media_type: {
     status: 415,
@@ -33,6 +32,10 @@ export const HTTP_ERRORS = {
   refresh_failed: { status: 502, meaning: 'A refresh that was asked for failed; the last good list stays.' },
   not_loaded: { status: 503, meaning: 'A source has no list yet; a partial list is never sent.' },
   token_unreadable: { status: 503, meaning: 'The file with the token of a push source cannot be read.' },
+  view_emptied: {
+    status: 503,
+    meaning: 'A part of a list that had targets within the hour has none now; that is not believed yet.',
+  },
   stale: { status: 503, meaning: 'The list is older than the max_staleness of its source.' },
   draining: { status: 503, meaning: 'The server was asked to stop (only /ready says so).' },
   overloaded: { status: 503, meaning: 'Too much load on the process; try again after Retry-After.' },
@@ -78,6 +81,7 @@ export const REFRESH_FAILURES = {
   shape: 'no list of records was found in the answer',
   refused: 'the answer says itself that it failed (fail_if)',
   all_rejected: 'there are records, but not one makes a target',
+  too_few: 'there are fewer targets than guard.min_expected',
   settling: 'nothing is known of earlier registrations, and devices have not had the time to register again',
   local:
     'this machine stands in the way: no file descriptors or memory are left, or this process may not do what it has to',
@@ -159,4 +163,10 @@ export function messageOf(error: unknown): string {
   const text = (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, ' ')
   const advice = ADVICE[codeOf(error) as keyof typeof ADVICE]
   return advice === undefined || text.includes(advice) ? text : `${text}; ${advice}`
+}
+
+/** Whatever a refresh threw; what is none of the known failures is a defect. */
+export function asRefreshError(thrown: unknown): RefreshError {
+  if (thrown instanceof RefreshError) return thrown
+  return new RefreshError('internal', messageOf(thrown), { cause: thrown })
 }

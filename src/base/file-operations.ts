@@ -153,7 +153,7 @@ const OPERATIONS = {
   },
 
   *remove(path: string): Steps<void> {
-    yield* orMissing(call('unlink', path))
+    yield* orMissing(call('unlink', yield* behindLinks(path)))
   },
 
   *rename(from: string, to: string): Steps<void> {

@@ -21,4 +21,5 @@ export function serve(port: MessagePort, calls: Int32Array): void {
   })
 }
 
+/* c8 ignore next -- a thread of its own, in which nothing is measured; the tests call serve */
 if (parentPort !== null) serve(parentPort, workerData as Int32Array)

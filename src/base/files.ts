@@ -28,7 +28,7 @@ export interface Files {
    * temporary name. Where a symbolic link stands, the file that it leads to is replaced.
    */
   write(path: string, body: Uint8Array, options?: WriteOptions): Promise<FileMark>
-  /** Removes a file; a missing one is fine. */
+  /** Removes a file; a missing one is fine. Where a symbolic link stands, the file that it leads to is removed. */
   remove(path: string): Promise<void>
   rename(from: string, to: string): Promise<void>
   /** The names in a folder. */
@@ -141,7 +141,7 @@ function createQueue({ clock }: FilesDeps) {
   const running = new Map<string, Work>()
   let places: Place[] = Array.from({ length: MAX_IN_POOL }, poolPlace)
   let isClosed = false
-  let whenIdle = () => {}
+  let whenIdle: (() => void) | undefined
 
   function ask<Value>(folder: string, job: Job, deadlineMs = DEADLINE_MS): Promise<Value> {
     return new Promise<unknown>((resolve, reject) => {
@@ -224,7 +224,7 @@ function createQueue({ clock }: FilesDeps) {
       if (place.isBroken()) places = places.filter((one) => one !== place)
       startAll()
       endIdleThreads()
-      if (running.size === 0) whenIdle()
+      if (running.size === 0) whenIdle?.()
     })
   }
 
@@ -284,11 +284,11 @@ function threadPlace(): Place {
   const options = { workerData: counter, execArgv: [], env: {} }
   const worker = new Worker(new URL('./files-worker.js', import.meta.url), options)
   let isBroken = false
-  let settle: (answer: Answer) => void = () => {}
-  worker.on('message', (answer: Answer) => settle(answer))
+  let settle: ((answer: Answer) => void) | undefined
+  worker.on('message', (answer: Answer) => settle?.(answer))
   worker.on('error', (error: Error) => {
     isBroken = true
-    settle({ error })
+    settle?.({ error })
   })
   return {
     start(job) {

@@ -45,6 +45,13 @@ export function createMetrics(version: string) {
     push,
     http,
     config,
+    guard: {
+      holding: new Gauge({
+        name: 'rollcall_guard_holding',
+        help: '1 while targets of sources that are not configured any more are held in the list of all.',
+        registers: [registry],
+      }),
+    },
     /** Starts the series of a source, so that its counters are there, at 0, before anything happens. */
     addSource(name: string): void {
       for (const result of REFRESH_RESULTS) source.refreshes.inc({ source: name, result }, 0)
@@ -54,7 +61,14 @@ export function createMetrics(version: string) {
       for (const metric of [source.added, source.removed]) metric.inc({ source: name }, 0)
       for (const file of ['file_sd', 'storage', 'registrations'])
         source.writeFailures.inc({ source: name, file }, 0)
-      for (const metric of [source.records, source.dropped, source.targets, source.groups, source.holding]) {
+      for (const metric of [
+        source.records,
+        source.dropped,
+        source.targets,
+        source.groups,
+        source.holding,
+        source.absent,
+      ]) {
         metric.set({ source: name }, 0)
       }
       source.stale.set({ source: name }, 1)
@@ -80,7 +94,7 @@ function sourceMetrics(registry: Registry) {
   return {
     refreshes: new Counter({
       name: 'rollcall_source_refreshes_total',
-      help: 'Refreshes that ended, by result: changed, unchanged, held (by the guard) or failed.',
+      help: 'Refreshes that ended, by result: changed, unchanged, held (targets that are missing are) or failed.',
       labelNames: ['source', 'result'],
       registers,
     }),
@@ -105,7 +119,7 @@ function sourceMetrics(registry: Registry) {
     }),
     labelsDropped: new Gauge({
       name: 'rollcall_source_labels_dropped',
-      help: 'Meta labels of the last list that were left out, by reason; their targets are served.',
+      help: 'Labels of the last list that were left out, by reason; their targets are served.',
       labelNames: ['source', 'reason'],
       registers,
     }),
@@ -121,10 +135,14 @@ function sourceMetrics(registry: Registry) {
     groups: gauge('target_groups', 'Target groups that are served.'),
     added: counter('targets_added_total', 'Targets that joined the served list.'),
     removed: counter('targets_removed_total', 'Targets that left the served list.'),
-    holding: gauge('guard_holding', '1 while the guard holds a list back because it drops too much.'),
+    holding: gauge(
+      'guard_holding',
+      '1 while targets that the inventory lacks are held until more readings, or an operator, let them leave.',
+    ),
+    absent: gauge('targets_absent', 'Targets that are served although the last reading lacked them.'),
     stale: gauge(
       'stale',
-      '1 while what is served is older than the last try: it failed, was held, or has yet to come.',
+      '1 while what is served is older than the last try: it failed, or has yet to come.',
     ),
     writeFailures: new Counter({
       name: 'rollcall_source_write_failures_total',

@@ -1,8 +1,7 @@
 import type { WebSettings } from '../config/settings.ts'
 import { rejectedIn } from '../pipeline/report.ts'
-import type { Built } from '../refresh/build.ts'
 import { askServer } from './ask-server.ts'
-import type { DryRun } from './dry-run.ts'
+import type { Built, DryRun } from './dry-run.ts'
 import { shownLine } from './printed.ts'
 
 /**
@@ -40,7 +39,8 @@ export function describeQuarantined({ settings, result }: DryRun): string[] {
   const more = rejectedIn({ rejected }) - samples.length
   return [
     ...samples.map(
-      ({ index, reason, detail }) => `${settings.name}: record ${index}: ${reason}: ${shownLine(detail)}\n`,
+      ({ index, key, reason, detail }) =>
+        `${settings.name}: record ${index}${key === undefined ? '' : ` (${shownLine(key)})`}: ${reason}: ${shownLine(detail)}\n`,
     ),
     ...(more > 0 ? [`${settings.name}: … and ${more} more\n`] : []),
   ]

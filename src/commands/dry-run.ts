@@ -1,17 +1,25 @@
 import type { Clock } from '../base/clock.ts'
-import { type RefreshError, UsageError } from '../base/errors.ts'
+import { asRefreshError, type RefreshError, UsageError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { suggest } from '../base/suggest.ts'
 import { USER_AGENT } from '../base/version.ts'
 import type { Settings, SourceSettings } from '../config/settings.ts'
 import type { Mapping } from '../mapping/mapping.ts'
 import type { Document } from '../model/document.ts'
-import type { Plan } from '../pipeline/pipeline.ts'
+import { encodeGroups } from '../model/list.ts'
+import { type Plan, runPipeline } from '../pipeline/pipeline.ts'
 import { compilePlan } from '../pipeline/plan.ts'
-import { asRefreshError } from '../refresh/as-refresh-error.ts'
-import { type Built, build } from '../refresh/build.ts'
-import { documentsOf, readBefore } from '../refresh/read.ts'
+import type { Report } from '../pipeline/report.ts'
+import type { Counts } from '../snapshot/freeze.ts'
 import { createSource } from '../sources/registry.ts'
+import { documentsOf, readBefore } from '../sources/source.ts'
+
+/** A list before anything was proven. */
+export interface Built {
+  readonly body: Buffer
+  readonly counts: Counts
+  readonly report: Report
+}
 
 /** What one source gave when it was read once. */
 export interface DryRun {
@@ -84,6 +92,12 @@ async function runSource(settings: SourceSettings, { clock, files }: Deps): Prom
   const durationMs = clock.monotonic() - startMs
   await source.close()
   return { settings, plan, durationMs, labelNames, documents, result }
+}
+
+/** @throws RefreshError when the documents are no inventory */
+function build(documents: readonly Document[], plan: Plan): Built {
+  const { groups, keys, report } = runPipeline(documents, plan)
+  return { body: encodeGroups(groups), counts: { groups: groups.length, targets: keys.length }, report }
 }
 
 /** The same mapping, which notes the names of all labels that it gives. */

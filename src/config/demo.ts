@@ -1,4 +1,5 @@
 import { compileTemplate } from '../mapping/template.ts'
+import { PUSH_CONFIRMATIONS } from '../roll/rules.ts'
 import { envSource } from './env.ts'
 import type { Given } from './option.ts'
 import type { SourceSettings } from './settings.ts'
@@ -52,6 +53,7 @@ function devicesSource(settings: SourceSettings): SourceSettings {
       maxInstances: MAX_DEVICES,
     },
     plan: { ...settings.plan, mapping: { ...settings.plan.mapping, ownLabels: true } },
+    guard: { ...settings.guard, confirmations: PUSH_CONFIRMATIONS },
     // What the inventory lists is served at once, while the devices have yet to register.
     required: false,
     fileSd: undefined,

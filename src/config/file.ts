@@ -1,10 +1,11 @@
 import { dirname, resolve } from 'node:path'
 import { messageOf, UsageError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
+import type { GuardOptions } from '../roll/rules.ts'
 import { type Problem, parseConfigDocument } from './document.ts'
 import fileSchema from './file-schema.json' with { type: 'json' }
 import type { Context, PlacedNeed } from './resolve/context.ts'
-import { resolveSources } from './resolve/sources.ts'
+import { resolveGlobalGuard, resolveSources } from './resolve/sources.ts'
 import type { FileConfig } from './schema.ts'
 import type { Need, SourceSettings } from './settings.ts'
 import { validate } from './validate.ts'
@@ -12,6 +13,8 @@ import { validate } from './validate.ts'
 /** What a configuration file says. */
 export interface LoadedFile {
   readonly sources: SourceSettings[]
+  /** What is asked for of all sources together. */
+  readonly guard: GuardOptions
   /** The files that it names, none of which was looked at. */
   readonly needs: Need[]
 }
@@ -31,10 +34,12 @@ export async function loadFile(path: string, env: Context['env'], files: Files):
   const config = document.value as FileConfig
   const needs: PlacedNeed[] = []
   const textAt = document.text
-  const sources = resolveSources({ config, folder, env, files, textAt, problems, needs, path: [] })
+  const context = { config, folder, env, files, textAt, problems, needs, path: [] }
+  const sources = resolveSources(context)
+  const guard = resolveGlobalGuard(context)
   if (problems.length > 0) throw fail(problems)
   // Now, so that the parsed file need not be kept.
-  return { sources, needs: needs.map((need) => ({ ...need, where: document.place(need) })) }
+  return { sources, guard, needs: needs.map((need) => ({ ...need, where: document.place(need) })) }
 }
 
 async function read(path: string, files: Files): Promise<string> {

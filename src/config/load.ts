@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { UsageError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
+import { DEFAULT_GUARD } from '../roll/rules.ts'
 import type { Arguments } from './arguments.ts'
 import { demoSources } from './demo.ts'
 import { ENV_SOURCE_NAME, envSource, ignoredVariables } from './env.ts'
@@ -33,19 +34,20 @@ export async function loadSettings(
   const common = { web, log, storagePath }
   if (origin.kind === 'file') {
     const { loadFile } = await import('./file.ts') // only here, so that others never load the YAML parser
-    const { sources, needs } = await loadFile(origin.path, env, files)
+    const { sources, guard, needs } = await loadFile(origin.path, env, files)
     const ignored = ignoredVariables(given).map((name) => `${name} has no effect beside a configuration file`)
     const warnings = [...ignored, ...warningsOf(sources)]
     const all = [...needs, ...storageNeeds(storagePath)]
-    return { ...common, configFile: origin.path, sources, demo: undefined, needs: all, warnings }
+    return { ...common, configFile: origin.path, sources, guard, demo: undefined, needs: all, warnings }
   }
+  const plain = { configFile: undefined, guard: DEFAULT_GUARD }
   if (origin.kind === 'url') {
     const source = envSource({ name: ENV_SOURCE_NAME, url: origin.url }, given)
     const needs = [...targetsFileNeeds(source), ...storageNeeds(storagePath)]
-    return { ...common, configFile: undefined, sources: [source], demo: undefined, needs, warnings: [] }
+    return { ...common, ...plain, sources: [source], demo: undefined, needs, warnings: [] }
   }
   const demo = { listenAddress: demoListen, sources: demoSources(given) }
-  return { ...common, configFile: undefined, sources: [], demo, needs: [], warnings: [] }
+  return { ...common, ...plain, sources: [], demo, needs: [], warnings: [] }
 }
 
 type Origin = { kind: 'file'; path: string } | { kind: 'url'; url: URL } | { kind: 'demo' }

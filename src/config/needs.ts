@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { assertMakeable, assertWritable } from '../snapshot/writable.ts'
+import { assertMakeable, assertWritable } from '../base/writable.ts'
 import type { Need, SourceSettings } from './settings.ts'
 
 /** The folder that flags or variables say the last good lists are kept in. */

@@ -1,7 +1,8 @@
 import Type, { type Static } from 'typebox'
-import { MAX_TIMER_MS } from '../model/duration.ts'
+import { formatDuration, MAX_TIMER_MS } from '../model/duration.ts'
+import { KEY_FIELDS } from '../model/record-key.ts'
 import { relabelSchema } from '../relabel/config.ts'
-import { DEFAULT_GUARD } from '../snapshot/guard.ts'
+import { DEFAULT_GUARD } from '../roll/rules.ts'
 import { fileSourceSchema } from '../sources/file/config.ts'
 import { httpSchema } from '../sources/http/config.ts'
 import { httpSdSchema } from '../sources/http-sd/config.ts'
@@ -25,22 +26,30 @@ function duration(description: string, fallback?: string) {
 
 const guardOptions = Type.Object(
   {
-    max_drop: Type.Optional(
-      Type.String({
-        title: 'percentage',
-        pattern: '^(100|\\d{1,2}(\\.\\d+)?)%$',
-        expects: 'a share from 0% to 100%, such as 50%',
-        default: `${DEFAULT_GUARD.maxDrop * 100}%`,
-        description: 'The largest share of the served targets that may vanish in one refresh.',
-      }),
-    ),
     confirmations: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: 1000,
         expects: 'a whole number from 1 to 1000',
         default: DEFAULT_GUARD.confirmations,
-        description: 'How many refreshes in a row must show a larger drop before it is believed.',
+        description:
+          'How many readings in a row, at least a second apart, must lack a target before it leaves. Devices that say goodbye or do not renew their registration (push) need one.',
+      }),
+    ),
+    grace: Type.Optional(
+      duration(
+        'How long a target must have been missing before it leaves.',
+        formatDuration(DEFAULT_GUARD.graceMs),
+      ),
+    ),
+    max_drop: Type.Optional(
+      Type.String({
+        title: 'percentage',
+        pattern: '^(100|\\d{1,2}(\\.\\d+)?)%$',
+        expects: 'a share from 0% to 100%, such as 50%',
+        default: `${DEFAULT_GUARD.maxDrop * 100}%`,
+        description:
+          'The largest share of the targets that may leave within an hour; when more are missing, these are held.',
       }),
     ),
     min_targets: Type.Optional(
@@ -49,11 +58,43 @@ const guardOptions = Type.Object(
         maximum: 1_000_000_000,
         expects: 'a whole number, 0 or more',
         default: DEFAULT_GUARD.minTargets,
-        description: 'Below so many served targets only a drop to nothing is held.',
+        description:
+          'So many targets may leave within an hour, whatever share they are, unless they are all.',
+      }),
+    ),
+    hold: Type.Optional(
+      duration(
+        'How long every reading must lack targets that are held before they leave; three readings at least.',
+        formatDuration(DEFAULT_GUARD.holdMs),
+      ),
+    ),
+    hold_empty: Type.Optional(
+      duration(
+        'The same when no target would be left, and there were min_targets or more.',
+        formatDuration(DEFAULT_GUARD.holdEmptyMs),
+      ),
+    ),
+    min_expected: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 1_000_000_000,
+        expects: 'a whole number, 0 or more',
+        default: DEFAULT_GUARD.minExpected,
+        description:
+          'A reading with fewer targets fails (too_few), also the first one; what is served stays.',
+      }),
+    ),
+    accept: Type.Optional(
+      Type.String({
+        pattern: '^[0-9a-f]{64}$',
+        expects: 'a digest of 64 hex digits, as /health shows it of targets that are held',
+        description:
+          'Lets the held targets with this digest leave, as POST /-/accept does. It says nothing of any others.',
+        examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
       }),
     ),
   },
-  { ...closed, description: 'Holds a list back that drops too many targets at once.' },
+  { ...closed, description: 'What it takes for a target to leave that the inventory lacks.' },
 )
 
 function labels(description: string, example: Record<string, string>) {
@@ -100,6 +141,14 @@ const sourceOptions = Type.Object(
         description:
           'JMESPath expression that selects the list of records in the answer, or in each file. Without it a list, or an object with exactly one list in it, is recognised, and what seems to be one page of several is refused.',
         examples: ["items[?status == 'active']"],
+      }),
+    ),
+    key: Type.Optional(
+      Type.String({
+        title: 'template',
+        minLength: 1,
+        description: `What tells records apart, so that one that cannot be read any more keeps its target: a template, or the name of a field. By default the first of ${KEY_FIELDS.join(', ')} that is there.`,
+        examples: ['{asset.tag}'],
       }),
     ),
     fail_if: Type.Optional(
@@ -178,8 +227,13 @@ export const fileSchema = Type.Object(
               DEFAULT_TIMEOUT,
             ),
           ),
+          guard: Type.Optional(guardOptions),
         },
-        { ...closed, description: 'Defaults for every source.' },
+        {
+          ...closed,
+          description:
+            'Defaults for every source. Its guard also holds for all sources together: when a reload removes sources with too many of all targets, these are held.',
+        },
       ),
     ),
     sources: Type.Array(sourceOptions, {

@@ -1,6 +1,6 @@
 import type { LogFormat, LogLevel } from '../base/logger.ts'
 import type { PlanOptions } from '../pipeline/plan.ts'
-import type { GuardOptions } from '../snapshot/guard.ts'
+import type { GuardOptions } from '../roll/rules.ts'
 import type { SourceOptions } from '../sources/registry.ts'
 import type { ListenAddress } from './listen-address.ts'
 
@@ -61,6 +61,8 @@ export interface Settings {
   /** Absolute path of the folder that keeps the last good lists; undefined: nothing is kept. */
   readonly storagePath: string | undefined
   readonly sources: readonly SourceSettings[]
+  /** What is asked for of all sources together. */
+  readonly guard: GuardOptions
   /** Set when the embedded demo is what to serve. */
   readonly demo: DemoSettings | undefined
   /** The files and folders that it names. */

@@ -1,13 +1,11 @@
 import type { ExplainAnswer, Explanation } from '../model/explanation.ts'
+import { groupsIn } from '../model/list.ts'
 import { createMasker } from '../model/mask.ts'
 import { maskText } from '../model/mask-text.ts'
 import { formatSize } from '../model/size.ts'
-import type { Target } from '../model/target-group.ts'
-import { type LastRead, MAX_KEPT_BYTES } from '../refresh/last-read.ts'
-import { placeOf } from '../snapshot/diff.ts'
-import { groupsIn } from '../snapshot/lines.ts'
-import type { Moment } from '../snapshot/status.ts'
-import type { SourceState } from '../snapshot/store.ts'
+import { placeOf, type Target } from '../model/target-group.ts'
+import { type LastRead, MAX_KEPT_BYTES } from '../refresh/compute.ts'
+import type { Moment, SourceState } from '../snapshot/store.ts'
 import { createFieldLister } from './fields.ts'
 import { findOutside } from './find-outside.ts'
 import { type Explainable, findRecords, type Inventory } from './find-records.ts'
@@ -127,13 +125,20 @@ function verdictOf(target: Target, address: string, { state }: ServedSource, ser
   const labels = JSON.stringify(target.labels)
   if (same.some((one) => JSON.stringify(one.labels) === labels)) return `served as ${address}`
   const now = same.length === 0 ? 'in the inventory, but' : `served as ${address} with older labels:`
-  return state.status.held === undefined ? `${now} not served yet` : `${now} held back: ${guardOf(state)}`
+  return `${now} not served yet`
 }
 
-function guardOf({ status: { held } }: SourceState): string {
-  return held === undefined
-    ? 'the new list is about to be served'
-    : `the guard has seen this drop ${held.seen} of ${held.needed} times`
+/** Why targets that the inventory lacks are served. */
+function heldWhy({ status: { held, absent } }: SourceState): string {
+  if (absent === 0) return 'the next reading is about to be served'
+  if (held.length === 0) return 'the next reading has to lack it too'
+  return held
+    .map(({ why, until, digest }) => {
+      const end =
+        until === undefined ? `until it is accepted (digest ${digest})` : `until ${timeOf(until.wallMs)}`
+      return `held ${end}: ${why}`
+    })
+    .join('; or ')
 }
 
 /** Explains a target that is served although no record makes it, as far as is known. */
@@ -143,7 +148,7 @@ function explainTarget({ address, labels }: Target, { source, lastRead, state }:
   const verdict =
     lastRead?.documents === undefined
       ? `served as ${shown.address}${lastRead === undefined ? restoredNote(state) : ''}`
-      : `no longer in the inventory, but still served: ${guardOf(state)}`
+      : `no longer in the inventory, but still served: ${heldWhy(state)}`
   return {
     source,
     position: null,

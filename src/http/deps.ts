@@ -15,15 +15,9 @@ export interface RefreshAnswer {
   readonly error?: Error
 }
 
-/** Another list is held back than the one that was to be accepted. */
-export interface OtherHeldAnswer {
-  /** SHA-256 of the list that is held, in hex. */
-  readonly heldDigest: string
-}
-
 /** What the read half needs from the rest of Rollcall. */
 export interface HttpDeps {
-  readonly store: Pick<Store, 'get' | 'list' | 'combined' | 'changes'>
+  readonly store: Pick<Store, 'get' | 'list' | 'combined' | 'changes' | 'removed'>
   readonly views: Pick<Views, 'get'>
   readonly metrics: Metrics
   readonly connections: Connections
@@ -32,10 +26,13 @@ export interface HttpDeps {
   /** Refreshes one source, or all of them, and waits for the end. */
   refresh(source?: string): Promise<readonly RefreshAnswer[]>
   /**
-   * Serves the list of a source that the guard holds back; undefined when it holds none.
-   * @param digest of the list that is meant; undefined: whichever is held
+   * Lets held targets leave, or a view be empty.
+   * @param source undefined: whichever
+   * @returns what became of the lists; undefined: nothing with this digest is held
    */
-  accept(source: string, digest: string | undefined): Promise<RefreshAnswer | OtherHeldAnswer | undefined>
+  accept(digest: string, source: string | undefined): Promise<readonly RefreshAnswer[] | undefined>
+  /** How long a view of the list of all that turned empty is not believed, in milliseconds. */
+  holdMs(): number
   /** Where devices register with a source; undefined when it is no push source. */
   instances(source: string): Instances | undefined
   /**

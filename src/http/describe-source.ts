@@ -1,4 +1,4 @@
-import type { SourceState } from '../snapshot/store.ts'
+import type { HeldTargets, SourceState } from '../snapshot/store.ts'
 import type { HttpDeps } from './deps.ts'
 
 /** What one source last did, with times in RFC 3339. */
@@ -22,8 +22,26 @@ export function describeSource({ required, status, snapshot, fileErrors }: Sourc
       failure === undefined
         ? null
         : { reason: failure.reason, message: failure.message, at: new Date(failure.at.wallMs).toISOString() },
-    held: held ?? null,
+    absent: status.absent,
+    held: held.map(describeHeld),
     file_errors: fileErrors,
+  }
+}
+
+/** Targets that are held: since when, why, until when, and what would let them go. */
+export function describeHeld({ digest, reason, why, targets, samples, since, until }: HeldTargets) {
+  return {
+    digest,
+    targets,
+    samples,
+    reason,
+    why,
+    since: new Date(since.wallMs).toISOString(),
+    until: until === undefined ? null : new Date(until.wallMs).toISOString(),
+    leaves:
+      until === undefined
+        ? `when it is accepted: POST /-/accept?digest=${digest}, or guard.accept`
+        : `at ${new Date(until.wallMs).toISOString()}, if every reading until then lacks them; or when it is accepted`,
   }
 }
 
@@ -35,5 +53,5 @@ function stateOf({ status, snapshot }: Pick<SourceState, 'status' | 'snapshot'>)
   if (snapshot === undefined) return 'waiting'
   if (status.restored) return 'stale'
   if (status.failure !== undefined) return 'failing'
-  return status.held === undefined ? 'ok' : 'holding'
+  return status.held.some(({ reason }) => reason !== 'unreadable') ? 'holding' : 'ok'
 }

@@ -22,7 +22,7 @@ export function notLoaded(states: readonly SourceState[]): HttpError {
   const reasons = states.map(({ name, status }) => {
     const why =
       status.failure?.message ??
-      (status.held === undefined ? 'not read yet' : 'its first list is empty and not yet confirmed')
+      (status.isEmpty ? 'its first list is empty and not yet confirmed' : 'not read yet')
     return `${name}: ${why}`
   })
   return new HttpError('not_loaded', `no list yet from ${reasons.join('; ')}`, RETRY_AFTER_SECONDS)

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { acceptsGzip } from '../base/accepts-gzip.ts'
-import type { Snapshot } from '../snapshot/snapshot.ts'
+import type { Snapshot } from '../snapshot/freeze.ts'
 import { matchesEtag } from './conditional.ts'
 
 /** One form of a snapshot with the headers that never change, as flat names and values. */

@@ -1,6 +1,6 @@
 import { HttpError } from '../base/errors.ts'
 import { isLabelName, isLabelValue } from '../model/labels.ts'
-import type { View } from '../snapshot/view.ts'
+import type { View } from '../snapshot/view-worker.ts'
 
 /** The most shards that a list is cut into. */
 const MAX_SHARDS = 1_024

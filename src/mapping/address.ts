@@ -84,6 +84,8 @@ function faultOf(text: string): string {
 
 function rejectRender(fault: RenderFault, otherwise: RejectionReason): Rejection {
   if (fault.kind === 'missing') return reject('missing_field', `${fault.field} is absent, null or empty`)
+  if (fault.kind === 'imprecise')
+    return reject(otherwise, `${fault.field} is a number beyond 2^53, which is not read exactly`)
   return reject(otherwise, `${fault.field} is an object or a list, not a text or a number`)
 }
 

@@ -1,9 +1,7 @@
-import { isLabelName, isLabelValue, labelText, sanitizeLabelName } from '../model/labels.ts'
 import { fieldOf, type InventoryRecord, isObject, type Json } from '../model/record.ts'
 import { HOST_FIELDS } from './address.ts'
-import { unsendable } from './configured-labels.ts'
-import { nameFields } from './label-names.ts'
-import { type LabelDropReason, type Rejection, shown } from './rejection.ts'
+import { readLabels } from './labels.ts'
+import { type DropLabel, type Rejection, shown } from './rejection.ts'
 
 /** A target group as `file_sd_configs` and `http_sd_configs` have it, its addresses not checked yet. */
 export interface Group {
@@ -33,15 +31,11 @@ function otherKey(record: InventoryRecord): string | undefined {
 
 /**
  * Reads a target group as Prometheus does, but lenient where Prometheus would reject the whole list: a target
- * that is no text is quarantined alone, numbers and booleans become texts, and label names are made such that
- * Prometheus 2 accepts them too.
- * @param drop called for each label that is left out because of another with the same name
- * @returns why it is no group, or which of its labels cannot be sent
+ * that is no text is quarantined alone, labels that cannot be sent are left out, numbers and booleans become texts,
+ * and label names are made such that Prometheus 2 accepts them too.
+ * @returns why it is no group
  */
-export function readGroup(
-  record: InventoryRecord,
-  drop: (reason: LabelDropReason) => void,
-): Group | Rejection {
+export function readGroup(record: InventoryRecord, drop: DropLabel): Group | Rejection {
   if (!isObject(record)) return invalid(`${shown(record)} is not a set of targets and labels`)
   const other = otherKey(record)
   if (other !== undefined) {
@@ -51,10 +45,8 @@ export function readGroup(
   }
   const targets = fieldOf(record, 'targets')
   if (targets !== null && !Array.isArray(targets)) return invalid('targets has to be a list of texts')
-  const labels = readLabels(fieldOf(record, 'labels') ?? {}, drop)
-  if (!(labels instanceof Map)) return labels
   // What Go writes for an empty list is null.
-  return { ...readTargets(targets ?? []), labels }
+  return { ...readTargets(targets ?? []), labels: readLabels(fieldOf(record, 'labels') ?? {}, drop) }
 }
 
 function readTargets(targets: readonly Json[]): Pick<Group, 'addresses' | 'rejections'> {
@@ -65,36 +57,6 @@ function readTargets(targets: readonly Json[]): Pick<Group, 'addresses' | 'rejec
       (target) => ({ reason: 'invalid_host', detail: `the target ${shown(target)} is not a text` }) as const,
     )
   return { addresses: targets.filter(isText), rejections }
-}
-
-/**
- * The labels without those that the source sets, and without `__address__`, which the targets are.
- * @param drop called for each label that is left out because of another with the same name
- */
-export function readLabels(
-  labels: Json,
-  drop: (reason: LabelDropReason) => void,
-): Map<string, string> | Rejection {
-  if (!isObject(labels)) return invalid('labels has to be a set of keys')
-  const texts = new Map<string, string>()
-  for (const [name, field] of nameFields(Object.keys(labels), labelNameOf, drop)) {
-    if (name === '__address__' || name.startsWith('__meta_rollcall_')) continue
-    const value = labels[field] as Json
-    const text = Array.isArray(value) ? undefined : labelText(value)
-    if (text === undefined) {
-      const detail = `label ${name}: ${shown(value)} is not a text, or a number beyond 2^53`
-      return { reason: 'invalid_label', detail }
-    }
-    if (!isLabelValue(text)) return unsendable(name, text)
-    texts.set(name, text)
-  }
-  return texts
-}
-
-/** The nearest name that Prometheus 2 accepts; 3 accepts any. */
-function labelNameOf(field: string): string {
-  const name = sanitizeLabelName(field)
-  return isLabelName(name) ? name : `_${name}`
 }
 
 function invalid(fault: string): Rejection {

@@ -2,13 +2,19 @@ import { type Labels, sortedLabels } from '../model/labels.ts'
 import type { InventoryRecord } from '../model/record.ts'
 import { SOURCE_LABEL, type Target } from '../model/target-group.ts'
 import { type AddressFinder, findTemplateAddress, findUsualAddress } from './address.ts'
-import { type Common, type CommonOptions, compileCommon } from './common-labels.ts'
-import { addLabels, type LabelTemplate } from './configured-labels.ts'
 import { isGroup, readGroup } from './group.ts'
+import {
+  addLabels,
+  type Common,
+  type CommonOptions,
+  compileCommon,
+  type LabelTemplate,
+  noteDropped,
+} from './labels.ts'
 import type { LabelDropReason, Rejection } from './rejection.ts'
 import type { Template } from './template.ts'
 
-export type { LabelTemplate } from './configured-labels.ts'
+export type { LabelTemplate } from './labels.ts'
 
 /** The port of a record that names none, when nothing else is configured (node_exporter's). */
 export const DEFAULT_METRICS_PORT = 9100
@@ -30,6 +36,8 @@ export interface MappingOptions extends CommonOptions {
 
 /** A target whose address, if it comes from a target group, is still as it was written there. */
 export interface MappedTarget extends Target {
+  /** Which target of its record it is, from 0: the place of its template. */
+  readonly slot: number
   /** The address can be any text, and may lack its port: it is checked and completed after the rules. */
   readonly asWritten?: true
 }
@@ -39,14 +47,16 @@ export interface Mapped {
   readonly targets: readonly MappedTarget[]
   readonly rejections: readonly Rejection[]
   readonly droppedLabels: readonly LabelDropReason[]
+  /** The slots of which it cannot be told what their target is: quarantined, or with a label missing that says where. */
+  readonly unreadable: readonly number[]
 }
 
 /** Maps one record; a pure function, compiled once per configuration. */
 export type Mapping = (record: InventoryRecord) => Mapped
 
 /**
- * Compiles a mapping. A record's bad target is quarantined and its good ones are kept; a label of all targets
- * whose value cannot be sent quarantines the whole record; a bad meta label is only left out.
+ * Compiles a mapping. A record's bad target is quarantined and its good ones are kept; a label that cannot be sent
+ * is left out.
  */
 export function compileMapping(options: MappingOptions): Mapping {
   const groups = (record: InventoryRecord) => mapGroup(record, options)
@@ -58,39 +68,49 @@ export function compileMapping(options: MappingOptions): Mapping {
 
 /** Maps a target group: its labels and then those of the source, which win, for each of its targets. */
 function mapGroup(record: InventoryRecord, options: MappingOptions): Mapped {
-  const droppedLabels: LabelDropReason[] = []
-  const group = readGroup(record, (reason) => droppedLabels.push(reason))
-  if ('reason' in group) return { targets: [], rejections: [group], droppedLabels }
-  const fault = addLabels(options.labels, record, group.labels)
-  if (fault !== undefined) return { targets: [], rejections: [...group.rejections, fault], droppedLabels }
+  const lost = noteDropped()
+  const group = readGroup(record, lost.drop)
+  if ('reason' in group) return { targets: [], rejections: [group], droppedLabels: NONE, unreadable: [0] }
+  addLabels(options.labels, record, group.labels, lost.drop)
   const labels = sortedLabels(group.labels.set(SOURCE_LABEL, options.source))
-  const targets = group.addresses.map((address) => ({ address, labels, asWritten: true }) as const)
-  return { targets, rejections: group.rejections, droppedLabels }
+  const targets = group.addresses.map((address) => ({ address, labels, slot: 0, asWritten: true }) as const)
+  const { dropped, isMisplaced } = lost.result()
+  const unreadable = [...group.rejections.map(() => 0), ...(isMisplaced ? [0] : [])]
+  return { targets, rejections: group.rejections, droppedLabels: dropped, unreadable }
 }
 
 function compilePlain(options: MappingOptions): Mapping {
   const makers = compileMakers(options)
   const commonOf = compileCommon(options)
   return (record) => {
-    const targets: Target[] = []
-    let rejections: readonly Rejection[] = NONE
+    const mapped: Draft = { targets: [], rejections: NONE, droppedLabels: NONE, unreadable: NONE }
     let common: Common | undefined
-    for (const { find, labels: own } of makers) {
+    for (let slot = 0; slot < makers.length; slot++) {
+      const { find, labels: own } = makers[slot] as Maker
       const address = find(record)
       if (typeof address !== 'string') {
-        rejections = [...rejections, address]
+        mapped.rejections = [...mapped.rejections, address]
+        mapped.unreadable = [...mapped.unreadable, slot]
         continue
       }
-      common ??= commonOf(record)
-      if (common.fault !== undefined) {
-        return { targets: [], rejections: [...rejections, common.fault], droppedLabels: common.dropped }
+      if (common === undefined) {
+        common = commonOf(record)
+        mapped.droppedLabels = common.dropped
       }
-      const labels = withOwn(common.labels, own, record)
-      if ('reason' in labels) rejections = [...rejections, labels]
-      else targets.push({ address, labels })
+      const labels = own.length === 0 ? common.labels : addOwn(mapped, common, { own, slot }, record)
+      if (common.isMisplaced) mapped.unreadable = [...mapped.unreadable, slot]
+      mapped.targets.push({ address, labels, slot })
     }
-    return { targets, rejections, droppedLabels: common?.dropped ?? NONE }
+    return mapped
   }
+}
+
+/** What a record gave, while it is mapped. */
+interface Draft {
+  readonly targets: MappedTarget[]
+  rejections: readonly Rejection[]
+  droppedLabels: readonly LabelDropReason[]
+  unreadable: readonly number[]
 }
 
 /** Shared by all records without faults: most have none, and there may be a million. */
@@ -107,9 +127,18 @@ function compileMakers({ targets, defaultPort }: MappingOptions): readonly Maker
   return targets.map(({ address, labels }) => ({ find: findTemplateAddress(address, defaultPort), labels }))
 }
 
-/** Labels with those that only one target has; the same list when it has none. */
-function withOwn(common: Labels, own: readonly LabelTemplate[], record: InventoryRecord): Labels | Rejection {
-  if (own.length === 0) return common
-  const map = new Map(common)
-  return addLabels(own, record, map) ?? sortedLabels(map)
+/** The labels of the next target: the common ones and those that only it has. */
+function addOwn(
+  mapped: Draft,
+  { labels }: Common,
+  { own, slot }: { readonly own: readonly LabelTemplate[]; readonly slot: number },
+  record: InventoryRecord,
+): Labels {
+  const lost = noteDropped()
+  const map = new Map(labels)
+  addLabels(own, record, map, lost.drop)
+  const { dropped, isMisplaced } = lost.result()
+  if (dropped.length > 0) mapped.droppedLabels = [...mapped.droppedLabels, ...dropped]
+  if (isMisplaced) mapped.unreadable = [...mapped.unreadable, slot]
+  return sortedLabels(map)
 }

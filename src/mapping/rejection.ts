@@ -3,7 +3,7 @@ import type { Json } from '../model/record.ts'
 
 /**
  * Why a record, or one target of it, is quarantined: the values of the `reason` label of
- * `rollcall_source_records_rejected`.
+ * `rollcall_source_records_rejected`. Labels are no reason: one that cannot be made is left out.
  */
 export const REJECTION_REASONS = {
   not_a_host: 'the record is a number, a boolean, null or a list, not an object or a host name',
@@ -11,7 +11,6 @@ export const REJECTION_REASONS = {
   missing_field: 'a field that the target template needs is absent, null or empty',
   invalid_host: 'the host is not a DNS name or an IP address',
   invalid_port: 'the port is not a number from 1 to 65535',
-  invalid_label: 'a configured label, or one of a target group, has a value that cannot be sent',
   invalid_group: 'the record is meant as a target group but is none',
 } as const
 
@@ -28,18 +27,25 @@ export const LABEL_DROP_REASONS = {
   collision: 'two fields have the same label name; the exact name, then the first in order, is kept',
   secret: 'the name of the field says that it holds a secret; a label of its own can still be configured',
   misnamed: 'a labelmap rule gave it a name that is none, such as one that begins with a digit',
+  not_text: 'the value is an object, or labels is no set of keys',
   invalid_value:
     'the value is too long, has control characters, is not valid Unicode or is a number beyond 2^53',
 } as const
 
 export type LabelDropReason = keyof typeof LABEL_DROP_REASONS
 
+/** Takes note of a label that is left out. */
+export type DropLabel = (reason: LabelDropReason, name: string) => void
+
 /** A value as it may stand in a message: JSON, cut after 80 characters, without the user and password of a URL. */
 export function shown(value: Json): string {
-  const json = stringify(typeof value === 'string' ? value.slice(0, 1_000) : value)
-    .slice(0, 1_000)
-    .replace(USER_INFO, '$1…@')
-  return json.length <= 80 ? json : `${json.slice(0, 79).toWellFormed()}…`
+  return shownText(stringify(typeof value === 'string' ? value.slice(0, 1_000) : value))
+}
+
+/** A text as it may stand in a message, cut and without secrets as {@link shown} makes it. */
+export function shownText(text: string): string {
+  const safe = text.slice(0, 1_000).replace(USER_INFO, '$1…@')
+  return safe.length <= 80 ? safe : `${safe.slice(0, 79).toWellFormed()}…`
 }
 
 function stringify(value: Json): string {

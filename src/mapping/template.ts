@@ -13,7 +13,8 @@ export type Template = readonly (string | Reference)[]
 
 /** Why a template gave no text for a record. */
 export interface RenderFault {
-  readonly kind: 'missing' | 'not_text'
+  /** `imprecise`: a number beyond 2^53, which is not what the inventory sent any more. */
+  readonly kind: 'missing' | 'not_text' | 'imprecise'
   readonly field: string
 }
 
@@ -93,7 +94,8 @@ export function render(template: Template, record: Json): string | RenderFault {
     }
     const value = valueAt(record, part.path)
     const rendered = value === undefined ? '' : labelText(value)
-    if (rendered === undefined) return { kind: 'not_text', field: part.shown }
+    if (rendered === undefined)
+      return { kind: typeof value === 'number' ? 'imprecise' : 'not_text', field: part.shown }
     if (rendered === '' && part.fallback === undefined) return { kind: 'missing', field: part.shown }
     text += rendered === '' ? part.fallback : rendered
   }

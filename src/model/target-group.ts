@@ -14,3 +14,20 @@ export interface TargetGroup {
 
 /** The label on every group that names the source it came from. */
 export const SOURCE_LABEL = '__meta_rollcall_source'
+
+/** What decides where a target is scraped, beside its address; other labels may change without a new target. */
+const PLACE_LABEL = /^__(?:scheme__|metrics_path__|param_)/
+
+/** Whether a label decides where a target is scraped. */
+export function isPlaceLabel(name: string): boolean {
+  return PLACE_LABEL.test(name)
+}
+
+/**
+ * What must follow the address of a target for two that Prometheus scrapes alike to be the same text: the identity of
+ * a target is its address and this.
+ */
+export function placeOf(labels: Labels): string {
+  const place = labels.filter(([name]) => PLACE_LABEL.test(name))
+  return place.length === 0 ? '' : ` ${JSON.stringify(place)}`
+}

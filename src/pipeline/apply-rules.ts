@@ -1,24 +1,27 @@
 import { addressOf } from '../mapping/address.ts'
-import { unsendable } from '../mapping/configured-labels.ts'
 import type { MappedTarget } from '../mapping/mapping.ts'
-import type { LabelDropReason, Rejection } from '../mapping/rejection.ts'
-import { shown } from '../mapping/rejection.ts'
+import { type LabelDropReason, type Rejection, shown } from '../mapping/rejection.ts'
 import { parseHost, parsePort, splitHostPort } from '../model/address.ts'
 import { compareText, isLabelValue, type Labels } from '../model/labels.ts'
-import { SOURCE_LABEL, type Target } from '../model/target-group.ts'
+import { isPlaceLabel, SOURCE_LABEL, type Target } from '../model/target-group.ts'
 import type { Dropped, RelabelRule } from '../relabel/relabel.ts'
 import { relabelTarget } from '../relabel/relabel-target.ts'
 
 /** What became of one target under the rules. */
 export type Relabelled =
-  | { readonly target: Target }
+  | {
+      readonly target: Target
+      /** A label was left out that decides where the target is scraped. */
+      readonly isMisplaced: boolean
+    }
   | { readonly dropped: Dropped }
   | { readonly rejection: Rejection }
 
 /**
  * Applies the rules to one target and checks what they left: rules can write anything into an address or a
- * label. An address that a target group had is checked only now, as rules may be what makes one of it. Labels whose names begin with `__tmp` are left out, as what Prometheus promises never to use is meant
- * for one run of the rules only; the label that names the source stays whatever the rules say.
+ * label. An address that a target group had is checked only now, as rules may be what makes one of it. Labels that
+ * cannot be sent are left out, and those whose names begin with `__tmp`, as what Prometheus promises never to use is
+ * meant for one run of the rules only; the label that names the source stays whatever the rules say.
  */
 export function relabelChecked(
   before: MappedTarget,
@@ -29,10 +32,13 @@ export function relabelChecked(
   if ('droppedBy' in after) return { dropped: after }
   const address = finalAddress(after, before)
   if (typeof address !== 'string') return { rejection: address }
-  if (after.labels === before.labels) return { target: { address, labels: after.labels } }
-  const wrong = after.labels.find(([, value]) => !isLabelValue(value))
-  if (wrong !== undefined) return { rejection: unsendable(...wrong) }
-  return { target: { address, labels: finalLabels(after.labels, before.labels) } }
+  if (after.labels === before.labels) return { target: { address, labels: after.labels }, isMisplaced: false }
+  const wrong = after.labels.filter(([, value]) => !isLabelValue(value))
+  for (const _ of wrong) drop('invalid_value')
+  return {
+    target: { address, labels: finalLabels(after.labels, before.labels) },
+    isMisplaced: wrong.some(([name]) => isPlaceLabel(name)),
+  }
 }
 
 function finalAddress(after: Target, before: MappedTarget): string | Rejection {
@@ -55,7 +61,9 @@ function checkAddress(text: string): string | Rejection {
 }
 
 function finalLabels(labels: Labels, before: Labels): Labels {
-  const kept = labels.filter(([name]) => !name.startsWith('__tmp') && name !== SOURCE_LABEL)
+  const kept = labels.filter(
+    ([name, value]) => !name.startsWith('__tmp') && name !== SOURCE_LABEL && isLabelValue(value),
+  )
   const source = before.filter(([name]) => name === SOURCE_LABEL)
   return [...kept, ...source].sort(([a], [b]) => compareText(a, b))
 }

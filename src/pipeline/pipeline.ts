@@ -2,14 +2,14 @@ import { isUtf8 } from 'node:buffer'
 import { RefreshError } from '../base/errors.ts'
 import type { MappedTarget, Mapping } from '../mapping/mapping.ts'
 import type { Document } from '../model/document.ts'
-import type { InventoryRecord } from '../model/record.ts'
-import type { Target, TargetGroup } from '../model/target-group.ts'
+import { type InventoryRecord, isObject, type Json } from '../model/record.ts'
+import { hashKey, NO_KEY, usualKey } from '../model/record-key.ts'
 import type { RelabelRule } from '../relabel/relabel.ts'
 import { relabelChecked } from './apply-rules.ts'
 import { decode } from './decode.ts'
 import { splitJson } from './json-parts.ts'
-import { createPacker } from './pack.ts'
-import { createTally, type Report, type Tally } from './report.ts'
+import { createPacker, type Packed } from './pack.ts'
+import { createTally, type Report } from './report.ts'
 import type { Select } from './select.ts'
 
 /** Everything that a source's configuration decides about its records, compiled once. */
@@ -18,13 +18,18 @@ export interface Plan {
   /** Whether it selects a list as it stands in the document, whatever is in the list. */
   readonly selectsAll?: boolean
   readonly map: Mapping
+  /** What tells a record apart from the others; undefined: the usual fields do. */
+  readonly keyOf?: (record: InventoryRecord) => string | undefined
   readonly rules: readonly RelabelRule[]
 }
 
 /** The groups of one list, and what became of its records. */
-export interface Result {
-  readonly groups: readonly TargetGroup[]
+export interface Result extends Packed {
   readonly report: Report
+  /** The keys of records, or targets of them, that are there but cannot be read. */
+  readonly unreadable: ReadonlySet<number>
+  /** How many more of these have no key. */
+  readonly keyless: number
 }
 
 /**
@@ -40,9 +45,29 @@ export function runPipeline(documents: readonly Document[], plan: Plan): Result 
 
 function readWhole(documents: readonly Document[], plan: Plan): Collector {
   const collector = createCollector(plan)
-  const lists = documents.map((document) => plan.select(decode(document), document.name))
+  const lists = documents.map((document) => {
+    const decoded = decode(document)
+    const records = plan.select(decoded, document.name)
+    if (plan.selectsAll !== true) collector.leaveOut(Math.max(0, objectsIn(decoded, 0) - records.length))
+    return records
+  })
   for (const records of lists) collector.add(records)
   return collector
+}
+
+/** How deep lists are looked for. */
+const MAX_LIST_DEPTH = 6
+
+/** How many objects stand in the lists of a document: as many records as an expression could have selected. */
+function objectsIn(value: Json, depth: number): number {
+  if (typeof value !== 'object' || value === null || depth > MAX_LIST_DEPTH) return 0
+  const items: readonly Json[] = Array.isArray(value) ? value : Object.values(value)
+  let count = 0
+  for (const item of items) {
+    if (Array.isArray(value) && isObject(item)) count++
+    count += objectsIn(item, depth + 1)
+  }
+  return count
 }
 
 /** Shorter documents are read at once. */
@@ -73,6 +98,8 @@ function readInParts({ bytes, format, name }: Document, plan: Plan): Collector |
 /** What becomes of records, one after the other. */
 interface Collector {
   add(records: readonly InventoryRecord[]): void
+  /** Counts what the records expression left out. */
+  leaveOut(count: number): void
   /** @throws RefreshError when there were records, but no target */
   result(): Result
 }
@@ -80,24 +107,52 @@ interface Collector {
 function createCollector(plan: Plan): Collector {
   const packer = createPacker()
   const tally = createTally()
+  const unreadable = new Set<number>()
+  const keyOf = plan.keyOf ?? usualKey
   let count = 0
+  let notSelected = 0
+  let keyless = 0
+
+  function noteUnreadable(key: string | undefined, slot: number): void {
+    if (key === undefined) keyless++
+    else unreadable.add(hashKey(key, slot))
+  }
 
   function take(record: InventoryRecord, index: number): void {
     const mapped = plan.map(record)
-    for (const rejection of mapped.rejections) tally.reject(index, rejection)
+    const key = keyOf(record)
+    for (const rejection of mapped.rejections) tally.reject(index, key, rejection)
+    for (const slot of mapped.unreadable) noteUnreadable(key, slot)
     for (const reason of mapped.droppedLabels) tally.dropLabel(reason)
-    for (const target of mapped.targets) {
-      const kept = applyRules(target, plan, tally, index)
-      if (kept !== undefined) packer.add(kept)
+    for (const target of mapped.targets) finish(target, key, index)
+  }
+
+  /** Applies the rules to a target, and packs what they leave. */
+  function finish(target: MappedTarget, key: string | undefined, index: number): void {
+    const hash = key === undefined ? NO_KEY : hashKey(key, target.slot)
+    if (plan.rules.length === 0 && target.asWritten === undefined) {
+      packer.add(target, hash)
+      return
     }
+    const result = relabelChecked(target, plan.rules, tally.dropLabel)
+    if ('target' in result) {
+      packer.add(result.target, hash)
+      if (result.isMisplaced) noteUnreadable(key, target.slot)
+    } else if ('rejection' in result) {
+      tally.reject(index, key, result.rejection)
+      noteUnreadable(key, target.slot)
+    } else tally.drop()
   }
 
   return {
     add(records) {
       for (const record of records) take(record, count++)
     },
+    leaveOut(more) {
+      notSelected += more
+    },
     result() {
-      const report = { records: count, ...tally.counts() }
+      const report = { records: count, notSelected, ...tally.counts() }
       // A list full of rubbish is a broken inventory, not an empty one: an empty list would be believed.
       if (packer.isEmpty() && report.dropped === 0 && report.rejected.size > 0) {
         throw new RefreshError(
@@ -105,17 +160,7 @@ function createCollector(plan: Plan): Collector {
           `not one of ${count} records makes a target; the first: ${report.samples[0]?.detail}`,
         )
       }
-      return { groups: packer.groups(), report }
+      return { ...packer.pack(), report, unreadable, keyless }
     },
   }
-}
-
-/** The target as the rules leave it; undefined when they drop it or leave no target. */
-function applyRules(target: MappedTarget, plan: Plan, tally: Tally, index: number): Target | undefined {
-  if (plan.rules.length === 0 && target.asWritten === undefined) return target
-  const result = relabelChecked(target, plan.rules, tally.dropLabel)
-  if ('target' in result) return result.target
-  if ('rejection' in result) tally.reject(index, result.rejection)
-  else tally.drop()
-  return undefined
 }

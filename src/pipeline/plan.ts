@@ -1,4 +1,5 @@
 import { compileMapping, type MappingOptions } from '../mapping/mapping.ts'
+import { render, type Template } from '../mapping/template.ts'
 import type { RelabelConfig } from '../relabel/config.ts'
 import { compileRelabel } from '../relabel/relabel.ts'
 import { compileQuery } from './jmespath.ts'
@@ -18,6 +19,8 @@ export interface PlanOptions {
   /** A JMESPath expression that selects the records in a document; undefined: the usual shapes are recognised. */
   readonly records: string | undefined
   readonly mapping: MappingOptions
+  /** A template of what tells records apart; undefined: the usual fields do. */
+  readonly key?: Template | undefined
   /** Whether the documents are pages: then each holds only a part of the records. */
   readonly isPaged?: boolean
   /** A JMESPath expression that tells of a document that says itself that it is none; undefined: the usual signs. */
@@ -34,7 +37,7 @@ const PATH = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/
  * @throws Error when an expression is none; a configuration that was loaded has been checked
  */
 export function compilePlan(options: PlanOptions): Plan {
-  const { records, isPaged = false, failIf, mapping, relabelConfigs } = options
+  const { records, isPaged = false, failIf, mapping, key: template, relabelConfigs } = options
   const key = { ...RECORDS, isPaged, hasFailIf: failIf !== undefined }
   const select = mapping.groupsOnly === true ? selectGroups : createRecordSelect(records, key)
   const failed = failIf === undefined ? undefined : compileQuery(failIf, 'fail_if', 'shape')
@@ -42,7 +45,16 @@ export function compilePlan(options: PlanOptions): Plan {
     selectsAll: failIf === undefined && (records === undefined || PATH.test(records)),
     select: failed === undefined ? unlessFailedBySigns(select) : unlessFailed(select, failed),
     map: compileMapping(mapping),
+    ...(template !== undefined && { keyOf: compileKey(template) }),
     rules: compileRelabel(relabelConfigs),
+  }
+}
+
+/** A record in which a field of the template is missing has no key. */
+function compileKey(template: Template): NonNullable<Plan['keyOf']> {
+  return (record) => {
+    const key = render(template, record)
+    return typeof key === 'string' ? key : undefined
   }
 }
 

@@ -1,18 +1,27 @@
-import type { LabelDropReason, Rejection, RejectionReason } from '../mapping/rejection.ts'
+import {
+  type LabelDropReason,
+  type Rejection,
+  type RejectionReason,
+  shownText,
+} from '../mapping/rejection.ts'
 
 export { LABEL_DROP_REASONS, REJECTION_REASONS } from '../mapping/rejection.ts'
 
 /** How many quarantined records a report keeps to show; all are counted. */
 export const MAX_SAMPLES = 10
 
-/** One quarantined record: its position in the list (from 0) and what is wrong with it. */
+/** One quarantined record: its position in the list (from 0), its key, and what is wrong with it. */
 export interface RejectionSample extends Rejection {
   readonly index: number
+  /** What tells it apart from other records, as it may be shown; undefined: nothing in it does. */
+  readonly key?: string | undefined
 }
 
 /** What became of the records of one list. */
 export interface Report {
   readonly records: number
+  /** Objects in lists of the documents that the records expression leaves out. */
+  readonly notSelected: number
   /** Targets that a relabel rule dropped. */
   readonly dropped: number
   readonly rejected: ReadonlyMap<RejectionReason, number>
@@ -36,9 +45,10 @@ export function createTally() {
   let dropped = 0
   return {
     /** A record, or one target of it, is quarantined. */
-    reject(index: number, rejection: Rejection): void {
+    reject(index: number, key: string | undefined, rejection: Rejection): void {
       count(rejected, rejection.reason)
-      if (samples.length < MAX_SAMPLES) samples.push({ index, ...rejection })
+      if (samples.length < MAX_SAMPLES)
+        samples.push({ index, ...(key !== undefined && { key: shownText(key) }), ...rejection })
     },
     /** A label is left out; its target stays. */
     dropLabel: (reason: LabelDropReason) => count(droppedLabels, reason),

@@ -2,38 +2,22 @@ import type { Clock } from '../base/clock.ts'
 import { RefreshError } from '../base/errors.ts'
 import { type Job, OutOfMemoryError, type Threads } from '../base/threads.ts'
 import type { Document, Format } from '../model/document.ts'
-import type { Plan } from '../pipeline/pipeline.ts'
-import type { PlanOptions } from '../pipeline/plan.ts'
-import type { GuardOptions, Weighed } from '../snapshot/guard.ts'
-import { weigh } from '../snapshot/weigh.ts'
-import { type Built, build } from './build.ts'
-import type { BuildAnswer, BuildTask, WeighTask } from './worker.ts'
-
-/** What is computed in a refresh: on the main thread while it is little, in a thread of its own otherwise. */
-export interface Compute {
-  /**
-   * Documents → encoded list.
-   * @param isLast whether nobody needs the documents afterwards; then they may be handed over instead of copied
-   * @throws RefreshError
-   */
-  build(documents: readonly Document[], isLast: boolean, stop: AbortSignal): Promise<Built>
-  /** What an offered list changes, and whether that must be confirmed. */
-  weigh(lists: Omit<WeighTask, 'options'>, stop: AbortSignal): Promise<Weighed>
-}
-
-/** What computing needs to know of a source. */
-export interface ComputePlan {
-  readonly options: PlanOptions
-  /** Made of the options. */
-  readonly plan: Plan
-  readonly guard: GuardOptions
-}
+import { compilePlan, type PlanOptions } from '../pipeline/plan.ts'
+import type { Roll } from '../roll/roll.ts'
+import { type Answer, type Computed, compute, type Task, type Work } from './worker.ts'
 
 /** What computing needs from outside. */
 export interface ComputeDeps {
   readonly threads: Threads
   readonly clock: Pick<Clock, 'after'>
 }
+
+/**
+ * Computes what a reading makes of a roll: on the main thread while that is little, in a thread of its own otherwise.
+ * @param isLast whether nobody needs the documents afterwards; then they may be handed over instead of copied
+ * @throws RefreshError
+ */
+export type Compute = (work: Work, stop: AbortSignal, isLast?: boolean) => Promise<Computed>
 
 /**
  * The most bytes of each format that are worked on here: about 10 ms of work, less than it takes to start a thread
@@ -44,17 +28,18 @@ const INLINE_BYTES: Record<Format['kind'], number> = { json: 512 * 1024, csv: 12
 /** How long a thread may take for one job, in milliseconds. What takes longer than this does not end. */
 const COMPUTE_TIMEOUT_MS = 120_000
 
-const MODULE = new URL('./worker.js', import.meta.url).href
-const BUILD: Job = { module: MODULE, name: 'buildInThread' }
-const WEIGH: Job = { module: MODULE, name: 'weighInThread' }
+const JOB: Job = { module: new URL('./worker.js', import.meta.url).href, name: 'computeInThread' }
 
-/** Creates the computing of one source: the same pure functions, wherever they run. */
-export function createCompute(
-  { options, plan, guard }: ComputePlan,
-  { threads, clock }: ComputeDeps,
-): Compute {
-  /** Runs a job in a thread, within a deadline; the wait for a thread, which others may keep busy, does not count. */
-  function run<Result>(job: Job, input: unknown, transfer: readonly ArrayBuffer[], stop: AbortSignal) {
+/** Creates the computing of one source: the same pure function, wherever it runs. */
+export function createCompute(options: PlanOptions, { threads, clock }: ComputeDeps): Compute {
+  const plan = compilePlan(options)
+
+  /** Runs a task in a thread, within a deadline; the wait for a thread, which others may keep busy, does not count. */
+  async function runInThread(
+    task: Task,
+    transfer: readonly ArrayBuffer[],
+    stop: AbortSignal,
+  ): Promise<Computed> {
     const controller = new AbortController()
     const late = `the computing of the list took longer than ${COMPUTE_TIMEOUT_MS / 1000} s`
     let cancel = () => {}
@@ -62,30 +47,31 @@ export function createCompute(
       cancel = clock.after(COMPUTE_TIMEOUT_MS, () => controller.abort(new RefreshError('timeout', late)))
     }
     const signal = AbortSignal.any([controller.signal, stop])
-    return threads
-      .run<Result>(job, input, { transfer, signal, onStart })
+    const answer = await threads
+      .run<Answer>(JOB, task, { transfer, signal, onStart })
       .catch(explain)
       .finally(() => cancel())
+    if ('failed' in answer) throw new RefreshError(answer.failed.reason, answer.failed.message)
+    return answer
   }
 
-  return {
-    async build(documents, isLast, stop) {
-      if (workOf(documents) <= 1) {
-        return build(documents, plan)
-      }
-      const input: BuildTask = { documents, options }
-      const answer = await run<BuildAnswer>(BUILD, input, isLast ? documents.flatMap(ownMemory) : [], stop)
-      if ('failed' in answer) throw new RefreshError(answer.failed.reason, answer.failed.message)
-      return { ...answer, body: Buffer.from(answer.body.buffer) }
-    },
-    async weigh({ served, offered, before }, stop) {
-      if ((served?.byteLength ?? 0) + offered.byteLength <= INLINE_BYTES.json) {
-        return weigh(served, offered, before, guard)
-      }
-      const input: WeighTask = { served, offered, before, options: guard }
-      return run<Weighed>(WEIGH, input, [], stop)
-    },
+  return async (work, stop, isLast = false) => {
+    if (sizeOf(work) <= 1) return compute(work, plan)
+    const transfer = isLast && work.kind === 'read' ? work.documents.flatMap(ownMemory) : []
+    const { called, report } = await runInThread({ work, options }, transfer, stop)
+    if (called === undefined) return { called, report }
+    // A list that is as it was is the very same bytes.
+    const { body } = called.isChanged ? called.roll : (work.roll as Roll)
+    return { called: { ...called, roll: { ...called.roll, body } }, report }
   }
+}
+
+/** How much work it is; up to 1 it is done on the main thread. */
+function sizeOf(work: Work): number {
+  const list = (work.roll?.body.byteLength ?? 0) / INLINE_BYTES.json
+  if (work.kind === 'read') return Math.max(list, workOf(work.documents))
+  // While nobody is absent the list is not even looked at.
+  return work.roll.absent.length === 0 ? 0 : list
 }
 
 /** How much work documents are together; up to 1 it is done on the main thread. */
@@ -102,4 +88,21 @@ function explain(error: unknown): never {
 /** The memory of a document, when it has it for itself. */
 function ownMemory({ bytes: { buffer, byteLength } }: Document): ArrayBuffer[] {
   return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : []
+}
+
+/** Documents that are larger than this together are not kept to be explained, in bytes. */
+export const MAX_KEPT_BYTES = 16 * 2 ** 20
+
+/** What the inventory of a source last gave, kept so that it can be explained. */
+export interface LastRead {
+  /** Undefined when they are larger than {@link MAX_KEPT_BYTES}. */
+  readonly documents: readonly Document[] | undefined
+  /** When the inventory last said so, on the wall clock, in milliseconds. */
+  readonly atMs: number
+}
+
+/** Keeps documents unless they are too large. */
+export function keepRead(documents: readonly Document[], atMs: number): LastRead {
+  const bytes = documents.reduce((sum, document) => sum + document.bytes.byteLength, 0)
+  return { documents: bytes <= MAX_KEPT_BYTES ? documents : undefined, atMs }
 }

@@ -1,44 +1,99 @@
-import type { RefreshFailureReason } from '../base/errors.ts'
+import { asRefreshError, RefreshError, type RefreshFailureReason } from '../base/errors.ts'
 import type { Document } from '../model/document.ts'
+import { type Plan, runPipeline } from '../pipeline/pipeline.ts'
 import { compilePlan, type PlanOptions } from '../pipeline/plan.ts'
-import type { GuardOptions, HeldDrop, Weighed } from '../snapshot/guard.ts'
-import { weigh } from '../snapshot/weigh.ts'
-import { asRefreshError } from './as-refresh-error.ts'
-import { type Built, build } from './build.ts'
+import { type Report, rejectedIn } from '../pipeline/report.ts'
+import { subtract } from '../roll/members.ts'
+import { type Called, callAgain, callRoll, letGo, type Occasion, openRoll, type Roll } from '../roll/roll.ts'
 
-/** What a thread needs to build a list: documents, and a plan that is not compiled, since functions cannot travel. */
-export interface BuildTask {
-  readonly documents: readonly Document[]
+/** What is to be computed: what a reading makes of a roll. */
+export type Work =
+  | {
+      readonly kind: 'read'
+      readonly documents: readonly Document[]
+      readonly roll: Roll | undefined
+      readonly occasion: Occasion
+      /** Nobody is writing them; otherwise they are believed only when they have all that is known. */
+      readonly isAtRest: boolean
+    }
+  | { readonly kind: 'again'; readonly roll: Roll; readonly occasion: Occasion }
+  | { readonly kind: 'accept'; readonly roll: Roll; readonly digest: string; readonly nowMs: number }
+
+/** What a reading made of a roll. */
+export interface Computed {
+  /** Undefined: nothing, since what was read may be half of something, or what was to be accepted is not held. */
+  readonly called: Called | undefined
+  /** What became of the records; undefined when none were read. */
+  readonly report: Report | undefined
+}
+
+/**
+ * The whole computation of a refresh as one pure function: documents → targets → roll → encoded list.
+ * @throws RefreshError when the documents are no inventory
+ */
+export function compute(work: Work, plan: Plan): Computed {
+  switch (work.kind) {
+    case 'again':
+      return { called: callAgain(work.roll, work.occasion), report: undefined }
+    case 'accept':
+      return { called: letGo(work.roll, work.digest, work.nowMs), report: undefined }
+    case 'read':
+      return read(work, plan)
+  }
+}
+
+function read(
+  { documents, roll, occasion, isAtRest }: Extract<Work, { kind: 'read' }>,
+  plan: Plan,
+): Computed {
+  const { report, ...answered } = runPipeline(documents, plan)
+  const { minExpected } = occasion.options
+  if (answered.keys.length < minExpected) {
+    throw new RefreshError(
+      'too_few',
+      `${answered.keys.length} targets are fewer than guard.min_expected, ${minExpected}; what is served stays`,
+    )
+  }
+  const idle = report.notSelected + report.dropped + rejectedIn(report)
+  const reading = { ...answered, idle, isAtRest }
+  return {
+    called: roll === undefined ? openRoll(reading, occasion) : callRoll(roll, reading, occasion),
+    report,
+  }
+}
+
+/** What a thread needs: a plan that is not compiled, since functions cannot travel. */
+export interface Task {
+  readonly work: Work
   readonly options: PlanOptions
 }
 
-/** What a thread needs to weigh a list. */
-export interface WeighTask {
-  readonly served: Uint8Array | undefined
-  readonly offered: Uint8Array
-  readonly before: HeldDrop | undefined
-  readonly options: GuardOptions
-}
-
-/** What was built, or why nothing was: the class of an error does not travel. */
-export type BuildAnswer =
-  | Built
+/** What was computed, or why nothing was: the class of an error does not travel. */
+export type Answer =
+  | Computed
   | { readonly failed: { readonly reason: RefreshFailureReason; readonly message: string } }
 
-/** The work of {@link build} in a thread of its own. */
-export function buildInThread({ documents, options }: BuildTask): BuildAnswer {
+/** The work of {@link compute} in a thread of its own. */
+export function computeInThread({ work, options }: Task): Answer {
   try {
-    const built = build(documents, compilePlan(options))
-    return { ...built, body: shared(built.body) }
+    const { called, report } = compute(work, compilePlan(options))
+    if (called === undefined || !called.isChanged) return { called, report }
+    return { called: { ...called, roll: { ...called.roll, body: shared(called.roll.body) } }, report }
   } catch (error) {
     const { reason, message } = asRefreshError(error)
     return { failed: { reason, message } }
   }
 }
 
-/** The work of {@link weigh} in a thread of its own. */
-export function weighInThread({ served, offered, before, options }: WeighTask): Weighed {
-  return weigh(served, offered, before, options)
+/** What a thread needs to find the targets that no other list has. */
+export interface SubtractTask {
+  readonly body: Uint8Array
+  readonly others: readonly Uint8Array[]
+}
+
+/** The work of {@link subtract} in a thread of its own. */
+export function subtractInThread({ body, others }: SubtractTask): ReturnType<typeof subtract> {
+  return subtract(body, others)
 }
 
 /** The same bytes in memory that all threads can read: they travel, there and back, without being copied again. */

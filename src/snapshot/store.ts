@@ -1,17 +1,93 @@
-import { createInTurn } from '../base/in-turn.ts'
 import { compareText } from '../model/labels.ts'
 import { type Change, createChanges } from './changes.ts'
-import { joinEncoded } from './lines.ts'
-import { freeze, type Snapshot } from './snapshot.ts'
-import { type FileError, INITIAL_STATUS, type SourceStatus } from './status.ts'
+import { join, type Snapshot } from './freeze.ts'
 
-/** What is known and served of one source. */
-export interface SourceState {
-  readonly name: string
+/** A moment on both clocks: the wall clock to show, the monotonic one to measure ages with. */
+export interface Moment {
+  readonly wallMs: number
+  readonly monotonicMs: number
+}
+
+/** Why a record was quarantined, as it is shown. */
+export interface Quarantined {
+  readonly index: number
+  /** What tells it apart from other records. */
+  readonly key?: string | undefined
+  readonly reason: string
+  readonly detail: string
+}
+
+/** Absent targets that are still served, as they are shown. */
+export interface HeldTargets {
+  /** SHA-256 in hex, by which an operator names them. */
+  readonly digest: string
+  readonly reason: string
+  /** The reason in words. */
+  readonly why: string
+  readonly targets: number
+  readonly samples: readonly string[]
+  readonly since: Moment
+  /** When they leave if the inventory goes on lacking them; undefined: when an operator says so. */
+  readonly until: Moment | undefined
+}
+
+/** What a source last did. Replaced as a whole after every refresh, never changed in place. */
+export interface SourceStatus {
+  /** When the inventory last gave a whole list. */
+  readonly lastSuccess: Moment | undefined
+  /** The failure of the last refresh; undefined when it succeeded. */
+  readonly failure: { readonly reason: string; readonly message: string; readonly at: Moment } | undefined
+  /** Whether the served list was read from disk and no refresh has succeeded since. */
+  readonly restored: boolean
+  /** Failed refreshes in a row. */
+  readonly failures: number
+  readonly records: number
+  /** Targets that a relabel rule dropped. */
+  readonly dropped: number
+  readonly rejected: Readonly<Record<string, number>>
+  readonly samples: readonly Quarantined[]
+  /** Served targets that the last reading lacked, held or not yet confirmed as gone. */
+  readonly absent: number
+  readonly held: readonly HeldTargets[]
+  /** The first list is empty, and not served before several readings have shown it. */
+  readonly isEmpty: boolean
+}
+
+/** A source that has not been asked yet. */
+export const INITIAL_STATUS: SourceStatus = {
+  lastSuccess: undefined,
+  failure: undefined,
+  restored: false,
+  failures: 0,
+  records: 0,
+  dropped: 0,
+  rejected: {},
+  samples: [],
+  absent: 0,
+  held: [],
+  isEmpty: false,
+}
+
+/** A file of a source that cannot be written or read; what is served does not depend on it. */
+export interface FileError {
+  /** Of the file, or of the folder that keeps the lists. */
+  readonly path: string | undefined
+  readonly error: string
+}
+
+/** What the configuration says of how a source is served. */
+export interface Serving {
   /** Whether `/ready` and `/targets` wait for this source's first list. */
   readonly required: boolean
   /** The age, in milliseconds, from which on the list is not served any more; Infinity: never. */
   readonly maxStalenessMs: number
+  /** How long a view that turned empty is not believed, in milliseconds. */
+  readonly holdMs: number
+}
+
+/** What is known and served of one source. */
+export interface SourceState extends Serving {
+  readonly name: string
   readonly status: SourceStatus
   /** Which of its files (`storage`, `file_sd`) cannot be written or read. */
   readonly fileErrors: Readonly<Record<string, FileError>>
@@ -32,23 +108,32 @@ export type Combined =
     }
   | { readonly snapshot?: undefined; readonly waitingFor: readonly SourceState[] }
 
+/** The lists of sources that are not configured any more, and that are still a part of the list of all. */
+export interface Removed {
+  readonly snapshots: readonly Snapshot[]
+  readonly held: readonly HeldTargets[]
+}
+
 /** The waist: the write half publishes snapshots here, the read half takes them. */
 export interface Store {
-  add(name: string, options: Pick<SourceState, 'required' | 'maxStalenessMs'>): void
+  add(name: string, serving: Serving): void
   /** Changes what the configuration says of a source; what it serves stays. */
-  configure(name: string, options: Pick<SourceState, 'required' | 'maxStalenessMs'>): void
-  /** Takes a source and its list away, from the combined list in the same step. */
-  remove(name: string): Promise<void>
+  configure(name: string, serving: Serving): void
+  /** Takes a source and its list away. */
+  remove(name: string): void
   get(name: string): SourceState | undefined
   /** All sources, sorted by name. */
   list(): readonly SourceState[]
-  /** Every source's groups as one list. */
+  /** Every source's groups as one list; joined when it is first asked for, and then only when something changed. */
   combined(): Combined
-  /** Serves a new list of a source, and the combined list that holds it. */
-  publish(name: string, snapshot: Snapshot): Promise<void>
+  /** Serves a new list of a source; nothing of one that was removed meanwhile. */
+  publish(name: string, snapshot: Snapshot): void
   setStatus(name: string, status: SourceStatus): void
   /** Notes that a file of a source cannot be written or read; undefined: that it is as it should be. */
   setFileError(name: string, file: string, error: FileError | undefined): void
+  /** Serves these lists beside those of the sources. */
+  setRemoved(removed: Removed): void
+  removed(): Removed
   /** Remembers what a published list changed; nothing of a source that was removed meanwhile. */
   noteChange(change: Change): void
   /** The last changes of all sources, the newest first. */
@@ -58,67 +143,81 @@ export interface Store {
 /** Creates an empty store. */
 export function createStore(): Store {
   const states = new Map<string, SourceState>()
-  let snapshot: Snapshot | undefined
-  // Made anew on every change, so that a request only takes it.
-  let combined: Combined = { waitingFor: [] }
-  // Each combination starts from the one before it.
-  const inTurn = createInTurn()
   const changes = createChanges()
+  let removed: Removed = { snapshots: [], held: [] }
+  // Made when they are first asked for after something changed, so that a change costs the same with any number of
+  // sources.
+  let sorted: readonly SourceState[] | undefined
+  let joined: Snapshot | undefined
+  let combined: Combined | undefined
 
-  const sorted = () => [...states.values()].sort((a, b) => compareText(a.name, b.name))
+  function set(name: string, state: SourceState): void {
+    states.set(name, state)
+    sorted = undefined
+    combined = undefined
+  }
 
   function update(name: string, change: Partial<SourceState>): void {
     const state = states.get(name)
-    if (state !== undefined) states.set(name, { ...state, ...change })
-    combined = view(sorted(), snapshot)
+    if (state !== undefined) set(name, { ...state, ...change })
   }
 
-  /** Combines first and then swaps source and combined list in one step: no answer shows one without the other. */
-  async function publish(name: string, published: Snapshot): Promise<void> {
-    // Of a source that was removed meanwhile; combined, it could be an empty list.
-    if (!states.has(name)) return
-    const after = sorted().map((state) => (state.name === name ? { ...state, snapshot: published } : state))
-    const next = await combine(after.flatMap((state) => state.snapshot ?? []))
-    snapshot = next
-    update(name, { snapshot: published })
+  function list(): readonly SourceState[] {
+    sorted ??= [...states.values()].sort((a, b) => compareText(a.name, b.name))
+    return sorted
   }
 
-  async function remove(name: string): Promise<void> {
-    const left = sorted().filter((state) => state.name !== name)
-    const lists = left.flatMap((state) => state.snapshot ?? [])
-    const next = lists.length === 0 ? undefined : await combine(lists)
-    snapshot = next
-    states.delete(name)
-    changes.forget(name)
-    combined = view(sorted(), snapshot)
+  function combine(): Combined {
+    const all = list()
+    const missing = all.filter((state) => state.snapshot === undefined)
+    const required = missing.filter((state) => state.required)
+    if (required.length > 0) return { waitingFor: required }
+    const loaded = all.filter((state) => state.snapshot !== undefined)
+    const snapshots = [...all.flatMap(({ snapshot }) => snapshot ?? []), ...removed.snapshots]
+    // With no list at all there is nothing to send, even if every source is optional: never an empty list.
+    if (snapshots.length === 0) return { waitingFor: missing }
+    joined ??= join(snapshots)
+    return {
+      snapshot: joined,
+      oldestSuccessMs: least(loaded.map(lastSuccessMs), 0),
+      expiresMs: least(loaded.map(expiresMs), Number.POSITIVE_INFINITY),
+    }
   }
 
   return {
-    add(name, { required, maxStalenessMs }) {
-      states.set(name, {
-        name,
-        required,
-        maxStalenessMs,
-        status: INITIAL_STATUS,
-        fileErrors: {},
-        snapshot: undefined,
-      })
-      combined = view(sorted(), snapshot)
-    },
+    add: (name, serving) =>
+      set(name, { name, ...serving, status: INITIAL_STATUS, fileErrors: {}, snapshot: undefined }),
     get: (name) => states.get(name),
-    list: sorted,
-    combined: () => combined,
+    list,
+    combined() {
+      combined ??= combine()
+      return combined
+    },
     // Its files may be others now; the next refresh tells.
-    configure: (name, { required, maxStalenessMs }) =>
-      update(name, { required, maxStalenessMs, fileErrors: {} }),
-    remove: (name) => inTurn(() => remove(name)),
-    publish: (name, published) => inTurn(() => publish(name, published)),
+    configure: (name, serving) => update(name, { ...serving, fileErrors: {} }),
+    remove(name) {
+      states.delete(name)
+      changes.forget(name)
+      sorted = undefined
+      joined = undefined
+      combined = undefined
+    },
+    publish(name, snapshot) {
+      joined = undefined
+      update(name, { snapshot })
+    },
     setStatus: (name, status) => update(name, { status }),
     setFileError(name, file, error) {
       const { [file]: before, ...others } = states.get(name)?.fileErrors ?? {}
       if (before !== error)
         update(name, { fileErrors: error === undefined ? others : { ...others, [file]: error } })
     },
+    setRemoved(now) {
+      removed = now
+      joined = undefined
+      combined = undefined
+    },
+    removed: () => removed,
     noteChange(change) {
       if (states.has(change.source)) changes.note(change)
     },
@@ -126,18 +225,8 @@ export function createStore(): Store {
   }
 }
 
-function view(states: readonly SourceState[], snapshot: Snapshot | undefined): Combined {
-  const missing = states.filter((state) => state.snapshot === undefined)
-  const required = missing.filter((state) => state.required)
-  // With no list at all there is nothing to send, even if every source is optional: never an empty list.
-  if (snapshot === undefined || required.length > 0)
-    return { waitingFor: required.length > 0 ? required : missing }
-  const loaded = states.filter((state) => state.snapshot !== undefined)
-  return {
-    snapshot,
-    oldestSuccessMs: Math.min(...loaded.map(lastSuccessMs)),
-    expiresMs: Math.min(...loaded.map(expiresMs)),
-  }
+function least(numbers: readonly number[], fallback: number): number {
+  return numbers.length === 0 ? fallback : numbers.reduce((some, one) => Math.min(some, one))
 }
 
 /** When a source last gave a whole list, on the monotonic clock; 0, the start of the process, if never. */
@@ -148,15 +237,4 @@ export function lastSuccessMs({ status }: SourceState): number {
 /** From when on a source's list is too old to be served, on the monotonic clock. */
 export function expiresMs(state: SourceState): number {
   return lastSuccessMs(state) + state.maxStalenessMs
-}
-
-async function combine(snapshots: readonly Snapshot[]): Promise<Snapshot> {
-  const [only] = snapshots
-  if (only !== undefined && snapshots.length === 1) return only
-  const sum = (field: 'groups' | 'targets') => snapshots.reduce((total, one) => total + one[field], 0)
-  return freeze(
-    joinEncoded(snapshots.map((one) => one.body)),
-    { groups: sum('groups'), targets: sum('targets') },
-    Math.max(...snapshots.map((one) => one.changedAtMs)),
-  )
 }

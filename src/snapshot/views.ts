@@ -1,10 +1,11 @@
+import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import type { Clock } from '../base/clock.ts'
 import { createInTurn } from '../base/in-turn.ts'
 import type { Job, Threads } from '../base/threads.ts'
 import { compareText } from '../model/labels.ts'
-import { freeze, type Snapshot } from './snapshot.ts'
-import { makeParts, type Parts, type View } from './view.ts'
-import type { PartsTask } from './view-worker.ts'
+import { freeze, type Snapshot } from './freeze.ts'
+import { makeParts, type Parts, type PartsTask, type View } from './view-worker.ts'
 
 /** A label that no target of the list has: an empty list would tell Prometheus to forget every target. */
 export class UnknownLabelError extends Error {
@@ -16,13 +17,41 @@ export class TooManyViewsError extends Error {
   override readonly name = 'TooManyViewsError'
 }
 
+/** A view that had targets has none: that is not believed yet (rule 6). */
+export class EmptiedViewError extends Error {
+  override readonly name = 'EmptiedViewError'
+  readonly digest: string
+  readonly leftMs: number
+
+  /**
+   * @param digest by which an operator names the view
+   * @param leftMs until it is believed, in milliseconds
+   */
+  constructor(digest: string, leftMs: number) {
+    super('the view had targets and has none')
+    this.digest = digest
+    this.leftMs = leftMs
+  }
+}
+
+/** A list that views are cut out of. */
+export interface Viewed {
+  readonly snapshot: Snapshot
+  /** Of the source, or of all of them; views are told apart by it. */
+  readonly list: string
+  /** How long a view that turned empty is not believed, in milliseconds. */
+  readonly holdMs: number
+}
+
 /** Parts of lists, made when they are asked for and kept while there is room. */
 export interface Views {
   /**
    * The part of a list that a view asks for; the same list and view give the same bytes.
-   * @throws UnknownLabelError, TooManyViewsError
+   * @throws UnknownLabelError, TooManyViewsError, EmptiedViewError
    */
-  get(snapshot: Snapshot, view: View): Promise<Snapshot>
+  get(viewed: Viewed, view: View): Promise<Snapshot>
+  /** Lets a view be empty from now on, on an operator's word; false: none with this digest has just turned empty. */
+  accept(digest: string): boolean
   /** How much is kept, in bytes. */
   size(): number
 }
@@ -30,6 +59,12 @@ export interface Views {
 /** What is kept at most of all parts together, in bytes and in number; those asked for longest ago go first. */
 const MAX_BYTES = 128 * 2 ** 20
 const MAX_VIEWS = 1_024
+
+/** Of so many views it is remembered that they had targets. */
+const MAX_REMEMBERED = 65_536
+
+/** A view that had no targets for longer than this, in milliseconds, may be empty. */
+const HOUR_MS = 3_600_000
 
 /** How many computations may be under way or waiting at once. */
 const MAX_PENDING = 32
@@ -43,7 +78,7 @@ const JOB: Job = { module: new URL('./view-worker.js', import.meta.url).href, na
 const NEVER = new AbortController().signal
 
 /** Creates a cache of views. */
-export function createViews(threads: Threads): Views {
+export function createViews(threads: Threads, clock: Pick<Clock, 'monotonic'>): Views {
   const kept = new LRUCache<string, readonly Snapshot[]>({
     max: MAX_VIEWS,
     maxSize: MAX_BYTES,
@@ -52,6 +87,7 @@ export function createViews(threads: Threads): Views {
   })
   const pending = new Map<string, Promise<readonly Snapshot[]>>()
   const inTurn = createInTurn()
+  const watched = createWatched(clock)
 
   /** All shards of one number together: whoever asks for one is asked for the others by its neighbours. */
   async function make(snapshot: Snapshot, labels: View['labels'], shards: number, key: string) {
@@ -87,12 +123,51 @@ export function createViews(threads: Threads): Views {
   }
 
   return {
-    async get(snapshot, { labels, shard = { index: 0, count: 1 } }) {
+    async get({ snapshot, list, holdMs }, { labels, shard = { index: 0, count: 1 } }) {
       const sorted = [...labels].sort(([a], [b]) => compareText(a, b))
-      const key = `${snapshot.digest} ${JSON.stringify(sorted)} ${shard.count}`
+      const view = `${JSON.stringify(sorted)} ${shard.count}`
+      const key = `${snapshot.digest} ${view}`
       const parts = kept.get(key) ?? (await makeOnce(snapshot, sorted, shard.count, key))
-      return parts[shard.index] as Snapshot
+      const part = parts[shard.index] as Snapshot
+      watched.look(`${list} ${shard.index} ${view}`, part.targets, holdMs)
+      return part
     },
+    accept: watched.accept,
     size: () => kept.calculatedSize,
+  }
+}
+
+/** What is remembered of a view that had targets, on the monotonic clock. */
+interface Watched {
+  readonly hadTargetsMs: number
+  readonly emptySinceMs: number | undefined
+}
+
+/** Remembers which views had targets; rule 6. */
+function createWatched(clock: Pick<Clock, 'monotonic'>) {
+  const views = new LRUCache<string, Watched>({ max: MAX_REMEMBERED })
+  return {
+    /** @throws EmptiedViewError when it turned empty, and that is not believed yet */
+    look(view: string, targets: number, holdMs: number): void {
+      const nowMs = clock.monotonic()
+      const digest = createHash('sha256').update(view).digest('hex')
+      if (targets > 0) {
+        views.set(digest, { hadTargetsMs: nowMs, emptySinceMs: undefined })
+        return
+      }
+      const before = views.get(digest)
+      if (before === undefined) return
+      const emptySinceMs = before.emptySinceMs ?? nowMs
+      const isOld = emptySinceMs - before.hadTargetsMs > HOUR_MS
+      if (isOld || nowMs - emptySinceMs >= holdMs) {
+        views.delete(digest)
+        return
+      }
+      views.set(digest, { ...before, emptySinceMs })
+      throw new EmptiedViewError(digest, emptySinceMs + holdMs - nowMs)
+    },
+    accept(digest: string): boolean {
+      return views.peek(digest)?.emptySinceMs !== undefined && views.delete(digest)
+    },
   }
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import type { Files } from '../base/files.ts'
 import { createFileSource, type FileSourceOptions } from './file/source.ts'
@@ -42,17 +41,17 @@ export function createSource(options: SourceOptions, deps: SourceDeps, before?: 
 }
 
 /**
- * A digest of where an inventory is, without what may be secret or filter it: the same for another user, password
- * or query, another one for another host, path or files.
+ * Where an inventory is, whole, but without the user and password that it is asked with: the list of another address is
+ * that of another inventory. It may hold secrets, in a query or a body.
  */
-export function originOf(options: SourceOptions): string {
-  return createHash('sha256')
-    .update(`${options.kind} ${placeOf(options)}`)
-    .digest('hex')
+export function addressOf(options: SourceOptions): string {
+  return JSON.stringify([options.kind, ...placeOf(options)])
 }
 
-function placeOf(options: SourceOptions): string {
-  if (options.kind === 'push') return options.name
-  if (options.kind === 'file') return options.files.map(({ folder, name }) => `${folder}/${name}`).join('\n')
-  return options.url.origin + options.url.pathname
+function placeOf(options: SourceOptions): unknown[] {
+  if (options.kind === 'push') return [options.name]
+  if (options.kind === 'file') return options.files.map(({ folder, name }) => `${folder}/${name}`)
+  const { origin, pathname, search } = options.url
+  const body = options.kind === 'http' ? [options.method, options.body] : []
+  return [origin + pathname + search, ...body]
 }

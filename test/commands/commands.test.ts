@@ -50,9 +50,9 @@ t.test('targets prints what /targets would answer, and tells the rest on standar
     /^sensors: 2 targets in 2 groups from 6 records in \d+\.\d\d s, 3 quarantined \(invalid_port 1, invalid_host 2\), 1 dropped by rules$/,
   )
   t.same(quarantined, [
-    'sensors: record 2: invalid_port: port 70000 is not 1 to 65535',
-    'sensors: record 3: invalid_host: "http://<secret>@cam/" is not a host: it has a scheme; only host:port is wanted',
-    'sensors: record 4: invalid_host: "\\u001b[31mred" is not a host: it is no DNS name, IPv4 or IPv6 address',
+    'sensors: record 2 (10.0.0.3): invalid_port: port 70000 is not 1 to 65535',
+    'sensors: record 3 (http://<secret>@cam/): invalid_host: "http://<secret>@cam/" is not a host: it has a scheme; only host:port is wanted',
+    'sensors: record 4 (\\u001b[31mred): invalid_host: "\\u001b[31mred" is not a host: it is no DNS name, IPv4 or IPv6 address',
     '',
   ])
 })
@@ -81,9 +81,9 @@ sensors  10.0.0.1:9100  site="berlin"
 sensors  b:9100         site="${escaped}"
 
 QUARANTINED
-sensors: record 2: invalid_port: port 70000 is not 1 to 65535
-sensors: record 3: invalid_host: "http://<secret>@cam/" is not a host: it has a scheme; only host:port is wanted
-sensors: record 4: invalid_host: "\\u001b[31mred" is not a host: it is no DNS name, IPv4 or IPv6 address
+sensors: record 2 (10.0.0.3): invalid_port: port 70000 is not 1 to 65535
+sensors: record 3 (http://<secret>@cam/): invalid_host: "http://<secret>@cam/" is not a host: it has a scheme; only host:port is wanted
+sensors: record 4 (\\u001b[31mred): invalid_host: "\\u001b[31mred" is not a host: it is no DNS name, IPv4 or IPv6 address
 `,
   )
   t.match(
@@ -151,7 +151,7 @@ t.test('check --probe tells what each source gives', async (t) => {
     out,
     /\ncameras: failed after \d+\.\d\d s: connect: .*\nsensors: 2 targets in 2 groups from 6 records/,
   )
-  t.match(out, /sensors: record 2: invalid_port: port 70000 is not 1 to 65535\n/)
+  t.match(out, /sensors: record 2 \(10.0.0.3\): invalid_port: port 70000 is not 1 to 65535\n/)
   t.match(await runHere(['check', '--probe'], { INVENTORY_URL: inventory.url.href }), { code: 0, err: '' })
 })
 

@@ -4,7 +4,9 @@ import t from 'tap'
 import { readArguments } from '../../src/config/arguments.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { compileMapping } from '../../src/mapping/mapping.ts'
-import { compilePlan } from '../../src/pipeline/plan.ts'
+import type { Json } from '../../src/model/record.ts'
+import { compilePlan, type PlanOptions } from '../../src/pipeline/plan.ts'
+import { DEFAULT_GUARD } from '../../src/roll/rules.ts'
 import { diskFiles } from '../helpers/files.ts'
 
 const load = (argv: string[] = [], env: Record<string, string> = {}, mode?: 'configured' | 'demo') =>
@@ -66,7 +68,7 @@ t.test('a URL in the environment is enough for an inventory of one’s own', asy
         timeoutMs: 10_000,
         required: true,
         fileSd: undefined,
-        guard: { maxDrop: 0.5, confirmations: 3, minTargets: 10 },
+        guard: DEFAULT_GUARD,
       },
     ],
   })
@@ -86,6 +88,7 @@ t.test('every variable has its effect', async (t) => {
   if (source === undefined) return
   t.same(compileMapping(source.plan.mapping)('sensor_0').targets, [
     {
+      slot: 0,
       address: 'sensor_0:9200',
       labels: [
         ['__meta_rollcall_source', 'inventory'],
@@ -139,7 +142,7 @@ t.test('the demo can be asked for whatever else is configured', async (t) => {
 t.test('a file with every key', async (t) => {
   const folder = t.testdir({
     'rollcall.yml': `
-global: { refresh_interval: 1m, timeout: 5s }
+global: { refresh_interval: 1m, timeout: 5s, guard: { max_drop: 40%, hold: 1h, min_expected: 3 } }
 sources:
   - name: sensors
     http: { url: http://inventory:1337/inventory, max_response_size: 64MB }
@@ -152,7 +155,9 @@ sources:
       - source_labels: [site]
         target_label: place
       - { regex: 010, action: labeldrop }
-    guard: { max_drop: 12.5%, confirmations: 5, min_targets: 0 }
+    key: asset.tag
+    guard:
+      { max_drop: 12.5%, confirmations: 5, min_targets: 0, grace: 1m, hold_empty: 2d, accept: ${'ab'.repeat(32)} }
     required: false
     file_sd: shared/targets.json
     max_staleness: 2m15s
@@ -160,15 +165,28 @@ sources:
     timeout: 3s
   - name: plain
     http: { url: http://b }
+    key: "{rack}/{unit}"
+  - name: devices
+    push: { insecure_skip_authentication: true }
+    guard: { min_expected: 0 }
 `,
   })
-  const { sources, warnings } = await load([`--config.file=${join(folder, 'rollcall.yml')}`])
-  t.same(warnings, [])
+  const { sources, guard, warnings } = await load([`--config.file=${join(folder, 'rollcall.yml')}`])
+  t.match(warnings, [/^source devices: insecure_skip_authentication is true/])
   t.match(sources, [
     {
       name: 'sensors',
       source: { kind: 'http', maxResponseBytes: 67_108_864 },
-      guard: { maxDrop: 0.125, confirmations: 5, minTargets: 0 },
+      guard: {
+        confirmations: 5,
+        graceMs: 60_000,
+        maxDrop: 0.125,
+        minTargets: 0,
+        holdMs: 3_600_000,
+        holdEmptyMs: 172_800_000,
+        minExpected: 3,
+        accept: 'ab'.repeat(32),
+      },
       required: false,
       fileSd: join(folder, 'shared', 'targets.json'),
       refreshIntervalMs: 120_000,
@@ -183,10 +201,20 @@ sources:
       timeoutMs: 5_000,
       plan: { records: undefined },
       fileSd: undefined,
+      guard: { ...DEFAULT_GUARD, maxDrop: 0.4, holdMs: 3_600_000, minExpected: 3 },
+    },
+    {
+      name: 'devices',
+      guard: { ...DEFAULT_GUARD, confirmations: 1, maxDrop: 0.4, holdMs: 3_600_000, minExpected: 0 },
     },
   ])
-  const [source] = sources
-  if (source === undefined) return
+  t.same(guard, { ...DEFAULT_GUARD, maxDrop: 0.4, holdMs: 3_600_000, minExpected: 3, accept: undefined })
+  const [source, plain] = sources
+  if (source === undefined || plain === undefined) return
+  const keyOf = (plan: PlanOptions, record: Json) => compilePlan(plan).keyOf?.(record)
+  t.equal(keyOf(source.plan, { asset: { tag: 'T1' } }), 'T1', 'the name of a field')
+  t.equal(keyOf(plain.plan, { rack: 7, unit: 'b' }), '7/b', 'a template')
+  t.equal(keyOf(plain.plan, { rack: 7 }), undefined)
   const { select } = compilePlan(source.plan)
   t.same(select({ items: [{ status: 'active' }, { status: 'gone' }] }, 'x'), [{ status: 'active' }])
   t.throws(() => select({ items: [], errors: 'x' }, 'the answer'), {

@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { start } from '../helpers/cli.ts'
 import { runHere } from '../helpers/commands.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
+import { createScope } from '../helpers/scope.ts'
 
 /** What an example needs to run: its secrets, and which sample answers which request. */
 interface Setting {
@@ -104,7 +105,10 @@ t.test('every example has a setting, and every setting an example', async (t) =>
 
 for (const [name, { env, sample, token }] of Object.entries(SETTINGS)) {
   t.test(`the example ${name} makes the targets that stand beside it`, async (t) => {
-    const folder = t.testdir()
+    // Removed after the server has ended, which writes into it; the folder of a test is removed before.
+    const scope = createScope()
+    t.teardown(scope.end)
+    const folder = scope.testdir()
     cpSync(join('examples', name), folder, { recursive: true })
     const config = join(folder, 'rollcall.yml')
     if (sample !== undefined) {

@@ -73,7 +73,7 @@ const SCENARIOS: Record<string, Scenario> = {
     },
   },
   held: {
-    records: names(12),
+    records: names(24),
     keys: 'refresh_interval: 1h',
     flags: ['--web.enable-lifecycle'],
     async happens({ inventory, url, health }) {

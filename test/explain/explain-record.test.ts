@@ -276,7 +276,7 @@ t.test('verdicts: quarantined, in part or by what the rules made', async (t) => 
   const same = inventoryOf([[{ a: 'a' }]], { targets: ['{a}:1', '{a}:1'] })
   t.equal(explainIn(same, 'a').verdict, 'would be served as a:1', 'said once')
   const none = { ...inventoryOf([['a']]) }
-  const map = () => ({ targets: [], rejections: [], droppedLabels: [] })
+  const map = () => ({ targets: [], rejections: [], droppedLabels: [], unreadable: [] })
   t.equal(explainIn({ ...none, plan: { ...none.plan, map } }, 'a').verdict, 'makes no target')
 })
 

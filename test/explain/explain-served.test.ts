@@ -2,12 +2,12 @@ import t from 'tap'
 import { explainServed, type ServedSource } from '../../src/explain/explain-served.ts'
 import { explainableOf } from '../../src/explain/find-records.ts'
 import { compilePlan } from '../../src/pipeline/plan.ts'
-import { build } from '../../src/refresh/build.ts'
-import { keepRead, type LastRead, MAX_KEPT_BYTES } from '../../src/refresh/last-read.ts'
-import { freeze } from '../../src/snapshot/snapshot.ts'
-import { INITIAL_STATUS, type SourceStatus } from '../../src/snapshot/status.ts'
+import { keepRead, type LastRead, MAX_KEPT_BYTES } from '../../src/refresh/compute.ts'
+import { freeze } from '../../src/snapshot/freeze.ts'
+import { INITIAL_STATUS, type SourceStatus } from '../../src/snapshot/store.ts'
 import { jsonDocument } from '../helpers/documents.ts'
-import { type InventorySetup, planOptions } from '../helpers/inventory-of.ts'
+import { heldTargets } from '../helpers/held.ts'
+import { type InventorySetup, planOptions, servedOf } from '../helpers/inventory-of.ts'
 
 const NOON = { wallMs: Date.UTC(2026, 0, 1, 12), monotonicMs: 0 }
 
@@ -25,7 +25,6 @@ async function sourceIn(situation: Situation): Promise<ServedSource> {
   const options = planOptions(situation.setup ?? {})
   const plan = compilePlan(options)
   const { read, served } = situation
-  const built = served === undefined ? undefined : build([jsonDocument(served)], plan)
   return {
     ...explainableOf(options, plan),
     lastRead:
@@ -34,8 +33,9 @@ async function sourceIn(situation: Situation): Promise<ServedSource> {
       name: 'sensors',
       required: true,
       maxStalenessMs: Number.POSITIVE_INFINITY,
+      holdMs: 0,
       fileErrors: {},
-      snapshot: built && (await freeze(built.body, built.counts, NOON.wallMs)),
+      snapshot: served === undefined ? undefined : await servedOf(served, plan, NOON.wallMs),
       status: { ...INITIAL_STATUS, lastSuccess: NOON, ...situation.status },
     },
   }
@@ -44,7 +44,12 @@ async function sourceIn(situation: Situation): Promise<ServedSource> {
 const explain = async (situation: Situation, query: string) =>
   explainServed(query, [await sourceIn(situation)])
 
-const held = { digest: 'd', targets: 1, seen: 1, needed: 3 }
+const held = { absent: 1, held: [heldTargets()] }
+const untilAccepted = heldTargets({
+  reason: 'configuration',
+  why: 'the configuration of the source changed since the inventory had them',
+  until: undefined,
+})
 const failure = { reason: 'timeout', message: 'no whole answer within 10s', at: NOON }
 const labels = { site: '{site|}' }
 
@@ -68,33 +73,45 @@ t.test('verdicts on what is served, held back, gone or unknown', async (t) => {
       'served as a:9100',
     ],
     [
-      'held back',
-      { read: ['new'], served: ['a', 'b'], status: { held } },
+      'about to be served, whatever is held',
+      { read: ['new'], served: ['a', 'b'], status: held },
       'new',
-      'in the inventory, but held back: the guard has seen this drop 1 of 3 times',
+      'in the inventory, but not served yet',
     ],
     [
-      'held back, and moved to another site',
+      'about to be served with the labels of another site',
       {
         setup: { labels },
         read: [{ host: 'a', site: 'y' }],
         served: [{ host: 'a', site: 'x' }, 'b'],
-        status: { held },
+        status: held,
       },
       'a',
-      'served as a:9100 with older labels: held back: the guard has seen this drop 1 of 3 times',
+      'served as a:9100 with older labels: not served yet',
     ],
     [
       'gone, but held',
-      { read: ['a'], served: ['a', 'b'], status: { held } },
+      { read: ['a'], served: ['a', 'b'], status: held },
       'b',
-      'no longer in the inventory, but still served: the guard has seen this drop 1 of 3 times',
+      'no longer in the inventory, but still served: held until 2026-01-01T00:15:00.000Z: too many of the targets would leave within an hour',
+    ],
+    [
+      'gone, but held until an operator accepts it, or for another reason',
+      { read: ['a'], served: ['a', 'b'], status: { absent: 2, held: [untilAccepted, heldTargets()] } },
+      'b',
+      `no longer in the inventory, but still served: held until it is accepted (digest ${'d'.repeat(64)}): the configuration of the source changed since the inventory had them; or held until 2026-01-01T00:15:00.000Z: too many of the targets would leave within an hour`,
+    ],
+    [
+      'gone, and not confirmed yet',
+      { read: ['a'], served: ['a', 'b'], status: { absent: 1 } },
+      'b',
+      'no longer in the inventory, but still served: the next reading has to lack it too',
     ],
     [
       'gone, between reading and serving',
       { read: ['a'], served: ['a', 'b'] },
       'b:9100',
-      'no longer in the inventory, but still served: the new list is about to be served',
+      'no longer in the inventory, but still served: the next reading is about to be served',
     ],
     [
       'read, but not served',
@@ -149,7 +166,7 @@ t.test('verdicts on what is served, held back, gone or unknown', async (t) => {
 t.test('a hundred devices behind one address are told apart by their parameters', async (t) => {
   const setup = { labels: { __param_target: '{device}' } }
   const device = (name: string) => ({ host: 'exporter', device: name })
-  const situation = { setup, read: [device('a')], served: [device('a'), device('b')], status: { held } }
+  const situation = { setup, read: [device('a')], served: [device('a'), device('b')], status: held }
   t.equal((await explain(situation, 'device=a')).verdict, 'served as exporter:9100')
   const gone = await explain(situation, '__param_target=b')
   t.match(gone, { matches: 1, verdict: /^no longer in the inventory/ })

@@ -3,28 +3,25 @@ import { createThreads } from '../../src/base/threads.ts'
 import { createExplainer } from '../../src/explain/explainer.ts'
 import type { ExplainInput } from '../../src/explain/worker.ts'
 import { compilePlan } from '../../src/pipeline/plan.ts'
-import { build } from '../../src/refresh/build.ts'
-import { keepRead } from '../../src/refresh/last-read.ts'
-import { freeze } from '../../src/snapshot/snapshot.ts'
-import { INITIAL_STATUS } from '../../src/snapshot/status.ts'
+import { keepRead } from '../../src/refresh/compute.ts'
+import { INITIAL_STATUS } from '../../src/snapshot/store.ts'
 import { jsonDocument } from '../helpers/documents.ts'
-import { planOptions } from '../helpers/inventory-of.ts'
+import { planOptions, servedOf } from '../helpers/inventory-of.ts'
 import { names } from '../helpers/refreshing.ts'
 
 /** A source that read so many names and serves them, or serves nothing yet. */
 async function sourceOf(count: number, isServed: boolean): Promise<ExplainInput> {
   const options = planOptions({})
-  const document = jsonDocument(names(count))
-  const built = build([document], compilePlan(options))
   return {
     options,
-    lastRead: keepRead([document], 0),
+    lastRead: keepRead([jsonDocument(names(count))], 0),
     state: {
       name: 'sensors',
       required: true,
       maxStalenessMs: Number.POSITIVE_INFINITY,
+      holdMs: 0,
       fileErrors: {},
-      snapshot: isServed ? await freeze(built.body, built.counts, 0) : undefined,
+      snapshot: isServed ? await servedOf(names(count), compilePlan(options), 0) : undefined,
       status: { ...INITIAL_STATUS, lastSuccess: { wallMs: 0, monotonicMs: 0 } },
     },
   }

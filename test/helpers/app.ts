@@ -3,16 +3,18 @@ import { createConnections } from '../../src/base/connections.ts'
 import { createMetrics, type Metrics } from '../../src/base/metrics.ts'
 import { createThreads } from '../../src/base/threads.ts'
 import { createApp } from '../../src/http/app.ts'
-import type { Limits, OtherHeldAnswer, RefreshAnswer } from '../../src/http/deps.ts'
+import type { Limits, RefreshAnswer } from '../../src/http/deps.ts'
 import type { ExplainAnswer } from '../../src/model/explanation.ts'
+import { encodeGroups } from '../../src/model/list.ts'
 import type { Instances } from '../../src/model/registration.ts'
-import { encodeGroups } from '../../src/snapshot/encode.ts'
-import { freeze } from '../../src/snapshot/snapshot.ts'
-import { INITIAL_STATUS, type SourceStatus } from '../../src/snapshot/status.ts'
-import { createStore, type Store } from '../../src/snapshot/store.ts'
+import { freeze } from '../../src/snapshot/freeze.ts'
+import { createStore, INITIAL_STATUS, type SourceStatus, type Store } from '../../src/snapshot/store.ts'
 import { createViews } from '../../src/snapshot/views.ts'
 import { type ManualClock, manualClock } from './clock.ts'
 import { recordingLog } from './log.ts'
+
+/** How long a view that turned empty is not believed, in milliseconds. */
+export const HOLD_MS = 900_000
 
 /** The read half over a real store, without a write half: the test publishes. */
 export async function readHalf(
@@ -37,13 +39,14 @@ export async function readHalf(
     store.add(source, {
       required: true,
       maxStalenessMs: options.maxStalenessMs ?? Number.POSITIVE_INFINITY,
+      holdMs: HOLD_MS,
     })
   const state = {
     draining: false,
     refreshed: [] as (string | undefined)[],
     answers: [] as RefreshAnswer[],
-    accepted: [] as (readonly [source: string, digest: string | undefined])[],
-    acceptAnswer: undefined as RefreshAnswer | OtherHeldAnswer | undefined,
+    accepted: [] as (readonly [digest: string, source: string | undefined])[],
+    acceptAnswer: undefined as RefreshAnswer[] | undefined,
     reloadError: undefined as Error | undefined,
     instances: {} as Record<string, Instances>,
     asked: [] as [query: string, source: string | undefined][],
@@ -51,7 +54,7 @@ export async function readHalf(
   }
   const threads = createThreads()
   t.teardown(() => threads.close())
-  const views = createViews(threads)
+  const views = createViews(threads, clock)
   const app = await createApp(
     { enableLifecycle: options.enableLifecycle ?? false, version: '1.2.3', limits: options.limits ?? {} },
     {
@@ -66,8 +69,9 @@ export async function readHalf(
         state.refreshed.push(source)
         return state.answers
       },
-      accept: async (source, digest) => {
-        state.accepted.push([source, digest])
+      holdMs: () => HOLD_MS,
+      accept: async (digest, source) => {
+        state.accepted.push([digest, source])
         return state.acceptAnswer
       },
       instances: (source) => state.instances[source],
@@ -95,7 +99,7 @@ export async function readHalf(
       const body = encodeGroups(
         addresses.length === 0 ? [] : [{ targets: addresses, labels: [['source', name]] }],
       )
-      await store.publish(
+      store.publish(
         name,
         await freeze(body, { groups: Math.min(1, addresses.length), targets: addresses.length }, clock.now()),
       )

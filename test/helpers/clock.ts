@@ -8,6 +8,8 @@ export interface ManualClock extends Clock {
   pass(ms: number): void
   /** Moves only the wall clock, as a correction of the system time does. */
   jump(ms: number): void
+  /** Moves both clocks without running any timer, nor bringing it nearer. */
+  skip(ms: number): void
   /** The delays of the timers that wait. */
   pending(): number[]
 }
@@ -46,6 +48,11 @@ export function manualClock(wallMs = Date.UTC(2026, 0, 1)): ManualClock {
     },
     jump(ms) {
       wall += ms
+    },
+    skip(ms) {
+      wall += ms
+      monotonic += ms
+      for (const timer of timers) timer.at += ms
     },
     pending: () => timers.map((timer) => timer.at - monotonic).sort((a, b) => a - b),
   }

@@ -4,8 +4,11 @@ import { composeAnswer } from '../../src/explain/findings.ts'
 import { parseQuery } from '../../src/explain/query.ts'
 import { compileTemplate } from '../../src/mapping/template.ts'
 import type { ExplainAnswer } from '../../src/model/explanation.ts'
+import { encodeGroups } from '../../src/model/list.ts'
+import { type Plan, runPipeline } from '../../src/pipeline/pipeline.ts'
 import { compilePlan, type PlanOptions } from '../../src/pipeline/plan.ts'
 import type { RelabelConfig } from '../../src/relabel/config.ts'
+import { freeze, type Snapshot } from '../../src/snapshot/freeze.ts'
 import { jsonDocument } from './documents.ts'
 
 /** What a test says of a source. */
@@ -39,6 +42,12 @@ export function inventoryOf(answers: readonly unknown[], setup: InventorySetup =
     verdictOf: (_target, address) => `would be served as ${address}`,
     note: '',
   }
+}
+
+/** The list that is served once an inventory answered this value as JSON. */
+export function servedOf(answer: unknown, plan: Plan, changedAtMs: number): Promise<Snapshot> {
+  const { groups, keys } = runPipeline([jsonDocument(answer)], plan)
+  return freeze(encodeGroups(groups), { groups: groups.length, targets: keys.length }, changedAtMs)
 }
 
 /** The answer to a question about one inventory. */

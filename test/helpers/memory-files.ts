@@ -108,7 +108,11 @@ export function memoryFiles({ clock }: { clock: Pick<Clock, 'after' | 'now'> }):
     if (makes) makeFolder(dirname(path))
     assertFolder(dirname(path))
     await disk('write', path)
-    const entry = { body: Buffer.from(body), ino: ++inos, mtimeNs: BigInt(clock.now()) * 1_000_000n }
+    const entry = {
+      body: Buffer.from(body),
+      ino: ++inos,
+      mtimeNs: BigInt(Math.round(clock.now())) * 1_000_000n,
+    }
     if (life === lives) files.set(path, entry)
     return { ino: entry.ino, mtimeNs: entry.mtimeNs, size: BigInt(body.length) }
   }

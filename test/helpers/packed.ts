@@ -5,5 +5,5 @@ import { createPacker } from '../../src/pipeline/pack.ts'
 export function packed(targets: Iterable<Target>): TargetGroup[] {
   const packer = createPacker()
   for (const target of targets) packer.add(target)
-  return packer.groups()
+  return [...packer.pack().groups]
 }

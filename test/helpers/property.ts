@@ -12,6 +12,25 @@ export function holds<Inputs extends [unknown, ...unknown[]]>(
     fc.assert(property, options)
     t.pass(what)
   } catch (error) {
-    t.fail(`${what}: ${error instanceof Error ? error.message : String(error)}`)
+    fails(t, what, error)
   }
+}
+
+/** Like {@link holds}, of a property that takes its time. */
+export async function holdsAsync<Inputs extends [unknown, ...unknown[]]>(
+  t: Test,
+  what: string,
+  property: fc.IAsyncProperty<Inputs>,
+  options: fc.Parameters<Inputs> = {},
+): Promise<void> {
+  try {
+    await fc.assert(property, options)
+    t.pass(what)
+  } catch (error) {
+    fails(t, what, error)
+  }
+}
+
+function fails(t: Test, what: string, error: unknown): void {
+  t.fail(`${what}: ${error instanceof Error ? error.message : String(error)}`)
 }

@@ -1,13 +1,15 @@
 import type { Test } from 'tap'
+import { createFiles } from '../../src/base/files.ts'
 import { createMetrics } from '../../src/base/metrics.ts'
 import { createThreads } from '../../src/base/threads.ts'
 import { compileTemplate } from '../../src/mapping/template.ts'
-import { compilePlan, type PlanOptions } from '../../src/pipeline/plan.ts'
-import { createCompute } from '../../src/refresh/compute.ts'
+import type { PlanOptions } from '../../src/pipeline/plan.ts'
 import { fileSdOutput, type Output } from '../../src/refresh/outputs.ts'
-import { createRefresher } from '../../src/refresh/refresh-once.ts'
-import type { Kept } from '../../src/snapshot/disk.ts'
-import { DEFAULT_GUARD, type GuardOptions } from '../../src/snapshot/guard.ts'
+import { createRunner } from '../../src/refresh/runner.ts'
+import { createFleet } from '../../src/roll/fleet.ts'
+import { createShelf, type Kept } from '../../src/roll/kept.ts'
+import type { Roll } from '../../src/roll/roll.ts'
+import { DEFAULT_GUARD, type GuardOptions } from '../../src/roll/rules.ts'
 import { createStore } from '../../src/snapshot/store.ts'
 import { createHttpSource } from '../../src/sources/http/source.ts'
 import type { Source } from '../../src/sources/source.ts'
@@ -21,13 +23,20 @@ import { recordingLog } from './log.ts'
 export const names = (count: number, first = 0) =>
   Array.from({ length: count }, (_, index) => `sensor_${first + index}`)
 
-/** The refresh of one source, of a real inventory of three sensors unless another source is given. */
+/** The time between refreshes, in milliseconds. */
+export const INTERVAL_MS = 30_000
+
+/** The runner of one source, of a real inventory of three sensors unless another source is given. */
 export async function refreshing(
   t: Test,
   options: {
     name?: string
     file?: string
-    guard?: GuardOptions
+    /** The folder that keeps the list. */
+    storage?: string
+    address?: string
+    guard?: Partial<GuardOptions>
+    selection?: string
     source?: Source
     clock?: ManualClock
     load?: () => Promise<Kept | undefined>
@@ -37,6 +46,7 @@ export async function refreshing(
     failIf?: string
     /** Labels of all targets, as templates. */
     labels?: Record<string, string>
+    isPaged?: boolean
   } = {},
 ) {
   const inventory = await inventoryServer(t, names(3))
@@ -45,15 +55,16 @@ export async function refreshing(
   const metrics = createMetrics('test')
   const { log, messages, lines } = recordingLog()
   metrics.addSource('sensors')
-  store.add('sensors', { required: true, maxStalenessMs: Number.POSITIVE_INFINITY })
+  store.add('sensors', { required: true, maxStalenessMs: Number.POSITIVE_INFINITY, holdMs: 900_000 })
   const source =
     options.source ?? createHttpSource(httpOptions(inventory.url), { clock, userAgent: 'Rollcall/test' })
   t.teardown(() => source.close())
-  const { file, guard = DEFAULT_GUARD } = options
-  const planOptions: PlanOptions = {
+  const { file, storage, address = 'here' } = options
+  const guard = { ...DEFAULT_GUARD, ...options.guard }
+  const plan: PlanOptions = {
     records: options.records,
     failIf: options.failIf,
-    isPaged: options.source !== undefined,
+    isPaged: options.isPaged ?? options.source !== undefined,
     mapping: {
       source: 'sensors',
       targets: [],
@@ -65,48 +76,64 @@ export async function refreshing(
   }
   const threads = createThreads()
   t.teardown(() => threads.close())
-  const refresher = createRefresher(
+  const files = createFiles({ clock })
+  t.teardown(() => files.close())
+  const shelf = storage === undefined ? undefined : createShelf(files, storage, 'sensors', address)
+  const runner = createRunner(
     {
       name: options.name ?? 'sensors',
-      source,
-      compute: createCompute(
-        { options: planOptions, plan: compilePlan(planOptions), guard },
-        { threads, clock },
-      ),
+      plan,
+      selection: options.selection ?? 'all',
       guard,
       timeoutMs: 5_000,
-      intervalMs: 30_000,
-      outputs: [...(options.outputs ?? []), ...(file === undefined ? [] : [fileSdOutput(file)])],
-      load: options.load ?? (async () => undefined),
+      refreshIntervalMs: INTERVAL_MS,
+      outputs: [
+        ...(options.outputs ?? []),
+        ...(file === undefined ? [] : [fileSdOutput(files, file)]),
+        ...(shelf === undefined
+          ? []
+          : [{ kind: 'storage' as const, path: storage as string, keep: shelf.keep, remove: shelf.remove }]),
+      ],
     },
-    { store, metrics, clock, log },
+    source,
+    { store, metrics, clock, log, threads, random: () => 0.5, fleet: createFleet(DEFAULT_GUARD) },
   )
-  const stop = new AbortController()
   return {
     inventory,
     clock,
     store,
     metrics,
-    once: refresher.once,
     messages,
     lines,
-    stop,
-    /** The next refresh in its time. */
-    refresh: () => {
-      clock.advance(30_000)
-      return refresher.once(stop.signal)
+    runner,
+    shelf,
+    /** The next refresh in its time; the one that the runner begins by itself is this one. */
+    async refresh(afterMs = INTERVAL_MS) {
+      clock.skip(afterMs)
+      return runner.refresh()
     },
-    refreshAtOnce: () => refresher.once(stop.signal),
-    restore: () => refresher.restore(),
-    accept: (digest?: string) => refresher.accept(digest),
-    close: () => refresher.close(),
-    lastRead: () => refresher.lastRead(),
+    refreshAtOnce: () => runner.refresh(),
+    restore: () => runner.restore(options.load ?? shelf?.load ?? (async () => undefined)),
+    accept: (digest: string) => runner.accept(digest),
+    stop: () => runner.stop(),
+    lastRead: () => runner.lastRead(),
+    roll: () => runner.roll() as Roll,
     served: () => store.get('sensors')?.snapshot,
+    /** The addresses that are served. */
+    addresses: () => addressesIn(store.get('sensors')?.snapshot?.body),
     status: () => store.get('sensors')?.status,
+    held: () => store.get('sensors')?.status.held ?? [],
     metric: async (name: string, labels = {}) =>
       seriesValue(await metrics.registry.metrics(), `rollcall_source_${name}`, {
         source: 'sensors',
         ...labels,
       }),
   }
+}
+
+/** The addresses in an encoded list, sorted. */
+export function addressesIn(body: Uint8Array | undefined): string[] {
+  if (body === undefined) return []
+  const groups = JSON.parse(Buffer.from(body).toString()) as { targets: string[] }[]
+  return groups.flatMap(({ targets }) => targets).sort()
 }

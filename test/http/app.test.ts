@@ -6,6 +6,7 @@ import { handleClientError } from '../../src/base/client-error.ts'
 import { HttpError, RefreshError } from '../../src/base/errors.ts'
 import { readHalf } from '../helpers/app.ts'
 import { seriesValue } from '../helpers/exposition.ts'
+import { heldTargets } from '../helpers/held.ts'
 import { until } from '../helpers/until.ts'
 
 /** Sends raw bytes over a real socket and returns all that comes back. */
@@ -69,8 +70,8 @@ t.test('46: paths with encoded line breaks, null bytes and slashes are refused',
 })
 
 t.test('health is 200 whatever the sources do, and says what they do', async (t) => {
-  const { app, publish, clock } = await readHalf(t, {
-    sources: ['failing', 'fine', 'holding', 'stale', 'waiting'],
+  const { app, publish, clock, store } = await readHalf(t, {
+    sources: ['failing', 'fine', 'holding', 'stale', 'unreadable', 'waiting'],
   })
   const at = { wallMs: clock.now(), monotonicMs: clock.monotonic() }
   await publish('fine', ['a:1'], {
@@ -78,7 +79,14 @@ t.test('health is 200 whatever the sources do, and says what they do', async (t)
     samples: [{ index: 3, reason: 'invalid_host', detail: 'x' }],
   })
   await publish('failing', ['a:1'], { failures: 4, failure: { reason: 'dns', message: 'no such host', at } })
-  await publish('holding', ['a:1'], { held: { digest: 'd', targets: 0, seen: 1, needed: 3 } })
+  await publish('holding', ['a:1'], {
+    absent: 3,
+    held: [
+      heldTargets({ targets: 2 }),
+      heldTargets({ reason: 'configuration', why: 'a reason', until: undefined, digest: 'e'.repeat(64) }),
+    ],
+  })
+  await publish('unreadable', ['a:1'], { absent: 1, held: [heldTargets({ reason: 'unreadable' })] })
   await publish('stale', ['a:1'], { restored: true })
   clock.advance(1_234)
   const answer = await app.inject('/health')
@@ -87,6 +95,7 @@ t.test('health is 200 whatever the sources do, and says what they do', async (t)
     status: 'ok',
     version: '1.2.3',
     draining: false,
+    removed: { held: [] },
     uptime_seconds: Number,
     sources: {
       fine: {
@@ -102,7 +111,8 @@ t.test('health is 200 whatever the sources do, and says what they do', async (t)
         age_seconds: 1.234,
         consecutive_failures: 0,
         failure: null,
-        held: null,
+        absent: 0,
+        held: [],
       },
       failing: {
         state: 'failing',
@@ -110,16 +120,45 @@ t.test('health is 200 whatever the sources do, and says what they do', async (t)
         failure: { reason: 'dns', message: 'no such host', at: '2026-01-01T00:00:00.000Z' },
       },
       stale: { state: 'stale' },
-      holding: { state: 'holding', held: { digest: 'd', targets: 0, seen: 1, needed: 3 } },
+      holding: {
+        state: 'holding',
+        absent: 3,
+        held: [
+          {
+            digest: 'd'.repeat(64),
+            targets: 2,
+            samples: ['old:9100'],
+            reason: 'too_many',
+            why: 'too many of the targets would leave within an hour',
+            since: '2026-01-01T00:00:00.000Z',
+            until: '2026-01-01T00:15:00.000Z',
+            leaves: /^at 2026-01-01T00:15:00.000Z, if every reading until then lacks them; or when it is/,
+          },
+          {
+            reason: 'configuration',
+            until: null,
+            leaves: `when it is accepted: POST /-/accept?digest=${'e'.repeat(64)}, or guard.accept`,
+          },
+        ],
+      },
+      unreadable: { state: 'ok', absent: 1, held: [{ reason: 'unreadable' }] },
       waiting: { state: 'waiting', targets: 0, last_success: null, age_seconds: null, last_change: null },
     },
+  })
+  store.setRemoved({ snapshots: [], held: [heldTargets({ reason: 'removed', samples: ['source old'] })] })
+  t.match((await app.inject('/health')).json().removed, {
+    held: [{ digest: 'd'.repeat(64), reason: 'removed', samples: ['source old'] }],
   })
   t.match(await app.inject('/-/healthy'), { statusCode: 200, payload: 'Rollcall is healthy.\n' })
 })
 
 t.test('ready is 503 until every required source has a list', async (t) => {
   const { app, publish, store } = await readHalf(t, { sources: ['a', 'b'] })
-  store.add('optional', { required: false, maxStalenessMs: Number.POSITIVE_INFINITY })
+  store.add('optional', {
+    required: false,
+    maxStalenessMs: Number.POSITIVE_INFINITY,
+    holdMs: 0,
+  })
   await publish('a', ['a:1'])
   for (const url of ['/ready', '/-/ready']) {
     const waiting = await app.inject(url)
@@ -179,43 +218,53 @@ t.test('a refresh that is asked for answers with its result', async (t) => {
   t.same(state.refreshed, [undefined, 'sensors'])
 })
 
-t.test('25: what is to be accepted can be named by its digest; another one is not', async (t) => {
+t.test('25: held targets are accepted by their digest, of one source or of whichever', async (t) => {
   const { app, state } = await readHalf(t, { enableLifecycle: true })
   const accept = (query: string) => app.inject({ method: 'POST', url: `/-/accept${query}` })
-  const [seen, now] = ['a'.repeat(64), 'b'.repeat(64)]
-  state.acceptAnswer = { heldDigest: now }
-  const refused = await accept(`?source=sensors&digest=${seen}`)
-  t.equal(refused.statusCode, 412)
-  t.match(refused.json(), {
-    error: {
-      code: 'other_list_held',
-      message: new RegExp(`sensors .* another one.* /health .*digest=${now}$`),
-    },
-  })
-  state.acceptAnswer = { source: 'sensors', result: 'changed', targets: 3 }
-  const accepted = await accept(`?source=sensors&digest=${now}`)
-  t.equal(accepted.statusCode, 200)
-  t.same(accepted.json(), { results: [{ source: 'sensors', result: 'changed', targets: 3 }] })
-  t.equal((await accept('?source=sensors')).statusCode, 200)
-  t.same(state.accepted, [
-    ['sensors', seen],
-    ['sensors', now],
-    ['sensors', undefined],
-  ])
+  const digest = 'b'.repeat(64)
+  state.acceptAnswer = [{ source: 'sensors', result: 'changed', targets: 3 }]
+  for (const query of [`?digest=${digest}`, `?source=sensors&digest=${digest}`]) {
+    const accepted = await accept(query)
+    t.equal(accepted.statusCode, 200, query)
+    t.same(accepted.json(), { results: [{ source: 'sensors', result: 'changed', targets: 3 }] })
+  }
+  state.acceptAnswer = []
+  t.same((await accept(`?digest=${digest}`)).json(), { results: [] }, 'a view is of no source')
+  const none = await accept(`?source=sensors&digest=${digest}`)
+  t.equal(none.statusCode, 409)
+  t.match(none.json(), { error: { code: 'not_held', message: /no targets of sensors with this digest/ } })
   state.acceptAnswer = undefined
-  t.match((await accept('?source=sensors')).json(), { error: { code: 'not_held' } })
-  for (const [query, message] of [
-    ['?source=sensors&digest=abc', /digest is the held.digest that \/health shows/],
-    ['?source=sensors&digest=', /digest is the held.digest/],
-    [`?source=sensors&digest=${now}&digest=${now}`, /digest is the held.digest/],
-    [`?digest=${now}`, /which source\?/],
-    ['?source=sensors&force=1', /no other parameter than source and digest/],
-  ] as const) {
-    const answer = await accept(query)
-    t.equal(answer.statusCode, 400, query)
+  t.match((await accept(`?digest=${digest}`)).json(), {
+    error: { code: 'not_held', message: /no targets with this digest are held. Look at \/health again/ },
+  })
+  t.same(state.accepted, [
+    [digest, undefined],
+    [digest, 'sensors'],
+    [digest, undefined],
+    [digest, 'sensors'],
+    [digest, undefined],
+  ])
+})
+
+t.test('25: without the digest of what is meant nothing is accepted', async (t) => {
+  const { app, state } = await readHalf(t, { enableLifecycle: true })
+  const digest = 'b'.repeat(64)
+  const rows: [query: string, status: number, message: RegExp][] = [
+    ['', 400, /which targets\? .*digest=DIGEST with the digest that \/health shows/],
+    ['?source=sensors', 400, /which targets\?/],
+    ['?digest=abc', 400, /64 hex digits/],
+    [`?digest=${digest.toUpperCase()}`, 400, /64 hex digits/],
+    [`?digest=${digest}&digest=${digest}`, 400, /which targets\?/],
+    [`?digest=${digest}&force=1`, 400, /no other parameter than digest and source/],
+    [`?digest=${digest}&source=`, 400, /source/],
+    [`?digest=${digest}&source=other`, 404, /other/],
+  ]
+  for (const [query, status, message] of rows) {
+    const answer = await app.inject({ method: 'POST', url: `/-/accept${query}` })
+    t.equal(answer.statusCode, status, query)
     t.match(answer.json().error.message, message, query)
   }
-  t.equal(state.accepted.length, 4, 'nothing of that was carried out')
+  t.same(state.accepted, [], 'nothing of that was carried out')
 })
 
 t.test('45: a webhook may send whatever body it likes, but not a huge or hostile one', async (t) => {

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { encodeGroups } from '../../src/snapshot/encode.ts'
-import { freeze } from '../../src/snapshot/snapshot.ts'
-import { INITIAL_STATUS } from '../../src/snapshot/status.ts'
+import { encodeGroups } from '../../src/model/list.ts'
+import { freeze } from '../../src/snapshot/freeze.ts'
+import { INITIAL_STATUS } from '../../src/snapshot/store.ts'
 import { readHalf } from '../helpers/app.ts'
 
 const SCRIPT = '<script>alert(1)</script>'
@@ -12,7 +12,7 @@ async function hostile(t: Parameters<typeof readHalf>[0]) {
   const half = await readHalf(t, { enableLifecycle: true })
   const { store, clock, state } = half
   const body = encodeGroups([{ targets: ['a:1'], labels: [['site', SCRIPT]] }])
-  await store.publish('sensors', await freeze(body, { groups: 1, targets: 1 }, clock.now()))
+  store.publish('sensors', await freeze(body, { groups: 1, targets: 1 }, clock.now()))
   const at = { wallMs: clock.now(), monotonicMs: clock.monotonic() }
   store.setStatus('sensors', {
     ...INITIAL_STATUS,

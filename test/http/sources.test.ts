@@ -113,14 +113,23 @@ t.test('55: the parameters of targets that joined or left show no secret', async
   await refresh()
   inventory.json([record('correct-horse'), { host: 'plain', token: '', url: '' }])
   await refresh()
+  await refresh()
   const { app } = await readHalf(t, { sources: [], over: { clock, store, metrics } })
   const { payload } = await app.inject('/api/v1/changes')
   t.notMatch(payload, /hunter2|correct-horse/)
-  const [change] = JSON.parse(payload).changes
-  t.match(change, { added: 1, removed: 1 })
+  const [left, joined] = JSON.parse(payload).changes
   t.match(
-    change.added_samples[0],
-    /^<secret>\.test:9100 \[\["__param_api_token","<secret>"\],\["__param_module","if_mib"\],\["__param_target","http:\/\/<secret>@device\/\?q=x+…$/,
+    [left, joined],
+    [
+      { added: 0, removed: 1 },
+      { added: 1, removed: 0 },
+    ],
   )
-  t.ok(change.added_samples[0].length <= 501, 'what is long is cut')
+  for (const [sample] of [left.removed_samples, joined.added_samples]) {
+    t.match(
+      sample,
+      /^<secret>\.test:9100 \[\["__param_api_token","<secret>"\],\["__param_module","if_mib"\],\["__param_target","http:\/\/<secret>@device\/\?q=x+…$/,
+    )
+    t.ok(sample.length <= 501, 'what is long is cut')
+  }
 })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { hashmod } from '../../src/model/hashmod.ts'
-import { readHalf } from '../helpers/app.ts'
+import { HOLD_MS, readHalf } from '../helpers/app.ts'
 import { seriesValue } from '../helpers/exposition.ts'
 
 const addresses = Array.from({ length: 12 }, (_, index) => `sensor-${index}:9100`)
@@ -39,6 +39,33 @@ t.test('a label narrows the list, and one that no target has is an error, not an
       message: 'no target of this list has a label sight; check its spelling',
     },
   })
+})
+
+t.test('69: a view that had targets and has none is 503, until it is believed or accepted', async (t) => {
+  const { app, publish, clock, views, lines } = await readHalf(t, { sources: ['a', 'b'] })
+  await publish('a', ['a:1'])
+  await publish('b', ['b:1'])
+  const ask = (list = '') => app.inject(`/targets${list}?label.source=a`)
+  t.equal((await ask()).json()[0].targets.length, 1)
+  t.equal((await ask('/a')).statusCode, 200)
+  // What was called a goes on as b.
+  for (const [name, addresses] of [
+    ['a', []],
+    ['b', ['a:1', 'b:1']],
+  ] as const)
+    await publish(name, [...addresses])
+  clock.advance(60_000)
+  const emptied = await ask()
+  t.equal(emptied.statusCode, 503)
+  t.equal(emptied.headers['retry-after'], '60')
+  t.match(emptied.json().error, { code: 'view_emptied', message: /\[\] is answered in 15m, or once it is/ })
+  t.match(lines, [{ route: '/targets', code: 'view_emptied' }])
+  t.equal((await app.inject('/targets')).statusCode, 200, 'the whole list is')
+  clock.advance(HOLD_MS - 10_000)
+  t.match(await ask(), { statusCode: 503, headers: { 'retry-after': '10' } })
+  const [digest = ''] = /[0-9a-f]{64}/.exec((await ask()).json().error.message) ?? []
+  t.ok(views.accept(digest))
+  t.equal((await ask()).payload, '[]')
 })
 
 t.test('what is not understood is 400 and never the whole list', async (t) => {

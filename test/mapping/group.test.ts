@@ -1,6 +1,6 @@
 import t from 'tap'
 import { compileMapping, type MappingOptions } from '../../src/mapping/mapping.ts'
-import type { RejectionReason } from '../../src/mapping/rejection.ts'
+import type { LabelDropReason, RejectionReason } from '../../src/mapping/rejection.ts'
 import { compileTemplate } from '../../src/mapping/template.ts'
 import type { Json } from '../../src/model/record.ts'
 
@@ -19,9 +19,9 @@ t.test('a target group becomes a target for each address, all with its labels', 
     ['site', 'x'],
   ]
   t.same(targets, [
-    { address: 'a:1', labels, asWritten: true },
-    { address: 'b', labels, asWritten: true },
-    { address: 'http://c/', labels, asWritten: true },
+    { address: 'a:1', labels, slot: 0, asWritten: true },
+    { address: 'b', labels, slot: 0, asWritten: true },
+    { address: 'http://c/', labels, slot: 0, asWritten: true },
   ])
   t.ok(targets[0]?.labels === targets[1]?.labels, 'they share one list of labels')
   t.same(rejections, [])
@@ -62,24 +62,52 @@ t.test('what is meant as a group but is none is quarantined', async (t) => {
   const rows: [record: Json, reason: RejectionReason, detail: RegExp][] = [
     [{ targets: 'a:1' }, 'invalid_group', /^no target group: targets has to be a list of texts$/],
     [{ targets: 5, labels: {} }, 'invalid_group', /targets has to be a list/],
-    [{ targets: ['a:1'], labels: [] }, 'invalid_group', /labels has to be a set of keys/],
-    [{ targets: ['a:1'], labels: 'site=x' }, 'invalid_group', /labels has to be a set of keys/],
     [{ targets: ['a:1'], label: {} }, 'invalid_group', /it has the key "label"; a target group has only/],
-    [{ targets: ['a:1'], labels: { site: {} } }, 'invalid_label', /^label site: \{\} is not a text/],
-    [{ targets: ['a:1'], labels: { site: ['x'] } }, 'invalid_label', /^label site: \["x"\] is not a text/],
-    [{ targets: ['a:1'], labels: { n: 2 ** 60 } }, 'invalid_label', /^label n: 1152921504606847000 is not/],
-    [
-      { targets: ['a:1'], labels: { n: 'a\u0000' } },
-      'invalid_label',
-      /^label n: "a\\u0000" is too long, has/,
-    ],
   ]
   for (const [record, reason, detail] of rows) {
-    const { targets, rejections } = map(record)
+    const { targets, rejections, unreadable } = map(record)
     t.same(targets, [], JSON.stringify(record))
     t.match(rejections, [{ reason, detail }])
+    t.same(unreadable, [0], 'its targets are not told to be gone')
   }
 })
+
+t.test('61: a label of a group that cannot be sent is left out, and its targets stay', async (t) => {
+  const rows: [labels: Json, reasons: LabelDropReason[]][] = [
+    [{ site: {} }, ['not_text']],
+    [{ site: ['x'] }, ['not_text']],
+    [{ site: 2 ** 60 }, ['invalid_value']],
+    [{ site: 'a\u0000' }, ['invalid_value']],
+    [{ site: 'x'.repeat(100_000) }, ['invalid_value']],
+    [{ site: null }, []],
+    [{ site: '' }, []],
+    [{ site: {}, rack: [] }, ['not_text', 'not_text']],
+    [[], ['not_text']],
+    ['site=x', ['not_text']],
+    [5, ['not_text']],
+  ]
+  for (const [labels, droppedLabels] of rows) {
+    const mapped = map({ targets: ['a:1', 'b:1'], labels })
+    const name = JSON.stringify(labels).slice(0, 60)
+    t.same(
+      mapped.targets.map(({ address, labels }) => [address, labels]),
+      ['a:1', 'b:1'].map((address) => [address, [['__meta_rollcall_source', 's']]]),
+      name,
+    )
+    t.match(mapped, { rejections: [], droppedLabels, unreadable: [] }, name)
+  }
+})
+
+t.test(
+  '61: without a label that says where they are scraped, the targets may be others than before',
+  async (t) => {
+    for (const name of ['__scheme__', '__metrics_path__', '__param_target']) {
+      const mapped = map({ targets: ['a:1'], labels: { [name]: {} } })
+      t.equal(mapped.targets.length, 1, name)
+      t.same(mapped.unreadable, [0], name)
+    }
+  },
+)
 
 t.test('where only groups are expected, anything else is none', async (t) => {
   for (const record of ['a:1', 5, null, ['a:1'], {}, { hostname: 'a' }, { labels: {} }]) {
@@ -91,7 +119,8 @@ t.test('where only groups are expected, anything else is none', async (t) => {
 })
 
 t.test('a target that is no text is quarantined alone', async (t) => {
-  const { targets, rejections } = map({ targets: ['a:1', 5, null, 'b:1'] })
+  const { targets, rejections, unreadable } = map({ targets: ['a:1', 5, null, 'b:1'] })
+  t.same(unreadable, [0, 0])
   t.same(
     targets.map(({ address }) => address),
     ['a:1', 'b:1'],
@@ -142,10 +171,10 @@ t.test('labels of the source win over those of the group, and can remove them', 
   const group = { site: 'x', my_site: 'y', my_team: 'edge', gone: 'z' }
   t.match(labelsOf(group, { labels }), { site: 'y', team: 'edge', gone: undefined })
   const { targets, rejections } = map({ targets: ['a:1', 5], labels: { my_site: {} } }, { labels })
-  t.same([targets.length, rejections.length], [0, 1])
+  t.same([targets.length, rejections.length], [1, 1])
   const spoilt = map({ targets: ['a:1', 5] }, { labels: [['bad', compileTemplate('{targets[0]}\u0000')]] })
-  t.same(spoilt.targets, [])
-  t.match(spoilt.rejections, [{ reason: 'invalid_host' }, { reason: 'invalid_label', detail: /^label bad/ }])
+  t.match(spoilt.targets, [{ address: 'a:1', labels: [['__meta_rollcall_source', 's']] }])
+  t.match(spoilt, { rejections: [{ reason: 'invalid_host' }], droppedLabels: ['invalid_value'] })
 })
 
 t.test('30: a group with keys of the prototype is not harmed by them', async (t) => {

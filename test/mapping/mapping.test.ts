@@ -1,6 +1,6 @@
 import t from 'tap'
 import { compileMapping, DEFAULT_METRICS_PORT, type MappingOptions } from '../../src/mapping/mapping.ts'
-import { REJECTION_REASONS } from '../../src/mapping/rejection.ts'
+import { type LabelDropReason, REJECTION_REASONS } from '../../src/mapping/rejection.ts'
 import { compileTemplate } from '../../src/mapping/template.ts'
 import type { Json } from '../../src/model/record.ts'
 
@@ -121,6 +121,9 @@ t.test('templates make one or several targets per record', async (t) => {
   t.same(reasonsOf({ ip: {} }, one('{ip}:9100')), ['invalid_host'])
   t.same(reasonsOf({ ip: 'a', port: {} }, one('{ip}:{port}')), ['invalid_port'])
   t.same(reasonsOf({ ip: 'a', port: 0 }, one('{ip}:{port}')), ['invalid_port'])
+  t.match(mapping(one('{id}:9100'))({ id: 2 ** 60 }).rejections, [
+    { reason: 'invalid_host', detail: 'id is a number beyond 2^53, which is not read exactly' },
+  ])
 })
 
 t.test('a target can have labels of its own, which win over those of the source', async (t) => {
@@ -134,6 +137,7 @@ t.test('a target can have labels of its own, which win over those of the source'
   const record = { host: 'a', owner: 'web' }
   t.same(map(record).targets, [
     {
+      slot: 0,
       address: 'a:9100',
       labels: [
         ['__meta_rollcall_source', 's'],
@@ -141,6 +145,7 @@ t.test('a target can have labels of its own, which win over those of the source'
       ],
     },
     {
+      slot: 1,
       address: 'a:9256',
       labels: [
         ['__meta_rollcall_source', 's'],
@@ -148,15 +153,17 @@ t.test('a target can have labels of its own, which win over those of the source'
         ['team', 'web'],
       ],
     },
-    { address: 'a:9113', labels: [['__meta_rollcall_source', 's']] },
+    { slot: 2, address: 'a:9113', labels: [['__meta_rollcall_source', 's']] },
   ])
   const spoilt = map({ ...record, note: {} })
   t.same(
     spoilt.targets.map(({ address }) => address),
-    ['a:9100', 'a:9256'],
-    'a bad label spoils its target only',
+    ['a:9100', 'a:9256', 'a:9113'],
+    'a bad label spoils no target',
   )
-  t.match(spoilt.rejections, [{ reason: 'invalid_label', detail: /label note/ }])
+  t.match(spoilt, { rejections: [], droppedLabels: ['not_text'], unreadable: [] })
+  const bad = map({ owner: 'web' })
+  t.same(bad.unreadable, [0, 1, 2])
 })
 
 t.test('every target carries the source and the configured labels', async (t) => {
@@ -166,6 +173,7 @@ t.test('every target carries the source and the configured labels', async (t) =>
   ] as const
   t.same(mapping({ labels })({ hostname: 'a', store: { id: 12 } }).targets, [
     {
+      slot: 0,
       address: 'a:9100',
       labels: [
         ['__meta_rollcall_source', 'sensors'],
@@ -180,13 +188,49 @@ t.test('every target carries the source and the configured labels', async (t) =>
   ])
 })
 
-t.test('a configured label that cannot be sent quarantines its record', async (t) => {
-  const labels = [['site', compileTemplate('{site}')]] as const
-  for (const site of ['a\u0000', '\udc00', 'x'.repeat(100_000), { id: 1 }, 2 ** 60]) {
-    const { targets, rejections } = mapping({ labels })({ hostname: 'a', site })
-    t.same(targets, [])
-    t.match(rejections, [{ reason: 'invalid_label', detail: /^label site: / }])
+t.test('61: a configured label that cannot be sent is left out, and its target stays', async (t) => {
+  const map = mapping({ labels: [['site', compileTemplate('{site}')]] })
+  const rows: [site: Json, droppedLabels: LabelDropReason[]][] = [
+    ['a\u0000', ['invalid_value']],
+    ['\udc00', ['invalid_value']],
+    ['x'.repeat(100_000), ['invalid_value']],
+    [2 ** 60, ['invalid_value']],
+    [{ id: 1 }, ['not_text']],
+    [[{}], ['not_text']],
+    [null, []],
+    ['', []],
+  ]
+  for (const [site, droppedLabels] of rows) {
+    const name = JSON.stringify(site).slice(0, 60)
+    const mapped = map({ hostname: 'a', site })
+    const target = { slot: 0, address: 'a:9100', labels: [['__meta_rollcall_source', 'sensors']] }
+    t.same(mapped, { targets: [target], rejections: [], droppedLabels, unreadable: [] }, name)
   }
+})
+
+t.test(
+  '61: without a label that says where it is scraped, a target may be another than before',
+  async (t) => {
+    for (const name of ['__scheme__', '__metrics_path__', '__param_module']) {
+      const labels = [[name, compileTemplate('{value}')]] as const
+      const record = { hostname: 'a', value: {} }
+      t.match(mapping({ labels })(record), { targets: [{ address: 'a:9100' }], unreadable: [0] }, name)
+      const own = [target('{hostname}:1'), { ...target('{hostname}:2'), labels }]
+      t.match(
+        mapping({ targets: own })(record),
+        { targets: { length: 2 }, unreadable: [1] },
+        `${name} of one`,
+      )
+      t.same(mapping({ targets: own })({ ...record, value: 'x' }).unreadable, [])
+    }
+  },
+)
+
+t.test('a quarantined target is known by the place of its template', async (t) => {
+  const targets = [target('{a}:1'), target('{b}:2'), target('{c}:3')]
+  const map = mapping({ targets })
+  t.match(map({ a: 'a', c: 'c' }), { targets: [{ slot: 0 }, { slot: 2 }], unreadable: [1] })
+  t.match(map({ b: 'b' }), { targets: [{ slot: 1 }], unreadable: [0, 2] })
 })
 
 t.test('a configured label wins over a meta label of the same name, and can remove it', async (t) => {
@@ -219,6 +263,7 @@ t.test(
     }
     t.same(map(record).targets, [
       {
+        slot: 0,
         address: '10.0.0.7:1',
         labels: [
           ['__meta_inventory_address', '10.0.0.7:1'],
@@ -235,8 +280,11 @@ t.test(
     t.match(mapping({ ownLabels: true })({ address: 'a' }).targets, [
       { labels: [['__meta_rollcall_source', 'sensors']] },
     ])
-    t.same(reasonsOf({ address: 'a', labels: { site: {} } }, { ownLabels: true }), ['invalid_label'])
-    t.same(reasonsOf({ address: 'a', labels: 'x' }, { ownLabels: true }), ['invalid_group'])
+    for (const labels of [{ site: {} }, 'x'])
+      t.match(mapping({ ownLabels: true })({ address: 'a', labels }), {
+        targets: [{ address: 'a:9100' }],
+        droppedLabels: ['not_text'],
+      })
     const spoofed = mapping({ ownLabels: true })({
       address: 'a',
       labels: { __meta_rollcall_source: 'x', __address__: 'b' },

@@ -2,12 +2,14 @@ import fc from 'fast-check'
 import t from 'tap'
 import { compileMapping } from '../../src/mapping/mapping.ts'
 import { compileTemplate } from '../../src/mapping/template.ts'
-import { runPipeline } from '../../src/pipeline/pipeline.ts'
+import { encodeGroups } from '../../src/model/list.ts'
+import { hashKey, NO_KEY } from '../../src/model/record-key.ts'
+import { type Result, runPipeline } from '../../src/pipeline/pipeline.ts'
+import { compilePlan, type PlanOptions } from '../../src/pipeline/plan.ts'
 import { MAX_SAMPLES } from '../../src/pipeline/report.ts'
 import { createSelect } from '../../src/pipeline/select.ts'
 import type { RelabelConfig } from '../../src/relabel/config.ts'
 import { compileRelabel } from '../../src/relabel/relabel.ts'
-import { encodeGroups } from '../../src/snapshot/encode.ts'
 import { jsonDocument } from '../helpers/documents.ts'
 import { holds } from '../helpers/property.ts'
 
@@ -97,8 +99,28 @@ t.test('30: one bad record never spoils the rest', async (t) => {
     ['good:9100'],
   )
   t.same(Object.fromEntries(report.rejected), { not_a_host: 2, no_host: 1, invalid_host: 3, invalid_port: 3 })
-  t.equal(report.samples[0]?.index, 1)
+  t.match(report.samples, [{ index: 1 }, { index: 2 }, { index: 3 }, { index: 4 }])
 })
+
+t.test(
+  '51: a quarantined record is named by its key, without what may be secret or long in it',
+  async (t) => {
+    const rows: [id: unknown, key: string | undefined][] = [
+      ['SN-7', 'SN-7'],
+      [7, '7'],
+      ['http://admin:hunter2@cam/', 'http://…@cam/'],
+      ['x'.repeat(500), `${'x'.repeat(79)}…`],
+      [{}, undefined],
+    ]
+    for (const [id, key] of rows) {
+      const { report } = runPipeline([jsonDocument(['good', { id, port: 1 }])], plain)
+      t.same(
+        report.samples.map((sample) => sample.key),
+        [key],
+      )
+    }
+  },
+)
 
 t.test('all rejects are counted, some are kept to show', async (t) => {
   const { report } = runPipeline([jsonDocument(['good', ...Array.from({ length: 100 }, () => 1)])], plain)
@@ -177,10 +199,11 @@ t.test('rules change, drop and spoil targets, and each is counted', async (t) =>
         ['place', 'at-x'],
       ],
     },
-    { targets: ['h:9100', 'new:9200'], labels: [['__meta_rollcall_source', 's']] },
+    { targets: ['g:9100', 'h:9100', 'new:9200'], labels: [['__meta_rollcall_source', 's']] },
   ])
   t.equal(report.dropped, 1)
-  t.same(Object.fromEntries(report.rejected), { invalid_host: 1, invalid_port: 2, invalid_label: 1 })
+  t.same(Object.fromEntries(report.rejected), { invalid_host: 1, invalid_port: 2 })
+  t.same(Object.fromEntries(report.droppedLabels), { invalid_value: 1 }, 'a label costs no target')
   t.match(report.samples[0]?.detail, /the rules made the address "no port", which is not host:port/)
   t.same(run([{ host: 'b', kind: 'printer' }, 5]).groups, [], 'rules may drop all that there is')
 })
@@ -203,3 +226,107 @@ t.test(
     t.match(Object.fromEntries(groups[0]?.labels ?? []), { host: 'a' })
   },
 )
+
+/** A plan as a configuration makes it. */
+const compiled = (options: Partial<PlanOptions> & { targets?: readonly string[] } = {}) =>
+  compilePlan({
+    records: undefined,
+    relabelConfigs: [],
+    ...options,
+    mapping: {
+      source: 's',
+      labels: Object.entries({ site: '{site}', __scheme__: '{scheme}' }).map(
+        ([name, text]) => [name, compileTemplate(text)] as const,
+      ),
+      metaLabels: false,
+      defaultPort: 9100,
+      ...options.mapping,
+      targets: (options.targets ?? []).map((text) => ({ address: compileTemplate(text), labels: [] })),
+    },
+  })
+
+/** Each target with the key of its record. */
+function keysByTarget({ groups, keys }: Result): Record<string, number | undefined> {
+  const targets = groups.flatMap(({ targets }) => targets)
+  return Object.fromEntries(targets.map((target, index) => [target, keys[index]]))
+}
+
+t.test('each target has the key of its record, in the order of the list', async (t) => {
+  const records = [
+    { id: 'one', host: 'b', site: 'x' },
+    { id: 'two', host: 'a', site: 'y' },
+    { id: 'three', host: 'c', site: 'x' },
+    'd',
+    { id: 'one', host: 'b', site: 'x' },
+  ]
+  t.same(keysByTarget(runPipeline([jsonDocument(records)], compiled())), {
+    'a:9100': hashKey('two', 0),
+    'b:9100': hashKey('one', 0),
+    'c:9100': hashKey('three', 0),
+    'd:9100': NO_KEY,
+  })
+  const targets = ['{host}:1', '{host}:2']
+  t.same(keysByTarget(runPipeline([jsonDocument(records.slice(0, 1))], compiled({ targets }))), {
+    'b:1': hashKey('one', 0),
+    'b:2': hashKey('one', 1),
+  })
+})
+
+t.test('what tells records apart can be said; where it is missing there is no key', async (t) => {
+  const plan = compiled({ key: compileTemplate('{asset.tag}') })
+  const records = [
+    { id: 1, host: 'a', asset: { tag: 'T1' } },
+    { id: 2, host: 'b' },
+    { id: 3, host: 'c', asset: { tag: {} } },
+  ]
+  t.same(keysByTarget(runPipeline([jsonDocument(records)], plan)), {
+    'a:9100': hashKey('T1', 0),
+    'b:9100': NO_KEY,
+    'c:9100': NO_KEY,
+  })
+})
+
+t.test('59: records that are there and cannot be read are known by their keys', async (t) => {
+  const rules: RelabelConfig[] = [
+    { source_labels: ['site'], regex: 'spoilt', target_label: '__address__', replacement: 'a/b' },
+    { source_labels: ['site'], regex: '(xx+)', target_label: '__param_site', replacement: '$1$1' },
+    { source_labels: ['site'], regex: 'unwanted', action: 'drop' },
+  ]
+  const rows: [name: string, record: unknown, unreadable: number[], keyless: number][] = [
+    ['a target', { id: 'k', host: 'a' }, [], 0],
+    ['no host', { id: 'k', address: {} }, [hashKey('k', 0)], 0],
+    ['no host, and no key', { serial_: 'x' }, [], 1],
+    ['no record at all', 42, [], 1],
+    ['an address that a rule spoils', { id: 'k', host: 'a', site: 'spoilt' }, [hashKey('k', 0)], 0],
+    ['the same without a key', { host: undefined, address: 'a b' }, [hashKey('a b', 0)], 0],
+    ['one that a rule drops', { id: 'k', host: 'a', site: 'unwanted' }, [], 0],
+    ['a label that does not count', { id: 'k', host: 'a', site: {} }, [], 0],
+    ['a label of its place', { id: 'k', host: 'a', scheme: {} }, [hashKey('k', 0)], 0],
+    ['a place that a rule spoils', { id: 'k', host: 'a', site: 'x'.repeat(40_000) }, [hashKey('k', 0)], 0],
+  ]
+  for (const [name, record, unreadable, keyless] of rows) {
+    const result = runPipeline([jsonDocument(['always', record])], compiled({ relabelConfigs: rules }))
+    t.same([...result.unreadable], unreadable, name)
+    t.equal(result.keyless, keyless, name)
+  }
+  const targets = ['{a}:1', '{b}:2', '{c}:3']
+  const some = runPipeline([jsonDocument([{ id: 'k', a: 'a', c: 'c' }])], compiled({ targets }))
+  t.same([...some.unreadable], [hashKey('k', 1)], 'one target of a record')
+})
+
+t.test('62: objects that the records expression leaves out are counted', async (t) => {
+  const host = (index: number, status = 'active') => ({ host: `h${index}`, status })
+  const answer = { items: [host(1), host(2, 'retired'), host(3)], meta: { tags: ['a'] } }
+  const rows: [name: string, records: string | undefined, answers: unknown[], notSelected: number][] = [
+    ['all that there is', undefined, [answer], 0],
+    ['a list by its name', 'items', [answer], 0],
+    ['those with a status', "items[?status == 'active']", [answer], 1],
+    ['the status is spelt otherwise', "items[?status == 'Active']", [answer, answer], 6],
+    ['records that have lists themselves', 'items[].ports[]', [{ items: [{ ports: [host(1)] }] }], 1],
+    ['a list twice, which is more than there are', '[items, items][]', [answer], 0],
+  ]
+  for (const [name, records, answers, notSelected] of rows) {
+    const { report } = runPipeline(answers.map(jsonDocument), compiled({ records, isPaged: true }))
+    t.equal(report.notSelected, notSelected, name)
+  }
+})

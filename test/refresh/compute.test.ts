@@ -5,14 +5,19 @@ import { createThreads, type Threads } from '../../src/base/threads.ts'
 import { compileTemplate } from '../../src/mapping/template.ts'
 import { type Document, JSON_FORMAT } from '../../src/model/document.ts'
 import { compilePlan, type PlanOptions } from '../../src/pipeline/plan.ts'
-import { build } from '../../src/refresh/build.ts'
 import { createCompute } from '../../src/refresh/compute.ts'
-import { buildInThread, weighInThread } from '../../src/refresh/worker.ts'
-import { DEFAULT_GUARD, type Weighed } from '../../src/snapshot/guard.ts'
-import { weigh } from '../../src/snapshot/weigh.ts'
+import {
+  type Computed,
+  compute,
+  computeInThread,
+  subtractInThread,
+  type Work,
+} from '../../src/refresh/worker.ts'
+import type { Roll } from '../../src/roll/roll.ts'
+import { DEFAULT_GUARD } from '../../src/roll/rules.ts'
 import { manualClock } from '../helpers/clock.ts'
 import { jsonDocument } from '../helpers/documents.ts'
-import { names } from '../helpers/refreshing.ts'
+import { addressesIn, names } from '../helpers/refreshing.ts'
 import { until } from '../helpers/until.ts'
 
 const NEVER = new AbortController().signal
@@ -32,9 +37,33 @@ const OPTIONS: PlanOptions = {
 function computing(t: Test, options = OPTIONS, threads: Threads = createThreads()) {
   t.teardown(() => threads.close())
   const clock = manualClock()
-  const plan = { options, plan: compilePlan(options), guard: DEFAULT_GUARD }
-  return { compute: createCompute(plan, { threads, clock }), clock }
+  return { computed: createCompute(options, { threads, clock }), clock }
 }
+
+const occasion = (nowMs: number) => ({
+  nowMs,
+  selection: 'all',
+  options: DEFAULT_GUARD,
+  all: { left: 0, roll: 1e9, options: DEFAULT_GUARD },
+})
+
+/** A reading of these documents. */
+const read = (documents: readonly Document[], roll?: Roll, nowMs = 0): Work => ({
+  kind: 'read',
+  documents,
+  roll,
+  occasion: occasion(nowMs),
+  isAtRest: true,
+})
+
+const bodyOf = ({ called }: Computed) => called?.roll.body as Uint8Array
+const targetsOf = ({ called }: Computed) => called?.roll.keys.length
+
+/** With the list as text: bytes that came from a thread are no Buffer any more. */
+const asText = ({ called, report }: Computed) => ({
+  report,
+  called: called && { ...called, roll: { ...called.roll, body: Buffer.from(called.roll.body).toString() } },
+})
 
 /** An inventory that is too large to be worked on inline. */
 const large = (count = 20_000) => [
@@ -42,47 +71,40 @@ const large = (count = 20_000) => [
 ]
 
 t.test('a large inventory is built in a thread, to the same bytes and report', async (t) => {
-  const { compute } = computing(t)
+  const { computed } = computing(t)
   const documents = large()
-  const built = await compute.build(documents, false, NEVER)
-  t.ok(built.body.buffer instanceof SharedArrayBuffer, 'it was not built here')
-  t.same({ ...built, body: built.body.toString() }, asText(build(documents, compilePlan(OPTIONS))))
+  const built = await computed(read(documents), NEVER)
+  t.ok(bodyOf(built).buffer instanceof SharedArrayBuffer, 'it was not built here')
+  t.same(asText(built), asText(compute(read(documents), compilePlan(OPTIONS))))
   t.ok(documents[0]?.bytes.byteLength, 'the documents are still here')
 })
 
 t.test('many small pages are as much work as a large one', async (t) => {
-  const { compute } = computing(t)
+  const { computed } = computing(t)
   const pages = Array.from({ length: 20 }, () => large(2_000)[0] as Document)
-  t.ok((await compute.build(pages, false, NEVER)).body.buffer instanceof SharedArrayBuffer)
+  t.ok(bodyOf(await computed(read(pages), NEVER)).buffer instanceof SharedArrayBuffer)
 })
 
 t.test('documents that nobody needs any more are handed over, not copied', async (t) => {
-  const { compute } = computing(t)
+  const { computed } = computing(t)
   const bytes = Buffer.from(Uint8Array.from(large()[0]?.bytes ?? []).buffer)
-  const built = await compute.build([{ bytes, format: JSON_FORMAT, name: 'x' }], true, NEVER)
-  t.equal(built.counts.targets, 20_000)
+  const built = await computed(read([{ bytes, format: JSON_FORMAT, name: 'x' }]), NEVER, true)
+  t.equal(targetsOf(built), 20_000)
   t.equal(bytes.byteLength, 0)
 })
 
 t.test('what is a part of other memory is copied, not handed over', async (t) => {
-  const { compute } = computing(t)
+  const { computed } = computing(t)
   const whole = Buffer.concat([Buffer.from('[]'), large()[0]?.bytes ?? Buffer.alloc(0)])
   const document = { bytes: whole.subarray(2), format: JSON_FORMAT, name: 'x' }
-  t.equal((await compute.build([document], true, NEVER)).counts.targets, 20_000)
+  t.equal(targetsOf(await computed(read([document]), NEVER, true)), 20_000)
   t.equal(whole.toString('utf8', 0, 2), '[]')
 })
 
 t.test('a defect in a thread stays one', async (t) => {
-  const threads = createThreads()
-  t.teardown(() => threads.close())
   const options = { ...OPTIONS, mapping: undefined } as unknown as PlanOptions
-  const plan = { options, plan: compilePlan(OPTIONS), guard: DEFAULT_GUARD }
-  const compute = createCompute(plan, { threads, clock: manualClock() })
-  await t.rejects(compute.build(large(), false, NEVER), { name: 'RefreshError', reason: 'internal' })
-  t.match(buildInThread({ documents: large(), options }), { failed: { reason: 'internal' } })
+  t.match(computeInThread({ work: read(large()), options }), { failed: { reason: 'internal' } })
 })
-
-const asText = <Built extends { body: Buffer }>(built: Built) => ({ ...built, body: built.body.toString() })
 
 t.test('the same input gives the same in the thread as here', async (t) => {
   const record = fc.record(
@@ -95,14 +117,13 @@ t.test('the same input gives the same in the thread as here', async (t) => {
   const property = fc.property(fc.array(record), fc.array(record), (one, other) => {
     const documents = [jsonDocument({ items: one }), jsonDocument({ items: other })]
     // What goes into a thread and comes out of it is cloned.
-    const answer = structuredClone(buildInThread(structuredClone({ documents, options: OPTIONS })))
+    const answer = structuredClone(
+      computeInThread(structuredClone({ work: read(documents), options: OPTIONS })),
+    )
     try {
-      const { body, ...rest } = build(documents, compilePlan(OPTIONS))
+      const here = compute(read(documents), compilePlan(OPTIONS))
       assert.ok(!('failed' in answer))
-      assert.deepEqual(
-        { ...answer, body: Buffer.from(answer.body).toString() },
-        { ...rest, body: body.toString() },
-      )
+      assert.deepEqual(asText(answer), asText(here))
     } catch (error) {
       assert.ok('failed' in answer, String(error))
       assert.equal(answer.failed.message, (error as Error).message)
@@ -113,31 +134,53 @@ t.test('the same input gives the same in the thread as here', async (t) => {
 })
 
 t.test('an inventory that is none fails in the thread as it does here', async (t) => {
-  const { compute } = computing(t)
+  const { computed } = computing(t)
   const documents = [jsonDocument({ nothing: 'x'.repeat(2 ** 20) })]
-  await t.rejects(compute.build(documents, false, NEVER), {
+  await t.rejects(computed(read(documents), NEVER), {
     name: 'RefreshError',
     reason: 'shape',
     message: /the records expression gave null/,
   })
 })
 
-/** With the lines of a held drop as text: bytes that came from a thread are no Buffer any more. */
-const plain = (weighed: Weighed) => ({
-  ...weighed,
-  held: weighed.held && { ...weighed.held, lines: Buffer.from(weighed.held.lines).toString() },
+t.test('readings of a large list are compared in a thread, with the same result', async (t) => {
+  const { computed } = computing(t)
+  const first = await computed(read(large(40_000)), NEVER)
+  const roll = first.called?.roll as Roll
+  const work = read(large(18_000), roll, 60_000)
+  const second = await computed(work, NEVER)
+  t.match(second, { called: { joined: 0, left: 0, isChanged: false } })
+  t.equal(second.called?.roll.body, roll.body, 'the same list is the same bytes')
+  t.equal(second.called?.roll.absent.length, 22_000)
+  t.same(asText(second), asText(compute(work, compilePlan(OPTIONS))))
+  const again: Work = { kind: 'again', roll: second.called?.roll as Roll, occasion: occasion(120_000) }
+  const third = await computed(again, NEVER)
+  t.match(third.called?.roll.absences, [{ readings: 3 - 1 }])
+  t.match(third.called?.roll.held, [{ reason: 'too_many', targets: 22_000 }])
+  const digest = third.called?.roll.held[0]?.digest as string
+  const accept: Work = { kind: 'accept', roll: third.called?.roll as Roll, digest, nowMs: 130_000 }
+  t.equal(targetsOf(await computed(accept, NEVER)), 18_000)
+  const other = { ...accept, digest: 'other' }
+  t.same(await computed(other, NEVER), { called: undefined, report: undefined })
+  t.same(computeInThread({ work: other, options: OPTIONS }), { called: undefined, report: undefined })
+  t.match(computeInThread({ work: again, options: OPTIONS }), { called: { isChanged: false } })
 })
 
-t.test('lists are weighed in a thread when they are large, with the same result', async (t) => {
-  const { compute } = computing(t)
-  const [served, offered] = [build(large(), compilePlan(OPTIONS)), build(large(9_000), compilePlan(OPTIONS))]
-  const lists = { served: served.body, offered: offered.body, before: undefined }
-  const weighed = await compute.weigh(lists, NEVER)
-  t.match(weighed, { added: 0, removed: 11_000, isDrop: true, held: { seen: 1, missing: 11_000 } })
-  t.same(plain(weighed), plain(weigh(served.body, offered.body, undefined, DEFAULT_GUARD)))
-  t.same(plain(weighInThread({ ...lists, options: DEFAULT_GUARD })), plain(weighed))
-  const again = await compute.weigh({ ...lists, before: weighed.held }, NEVER)
-  t.match(again, { held: { seen: 2, missing: 11_000 } })
+t.test('while nobody is absent a large list is not looked at again', async (t) => {
+  const { computed } = computing(t)
+  const { called } = await computed(read(large()), NEVER)
+  const again: Work = { kind: 'again', roll: called?.roll as Roll, occasion: occasion(60_000) }
+  const [here] = await Promise.all([computed(again, NEVER)])
+  t.equal(here.called?.roll.body, called?.roll.body)
+  t.equal(here.called?.roll.keys, called?.roll.keys, 'nothing of it has travelled')
+})
+
+t.test('lists are subtracted in a thread as here', async (t) => {
+  const [some, others] = await Promise.all(
+    [large(3), large(2)].map(async (documents) => bodyOf(compute(read(documents), compilePlan(OPTIONS)))),
+  )
+  const rest = subtractInThread({ body: some as Uint8Array, others: [others as Uint8Array] })
+  t.same(addressesIn(rest.body), ['sensor_2:9100'])
 })
 
 t.test(
@@ -145,21 +188,21 @@ t.test(
   async (t) => {
     const threads = createThreads(48)
     // With such an expression all records are there at once.
-    const { compute } = computing(t, { ...OPTIONS, records: 'items[]' }, threads)
-    await t.rejects(compute.build(large(400_000), false, NEVER), {
+    const { computed } = computing(t, { ...OPTIONS, records: 'items[]' }, threads)
+    await t.rejects(computed(read(large(400_000)), NEVER), {
       name: 'RefreshError',
       reason: 'out_of_memory',
       message: 'computing the list: it needs more than 48 MiB of memory, the limit of a thread',
     })
-    t.equal((await compute.build(large(), false, NEVER)).counts.targets, 20_000)
+    t.equal(targetsOf(await computed(read(large()), NEVER)), 20_000)
   },
 )
 
 t.test('40: a thread that hangs is ended, and the next one works', async (t) => {
   // An expression that sorts a list in every one of its records takes hours.
   const endless = '{items: items[*].{name: name, all: $.items[*].sort_by($.items, &name)}}.items'
-  const { compute, clock } = computing(t, { ...OPTIONS, records: endless })
-  const hanging = compute.build(large(), false, NEVER)
+  const { computed, clock } = computing(t, { ...OPTIONS, records: endless })
+  const hanging = computed(read(large()), NEVER)
   await until('it has a thread', () => clock.pending().length === 1)
   clock.advance(120_000)
   await t.rejects(hanging, {
@@ -172,28 +215,28 @@ t.test('40: a thread that hangs is ended, and the next one works', async (t) => 
 
 t.test('40: the wait for a thread that others keep busy is not counted', async (t) => {
   const threads = createThreads(undefined, 1)
-  const { compute, clock } = computing(t, OPTIONS, threads)
+  const { computed, clock } = computing(t, OPTIONS, threads)
   const module = new URL('../helpers/thread-jobs.js', import.meta.url).href
   const begun = new SharedArrayBuffer(4)
   const stop = new AbortController()
   const other = threads.run({ module, name: 'spin' }, begun, { signal: stop.signal })
   await until('the other is at work', () => Atomics.load(new Int32Array(begun), 0) === 1)
-  const building = compute.build(large(), false, NEVER)
+  const building = computed(read(large()), NEVER)
   const gone = new AbortController()
-  const givenUp = compute.build(large(), false, gone.signal)
+  const givenUp = computed(read(large()), gone.signal)
   clock.advance(120_000)
   gone.abort(new Error('stopping'))
   await t.rejects(givenUp, { message: 'stopping' })
   stop.abort(new Error('long enough'))
   await t.rejects(other, { message: 'long enough' })
-  t.equal((await building).counts.targets, 20_000)
+  t.equal(targetsOf(await building), 20_000)
   t.same(clock.pending(), [])
 })
 
 t.test('a stop ends the work of a thread', async (t) => {
-  const { compute } = computing(t)
+  const { computed } = computing(t)
   const stop = new AbortController()
-  const building = compute.build(large(400_000), false, stop.signal)
+  const building = computed(read(large(400_000)), stop.signal)
   stop.abort(new Error('stopping'))
   await t.rejects(building, { message: 'stopping' })
 })

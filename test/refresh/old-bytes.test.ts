@@ -4,7 +4,6 @@ import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import type { RefreshFailureReason } from '../../src/base/errors.ts'
 import { Secret } from '../../src/base/secret.ts'
-import { createLoop } from '../../src/refresh/loop.ts'
 import { createHttpSource } from '../../src/sources/http/source.ts'
 import type { Source } from '../../src/sources/source.ts'
 import { readHalf } from '../helpers/app.ts'
@@ -13,7 +12,7 @@ import { type ManualClock, manualClock } from '../helpers/clock.ts'
 import { httpOptions } from '../helpers/http-options.ts'
 import { type ApiAnswer, type ApiRequest, httpSource, serveApi } from '../helpers/http-source.ts'
 import { type Handler, inventoryServer } from '../helpers/inventory-server.ts'
-import { names, refreshing } from '../helpers/refreshing.ts'
+import { INTERVAL_MS, names, refreshing } from '../helpers/refreshing.ts'
 
 /** An inventory that works until it is broken, and again after it was mended. */
 interface Rig {
@@ -37,9 +36,8 @@ interface Fault {
 /** The most that these sources read, in bytes. */
 const MAX_BYTES = 100_000
 
-/** How long one refresh may take, and the pause between two, in milliseconds. */
+/** How long one refresh may take, in milliseconds. */
 const TIMEOUT_MS = 5_000
-const INTERVAL_MS = 30_000
 
 async function plain(t: Test, clock: ManualClock) {
   const inventory = await inventoryServer(t, names(3))
@@ -292,13 +290,12 @@ for (const { name, reason, message = /./, open, retryMs = 750 } of FAULTS) {
   t.test(`${name}: the last good bytes stay, until it is over`, async (t) => {
     const clock = manualClock()
     const rig = await open(t, clock)
-    const { once, store, metrics, status } = await refreshing(t, { source: rig.source, clock })
+    const { runner, store, metrics, status, stop } = await refreshing(t, { source: rig.source, clock })
     const { app } = await readHalf(t, { sources: [], over: { clock, store, metrics } })
-    const loop = createLoop(once, INTERVAL_MS, { clock, random: () => 0.5 })
-    t.teardown(() => loop.stop())
+    t.teardown(stop)
     const failures = async () => failuresIn((await app.inject('/metrics')).payload)
 
-    t.match(await loop.refresh(), { result: 'changed', targets: 3 })
+    t.match(await runner.refresh(), { result: 'changed', targets: 3 })
     const before = await app.inject('/targets')
     t.equal(before.statusCode, 200)
     t.same(await failures(), {})
@@ -307,7 +304,7 @@ for (const { name, reason, message = /./, open, retryMs = 750 } of FAULTS) {
 
     await rig.break()
     clock.advance(10_000)
-    t.match(await loop.refresh(), { result: 'failed', targets: 3, error: { reason, message } })
+    t.match(await runner.refresh(), { result: 'failed', targets: 3, error: { reason, message } })
     const during = await app.inject('/targets')
     t.equal(during.statusCode, 200)
     t.same(during.rawPayload, before.rawPayload)
@@ -321,7 +318,7 @@ for (const { name, reason, message = /./, open, retryMs = 750 } of FAULTS) {
     rig.after?.(t)
 
     await rig.mend()
-    t.match(await loop.refresh(), { result: 'unchanged', targets: 3 })
+    t.match(await runner.refresh(), { result: 'unchanged', targets: 3 })
     const after = await app.inject('/targets')
     t.equal(after.headers['x-rollcall-age-seconds'], '0.000')
     t.same(after.rawPayload, before.rawPayload)

@@ -1,28 +1,44 @@
 import t, { type Test } from 'tap'
 import { createThreads } from '../../src/base/threads.ts'
+import { encodeGroups } from '../../src/model/list.ts'
 import type { Target } from '../../src/model/target-group.ts'
-import { encodeGroups } from '../../src/snapshot/encode.ts'
-import { freeze } from '../../src/snapshot/snapshot.ts'
-import { createViews } from '../../src/snapshot/views.ts'
+import { freeze, type Snapshot } from '../../src/snapshot/freeze.ts'
+import type { View } from '../../src/snapshot/view-worker.ts'
+import { createViews, type EmptiedViewError } from '../../src/snapshot/views.ts'
+import { manualClock } from '../helpers/clock.ts'
 import { packed } from '../helpers/packed.ts'
 
-function snapshotOf(count: number) {
+const HOLD_MS = 900_000
+const HOUR_MS = 3_600_000
+
+function snapshotOf(count: number, siteOf = (index: number) => String(index % 5)) {
   const targets = Array.from({ length: count }, (_, index): Target => {
-    return { address: `sensor-${index}.example.net:9100`, labels: [['site', String(index % 5)]] }
+    return { address: `sensor-${index}.example.net:9100`, labels: [['site', siteOf(index)]] }
   })
-  return freeze(encodeGroups(packed(targets)), { groups: 5, targets: count }, 1_000)
+  const groups = packed(targets)
+  return freeze(encodeGroups(groups), { groups: groups.length, targets: count }, 1_000)
 }
 
+/** Views on a clock that stands still, and how to ask for one of the list of a source. */
 function created(t: Test) {
   const threads = createThreads()
   t.teardown(() => threads.close())
-  return createViews(threads)
+  const clock = manualClock()
+  const views = createViews(threads, clock)
+  return {
+    views,
+    clock,
+    get: (snapshot: Snapshot, view: View, list = 'sensors') =>
+      views.get({ snapshot, list, holdMs: HOLD_MS }, view),
+  }
 }
 
+const site = (value: string): View => ({ labels: [['site', value]] })
+
 t.test('a view is made once, and all its shards with it', async (t) => {
-  const views = created(t)
+  const { views, get } = created(t)
   const snapshot = await snapshotOf(100)
-  const shard = (index: number) => views.get(snapshot, { labels: [], shard: { index, count: 3 } })
+  const shard = (index: number) => get(snapshot, { labels: [], shard: { index, count: 3 } })
   const [first, same] = await Promise.all([shard(0), shard(0)])
   t.equal(first, same, 'two who ask at the same time')
   const size = views.size()
@@ -34,54 +50,126 @@ t.test('a view is made once, and all its shards with it', async (t) => {
 })
 
 t.test('the order of labels does not matter, the list does', async (t) => {
-  const views = created(t)
+  const { get } = created(t)
   const [small, large] = [await snapshotOf(10), await snapshotOf(20)]
-  const label = (value: string) => ({
+  const label = (value: string): View => ({
     labels: [
       ['site', value],
       ['site', value],
-    ] as const,
+    ],
   })
-  t.equal((await views.get(small, label('1'))).targets, 2)
-  t.equal((await views.get(large, label('1'))).targets, 4)
-  t.equal((await views.get(large, label('2'))).targets, 4)
+  t.equal((await get(small, label('1'))).targets, 2)
+  t.equal((await get(large, label('1'))).targets, 4)
+  t.equal((await get(large, label('2'))).targets, 4)
 })
 
 t.test('a large list is cut in a thread, to the same bytes', async (t) => {
-  const views = created(t)
+  const { get } = created(t)
   const snapshot = await snapshotOf(40_000)
   t.ok(snapshot.body.byteLength > 512 * 1024)
   const parts = await Promise.all(
-    [0, 1].map((index) => views.get(snapshot, { labels: [], shard: { index, count: 2 } })),
+    [0, 1].map((index) => get(snapshot, { labels: [], shard: { index, count: 2 } })),
   )
   t.equal(
     parts.reduce((sum, part) => sum + part.targets, 0),
     40_000,
   )
-  await t.rejects(views.get(snapshot, { labels: [['sight', 'x']] }), {
+  await t.rejects(get(snapshot, { labels: [['sight', 'x']] }), {
     name: 'UnknownLabelError',
     message: 'sight',
   })
 })
 
 t.test('50: a flood of different filters finds a bounded cache', async (t) => {
-  const views = created(t)
+  const { views, get } = created(t)
   const snapshot = await snapshotOf(1_000)
-  for (let count = 2; count < 60; count++)
-    await views.get(snapshot, { labels: [], shard: { index: 0, count } })
-  for (let value = 0; value < 1_200; value++) await views.get(snapshot, { labels: [['site', String(value)]] })
+  for (let count = 2; count < 60; count++) await get(snapshot, { labels: [], shard: { index: 0, count } })
+  for (let value = 0; value < 1_200; value++) await get(snapshot, site(String(value)))
   t.ok(views.size() > 0)
   t.ok(views.size() < 1_024 * (snapshot.body.byteLength + snapshot.gzip.byteLength), `${views.size()} bytes`)
 })
 
 t.test('50: a flood at the same moment is refused beyond a bound, and works again after it', async (t) => {
-  const views = created(t)
+  const { get } = created(t)
   const snapshot = await snapshotOf(1_000)
   const flood = await Promise.allSettled(
-    Array.from({ length: 100 }, (_, value) => views.get(snapshot, { labels: [['site', String(value)]] })),
+    Array.from({ length: 100 }, (_, value) => get(snapshot, site(String(value)))),
   )
   const refused = flood.filter((one) => one.status === 'rejected')
   t.equal(refused.length, 100 - 32)
   t.match(refused[0], { reason: { name: 'TooManyViewsError' } })
-  t.equal((await views.get(snapshot, { labels: [['site', '99']] })).targets, 0)
+  t.equal((await get(snapshot, site('99'))).targets, 0)
+})
+
+t.test('a view that never had targets is empty at once', async (t) => {
+  const { views, get } = created(t)
+  const snapshot = await snapshotOf(10)
+  t.equal((await get(snapshot, site('nowhere'))).body.toString(), '[]')
+  t.equal((await get(snapshot, site('1'), 'one list')).targets, 2)
+  const moved = await snapshotOf(10, () => '2')
+  t.equal((await get(moved, site('1'), 'another list')).targets, 0, 'nor does another list count')
+  t.notOk(views.accept('0'.repeat(64)))
+})
+
+t.test('69: a view that had targets turns empty: it is an error, then [] after a while', async (t) => {
+  const { clock, get } = created(t)
+  const [before, after] = [await snapshotOf(10), await snapshotOf(10, () => '2')]
+  await get(before, site('1'))
+  clock.advance(60_000)
+  await t.rejects(get(after, site('1')), { name: 'EmptiedViewError', leftMs: HOLD_MS } as { name: string })
+  clock.advance(HOLD_MS - 1)
+  await t.rejects(get(after, site('1')), { name: 'EmptiedViewError', leftMs: 1 } as { name: string })
+  t.equal((await get(after, site('2'))).targets, 10, 'no other view of the list is concerned')
+  clock.advance(1)
+  t.equal((await get(after, site('1'))).body.toString(), '[]')
+  t.equal((await get(after, site('1'))).body.toString(), '[]', 'and it stays so')
+})
+
+t.test('69: a view that has targets again in between is empty only after as long again', async (t) => {
+  const { clock, get } = created(t)
+  const [before, after] = [await snapshotOf(10), await snapshotOf(10, () => '2')]
+  await get(before, site('1'))
+  await t.rejects(get(after, site('1')))
+  clock.advance(HOLD_MS - 1)
+  await get(before, site('1'))
+  await t.rejects(get(after, site('1')), { name: 'EmptiedViewError', leftMs: HOLD_MS } as { name: string })
+})
+
+t.test('69: a shard that turns empty is an error, its neighbours are sent', async (t) => {
+  const { get } = created(t)
+  const shard = (index: number): View => ({ labels: [], shard: { index, count: 2 } })
+  const [many, one] = [await snapshotOf(100), await snapshotOf(1)]
+  for (const index of [0, 1]) t.ok((await get(many, shard(index))).targets > 0)
+  const now = await Promise.allSettled([0, 1].map((index) => get(one, shard(index))))
+  t.match(now.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
+})
+
+t.test(
+  'a view that is asked for rarely is believed: it had no targets for an hour, as far as is known',
+  async (t) => {
+    const { clock, get } = created(t)
+    const [before, after] = [await snapshotOf(10), await snapshotOf(10, () => '2')]
+    await get(before, site('1'))
+    clock.advance(HOUR_MS + 1)
+    t.equal((await get(after, site('1'))).targets, 0)
+  },
+)
+
+t.test('69: an operator lets a view be empty by its digest', async (t) => {
+  const { views, get } = created(t)
+  const [before, after] = [await snapshotOf(10), await snapshotOf(10, () => '2')]
+  await get(before, site('1'))
+  await get(before, site('3'))
+  const digestOf = (value: string) =>
+    get(after, site(value)).then(
+      () => 'no error',
+      (error: EmptiedViewError) => error.digest,
+    )
+  const [one, three] = [await digestOf('1'), await digestOf('3')]
+  t.match(one, /^[0-9a-f]{64}$/)
+  t.not(one, three)
+  t.ok(views.accept(one))
+  t.equal((await get(after, site('1'))).targets, 0)
+  await t.rejects(get(after, site('3')), 'the other is as it was')
+  t.notOk(views.accept(one), 'nothing is left to be accepted')
 })

@@ -22,6 +22,18 @@ export function readTimeout(text: string): number {
   throw new Error(`${shownValue(text)} is out of range; write a duration from 1ms to 24d`)
 }
 
+/** After longer than this there is no date that could be shown, in milliseconds: 100 years. */
+const MAX_HOLD_MS = 100 * 365 * 86_400_000
+
+/** Reads how long something is waited for, in milliseconds. Throws an Error that says what is expected. */
+export function readHold(text: string): number {
+  const ms = parseDuration(text)
+  if (ms !== undefined && ms <= MAX_HOLD_MS) return ms
+  throw new Error(
+    `${shownValue(text)} is out of range; write a duration from 0s to ${formatDuration(MAX_HOLD_MS)}`,
+  )
+}
+
 /** How a source is refreshed, in milliseconds. */
 export interface Times {
   readonly refreshIntervalMs: number

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { dirname, resolve as resolvePath } from 'node:path'
+import { assertWritable } from '../../base/writable.ts'
+import { compileTemplate, type Template } from '../../mapping/template.ts'
 import { compileQuery } from '../../pipeline/jmespath.ts'
-import { DEFAULT_GUARD, type GuardOptions } from '../../snapshot/guard.ts'
-import { assertWritable } from '../../snapshot/writable.ts'
+import { DEFAULT_GUARD, type GuardOptions, PUSH_CONFIRMATIONS } from '../../roll/rules.ts'
 import type { SourceOptions } from '../../sources/registry.ts'
 import type { Problem } from '../document.ts'
 import { DEFAULT_REFRESH_INTERVAL, DEFAULT_TIMEOUT } from '../options.ts'
@@ -15,7 +16,7 @@ import { resolveHttp } from './http.ts'
 import { resolveHttpSd } from './http-sd.ts'
 import { resolveMapping } from './mapping.ts'
 import { resolvePush } from './push.ts'
-import { readInterval, readMaxStaleness, readTimeout, type Times } from './readers.ts'
+import { readHold, readInterval, readMaxStaleness, readTimeout, type Times } from './readers.ts'
 import { resolveRelabel } from './relabel.ts'
 
 /**
@@ -59,9 +60,13 @@ function resolveKeys(source: FileSource, context: Context): Omit<SourceSettings,
       isPaged: source.http?.pagination !== undefined,
       failIf: resolveExpression(source, 'fail_if', context),
       mapping: resolveMapping(source, context),
+      key: resolveKey(source, context),
       relabelConfigs: resolveRelabel(source.relabel_configs ?? [], within(context, 'relabel_configs')),
     },
-    guard: resolveGuard(source.guard),
+    guard: resolveGuard(source.guard, within(context, 'guard'), {
+      ...resolveGlobalGuard(context),
+      ...(source.push !== undefined && { confirmations: PUSH_CONFIRMATIONS }),
+    }),
     ...times,
     required: source.required ?? true,
     maxStalenessMs: resolveMaxStaleness(source, times, context),
@@ -74,6 +79,12 @@ function resolveFileSd({ file_sd: text }: FileSource, context: Context): string 
   const path = resolvePath(context.folder, text)
   need(context, ['file_sd'], () => assertWritable(dirname(path)), 'warning')
   return path
+}
+
+/** A template, or the name of a field. */
+function resolveKey({ key }: FileSource, context: Context): Template | undefined {
+  if (key === undefined) return undefined
+  return attempt(context, ['key'], () => compileTemplate(/[{}]/.test(key) ? key : `{${key}}`))
 }
 
 /** An expression as it is written, checked by compiling it. */
@@ -111,12 +122,31 @@ function resolveKind(source: FileSource, context: Context): SourceOptions {
   return KINDS[kind ?? 'http'](source, context) as SourceOptions
 }
 
-function resolveGuard(guard: FileSource['guard']): GuardOptions {
-  return {
-    maxDrop: guard?.max_drop === undefined ? DEFAULT_GUARD.maxDrop : Number.parseFloat(guard.max_drop) / 100,
-    confirmations: guard?.confirmations ?? DEFAULT_GUARD.confirmations,
-    minTargets: guard?.min_targets ?? DEFAULT_GUARD.minTargets,
+/** What a source asks for, where it says nothing what all do, and where these say nothing the defaults. */
+export function resolveGuard(
+  own: FileSource['guard'],
+  context: Context,
+  fallback: GuardOptions = DEFAULT_GUARD,
+): GuardOptions {
+  const duration = (key: 'grace' | 'hold' | 'hold_empty', otherwise: number) => {
+    const text = own?.[key]
+    return text === undefined ? otherwise : attempt(context, [key], () => readHold(text))
   }
+  return {
+    confirmations: own?.confirmations ?? fallback.confirmations,
+    graceMs: duration('grace', fallback.graceMs),
+    maxDrop: own?.max_drop === undefined ? fallback.maxDrop : Number.parseFloat(own.max_drop) / 100,
+    minTargets: own?.min_targets ?? fallback.minTargets,
+    holdMs: duration('hold', fallback.holdMs),
+    holdEmptyMs: duration('hold_empty', fallback.holdEmptyMs),
+    minExpected: own?.min_expected ?? fallback.minExpected,
+    accept: own?.accept ?? fallback.accept,
+  }
+}
+
+/** What is asked for of all sources together. */
+export function resolveGlobalGuard(context: Context): GuardOptions {
+  return resolveGuard(context.config.global?.guard, within({ ...context, path: ['global'] }, 'guard'))
 }
 
 function resolveMaxStaleness({ max_staleness: text }: FileSource, times: Times, context: Context): number {

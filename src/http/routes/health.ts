@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { HttpError } from '../../base/errors.ts'
 import { printableJson } from '../../base/printable.ts'
 import type { HttpDeps, HttpOptions } from '../deps.ts'
-import { describeSource } from '../describe-source.ts'
+import { describeHeld, describeSource } from '../describe-source.ts'
 import { sendError } from '../errors.ts'
 import { notLoaded } from '../not-loaded.ts'
 import { observe } from '../observe.ts'
@@ -16,6 +16,8 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
       version: options.version,
       uptime_seconds: Math.round(process.uptime()),
       draining: deps.isDraining(),
+      // Of sources that are not configured any more.
+      removed: { held: deps.store.removed().held.map(describeHeld) },
       sources: Object.fromEntries(
         deps.store.list().map((state) => [state.name, describeSource(state, deps)]),
       ),

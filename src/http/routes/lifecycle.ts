@@ -5,8 +5,8 @@ import { observe } from '../observe.ts'
 import { sourceIn } from '../source-parameter.ts'
 
 /**
- * `POST /-/refresh[?source=]`: refresh now, the webhook for inventories; `POST /-/accept?source=[&digest=]`: serve
- * the list that the guard holds back; `POST /-/reload`: load the configuration file again. All off unless switched on.
+ * `POST /-/refresh[?source=]`: refresh now, the webhook for inventories; `POST /-/accept?digest=[&source=]`: let held
+ * targets leave; `POST /-/reload`: load the configuration file again. All off unless switched on.
  */
 export function lifecycleRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
   // A webhook's body says nothing that we need, so any type is taken (up to the body limit) and dropped.
@@ -44,29 +44,21 @@ const DIGEST = /^[0-9a-f]{64}$/
 
 async function accept(query: unknown, deps: HttpDeps) {
   const { digest, ...others } = query as Record<string, unknown>
-  const source = sourceIn(others, deps.store, 'source and digest')
-  if (source === undefined) {
-    throw new HttpError('bad_request', 'which source? write /-/accept?source=NAME&digest=DIGEST')
-  }
-  if (digest !== undefined && !(typeof digest === 'string' && DIGEST.test(digest))) {
+  const source = sourceIn(others, deps.store, 'digest and source')
+  if (typeof digest !== 'string' || !DIGEST.test(digest)) {
     throw new HttpError(
       'bad_request',
-      'digest is the held.digest that /health shows of the source: 64 hex digits',
+      'which targets? write /-/accept?digest=DIGEST with the digest that /health shows of them: 64 hex digits',
     )
   }
-  const result = await deps.accept(source, digest)
-  if (result === undefined) {
-    throw new HttpError('not_held', `the guard holds no list of ${source} back; there is nothing to accept`)
+  const results = await deps.accept(digest, source)
+  if (results === undefined || (results.length === 0 && source !== undefined)) {
+    throw new HttpError(
+      'not_held',
+      `nothing was accepted: no targets${source === undefined ? '' : ` of ${source}`} with this digest are held. Look at /health again: others may be missing by now`,
+    )
   }
-  if ('heldDigest' in result) throw otherHeld(source, result.heldDigest)
-  return { results: [shown(result)] }
-}
-
-function otherHeld(source: string, digest: string): HttpError {
-  return new HttpError(
-    'other_list_held',
-    `nothing was accepted: the list of ${source} that the guard holds back by now is another one. Look at /health again; if this one is right, write digest=${digest}`,
-  )
+  return { results: results.map(shown) }
 }
 
 async function reload(deps: HttpDeps) {

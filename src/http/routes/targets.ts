@@ -1,9 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { HttpError } from '../../base/errors.ts'
-import type { Snapshot } from '../../snapshot/snapshot.ts'
+import { formatDuration } from '../../model/duration.ts'
+import type { Snapshot } from '../../snapshot/freeze.ts'
 import { expiresMs, lastSuccessMs } from '../../snapshot/store.ts'
-import type { View } from '../../snapshot/view.ts'
-import { TooManyViewsError, UnknownLabelError } from '../../snapshot/views.ts'
+import type { View } from '../../snapshot/view-worker.ts'
+import { EmptiedViewError, TooManyViewsError, UnknownLabelError, type Viewed } from '../../snapshot/views.ts'
 import type { HttpDeps } from '../deps.ts'
 import { notLoaded, tooOld } from '../not-loaded.ts'
 import { observe } from '../observe.ts'
@@ -13,8 +14,7 @@ import { findSource } from '../source-parameter.ts'
 import { parseView } from '../view-parameters.ts'
 
 /** A list to send, and the time since its sources last succeeded, in milliseconds. */
-interface Aged {
-  readonly snapshot: Snapshot
+interface Aged extends Viewed {
   readonly ageMs: number
 }
 
@@ -29,11 +29,12 @@ export function targetsRoutes(app: FastifyInstance, deps: HttpDeps, assertCapaci
       observe(request, reply, path, deps)
       assertCapacity()
       const view = parseView(request.query as Record<string, unknown>)
-      const { snapshot, ageMs } = find(request)
+      const aged = find(request)
+      const { snapshot, ageMs } = aged
       const send = (part: Snapshot) =>
         sendSnapshot(request, reply, part, { ageMs, isLast: deps.isDraining() })
       // Nothing is waited for when all is asked for.
-      return view === undefined ? send(snapshot) : partOf(snapshot, view, deps).then(send)
+      return view === undefined ? send(snapshot) : partOf(aged, view, deps).then(send)
     })
   }
   route('/targets', () => allTargets(deps))
@@ -42,16 +43,18 @@ export function targetsRoutes(app: FastifyInstance, deps: HttpDeps, assertCapaci
     if (state.snapshot === undefined) throw notLoaded([state])
     const nowMs = deps.clock.monotonic()
     if (nowMs >= expiresMs(state)) throw tooOld([state], nowMs)
-    return { snapshot: state.snapshot, ageMs: nowMs - lastSuccessMs(state) }
+    const { name, snapshot, holdMs } = state
+    return { list: name, snapshot, holdMs, ageMs: nowMs - lastSuccessMs(state) }
   })
 }
 
 /** The part of a list that a view asks for. */
-async function partOf(snapshot: Snapshot, view: View, { views, metrics }: HttpDeps): Promise<Snapshot> {
+async function partOf(viewed: Viewed, view: View, { views, metrics }: HttpDeps): Promise<Snapshot> {
   try {
-    return await views.get(snapshot, view)
+    return await views.get(viewed, view)
   } catch (error) {
     if (error instanceof UnknownLabelError) throw unknownLabel(error.message)
+    if (error instanceof EmptiedViewError) throw viewEmptied(error)
     if (!(error instanceof TooManyViewsError)) throw error
     metrics.http.shed.inc()
     throw overloaded(error.message)
@@ -63,10 +66,21 @@ function unknownLabel(name: string): HttpError {
   return new HttpError('label_not_found', `no target of this list has a label ${name}; check its spelling`)
 }
 
+/** A view that had targets within the hour. */
+function viewEmptied({ digest, leftMs }: EmptiedViewError): HttpError {
+  const seconds = Math.ceil(leftMs / 1000)
+  return new HttpError(
+    'view_emptied',
+    `no target has these labels any more, though some had within the last hour; [] is answered in ${formatDuration(seconds * 1000)}, or once it is accepted: POST /-/accept?digest=${digest}`,
+    Math.min(seconds, 60),
+  )
+}
+
 function allTargets(deps: HttpDeps): Aged {
   const combined = deps.store.combined()
   if (combined.snapshot === undefined) throw notLoaded(combined.waitingFor)
   const nowMs = deps.clock.monotonic()
   if (nowMs >= combined.expiresMs) throw tooOld(deps.store.list(), nowMs)
-  return { snapshot: combined.snapshot, ageMs: nowMs - combined.oldestSuccessMs }
+  const { snapshot, oldestSuccessMs } = combined
+  return { list: '', snapshot, holdMs: deps.holdMs(), ageMs: nowMs - oldestSuccessMs }
 }

@@ -4,7 +4,7 @@ import type { Files } from '../../base/files.ts'
 import type { Source } from '../source.ts'
 import type { FilePattern } from './pattern.ts'
 import { type FilesRead, readFiles } from './read.ts'
-import { type Seen, watchFiles } from './watch.ts'
+import { createSeen, noteState, watchFiles } from './watch.ts'
 
 /** Which files are read; every value resolved and checked. */
 export interface FileSourceOptions {
@@ -29,7 +29,7 @@ const RETRY_MS = 250
 /** An inventory in files: one document each, in the order of their paths; watched. */
 export function createFileSource(options: FileSourceOptions, { clock, files }: FileDeps): Source {
   const { files: patterns, maxBytes } = options
-  const seen: Seen = { fingerprint: undefined }
+  const seen = createSeen()
   let stopWatching = () => {}
   let last: Promise<unknown> = Promise.resolve()
 
@@ -59,7 +59,8 @@ export function createFileSource(options: FileSourceOptions, { clock, files }: F
     async read(signal) {
       const { documents, fingerprint } = await untilAborted(signal, readAlone)
       seen.fingerprint = fingerprint
-      return { kind: 'documents', documents }
+      seen.isUnsettled = !noteState(seen, fingerprint, clock.monotonic())
+      return { kind: 'documents', documents, isUnsettled: seen.isUnsettled }
     },
     watch(changed) {
       stopWatching = watchFiles(patterns, seen, { clock, files }, changed)

@@ -7,6 +7,28 @@ import type { FilePattern } from './pattern.ts'
 /** The state of the files that was last read or told of; shared by reading and watching. */
 export interface Seen {
   fingerprint: string | undefined
+  /** The state that any look found last, and since when, on the monotonic clock. */
+  state: string | undefined
+  sinceMs: number
+  /** What was read last was not at rest. */
+  isUnsettled: boolean
+}
+
+/** Files that have not changed for so long, in milliseconds, are not being written any more. */
+const REST_MS = 5_000
+
+/** Nothing has been looked at. */
+export function createSeen(): Seen {
+  return { fingerprint: undefined, state: undefined, sinceMs: 0, isUnsettled: false }
+}
+
+/** Notes the state of the files; returns whether it is at rest. */
+export function noteState(seen: Seen, state: string, nowMs: number): boolean {
+  if (state !== seen.state) {
+    seen.state = state
+    seen.sinceMs = nowMs
+  }
+  return nowMs - seen.sinceMs >= REST_MS
 }
 
 /** What watching needs from outside. */
@@ -26,7 +48,8 @@ const MAX_UNSETTLED = 2
 
 /**
  * Calls back when the files have changed, within a second: once two looks in a row found the same new state, so
- * that a file is rarely read half-written, and after three at the latest. Looks never overlap, and take a tenth
+ * that a file is rarely read half-written, and after three at the latest; and once more when they are at rest, if what
+ * was read was not. Looks never overlap, and take a tenth
  * of the time at most.
  *
  * It polls, because the notifications of the platform (inotify and its kin) see no change that another machine
@@ -48,8 +71,13 @@ export function watchFiles(
 
   function judge(now: string): void {
     seen.fingerprint ??= now
+    const isAtRest = noteState(seen, now, clock.monotonic())
     if (now === seen.fingerprint) {
       unsettled = 0
+      if (seen.isUnsettled && isAtRest) {
+        seen.isUnsettled = false
+        changed()
+      }
     } else if (now === last || unsettled === MAX_UNSETTLED) {
       unsettled = 0
       seen.fingerprint = now

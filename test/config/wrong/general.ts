@@ -341,6 +341,47 @@ export const rows: readonly WrongFile[] = [
     /min_targets: -1 is not a whole number, 0 or more$/,
   ],
   [
+    'a grace that is no duration',
+    `${SOURCE}    guard: { grace: soon }\n`,
+    /^rollcall.yml:4:21: sources\[0\].guard.grace: "soon" is not a duration such as 30s, 5m or 1h30m$/,
+  ],
+  [
+    'a hold that is a number',
+    `${SOURCE}    guard: { hold: 15 }\n`,
+    /^rollcall.yml:4:20: sources\[0\].guard.hold: 15 is not a duration such as 30s, 5m or 1h30m/,
+  ],
+  [
+    'a hold_empty that is longer than can be counted',
+    `${SOURCE}    guard: { hold_empty: 101y }\n`,
+    /^rollcall.yml:4:26: sources\[0\].guard.hold_empty: "101y" is out of range; write a duration from 0s to 100y$/,
+  ],
+  [
+    'fewer than no expected targets',
+    `${SOURCE}    guard: { min_expected: -1 }\n`,
+    /^rollcall.yml:4:28: .*min_expected: -1 is not a whole number, 0 or more$/,
+  ],
+  [
+    'what is accepted without its digest',
+    `${SOURCE}    guard: { accept: all }\n`,
+    /^rollcall.yml:4:22: .*accept: "all" is not a digest of 64 hex digits, as \/health shows it of targets/,
+  ],
+  [
+    'the guard of all sources',
+    `global: { guard: { max_drop: half } }\n${SOURCE}`,
+    /^rollcall.yml:1:30: global.guard.max_drop: "half" is not a share from 0% to 100%, such as 50%$/,
+  ],
+  [
+    'a hold of all sources that is longer than can be counted, told once',
+    `global: { guard: { hold: 101y } }\n${SOURCE}`,
+    /^rollcall.yml:1:26: global.guard.hold: "101y" is out of range; write a duration from 0s to 100y$/,
+  ],
+  ['an empty key', `${SOURCE}    key: ""\n`, /^rollcall.yml:4:10: sources\[0\].key: /],
+  [
+    'a key that is no template',
+    `${SOURCE}    key: "{id"\n`,
+    /^rollcall.yml:4:10: sources\[0\].key: "\{" without "\}" in "\{id"/,
+  ],
+  [
     'an alias of nothing',
     'sources: *nothing\n',
     /^rollcall.yml:1:10: not valid YAML: Unresolved alias .*quotes$/,

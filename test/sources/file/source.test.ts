@@ -369,3 +369,48 @@ t.test('a file that goes while it is read is missing', async (t) => {
   )
   await t.rejects(contents(source), { reason: 'file', message: /^a.json cannot be read: ENOENT/ })
 })
+
+t.test(
+  '67: files are read as settled once they have been at rest for five seconds, and that is told',
+  async (t) => {
+    const clock = manualClock()
+    const files = memoryFiles({ clock })
+    files.makeFolder('/inventory')
+    await files.write('/inventory/list.json', Buffer.from('[1]'))
+    const patterns = [parsePattern('list.json', { folder: '/inventory', kind: undefined, delimiter: ',' })]
+    const source = createFileSource({ kind: 'file', files: patterns, maxBytes: 1_000 }, { clock, files })
+    t.teardown(() => source.close())
+    const isUnsettled = async () => {
+      const reading = await source.read(new AbortController().signal)
+      return reading.kind === 'documents' && reading.isUnsettled
+    }
+    let told = 0
+    source.watch?.(() => told++)
+    const pass = async (ms: number) => {
+      for (let end = clock.monotonic() + ms; clock.monotonic() < end; ) {
+        await until('a look is planned', () => clock.pending().length > 0)
+        clock.advance(250)
+      }
+      await until('the last look has ended', () => clock.pending().length > 0)
+    }
+    t.equal(await isUnsettled(), true, 'nobody knows since when it is so')
+    await pass(4_500)
+    t.equal(await isUnsettled(), true)
+    t.equal(told, 0)
+    await pass(1_000)
+    t.equal(told, 1, 'it is at rest')
+    t.equal(await isUnsettled(), false)
+    await pass(20_000)
+    t.equal(told, 1)
+    await files.write('/inventory/list.json', Buffer.from('[1'))
+    await pass(1_000)
+    t.equal(told, 2)
+    t.equal(await isUnsettled(), true)
+    await pass(3_000)
+    await files.write('/inventory/list.json', Buffer.from('[1]'))
+    await pass(4_000)
+    t.equal(await isUnsettled(), true, 'it was written again')
+    await pass(2_000)
+    t.equal(await isUnsettled(), false)
+  },
+)

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
-import { readBefore } from '../../../../src/refresh/read.ts'
 import type { Source } from '../../../../src/sources/source.ts'
+import { readBefore } from '../../../../src/sources/source.ts'
 import { manualClock } from '../../../helpers/clock.ts'
 import { type ApiAnswer, type ApiRequest, httpSource, serveApi } from '../../../helpers/http-source.ts'
 import { type InventoryServer, inventoryServer } from '../../../helpers/inventory-server.ts'

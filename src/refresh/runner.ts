@@ -1,0 +1,526 @@
+import { sha256 } from '../base/bytes.ts'
+import type { Clock } from '../base/clock.ts'
+import { asRefreshError, messageOf, type RefreshError } from '../base/errors.ts'
+import { createInTurn } from '../base/in-turn.ts'
+import type { Logger } from '../base/logger.ts'
+import type { Metrics, RefreshResult } from '../base/metrics.ts'
+import type { Threads } from '../base/threads.ts'
+import type { Document } from '../model/document.ts'
+import type { PlanOptions } from '../pipeline/plan.ts'
+import { LABEL_DROP_REASONS, REJECTION_REASONS, type Report } from '../pipeline/report.ts'
+import type { Fleet } from '../roll/fleet.ts'
+import type { Kept } from '../roll/kept.ts'
+import { type Called, type Held, presentIn, type Roll } from '../roll/roll.ts'
+import { type GuardOptions, isEmptyBelieved, REASONS_TO_STAY, sumOf } from '../roll/rules.ts'
+import { shownSample } from '../snapshot/changes.ts'
+import { freeze, type Snapshot } from '../snapshot/freeze.ts'
+import {
+  type HeldTargets,
+  INITIAL_STATUS,
+  type Moment,
+  type SourceStatus,
+  type Store,
+} from '../snapshot/store.ts'
+import { documentsOf, type Reading, readBefore, type Source, type Version } from '../sources/source.ts'
+import { createCompute, keepRead, type LastRead } from './compute.ts'
+import type { Output } from './outputs.ts'
+import { nextDelay } from './schedule.ts'
+import type { Computed, Work } from './worker.ts'
+
+/** What one source at work is told. */
+export interface RunnerSettings {
+  readonly name: string
+  readonly plan: PlanOptions
+  /** Tells apart what the configuration selects: the inventory, and what is made of its records. */
+  readonly selection: string
+  readonly guard: GuardOptions
+  readonly refreshIntervalMs: number
+  readonly timeoutMs: number
+  /** Where else the served list is written. */
+  readonly outputs: readonly Output[]
+}
+
+/** What sources at work need from outside. */
+export interface RunnerDeps {
+  readonly store: Store
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly log: Logger
+  readonly threads: Threads
+  /** 0 to 1, as Math.random. */
+  readonly random: () => number
+  /** All sources together. */
+  readonly fleet: Fleet
+}
+
+/** How one refresh ended. */
+export interface Outcome {
+  readonly source: string
+  readonly result: RefreshResult
+  readonly targets: number
+  /** Set when it failed. */
+  readonly error?: RefreshError
+}
+
+/** One source at work: schedule, read, compute, prove, publish, report. */
+export interface Runner {
+  /** Serves the list that an earlier process kept, marked stale, until a refresh succeeds; never fails. */
+  restore(load: (nowMs: number) => Promise<Kept | undefined>): Promise<void>
+  /** Goes on with the roll of the runner whose place this one takes; its list is in the store already. */
+  goOn(roll: Roll | undefined): void
+  /** Refreshes at once and then again and again. */
+  start(): void
+  /**
+   * Refreshes now, or, when a refresh is under way, once more after it: that one may have read the inventory
+   * before whatever this call is about. However many ask meanwhile, they share one. The interval starts anew.
+   */
+  refresh(): Promise<Outcome>
+  /** Lets held targets leave on an operator's word; undefined when none with this digest are held. */
+  accept(digest: string): Promise<Outcome | undefined>
+  /** What is known of the targets; undefined before the first list. */
+  roll(): Roll | undefined
+  /** Whether the inventory was read since this runner started. */
+  hasRead(): boolean
+  /** What the inventory last gave that a list could be made of; undefined before the first. */
+  lastRead(): LastRead | undefined
+  /** Ends the refreshing, and waits for what is under way. */
+  stop(): Promise<void>
+}
+
+/** What the last reading gave, so that it is recognised when it comes again. */
+interface Last {
+  readonly digest: string
+  readonly version: Version | undefined
+  readonly read: LastRead
+  readonly report: Report
+}
+
+/** Of work that nothing interrupts. */
+const NEVER = new AbortController().signal
+
+/**
+ * Creates the runner of a source. Whatever goes wrong before publishing leaves everything that is served as it was.
+ * @param onRead called whenever the inventory has been read
+ */
+export function createRunner(
+  settings: RunnerSettings,
+  source: Source,
+  deps: RunnerDeps,
+  onRead: () => void = () => {},
+): Runner {
+  const { name, guard, outputs, refreshIntervalMs } = settings
+  const { store, clock, fleet } = deps
+  const compute = createCompute(settings.plan, deps)
+  const report = createReport(settings, deps)
+  const stopping = new AbortController()
+  // A refresh and an operator's word must not compute, publish and write at the same time.
+  const inTurn = createInTurn()
+  let roll: Roll | undefined
+  let last: Last | undefined
+  let isRead = false
+  // The first list, while it is empty and not believed.
+  let first: { readonly called: Called; readonly readings: number; readonly sinceMs: number } | undefined
+
+  // Schedule.
+
+  let inFlight: Promise<Outcome> | undefined
+  let next: Promise<Outcome> | undefined
+  let cancelTimer = () => {}
+  let failures = 0
+  let isConfirming = false
+
+  function begin(): Promise<Outcome> {
+    cancelTimer()
+    next = undefined
+    inFlight = run()
+    return inFlight
+  }
+
+  async function run(): Promise<Outcome> {
+    const startMs = clock.monotonic()
+    const { outcome, needsConfirmation, readMs } = await refreshOnce(stopping.signal)
+    report.ended(outcome.result, clock.monotonic() - startMs)
+    inFlight = undefined
+    failures = outcome.error === undefined ? 0 : failures + 1
+    if (!stopping.signal.aborted) schedule(outcome, needsConfirmation && !isConfirming, readMs)
+    return outcome
+  }
+
+  function schedule({ error }: Outcome, needsConfirmation: boolean, tookMs: number): void {
+    const { reason, retryAfterMs } = error ?? {}
+    const ending = { failures, reason, retryAfterMs, needsConfirmation, tookMs }
+    isConfirming = needsConfirmation
+    cancelTimer = clock.after(nextDelay(refreshIntervalMs, ending, deps.random()), () => void begin())
+  }
+
+  // Read.
+
+  async function refreshOnce(stop: AbortSignal) {
+    const startMs = clock.monotonic()
+    let readMs = 0
+    try {
+      const reading = await readBefore({ source, timeoutMs: settings.timeoutMs }, clock, stop, last?.version)
+      readMs = clock.monotonic() - startMs
+      const { result, needsConfirmation } = await inTurn(() => take(reading, stop))
+      return { outcome: outcomeOf(result), needsConfirmation, readMs }
+    } catch (thrown) {
+      const error = asRefreshError(thrown)
+      await inTurn(async () => {
+        if (!stop.aborted) report.failed(error)
+        await writeOutputs()
+      })
+      return { outcome: { ...outcomeOf('failed'), error }, needsConfirmation: false, readMs }
+    }
+  }
+
+  function outcomeOf(result: RefreshResult): Outcome {
+    return { source: name, result, targets: store.get(name)?.snapshot?.targets ?? 0 }
+  }
+
+  // Compute and prove.
+
+  async function take(reading: Reading, stop: AbortSignal) {
+    const at = report.moment()
+    const { work, now, isLast } = await workOf(reading, at)
+    const { called, report: records } = work === undefined ? again() : await compute(work, stop, isLast)
+    // Half of something, maybe: it is read again once it is at rest.
+    if (called === undefined) return { result: 'unchanged' as const, needsConfirmation: false }
+    last = { ...now, report: records ?? (now.report as Report) }
+    const isServed = roll !== undefined || believe(called, at)
+    if (isServed) await publish(called)
+    report.succeeded(last.report, isServed ? called.roll : undefined, at)
+    if (isServed) await writeOutputs()
+    isRead = true
+    onRead()
+    return {
+      result: isServed ? resultOf(called) : ('held' as const),
+      needsConfirmation: called.needsConfirmation || !isServed,
+    }
+  }
+
+  /** What a reading makes to be done; the same documents as last time are a reading of the same targets. */
+  async function workOf(reading: Reading, at: Moment) {
+    const occasion = {
+      nowMs: at.monotonicMs,
+      selection: settings.selection,
+      options: guard,
+      all: fleet.scope(at.monotonicMs),
+    }
+    if (reading.kind === 'unchanged' && last !== undefined) {
+      const now = { ...last, read: { ...last.read, atMs: at.wallMs } }
+      return { work: roll && ({ kind: 'again', roll, occasion } as Work), now, isLast: false }
+    }
+    const { documents, version, isUnsettled = false } = documentsOf(reading)
+    const digest = await digestOf(documents)
+    const read = keepRead(documents, at.wallMs)
+    const now = { digest, version, read, report: last?.report }
+    if (digest === last?.digest && !isUnsettled) {
+      return { work: roll && ({ kind: 'again', roll, occasion } as Work), now, isLast: false }
+    }
+    const work: Work = { kind: 'read', documents, roll, occasion, isAtRest: !isUnsettled }
+    return { work, now, isLast: read.documents === undefined }
+  }
+
+  /** The first list once more, while it is not served. */
+  function again(): Computed {
+    return { called: first?.called, report: undefined }
+  }
+
+  /** A first list that is empty has to be read several times. */
+  function believe(called: Called, { monotonicMs: nowMs }: Moment): boolean {
+    if (called.roll.keys.length > 0) return true
+    first = { called, readings: (first?.readings ?? 0) + 1, sinceMs: first?.sinceMs ?? nowMs }
+    return isEmptyBelieved(first.readings, first.sinceMs, nowMs)
+  }
+
+  // Publish.
+
+  async function publish({ roll: now, isChanged, joined, left, accepted, samples }: Called): Promise<void> {
+    if (isChanged) {
+      const { buffer, byteOffset, byteLength } = now.body
+      const counts = { groups: now.groups, targets: now.keys.length }
+      const snapshot = await freeze(Buffer.from(buffer, byteOffset, byteLength), counts, clock.now())
+      store.publish(name, snapshot)
+      report.changed(snapshot, { joined, left, samples })
+    }
+    roll = now
+    fleet.note(name, { present: presentIn(now), left: left - accepted }, clock.monotonic())
+  }
+
+  async function writeOutputs(): Promise<void> {
+    const { snapshot, status } = store.get(name) ?? {}
+    const lastSuccessMs = status?.lastSuccess?.wallMs
+    if (snapshot === undefined || roll === undefined || lastSuccessMs === undefined) return
+    const { digest, changedAtMs } = snapshot
+    for (const output of outputs) {
+      try {
+        const list = { roll, digest, changedAtMs, lastSuccessMs }
+        report.written(output, await output.keep(list, clock.monotonic()))
+      } catch (error) {
+        report.notWritten(output, error)
+      }
+    }
+  }
+
+  return {
+    async restore(load) {
+      try {
+        const kept = await load(clock.monotonic())
+        if (kept === undefined) return
+        const { body, groups, keys } = kept.roll
+        const snapshot = await freeze(body as Buffer, { groups, targets: keys.length }, kept.changedAtMs)
+        roll = kept.roll
+        store.publish(name, snapshot)
+        const left = sumOf(roll.history.left)
+        fleet.note(name, { present: keys.length, left }, clock.monotonic())
+        report.restored(snapshot, kept.lastSuccessMs)
+      } catch (error) {
+        report.notRestored(error)
+      }
+    },
+    goOn(before) {
+      roll = before
+    },
+    start: () => void begin(),
+    refresh() {
+      // Asked first: between the end of one and the begin of the next none is in flight.
+      if (next !== undefined) return next
+      if (inFlight === undefined) return begin()
+      next = inFlight.then(begin)
+      return next
+    },
+    accept: (digest) =>
+      inTurn(async () => {
+        if (stopping.signal.aborted || roll === undefined) return undefined
+        const work: Work = { kind: 'accept', roll, digest, nowMs: clock.monotonic() }
+        const { called } = await compute(work, NEVER)
+        if (called === undefined) return undefined
+        await publish(called)
+        report.accepted(called.roll)
+        await writeOutputs()
+        return outcomeOf('changed')
+      }),
+    roll: () => roll,
+    hasRead: () => isRead,
+    lastRead: () => last?.read,
+    async stop() {
+      stopping.abort()
+      cancelTimer()
+      await (next ?? inFlight)
+      await inTurn(async () => {})
+    },
+  }
+}
+
+/** What changed in a served list. */
+type Change = Pick<Called, 'joined' | 'left' | 'samples'>
+
+/**
+ * Creates what tells of one source: in its status, its metrics and the log. The log gets a line
+ * when something changes (first failure, recovery, held targets, new rejects), none while it stays so.
+ */
+function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps: RunnerDeps) {
+  const { store, clock } = deps
+  const metrics = deps.metrics.source
+  const log = deps.log.child({ source: name })
+  const labels = { source: name }
+  const failing = new Set<Output['kind']>()
+  const replaced = new Set<Output['kind']>()
+  let rejectedBefore = ''
+  metrics.interval.set(labels, refreshIntervalMs / 1000)
+
+  const status = (): SourceStatus => store.get(name)?.status ?? INITIAL_STATUS
+  const moment = (): Moment => ({ wallMs: clock.now(), monotonicMs: clock.monotonic() })
+
+  /** A time on the monotonic clock, on both. */
+  function momentOf(monotonicMs: number): Moment {
+    const { wallMs, monotonicMs: nowMs } = moment()
+    return { wallMs: wallMs - nowMs + monotonicMs, monotonicMs }
+  }
+
+  function shownHeld({ reason, digest, targets, samples, sinceMs, untilMs }: Held): HeldTargets {
+    return {
+      digest,
+      reason,
+      why: REASONS_TO_STAY[reason],
+      targets,
+      samples: samples.map(shownSample),
+      since: momentOf(sinceMs),
+      until: untilMs === undefined ? undefined : momentOf(untilMs),
+    }
+  }
+
+  function noteHeld(roll: Roll, before: readonly HeldTargets[]): HeldTargets[] {
+    const held = roll.held.map(shownHeld)
+    for (const one of held) {
+      if (before.some(({ reason }) => reason === one.reason)) continue
+      log.warn(
+        { reason: one.reason, targets: one.targets, digest: one.digest, sample: one.samples[0] },
+        'targets held',
+      )
+    }
+    const isOver = before.length > 0 && held.length === 0
+    if (isOver) log.info('no target is held any more')
+    metrics.holding.set(labels, roll.held.some(isHolding) ? 1 : 0)
+    metrics.absent.set(labels, roll.absent.length)
+    return held
+  }
+
+  function setSnapshotGauges({ changedAtMs, targets, groups }: Snapshot): void {
+    metrics.lastChange.set(labels, changedAtMs / 1000)
+    metrics.targets.set(labels, targets)
+    metrics.groups.set(labels, groups)
+  }
+
+  /** Each reason, so that its series is there from the first list on, at 0. */
+  function setReportGauges({ records, dropped, rejected, droppedLabels }: Report): void {
+    metrics.records.set(labels, records)
+    metrics.dropped.set(labels, dropped)
+    for (const reason of keysOf(REJECTION_REASONS)) {
+      metrics.rejected.set({ ...labels, reason }, rejected.get(reason) ?? 0)
+    }
+    for (const reason of keysOf(LABEL_DROP_REASONS)) {
+      metrics.labelsDropped.set({ ...labels, reason }, droppedLabels.get(reason) ?? 0)
+    }
+  }
+
+  function noteFileError({ kind, path }: Output, error: unknown): { path: string; error: string } {
+    const noted = { path, error: messageOf(error) }
+    store.setFileError(name, kind, noted)
+    return noted
+  }
+
+  return {
+    moment,
+    /** A refresh took so long. */
+    ended(result: RefreshResult, durationMs: number): void {
+      metrics.refreshes.inc({ ...labels, result })
+      metrics.duration.observe(labels, durationMs / 1000)
+    },
+    /**
+     * The inventory was read.
+     * @param roll undefined: the list is empty, and not served yet
+     */
+    succeeded(report: Report, roll: Roll | undefined, at: Moment): void {
+      const before = status()
+      if (before.failure !== undefined) log.info({ failures: before.failures }, 'refresh works again')
+      store.setStatus(name, {
+        lastSuccess: before.lastSuccess,
+        ...(roll !== undefined && { lastSuccess: at }),
+        failure: undefined,
+        restored: false,
+        failures: 0,
+        records: report.records,
+        dropped: report.dropped,
+        rejected: Object.fromEntries(report.rejected),
+        samples: report.samples,
+        absent: roll?.absent.length ?? 0,
+        held: roll === undefined ? [] : noteHeld(roll, before.held),
+        isEmpty: roll === undefined,
+      })
+      if (roll !== undefined) metrics.lastSuccess.set(labels, at.wallMs / 1000)
+      metrics.stale.set(labels, roll === undefined ? 1 : 0)
+      setReportGauges(report)
+      rejectedBefore = logRejected(log, report, rejectedBefore)
+    },
+    /** Held targets left on an operator's word. */
+    accepted(roll: Roll): void {
+      const before = status()
+      log.warn('held targets left, as an operator accepted it')
+      store.setStatus(name, { ...before, absent: roll.absent.length, held: noteHeld(roll, before.held) })
+    },
+    /** The served list changed. */
+    changed(snapshot: Snapshot, { joined, left, samples }: Change): void {
+      const { changedAtMs: atMs, targets, groups } = snapshot
+      store.noteChange({ source: name, atMs, targets, added: joined, removed: left, samples })
+      setSnapshotGauges(snapshot)
+      metrics.added.inc(labels, joined)
+      metrics.removed.inc(labels, left)
+      log.info({ targets, groups, added: joined, removed: left }, 'targets changed')
+    },
+    /** The refresh failed as a whole; what is served stays. */
+    failed(error: RefreshError): void {
+      const before = status()
+      metrics.failures.inc({ ...labels, reason: error.reason })
+      metrics.stale.set(labels, 1)
+      const message = messageOf(error)
+      // A new reason is news; the same one again is not.
+      if (before.failure?.reason !== error.reason) {
+        const serving = store.get(name)?.snapshot?.targets ?? 'nothing yet'
+        log.warn({ reason: error.reason, error: message, serving }, 'refresh failed')
+      }
+      store.setStatus(name, {
+        ...before,
+        failure: { reason: error.reason, message, at: moment() },
+        failures: before.failures + 1,
+      })
+    },
+    /** The list that an earlier process kept is served. */
+    restored(snapshot: Snapshot, lastSuccessMs: number): void {
+      const wallMs = Math.min(lastSuccessMs, clock.now())
+      const lastSuccess = { wallMs, monotonicMs: clock.monotonic() - (clock.now() - wallMs) }
+      store.setStatus(name, { ...INITIAL_STATUS, lastSuccess, restored: true })
+      metrics.lastSuccess.set(labels, wallMs / 1000)
+      setSnapshotGauges(snapshot)
+      const { targets } = snapshot
+      log.info({ targets }, 'serving the list that was kept on disk until a refresh succeeds')
+    },
+    /** What an earlier process kept cannot be used. */
+    notRestored(error: unknown): void {
+      const path = outputs.find(({ kind }) => kind === 'storage')?.path
+      const noted = { path, error: messageOf(error) }
+      store.setFileError(name, 'storage', noted)
+      log.warn(noted, 'the list that was kept on disk is not used')
+    },
+    /** @param wasReplaced what had been written was gone or another, so that it was written once more */
+    written({ kind: file }: Output, wasReplaced: boolean): void {
+      store.setFileError(name, file, undefined)
+      if (failing.delete(file)) log.info({ file }, 'file written again')
+      if (wasReplaced && !replaced.has(file)) {
+        const error =
+          'it was removed or replaced; each Rollcall needs a file_sd and a --storage.path of its own'
+        log.warn({ file, error }, 'file was not as it was left; written again')
+      }
+      if (wasReplaced) replaced.add(file)
+      else replaced.delete(file)
+    },
+    /** It is tried again at the next refresh. */
+    notWritten(output: Output, error: unknown): void {
+      const { kind: file } = output
+      metrics.writeFailures.inc({ ...labels, file })
+      const noted = noteFileError(output, error)
+      if (!failing.has(file)) log.warn({ file, ...noted }, 'file not written; check its folder and the disk')
+      failing.add(file)
+    },
+  }
+}
+
+/** Logs the rejects when they differ from the last list's; returns what was logged last. */
+function logRejected(log: Logger, report: Report, before: string): string {
+  const rejected = Object.fromEntries(report.rejected)
+  const now = JSON.stringify(rejected)
+  if (now === before || (report.rejected.size === 0 && before === '')) return now
+  const [sample] = report.samples
+  if (sample === undefined) log.info('no record is quarantined any more')
+  else log.warn({ rejected, sample }, 'records quarantined')
+  return now
+}
+
+function keysOf<Key extends string>(catalogue: Readonly<Record<Key, string>>): Key[] {
+  return Object.keys(catalogue) as Key[]
+}
+
+/** A digest of documents, by which an unchanged inventory is recognised before anything is decoded. */
+function digestOf(documents: readonly Document[]): Promise<string> {
+  return sha256(documents.flatMap(({ bytes }) => [Buffer.from(`${bytes.byteLength}:`), bytes]))
+}
+
+function resultOf({ roll, isChanged }: Called): RefreshResult {
+  if (roll.held.some(isHolding)) return 'held'
+  return isChanged ? 'changed' : 'unchanged'
+}
+
+/** Targets whose records are there are no reason to worry about what left. */
+function isHolding({ reason }: Held): boolean {
+  return reason !== 'unreadable'
+}

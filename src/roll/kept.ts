@@ -1,0 +1,342 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { sha256 } from '../base/bytes.ts'
+import type { Files } from '../base/files.ts'
+import { countIn, linesOf } from '../model/list.ts'
+import { isObject, type Json } from '../model/record.ts'
+import type { Roll } from './roll.ts'
+import { type Absence, type Circumstances, countedAnew, type History, type Tally } from './rules.ts'
+
+/**
+ * The list of a source on disk, with its roll. Three files: the groups, which are a valid `file_sd` file, and the roll,
+ * each named by its digest and never changed, and a pointer to both, which is replaced atomically. A process that dies
+ * leaves the old list or the new one.
+ */
+
+/** The version of the format; files of another version are not read. */
+const FORMAT = 2
+
+/** What the list of a source is kept as. */
+export interface Kept {
+  readonly roll: Roll
+  /** On the wall clock, in milliseconds. */
+  readonly changedAtMs: number
+  readonly lastSuccessMs: number
+}
+
+/** What is to be kept. */
+export interface Keepable {
+  readonly roll: Pick<
+    Roll,
+    'body' | 'groups' | 'keys' | 'absent' | 'absenceOf' | 'absences' | 'seen' | 'history'
+  >
+  /** SHA-256 of the body in hex. */
+  readonly digest: string
+  readonly changedAtMs: number
+  readonly lastSuccessMs: number
+}
+
+/** The list of one source on disk. */
+export interface Shelf {
+  /**
+   * Keeps a list, in place of the one before. Only what changed is written; that it is still right, once a minute.
+   * @param nowMs on the monotonic clock
+   * @returns whether what was kept before had been removed, or another had been written in its place
+   */
+  keep(list: Keepable, nowMs: number): Promise<boolean>
+  /**
+   * Reads what is kept.
+   * @param nowMs on the monotonic clock
+   * @returns undefined when nothing is
+   * @throws Error when what is there is not whole, was changed, or is of another inventory
+   */
+  load(nowMs: number): Promise<Kept | undefined>
+  /** Notes that the source of the list is not configured any more, and that its targets are held all the same. */
+  markRemoved(): Promise<void>
+  /** Removes it all. */
+  remove(): Promise<void>
+}
+
+/** The pointer of a source: what its file says. */
+interface Pointer {
+  readonly format: number
+  readonly file: string
+  readonly sha256: string
+  readonly groups: number
+  readonly targets: number
+  readonly roll: RollFile
+  /** Which inventory the list is of: a digest of its address with this salt. */
+  readonly origin: string
+  readonly salt: string
+  readonly changedAtMs: number
+  readonly lastSuccessMs: number
+  /** The source was removed from the configuration. */
+  readonly isRemoved?: boolean
+}
+
+interface RollFile {
+  readonly file: string
+  readonly sha256: string
+}
+
+/** What was written. */
+interface Saved {
+  readonly pointer: string
+  readonly body: string
+  readonly size: number
+  /** With a digest of what of the roll is not time. */
+  readonly roll: RollFile & { readonly id: string }
+  readonly lastSuccessMs: number
+}
+
+/** How old the time may be at which the list on disk was last right, in milliseconds. */
+const CONFIRM_MS = 60_000
+
+/** The end of the name of a pointer. */
+const POINTER = '.snapshot'
+
+/** The names of the sources that were removed from the configuration, and whose targets are held all the same. */
+export async function removedIn(files: Pick<Files, 'list' | 'read'>, folder: string): Promise<string[]> {
+  const names = await files.list(folder).catch((): string[] => [])
+  const sources = names.filter((name) => name.endsWith(POINTER)).map((name) => name.slice(0, -POINTER.length))
+  const removed: string[] = []
+  for (const source of sources) {
+    const pointer = await files.read(join(folder, source + POINTER))
+    if (pointer?.includes('"isRemoved":true') === true) removed.push(source)
+  }
+  return removed
+}
+
+/**
+ * Keeps the list of a source in a folder.
+ * @param address tells inventories apart: the list of another one is not used. Empty: whichever was kept
+ */
+export function createShelf(
+  files: Pick<Files, 'read' | 'write' | 'remove' | 'list' | 'look'>,
+  folder: string,
+  source: string,
+  address: string,
+): Shelf {
+  const pointerPath = join(folder, source + POINTER)
+  const salt = randomBytes(16).toString('hex')
+  // What is on disk, as far as it is known.
+  let saved: Saved | undefined
+
+  async function isThere({ pointer, body, size, roll }: Saved): Promise<boolean> {
+    // Not by its presence alone: the pointer may be that of an older list, or of another process.
+    if ((await files.read(pointerPath))?.toString() !== pointer) return false
+    const [list, rest] = [await files.look(join(folder, body)), await files.look(join(folder, roll.file))]
+    return list?.size === BigInt(size) && rest !== undefined
+  }
+
+  async function readPart(name: string, digest: string): Promise<Buffer> {
+    const path = join(folder, name)
+    const bytes = await files.read(path)
+    if (bytes === undefined) throw new Error(`${path} is missing`)
+    if ((await sha256([bytes])) !== digest) {
+      throw new Error(`${path} is not the file that was written: its digest differs`)
+    }
+    return bytes
+  }
+
+  return {
+    async keep({ roll, digest, changedAtMs, lastSuccessMs }, nowMs) {
+      const file = `${source}.${digest.slice(0, 16)}.json`
+      const { bytes, timeless } = encodeRoll(roll, nowMs)
+      const id = await sha256(timeless)
+      const isGone = saved !== undefined && !(await isThere(saved))
+      const before = isGone ? undefined : saved
+      const isSame = before?.body === file && before.roll.id === id
+      if (isSame && lastSuccessMs - before.lastSuccessMs < CONFIRM_MS) return false
+      saved = undefined
+      if (before?.body !== file) await files.write(join(folder, file), roll.body, { makeFolder: true })
+      let rollFile = before?.roll
+      if (rollFile?.id !== id) {
+        const sha = await sha256([bytes])
+        rollFile = { file: `${source}.${sha.slice(0, 16)}.roll`, sha256: sha, id }
+        await files.write(join(folder, rollFile.file), bytes)
+      }
+      const pointer: Pointer = {
+        format: FORMAT,
+        file,
+        sha256: digest,
+        groups: roll.groups,
+        targets: roll.keys.length,
+        roll: { file: rollFile.file, sha256: rollFile.sha256 },
+        origin: originOf(salt, address),
+        salt,
+        changedAtMs,
+        lastSuccessMs,
+      }
+      const text = `${JSON.stringify(pointer)}\n`
+      await files.write(pointerPath, Buffer.from(text))
+      saved = { pointer: text, body: file, size: roll.body.byteLength, roll: rollFile, lastSuccessMs }
+      await removeOthers(files, folder, source, [file, rollFile.file])
+      return isGone
+    },
+    async load(nowMs) {
+      const text = (await files.read(pointerPath))?.toString()
+      if (text === undefined) return undefined
+      const pointer = readPointer(text, pointerPath, source)
+      if (address !== '' && pointer.origin !== originOf(pointer.salt, address)) {
+        throw new Error(
+          `${pointerPath} holds the list of another inventory; it is replaced once this one is read`,
+        )
+      }
+      const body = await readPart(pointer.file, pointer.sha256)
+      const roll = decodeRoll(await readPart(pointer.roll.file, pointer.roll.sha256), nowMs)
+      const targets = linesOf(body).reduce((sum, line) => sum + countIn(line), 0)
+      if (roll.keys.length !== targets) throw new Error(`${pointer.roll.file} is the roll of another list`)
+      const { changedAtMs, lastSuccessMs, groups } = pointer
+      return { roll: { ...roll, body, groups }, changedAtMs, lastSuccessMs }
+    },
+    async markRemoved() {
+      const text = (await files.read(pointerPath))?.toString()
+      if (text === undefined) return
+      const pointer = readPointer(text, pointerPath, source)
+      await files.write(pointerPath, Buffer.from(`${JSON.stringify({ ...pointer, isRemoved: true })}\n`))
+    },
+    async remove() {
+      saved = undefined
+      await files.remove(pointerPath)
+      await removeOthers(files, folder, source, [])
+    },
+  }
+}
+
+function originOf(salt: string, address: string): string {
+  return createHash('sha256').update(`${salt} ${address}`).digest('hex')
+}
+
+/**
+ * Removes the files that the pointer no longer names, and what a killed writer left behind; of the names that
+ * are given here only, since others may keep files of theirs in the folder, such as the `file_sd` file of the source.
+ * What cannot be removed stays: the list itself has been kept.
+ */
+async function removeOthers(
+  files: Pick<Files, 'list' | 'remove'>,
+  folder: string,
+  source: string,
+  current: readonly string[],
+): Promise<void> {
+  const isOurs = new RegExp(
+    `^${source}\\.(?:[0-9a-f]{16}\\.(?:json|roll)|snapshot)(\\.[0-9a-f-]{36}\\.tmp)?$`,
+  )
+  const names = await files.list(folder).catch((): string[] => [])
+  const old = names.filter(
+    (name) => isOurs.test(name) && !current.includes(name) && name !== source + POINTER,
+  )
+  await Promise.allSettled(old.map((name) => files.remove(join(folder, name))))
+}
+
+/**
+ * Reads a pointer as strictly as foreign input.
+ * @throws Error that says what is wrong
+ */
+function readPointer(text: string, path: string, source: string): Pointer {
+  const value = parse(text, path)
+  const format = isObject(value) ? value.format : undefined
+  if (!isObject(value) || format !== FORMAT) {
+    throw new Error(
+      `${path} has the format ${JSON.stringify(format)}, not ${FORMAT}: another version wrote it`,
+    )
+  }
+  const roll = isObject(value.roll) ? value.roll : {}
+  const check = <Value extends Json>(key: string, one: Json | undefined, isRight: (one: Json) => boolean) => {
+    if (one !== undefined && isRight(one)) return one as Value
+    throw new Error(`${path} is damaged: ${key} is ${JSON.stringify(one)?.slice(0, 80)}`)
+  }
+  const matches = (pattern: RegExp) => (one: Json) => typeof one === 'string' && pattern.test(one)
+  // Only names of this source, so that no path leads elsewhere.
+  const name = (ending: string) => matches(new RegExp(`^${source}\\.[0-9a-f]{16}\\.${ending}$`))
+  const digest = matches(/^[0-9a-f]{64}$/)
+  const number = (key: string) => check<number>(key, value[key], (one) => typeof one === 'number' && one >= 0)
+  return {
+    format: FORMAT,
+    file: check('file', value.file, name('json')),
+    sha256: check('sha256', value.sha256, digest),
+    groups: number('groups'),
+    targets: number('targets'),
+    roll: {
+      file: check('roll.file', roll.file, name('roll')),
+      sha256: check('roll.sha256', roll.sha256, digest),
+    },
+    origin: check('origin', value.origin, digest),
+    salt: check('salt', value.salt, matches(/^[0-9a-f]{32}$/)),
+    changedAtMs: number('changedAtMs'),
+    lastSuccessMs: number('lastSuccessMs'),
+  }
+}
+
+function parse(text: string, path: string): Json {
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    throw new Error(`${path} is damaged: it is not JSON`)
+  }
+}
+
+/** What a roll file says before its numbers, in one line. */
+interface Head {
+  readonly keys: number
+  readonly absent: number
+  readonly absences: readonly Pick<Absence, 'lastSeen' | 'rollBefore' | 'isUnreadable'>[]
+  readonly seen: Circumstances
+  readonly history: { readonly [Key in keyof History]: readonly (readonly [ageMs: number, count: number])[] }
+}
+
+/**
+ * A roll as bytes: a line of JSON, and then the numbers of its targets, four bytes each, the lowest first. Times are
+ * written as ages, since the monotonic clock begins anew with each process.
+ * @returns the bytes, and what of them is not time: while that is the same they need not be written again
+ */
+function encodeRoll(roll: Keepable['roll'], nowMs: number) {
+  const ages = (tallies: readonly Tally[]) => tallies.map(({ atMs, count }) => [nowMs - atMs, count] as const)
+  const counts = (tallies: readonly Tally[]) => tallies.map(({ count }) => count)
+  const { left, returned, sizes } = roll.history
+  const members = {
+    keys: roll.keys.length,
+    absent: roll.absent.length,
+    absences: roll.absences.map(({ lastSeen, rollBefore, isUnreadable }) => ({
+      lastSeen,
+      rollBefore,
+      isUnreadable,
+    })),
+    seen: roll.seen,
+  }
+  const head: Head = {
+    ...members,
+    history: { left: ages(left), returned: ages(returned), sizes: ages(sizes) },
+  }
+  const numbers = [roll.keys, roll.absent, roll.absenceOf].map(bytesOf)
+  const timeless = JSON.stringify([members, counts(left), counts(returned), counts(sizes)])
+  return {
+    bytes: Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), ...numbers]),
+    timeless: [Buffer.from(timeless), ...numbers],
+  }
+}
+
+/** The roll that was kept; its file has the digest that it was written with. */
+function decodeRoll(bytes: Buffer, nowMs: number): Omit<Roll, 'body' | 'groups'> {
+  const end = bytes.indexOf('\n') + 1
+  const head = JSON.parse(bytes.toString('utf8', 0, end)) as Head
+  const numbers = new Uint32Array(
+    bytes.buffer.slice(bytes.byteOffset + end, bytes.byteOffset + bytes.byteLength),
+  )
+  const tallies = (pairs: Head['history']['left']) =>
+    pairs.map(([ageMs, count]) => ({ atMs: nowMs - ageMs, count }))
+  const { left, returned, sizes } = head.history
+  return {
+    keys: numbers.slice(0, head.keys),
+    absent: numbers.slice(head.keys, head.keys + head.absent),
+    absenceOf: numbers.slice(head.keys + head.absent),
+    absences: head.absences.map((one) => countedAnew(one, nowMs)),
+    seen: head.seen,
+    history: { left: tallies(left), returned: tallies(returned), sizes: tallies(sizes) },
+    held: [],
+  }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
+}

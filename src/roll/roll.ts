@@ -1,0 +1,363 @@
+import { createHash } from 'node:crypto'
+import { encodeLines } from '../model/list.ts'
+import { NO_KEY } from '../model/record-key.ts'
+import {
+  type Answered,
+  compare,
+  compose,
+  linesFrom,
+  type Members,
+  type Missing,
+  NO_ABSENT,
+  pickOut,
+  placeIn,
+  takeOut,
+} from './members.ts'
+import {
+  type Absence,
+  type Circumstances,
+  firstMissed,
+  type GuardOptions,
+  type History,
+  judge,
+  missedAgain,
+  NO_HISTORY,
+  type ReasonToStay,
+  remember,
+  type Scope,
+  type Verdict,
+} from './rules.ts'
+
+/** The ledger of one source: the list that it serves, and what is known of its targets. */
+export interface Roll extends Members {
+  /** By the numbers that absent targets have. */
+  readonly absences: readonly Absence[]
+  /** What was so in the last reading. */
+  readonly seen: Circumstances
+  readonly history: History
+  /** The absent targets that more readings alone do not let leave; one entry a reason. */
+  readonly held: readonly Held[]
+}
+
+/** Absent targets that are served for one reason. */
+export interface Held {
+  readonly reason: ReasonToStay
+  /** SHA-256, in hex, of these targets as a list: an operator names them by it. */
+  readonly digest: string
+  readonly absences: readonly number[]
+  readonly targets: number
+  /** Some of them. */
+  readonly samples: readonly string[]
+  /** Since when the first of them is missing, on the monotonic clock. */
+  readonly sinceMs: number
+  /** When the last of them leaves; undefined: when an operator says so. */
+  readonly untilMs: number | undefined
+}
+
+/** One complete answer of an inventory, made into targets. */
+export interface Reading extends Answered {
+  /** The keys of records that are there and cannot be read. */
+  readonly unreadable: ReadonlySet<number>
+  /** How many more of these have no key. */
+  readonly keyless: number
+  /** Records that make no target. */
+  readonly idle: number
+  /** Somebody may still be writing it, unless it has all that is known. */
+  readonly isAtRest: boolean
+}
+
+/** When a roll is called, and what is so at that time. */
+export interface Occasion {
+  /** On the monotonic clock. */
+  readonly nowMs: number
+  /** Tells apart what the configuration selects. */
+  readonly selection: string
+  readonly options: GuardOptions
+  /** All sources together. */
+  readonly all: Scope
+}
+
+/** What a roll call made of a list, and what that changed. */
+export interface Called {
+  readonly roll: Roll
+  /** Whether the list is another one. */
+  readonly isChanged: boolean
+  readonly joined: number
+  readonly left: number
+  /** How many of those that left did so on an operator's word. */
+  readonly accepted: number
+  /** Some of those that joined and left: address, and what else decides where they are scraped. */
+  readonly samples: { readonly added: readonly string[]; readonly removed: readonly string[] }
+  /** Targets are missing that the next reading may show to be gone. */
+  readonly needsConfirmation: boolean
+}
+
+/** How many targets that joined, left or are held are shown. */
+const MAX_SAMPLES = 10
+
+/** The first list of a source: there is nothing that it could lack. */
+export function openRoll(reading: Reading, occasion: Occasion): Called {
+  const lines = linesFrom(reading)
+  const joined = reading.keys.length
+  const added = reading.groups.slice(0, MAX_SAMPLES).flatMap(({ targets }, index) => {
+    const where = placeIn(reading.labels[index] as string)
+    return targets.slice(0, MAX_SAMPLES).map((target) => target + where)
+  })
+  const list = { body: encodeLines(lines), groups: lines.length, keys: reading.keys, ...NO_ABSENT }
+  const seen = circumstances(reading, new Uint32Array(), occasion)
+  const history = remember(NO_HISTORY, occasion.nowMs, { left: 0, returned: 0, sizes: joined })
+  return {
+    roll: { ...list, absences: [], seen, history, held: [] },
+    isChanged: true,
+    joined,
+    left: 0,
+    accepted: 0,
+    samples: { added: added.slice(0, MAX_SAMPLES), removed: [] },
+    needsConfirmation: false,
+  }
+}
+
+/**
+ * Calls the roll: whoever answers is served at once, and whoever does not stays until the rules let it leave.
+ * A pure function of what is known, a reading and the time.
+ * @returns undefined when the reading may be half of something (rule 2)
+ */
+export function callRoll(roll: Roll, reading: Reading, occasion: Occasion): Called | undefined {
+  const { nowMs, options, all } = occasion
+  const lines = linesFrom(reading)
+  const present = reading.keys.length
+  const { missing, joined, returned } = compare(roll, reading, lines)
+  if (!reading.isAtRest && missing.length > 0) return undefined
+  const came = returned.filter((absence) => roll.absences[absence]?.isUnreadable === false).length
+  const history = remember(roll.history, nowMs, { left: 0, returned: came, sizes: present })
+  const seen = circumstances(reading, roll.keys, occasion)
+  const absences = assignAbsences(missing, roll, reading, nowMs)
+  const verdicts = judge(absences, { nowMs, now: seen, history, present, all }, options)
+  const numbers = renumber(verdicts)
+  for (const one of missing) one.absence = numbers[one.absence] as number
+  const stay = missing.filter(({ absence }) => absence !== -1)
+  const removed = missing.filter(({ absence }) => absence === -1).map(({ identity }) => identity)
+  const draft = { ...compose(reading, lines, stay), ...remaining(absences, verdicts), seen, history }
+  return finish(roll, draft, occasion, { joined, removed })
+}
+
+/** Calls the roll with a reading that is what the last one was. */
+export function callAgain(roll: Roll, occasion: Occasion): Called {
+  const { nowMs, options, all, selection } = occasion
+  const seen = { ...roll.seen, selection }
+  const present = presentIn(roll)
+  const history = remember(roll.history, nowMs, { left: 0, returned: 0, sizes: present })
+  const counts = countAbsent(roll)
+  const absences = roll.absences.map(
+    (absence, index) => [missedAgain(absence, nowMs, absence.isUnreadable), counts[index] as number] as const,
+  )
+  const verdicts = judge(absences, { nowMs, now: seen, history, present, all }, options)
+  const { removed, ...list } = takeOut(roll, renumber(verdicts))
+  return finish(roll, { ...list, ...remaining(absences, verdicts), seen, history }, occasion, {
+    joined: new Set(),
+    removed,
+  })
+}
+
+/**
+ * Lets held targets leave on an operator's word. What happened before says nothing of what comes after it.
+ * @returns undefined when nothing with this digest is held
+ */
+export function letGo(roll: Roll, digest: string, nowMs: number): Called | undefined {
+  const held = roll.held.find((one) => one.digest === digest)
+  if (held === undefined) return undefined
+  const numbers = renumber(roll.absences.map((_, index) => ({ leaves: held.absences.includes(index) })))
+  const { removed, ...list } = takeOut(roll, numbers)
+  const present = presentIn(list)
+  // Their records, if these are there and make no other target, are not recognised any more.
+  const forgotten = new Set(
+    [...roll.absent]
+      .filter((_, index) => numbers[roll.absenceOf[index] as number] === -1)
+      .map((place) => roll.keys[place]),
+  )
+  for (const key of list.keys) forgotten.delete(key)
+  const unrecognised = held.reason === 'unreadable' ? forgotten.size : 0
+  const anew = (one: Circumstances) => ({ ...one, unrecognised: one.unrecognised + unrecognised })
+  const absences = roll.absences
+    .filter((_, index) => numbers[index] !== -1)
+    .map((absence) => ({ ...absence, lastSeen: anew(absence.lastSeen), rollBefore: present }))
+  return {
+    roll: {
+      ...list,
+      absences,
+      seen: anew(roll.seen),
+      history: remember(NO_HISTORY, nowMs, { left: 0, returned: 0, sizes: present }),
+      held: roll.held
+        .filter((one) => one !== held)
+        .map((one) => ({ ...one, absences: one.absences.map((index) => numbers[index] as number) })),
+    },
+    isChanged: true,
+    joined: 0,
+    left: removed.length,
+    accepted: removed.length,
+    samples: { added: [], removed: removed.slice(0, MAX_SAMPLES) },
+    needsConfirmation: false,
+  }
+}
+
+/** How many of the served targets the last reading had. */
+export function presentIn({ keys, absent }: Pick<Roll, 'keys' | 'absent'>): number {
+  return keys.length - absent.length
+}
+
+/** How many targets each absence has. */
+export function countAbsent({ absences, absenceOf }: Pick<Roll, 'absences' | 'absenceOf'>): number[] {
+  const counts = absences.map(() => 0)
+  for (const absence of absenceOf) counts[absence] = (counts[absence] as number) + 1
+  return counts
+}
+
+/** Gives each missing target the number of its absence: those that went missing together, and are alike in rule 3, stay together. */
+function assignAbsences(
+  missing: readonly Missing[],
+  { absences: before, seen, history }: Roll,
+  { unreadable }: Reading,
+  nowMs: number,
+): (readonly [Absence, number])[] {
+  const numbers = new Map<number, number>()
+  const absences: Absence[] = []
+  const counts: number[] = []
+  for (const one of missing) {
+    const isUnreadable = one.key !== NO_KEY && unreadable.has(one.key)
+    const id = 2 * (one.absence + 1) + Number(isUnreadable)
+    const old = before[one.absence]
+    const number = numbers.get(id) ?? absences.length
+    if (number === absences.length) {
+      numbers.set(id, number)
+      absences.push(
+        old === undefined
+          ? firstMissed(seen, history, nowMs, isUnreadable)
+          : missedAgain(old, nowMs, isUnreadable),
+      )
+      counts.push(0)
+    }
+    one.absence = number
+    counts[number] = (counts[number] as number) + 1
+  }
+  return absences.map((absence, index) => [absence, counts[index] as number])
+}
+
+/** New numbers, in order, for the absences that remain; -1 for those that leave. */
+function renumber(verdicts: readonly Pick<Verdict, 'leaves'>[]): number[] {
+  let next = 0
+  return verdicts.map(({ leaves }) => (leaves ? -1 : next++))
+}
+
+/** The absences that remain, and why they do. */
+function remaining(absences: readonly (readonly [Absence, number])[], verdicts: readonly Verdict[]) {
+  return {
+    absences: absences.filter((_, index) => !verdicts[index]?.leaves).map(([absence]) => absence),
+    verdicts: verdicts.filter((verdict) => !verdict.leaves),
+  }
+}
+
+/** A roll of which is decided who stays, but not told yet. */
+interface Draft extends Omit<Roll, 'held'> {
+  readonly verdicts: readonly Extract<Verdict, { leaves: false }>[]
+}
+
+/** Names what is held, remembers what left, and lets go of what an operator accepted beforehand. */
+function finish(
+  before: Roll,
+  { verdicts, ...draft }: Draft,
+  { nowMs, options }: Occasion,
+  { joined, removed }: { readonly joined: ReadonlySet<string>; readonly removed: readonly string[] },
+): Called {
+  const left = removed.length
+  const isChanged = draft.body !== before.body && !viewOf(draft.body).equals(before.body)
+  const history = remember(draft.history, nowMs, { left, returned: 0, sizes: presentIn(draft) })
+  const isSame =
+    !isChanged && isAlike(draft.absent, before.absent) && isAlike(draft.absenceOf, before.absenceOf)
+  const held = holdBack(draft, verdicts, isSame ? before.held : [])
+  const called: Called = {
+    roll: { ...draft, body: isChanged ? draft.body : before.body, history, held },
+    isChanged,
+    joined: joined.size,
+    left,
+    accepted: 0,
+    samples: { added: firstOf(joined), removed: removed.slice(0, MAX_SAMPLES) },
+    needsConfirmation: verdicts.some(({ reason }) => reason === 'unconfirmed'),
+  }
+  const accepted = options.accept === undefined ? undefined : letGo(called.roll, options.accept, nowMs)
+  if (accepted === undefined) return called
+  return {
+    ...accepted,
+    joined: called.joined,
+    left: left + accepted.left,
+    samples: {
+      added: called.samples.added,
+      removed: [...called.samples.removed, ...accepted.samples.removed].slice(0, MAX_SAMPLES),
+    },
+  }
+}
+
+/**
+ * The absent targets that are held, by reason.
+ * @param before what was held of the same list
+ */
+function holdBack(draft: Omit<Roll, 'held'>, verdicts: Draft['verdicts'], before: readonly Held[]): Held[] {
+  const byReason = new Map<ReasonToStay, number[]>()
+  for (const [index, { reason }] of verdicts.entries()) {
+    if (reason !== 'unconfirmed') byReason.set(reason, [...(byReason.get(reason) ?? []), index])
+  }
+  return [...byReason].map(([reason, absences]) => {
+    const known = before.find((one) => one.reason === reason && String(one.absences) === String(absences))
+    const untils = absences.map((index) => verdicts[index]?.untilMs)
+    const since = absences.map((index) => (draft.absences[index] as Absence).sinceMs)
+    return {
+      ...(known ?? nameHeld(draft, new Set(absences))),
+      reason,
+      absences,
+      sinceMs: since.reduce((least, one) => Math.min(least, one)),
+      untilMs: untils.reduce((most, one) =>
+        most === undefined || one === undefined ? undefined : Math.max(most, one),
+      ),
+    }
+  })
+}
+
+/** What names absent targets: the digest of the list that they would be. */
+function nameHeld(
+  draft: Members,
+  absences: ReadonlySet<number>,
+): Pick<Held, 'digest' | 'targets' | 'samples'> {
+  const { body, identities } = pickOut(draft, (absence) => absences.has(absence))
+  return {
+    digest: createHash('sha256').update(body).digest('hex'),
+    targets: identities.length,
+    samples: identities.slice(0, MAX_SAMPLES),
+  }
+}
+
+/** What was so in a reading; records that cannot be read are recognised by the keys of what was, or now is, served. */
+function circumstances(
+  { unreadable, keyless, idle, keys }: Reading,
+  before: Uint32Array,
+  { selection }: Occasion,
+): Circumstances {
+  const unknown = new Set(unreadable)
+  for (const known of unknown.size > 0 ? [before, keys] : []) for (const key of known) unknown.delete(key)
+  return { selection, idle, unrecognised: keyless + unknown.size }
+}
+
+function firstOf(texts: ReadonlySet<string>): string[] {
+  const some: string[] = []
+  for (const text of texts) {
+    if (some.length === MAX_SAMPLES) break
+    some.push(text)
+  }
+  return some
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array | Uint32Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
+}
+
+function isAlike(some: Uint32Array, others: Uint32Array): boolean {
+  return viewOf(some).equals(viewOf(others))
+}

@@ -1,0 +1,200 @@
+import { createHash } from 'node:crypto'
+import { promisify } from 'node:util'
+import { constants, crc32, deflateRaw } from 'node:zlib'
+import { sha256 } from '../base/bytes.ts'
+import { createTurns, slicesOf } from '../base/turns.ts'
+
+/** An empty list, which Prometheus reads as "delete every target". */
+const EMPTY = Buffer.from('[]')
+
+/** The bytes before, between and after the groups of an encoded list. */
+const BEFORE = Buffer.from('[\n')
+const BETWEEN = Buffer.from(',\n')
+const AFTER = Buffer.from('\n]\n')
+
+/**
+ * One whole generation of a list, frozen as the bytes that are sent. Made once, never changed: a handler
+ * only picks a buffer.
+ */
+export interface Snapshot extends Counts {
+  readonly body: Buffer
+  /** The body as one gzip member (RFC 1952). */
+  readonly gzip: Buffer
+  /** Tells lists apart: SHA-256 in hex, see {@link freeze} and {@link join}. Quoted, it is the strong ETag of the body. */
+  readonly digest: string
+  /** Wall-clock time at which this list was first served, in milliseconds. */
+  readonly changedAtMs: number
+  /** Its groups, ready to be joined with those of others. */
+  readonly part: Part
+}
+
+/** Counts that go with a body. */
+export interface Counts {
+  readonly groups: number
+  readonly targets: number
+}
+
+/** The groups of a list without the brackets around them, plain and compressed; views of a snapshot's own buffers. */
+export interface Part {
+  readonly bytes: Buffer
+  /** Raw deflate (RFC 1951) that ends with a full flush, on a whole byte, and has no last block: another can follow. */
+  readonly deflated: Buffer
+  /** CRC-32 of the bytes. */
+  readonly crc: number
+}
+
+const deflate = promisify(deflateRaw)
+
+/**
+ * Freezes an encoded list; its digest is that of the body. Compression runs on the platform's thread pool, and the
+ * checksums share the main thread.
+ * @throws TypeError when the body is not an encoded list
+ */
+export async function freeze(body: Buffer, counts: Counts, changedAtMs: number): Promise<Snapshot> {
+  const bytes = groupBytesOf(body)
+  const [digest, deflated, crc] = await Promise.all([
+    sha256([body]),
+    deflate(bytes, { finishFlush: constants.Z_FULL_FLUSH }),
+    crcOf(bytes),
+  ])
+  const parts = bytes.length === 0 ? [] : [{ bytes, deflated, crc }]
+  return { body, ...seal(body, parts), digest, groups: counts.groups, targets: counts.targets, changedAtMs }
+}
+
+/**
+ * The groups of an encoded list, without the brackets around them; not a copy.
+ * @throws TypeError when it is not an encoded list
+ */
+function groupBytesOf(body: Buffer): Buffer {
+  if (body.equals(EMPTY)) return body.subarray(0, 0)
+  const end = body.length - AFTER.length
+  const isList =
+    end > BEFORE.length && body.subarray(0, BEFORE.length).equals(BEFORE) && body.subarray(end).equals(AFTER)
+  if (!isList) throw new TypeError('not a list of target groups as Rollcall writes it, one group a line')
+  return body.subarray(BEFORE.length, end)
+}
+
+async function crcOf(bytes: Buffer): Promise<number> {
+  const turn = createTurns()
+  let crc = 0
+  for (const slice of slicesOf(bytes)) {
+    crc = crc32(slice, crc)
+    await turn(slice.byteLength)
+  }
+  return crc
+}
+
+/**
+ * Joins lists into one. Nothing is compressed or decoded again, only copied. Lists without groups add nothing. The
+ * digest is the SHA-256 of the digests of the others, in order; a single one keeps its bytes and its digest.
+ */
+export function join(snapshots: readonly Snapshot[]): Snapshot {
+  const filled = snapshots.filter(({ part }) => part.bytes.length > 0)
+  const changedAtMs = Math.max(0, ...snapshots.map((one) => one.changedAtMs))
+  if (filled.length < 2) {
+    const only = filled[0] ?? snapshots[0] ?? NOTHING
+    return only.changedAtMs === changedAtMs ? only : { ...only, changedAtMs }
+  }
+  const parts = filled.map(({ part }) => part)
+  const groups = parts.map(({ bytes }) => bytes)
+  const body = Buffer.concat([BEFORE, ...separate(groups, BETWEEN), AFTER])
+  const digest = hashOf(filled.map((one) => one.digest).join(''))
+  const sum = (field: keyof Counts) => filled.reduce((total, one) => total + one[field], 0)
+  return { body, ...seal(body, parts), digest, groups: sum('groups'), targets: sum('targets'), changedAtMs }
+}
+
+function separate(pieces: readonly Buffer[], separator: Buffer): Buffer[] {
+  return pieces.flatMap((piece, index) => (index === 0 ? [piece] : [separator, piece]))
+}
+
+function hashOf(data: Buffer | string): string {
+  return createHash('sha256').update(data).digest('hex')
+}
+
+/** The magic number, deflate, no flags, no time, no hints, an unknown system. */
+const GZIP_HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff])
+
+const BEFORE_BLOCK = storedBlock(BEFORE, false)
+const BETWEEN_BLOCK = storedBlock(BETWEEN, false)
+const LAST_BLOCK = storedBlock(AFTER, true)
+const EMPTY_BLOCK = storedBlock(EMPTY, true)
+
+/** The list of no lists. */
+const NOTHING: Snapshot = {
+  body: EMPTY,
+  ...seal(EMPTY, []),
+  digest: hashOf(EMPTY),
+  groups: 0,
+  targets: 0,
+  changedAtMs: 0,
+}
+
+/**
+ * Compresses the encoded list of parts that are compressed already: the blocks of all of them, with stored blocks
+ * between them, in one gzip member. A member each is standard too, but curl and browsers show the first one only.
+ */
+function seal(body: Buffer, parts: readonly Part[]): Pick<Snapshot, 'gzip' | 'part'> {
+  const bytes = groupBytesOf(body)
+  if (parts.length === 0) {
+    const gzip = Buffer.concat([GZIP_HEADER, EMPTY_BLOCK, gzipTrailer(crc32(body), body.length)])
+    return { gzip, part: { bytes, deflated: bytes, crc: 0 } }
+  }
+  const crc = parts.reduce((sum, part, index) => {
+    return combineCrc(index === 0 ? 0 : crc32(BETWEEN, sum), part.crc, part.bytes.length)
+  }, 0)
+  const trailer = gzipTrailer(crc32(AFTER, combineCrc(crc32(BEFORE), crc, bytes.length)), body.length)
+  const blocks = separate(
+    parts.map(({ deflated }) => deflated),
+    BETWEEN_BLOCK,
+  )
+  const gzip = Buffer.concat([GZIP_HEADER, BEFORE_BLOCK, ...blocks, LAST_BLOCK, trailer])
+  const start = GZIP_HEADER.length + BEFORE_BLOCK.length
+  const end = gzip.length - LAST_BLOCK.length - trailer.length
+  return { gzip, part: { bytes, deflated: gzip.subarray(start, end), crc } }
+}
+
+/** A block of bytes as they are (RFC 1951 section 3.2.4); it starts on a whole byte. */
+function storedBlock(bytes: Buffer, isLast: boolean): Buffer {
+  const head = Buffer.alloc(5)
+  head.writeUInt8(isLast ? 1 : 0, 0)
+  head.writeUInt16LE(bytes.length, 1)
+  head.writeUInt16LE(bytes.length ^ 0xffff, 3)
+  return Buffer.concat([head, bytes])
+}
+
+function gzipTrailer(crc: number, length: number): Buffer {
+  const trailer = Buffer.alloc(8)
+  trailer.writeUInt32LE(crc, 0)
+  trailer.writeUInt32LE(length % 2 ** 32, 4)
+  return trailer
+}
+
+/** The polynomial of CRC-32 without its highest power, and x to the power of 8; the lowest power is the highest bit. */
+const POLYNOMIAL = 0xedb88320
+const X_TO_8 = 0x00800000
+
+/**
+ * The CRC-32 of two texts in a row, from that of each: every byte of the second multiplies the checksum of the first
+ * by x to the power of 8, modulo the polynomial.
+ * @param length of the second text, in bytes
+ */
+export function combineCrc(first: number, second: number, length: number): number {
+  let shifted = first
+  let power = X_TO_8
+  for (let bytes = length; bytes > 0; bytes = Math.floor(bytes / 2)) {
+    if (bytes % 2 === 1) shifted = multiply(shifted, power)
+    power = multiply(power, power)
+  }
+  return (shifted ^ second) >>> 0
+}
+
+/** The product of two polynomials over GF(2), modulo that of CRC-32. */
+function multiply(one: number, other: number): number {
+  let product = 0
+  let shifted = other
+  for (let bit = 0x80000000; bit !== 0; bit >>>= 1) {
+    if ((one & bit) !== 0) product ^= shifted
+    shifted = (shifted & 1) === 0 ? shifted >>> 1 : (shifted >>> 1) ^ POLYNOMIAL
+  }
+  return product
+}

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import t from 'tap'
+import {
+  countIn,
+  encodeGroups,
+  encodeLines,
+  groupsIn,
+  labelsIn,
+  lineOf,
+  linesOf,
+  parseLine,
+  targetsIn,
+} from '../../src/model/list.ts'
+import { holds } from '../helpers/property.ts'
+
+t.test('groups are encoded with exactly targets and labels, one a line', async (t) => {
+  const body = encodeGroups([
+    { targets: ['a:1', 'b:1'], labels: [['site', 'x']] },
+    { targets: ['c:1'], labels: [] },
+  ])
+  t.equal(
+    body.toString(),
+    '[\n{"targets":["a:1","b:1"],"labels":{"site":"x"}},\n{"targets":["c:1"],"labels":{}}\n]\n',
+  )
+  t.equal(encodeGroups([]).toString(), '[]')
+})
+
+t.test('a label called __proto__ and labels that look like numbers are sent like any other', async (t) => {
+  const body = encodeGroups([
+    {
+      targets: ['a:1'],
+      labels: [
+        ['_2', 'b'],
+        ['_1', 'a'],
+        ['__proto__', 'x'],
+      ],
+    },
+  ]).toString()
+  t.match(body, '"labels":{"_2":"b","_1":"a","__proto__":"x"}')
+})
+
+t.test('an encoded list is taken apart line by line, whatever its texts look like', async (t) => {
+  const look = fc.constantFrom('a:1', '","', '],"labels":{}', '\\', '\\"', '"', ']}', '{"targets":[', '\n')
+  const text = fc.oneof(look, fc.string({ unit: 'grapheme' }))
+  const group = fc.record({
+    targets: fc.array(text, { minLength: 1 }),
+    labels: fc.array(fc.tuple(fc.stringMatching(/^[a-z]{1,3}$/), text)),
+  })
+  const property = fc.property(fc.array(group), (groups) => {
+    const body = encodeGroups(groups)
+    const lines = linesOf(body)
+    assert.deepEqual(
+      lines.map(targetsIn),
+      groups.map(({ targets }) => targets),
+    )
+    assert.deepEqual(
+      lines.map(countIn),
+      groups.map(({ targets }) => targets.length),
+    )
+    assert.deepEqual(
+      lines.map((line) => lineOf(targetsIn(line), labelsIn(line))),
+      lines,
+    )
+    assert.deepEqual(lines.map(parseLine), groupsIn(body))
+    assert.ok(encodeLines(lines).equals(body))
+  })
+  holds(t, 'any groups', property, { numRuns: 500 })
+  t.same(linesOf(encodeGroups([])), [])
+})

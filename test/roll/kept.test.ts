@@ -1,0 +1,285 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { Readable } from 'node:stream'
+import t, { type Test } from 'tap'
+import { sha256 } from '../../src/base/bytes.ts'
+import { createFiles } from '../../src/base/files.ts'
+import { createPacker } from '../../src/pipeline/pack.ts'
+import { createShelf, type Keepable, removedIn } from '../../src/roll/kept.ts'
+import { callRoll, openRoll, type Roll } from '../../src/roll/roll.ts'
+import { DEFAULT_GUARD } from '../../src/roll/rules.ts'
+import { manualClock } from '../helpers/clock.ts'
+import { spawnNode } from '../helpers/node.ts'
+import { isThorough } from '../helpers/thorough.ts'
+
+function readingOf(targets: readonly string[]) {
+  const packer = createPacker()
+  for (const [index, address] of targets.entries()) packer.add({ address, labels: [] }, index + 1)
+  return { ...packer.pack(), unreadable: new Set<number>(), keyless: 0, idle: 0, isAtRest: true }
+}
+
+const when = (nowMs: number) => ({
+  nowMs,
+  selection: 'all',
+  options: DEFAULT_GUARD,
+  all: { left: 0, roll: 1e9, options: DEFAULT_GUARD },
+})
+
+async function keepable(roll: Roll, lastSuccessMs = 1_000): Promise<Keepable> {
+  return { roll, digest: await sha256([roll.body]), changedAtMs: 500, lastSuccessMs }
+}
+
+const listOf = (...targets: string[]) => keepable(openRoll(readingOf(targets), when(0)).roll)
+
+function shelves(t: Test, folder = t.testdir()) {
+  const files = createFiles({ clock: manualClock() })
+  t.teardown(() => files.close())
+  return {
+    files,
+    folder,
+    shelf: (address = 'here', source = 'sensors') => createShelf(files, folder, source, address),
+  }
+}
+
+t.test('rule 8: a list and its roll are loaded as they were kept; absences are counted anew', async (t) => {
+  const { shelf } = shelves(t, join(t.testdir(), 'made', 'when needed'))
+  t.equal(await shelf().load(0), undefined, 'nothing at first')
+  const all = Array.from({ length: 20 }, (_, index) => `host-${index}:1`)
+  const first = openRoll(readingOf(all), when(0)).roll
+  const second = callRoll(first, readingOf(all.slice(15)), when(60_000))?.roll as Roll
+  const third = callRoll(second, readingOf(all.slice(15)), when(120_000))?.roll as Roll
+  t.match(third.absences, [{ readings: 2, sinceMs: 60_000 }])
+  await shelf().keep(await keepable(third), 120_000)
+  const kept = await shelf().load(5_000)
+  t.match(kept, { changedAtMs: 500, lastSuccessMs: 1_000 })
+  t.same(kept?.roll.body, third.body)
+  for (const key of ['keys', 'absent', 'absenceOf', 'seen', 'groups'] as const)
+    t.same(kept?.roll[key], third[key], key)
+  t.match(kept?.roll.absences, [
+    { readings: 0, sinceMs: 5_000, rollBefore: 20, lastSeen: { selection: 'all' } },
+  ])
+  t.same(
+    kept?.roll.history.sizes,
+    [
+      { atMs: -115_000, count: 20 },
+      { atMs: 5_000, count: 5 },
+    ],
+    'what happened is as long ago as it was',
+  )
+})
+
+t.test('only what changed is written; that it is right once a minute', async (t) => {
+  const { shelf, folder } = shelves(t)
+  const one = shelf()
+  const list = await listOf('a:1', 'b:1')
+  t.equal(await one.keep(list, 0), false)
+  const roll = readdirSync(folder).find((name) => name.endsWith('.roll')) as string
+  const inode = () => readFileSync(join(folder, 'sensors.snapshot'), 'utf8')
+  const before = inode()
+  await one.keep({ ...list, lastSuccessMs: 60_999 }, 60_999)
+  t.equal(inode(), before)
+  await one.keep({ ...list, lastSuccessMs: 61_000 }, 61_000)
+  t.not(inode(), before)
+  t.ok(existsSync(join(folder, roll)), 'the roll is as it was')
+  await one.keep(await listOf('a:1'), 62_000)
+  t.notOk(existsSync(join(folder, roll)))
+  t.match(await shelf().load(0), { roll: { keys: new Uint32Array([1]) } })
+})
+
+t.test('the group file is a file_sd file, and only current ones are there', async (t) => {
+  // Others may keep files of theirs in the folder: an inventory, a file_sd file, a copy of either.
+  const others = [
+    'sensors.json',
+    'sensors.targets.json',
+    'sensors.backup.json',
+    'sensors.tmp',
+    'sensors.0123456789abcdef.json.tmp',
+    'sensors2.json',
+    'sensors2.0123456789abcdef.json',
+    'a.sensors.0123456789abcdef.json',
+  ]
+  const left = `${randomUUID()}.tmp`
+  const ours = [
+    'sensors.0123456789abcdef.json',
+    'sensors.0123456789abcdef.roll',
+    `sensors.0123456789abcdef.json.${left}`,
+    `sensors.snapshot.${left}`,
+  ]
+  const { shelf, folder } = shelves(
+    t,
+    t.testdir(Object.fromEntries([...others, ...ours].map((name) => [name, 'text']))),
+  )
+  const one = shelf()
+  await one.keep(await listOf('a:1'), 0)
+  const latest = await listOf('b:1')
+  await one.keep(latest, 0)
+  const file = `sensors.${latest.digest.slice(0, 16)}.json`
+  const names = readdirSync(folder).filter((name) => !name.endsWith('.roll'))
+  t.same(names.sort(), [...others, file, 'sensors.snapshot'].sort())
+  t.same(JSON.parse(readFileSync(join(folder, file), 'utf8')), [{ targets: ['b:1'], labels: {} }])
+  await one.remove()
+  t.same(readdirSync(folder).sort(), others.sort())
+})
+
+t.test('what cannot be tidied away does not fail what was kept', async (t) => {
+  const { shelf } = shelves(t, t.testdir({ 'sensors.0123456789abcdef.json': { in: 'the way' } }))
+  const list = await listOf('a:1')
+  await shelf().keep(list, 0)
+  t.same((await shelf().load(0))?.roll.body, list.roll.body)
+})
+
+t.test('32: what is corrupt, foreign or of another version is refused', async (t) => {
+  const { shelf, folder } = shelves(t)
+  const list = await listOf('a:1')
+  await shelf().keep(list, 0)
+  const pointer = join(folder, 'sensors.snapshot')
+  const good = readFileSync(pointer, 'utf8')
+  const { file, roll } = JSON.parse(good) as { file: string; roll: { file: string; sha256: string } }
+  for (const name of [file, roll.file]) {
+    const bytes = readFileSync(join(folder, name))
+    writeFileSync(join(folder, name), '[]')
+    await t.rejects(shelf().load(0), { message: /is not the file that was written: its digest differs/ })
+    writeFileSync(join(folder, name), bytes)
+  }
+  t.ok(await shelf().load(0))
+  const changed = (change: object) => JSON.stringify({ ...JSON.parse(good), ...change })
+  for (const [text, message] of [
+    ['', /is damaged: it is not JSON/],
+    ['{"format":', /is damaged: it is not JSON/],
+    ['null', /has the format undefined, not 2/],
+    ['{"format":1}', /has the format 1, not 2: another version wrote it/],
+    [changed({ file: 'sensors.aaaaaaaaaaaaaaaa.json' }), /aaaaaaaaaaaaaaaa.json is missing/],
+    [changed({ file: '../../etc/passwd' }), /is damaged: file is "..\/..\/etc\/passwd"/],
+    [changed({ file: 'other.aaaaaaaaaaaaaaaa.json' }), /is damaged: file is/],
+    [changed({ sha256: 7 }), /is damaged: sha256 is 7/],
+    [changed({ roll: null }), /is damaged: roll.file is undefined/],
+    [changed({ roll: { ...roll, sha256: 'x' } }), /is damaged: roll.sha256 is "x"/],
+    [changed({ targets: -1 }), /is damaged: targets is -1/],
+    [changed({ lastSuccessMs: '1' }), /is damaged: lastSuccessMs is "1"/],
+    [changed({ salt: 'x' }), /is damaged: salt is "x"/],
+  ] as const) {
+    writeFileSync(pointer, text)
+    await t.rejects(shelf().load(0), { message }, text)
+  }
+})
+
+t.test('32: a roll of another list is refused', async (t) => {
+  const { shelf, folder } = shelves(t)
+  await shelf().keep(await listOf('a:1', 'b:1'), 0)
+  const other = shelf('here', 'other')
+  await other.keep(await listOf('a:1'), 0)
+  const read = (name: string) => JSON.parse(readFileSync(join(folder, `${name}.snapshot`), 'utf8'))
+  const { roll } = read('other')
+  const file = 'sensors.aaaaaaaaaaaaaaaa.roll'
+  writeFileSync(join(folder, file), readFileSync(join(folder, roll.file)))
+  writeFileSync(
+    join(folder, 'sensors.snapshot'),
+    JSON.stringify({ ...read('sensors'), roll: { ...roll, file } }),
+  )
+  await t.rejects(shelf().load(0), { message: /is the roll of another list/ })
+})
+
+t.test('71: the list of another inventory is not used, unless whichever is asked for', async (t) => {
+  const { shelf } = shelves(t)
+  await shelf('http://inventory/?site=b').keep(await listOf('a:1'), 0)
+  await t.rejects(shelf('http://inventory/?site=a').load(0), {
+    message: /holds the list of another inventory; it is replaced once this one is read/,
+  })
+  t.ok(await shelf('http://inventory/?site=b').load(0))
+  t.ok(
+    await createShelf(shelves(t).files, t.testdirName, 'none', '')
+      .load(0)
+      .then(() => true),
+  )
+})
+
+t.test('51: what tells inventories apart shows nothing of their addresses', async (t) => {
+  const { shelf, folder } = shelves(t)
+  await shelf('http://inventory/?token=hunter2').keep(await listOf('a:1'), 0)
+  const origin = () =>
+    (JSON.parse(readFileSync(join(folder, 'sensors.snapshot'), 'utf8')) as { origin: string }).origin
+  const first = origin()
+  await shelf('http://inventory/?token=hunter2').keep(await listOf('a:1'), 0)
+  t.not(origin(), first, 'not even that they are the same')
+})
+
+t.test('33: a folder that cannot be written is an error', async (t) => {
+  const { shelf } = shelves(t, join(t.testdir({ file: 'not a folder' }), 'file'))
+  await t.rejects(shelf().keep(await listOf('a:1'), 0))
+  await t.rejects(shelf().load(0), { code: 'ENOTDIR' })
+})
+
+t.test('33: what somebody removed or replaced is written again, and that is told', async (t) => {
+  const { shelf, folder } = shelves(t)
+  const [one, other] = [shelf(), shelf()]
+  const list = await listOf('a:1')
+  await one.keep(list, 0)
+  const { file, roll } = JSON.parse(readFileSync(join(folder, 'sensors.snapshot'), 'utf8'))
+  truncateSync(join(folder, file), 5)
+  t.equal(await one.keep(list, 0), true, 'the list is cut')
+  for (const name of [file, roll.file, 'sensors.snapshot']) {
+    rmSync(join(folder, name))
+    t.equal(await one.keep(list, 0), true, `${name} is gone`)
+    t.ok(await shelf().load(0))
+  }
+  t.equal(await one.keep(list, 0), false)
+  await other.keep(await listOf('b:1'), 0)
+  t.equal(await one.keep(list, 0), true, 'another process kept another list')
+  t.same((await shelf().load(0))?.roll.body, list.roll.body)
+})
+
+t.test('70: lists of removed sources that are held are found again', async (t) => {
+  const { shelf, files, folder } = shelves(t)
+  t.same(await removedIn(files, join(folder, 'none')), [])
+  await shelf().markRemoved()
+  t.same(await removedIn(files, folder), [], 'of what is not kept there is nothing to mark')
+  const one = shelf()
+  await one.keep(await listOf('a:1'), 0)
+  await shelf('here', 'other').keep(await listOf('b:1'), 0)
+  await one.markRemoved()
+  t.same(await removedIn(files, folder), ['sensors'])
+  t.ok(await shelf('').load(0), 'whatever its address was')
+  await shelf().keep(await listOf('a:1'), 0)
+  t.same(await removedIn(files, folder), [], 'and it is back')
+})
+
+/** How often the writer is killed, at moments that are spread over its first 140 ms. */
+const KILLS = isThorough ? 200 : 20
+
+t.test(
+  `31: a writer that is killed at any moment, ${KILLS} times, leaves a whole list, the old one or a new one`,
+  { timeout: 110_000 },
+  async (t) => {
+    const folder = t.testdir()
+    const path = (name: string) => JSON.stringify(resolve(`build/src/${name}.js`))
+    const script = `
+const [{ createShelf }, { createFiles }, { systemClock }, { openRoll }, { DEFAULT_GUARD }, { createPacker }, { sha256 }] =
+  await Promise.all([${['roll/kept', 'base/files', 'base/clock', 'roll/roll', 'roll/rules', 'pipeline/pack', 'base/bytes'].map(path).join(',')}].map((path) => import(path)))
+const shelf = createShelf(createFiles({ clock: systemClock }), ${JSON.stringify(folder)}, 'sensors', 'here')
+for (let round = 0; ; round++) {
+  const packer = createPacker()
+  for (let index = 0; index < 500; index++) packer.add({ address: 'sensor-' + index + ':' + (1 + (round % 60000)), labels: [] }, 1 + (round % 60000))
+  const reading = { ...packer.pack(), unreadable: new Set(), keyless: 0, idle: 0, isAtRest: true }
+  const { roll } = openRoll(reading, { nowMs: 0, selection: '', options: DEFAULT_GUARD, all: { left: 0, roll: 0, options: DEFAULT_GUARD } })
+  await shelf.keep({ roll, digest: await sha256([roll.body]), changedAtMs: round, lastSuccessMs: 1000 }, 0)
+  if (round === 0) console.log('first')
+}`
+    for (let kill = 0; kill < KILLS; kill++) {
+      const child = spawnNode(['--input-type=module', '-e', script], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      await once(child.stdout as Readable, 'data')
+      await new Promise<void>((done) => void setTimeout(done, (140 * kill) / KILLS))
+      child.kill('SIGKILL')
+      await once(child, 'close')
+      const kept = await shelves(t, folder).shelf().load(0)
+      const [group] = JSON.parse(Buffer.from(kept?.roll.body ?? []).toString()) as { targets: string[] }[]
+      const ports = new Set(group?.targets.map((target) => Number(target.split(':')[1])))
+      t.equal(ports.size, 1, 'one generation')
+      t.same(new Set(kept?.roll.keys), ports, 'and the roll is of it')
+      t.equal(group?.targets.length, 500)
+    }
+  },
+)
