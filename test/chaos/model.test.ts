@@ -1,130 +1,162 @@
-import t, { type Test } from 'tap'
-import { createInventories, idOfBody } from './inventories.ts'
+import t from 'tap'
+import { createInventories, idOf, type Sites, sitesOfBody } from './inventories.ts'
 import { createModel } from './model.ts'
+
+const HOLD_MS = 10_000
 
 const hosts = (from: number, to: number, site = 's') =>
   new Map(Array.from({ length: to - from }, (_, index) => [`h${from + index}`, site]))
 
 function setUp() {
   const inventories = createInventories()
-  const model = createModel(inventories)
-  const [all, most, few, none] = [hosts(0, 20), hosts(1, 20), hosts(0, 5), hosts(0, 0)].map((sensors) =>
-    inventories.add(sensors),
-  ) as [string, string, string, string]
-  const reads = (list: string) => {
-    model.begins()
-    model.offers(list)
+  let nowMs = 0
+  const guard = { holdMs: HOLD_MS, maxDrop: 0.5, minTargets: 10 }
+  const model = createModel(inventories, guard, () => nowMs)
+  const id = (sensors: Sites) => inventories.add(sensors)
+  const targets = (...sensors: Sites[]) =>
+    new Map(sensors.flatMap((some) => [...inventories.sites(id(some))]))
+  return {
+    model,
+    targets,
+    /** Some readings of the same, a second apart. */
+    reads(sensors: Sites, times = 1) {
+      for (let time = 0; time < times; time++) {
+        nowMs += 1_000
+        model.begins()
+        model.offers(id(sensors))
+      }
+    },
+    shows: (...sensors: Sites[]) => model.shows(targets(...sensors)),
   }
-  const serves = (t: Test, list: string, message: string) =>
-    t.equal(model.shows({ list }), undefined, message)
-  return { model, inventories, all, most, few, none, reads, serves }
 }
 
 t.test('an answer has the id of the inventory that it was made of', async (t) => {
   const body = '[{"targets":["b:9100"],"labels":{"site":"2"}},{"targets":["a:9100"],"labels":{"site":"1"}}]'
-  t.equal(
-    idOfBody(body),
-    createInventories().add(
-      new Map([
-        ['a', '1'],
-        ['b', '2'],
-      ]),
-    ),
+  const inventories = createInventories()
+  const list = inventories.add(
+    new Map([
+      ['a', '1'],
+      ['b', '2'],
+    ]),
   )
+  t.equal(idOf(sitesOfBody(body)), list)
+  t.same([...inventories.sites(list)].sort(), [...sitesOfBody(body)].sort())
 })
 
-t.test('what was read may be served now or later, and what was served before it never again', async (t) => {
-  const { model, all, most, reads, serves } = setUp()
-  t.match(model.shows({ list: all }), 'is served')
-  reads(all)
-  t.equal(model.shows('no list'), undefined, 'not yet')
-  serves(t, all, 'now')
-  reads(most)
-  serves(t, all, 'not used yet')
-  serves(t, most, 'used')
-  t.match(model.shows({ list: all }), 'is served')
-  t.match(model.shows('no list'), 'nothing is served')
-  t.match(model.shows({ list: 'other' }), 'no inventory ever was')
+t.test('what was read may be served now or later, and nothing else', async (t) => {
+  const { model, reads, shows } = setUp()
+  t.equal(model.shows('no list'), undefined)
+  t.match(shows(hosts(0, 20)), 'is served at')
+  const fresh = setUp()
+  fresh.reads(hosts(0, 20))
+  t.equal(fresh.model.shows('no list'), undefined, 'not yet')
+  t.equal(fresh.shows(hosts(0, 20)), undefined, 'now')
+  t.match(fresh.model.shows('no list'), 'no list is served any more')
+  reads(hosts(0, 5))
 })
 
-t.test('a drop needs three whole readings in a row', async (t) => {
-  for (const drop of ['few', 'none'] as const) {
-    const { model, all, reads, serves, ...lists } = setUp()
-    reads(all)
-    serves(t, all, 'the first list')
-    for (const reading of [1, 2]) {
-      reads(lists[drop])
-      t.match(model.shows({ list: lists[drop] }), 'is served', `${drop}: not after ${reading}`)
-    }
-    model.begins()
-    reads(lists[drop])
-    t.match(model.shows({ list: lists[drop] }), 'is served', `${drop}: not when one failed in between`)
-    reads(lists[drop])
-    serves(t, all, `${drop}: still held`)
-    reads(lists[drop])
-    serves(t, lists[drop], `${drop}: confirmed`)
+t.test('an old site is served again only while readings that have it may come late', async (t) => {
+  const { reads, shows } = setUp()
+  reads(hosts(0, 20, 'old'))
+  t.equal(shows(hosts(0, 20, 'old')), undefined)
+  reads(hosts(0, 20, 'new'))
+  t.equal(shows(hosts(0, 20, 'old')), undefined)
+  t.equal(shows(hosts(0, 20, 'new')), undefined)
+  reads(hosts(0, 20, 'new'), 3)
+  t.match(shows(hosts(0, 20, 'old')), 'is served at old')
+})
+
+t.test('a target leaves after two readings that lack it, not after one', async (t) => {
+  const { reads, shows } = setUp()
+  reads(hosts(0, 20))
+  t.equal(shows(hosts(0, 20)), undefined)
+  reads(hosts(1, 20))
+  t.equal(shows(hosts(0, 20)), undefined, 'it stays')
+  t.match(shows(hosts(1, 20)), '1 of the last 4 readings lacked it')
+  const other = setUp()
+  other.reads(hosts(0, 20))
+  other.shows(hosts(0, 20))
+  other.reads(hosts(1, 20), 2)
+  t.equal(other.shows(hosts(1, 20)), undefined)
+})
+
+t.test('many leave together only after they were held', async (t) => {
+  for (const [name, left, readings, wrong] of [
+    ['most, too soon', 5, 5, '15 of 20 targets left after'],
+    ['all, too soon', 0, 5, '20 of 20 targets left after'],
+    ['most, in time', 5, 12, undefined],
+    ['all, in time', 0, 12, undefined],
+  ] as const) {
+    const { reads, shows } = setUp()
+    reads(hosts(0, 20))
+    shows(hosts(0, 20))
+    reads(hosts(0, left), readings)
+    if (wrong === undefined) t.equal(shows(hosts(0, left)), undefined, name)
+    else t.match(shows(hosts(0, left)), wrong, name)
   }
 })
 
-t.test('a kill goes back to what was kept, which is what was served unless it could not be', async (t) => {
-  const { model, all, most, reads, serves } = setUp()
-  reads(all)
-  serves(t, all, 'the first list')
-  reads(most)
-  serves(t, most, 'the second list')
+t.test('a fleet that is replaced is served beside the new one', async (t) => {
+  const { reads, shows } = setUp()
+  reads(hosts(0, 20))
+  shows(hosts(0, 20))
+  reads(hosts(20, 40))
+  t.equal(shows(hosts(0, 20), hosts(20, 40)), undefined)
+  reads(hosts(20, 40), 12)
+  t.equal(shows(hosts(20, 40)), undefined)
+})
+
+t.test('an empty list is not believed by a process that knows nothing', async (t) => {
+  const { reads, shows } = setUp()
+  reads(hosts(0, 0), 5)
+  t.match(shows(hosts(0, 0)), 'a first list that is empty')
+})
+
+t.test('a kill goes back to what was kept for sure, or later', async (t) => {
+  for (const seen of [hosts(0, 20), hosts(0, 25)]) {
+    const { model, reads, shows } = setUp()
+    reads(hosts(0, 20))
+    shows(hosts(0, 20))
+    reads(hosts(0, 25))
+    shows(hosts(0, 25))
+    model.restarts()
+    t.equal(shows(seen), undefined, 'killed before it was kept, or after')
+  }
+  const { model, reads, shows } = setUp()
+  reads(hosts(0, 20))
+  shows(hosts(0, 20))
+  reads(hosts(0, 20))
   model.restarts()
-  serves(t, all, 'killed before the second list was kept')
-  reads(most)
-  serves(t, most, 'read again')
-  reads(most)
+  t.match(model.shows('no list'), 'the list that was kept is not served')
+  reads(hosts(1, 20))
+  t.match(shows(hosts(1, 20)), 'left', 'the first reading proves nothing')
+})
+
+t.test('readings before a kill prove nothing after it', async (t) => {
+  const { model, reads, shows } = setUp()
+  reads(hosts(0, 20))
+  shows(hosts(0, 20))
+  reads(hosts(0, 5), 8)
+  shows(hosts(0, 20))
   model.restarts()
-  t.match(model.shows({ list: all }), 'is served')
-  t.match(model.shows('no list'), 'is served')
-  serves(t, most, 'kept for sure')
-  reads(most)
+  t.equal(shows(hosts(0, 20)), undefined)
+  reads(hosts(0, 5), 4)
+  t.match(shows(hosts(0, 5)), '15 of 20 targets left after')
+})
+
+t.test('what cannot be read or is lost is not served after a kill, and what was read is', async (t) => {
+  const { model, reads, shows } = setUp()
+  reads(hosts(0, 20))
+  shows(hosts(0, 20))
+  reads(hosts(0, 20))
   model.storage('broken')
-  model.begins()
-  reads(all)
-  serves(t, all, 'without being kept')
   model.restarts()
-  t.match(model.shows({ list: most }), 'is served')
   t.equal(model.shows('no list'), undefined, 'nothing can be read')
+  reads(hosts(5, 20))
+  t.equal(shows(hosts(5, 20)), undefined, 'nothing is known of the others')
   model.storage('works')
+  reads(hosts(5, 20), 2)
   model.losesKept()
   model.restarts()
   t.equal(model.shows('no list'), undefined, 'nothing is left')
-})
-
-t.test('a full disk gives what it kept, the last list if that found room', async (t) => {
-  for (const seen of ['all', 'most'] as const) {
-    const { model, reads, serves, ...lists } = setUp()
-    reads(lists.all)
-    serves(t, lists.all, 'the first list')
-    model.begins()
-    model.storage('full')
-    reads(lists.most)
-    serves(t, lists.most, 'the second list')
-    reads(lists.most)
-    model.restarts()
-    t.match(model.shows('no list'), 'is served')
-    serves(t, lists[seen], `${seen} was kept`)
-  }
-})
-
-t.test('refreshes that failed unseen may end a row of confirmations, or not', async (t) => {
-  for (const ended of [true, false]) {
-    const { model, all, few, reads, serves } = setUp()
-    reads(all)
-    serves(t, all, 'the first list')
-    for (let reading = 0; reading < 2; reading++) reads(few)
-    model.mayHaveFailed()
-    reads(few)
-    model.begins()
-    serves(t, ended ? all : few, 'after the third')
-    if (!ended) continue
-    model.offers(few)
-    model.begins()
-    model.offers(few)
-    serves(t, few, 'after three more')
-  }
 })

@@ -1,151 +1,167 @@
-import { type Inventories, isDrop } from './inventories.ts'
+import type { Inventories, Sites } from './inventories.ts'
 
-/** How many readings in a row must show the same drop before Rollcall's default guard believes it. */
-const CONFIRMATIONS = 3
-
-/** One thing that Rollcall may be in; lists are told apart by their id, undefined is none. */
-interface State {
-  readonly served: string | undefined
-  readonly kept: string | undefined
-  /** The last readings in a row that were all the same drop from what is served. */
-  readonly streak: readonly string[]
-  /** A whole reading that it may have used already, or may use, or may never use. */
-  readonly pending?: string | undefined
+/** What the guard of a run asks for. */
+export interface ModelGuard {
+  /** How long held targets must be missing, in milliseconds. */
+  readonly holdMs: number
+  /** The share of the targets from which on they are held. */
+  readonly maxDrop: number
+  readonly minTargets: number
 }
 
-/** What a poll of /targets showed: the id of a list, no list yet, or nothing that tells. */
-export type Seen = { readonly list: string } | 'no list'
+/** What a poll of /targets showed: the targets of a list, or that there is none yet. */
+export type Seen = Sites | 'no list'
 
 /** How the storage folder is. */
 export type StorageState = 'works' | 'full' | 'broken'
 
-/** What Rollcall may be in, after all that happened. */
+/** What is known to have happened, and what Rollcall may show after it. */
 export interface Model {
   /** A reading of the inventory begins: the one before, and all writing after it, has ended. */
   begins(): void
   /** This inventory is about to have been sent whole in this reading. */
   offers(list: string): void
-  /** Since the last reading some refreshes may have failed that did not get as far as the inventory. */
-  mayHaveFailed(): void
   /** The storage folder works from now on; or is full, so that it can be read; or cannot even be read. */
   storage(state: StorageState): void
   /** What was kept is gone for good. */
   losesKept(): void
   /** The process was killed, and what starts next can read what was kept, or cannot. */
   restarts(): void
-  /** Narrows what is possible. @returns why this cannot be, or undefined */
+  /** @returns the promise that is broken, or undefined */
   shows(seen: Seen): string | undefined
-  /** How many states are possible, for messages and to see that they stay few. */
+  /** In words, for messages. */
   states(): string
 }
 
+/** An inventory that was sent whole; whether it was used is not known. */
+interface Reading {
+  readonly sites: Sites
+  readonly atMs: number
+}
+
+/** However short `hold` is, so many readings must lack what is held. */
+const HELD_READINGS = 3
+
+/** Of the last so many readings two must lack a target that leaves: one between them may have come too late. */
+const LAST_READINGS = 4
+const CONFIRMATIONS = 2
+
+/** How long readings are remembered, in milliseconds. */
+const MEMORY_MS = 120_000
+
 /**
- * A model of what Rollcall promises, as the set of all states that it may be in. A reading that was sent whole
- * may have been used or not (a deadline may have come first), so each one doubles the states, and each poll
- * cuts them down to those that serve what was seen. What was seen and is in no state breaks a promise: a list
- * that no inventory ever was, an older one than before, a drop that was not confirmed.
+ * A model of what Rollcall promises of each target. A reading that was sent whole may have been used or not (a deadline
+ * may have come first), so the model says what is possible, and is never stricter than the promises:
+ *  - no invention: a target is served with the site of a reading, or as it was served before;
+ *  - no loss: what was served leaves only when two readings lacked it, and many at once only when all readings for
+ *    `hold` did; neither a kill nor what happens before counts for the process that follows it;
+ *  - a list that was kept is served again after a kill.
+ * That what is read is served, and that what is gone leaves, is seen at the end of every calm.
  */
-export function createModel(inventories: Inventories): Model {
-  let states: readonly State[] = [{ served: undefined, kept: undefined, streak: [] }]
+export function createModel(
+  inventories: Inventories,
+  guard: ModelGuard,
+  nowMs: () => number = () => performance.now(),
+): Model {
+  // Of this process.
+  let shown: Sites | undefined
+  let readings: readonly Reading[] = []
+  // Kept for sure: what is on disk is this list or a later one.
+  let floor: Sites | undefined
+  let mustHaveList = false
+  // Of the process before, until the first list of this one has been seen.
+  let before: { readonly shown: Sites | undefined; readonly readings: readonly Reading[] } | undefined
+  let largest = 0
   let storage: StorageState = 'works'
-  let toggled = false
-  let whole = false
+  let isToggled = false
   let isFirst = true
 
-  // On a full disk a short list may find room where a longer one did not.
-  const mayKeep = () => storage !== 'broken' || toggled
+  /** What may have been read when this was served. */
+  const possible = () => [...(before?.readings ?? []), ...readings]
 
-  /** All that may come of a reading: it was used and kept, used and not kept yet, or not used. */
-  function after({ served, kept, streak }: State, list: string): State[] {
-    const row = [...streak, list]
-    const drop = isDrop(inventories, served, row) ? row : [list]
-    const passes = !isDrop(inventories, served, drop) || drop.length >= CONFIRMATIONS
-    if (!passes) return withKept({ served, kept, streak: drop })
-    return withKept({ served: list, kept, streak: [] })
+  function invented(seen: Sites): string | undefined {
+    for (const [target, site] of seen) {
+      if (shown?.get(target) === site) continue
+      const read = possible().flatMap(({ sites }) => sites.get(target) ?? [])
+      // After a kill any list may have been kept that was made since the last one that was for sure.
+      const allowed =
+        before === undefined
+          ? read.slice(-LAST_READINGS)
+          : [...read, before.shown?.get(target), floor?.get(target)]
+      if (!allowed.includes(site)) return `${target} is served at ${site}; it was last at ${read.slice(-2)}`
+    }
+    return undefined
   }
 
-  function withKept(state: State): State[] {
-    return mayKeep() && state.served !== undefined && state.served !== state.kept
-      ? [state, { ...state, kept: state.served }]
-      : [state]
+  function lost(seen: Sites): string | undefined {
+    const served = before === undefined ? shown : floor
+    if (served === undefined) return undefined
+    const gone = [...served.keys()].filter((target) => !seen.has(target))
+    const isMany = gone.length > Math.max(guard.minTargets, guard.maxDrop * largest)
+    const all = possible()
+    for (const target of gone) {
+      const lacking = all.filter(({ sites }) => !sites.has(target))
+      const recent = all.slice(-LAST_READINGS).filter(({ sites }) => !sites.has(target))
+      if (recent.length < CONFIRMATIONS)
+        return `${target} left, and ${recent.length} of the last ${LAST_READINGS} readings lacked it`
+      const since = nowMs() - (lacking[0] as Reading).atMs
+      if (isMany && (lacking.length < HELD_READINGS || since < guard.holdMs))
+        return `${gone.length} of ${served.size} targets left after ${Math.round(since)} ms and ${lacking.length} readings`
+    }
+    return undefined
   }
 
-  /** The states in which a pending reading was used or dropped. */
-  function settled(state: State): State[] {
-    if (state.pending === undefined) return withKept(state)
-    return [...after(state, state.pending), ...withKept({ ...state, streak: [], pending: undefined })]
-  }
-
-  function become(next: readonly State[]): void {
-    states = [...new Map(next.map((state) => [JSON.stringify(key(state)), state])).values()]
-  }
+  /** Nothing was served by this process, nor kept by the one before. */
+  const knowsNothing = () => shown === undefined && before === undefined
 
   return {
     begins() {
-      become(states.flatMap(settled))
-      // A reading that was not sent whole has failed, which ends the row.
-      if (!whole && !isFirst) become(states.map((state) => ({ ...state, streak: [] })))
-      // The refresh before has written what is served, unless it could not.
-      if (!isFirst && storage === 'works' && !toggled) {
-        become(states.map((state) => ({ ...state, kept: state.served ?? state.kept })))
+      // What was seen is on disk by now, unless it could not be written.
+      if (!isFirst && storage === 'works' && !isToggled && before === undefined && shown !== undefined) {
+        floor = shown
       }
-      whole = false
       isFirst = false
-      toggled = false
+      isToggled = false
     },
     offers(list) {
-      whole = true
-      become(states.flatMap(settled).map((state) => ({ ...state, pending: list })))
-    },
-    mayHaveFailed() {
-      become(states.flatMap(settled).flatMap((state) => [state, { ...state, streak: [] }]))
+      const sites = inventories.sites(list)
+      largest = Math.max(largest, sites.size)
+      // It knows nothing of what may still be on disk, and may write what it reads.
+      if (knowsNothing()) floor = undefined
+      readings = [...readings.filter(({ atMs }) => nowMs() - atMs < MEMORY_MS), { sites, atMs: nowMs() }]
     },
     storage(next) {
-      become(states.flatMap((state) => [state, ...withKept(state)]))
-      toggled ||= next !== storage
+      isToggled ||= next !== storage
       storage = next
     },
     losesKept() {
-      become(states.map((state) => ({ ...state, kept: undefined })))
-      toggled = true
+      floor = undefined
+      isToggled = true
     },
     restarts() {
-      const kept = states
-        .flatMap((state) => [...withKept(state), ...settled(state)])
-        .map((state) => state.kept)
-      become(
-        kept.map((list) => ({ served: storage === 'broken' ? undefined : list, kept: list, streak: [] })),
-      )
-      whole = false
+      const isReadable = storage !== 'broken'
+      // Killed before anything was seen of it: what was so before still counts.
+      before = { shown: shown ?? before?.shown, readings: possible() }
+      if (!isReadable) before = undefined
+      mustHaveList = isReadable && floor !== undefined
+      shown = undefined
+      readings = []
       isFirst = true
-      toggled = false
+      isToggled = false
     },
     shows(seen) {
-      const list = seen === 'no list' ? undefined : seen.list
-      if (list !== undefined && !inventories.has(list)) return 'a list that no inventory ever was'
-      const possible = states
-        .flatMap((state) => [state, ...settled(state)])
-        .filter((state) => state.served === list)
-      if (possible.length === 0) return `${name(inventories, list)} is served; possible: ${describe()}`
-      become(possible)
-      return undefined
+      if (seen === 'no list') {
+        if (shown !== undefined) return 'no list is served any more'
+        return mustHaveList ? 'the list that was kept is not served' : undefined
+      }
+      if (knowsNothing() && seen.size === 0) return 'a first list that is empty was believed'
+      const wrong = invented(seen) ?? lost(seen)
+      shown = seen
+      before = undefined
+      mustHaveList = false
+      return wrong
     },
-    states: describe,
+    states: () =>
+      `${shown?.size ?? 'no'} targets are served, ${floor?.size ?? 'none'} are kept for sure; of ${readings.length} readings the last ones had ${readings.slice(-LAST_READINGS).map(({ sites }) => sites.size)}`,
   }
-
-  function describe(): string {
-    const shown = states.map(
-      ({ served, kept, streak, pending }) =>
-        `serves ${name(inventories, served)}, kept ${name(inventories, kept)}, holds [${streak.map((list) => name(inventories, list))}], pending ${name(inventories, pending)}`,
-    )
-    return `${states.length} states: ${shown.slice(0, 8).join('; ')}`
-  }
-}
-
-function key({ served, kept, streak, pending }: State): unknown {
-  return [served ?? null, kept ?? null, streak, pending ?? null]
-}
-
-function name(inventories: Inventories, list: string | undefined): string {
-  return list === undefined ? 'nothing' : `${list.slice(0, 8)} (${inventories.addresses(list).size} targets)`
 }

@@ -4,9 +4,12 @@ import { type Running, start } from '../helpers/cli.ts'
 import { seriesValue } from '../helpers/exposition.ts'
 import type { Scope } from '../helpers/scope.ts'
 import { MAX_RESPONSE_BYTES } from './faults.ts'
-import { idOfBody } from './inventories.ts'
+import { idOf, sitesOfBody } from './inventories.ts'
 import type { Machine } from './machine.ts'
-import type { Model } from './model.ts'
+import type { Model, ModelGuard } from './model.ts'
+
+/** What its configuration says of targets that are missing, so that what is held leaves soon. */
+export const GUARD: ModelGuard = { holdMs: 2_500, maxDrop: 0.5, minTargets: 10 }
 
 /** Where the inventories are, and what they are trusted for. */
 export interface Wiring {
@@ -16,7 +19,10 @@ export interface Wiring {
 }
 
 const config = ({ url, neighbour, caFile }: Wiring) => `
-global: { refresh_interval: 500ms, timeout: 1500ms }
+global:
+  refresh_interval: 500ms
+  timeout: 1500ms
+  guard: { hold: ${GUARD.holdMs}ms, hold_empty: ${GUARD.holdMs}ms }
 sources:
   - name: chaos
     http:
@@ -89,7 +95,7 @@ export function createRollcall(scope: Scope, model: Model, machine: Machine, wir
     keptList(): string | undefined {
       try {
         const pointer = JSON.parse(readFileSync(join(storage, 'chaos.snapshot'), 'utf8')) as { file: string }
-        return idOfBody(readFileSync(join(storage, pointer.file), 'utf8'))
+        return idOf(sitesOfBody(readFileSync(join(storage, pointer.file), 'utf8')))
       } catch {
         return undefined
       }

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Scope } from '../helpers/scope.ts'
 import type { AgeCheck } from './age.ts'
 import type { History } from './history.ts'
-import { idOfBody } from './inventories.ts'
+import { idOf, type Sites, sitesOfBody } from './inventories.ts'
 import type { Model } from './model.ts'
 
 /** The process that is watched. */
@@ -36,11 +36,11 @@ export async function createWatch(scope: Scope, watched: Watched, checks: Checks
   const { model, age } = checks
   const statuses = new Map<string, number>()
   let queue: Promise<unknown> = Promise.resolve()
-  let last: { body: string; list: string } | undefined
+  let last: { body: string; sites: Sites; list: string } | undefined
   let shown = ''
   let stopped = false
-  /** The lists that Prometheus was given. */
-  const given = new Set<string>()
+  /** How many targets the lists had that Prometheus was given. */
+  const given = new Set<number>()
   let health = { asked: 0, slow: 0, slowestMs: 0 }
   let ageMs = Number.POSITIVE_INFINITY
   let ageEpoch = -1
@@ -79,8 +79,11 @@ export async function createWatch(scope: Scope, watched: Watched, checks: Checks
 
   function judge(status: number, body: string): void {
     if (status === 200) {
-      if (last?.body !== body) last = { body, list: idOfBody(body) }
-      tell(last.list.slice(0, 8), model.shows({ list: last.list }))
+      if (last?.body !== body) {
+        const sites = sitesOfBody(body)
+        last = { body, sites, list: idOf(sites) }
+      }
+      tell(`${last.list.slice(0, 8)} (${last.sites.size} targets)`, model.shows(last.sites))
     } else if (status === 503) {
       const { error } = JSON.parse(body) as { error: { code: string } }
       // An answer that was shed tells nothing of the list.
@@ -147,7 +150,7 @@ export async function createWatch(scope: Scope, watched: Watched, checks: Checks
 
   const proxy = createServer(async (_request, response) => {
     const { status, body } = await poll('Prometheus')
-    if (status === 200) given.add(body === last?.body ? last.list : idOfBody(body))
+    if (status === 200) given.add(body === last?.body ? last.sites.size : sitesOfBody(body).size)
     response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' }).end(body)
   })
   await new Promise<void>((resolve) => void proxy.listen(0, '127.0.0.1', resolve))
