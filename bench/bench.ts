@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { busyWarning, describeMachine, machineLine } from './figures/machine.ts'
 import { figuresTable, judge, specOf, type Unmeasured, verdictText } from './figures/report.ts'
 import type { Figure } from './figures/rows.ts'
+import { manySources } from './measures/many-sources.ts'
 import { type Measure, withScope } from './measures/measure.ts'
 import { memory } from './measures/memory.ts'
 import { million } from './measures/million.ts'
@@ -19,6 +20,7 @@ const MEASURES: readonly Measure[] = [
   million,
   memory,
   startUp,
+  manySources,
   smallRefreshes,
   ...prometheusMeasures,
 ]

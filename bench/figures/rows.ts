@@ -74,6 +74,16 @@ export const ROWS = {
     unit: 'ms',
     ...atMost(50),
   },
+  'change-of-many': {
+    what: 'CPU of a change of one target with 80 sources of 500, more than with one source of 500',
+    unit: 'ms',
+    ...atMost(2),
+  },
+  'warm-start-of-many': {
+    what: 'warm start of 80 sources of 500 against one of 40,000',
+    unit: '×',
+    ...atMost(1.3),
+  },
   'memory-environment': {
     what: 'resident memory with 100 sensors, configured by the environment',
     unit: 'MB',

@@ -52,6 +52,7 @@ function useMemory(source: readonly string[] | undefined) {
       if (poll % 10 === 0) {
         await inventory.change()
         await rollcall.refresh('changed')
+        await rollcall.settle()
       }
       await delay(PAUSE_MS)
     }

@@ -86,6 +86,7 @@ async function runRound(inventory: Inventory, rollcall: Rollcall): Promise<Round
   await inventory.change()
   const { seconds: parse, bytes } = await inventory.parse()
   const full = await timeRefresh(rollcall, 'changed')
+  await rollcall.settle()
   const same = await timeRefresh(rollcall, 'unchanged')
   await inventory.setTags(true)
   // The first one reads the body once more and learns its tag.

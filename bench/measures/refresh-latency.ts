@@ -65,6 +65,7 @@ export async function refreshLatency(
       await delay(AFTERMATH_MS)
     })
     done.push({ idle, busy })
+    await rollcall.settle()
   }
   const answered = await generator.ask('stop')
   await generator.stop()

@@ -74,6 +74,7 @@ async function relabelling(scope: Scope, rounds: number): Promise<Figure> {
     await inventory.change()
     const rules = await timeRefresh(withRules, 'changed')
     const plain = await timeRefresh(without, 'changed')
+    for (const one of [withRules, without]) await one.settle()
     ratios.push(rules.seconds / plain.seconds)
     seconds.push(rules.seconds)
   }

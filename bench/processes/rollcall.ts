@@ -10,6 +10,8 @@ const SOURCE = 'sensors'
 export interface Rollcall extends ServerProcess {
   /** Refreshes and waits for the end. @throws Error when the refresh fails or does something else */
   refresh(expected: 'changed' | 'unchanged'): Promise<void>
+  /** Reads again until no target is missing any more: those that left with a change are proven gone. */
+  settle(): Promise<void>
   /** Seconds that all refreshes have taken, by its own metric. */
   refreshSeconds(): Promise<number>
 }
@@ -49,6 +51,18 @@ export async function startRollcall(scope: Scope, options: RollcallOptions): Pro
       const text = await answer.text()
       const result = answer.ok ? JSON.parse(text).results[0].result : text
       if (result !== expected) throw new Error(`the refresh was to be ${expected}, but was: ${result}`)
+    },
+    async settle() {
+      const absent = async () => {
+        const page = await (await fetch(`${server.url}/metrics`)).text()
+        return Number(/^rollcall_source_targets_absent\{[^}]*\} (\S+)$/m.exec(page)?.[1] ?? 0)
+      }
+      for (let attempt = 0; attempt < 10 && (await absent()) > 0; attempt++) {
+        // Readings within a second of another do not count.
+        await new Promise((resolve) => setTimeout(resolve, 1_050))
+        await (await fetch(`${server.url}/-/refresh`, { method: 'POST' })).text()
+      }
+      if ((await absent()) > 0) throw new Error('targets that left are held')
     },
     async refreshSeconds() {
       const page = await (await fetch(`${server.url}/metrics`)).text()
