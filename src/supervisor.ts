@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { asBuffer } from './base/bytes.ts'
 import { messageOf } from './base/errors.ts'
 import type { Files } from './base/files.ts'
 import { createInTurn } from './base/in-turn.ts'
@@ -314,8 +315,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       bytes <= INLINE_BYTES
         ? subtract(task.body, task.others)
         : await deps.threads.run<ReturnType<typeof subtract>>(SUBTRACT, task, { signal: NEVER })
-    const { buffer, byteOffset, byteLength } = body
-    return freeze(Buffer.from(buffer, byteOffset, byteLength), { groups, targets }, snapshot.changedAtMs)
+    return freeze(asBuffer(body), { groups, targets }, snapshot.changedAtMs)
   }
 
   /** What was held of removed sources when an earlier process ended. */

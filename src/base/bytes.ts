@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto'
 import { createTurns, slicesOf } from './turns.ts'
 
+/** The same memory as a Buffer; nothing is copied. */
+export function asBuffer({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer {
+  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength)
+}
+
 /** Gathers bytes that come piece by piece. */
 export interface Gatherer {
   readonly size: () => number

@@ -1,3 +1,4 @@
+import { asBuffer } from '../base/bytes.ts'
 import type { Labels } from './labels.ts'
 import type { TargetGroup } from './target-group.ts'
 
@@ -75,5 +76,5 @@ export function groupsIn(body: Uint8Array): readonly EncodedGroup[] {
 }
 
 function textOf(body: Uint8Array): string {
-  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
+  return asBuffer(body).toString()
 }

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { asBuffer } from '../base/bytes.ts'
 import { messageOf, RefreshError } from '../base/errors.ts'
 import type { Document } from '../model/document.ts'
 import type { Json } from '../model/record.ts'
@@ -26,7 +27,7 @@ export function decode(document: Document): Json {
 function textOf({ bytes, name }: Document): string {
   if (bytes.byteLength === 0) throw new RefreshError('parse', `${name} is empty`)
   if (!isUtf8(bytes)) throw new RefreshError('parse', `${name} is not UTF-8 text`)
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
+  const text = asBuffer(bytes).toString()
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { asBuffer } from '../base/bytes.ts'
 import type { Json } from '../model/record.ts'
 
 /** A JSON text whose one long list can be read a part at a time. */
@@ -40,7 +41,7 @@ const BARE = /^[ \t\n\r]*\[\][ \t\n\r]*$/
  * @returns undefined when there is no such list, or it is not found
  */
 export function splitJson(bytes: Uint8Array, partBytes = PART_BYTES): JsonParts | undefined {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const text = asBuffer(bytes)
   const opening = LIST.exec(text.toString('latin1', 0, HEAD_BYTES))
   if (opening === null) return undefined
   const start = opening.index + opening[0].length

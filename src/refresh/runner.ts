@@ -1,4 +1,4 @@
-import { sha256 } from '../base/bytes.ts'
+import { asBuffer, sha256 } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { asRefreshError, messageOf, type RefreshError } from '../base/errors.ts'
 import { createInTurn } from '../base/in-turn.ts'
@@ -237,9 +237,8 @@ export function createRunner(
 
   async function publish({ roll: now, isChanged, joined, left, accepted, samples }: Called): Promise<void> {
     if (isChanged) {
-      const { buffer, byteOffset, byteLength } = now.body
       const counts = { groups: now.groups, targets: now.keys.length }
-      const snapshot = await freeze(Buffer.from(buffer, byteOffset, byteLength), counts, clock.now())
+      const snapshot = await freeze(asBuffer(now.body), counts, clock.now())
       store.publish(name, snapshot)
       report.changed(snapshot, { joined, left, samples })
     }

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { sha256 } from '../base/bytes.ts'
+import { asBuffer, sha256 } from '../base/bytes.ts'
 import type { Files } from '../base/files.ts'
 import { countIn, linesOf } from '../model/list.ts'
 import { isObject, type Json } from '../model/record.ts'
@@ -308,7 +308,7 @@ function encodeRoll(roll: Keepable['roll'], nowMs: number) {
     ...members,
     history: { left: ages(left), returned: ages(returned), sizes: ages(sizes) },
   }
-  const numbers = [roll.keys, roll.absent, roll.absenceOf].map(bytesOf)
+  const numbers = [roll.keys, roll.absent, roll.absenceOf].map(asBuffer)
   const timeless = JSON.stringify([members, counts(left), counts(returned), counts(sizes)])
   return {
     bytes: Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), ...numbers]),
@@ -335,8 +335,4 @@ function decodeRoll(bytes: Buffer, nowMs: number): Omit<Roll, 'body' | 'groups'>
     history: { left: tallies(left), returned: tallies(returned), sizes: tallies(sizes) },
     held: [],
   }
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength)
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { asBuffer } from '../base/bytes.ts'
 import { encodeLines } from '../model/list.ts'
 import { NO_KEY } from '../model/record-key.ts'
 import {
@@ -269,7 +270,7 @@ function finish(
   { joined, removed }: { readonly joined: ReadonlySet<string>; readonly removed: readonly string[] },
 ): Called {
   const left = removed.length
-  const isChanged = draft.body !== before.body && !viewOf(draft.body).equals(before.body)
+  const isChanged = draft.body !== before.body && !asBuffer(draft.body).equals(before.body)
   const history = remember(draft.history, nowMs, { left, returned: 0, sizes: presentIn(draft) })
   const isSame =
     !isChanged && isAlike(draft.absent, before.absent) && isAlike(draft.absenceOf, before.absenceOf)
@@ -354,10 +355,6 @@ function firstOf(texts: ReadonlySet<string>): string[] {
   return some
 }
 
-function viewOf({ buffer, byteOffset, byteLength }: Uint8Array | Uint32Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength)
-}
-
 function isAlike(some: Uint32Array, others: Uint32Array): boolean {
-  return viewOf(some).equals(viewOf(others))
+  return asBuffer(some).equals(asBuffer(others))
 }

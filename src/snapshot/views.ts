@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { asBuffer } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { createInTurn } from '../base/in-turn.ts'
 import type { Job, Threads } from '../base/threads.ts'
@@ -95,11 +96,7 @@ export function createViews(threads: Threads, clock: Pick<Clock, 'monotonic'>): 
     if (unknownLabel !== undefined) throw new UnknownLabelError(unknownLabel)
     const made: Snapshot[] = []
     for (const { body, groups, targets } of parts) {
-      const part = await freeze(
-        Buffer.from(body.buffer, body.byteOffset, body.byteLength),
-        { groups, targets },
-        snapshot.changedAtMs,
-      )
+      const part = await freeze(asBuffer(body), { groups, targets }, snapshot.changedAtMs)
       made.push(part)
     }
     kept.set(key, made)
