@@ -99,8 +99,8 @@ function print(text: string): void {
 function fail(error: unknown): void {
   if (error instanceof UsageError || error instanceof StartError) {
     process.stderr.write(`${error.message.replace(/^/gm, 'rollcall: ')}\n`)
+    /* c8 ignore next 3 -- without file descriptors nobody notes what was covered */
   } else if (isLocal(error)) {
-    /* c8 ignore next -- without file descriptors nobody notes what was covered */
     process.stderr.write(`rollcall: ${messageOf(error)}\n`)
   } else {
     process.stderr.write(`rollcall: unexpected error: ${(error as Error).stack}\n`)

@@ -130,6 +130,9 @@ const EXHAUSTED: Readonly<Record<string, string>> = {
 const FORBIDDEN: Readonly<Record<string, string>> = {
   EACCES: 'this process may not do that; check its user, and what binds it (file modes, SELinux, a firewall)',
   EPERM: 'this process may not do that; check its user, and what binds it (SELinux, seccomp, a firewall)',
+  // Node.js also says so of a package that is there when it has no file descriptors left to open it.
+  ERR_MODULE_NOT_FOUND:
+    'the installation is not whole, or this process has no file descriptors left; raise its limit (ulimit -n, or LimitNOFILE of systemd)',
 }
 
 /** What is wrong with a disk. */

@@ -1,6 +1,7 @@
 import { systemClock } from '../base/clock.ts'
 import type { OwnFiles } from '../base/files.ts'
 import { createLogger } from '../base/logger.ts'
+import { measureMemoryAlways } from '../base/memory.ts'
 import { createMetrics } from '../base/metrics.ts'
 import { version } from '../base/version.ts'
 import type { Arguments } from '../config/arguments.ts'
@@ -27,6 +28,7 @@ export async function serve(
   env: NodeJS.ProcessEnv,
   { files, hangups }: ServeDeps,
 ): Promise<void> {
+  measureMemoryAlways(process)
   const settings = await loadSettings(args, env, files, mode)
   const log = await createLogger(settings.log.level, settings.log.format)
   for (const warning of settings.warnings) log.warn(warning)

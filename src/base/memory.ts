@@ -1,0 +1,20 @@
+/**
+ * Lets the memory that a process uses be measured at any time: what cannot be measured now is told as it was last.
+ * Measuring opens a file, for which there may be no descriptor left, and libraries measure in a timer, where an error
+ * would end the process.
+ */
+export function measureMemoryAlways(host: Pick<NodeJS.Process, 'memoryUsage'>): void {
+  const { memoryUsage } = host
+  const lastOf = <Value>(measure: () => Value) => {
+    let last = measure()
+    return () => {
+      try {
+        last = measure()
+      } catch {
+        // As it was.
+      }
+      return last
+    }
+  }
+  host.memoryUsage = Object.assign(lastOf(memoryUsage), { rss: lastOf(memoryUsage.rss) })
+}
