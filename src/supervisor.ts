@@ -1,23 +1,17 @@
 import { createHash } from 'node:crypto'
-import { asBuffer } from './base/bytes.ts'
 import { messageOf } from './base/errors.ts'
 import type { Files } from './base/files.ts'
-import { createInTurn } from './base/in-turn.ts'
-import type { Job } from './base/threads.ts'
 import { USER_AGENT } from './base/version.ts'
 import type { SourceSettings } from './config/settings.ts'
 import type { ExplainInput } from './explain/worker.ts'
 import type { Instances } from './model/registration.ts'
 import { fileSdOutput, type Output } from './refresh/outputs.ts'
 import { createRunner, type Outcome, type Runner, type RunnerDeps } from './refresh/runner.ts'
-import type { SubtractTask } from './refresh/worker.ts'
+import { createRemoved } from './removed.ts'
 import { createFleet } from './roll/fleet.ts'
-import { createShelf, removedIn, type Shelf } from './roll/kept.ts'
-import { subtract } from './roll/members.ts'
-import type { Roll } from './roll/roll.ts'
-import { DEFAULT_GUARD, type GuardOptions, isTooMany, REASONS_TO_STAY } from './roll/rules.ts'
-import { freeze, type Snapshot } from './snapshot/freeze.ts'
-import type { HeldTargets, Moment, SourceState } from './snapshot/store.ts'
+import { createShelf, type Shelf } from './roll/kept.ts'
+import { DEFAULT_GUARD, type GuardOptions } from './roll/rules.ts'
+import type { SourceState } from './snapshot/store.ts'
 import { createPushReport } from './sources/push/report.ts'
 import { addressOf, type createSource, type SourceDeps } from './sources/registry.ts'
 import type { Source } from './sources/source.ts'
@@ -84,37 +78,20 @@ interface Running {
   readonly runner: Runner
 }
 
-/** A source that is not configured any more, as long as its targets stay. */
-interface Gone {
-  readonly snapshot: Snapshot
-  readonly roll: Roll | undefined
-  readonly since: Moment
-  /** The sources that are waited for. */
-  readonly waitsFor: Set<string>
-  /** Deletes what is kept of it. */
-  readonly remove: () => Promise<void>
-}
-
-/** Lists that are larger than this together, in bytes, are compared in a thread. */
-const INLINE_BYTES = 512 * 1024
-
-const SUBTRACT: Job = {
-  module: new URL('./refresh/worker.js', import.meta.url).href,
-  name: 'subtractInThread',
-}
-
-const NEVER = new AbortController().signal
-
 /** Creates a supervisor without sources. */
 export function createSupervisor(deps: SupervisorDeps): Supervisor {
   const { store, metrics, log, clock, files, storagePath } = deps
   const fleet = createFleet(DEFAULT_GUARD)
   // Has every source that is in the store.
   const running = new Map<string, Running>()
-  const gone = new Map<string, Gone>()
   // What is being done to a source; it never rejects.
   const underWay = new Map<string, Promise<unknown>>()
-  const inTurn = createInTurn()
+  const removed = createRemoved({
+    ...deps,
+    fleet,
+    hasRead: (name) => running.get(name)?.runner.hasRead() ?? true,
+    word: () => guard.accept,
+  })
   let guard: GuardOptions = DEFAULT_GUARD
   let isStarted = false
 
@@ -133,7 +110,12 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     const selection = createHash('sha256')
       .update(JSON.stringify([settings.source, settings.plan]))
       .digest('hex')
-    const runner = createRunner({ ...settings, selection, outputs }, source, { ...deps, fleet }, settleSoon)
+    const runner = createRunner(
+      { ...settings, selection, outputs },
+      source,
+      { ...deps, fleet },
+      removed.settleSoon,
+    )
     return { name, fingerprint: settings.fingerprint, settings, source, shelf, outputs, runner }
   }
 
@@ -155,7 +137,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
 
   async function add(settings: SourceSettings): Promise<void> {
     const { name, required, maxStalenessMs, guard: own } = settings
-    const before = gone.get(name)
+    const before = removed.giveBack(name)
     const one = create(settings)
     running.set(name, one)
     store.add(name, {
@@ -170,8 +152,6 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       // It was taken out of the configuration, and is back.
       one.runner.goOn(before.roll)
       store.publish(name, before.snapshot)
-      gone.delete(name)
-      serveGone(new Map(), store.removed().held)
       await one.source.open?.()
     }
     if (isStarted) begin(one)
@@ -200,16 +180,12 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       await before.source.remove?.()
     }
     if (snapshot !== undefined) {
-      const since = { wallMs: clock.now(), monotonicMs: clock.monotonic() }
-      const roll = before.runner.roll()
-      gone.set(name, { snapshot, roll, since, waitsFor: new Set(waitsFor), remove: removeAll })
-      serveGone(new Map([[name, snapshot]]), store.removed().held)
+      removed.take(name, { snapshot, roll: before.runner.roll(), remove: removeAll }, waitsFor)
     }
     // In the same step, so that no list has it twice, or not at all.
     store.remove(name)
     running.delete(name)
     fleet.forget(name)
-    if (snapshot !== undefined) await before.shelf?.markRemoved().catch(() => {})
     await metrics.removeSource(name)
     if (snapshot === undefined) await removeAll()
   }
@@ -227,117 +203,6 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         const { path } = output
         log.warn({ source: name, path, error: messageOf(error) }, 'file of a removed source not deleted')
       })
-    }
-  }
-
-  // Sources that are gone (rule 5).
-
-  // What of each of them is served: the targets that no other source has.
-  let parts: ReadonlyMap<string, Snapshot> = new Map()
-
-  /** Serves parts of the lists of sources that are gone; of those that have none here, what was served before. */
-  function serveGone(changed: ReadonlyMap<string, Snapshot>, held: readonly HeldTargets[]): void {
-    const all = new Map([...parts, ...changed])
-    parts = new Map([...all].filter(([name]) => gone.has(name)))
-    store.setRemoved({ snapshots: [...parts.values()], held })
-    metrics.guard.holding.set(held.length > 0 ? 1 : 0)
-  }
-
-  function settleSoon(): void {
-    if (gone.size > 0)
-      void inTurn(settle).catch((error) => log.error({ err: error }, 'removed sources not settled'))
-  }
-
-  /**
-   * Lets sources that are gone leave the list of all when nothing speaks against it.
-   * @param accepted the digest that an operator named
-   * @returns whether that let any leave
-   */
-  async function settle(accepted?: string): Promise<boolean> {
-    const others = store.list().flatMap(({ snapshot }) => snapshot ?? [])
-    const rest = new Map<string, Snapshot>()
-    for (const [name, { snapshot }] of gone) rest.set(name, await without(snapshot, others))
-    const restOf = (name: string) => (rest.get(name) as Snapshot).targets
-    const names = [...rest.keys()].filter((name) => gone.has(name))
-    const ready = names.filter((name) => isReady(gone.get(name) as Gone))
-    const missing = ready.reduce((sum, name) => sum + restOf(name), 0)
-    const mayLeave = !isTooMany(missing, fleet.scope(clock.monotonic()))
-    const all = heldOf(names, rest, ready)
-    const isAccepted = all !== undefined && (all.digest === accepted || all.digest === guard.accept)
-    const leaving = isAccepted ? names : ready.filter((name) => mayLeave || restOf(name) === 0)
-    if (!isAccepted && mayLeave) fleet.lose(missing, clock.monotonic())
-    const removing = leaving.map((name) => gone.get(name)?.remove)
-    for (const name of leaving) gone.delete(name)
-    const held = heldOf(
-      names.filter((name) => gone.has(name)),
-      rest,
-      ready,
-    )
-    serveGone(rest, held === undefined ? [] : [held])
-    if (leaving.length > 0) log.info({ sources: leaving, accepted: isAccepted }, 'removed sources left')
-    await Promise.all(removing.map((one) => one?.()))
-    return isAccepted
-  }
-
-  function isReady({ waitsFor }: Gone): boolean {
-    return [...waitsFor].every((name) => running.get(name)?.runner.hasRead() ?? true)
-  }
-
-  /** What is told of targets whose sources are gone. */
-  function heldOf(
-    all: readonly string[],
-    rest: ReadonlyMap<string, Snapshot>,
-    ready: readonly string[],
-  ): HeldTargets | undefined {
-    const names = all.filter((name) => (rest.get(name) as Snapshot).targets > 0)
-    if (names.length === 0) return undefined
-    const lists = names.map((name) => rest.get(name) as Snapshot)
-    const reason = names.every((name) => ready.includes(name)) ? 'removed' : 'replaced'
-    const digest = createHash('sha256')
-    for (const one of lists) digest.update(one.digest)
-    const since = names.map((name) => (gone.get(name) as Gone).since)
-    return {
-      digest: digest.digest('hex'),
-      reason,
-      why: REASONS_TO_STAY[reason],
-      targets: lists.reduce((sum, one) => sum + one.targets, 0),
-      samples: names.map((name) => `source ${name}`),
-      since: since.reduce((first, one) => (one.monotonicMs < first.monotonicMs ? one : first)),
-      until: undefined,
-    }
-  }
-
-  /** The targets of a list that no other has. */
-  async function without(snapshot: Snapshot, others: readonly Snapshot[]): Promise<Snapshot> {
-    const task: SubtractTask = { body: snapshot.body, others: others.map(({ body }) => body) }
-    const bytes = task.others.reduce((sum, { byteLength }) => sum + byteLength, task.body.byteLength)
-    const { body, groups, targets } =
-      bytes <= INLINE_BYTES
-        ? subtract(task.body, task.others)
-        : await deps.threads.run<ReturnType<typeof subtract>>(SUBTRACT, task, { signal: NEVER })
-    return freeze(asBuffer(body), { groups, targets }, snapshot.changedAtMs)
-  }
-
-  /** What was held of removed sources when an earlier process ended. */
-  async function restoreGone(names: ReadonlySet<string>): Promise<void> {
-    if (storagePath === undefined) return
-    for (const name of await removedIn(files, storagePath)) {
-      if (names.has(name)) continue
-      const shelf = createShelf(files, storagePath, name, '')
-      try {
-        const kept = await shelf.load(clock.monotonic())
-        if (kept === undefined) continue
-        const { roll, changedAtMs } = kept
-        const counts = { groups: roll.groups, targets: roll.keys.length }
-        const snapshot = await freeze(roll.body as Buffer, counts, changedAtMs)
-        const since = { wallMs: clock.now(), monotonicMs: clock.monotonic() }
-        gone.set(name, { snapshot, roll, since, waitsFor: new Set(names), remove: shelf.remove })
-        serveGone(new Map([[name, snapshot]]), [])
-        fleet.note(name, { present: counts.targets, left: 0 }, clock.monotonic())
-        fleet.forget(name)
-      } catch (error) {
-        log.warn({ source: name, error: messageOf(error) }, 'the list of a removed source is not used')
-      }
     }
   }
 
@@ -369,8 +234,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       guard = all
       fleet.configure(all)
       const names = new Set(sources.map(({ name }) => name))
-      if (!isStarted) await restoreGone(names)
-      const removed = [...running.values()].filter(({ name }) => !names.has(name))
+      if (!isStarted) await removed.restore(names)
+      const leaving = [...running.values()].filter(({ name }) => !names.has(name))
       const added = sources.filter(({ name }) => !running.has(name))
       const changed = sources.flatMap((settings) => {
         const before = running.get(settings.name)
@@ -379,17 +244,18 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
           : [{ settings, before }]
       })
       const fresh = [...added.map(({ name }) => name), ...changed.map(({ before }) => before.name)]
+      removed.waitFor(fresh)
       const done = await Promise.allSettled([
         ...added.map((settings) => note(settings.name, add(settings))),
         ...changed.map(({ settings, before }) => note(settings.name, change(settings, before))),
-        ...removed.map((before) => note(before.name, remove(before, fresh))),
+        ...leaving.map((before) => note(before.name, remove(before, fresh))),
       ])
-      if (gone.size > 0 || store.removed().held.length > 0) await inTurn(settle)
+      await removed.settle()
       for (const one of done) if (one.status === 'rejected') throw one.reason
       return {
         added: added.map(({ name }) => name),
         changed: changed.map(({ settings }) => settings.name),
-        removed: removed.map(({ name }) => name),
+        removed: leaving.map(({ name }) => name),
       }
     },
     guard: () => guard,
@@ -409,11 +275,9 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         runner.roll()?.held.some((held) => held.digest === digest),
       )
       const outcomes = await Promise.all(holding.map((one) => acceptOf(one.name, digest)))
-      if (outcomes.flat().length > 0 || gone.size === 0) return outcomes.flat()
-      const targets = () => store.removed().snapshots.reduce((sum, one) => sum + one.targets, 0)
-      return (await inTurn(() => settle(digest)))
-        ? [{ source: '', result: 'changed', targets: targets() }]
-        : []
+      if (outcomes.flat().length > 0 || !(await removed.settle(digest))) return outcomes.flat()
+      const targets = store.removed().snapshots.reduce((sum, one) => sum + one.targets, 0)
+      return [{ source: '', result: 'changed', targets }]
     },
     served(name) {
       const states: readonly SourceState[] = store.list()

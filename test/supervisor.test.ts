@@ -180,15 +180,20 @@ t.test('63: a configuration cut in half: nothing leaves without an operator', as
 
 t.test('63: a source that is taken out and put back goes on as if nothing had been', async (t) => {
   const [one, other] = [await inventoryServer(t, names(9)), await inventoryServer(t, names(20, 100))]
+  const third = await inventoryServer(t, names(20, 200))
   const { supervisor, apply, served, held, store } = await supervised(t, t.testdir())
-  await apply({ one: at(one), other: at(other) })
+  await apply({ one: at(one), other: at(other), third: at(third) })
   supervisor.start()
   await supervisor.refresh()
   await apply({ one: at(one) })
+  t.match(held(), [{ targets: 40, samples: ['source other', 'source third'] }])
   await other.stop()
   await apply({ one: at(one), other: at(other) })
   t.equal(store.get('other')?.snapshot?.targets, 20)
-  t.equal(served().length, 29)
+  t.equal(served().length, 49)
+  t.match(held(), [{ targets: 20, samples: ['source third'] }])
+  await apply({ one: at(one), other: at(other), third: at(third) })
+  t.equal(served().length, 49)
   t.same(held(), [])
 })
 
@@ -218,7 +223,7 @@ t.test('72: a file_sd file that is not ours any more stays; a link is followed',
   const [file, link] = [join(folder, 'one.json'), join(folder, 'link.json')]
   writeFileSync(join(folder, 'real', 'list.json'), '[]')
   symlinkSync(join(folder, 'real', 'list.json'), link)
-  const { supervisor, apply, served } = await supervised(t)
+  const { supervisor, apply, served } = await supervised(t, join(folder, 'data'))
   await apply({ one: at(one, { file_sd: file }), other: at(other, { file_sd: link }) })
   supervisor.start()
   await supervisor.refresh()
@@ -329,12 +334,80 @@ t.test('a source without a list leaves none behind', async (t) => {
   t.same(store.removed().snapshots, [])
 })
 
+t.test('63: sources that are taken out or renamed while Rollcall is down are removed sources', async (t) => {
+  const [one, other] = [await inventoryServer(t, names(9)), await inventoryServer(t, names(20, 100))]
+  const storage = t.testdir()
+  const first = await supervised(t, storage)
+  await first.apply({ one: at(one), other: at(other) })
+  first.supervisor.start()
+  await first.supervisor.refresh()
+  await first.supervisor.stop()
+
+  const second = await supervised(t, storage)
+  await one.stop()
+  await second.apply({ renamed: at(one) })
+  t.match(second.store.combined(), { waitingFor: [{ name: 'renamed' }] })
+  t.match(second.held(), [{ reason: 'replaced', targets: 29, samples: ['source one', 'source other'] }])
+  second.supervisor.start()
+  await one.restart()
+  await second.supervisor.refresh()
+  await until('the renamed one has its targets', () => second.held()[0]?.targets === 20)
+  t.equal(second.served().length, 29)
+  await second.supervisor.accept(second.held()[0]?.digest as string)
+  t.equal(second.served().length, 9)
+  t.same([...new Set(readdirSync(storage).map((name) => name.split('.')[0]))], ['renamed'])
+})
+
+t.test('63: a source that is renamed twice before it is read stays', async (t) => {
+  const [small, large] = [await inventoryServer(t, names(3)), await inventoryServer(t, names(20, 100))]
+  const { supervisor, apply, served, held } = await supervised(t)
+  await apply({ large: at(large), small: at(small) })
+  supervisor.start()
+  await supervisor.refresh()
+  await small.stop()
+  for (const name of ['renamed', 'again']) {
+    await apply({ large: at(large), [name]: at(small) })
+    await supervisor.refresh()
+    t.equal(served().length, 23, name)
+    t.match(held(), [{ reason: 'replaced', targets: 3 }], name)
+  }
+  await small.restart()
+  await supervisor.refresh()
+  await until('the old list has left', () => held().length === 0)
+  t.equal(served().length, 23)
+})
+
+t.test('63: a push source that is taken out and put back has its devices', async (t) => {
+  const inventory = await inventoryServer(t, ['x'])
+  const storage = t.testdir({ token: 'a token' })
+  const { supervisor, apply, served, held } = await supervised(t, storage)
+  const devices = { push: { token_file: join(storage, 'token'), ttl: '1s' } }
+  const guard = { min_targets: 0 }
+  await apply({ devices, list: at(inventory) }, { guard })
+  supervisor.start()
+  for (const host of ['a', 'b', 'c']) {
+    const registration = { address: `${host}:1`, host, port: 1, labels: {}, ttlMs: 60_000 }
+    supervisor.instances('devices')?.register(host, registration)
+  }
+  await until('they are served', async () => (await supervisor.refresh()) && served().length === 4)
+  await apply({ list: at(inventory) }, { guard })
+  t.equal(served().length, 4)
+  t.match(held(), [{ reason: 'removed', targets: 3 }])
+  await apply({ devices, list: at(inventory) }, { guard })
+  t.same(held(), [])
+  t.match(await supervisor.refresh('devices'), [{ targets: 3 }])
+  t.equal(served().length, 4)
+})
+
 t.test('32: a damaged list of a removed source is told and left alone', async (t) => {
-  const storage = t.testdir({ 'gone.snapshot': '{"isRemoved":true}' })
+  const storage = t.testdir({
+    'gone.snapshot': '{"format":2}',
+    'link.snapshot': t.fixture('symlink', 'nowhere'),
+  })
   const inventory = await inventoryServer(t, ['a'])
   const { apply, messages, held } = await supervised(t, storage)
   await apply({ sensors: at(inventory) })
-  t.ok(messages().includes('the list of a removed source is not used'))
+  t.equal(messages().filter((one) => one === 'the list of a removed source is not used').length, 1)
   t.same(held(), [])
   t.ok(existsSync(join(storage, 'gone.snapshot')))
 })

@@ -51,8 +51,6 @@ export interface Shelf {
    * @throws Error when what is there is not whole, was changed, or is of another inventory
    */
   load(nowMs: number): Promise<Kept | undefined>
-  /** Notes that the source of the list is not configured any more, and that its targets are held all the same. */
-  markRemoved(): Promise<void>
   /** Removes it all. */
   remove(): Promise<void>
 }
@@ -70,8 +68,6 @@ interface Pointer {
   readonly salt: string
   readonly changedAtMs: number
   readonly lastSuccessMs: number
-  /** The source was removed from the configuration. */
-  readonly isRemoved?: boolean
 }
 
 interface RollFile {
@@ -95,16 +91,10 @@ const CONFIRM_MS = 60_000
 /** The end of the name of a pointer. */
 const POINTER = '.snapshot'
 
-/** The names of the sources that were removed from the configuration, and whose targets are held all the same. */
-export async function removedIn(files: Pick<Files, 'list' | 'read'>, folder: string): Promise<string[]> {
+/** The names of the sources of which a list is kept in a folder. */
+export async function keptIn(files: Pick<Files, 'list'>, folder: string): Promise<string[]> {
   const names = await files.list(folder).catch((): string[] => [])
-  const sources = names.filter((name) => name.endsWith(POINTER)).map((name) => name.slice(0, -POINTER.length))
-  const removed: string[] = []
-  for (const source of sources) {
-    const pointer = await files.read(join(folder, source + POINTER))
-    if (pointer?.includes('"isRemoved":true') === true) removed.push(source)
-  }
-  return removed
+  return names.filter((name) => name.endsWith(POINTER)).map((name) => name.slice(0, -POINTER.length))
 }
 
 /**
@@ -189,12 +179,6 @@ export function createShelf(
       if (roll.keys.length !== targets) throw new Error(`${pointer.roll.file} is the roll of another list`)
       const { changedAtMs, lastSuccessMs, groups } = pointer
       return { roll: { ...roll, body, groups }, changedAtMs, lastSuccessMs }
-    },
-    async markRemoved() {
-      const text = (await files.read(pointerPath))?.toString()
-      if (text === undefined) return
-      const pointer = readPointer(text, pointerPath, source)
-      await files.write(pointerPath, Buffer.from(`${JSON.stringify({ ...pointer, isRemoved: true })}\n`))
     },
     async remove() {
       saved = undefined

@@ -197,7 +197,7 @@ t.test('a reload goes on when what devices registered cannot be deleted, and say
   const list = (name: string) =>
     writeFileSync(
       join(folder, 'rollcall.yml'),
-      `sources:\n  - { name: ${name}, file: { files: [list.json] } }\n`,
+      `global: { guard: { min_targets: 0 } }\nsources:\n  - { name: ${name}, file: { files: [list.json] } }\n`,
     )
   list('devices')
   await reload()
@@ -209,8 +209,8 @@ t.test('a reload goes on when what devices registered cannot be deleted, and say
   )
   write('{ token_file: token, ttl: 2s }')
   await reload()
-  t.equal((await device(server, 'b')).status, 201)
-  await serves(server, 'b:9100,x:9100')
+  for (const id of ['b', 'c']) t.equal((await device(server, id)).status, 201)
+  await serves(server, 'b:9100,c:9100,x:9100')
   list('other')
   await reload()
   t.equal((await device(server, 'b')).status, 404)
