@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { asBuffer } from './bytes.ts'
 import type { Clock } from './clock.ts'
 import {
   type FileLook,
@@ -145,7 +146,7 @@ function createQueue({ clock }: FilesDeps) {
 
   function ask<Value>(folder: string, job: Job, deadlineMs = DEADLINE_MS): Promise<Value> {
     return new Promise<unknown>((resolve, reject) => {
-      const work: Work = { job, folder, resolve, reject, deadlineMs, stillMs: 0, cancelCheck: () => {} }
+      const work: Work = { job, folder, resolve, reject, deadlineMs, stillMs: 0, cancelCheck: nothing }
       const before = running.get(folder)
       if (isClosed) return reject(ending())
       if (before !== undefined && isStill(before, before.deadlineMs)) return reject(hanging(work))
@@ -266,6 +267,9 @@ function ending(): Error {
   return new Error('the process is ending')
 }
 
+/** There is nothing to cancel, or to end. */
+function nothing(): void {}
+
 function poolPlace(): Place {
   return {
     start(job) {
@@ -273,7 +277,7 @@ function poolPlace(): Place {
       return { ended: runInPool(job, () => calls++), calls: () => calls }
     },
     isBroken: () => false,
-    end() {},
+    end: nothing,
     work: undefined,
   }
 }
@@ -293,8 +297,11 @@ function threadPlace(): Place {
   return {
     start(job) {
       const ended = new Promise((resolve, reject) => {
-        settle = (answer) =>
-          'error' in answer ? reject(errorOf(answer.error)) : resolve(asBuffer(answer.value))
+        settle = (answer) => {
+          if ('error' in answer) return reject(errorOf(answer.error))
+          // Bytes come without the methods of a Buffer.
+          resolve(answer.value instanceof Uint8Array ? asBuffer(answer.value) : answer.value)
+        }
       })
       worker.postMessage(job)
       return { ended, calls: () => Atomics.load(counter, 0) }
@@ -308,9 +315,4 @@ function threadPlace(): Place {
 /** An error of the platform that came as a message. */
 function errorOf({ message, ...rest }: Error): Error {
   return Object.assign(new Error(message), rest)
-}
-
-/** Bytes come without the methods of a Buffer. */
-function asBuffer(value: unknown): unknown {
-  return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value
 }
