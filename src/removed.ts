@@ -7,10 +7,11 @@ import type { Job } from './base/threads.ts'
 import { compareText } from './model/labels.ts'
 import type { RunnerDeps } from './refresh/runner.ts'
 import type { SubtractTask } from './refresh/worker.ts'
-import { createShelf, keptIn } from './roll/kept.ts'
-import { subtract } from './roll/members.ts'
+import { createShelf, type Kept, keptIn, type Shelf } from './roll/kept.ts'
+import { MAX_SAMPLES, subtract } from './roll/members.ts'
 import type { Roll } from './roll/roll.ts'
 import { isTooMany, REASONS_TO_STAY } from './roll/rules.ts'
+import { shownSample } from './snapshot/changes.ts'
 import { freeze, type Snapshot } from './snapshot/freeze.ts'
 import type { HeldTargets, Moment } from './snapshot/store.ts'
 
@@ -22,7 +23,10 @@ interface Left {
   readonly remove: () => Promise<void>
 }
 
-/** Sources that are not configured any more, as long as their targets stay (rules 4 and 5 for a reload). */
+/**
+ * Sources that are not configured any more, as long as their targets stay (rules 4 and 5 for a reload, and for a restart
+ * with another configuration).
+ */
 export interface Removed {
   /**
    * Serves the list of a source that goes beside those of the others.
@@ -36,13 +40,15 @@ export interface Removed {
   /**
    * Lets those leave that nothing speaks against.
    * @param accepted the digest of held targets that an operator lets leave, beside that of the configuration
-   * @returns whether it let any leave on that word
+   * @returns the names of those that it let leave on that word
    */
-  settle(accepted?: string): Promise<boolean>
+  settle(accepted?: string): Promise<string[]>
   /** The same, not waited for. */
   settleSoon(): void
-  /** Takes what an earlier process kept of sources that are not configured now: they were removed meanwhile. */
+  /** Takes what an earlier process kept of sources that are not configured now. */
   restore(configured: ReadonlySet<string>): Promise<void>
+  /** Takes what an earlier process kept of a source that had another inventory then. */
+  restoreOther(name: string, kept: Kept): Promise<void>
 }
 
 /** What this needs from outside. */
@@ -62,7 +68,12 @@ interface Gone extends Left {
 }
 
 /** What of a list of a source that is gone no other source has. */
-type Rest = readonly [name: string, gone: Gone, own: Snapshot]
+interface Rest {
+  readonly id: string
+  readonly gone: Gone
+  readonly own: Snapshot
+  readonly samples: readonly string[]
+}
 
 /** Lists that are larger than this together, in bytes, are compared in a thread. */
 const INLINE_BYTES = 512 * 1024
@@ -78,43 +89,49 @@ const NEVER = new AbortController().signal
 export function createRemoved(deps: RemovedDeps): Removed {
   const { store, metrics, log, clock, fleet, files, storagePath } = deps
   const inTurn = createInTurn()
+  // By name; a list that a source had from another inventory has a name of its own, with a dot.
   const all = new Map<string, Gone>()
   // What of each is served: at first its whole list.
   let served: ReadonlyMap<string, Snapshot> = new Map()
 
+  const now = (): Moment => ({ wallMs: clock.now(), monotonicMs: clock.monotonic() })
+
   /** Serves these lists; of a source without one here, what was served of it before. */
   function serve(changed: ReadonlyMap<string, Snapshot>, held: readonly HeldTargets[]): void {
-    served = new Map([...served, ...changed].filter(([name]) => all.has(name)))
+    served = new Map([...served, ...changed].filter(([id]) => all.has(id)))
     store.setRemoved({ snapshots: [...served.values()], held })
     metrics.guard.holding.set(held.length > 0 ? 1 : 0)
   }
 
-  function take(name: string, left: Left, waitsFor: readonly string[]): void {
-    const since = { wallMs: clock.now(), monotonicMs: clock.monotonic() }
-    all.set(name, { ...left, since, waitsFor: new Set(waitsFor) })
-    serve(new Map([[name, left.snapshot]]), store.removed().held)
+  function take(id: string, left: Left, waitsFor: Iterable<string>): void {
+    all.set(id, { ...left, since: now(), waitsFor: new Set(waitsFor) })
+    serve(new Map([[id, left.snapshot]]), store.removed().held)
   }
 
-  const isReady = ([, { waitsFor }]: Rest) => [...waitsFor].every(deps.hasRead)
+  const isReady = ({ gone: { waitsFor } }: Rest) => [...waitsFor].every(deps.hasRead)
 
-  async function settle(accepted?: string): Promise<boolean> {
-    if (all.size === 0) return false
+  /** What is left of all of them; what was configured again meanwhile is none of these. */
+  async function findRest(): Promise<readonly Rest[]> {
     const others = store.list().flatMap(({ snapshot }) => snapshot ?? [])
     const found: Rest[] = []
-    for (const [name, gone] of all) found.push([name, gone, await without(gone.snapshot, others)])
-    // What was configured again meanwhile is none of these.
-    const rest = found.filter(([name, gone]) => all.get(name) === gone)
+    for (const [id, gone] of all) found.push({ id, gone, ...(await without(gone.snapshot, others)) })
+    return found.filter(({ id, gone }) => all.get(id) === gone)
+  }
+
+  async function settle(accepted?: string): Promise<string[]> {
+    if (all.size === 0) return []
+    const rest = await findRest()
     const proven = provenOf(rest)
     const held = heldOf(rest.filter((one) => !proven.includes(one)))
     const isAccepted = held !== undefined && [accepted, deps.word()].includes(held.digest)
     const leaving = isAccepted ? rest : proven
-    for (const [name] of leaving) all.delete(name)
-    serve(new Map(rest.map(([name, , own]) => [name, own])), held === undefined || isAccepted ? [] : [held])
-    if (leaving.length > 0) {
-      log.info({ sources: leaving.map(([name]) => name), accepted: isAccepted }, 'removed sources left')
-    }
-    await Promise.all(leaving.map(([, gone]) => gone.remove()))
-    return isAccepted
+    const staying = held === undefined || isAccepted ? [] : [held]
+    for (const { id } of leaving) all.delete(id)
+    logHeld(staying)
+    serve(new Map(rest.map(({ id, own }) => [id, own])), staying)
+    for (const one of leaving) noteLeft(one, isAccepted)
+    await Promise.all(leaving.map(({ gone }) => gone.remove()))
+    return isAccepted ? leaving.map(({ id }) => sourceOf(id)) : []
   }
 
   /** Those of which every target is another source's now, or may leave: together they are not too many. */
@@ -122,52 +139,68 @@ export function createRemoved(deps: RemovedDeps): Removed {
     const ready = rest.filter(isReady)
     const missing = targetsOf(ready)
     const nowMs = clock.monotonic()
-    if (isTooMany(missing, fleet.scope(nowMs))) return ready.filter(([, , own]) => own.targets === 0)
+    if (isTooMany(missing, fleet.scope(nowMs))) return ready.filter(({ own }) => own.targets === 0)
     fleet.lose(missing, nowMs)
     return ready
   }
 
   /** What is told of targets that stay. */
   function heldOf(staying: readonly Rest[]): HeldTargets | undefined {
-    const some = staying.filter(([, , own]) => own.targets > 0).sort(([a], [b]) => compareText(a, b))
-    const [first] = some.map(([, { since }]) => since).sort((a, b) => a.monotonicMs - b.monotonicMs)
-    if (first === undefined) return undefined
+    const some = staying.filter(({ own }) => own.targets > 0).sort((a, b) => compareText(a.id, b.id))
+    const [since] = some.map(({ gone }) => gone.since).sort((a, b) => a.monotonicMs - b.monotonicMs)
+    if (since === undefined) return undefined
     const reason = some.every(isReady) ? 'removed' : 'replaced'
     const digest = createHash('sha256')
-    for (const [, , own] of some) digest.update(own.digest)
+    for (const { own } of some) digest.update(own.digest)
     return {
       digest: digest.digest('hex'),
       reason,
       why: REASONS_TO_STAY[reason],
       targets: targetsOf(some),
-      samples: some.map(([name]) => `source ${name}`),
-      since: first,
+      sources: [...new Set(some.map(({ id }) => sourceOf(id)))],
+      samples: some.flatMap(({ samples }) => samples.map(shownSample)).slice(0, MAX_SAMPLES),
+      since,
       until: undefined,
     }
   }
 
+  function logHeld([held]: readonly HeldTargets[]): void {
+    const [before] = store.removed().held
+    if (held === undefined) {
+      if (before !== undefined) log.info('no target of a removed source is held any more')
+    } else if (held.reason !== before?.reason) {
+      const { reason, sources, targets, digest, samples } = held
+      log.warn({ reason, sources, targets, digest, sample: samples[0] }, 'targets held')
+    }
+  }
+
+  function noteLeft({ id, own, samples }: Rest, isAccepted: boolean): void {
+    const [source, removed] = [sourceOf(id), own.targets]
+    log.info({ source, removed, accepted: isAccepted }, 'removed source left')
+    const change = { source, atMs: clock.now(), targets: 0, added: 0, removed }
+    if (removed > 0) store.noteChange({ ...change, samples: { added: [], removed: samples } })
+  }
+
   /** The targets of a list that no other has. */
-  async function without(snapshot: Snapshot, others: readonly Snapshot[]): Promise<Snapshot> {
+  async function without(snapshot: Snapshot, others: readonly Snapshot[]) {
     const task: SubtractTask = { body: snapshot.body, others: others.map(({ body }) => body) }
     const bytes = task.others.reduce((sum, { byteLength }) => sum + byteLength, task.body.byteLength)
-    const { body, groups, targets } =
+    const { body, groups, targets, samples } =
       bytes <= INLINE_BYTES
         ? subtract(task.body, task.others)
         : await deps.threads.run<ReturnType<typeof subtract>>(SUBTRACT, task, { signal: NEVER })
-    return freeze(asBuffer(body), { groups, targets }, snapshot.changedAtMs)
+    return { own: await freeze(asBuffer(body), { groups, targets }, snapshot.changedAtMs), samples }
   }
 
-  async function restoreOne(folder: string, name: string, configured: ReadonlySet<string>): Promise<void> {
-    const shelf = createShelf(files, folder, name, '')
-    const nowMs = clock.monotonic()
-    const kept = await shelf.load(nowMs)
-    if (kept === undefined) return
-    const { roll, changedAtMs } = kept
-    const targets = roll.keys.length
-    const snapshot = await freeze(roll.body as Buffer, { groups: roll.groups, targets }, changedAtMs)
-    take(name, { snapshot, roll, remove: shelf.remove }, [...configured])
-    fleet.note(name, { present: targets, left: 0 }, nowMs)
-    fleet.forget(name)
+  /** Serves what was kept. */
+  async function takeKept(id: string, shelf: Shelf, { roll, changedAtMs }: Kept, waitsFor: Iterable<string>) {
+    const counts = { groups: roll.groups, targets: roll.keys.length }
+    const snapshot = await freeze(asBuffer(roll.body), counts, changedAtMs)
+    take(id, { snapshot, roll, remove: shelf.remove }, waitsFor)
+    // They are a part of what there was within the hour.
+    fleet.note(id, { present: counts.targets, left: 0 }, clock.monotonic())
+    fleet.forget(id)
+    return snapshot
   }
 
   return {
@@ -189,16 +222,37 @@ export function createRemoved(deps: RemovedDeps): Removed {
     },
     async restore(configured) {
       if (storagePath === undefined) return
-      for (const name of await keptIn(files, storagePath)) {
-        if (configured.has(name)) continue
-        await restoreOne(storagePath, name, configured).catch((error) =>
-          log.warn({ source: name, error: messageOf(error) }, 'the list of a removed source is not used'),
-        )
+      for (const id of await keptIn(files, storagePath)) {
+        if (configured.has(id)) continue
+        const shelf = createShelf(files, storagePath, id, '')
+        try {
+          const kept = await shelf.load(clock.monotonic())
+          if (kept !== undefined) await takeKept(id, shelf, kept, configured)
+        } catch (error) {
+          log.warn({ source: id, error: messageOf(error) }, 'the list of a removed source is not used')
+        }
       }
+    },
+    async restoreOther(name, kept) {
+      const id = `${name}.${kept.otherOrigin}`
+      const shelf = createShelf(files, storagePath as string, id, '')
+      const { digest } = await takeKept(id, shelf, kept, [name])
+      // The source writes over what was kept once it has been read.
+      await shelf.keep({ ...kept, digest }, clock.monotonic()).catch((error) => {
+        log.warn(
+          { source: name, error: messageOf(error) },
+          'the list of another inventory is served, not kept',
+        )
+      })
     },
   }
 }
 
+/** The source whose list it was. */
+function sourceOf(id: string): string {
+  return id.replace(/\..*/, '')
+}
+
 function targetsOf(rest: readonly Rest[]): number {
-  return rest.reduce((sum, [, , own]) => sum + own.targets, 0)
+  return rest.reduce((sum, { own }) => sum + own.targets, 0)
 }

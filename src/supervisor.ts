@@ -9,7 +9,7 @@ import { fileSdOutput, type Output } from './refresh/outputs.ts'
 import { createRunner, type Outcome, type Runner, type RunnerDeps } from './refresh/runner.ts'
 import { createRemoved } from './removed.ts'
 import { createFleet } from './roll/fleet.ts'
-import { createShelf, type Shelf } from './roll/kept.ts'
+import { createShelf, type Kept, type Shelf } from './roll/kept.ts'
 import { DEFAULT_GUARD, type GuardOptions } from './roll/rules.ts'
 import type { SourceState } from './snapshot/store.ts'
 import { createPushReport } from './sources/push/report.ts'
@@ -147,7 +147,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     })
     metrics.addSource(name)
     if (before === undefined) {
-      await Promise.all([one.source.open?.(), one.shelf && one.runner.restore(one.shelf.load)])
+      await Promise.all([one.source.open?.(), one.runner.restore((nowMs) => loadOwn(one, nowMs))])
     } else {
       // It was taken out of the configuration, and is back.
       one.runner.goOn(before.roll)
@@ -155,6 +155,14 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       await one.source.open?.()
     }
     if (isStarted) begin(one)
+  }
+
+  /** What was kept of a source; the list of another inventory is as that of a removed source. */
+  async function loadOwn({ name, shelf }: Running, nowMs: number): Promise<Kept | undefined> {
+    const kept = await shelf?.load(nowMs)
+    if (kept?.otherOrigin === undefined) return kept
+    await removed.restoreOther(name, kept)
+    return undefined
   }
 
   async function change(settings: SourceSettings, before: Running): Promise<void> {
@@ -275,9 +283,9 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         runner.roll()?.held.some((held) => held.digest === digest),
       )
       const outcomes = await Promise.all(holding.map((one) => acceptOf(one.name, digest)))
-      if (outcomes.flat().length > 0 || !(await removed.settle(digest))) return outcomes.flat()
-      const targets = store.removed().snapshots.reduce((sum, one) => sum + one.targets, 0)
-      return [{ source: '', result: 'changed', targets }]
+      if (outcomes.flat().length > 0) return outcomes.flat()
+      const left = await removed.settle(digest)
+      return left.map((source) => ({ source, result: 'changed', targets: 0 }))
     },
     served(name) {
       const states: readonly SourceState[] = store.list()

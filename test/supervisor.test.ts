@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { systemClock } from '../src/base/clock.ts'
+import type { Files } from '../src/base/files.ts'
 import { createMetrics } from '../src/base/metrics.ts'
 import { createThreads } from '../src/base/threads.ts'
 import { readArguments } from '../src/config/arguments.ts'
@@ -30,7 +31,7 @@ import { until } from './helpers/until.ts'
 type Keys = Record<string, unknown>
 
 /** A supervisor at work; its sources read on demand only. */
-async function supervised(t: Test, storagePath?: string) {
+async function supervised(t: Test, storagePath?: string, files: Files = diskFiles) {
   // A folder of its own: that of the test may be the storage of several.
   const folder = mkdtempSync(join(tmpdir(), 'supervisor-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
@@ -45,7 +46,7 @@ async function supervised(t: Test, storagePath?: string) {
     metrics,
     log,
     threads,
-    files: diskFiles,
+    files,
     createSource,
     random: () => 0.5,
     storagePath,
@@ -158,7 +159,7 @@ t.test('63: a configuration cut in half: nothing leaves without an operator', as
   await apply({ one: at(one) })
   t.equal(store.get('other'), undefined)
   t.equal(served().length, 29)
-  t.match(held(), [{ reason: 'removed', targets: 20, until: undefined, samples: ['source other'] }])
+  t.match(held(), [{ reason: 'removed', targets: 20, until: undefined, sources: ['other'] }])
   await supervisor.refresh()
   t.equal(served().length, 29)
   t.same(await supervisor.accept('0'.repeat(64)), [])
@@ -186,12 +187,12 @@ t.test('63: a source that is taken out and put back goes on as if nothing had be
   supervisor.start()
   await supervisor.refresh()
   await apply({ one: at(one) })
-  t.match(held(), [{ targets: 40, samples: ['source other', 'source third'] }])
+  t.match(held(), [{ targets: 40, sources: ['other', 'third'] }])
   await other.stop()
   await apply({ one: at(one), other: at(other) })
   t.equal(store.get('other')?.snapshot?.targets, 20)
   t.equal(served().length, 49)
-  t.match(held(), [{ targets: 20, samples: ['source third'] }])
+  t.match(held(), [{ targets: 20, sources: ['third'] }])
   await apply({ one: at(one), other: at(other), third: at(third) })
   t.equal(served().length, 49)
   t.same(held(), [])
@@ -214,7 +215,7 @@ t.test('38: a few targets of a source that is removed leave at once, with its fi
     readdirSync(storage).filter((name) => name.startsWith('one')),
     [],
   )
-  t.ok(messages().includes('removed sources left'))
+  t.ok(messages().includes('removed source left'))
 })
 
 t.test('72: a file_sd file that is not ours any more stays; a link is followed', async (t) => {
@@ -347,7 +348,7 @@ t.test('63: sources that are taken out or renamed while Rollcall is down are rem
   await one.stop()
   await second.apply({ renamed: at(one) })
   t.match(second.store.combined(), { waitingFor: [{ name: 'renamed' }] })
-  t.match(second.held(), [{ reason: 'replaced', targets: 29, samples: ['source one', 'source other'] }])
+  t.match(second.held(), [{ reason: 'replaced', targets: 29, sources: ['one', 'other'] }])
   second.supervisor.start()
   await one.restart()
   await second.supervisor.refresh()
@@ -356,6 +357,69 @@ t.test('63: sources that are taken out or renamed while Rollcall is down are rem
   await second.supervisor.accept(second.held()[0]?.digest as string)
   t.equal(second.served().length, 9)
   t.same([...new Set(readdirSync(storage).map((name) => name.split('.')[0]))], ['renamed'])
+})
+
+t.test(
+  '71: what a source had of another inventory before a restart is never its list, and stays',
+  async (t) => {
+    const [before, now] = [await inventoryServer(t, names(40)), await inventoryServer(t, names(2))]
+    const storage = t.testdir()
+    const first = await supervised(t, storage)
+    await first.apply({ sensors: at(before) })
+    first.supervisor.start()
+    await first.supervisor.refresh()
+    await first.supervisor.stop()
+
+    await now.stop()
+    for (const restart of ['first', 'second']) {
+      const next = await supervised(t, storage)
+      await next.apply({ sensors: at(now) })
+      t.equal(next.store.get('sensors')?.snapshot, undefined, `${restart} restart`)
+      t.match(next.held(), [{ reason: 'replaced', targets: 40, sources: ['sensors'] }])
+      t.match(next.store.combined(), { waitingFor: [{ name: 'sensors' }] })
+      await next.supervisor.stop()
+    }
+
+    await now.restart()
+    for (const restart of ['third', 'fourth']) {
+      const next = await supervised(t, storage)
+      await next.apply({ sensors: at(now) })
+      next.supervisor.start()
+      await next.supervisor.refresh()
+      await until('it was read', () => next.held()[0]?.reason === 'removed')
+      t.equal(next.served().length, 40, `${restart} restart`)
+      t.equal(next.store.get('sensors')?.snapshot?.targets, 2)
+      t.match(next.held(), [{ targets: 38, sources: ['sensors'] }])
+      if (restart === 'fourth') {
+        const digest = next.held()[0]?.digest as string
+        t.match(await next.supervisor.accept(digest), [{ source: 'sensors', result: 'changed', targets: 0 }])
+        t.equal(next.served().length, 2)
+        t.same(
+          readdirSync(storage).filter((name) => /^sensors\.[0-9a-f]{8}\./.test(name)),
+          [],
+        )
+        t.match(next.store.changes()[0], { source: 'sensors', added: 0, removed: 38, targets: 0 })
+      }
+      await next.supervisor.stop()
+    }
+  },
+)
+
+t.test('33, 71: what a source had of another inventory is served even where it cannot be kept', async (t) => {
+  const inventory = await inventoryServer(t, names(40))
+  const storage = t.testdir()
+  const first = await supervised(t, storage)
+  await first.apply({ sensors: at(inventory) })
+  first.supervisor.start()
+  await first.supervisor.refresh()
+  await first.supervisor.stop()
+  const full = async () => {
+    throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
+  }
+  const next = await supervised(t, storage, { ...diskFiles, write: full })
+  await next.apply({ sensors: { http: { url: `${inventory.url.href}?site=a` } } })
+  t.match(next.held(), [{ reason: 'replaced', targets: 40 }])
+  t.ok(next.messages().includes('the list of another inventory is served, not kept'))
 })
 
 t.test('63: a source that is renamed twice before it is read stays', async (t) => {

@@ -29,19 +29,25 @@ export function describeSource({ required, status, snapshot, fileErrors }: Sourc
 }
 
 /** Targets that are held: since when, why, until when, and what would let them go. */
-export function describeHeld({ digest, reason, why, targets, samples, since, until }: HeldTargets) {
+export function describeHeld(held: HeldTargets) {
+  const { digest, reason, why, targets, sources, samples, since, until } = held
+  const untilText = until === undefined ? null : new Date(until.wallMs).toISOString()
+  const by =
+    untilText !== null
+      ? `at ${untilText}, if every reading until then lacks them; or `
+      : reason === 'replaced'
+        ? 'when every source that was added or changed has been read, unless too many would leave; or '
+        : ''
   return {
     digest,
     targets,
+    ...(sources && { sources }),
     samples,
     reason,
     why,
     since: new Date(since.wallMs).toISOString(),
-    until: until === undefined ? null : new Date(until.wallMs).toISOString(),
-    leaves:
-      until === undefined
-        ? `when it is accepted: POST /-/accept?digest=${digest}, or guard.accept`
-        : `at ${new Date(until.wallMs).toISOString()}, if every reading until then lacks them; or when it is accepted`,
+    until: untilText,
+    leaves: `${by}when it is accepted: POST /-/accept?digest=${digest}, or guard.accept`,
   }
 }
 

@@ -22,6 +22,8 @@ export interface Kept {
   /** On the wall clock, in milliseconds. */
   readonly changedAtMs: number
   readonly lastSuccessMs: number
+  /** Set when it is the list of another inventory: tells it apart from other such lists. */
+  readonly otherOrigin: string | undefined
 }
 
 /** What is to be kept. */
@@ -48,7 +50,7 @@ export interface Shelf {
    * Reads what is kept.
    * @param nowMs on the monotonic clock
    * @returns undefined when nothing is
-   * @throws Error when what is there is not whole, was changed, or is of another inventory
+   * @throws Error when what is there is not whole, or was changed
    */
   load(nowMs: number): Promise<Kept | undefined>
   /** Removes it all. */
@@ -99,7 +101,7 @@ export async function keptIn(files: Pick<Files, 'list'>, folder: string): Promis
 
 /**
  * Keeps the list of a source in a folder.
- * @param address tells inventories apart: the list of another one is not used. Empty: whichever was kept
+ * @param address tells inventories apart; empty: whichever was kept is of this one
  */
 export function createShelf(
   files: Pick<Files, 'read' | 'write' | 'remove' | 'list' | 'look'>,
@@ -168,17 +170,14 @@ export function createShelf(
       const text = (await files.read(pointerPath))?.toString()
       if (text === undefined) return undefined
       const pointer = readPointer(text, pointerPath, source)
-      if (address !== '' && pointer.origin !== originOf(pointer.salt, address)) {
-        throw new Error(
-          `${pointerPath} holds the list of another inventory; it is replaced once this one is read`,
-        )
-      }
       const body = await readPart(pointer.file, pointer.sha256)
       const roll = decodeRoll(await readPart(pointer.roll.file, pointer.roll.sha256), nowMs)
       const targets = linesOf(body).reduce((sum, line) => sum + countIn(line), 0)
       if (roll.keys.length !== targets) throw new Error(`${pointer.roll.file} is the roll of another list`)
-      const { changedAtMs, lastSuccessMs, groups } = pointer
-      return { roll: { ...roll, body, groups }, changedAtMs, lastSuccessMs }
+      const { changedAtMs, lastSuccessMs, groups, origin, salt } = pointer
+      const isOurs = address === '' || origin === originOf(salt, address)
+      const otherOrigin = isOurs ? undefined : origin.slice(0, 8)
+      return { roll: { ...roll, body, groups }, changedAtMs, lastSuccessMs, otherOrigin }
     },
     async remove() {
       saved = undefined

@@ -332,8 +332,11 @@ export function pickOut(list: Members, isWanted: (absence: number) => boolean) {
   return { body: encodeLines(lines), identities }
 }
 
+/** How many targets are shown of those that are held or left. */
+export const MAX_SAMPLES = 10
+
 /**
- * The targets of a list that no other list has.
+ * The targets of a list that no other list has, and the identities of some.
  * @param others encoded lists
  */
 export function subtract(body: Uint8Array, others: readonly Uint8Array[]) {
@@ -343,15 +346,17 @@ export function subtract(body: Uint8Array, others: readonly Uint8Array[]) {
     for (const target of targetsIn(line)) known.add(target + where)
   }
   const lines: string[] = []
+  const samples: string[] = []
   let targets = 0
   for (const line of linesOf(body)) {
     const labels = labelsIn(line)
     const where = placeIn(labels)
     const left = targetsIn(line).filter((target) => !known.has(target + where))
     if (left.length > 0) lines.push(lineOf(left, labels))
+    for (const target of left.slice(0, MAX_SAMPLES - samples.length)) samples.push(target + where)
     targets += left.length
   }
-  return { body: encodeLines(lines), groups: lines.length, targets }
+  return { body: encodeLines(lines), groups: lines.length, targets, samples }
 }
 
 /** Encoded labels without this have nothing that is part of a target's identity. */

@@ -7,6 +7,7 @@ import {
   compare,
   compose,
   linesFrom,
+  MAX_SAMPLES,
   type Members,
   type Missing,
   NO_ABSENT,
@@ -92,9 +93,6 @@ export interface Called {
   /** Targets are missing that the next reading may show to be gone. */
   readonly needsConfirmation: boolean
 }
-
-/** How many targets that joined, left or are held are shown. */
-const MAX_SAMPLES = 10
 
 /** The first list of a source: there is nothing that it could lack. */
 export function openRoll(reading: Reading, occasion: Occasion): Called {

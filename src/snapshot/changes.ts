@@ -45,8 +45,6 @@ export interface Changes {
   note(change: Change): void
   /** Those of all sources, the newest first. */
   list(): readonly Change[]
-  /** Forgets those of a source that is gone. */
-  forget(source: string): void
 }
 
 /** How many changes of one source are remembered. */
@@ -101,7 +99,6 @@ export function createChanges(): Changes {
       const all = [...rows.values()].flat().sort((a, b) => b.order - a.order)
       return all.map(({ change }) => change)
     },
-    forget: (source) => void rows.delete(source),
   }
 }
 

@@ -25,6 +25,8 @@ export interface HeldTargets {
   /** The reason in words. */
   readonly why: string
   readonly targets: number
+  /** The sources that they were of, when these are not configured any more. */
+  readonly sources?: readonly string[]
   readonly samples: readonly string[]
   readonly since: Moment
   /** When they leave if the inventory goes on lacking them; undefined: when an operator says so. */
@@ -134,7 +136,7 @@ export interface Store {
   /** Serves these lists beside those of the sources. */
   setRemoved(removed: Removed): void
   removed(): Removed
-  /** Remembers what a published list changed; nothing of a source that was removed meanwhile. */
+  /** Remembers what a published list changed, or what left with a source that was removed. */
   noteChange(change: Change): void
   /** The last changes of all sources, the newest first. */
   changes(): readonly Change[]
@@ -197,7 +199,6 @@ export function createStore(): Store {
     configure: (name, serving) => update(name, { ...serving, fileErrors: {} }),
     remove(name) {
       states.delete(name)
-      changes.forget(name)
       sorted = undefined
       joined = undefined
       combined = undefined
@@ -218,9 +219,7 @@ export function createStore(): Store {
       combined = undefined
     },
     removed: () => removed,
-    noteChange(change) {
-      if (states.has(change.source)) changes.note(change)
-    },
+    noteChange: changes.note,
     changes: changes.list,
   }
 }

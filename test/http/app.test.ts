@@ -69,6 +69,17 @@ t.test('46: paths with encoded line breaks, null bytes and slashes are refused',
   }
 })
 
+t.test('health says what would let the targets of removed sources go', async (t) => {
+  const { app, store } = await readHalf(t, { sources: [] })
+  const held = (reason: string) => heldTargets({ reason, sources: ['cmdb'], until: undefined })
+  store.setRemoved({ snapshots: [], held: [held('replaced'), held('removed')] })
+  const { removed } = (await app.inject('/health')).json()
+  t.match(removed.held, [
+    { sources: ['cmdb'], until: null, leaves: /^when every source that was added or changed has been read/ },
+    { sources: ['cmdb'], until: null, leaves: /^when it is accepted: POST/ },
+  ])
+})
+
 t.test('health is 200 whatever the sources do, and says what they do', async (t) => {
   const { app, publish, clock, store } = await readHalf(t, {
     sources: ['failing', 'fine', 'holding', 'stale', 'unreadable', 'waiting'],

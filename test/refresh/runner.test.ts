@@ -227,6 +227,7 @@ function keptList(hosts: string[]): Kept {
     roll: openRoll(reading, { nowMs: 0, selection: 'all', options: DEFAULT_GUARD, all }).roll,
     changedAtMs: hourAgo - 60_000,
     lastSuccessMs: hourAgo,
+    otherOrigin: undefined,
   }
 }
 

@@ -181,19 +181,20 @@ t.test('32: a roll of another list is refused', async (t) => {
   await t.rejects(shelf().load(0), { message: /is the roll of another list/ })
 })
 
-t.test('71: the list of another inventory is not used, unless whichever is asked for', async (t) => {
-  const { shelf } = shelves(t)
-  await shelf('http://inventory/?site=b').keep(await listOf('a:1'), 0)
-  await t.rejects(shelf('http://inventory/?site=a').load(0), {
-    message: /holds the list of another inventory; it is replaced once this one is read/,
-  })
-  t.ok(await shelf('http://inventory/?site=b').load(0))
-  t.ok(
-    await createShelf(shelves(t).files, t.testdirName, 'none', '')
-      .load(0)
-      .then(() => true),
-  )
-})
+t.test(
+  '71: the list of another inventory is told apart from that of this one, and from others',
+  async (t) => {
+    const { shelf } = shelves(t)
+    const originOf = async (address: string) => (await shelf(address).load(0))?.otherOrigin
+    await shelf('http://inventory/?site=b').keep(await listOf('a:1'), 0)
+    t.equal(await originOf('http://inventory/?site=b'), undefined)
+    t.equal(await originOf(''), undefined)
+    const other = await originOf('http://inventory/?site=a')
+    t.match(other, /^[0-9a-f]{8}$/)
+    await shelf('http://inventory/?site=c').keep(await listOf('a:1'), 0)
+    t.not(await originOf('http://inventory/?site=a'), other)
+  },
+)
 
 t.test('51: what tells inventories apart shows nothing of their addresses', async (t) => {
   const { shelf, folder } = shelves(t)
