@@ -10,7 +10,7 @@ import type { SubtractTask } from './refresh/worker.ts'
 import { createShelf, type Kept, keptIn, type Shelf } from './roll/kept.ts'
 import { MAX_SAMPLES, subtract } from './roll/members.ts'
 import type { Roll } from './roll/roll.ts'
-import { isTooMany, REASONS_TO_STAY } from './roll/rules.ts'
+import { isTooMany, REASONS_TO_STAY, type ReasonToStay } from './roll/rules.ts'
 import { shownSample } from './snapshot/changes.ts'
 import { freeze, type Snapshot } from './snapshot/freeze.ts'
 import type { HeldTargets, Moment } from './snapshot/store.ts'
@@ -18,7 +18,7 @@ import type { HeldTargets, Moment } from './snapshot/store.ts'
 /** What a source leaves behind that is not configured any more. */
 interface Left {
   readonly snapshot: Snapshot
-  readonly roll: Roll | undefined
+  readonly roll: Roll
   /** Deletes what is kept of it. */
   readonly remove: () => Promise<void>
 }
@@ -56,8 +56,10 @@ export interface RemovedDeps extends RunnerDeps {
   readonly files: Files
   /** Absolute path of the folder that keeps the lists; undefined: nothing is kept. */
   readonly storagePath: string | undefined
-  /** Whether a source was read since it was configured; true of one that is not configured. */
-  readonly hasRead: (name: string) => boolean
+  /** Whether a target that no reading of a source had is proven to be none of it; true of one that is not configured. */
+  readonly provesGone: (name: string) => boolean
+  /** How many records of a source cannot be read, and are not known to have made a target. */
+  readonly unrecognised: (name: string) => number
   /** The digest of held targets that the configuration lets leave. */
   readonly word: () => string | undefined
 }
@@ -65,6 +67,8 @@ export interface RemovedDeps extends RunnerDeps {
 interface Gone extends Left {
   readonly since: Moment
   readonly waitsFor: Set<string>
+  /** How many records could not be read of it, and of those that are waited for, when it went. */
+  unrecognised: number
 }
 
 /** What of a list of a source that is gone no other source has. */
@@ -104,11 +108,27 @@ export function createRemoved(deps: RemovedDeps): Removed {
   }
 
   function take(id: string, left: Left, waitsFor: Iterable<string>): void {
-    all.set(id, { ...left, since: now(), waitsFor: new Set(waitsFor) })
+    const one = { ...left, since: now(), waitsFor: new Set<string>() }
+    all.set(id, { ...one, unrecognised: left.roll.seen.unrecognised })
+    waitFor(id, waitsFor)
     serve(new Map([[id, left.snapshot]]), store.removed().held)
   }
 
-  const isReady = ({ gone: { waitsFor } }: Rest) => [...waitsFor].every(deps.hasRead)
+  function waitFor(id: string, names: Iterable<string>): void {
+    const gone = all.get(id) as Gone
+    for (const name of names) {
+      if (!gone.waitsFor.has(name)) gone.unrecognised += deps.unrecognised(name)
+      gone.waitsFor.add(name)
+    }
+  }
+
+  /** Why a source that is gone stays, as long as its targets are not those of others (rules 2 and 3). */
+  function reasonToStay({ gone: { waitsFor, unrecognised } }: Rest): ReasonToStay | undefined {
+    const names = [...waitsFor]
+    if (!names.every(deps.provesGone)) return 'replaced'
+    const now = names.reduce((sum, name) => sum + deps.unrecognised(name), 0)
+    return now > unrecognised ? 'unreadable_records' : undefined
+  }
 
   /** What is left of all of them; what was configured again meanwhile is none of these. */
   async function findRest(): Promise<readonly Rest[]> {
@@ -123,7 +143,7 @@ export function createRemoved(deps: RemovedDeps): Removed {
     const rest = await findRest()
     const proven = provenOf(rest)
     const held = heldOf(rest.filter((one) => !proven.includes(one)))
-    const isAccepted = held !== undefined && [accepted, deps.word()].includes(held.digest)
+    const isAccepted = held !== undefined && (held.digest === accepted || isWord(held.digest))
     const leaving = isAccepted ? rest : proven
     const staying = held === undefined || isAccepted ? [] : [held]
     for (const { id } of leaving) all.delete(id)
@@ -136,12 +156,19 @@ export function createRemoved(deps: RemovedDeps): Removed {
 
   /** Those of which every target is another source's now, or may leave: together they are not too many. */
   function provenOf(rest: readonly Rest[]): readonly Rest[] {
-    const ready = rest.filter(isReady)
+    const ready = rest.filter((one) => one.own.targets === 0 || reasonToStay(one) === undefined)
     const missing = targetsOf(ready)
     const nowMs = clock.monotonic()
-    if (isTooMany(missing, fleet.scope(nowMs))) return ready.filter(({ own }) => own.targets === 0)
-    fleet.lose(missing, nowMs)
-    return ready
+    const scope = fleet.scope(nowMs)
+    const mayLeave = !isTooMany(missing, scope) && fleet.claim(missing, scope, nowMs)
+    return ready.filter(({ own }) => mayLeave || own.targets === 0)
+  }
+
+  /** Whether the configuration says that these may leave, for the first time. */
+  function isWord(digest: string): boolean {
+    if (deps.word() !== digest || fleet.isUsed(digest)) return false
+    fleet.use(digest)
+    return true
   }
 
   /** What is told of targets that stay. */
@@ -149,7 +176,7 @@ export function createRemoved(deps: RemovedDeps): Removed {
     const some = staying.filter(({ own }) => own.targets > 0).sort((a, b) => compareText(a.id, b.id))
     const [since] = some.map(({ gone }) => gone.since).sort((a, b) => a.monotonicMs - b.monotonicMs)
     if (since === undefined) return undefined
-    const reason = some.every(isReady) ? 'removed' : 'replaced'
+    const [reason = 'removed'] = some.flatMap((one) => reasonToStay(one) ?? [])
     const digest = createHash('sha256')
     for (const { own } of some) digest.update(own.digest)
     return {
@@ -198,7 +225,7 @@ export function createRemoved(deps: RemovedDeps): Removed {
     const snapshot = await freeze(asBuffer(roll.body), counts, changedAtMs)
     take(id, { snapshot, roll, remove: shelf.remove }, waitsFor)
     // They are a part of what there was within the hour.
-    fleet.note(id, { present: counts.targets, left: 0 }, clock.monotonic())
+    fleet.note(id, counts.targets, clock.monotonic())
     fleet.forget(id)
     return snapshot
   }
@@ -206,7 +233,7 @@ export function createRemoved(deps: RemovedDeps): Removed {
   return {
     take,
     waitFor(names) {
-      for (const { waitsFor } of all.values()) for (const name of names) waitsFor.add(name)
+      for (const id of all.keys()) waitFor(id, names)
     },
     giveBack(name) {
       const gone = all.get(name)

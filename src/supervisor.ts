@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { messageOf } from './base/errors.ts'
 import type { Files } from './base/files.ts'
+import { createInTurn } from './base/in-turn.ts'
 import { USER_AGENT } from './base/version.ts'
 import type { SourceSettings } from './config/settings.ts'
 import type { ExplainInput } from './explain/worker.ts'
@@ -8,9 +9,10 @@ import type { Instances } from './model/registration.ts'
 import { fileSdOutput, type Output } from './refresh/outputs.ts'
 import { createRunner, type Outcome, type Runner, type RunnerDeps } from './refresh/runner.ts'
 import { createRemoved } from './removed.ts'
-import { createFleet } from './roll/fleet.ts'
-import { createShelf, type Kept, type Shelf } from './roll/kept.ts'
+import { createFleet, type FleetMemory } from './roll/fleet.ts'
+import { createShelf, type Kept, keepFleet, loadFleet, type Shelf } from './roll/kept.ts'
 import { DEFAULT_GUARD, type GuardOptions } from './roll/rules.ts'
+import type { Snapshot } from './snapshot/freeze.ts'
 import type { SourceState } from './snapshot/store.ts'
 import { createPushReport } from './sources/push/report.ts'
 import { addressOf, type createSource, type SourceDeps } from './sources/registry.ts'
@@ -37,8 +39,8 @@ export interface Supervisor {
    * Makes these the sources. One that is as it was goes on undisturbed; a changed one begins anew, while what it
    * last served stays; a new one serves what was kept of it. What one served that goes stays a part of `/targets` until
    * those that were added or changed have been read, and longer when too many targets would leave. Before the first
-   * `start` all sources are waited for; one that is added later is left out of `/targets` until it has a list, since
-   * Prometheus cannot lose what it never had. To be waited for before it is called again.
+   * `start`, and while there is no `/targets`, all sources are waited for; one that is added later is left out of it until
+   * it has a list, since Prometheus cannot lose what it never had. To be waited for before it is called again.
    * @param guard what is asked for of all sources together
    * @throws what went wrong first, when all that could be done is done; the next call does the rest
    */
@@ -81,7 +83,8 @@ interface Running {
 /** Creates a supervisor without sources. */
 export function createSupervisor(deps: SupervisorDeps): Supervisor {
   const { store, metrics, log, clock, files, storagePath } = deps
-  const fleet = createFleet(DEFAULT_GUARD)
+  const fleet = createFleet(DEFAULT_GUARD, keepMemory)
+  const inTurn = createInTurn()
   // Has every source that is in the store.
   const running = new Map<string, Running>()
   // What is being done to a source; it never rejects.
@@ -89,11 +92,39 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   const removed = createRemoved({
     ...deps,
     fleet,
-    hasRead: (name) => running.get(name)?.runner.hasRead() ?? true,
+    provesGone: (name) => running.get(name)?.runner.provesGone() ?? true,
+    unrecognised: (name) => running.get(name)?.runner.roll()?.seen.unrecognised ?? 0,
     word: () => guard.accept,
   })
+  // What is not kept yet of what all sources together lost.
+  let unkept: FleetMemory | undefined
   let guard: GuardOptions = DEFAULT_GUARD
   let isStarted = false
+  // Whether there was a list of all when the configuration was applied.
+  let isServing = false
+
+  /** Keeps what all sources together lost; what cannot be kept is told, and tried again with the next change. */
+  function keepMemory(memory: FleetMemory): void {
+    const isWaiting = unkept !== undefined
+    unkept = memory
+    if (storagePath === undefined || isWaiting) return
+    const keep = async () => {
+      const newest = unkept as FleetMemory
+      unkept = undefined
+      await keepFleet(files, storagePath, newest, clock.monotonic())
+    }
+    inTurn(keep).catch((error) => log.warn({ error: messageOf(error) }, 'what sources lost is not kept'))
+  }
+
+  async function loadMemory(): Promise<void> {
+    if (storagePath === undefined) return
+    try {
+      const memory = await loadFleet(files, storagePath, clock.monotonic())
+      if (memory !== undefined) fleet.remember(memory)
+    } catch (error) {
+      log.warn({ error: messageOf(error) }, 'what sources lost before the start is not known')
+    }
+  }
 
   /** Creates everything that one source needs; nothing of it runs yet. */
   function create(settings: SourceSettings, before?: Source): Running {
@@ -141,7 +172,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     const one = create(settings)
     running.set(name, one)
     store.add(name, {
-      required: required && (!isStarted || before !== undefined),
+      required: required && (!isServing || before !== undefined),
       maxStalenessMs,
       holdMs: own.holdMs,
     })
@@ -182,20 +213,21 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   async function remove(before: Running, waitsFor: readonly string[]): Promise<void> {
     const { name } = before
     await finish(before)
-    const snapshot = store.get(name)?.snapshot
+    const roll = before.runner.roll()
     const removeAll = async () => {
       await removeOutputs(before)
       await before.source.remove?.()
     }
-    if (snapshot !== undefined) {
-      removed.take(name, { snapshot, roll: before.runner.roll(), remove: removeAll }, waitsFor)
+    if (roll !== undefined) {
+      const { snapshot } = store.get(name) as { snapshot: Snapshot }
+      removed.take(name, { snapshot, roll, remove: removeAll }, waitsFor)
     }
     // In the same step, so that no list has it twice, or not at all.
     store.remove(name)
     running.delete(name)
     fleet.forget(name)
     await metrics.removeSource(name)
-    if (snapshot === undefined) await removeAll()
+    if (roll === undefined) await removeAll()
   }
 
   /** Ends a source. Should anything fail from here on, it is none that the next configuration finds at work. */
@@ -242,7 +274,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       guard = all
       fleet.configure(all)
       const names = new Set(sources.map(({ name }) => name))
-      if (!isStarted) await removed.restore(names)
+      if (!isStarted) await loadMemory()
+      isServing = isStarted && store.combined().snapshot !== undefined
       const leaving = [...running.values()].filter(({ name }) => !names.has(name))
       const added = sources.filter(({ name }) => !running.has(name))
       const changed = sources.flatMap((settings) => {
@@ -258,6 +291,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         ...changed.map(({ settings, before }) => note(settings.name, change(settings, before))),
         ...leaving.map((before) => note(before.name, remove(before, fresh))),
       ])
+      if (!isStarted) await removed.restore(names)
       await removed.settle()
       for (const one of done) if (one.status === 'rejected') throw one.reason
       return {
@@ -301,6 +335,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     },
     async stop() {
       await Promise.all([...running.values()].map(end))
+      await inTurn(async () => {})
     },
   }
 }

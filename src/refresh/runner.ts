@@ -11,7 +11,15 @@ import { LABEL_DROP_REASONS, REJECTION_REASONS, type Report } from '../pipeline/
 import type { Fleet } from '../roll/fleet.ts'
 import type { Kept } from '../roll/kept.ts'
 import { type Called, type Held, presentIn, type Roll } from '../roll/roll.ts'
-import { type GuardOptions, isEmptyBelieved, REASONS_TO_STAY, sumOf } from '../roll/rules.ts'
+import {
+  type Absence,
+  firstMissed,
+  type GuardOptions,
+  isEmptyBelieved,
+  isProven,
+  missedAgain,
+  REASONS_TO_STAY,
+} from '../roll/rules.ts'
 import { shownSample } from '../snapshot/changes.ts'
 import { freeze, type Snapshot } from '../snapshot/freeze.ts'
 import {
@@ -79,8 +87,8 @@ export interface Runner {
   accept(digest: string): Promise<Outcome | undefined>
   /** What is known of the targets; undefined before the first list. */
   roll(): Roll | undefined
-  /** Whether the inventory was read since this runner started. */
-  hasRead(): boolean
+  /** Whether a target that no reading of this runner had is proven to be none of its source (rule 2). */
+  provesGone(): boolean
   /** What the inventory last gave that a list could be made of; undefined before the first. */
   lastRead(): LastRead | undefined
   /** Ends the refreshing, and waits for what is under way. */
@@ -100,7 +108,7 @@ const NEVER = new AbortController().signal
 
 /**
  * Creates the runner of a source. Whatever goes wrong before publishing leaves everything that is served as it was.
- * @param onRead called whenever the inventory has been read
+ * @param onRead called whenever the inventory has been read, and its list is believed
  */
 export function createRunner(
   settings: RunnerSettings,
@@ -117,7 +125,8 @@ export function createRunner(
   const inTurn = createInTurn()
   let roll: Roll | undefined
   let last: Last | undefined
-  let isRead = false
+  // A target that no reading of this runner had.
+  let neverSeen: Absence | undefined
   // The first list, while it is empty and not believed.
   let first: { readonly called: Called; readonly readings: number; readonly sinceMs: number } | undefined
 
@@ -161,7 +170,7 @@ export function createRunner(
     try {
       const reading = await readBefore({ source, timeoutMs: settings.timeoutMs }, clock, stop, last?.version)
       readMs = clock.monotonic() - startMs
-      const { result, needsConfirmation } = await inTurn(() => take(reading, stop))
+      const { result, needsConfirmation } = await inTurn(() => take(reading, startMs, stop))
       return { outcome: outcomeOf(result), needsConfirmation, readMs }
     } catch (thrown) {
       const error = asRefreshError(thrown)
@@ -179,46 +188,74 @@ export function createRunner(
 
   // Compute and prove.
 
-  async function take(reading: Reading, stop: AbortSignal) {
-    const at = report.moment()
-    const { work, now, isLast } = await workOf(reading, at)
-    const { called, report: records } = work === undefined ? again() : await compute(work, stop, isLast)
+  async function take(reading: Reading, startedMs: number, stop: AbortSignal) {
+    const { called, now, records, at } = await prove(reading, startedMs, stop)
     // Half of something, maybe: it is read again once it is at rest.
     if (called === undefined) return { result: 'unchanged' as const, needsConfirmation: false }
     last = { ...now, report: records ?? (now.report as Report) }
-    const isServed = roll !== undefined || believe(called, at)
-    if (isServed) await publish(called)
-    report.succeeded(last.report, isServed ? called.roll : undefined, at)
-    if (isServed) await writeOutputs()
-    isRead = true
+    if (roll !== undefined || believe(called, at)) return serve(called, last, startedMs, at)
+    report.succeeded(last.report, undefined, at)
+    return { result: 'held' as const, needsConfirmation: true }
+  }
+
+  async function serve(called: Called, { report: records }: Last, startedMs: number, at: Moment) {
+    await publish(called)
+    report.succeeded(records, called.roll, at)
+    await writeOutputs()
+    noteRead(called.roll, startedMs, at)
+    return { result: resultOf(called), needsConfirmation: called.needsConfirmation }
+  }
+
+  /** Decides what leaves; once more, one source after the other, when targets of other sources left meanwhile. */
+  async function prove(reading: Reading, startedMs: number, stop: AbortSignal) {
+    const attempt = () => decide(reading, startedMs, stop)
+    let decided = await attempt()
+    while (!decided.isValid) decided = await fleet.inTurn(attempt)
+    return decided
+  }
+
+  async function decide(reading: Reading, startedMs: number, stop: AbortSignal) {
+    const at = report.moment()
+    const { work, now, isLast } = await workOf(reading, startedMs, at)
+    const { called, report: records } = work === undefined ? again() : await compute(work, stop, isLast)
+    if (called === undefined || work === undefined) return { isValid: true, called, now, records, at }
+    const nowMs = clock.monotonic()
+    // What was handed over cannot be decided once more; that is so only while there is no other source.
+    const scope = isLast ? fleet.scope(nowMs) : work.occasion.all
+    return { isValid: fleet.claim(called.left - called.accepted, scope, nowMs), called, now, records, at }
+  }
+
+  /** What none of its readings had is missing from the first of them on. */
+  function noteRead({ seen, history }: Roll, startedMs: number, { monotonicMs: nowMs }: Moment): void {
+    neverSeen =
+      neverSeen === undefined
+        ? firstMissed(seen, history, nowMs, false)
+        : missedAgain(neverSeen, nowMs, false, startedMs)
     onRead()
-    return {
-      result: isServed ? resultOf(called) : ('held' as const),
-      needsConfirmation: called.needsConfirmation || !isServed,
-    }
   }
 
   /** What a reading makes to be done; the same documents as last time are a reading of the same targets. */
-  async function workOf(reading: Reading, at: Moment) {
+  async function workOf(reading: Reading, startedMs: number, at: Moment) {
     const occasion = {
       nowMs: at.monotonicMs,
+      startedMs,
       selection: settings.selection,
       options: guard,
       all: fleet.scope(at.monotonicMs),
     }
     if (reading.kind === 'unchanged' && last !== undefined) {
       const now = { ...last, read: { ...last.read, atMs: at.wallMs } }
-      return { work: roll && ({ kind: 'again', roll, occasion } as Work), now, isLast: false }
+      return { work: roll && ({ kind: 'again', roll, occasion } as const), now, isLast: false }
     }
     const { documents, version, isUnsettled = false } = documentsOf(reading)
     const digest = await digestOf(documents)
     const read = keepRead(documents, at.wallMs)
     const now = { digest, version, read, report: last?.report }
     if (digest === last?.digest && !isUnsettled) {
-      return { work: roll && ({ kind: 'again', roll, occasion } as Work), now, isLast: false }
+      return { work: roll && ({ kind: 'again', roll, occasion } as const), now, isLast: false }
     }
-    const work: Work = { kind: 'read', documents, roll, occasion, isAtRest: !isUnsettled }
-    return { work, now, isLast: read.documents === undefined }
+    const work = { kind: 'read', documents, roll, occasion, isAtRest: !isUnsettled } as const
+    return { work, now, isLast: read.documents === undefined && !fleet.isShared() }
   }
 
   /** The first list once more, while it is not served. */
@@ -235,7 +272,7 @@ export function createRunner(
 
   // Publish.
 
-  async function publish({ roll: now, isChanged, joined, left, accepted, samples }: Called): Promise<void> {
+  async function publish({ roll: now, isChanged, joined, left, samples }: Called): Promise<void> {
     if (isChanged) {
       const counts = { groups: now.groups, targets: now.keys.length }
       const snapshot = await freeze(asBuffer(now.body), counts, clock.now())
@@ -243,7 +280,7 @@ export function createRunner(
       report.changed(snapshot, { joined, left, samples })
     }
     roll = now
-    fleet.note(name, { present: presentIn(now), left: left - accepted }, clock.monotonic())
+    fleet.note(name, presentIn(now), clock.monotonic())
   }
 
   async function writeOutputs(): Promise<void> {
@@ -270,8 +307,7 @@ export function createRunner(
         const snapshot = await freeze(body as Buffer, { groups, targets: keys.length }, kept.changedAtMs)
         roll = kept.roll
         store.publish(name, snapshot)
-        const left = sumOf(roll.history.left)
-        fleet.note(name, { present: keys.length, left }, clock.monotonic())
+        fleet.note(name, keys.length, clock.monotonic())
         report.restored(snapshot, kept.lastSuccessMs)
       } catch (error) {
         report.notRestored(error)
@@ -300,7 +336,7 @@ export function createRunner(
         return outcomeOf('changed')
       }),
     roll: () => roll,
-    hasRead: () => isRead,
+    provesGone: () => neverSeen !== undefined && isProven(neverSeen, clock.monotonic(), guard),
     lastRead: () => last?.read,
     async stop() {
       stopping.abort()
@@ -403,6 +439,8 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
     succeeded(report: Report, roll: Roll | undefined, at: Moment): void {
       const before = status()
       if (before.failure !== undefined) log.info({ failures: before.failures }, 'refresh works again')
+      if (roll === undefined && !before.isEmpty)
+        log.warn('the first list is empty; it is served once three readings over a minute were')
       store.setStatus(name, {
         lastSuccess: before.lastSuccess,
         ...(roll !== undefined && { lastSuccess: at }),

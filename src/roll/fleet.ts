@@ -1,50 +1,97 @@
+import { createInTurn, type InTurn } from '../base/in-turn.ts'
 import { type GuardOptions, type History, NO_HISTORY, remember, type Scope, sumOf } from './rules.ts'
+
+/** What is kept of the fleet over a restart. */
+export interface FleetMemory {
+  readonly history: History
+  /** The digests of removed sources that an operator's word in the configuration let leave: it counts once. */
+  readonly accepted: readonly string[]
+}
 
 /** What all sources together had and lost: rule 4 for everything that is served (rule 5). */
 export interface Fleet {
   /** What happened within the last hour. */
   scope(nowMs: number): Scope
-  /** A source was read: so many of its targets answered, and so many left without an operator's word. */
-  note(source: string, change: { readonly present: number; readonly left: number }, nowMs: number): void
-  /** So many targets left without an operator's word, with a source that is gone. */
-  lose(count: number, nowMs: number): void
+  /**
+   * So many targets leave without an operator's word, as was decided in a scope.
+   * @returns false: others have left since, so that it has to be decided once more
+   */
+  claim(count: number, scope: Scope, nowMs: number): boolean
+  /** What is decided once more is decided by one after the other. */
+  readonly inTurn: InTurn
+  /** A source was read: so many of its targets answered. */
+  note(source: string, present: number, nowMs: number): void
   /** A source is gone. What it had still counts for an hour. */
   forget(source: string): void
+  /** Whether there is more than one source. */
+  isShared(): boolean
   /** The shares from which on a drop of all sources together is held. */
   configure(options: Scope['options']): void
+  /** Whether an operator's word in the configuration has been used. */
+  isUsed(digest: string): boolean
+  use(digest: string): void
+  /** Takes what an earlier process kept, as if no time had passed. */
+  remember(memory: FleetMemory): void
 }
 
-/** Creates a fleet without sources. */
-export function createFleet(initial: Pick<GuardOptions, 'maxDrop' | 'minTargets'>): Fleet {
+/** How many accepted digests are remembered. */
+const MAX_ACCEPTED = 20
+
+/**
+ * Creates a fleet without sources.
+ * @param keep is given what has to be kept, whenever that changes
+ */
+export function createFleet(
+  initial: Pick<GuardOptions, 'maxDrop' | 'minTargets'>,
+  keep: (memory: FleetMemory) => void = () => {},
+): Fleet {
   const present = new Map<string, number>()
   let options = initial
   let total = 0
   let history: History = NO_HISTORY
+  let accepted: readonly string[] = []
 
   function set(source: string, count: number): void {
     total += count - (present.get(source) ?? 0)
     present.set(source, count)
   }
 
+  function scope(nowMs: number): Scope {
+    history = remember(history, nowMs, { left: 0, returned: 0, sizes: total })
+    const roll = history.sizes.reduce((most, { count }) => Math.max(most, count), 0)
+    return { left: sumOf(history.left), roll, options }
+  }
+
   return {
-    scope(nowMs) {
-      history = remember(history, nowMs, { left: 0, returned: 0, sizes: total })
-      const roll = history.sizes.reduce((most, { count }) => Math.max(most, count), 0)
-      return { left: sumOf(history.left), roll, options }
+    scope,
+    claim(left, { left: leftThen }, nowMs) {
+      if (left === 0) return true
+      if (scope(nowMs).left !== leftThen) return false
+      history = remember(history, nowMs, { left, returned: 0, sizes: total })
+      keep({ history, accepted })
+      return true
     },
-    note(source, { present: count, left }, nowMs) {
+    inTurn: createInTurn(),
+    note(source, count, nowMs) {
       set(source, count)
-      history = remember(history, nowMs, { left, returned: 0, sizes: total })
-    },
-    lose(left, nowMs) {
-      history = remember(history, nowMs, { left, returned: 0, sizes: total })
+      history = remember(history, nowMs, { left: 0, returned: 0, sizes: total })
     },
     forget(source) {
       set(source, 0)
       present.delete(source)
     },
+    isShared: () => present.size > 1,
     configure(now) {
       options = now
+    },
+    isUsed: (digest) => accepted.includes(digest),
+    use(digest) {
+      accepted = [...accepted, digest].slice(-MAX_ACCEPTED)
+      keep({ history, accepted })
+    },
+    remember(memory) {
+      history = memory.history
+      accepted = memory.accepted
     },
   }
 }

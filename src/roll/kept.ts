@@ -4,6 +4,7 @@ import { asBuffer, sha256 } from '../base/bytes.ts'
 import type { Files } from '../base/files.ts'
 import { countIn, linesOf } from '../model/list.ts'
 import { isObject, type Json } from '../model/record.ts'
+import type { FleetMemory } from './fleet.ts'
 import type { Roll } from './roll.ts'
 import { type Absence, type Circumstances, countedAnew, type History, type Tally } from './rules.ts'
 
@@ -30,7 +31,7 @@ export interface Kept {
 export interface Keepable {
   readonly roll: Pick<
     Roll,
-    'body' | 'groups' | 'keys' | 'absent' | 'absenceOf' | 'absences' | 'seen' | 'history'
+    'body' | 'groups' | 'keys' | 'absent' | 'absenceOf' | 'absences' | 'seen' | 'history' | 'accepted'
   >
   /** SHA-256 of the body in hex. */
   readonly digest: string
@@ -259,22 +260,76 @@ function parse(text: string, path: string): Json {
   }
 }
 
+/** The file of the fleet. No source has a name that begins with a dot. */
+const FLEET = '.fleet.json'
+
+/** Keeps what all sources together had and lost. */
+export async function keepFleet(
+  files: Pick<Files, 'write'>,
+  folder: string,
+  { history, accepted }: FleetMemory,
+  nowMs: number,
+): Promise<void> {
+  const text = JSON.stringify({ format: FORMAT, history: agesOf(history, nowMs), accepted })
+  await files.write(join(folder, FLEET), Buffer.from(`${text}\n`), { makeFolder: true })
+}
+
+/**
+ * What all sources together had and lost when a process before this one ended, as if no time had passed.
+ * @param nowMs on the monotonic clock
+ * @throws Error when the file is damaged
+ */
+export async function loadFleet(
+  files: Pick<Files, 'read'>,
+  folder: string,
+  nowMs: number,
+): Promise<FleetMemory | undefined> {
+  const path = join(folder, FLEET)
+  const text = (await files.read(path))?.toString()
+  if (text === undefined) return undefined
+  const value = parse(text, path)
+  const { history, accepted } = isObject(value) && value.format === FORMAT ? value : {}
+  if (!isObject(history) || !Array.isArray(accepted))
+    throw new Error(`${path} is damaged, or another version's`)
+  const pairs = (key: string) => (Array.isArray(history[key]) ? history[key] : []).filter(isPair)
+  const ages = { left: pairs('left'), returned: pairs('returned'), sizes: pairs('sizes') }
+  return { history: historyOf(ages, nowMs), accepted: accepted.filter((one) => typeof one === 'string') }
+}
+
+function isPair(value: Json): value is [number, number] {
+  return (
+    Array.isArray(value) && value.length === 2 && value.every((one) => typeof one === 'number' && one >= 0)
+  )
+}
+
+/** Times as ages, since the monotonic clock begins anew with each process. */
+type Ages = { readonly [Key in keyof History]: readonly (readonly [ageMs: number, count: number])[] }
+
+function agesOf({ left, returned, sizes }: History, nowMs: number): Ages {
+  const ages = (tallies: readonly Tally[]) => tallies.map(({ atMs, count }) => [nowMs - atMs, count] as const)
+  return { left: ages(left), returned: ages(returned), sizes: ages(sizes) }
+}
+
+function historyOf({ left, returned, sizes }: Ages, nowMs: number): History {
+  const tallies = (pairs: Ages['left']) => pairs.map(([ageMs, count]) => ({ atMs: nowMs - ageMs, count }))
+  return { left: tallies(left), returned: tallies(returned), sizes: tallies(sizes) }
+}
+
 /** What a roll file says before its numbers, in one line. */
 interface Head {
   readonly keys: number
   readonly absent: number
   readonly absences: readonly Pick<Absence, 'lastSeen' | 'rollBefore' | 'isUnreadable'>[]
   readonly seen: Circumstances
-  readonly history: { readonly [Key in keyof History]: readonly (readonly [ageMs: number, count: number])[] }
+  readonly accepted: readonly string[]
+  readonly history: Ages
 }
 
 /**
- * A roll as bytes: a line of JSON, and then the numbers of its targets, four bytes each, the lowest first. Times are
- * written as ages, since the monotonic clock begins anew with each process.
+ * A roll as bytes: a line of JSON, and then the numbers of its targets, four bytes each, the lowest first.
  * @returns the bytes, and what of them is not time: while that is the same they need not be written again
  */
 function encodeRoll(roll: Keepable['roll'], nowMs: number) {
-  const ages = (tallies: readonly Tally[]) => tallies.map(({ atMs, count }) => [nowMs - atMs, count] as const)
   const counts = (tallies: readonly Tally[]) => tallies.map(({ count }) => count)
   const { left, returned, sizes } = roll.history
   const members = {
@@ -286,11 +341,9 @@ function encodeRoll(roll: Keepable['roll'], nowMs: number) {
       isUnreadable,
     })),
     seen: roll.seen,
+    accepted: roll.accepted,
   }
-  const head: Head = {
-    ...members,
-    history: { left: ages(left), returned: ages(returned), sizes: ages(sizes) },
-  }
+  const head: Head = { ...members, history: agesOf(roll.history, nowMs) }
   const numbers = [roll.keys, roll.absent, roll.absenceOf].map(asBuffer)
   const timeless = JSON.stringify([members, counts(left), counts(returned), counts(sizes)])
   return {
@@ -306,16 +359,14 @@ function decodeRoll(bytes: Buffer, nowMs: number): Omit<Roll, 'body' | 'groups'>
   const numbers = new Uint32Array(
     bytes.buffer.slice(bytes.byteOffset + end, bytes.byteOffset + bytes.byteLength),
   )
-  const tallies = (pairs: Head['history']['left']) =>
-    pairs.map(([ageMs, count]) => ({ atMs: nowMs - ageMs, count }))
-  const { left, returned, sizes } = head.history
   return {
     keys: numbers.slice(0, head.keys),
     absent: numbers.slice(head.keys, head.keys + head.absent),
     absenceOf: numbers.slice(head.keys + head.absent),
     absences: head.absences.map((one) => countedAnew(one, nowMs)),
     seen: head.seen,
-    history: { left: tallies(left), returned: tallies(returned), sizes: tallies(sizes) },
+    accepted: head.accepted,
+    history: historyOf(head.history, nowMs),
     held: [],
   }
 }

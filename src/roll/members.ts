@@ -52,21 +52,21 @@ export function linesFrom({ groups, labels }: Answered): Lines {
 /** How a reading differs from a list. */
 export interface Comparison {
   readonly missing: readonly Missing[]
-  /** The identities of targets that the list lacks. */
-  readonly joined: ReadonlySet<string>
+  /** The targets that the list lacks: how many have each identity. */
+  readonly joined: ReadonlyMap<string, number>
   /** The absences of the targets that were absent and answer again. */
   readonly returned: readonly number[]
 }
 
 /**
- * Finds the targets of a list that a reading lacks. A target that is in another group now, with other labels, is the
- * same target.
+ * Finds the targets of a list that a reading lacks. A target that joined another group, with other labels, is the same
+ * target; as many of them as joined, when several have one identity and differ in their labels only.
  * @param lines of the reading
  */
 export function compare(list: Members, reading: Answered, lines: Lines): Comparison {
   const groups = new Map(reading.labels.map((labels, index) => [labels, index]))
   const missing: Missing[] = []
-  const joined = new Set<string>()
+  const joined = new Map<string, number>()
   const returned: number[] = []
   const absences = createCursor(list)
   for (const line of linesOf(list.body)) {
@@ -80,15 +80,22 @@ export function compare(list: Members, reading: Answered, lines: Lines): Compari
   }
   for (const [labels, index] of groups) {
     const place = placeIn(labels)
-    for (const target of targetsOf(reading, index)) joined.add(target + place)
+    for (const target of targetsOf(reading, index)) count(joined, target + place, 1)
   }
-  const elsewhere = findElsewhere(missing, reading)
-  for (const one of elsewhere) {
-    joined.delete(one.identity)
-    if (one.absence !== -1) returned.push(one.absence)
-  }
-  const gone = elsewhere.size === 0 ? missing : missing.filter((one) => !elsewhere.has(one))
+  const gone = missing.filter(({ identity, absence }) => {
+    if (!joined.has(identity)) return true
+    count(joined, identity, -1)
+    if (absence !== -1) returned.push(absence)
+    return false
+  })
   return { missing: gone, joined, returned }
+}
+
+/** Counts so many more of something; what there is none of is not kept. */
+function count(counts: Map<string, number>, item: string, more: number): void {
+  const now = (counts.get(item) ?? 0) + more
+  if (now === 0) counts.delete(item)
+  else counts.set(item, now)
 }
 
 function targetsOf({ groups }: Answered, index: number): readonly string[] {
@@ -119,7 +126,7 @@ interface Findings {
   readonly list: Members
   readonly absences: ReturnType<typeof createCursor>
   readonly missing: Missing[]
-  readonly joined: Set<string>
+  readonly joined: Map<string, number>
   readonly returned: number[]
 }
 
@@ -134,26 +141,12 @@ function compareGroups(
   for (const target of targets) {
     const key = list.keys[absences.place()] as number
     const absence = absences.step()
-    while (at < now.length && (now[at] as string) < target) joined.add(now[at++] + where)
+    while (at < now.length && (now[at] as string) < target) count(joined, now[at++] + where, 1)
     if (now[at] !== target) missing.push({ target, identity: target + where, labels, key, absence })
     else if (absence !== -1) returned.push(absence)
     if (now[at] === target) at++
   }
-  while (at < now.length) joined.add(now[at++] + where)
-}
-
-/** The missing targets that stand in any other group of the reading. */
-function findElsewhere(missing: readonly Missing[], reading: Answered): ReadonlySet<Missing> {
-  const found = new Set<Missing>()
-  if (missing.length === 0) return found
-  const wanted = groupBy(missing, ({ identity }) => identity)
-  for (const [index, { targets }] of reading.groups.entries()) {
-    const where = placeIn(reading.labels[index] as string)
-    for (const target of targets) {
-      for (const one of wanted.get(where === '' ? target : target + where) ?? []) found.add(one)
-    }
-  }
-  return found
+  while (at < now.length) count(joined, now[at++] + where, 1)
 }
 
 function groupBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): Map<string, Item[]> {
@@ -340,10 +333,10 @@ export const MAX_SAMPLES = 10
  * @param others encoded lists
  */
 export function subtract(body: Uint8Array, others: readonly Uint8Array[]) {
-  const known = new Set<string>()
+  const known = new Map<string, number>()
   for (const line of others.flatMap(linesOf)) {
     const where = placeIn(labelsIn(line))
-    for (const target of targetsIn(line)) known.add(target + where)
+    for (const target of targetsIn(line)) count(known, target + where, 1)
   }
   const lines: string[] = []
   const samples: string[] = []
@@ -351,7 +344,11 @@ export function subtract(body: Uint8Array, others: readonly Uint8Array[]) {
   for (const line of linesOf(body)) {
     const labels = labelsIn(line)
     const where = placeIn(labels)
-    const left = targetsIn(line).filter((target) => !known.has(target + where))
+    const left = targetsIn(line).filter((target) => {
+      const isKnown = known.has(target + where)
+      if (isKnown) count(known, target + where, -1)
+      return !isKnown
+    })
     if (left.length > 0) lines.push(lineOf(left, labels))
     for (const target of left.slice(0, MAX_SAMPLES - samples.length)) samples.push(target + where)
     targets += left.length

@@ -4,6 +4,7 @@ import { encodeLines } from '../model/list.ts'
 import { NO_KEY } from '../model/record-key.ts'
 import {
   type Answered,
+  type Comparison,
   compare,
   compose,
   linesFrom,
@@ -37,6 +38,8 @@ export interface Roll extends Members {
   /** What was so in the last reading. */
   readonly seen: Circumstances
   readonly history: History
+  /** The digests that an operator accepted last: a word that stands in the configuration counts once. */
+  readonly accepted: readonly string[]
   /** The absent targets that more readings alone do not let leave; one entry a reason. */
   readonly held: readonly Held[]
 }
@@ -70,8 +73,9 @@ export interface Reading extends Answered {
 
 /** When a roll is called, and what is so at that time. */
 export interface Occasion {
-  /** On the monotonic clock. */
+  /** On the monotonic clock, as when the reading began. */
   readonly nowMs: number
+  readonly startedMs: number
   /** Tells apart what the configuration selects. */
   readonly selection: string
   readonly options: GuardOptions
@@ -94,6 +98,9 @@ export interface Called {
   readonly needsConfirmation: boolean
 }
 
+/** How many accepted digests are remembered. */
+const MAX_ACCEPTED = 20
+
 /** The first list of a source: there is nothing that it could lack. */
 export function openRoll(reading: Reading, occasion: Occasion): Called {
   const lines = linesFrom(reading)
@@ -106,7 +113,7 @@ export function openRoll(reading: Reading, occasion: Occasion): Called {
   const seen = circumstances(reading, new Uint32Array(), occasion)
   const history = remember(NO_HISTORY, occasion.nowMs, { left: 0, returned: 0, sizes: joined })
   return {
-    roll: { ...list, absences: [], seen, history, held: [] },
+    roll: { ...list, absences: [], seen, history, accepted: [], held: [] },
     isChanged: true,
     joined,
     left: 0,
@@ -123,6 +130,7 @@ export function openRoll(reading: Reading, occasion: Occasion): Called {
  */
 export function callRoll(roll: Roll, reading: Reading, occasion: Occasion): Called | undefined {
   const { nowMs, options, all } = occasion
+  const { accepted } = roll
   const lines = linesFrom(reading)
   const present = reading.keys.length
   const { missing, joined, returned } = compare(roll, reading, lines)
@@ -130,32 +138,38 @@ export function callRoll(roll: Roll, reading: Reading, occasion: Occasion): Call
   const came = returned.filter((absence) => roll.absences[absence]?.isUnreadable === false).length
   const history = remember(roll.history, nowMs, { left: 0, returned: came, sizes: present })
   const seen = circumstances(reading, roll.keys, occasion)
-  const absences = assignAbsences(missing, roll, reading, nowMs)
+  const absences = assignAbsences(missing, roll, reading, occasion)
   const verdicts = judge(absences, { nowMs, now: seen, history, present, all }, options)
   const numbers = renumber(verdicts)
   for (const one of missing) one.absence = numbers[one.absence] as number
   const stay = missing.filter(({ absence }) => absence !== -1)
   const removed = missing.filter(({ absence }) => absence === -1).map(({ identity }) => identity)
-  const draft = { ...compose(reading, lines, stay), ...remaining(absences, verdicts), seen, history }
+  const draft = {
+    ...compose(reading, lines, stay),
+    ...remaining(absences, verdicts),
+    seen,
+    history,
+    accepted,
+  }
   return finish(roll, draft, occasion, { joined, removed })
 }
 
 /** Calls the roll with a reading that is what the last one was. */
 export function callAgain(roll: Roll, occasion: Occasion): Called {
-  const { nowMs, options, all, selection } = occasion
+  const { nowMs, startedMs, options, all, selection } = occasion
+  const { accepted } = roll
   const seen = { ...roll.seen, selection }
   const present = presentIn(roll)
   const history = remember(roll.history, nowMs, { left: 0, returned: 0, sizes: present })
   const counts = countAbsent(roll)
   const absences = roll.absences.map(
-    (absence, index) => [missedAgain(absence, nowMs, absence.isUnreadable), counts[index] as number] as const,
+    (absence, index) =>
+      [missedAgain(absence, nowMs, absence.isUnreadable, startedMs), counts[index] as number] as const,
   )
   const verdicts = judge(absences, { nowMs, now: seen, history, present, all }, options)
   const { removed, ...list } = takeOut(roll, renumber(verdicts))
-  return finish(roll, { ...list, ...remaining(absences, verdicts), seen, history }, occasion, {
-    joined: new Set(),
-    removed,
-  })
+  const draft = { ...list, ...remaining(absences, verdicts), seen, history, accepted }
+  return finish(roll, draft, occasion, { joined: new Map(), removed })
 }
 
 /**
@@ -186,6 +200,7 @@ export function letGo(roll: Roll, digest: string, nowMs: number): Called | undef
       absences,
       seen: anew(roll.seen),
       history: remember(NO_HISTORY, nowMs, { left: 0, returned: 0, sizes: present }),
+      accepted: [...roll.accepted, digest].slice(-MAX_ACCEPTED),
       held: roll.held
         .filter((one) => one !== held)
         .map((one) => ({ ...one, absences: one.absences.map((index) => numbers[index] as number) })),
@@ -216,7 +231,7 @@ function assignAbsences(
   missing: readonly Missing[],
   { absences: before, seen, history }: Roll,
   { unreadable }: Reading,
-  nowMs: number,
+  { nowMs, startedMs }: Occasion,
 ): (readonly [Absence, number])[] {
   const numbers = new Map<number, number>()
   const absences: Absence[] = []
@@ -231,7 +246,7 @@ function assignAbsences(
       absences.push(
         old === undefined
           ? firstMissed(seen, history, nowMs, isUnreadable)
-          : missedAgain(old, nowMs, isUnreadable),
+          : missedAgain(old, nowMs, isUnreadable, startedMs),
       )
       counts.push(0)
     }
@@ -265,7 +280,7 @@ function finish(
   before: Roll,
   { verdicts, ...draft }: Draft,
   { nowMs, options }: Occasion,
-  { joined, removed }: { readonly joined: ReadonlySet<string>; readonly removed: readonly string[] },
+  { joined, removed }: { readonly joined: Comparison['joined']; readonly removed: readonly string[] },
 ): Called {
   const left = removed.length
   const isChanged = draft.body !== before.body && !asBuffer(draft.body).equals(before.body)
@@ -276,13 +291,15 @@ function finish(
   const called: Called = {
     roll: { ...draft, body: isChanged ? draft.body : before.body, history, held },
     isChanged,
-    joined: joined.size,
+    joined: [...joined.values()].reduce((sum, count) => sum + count, 0),
     left,
     accepted: 0,
-    samples: { added: firstOf(joined), removed: removed.slice(0, MAX_SAMPLES) },
+    samples: { added: firstOf(joined.keys()), removed: removed.slice(0, MAX_SAMPLES) },
     needsConfirmation: verdicts.some(({ reason }) => reason === 'unconfirmed'),
   }
-  const accepted = options.accept === undefined ? undefined : letGo(called.roll, options.accept, nowMs)
+  const { accept } = options
+  const isNew = accept !== undefined && !draft.accepted.includes(accept)
+  const accepted = isNew ? letGo(called.roll, accept, nowMs) : undefined
   if (accepted === undefined) return called
   return {
     ...accepted,
@@ -344,7 +361,7 @@ function circumstances(
   return { selection, idle, unrecognised: keyless + unknown.size }
 }
 
-function firstOf(texts: ReadonlySet<string>): string[] {
+function firstOf(texts: Iterable<string>): string[] {
   const some: string[] = []
   for (const text of texts) {
     if (some.length === MAX_SAMPLES) break

@@ -19,7 +19,7 @@ export interface GuardOptions {
   readonly holdEmptyMs: number
   /** A reading with fewer targets fails. */
   readonly minExpected: number
-  /** The digest of held targets that may leave at once; undefined: an operator has said nothing. */
+  /** The digest of held targets that may leave at once, one time; undefined: an operator has said nothing. */
   readonly accept?: string | undefined
 }
 
@@ -133,11 +133,19 @@ export function firstMissed(
   return { lastSeen, rollBefore, readings: 1, sinceMs: nowMs, countedMs: nowMs, isUnreadable }
 }
 
-/** One more reading lacks them. While their records cannot be read nothing counts (rule 3). */
-export function missedAgain(absence: Absence, nowMs: number, isUnreadable: boolean): Absence {
+/**
+ * One more reading lacks them. While their records cannot be read nothing counts (rule 3).
+ * @param startedMs when the reading began: what was sent before may be what the one before said
+ */
+export function missedAgain(
+  absence: Absence,
+  nowMs: number,
+  isUnreadable: boolean,
+  startedMs = nowMs,
+): Absence {
   if (isUnreadable) return absence.isUnreadable ? absence : { ...absence, isUnreadable }
   if (absence.isUnreadable) return { ...absence, isUnreadable, readings: 1, sinceMs: nowMs, countedMs: nowMs }
-  if (nowMs - absence.countedMs < APART_MS) return absence
+  if (startedMs - absence.countedMs < APART_MS) return absence
   return { ...absence, readings: absence.readings + 1, countedMs: nowMs }
 }
 
@@ -231,7 +239,7 @@ export function judge(
     if (isHeld) return judgeHeld(absence, { absent, many, isAll }, situation, options)
     if (isProven(absence, situation.nowMs, options)) {
       return isFlapping(absence, proven, situation)
-        ? hold(absence, 'flapping', options.holdMs, situation.nowMs)
+        ? hold(absence, 'flapping', options.holdMs, situation.nowMs, options)
         : { leaves: true }
     }
     return { leaves: false, reason: 'unconfirmed', untilMs: absence.sinceMs + options.graceMs }
@@ -239,7 +247,7 @@ export function judge(
 }
 
 /** Rule 2: enough readings in a row lacked the target, for long enough. */
-function isProven({ readings, sinceMs }: Absence, nowMs: number, options: GuardOptions): boolean {
+export function isProven({ readings, sinceMs }: Absence, nowMs: number, options: GuardOptions): boolean {
   return readings >= options.confirmations && nowMs - sinceMs >= options.graceMs
 }
 
@@ -261,13 +269,21 @@ function judgeHeld(
   if (now.idle - absence.lastSeen.idle >= absent / 2) return { leaves: false, reason: 'idle_records' }
   if (now.selection !== absence.lastSeen.selection) return { leaves: false, reason: 'configuration' }
   return isAll && absence.rollBefore >= options.minTargets
-    ? hold(absence, 'all', options.holdEmptyMs, nowMs)
-    : hold(absence, many, options.holdMs, nowMs)
+    ? hold(absence, 'all', options.holdEmptyMs, nowMs, options)
+    : hold(absence, many, options.holdMs, nowMs, options)
 }
 
-function hold({ readings, sinceMs }: Absence, reason: ReasonToStay, ms: number, nowMs: number): Verdict {
-  if (readings >= HELD_READINGS && nowMs - sinceMs >= ms) return { leaves: true }
-  return { leaves: false, reason, untilMs: sinceMs + ms }
+/** What is held has to be missing for longer than what is not, in more readings. */
+function hold(
+  absence: Absence,
+  reason: ReasonToStay,
+  ms: number,
+  nowMs: number,
+  options: GuardOptions,
+): Verdict {
+  const untilMs = absence.sinceMs + Math.max(ms, options.graceMs)
+  const isOver = nowMs >= untilMs && absence.readings >= HELD_READINGS
+  return isOver && isProven(absence, nowMs, options) ? { leaves: true } : { leaves: false, reason, untilMs }
 }
 
 /**

@@ -42,6 +42,7 @@ function computing(t: Test, options = OPTIONS, threads: Threads = createThreads(
 
 const occasion = (nowMs: number) => ({
   nowMs,
+  startedMs: nowMs,
   selection: 'all',
   options: DEFAULT_GUARD,
   all: { left: 0, roll: 1e9, options: DEFAULT_GUARD },

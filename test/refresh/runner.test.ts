@@ -224,7 +224,7 @@ function keptList(hosts: string[]): Kept {
   const reading = { ...packer.pack(), unreadable: new Set<number>(), keyless: 0, idle: 0, isAtRest: true }
   const all = { left: 0, roll: 0, options: DEFAULT_GUARD }
   return {
-    roll: openRoll(reading, { nowMs: 0, selection: 'all', options: DEFAULT_GUARD, all }).roll,
+    roll: openRoll(reading, { nowMs: 0, startedMs: 0, selection: 'all', options: DEFAULT_GUARD, all }).roll,
     changedAtMs: hourAgo - 60_000,
     lastSuccessMs: hourAgo,
     otherOrigin: undefined,

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { sha256 } from '../../src/base/bytes.ts'
 import { createFiles } from '../../src/base/files.ts'
 import { createPacker } from '../../src/pipeline/pack.ts'
-import { createShelf, type Keepable, keptIn } from '../../src/roll/kept.ts'
+import { createShelf, type Keepable, keepFleet, keptIn, loadFleet } from '../../src/roll/kept.ts'
 import { callRoll, openRoll, type Roll } from '../../src/roll/roll.ts'
 import { DEFAULT_GUARD } from '../../src/roll/rules.ts'
 import { manualClock } from '../helpers/clock.ts'
@@ -22,6 +22,7 @@ function readingOf(targets: readonly string[]) {
 
 const when = (nowMs: number) => ({
   nowMs,
+  startedMs: nowMs,
   selection: 'all',
   options: DEFAULT_GUARD,
   all: { left: 0, roll: 1e9, options: DEFAULT_GUARD },
@@ -240,6 +241,31 @@ t.test('63: what is kept is found again by the names of its sources', async (t) 
   t.ok(await shelf('').load(0), 'whatever its address was')
 })
 
+t.test('70: what all sources lost is kept, as if no time had passed', async (t) => {
+  const { files, folder } = shelves(t)
+  t.equal(await loadFleet(files, folder, 0), undefined)
+  const history = { left: [{ atMs: 5_000, count: 2 }], returned: [], sizes: [{ atMs: 1_000, count: 9 }] }
+  await keepFleet(files, folder, { history, accepted: ['a'] }, 6_000)
+  t.same(await loadFleet(files, folder, 100), {
+    history: { left: [{ atMs: -900, count: 2 }], returned: [], sizes: [{ atMs: -4_900, count: 9 }] },
+    accepted: ['a'],
+  })
+})
+
+t.test('32: a damaged file of what all sources lost is told, or read as far as it makes sense', async (t) => {
+  const { files, folder } = shelves(t)
+  const path = join(folder, '.fleet.json')
+  for (const text of ['{', '[]', '{"format":1}', '{"format":2,"history":{}}', '{"format":2,"accepted":[]}']) {
+    writeFileSync(path, text)
+    await t.rejects(loadFleet(files, folder, 0), { message: /\.fleet\.json is damaged/ }, text)
+  }
+  writeFileSync(path, '{"format":2,"history":{"left":[[1,2],[-1,2],[1],"x"],"sizes":7},"accepted":[3,"a"]}')
+  t.same(await loadFleet(files, folder, 0), {
+    history: { left: [{ atMs: -1, count: 2 }], returned: [], sizes: [] },
+    accepted: ['a'],
+  })
+})
+
 /** How often the writer is killed, at moments that are spread over its first 140 ms. */
 const KILLS = isThorough ? 200 : 20
 
@@ -257,7 +283,7 @@ for (let round = 0; ; round++) {
   const packer = createPacker()
   for (let index = 0; index < 500; index++) packer.add({ address: 'sensor-' + index + ':' + (1 + (round % 60000)), labels: [] }, 1 + (round % 60000))
   const reading = { ...packer.pack(), unreadable: new Set(), keyless: 0, idle: 0, isAtRest: true }
-  const { roll } = openRoll(reading, { nowMs: 0, selection: '', options: DEFAULT_GUARD, all: { left: 0, roll: 0, options: DEFAULT_GUARD } })
+  const { roll } = openRoll(reading, { nowMs: 0, startedMs: 0, selection: '', options: DEFAULT_GUARD, all: { left: 0, roll: 0, options: DEFAULT_GUARD } })
   await shelf.keep({ roll, digest: await sha256([roll.body]), changedAtMs: round, lastSuccessMs: 1000 }, 0)
   if (round === 0) console.log('first')
 }`

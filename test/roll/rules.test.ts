@@ -64,6 +64,8 @@ t.test('rule 2: readings within a second of another do not count', async (t) => 
   t.match(first, { readings: 1, sinceMs: 5_000, countedMs: 5_000 })
   t.equal(missedAgain(first, 5_999, false), first)
   t.match(missedAgain(first, 6_000, false), { readings: 2, sinceMs: 5_000, countedMs: 6_000 })
+  t.equal(missedAgain(first, 9_000, false, 5_999), first, 'what was asked for within it, and came late')
+  t.match(missedAgain(first, 9_000, false, 6_000), { readings: 2, countedMs: 9_000 })
 })
 
 t.test(
@@ -118,6 +120,14 @@ t.test('rule 4: what is held leaves after hold, and three readings', async (t) =
   t.match(decide(many(2), { nowMs: 1e9 }), [{ leaves: false }])
   t.match(decide(many(3), { nowMs: 900_000 }), [LEAVES])
   t.match(decide(many(3), { nowMs: 0 }, { holdMs: 0 }), [LEAVES])
+})
+
+t.test('rule 4: what is held needs no less than what is not: confirmations, and the grace', async (t) => {
+  const drop = (readings: number) => [[absence({ readings }), 60]] as const
+  const slow = { graceMs: 7_200_000, confirmations: 5 }
+  t.match(decide(drop(5), { nowMs: 7_199_999 }, slow), [{ reason: 'too_many', untilMs: 7_200_000 }])
+  t.match(decide(drop(4), { nowMs: 7_200_000 }, slow), [{ reason: 'too_many' }])
+  t.match(decide(drop(5), { nowMs: 7_200_000 }, slow), [LEAVES])
 })
 
 t.test('rule 4: nothing at all is believed after hold_empty', async (t) => {

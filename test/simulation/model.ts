@@ -190,7 +190,7 @@ export class PlainRoll {
       const isNothingLeft =
         present === 0 && counted.length === all.length && one.rollBefore >= guard.minTargets
       const holdMs = isNothingLeft ? guard.holdEmptyMs : guard.holdMs
-      const isHeldLongEnough = (ms: number) => one.readings >= 3 && nowMs - one.sinceMs >= ms
+      const isHeldLongEnough = (ms: number) => isProven(one) && one.readings >= 3 && nowMs - one.sinceMs >= ms
       const returned =
         hour.returned.length > 1 ? hour.returned : hour.returned.filter(({ atMs }) => atMs > one.sinceMs)
       const back = returned.reduce((sum, { count }) => sum + count, 0)
