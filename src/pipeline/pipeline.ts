@@ -1,11 +1,13 @@
 import { isUtf8 } from 'node:buffer'
 import { RefreshError } from '../base/errors.ts'
 import type { MappedTarget, Mapping } from '../mapping/mapping.ts'
+import type { LabelDropReason } from '../mapping/rejection.ts'
 import type { Document } from '../model/document.ts'
 import { type InventoryRecord, isObject, type Json } from '../model/record.ts'
 import { hashKey, NO_KEY, usualKey } from '../model/record-key.ts'
+import { placeOf, type Target } from '../model/target-group.ts'
 import type { RelabelRule } from '../relabel/relabel.ts'
-import { relabelChecked } from './apply-rules.ts'
+import { type Relabelled, relabelChecked } from './apply-rules.ts'
 import { decode } from './decode.ts'
 import { splitJson } from './json-parts.ts'
 import { createPacker, type Packed } from './pack.ts'
@@ -95,6 +97,19 @@ function readInParts({ bytes, format, name }: Document, plan: Plan): Collector |
   }
 }
 
+/** Whether a label is left out although its field is there. */
+function isFault(reason: LabelDropReason): boolean {
+  return reason === 'not_text' || reason === 'invalid_value'
+}
+
+/** Whether a target may be another one than its record would make if all of it could be read. */
+function mayStandElsewhere(result: Relabelled, before: Target, isIncomplete: boolean): boolean {
+  if (!('target' in result)) return 'rejection' in result || isIncomplete
+  const { target, isMisplaced } = result
+  const isMoved = target.address !== before.address || placeOf(target.labels) !== placeOf(before.labels)
+  return isMisplaced || (isIncomplete && isMoved)
+}
+
 /** What becomes of records, one after the other. */
 interface Collector {
   add(records: readonly InventoryRecord[]): void
@@ -124,24 +139,25 @@ function createCollector(plan: Plan): Collector {
     for (const rejection of mapped.rejections) tally.reject(index, key, rejection)
     for (const slot of mapped.unreadable) noteUnreadable(key, slot)
     for (const reason of mapped.droppedLabels) tally.dropLabel(reason)
-    for (const target of mapped.targets) finish(target, key, index)
+    const isIncomplete = mapped.droppedLabels.some(isFault)
+    for (const target of mapped.targets) finish(target, key, index, isIncomplete)
   }
 
-  /** Applies the rules to a target, and packs what they leave. */
-  function finish(target: MappedTarget, key: string | undefined, index: number): void {
+  /**
+   * Applies the rules to a target, and packs what they leave.
+   * @param isIncomplete whether its record has labels that cannot be made: the rules might have done otherwise with them
+   */
+  function finish(target: MappedTarget, key: string | undefined, index: number, isIncomplete: boolean): void {
     const hash = key === undefined ? NO_KEY : hashKey(key, target.slot)
     if (plan.rules.length === 0 && target.asWritten === undefined) {
       packer.add(target, hash)
       return
     }
     const result = relabelChecked(target, plan.rules, tally.dropLabel)
-    if ('target' in result) {
-      packer.add(result.target, hash)
-      if (result.isMisplaced) noteUnreadable(key, target.slot)
-    } else if ('rejection' in result) {
-      tally.reject(index, key, result.rejection)
-      noteUnreadable(key, target.slot)
-    } else tally.drop()
+    if ('target' in result) packer.add(result.target, hash)
+    else if ('rejection' in result) tally.reject(index, key, result.rejection)
+    else tally.drop()
+    if (mayStandElsewhere(result, target, isIncomplete)) noteUnreadable(key, target.slot)
   }
 
   return {

@@ -314,6 +314,33 @@ t.test('59: records that are there and cannot be read are known by their keys', 
   t.same([...some.unreadable], [hashKey('k', 1)], 'one target of a record')
 })
 
+t.test('61: a label that cannot be made costs no target by way of a rule', async (t) => {
+  const keep: RelabelConfig = { source_labels: ['site'], regex: 'prod', action: 'keep' }
+  const place: RelabelConfig = {
+    source_labels: ['site'],
+    regex: '',
+    target_label: '__param_by',
+    replacement: 'x',
+  }
+  const rows: [name: string, site: unknown, rule: RelabelConfig, isUnreadable: boolean][] = [
+    ['dropped without its label', {}, keep, true],
+    ['dropped with a label that has a control character', 'pro\u0001d', keep, true],
+    ['dropped for what its label is', 'test', keep, false],
+    ['dropped since it has no such field', undefined, keep, false],
+    ['elsewhere without its label', {}, place, true],
+    ['elsewhere since it has no such field', undefined, place, false],
+    ['where it was all the same', {}, { ...place, target_label: 'by' }, false],
+  ]
+  for (const [name, site, rule, isUnreadable] of rows) {
+    const records = [
+      { id: 'always', host: 'b', site: 'prod' },
+      { id: 'k', host: 'a', site },
+    ]
+    const result = runPipeline([jsonDocument(records)], compiled({ relabelConfigs: [rule] }))
+    t.same([...result.unreadable], isUnreadable ? [hashKey('k', 0)] : [], name)
+  }
+})
+
 t.test('62: objects that the records expression leaves out are counted', async (t) => {
   const host = (index: number, status = 'active') => ({ host: `h${index}`, status })
   const answer = { items: [host(1), host(2, 'retired'), host(3)], meta: { tags: ['a'] } }
