@@ -16,6 +16,8 @@ export interface MemoryFiles extends Files {
   kill(): void
   /** Makes a folder, and those above it. */
   makeFolder(path: string): void
+  /** Writes into a file that is there, as an editor or a shell does: it is the same file afterwards. */
+  overwrite(path: string, text: string): void
   /** Everything that is there, as text, by path. */
   contents(): Record<string, string>
 }
@@ -193,6 +195,10 @@ export function memoryFiles({ clock }: { clock: Pick<Clock, 'after' | 'now'> }):
       queues.clear()
     },
     makeFolder,
+    overwrite(path, text) {
+      const mtimeNs = BigInt(Math.round(clock.now())) * 1_000_000n
+      files.set(path, { ...(files.get(path) as Entry), body: Buffer.from(text), mtimeNs })
+    },
     contents: () => Object.fromEntries([...files].map(([path, { body }]) => [path, body.toString()])),
   }
 }

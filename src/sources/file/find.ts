@@ -51,6 +51,18 @@ export function fingerprintOf(files: readonly FoundFile[]): string {
   return files.map(({ state }) => state).join('\n')
 }
 
+/** Of the state of a file its name; of what is no state, all of it. */
+export function nameIn(state: string): string {
+  return state.replace(STATE, '$<name>')
+}
+
+/** Of the state of a file which one it is, whatever is in it. */
+export function inodeIn(state: string): string {
+  return state.replace(STATE, '$<inode>')
+}
+
+const STATE = /^(?<name>.*) (?<inode>\d+ \d+) \d+ \d+ \d+$/
+
 type FinderFiles = Pick<Files, 'list' | 'look'>
 
 type Match = Pick<FoundFile, 'path' | 'name' | 'format'>

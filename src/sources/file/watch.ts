@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import { messageOf } from '../../base/errors.ts'
 import type { Files } from '../../base/files.ts'
-import { findFiles, fingerprintOf } from './find.ts'
+import { findFiles, fingerprintOf, inodeIn, nameIn } from './find.ts'
 import type { FilePattern } from './pattern.ts'
 
 /** The state of the files that was last read or told of; shared by reading and watching. */
@@ -10,6 +10,8 @@ export interface Seen {
   /** The state that any look found last, and since when, on the monotonic clock. */
   state: string | undefined
   sinceMs: number
+  /** For how long it has to stay as it is, in milliseconds. */
+  restMs: number
   /** What was read last was not at rest. */
   isUnsettled: boolean
 }
@@ -17,18 +19,32 @@ export interface Seen {
 /** Files that have not changed for so long, in milliseconds, are not being written any more. */
 const REST_MS = 5_000
 
+/** Files that others were renamed to, as whole files are put in place, come to rest sooner. */
+const RENAMED_REST_MS = 1_000
+
 /** Nothing has been looked at. */
 export function createSeen(): Seen {
-  return { fingerprint: undefined, state: undefined, sinceMs: 0, isUnsettled: false }
+  return { fingerprint: undefined, state: undefined, sinceMs: 0, restMs: REST_MS, isUnsettled: false }
 }
 
 /** Notes the state of the files; returns whether it is at rest. */
 export function noteState(seen: Seen, state: string, nowMs: number): boolean {
   if (state !== seen.state) {
+    seen.restMs = wereRenamed(seen.state, state) ? RENAMED_REST_MS : REST_MS
     seen.state = state
     seen.sinceMs = nowMs
   }
-  return nowMs - seen.sinceMs >= REST_MS
+  return nowMs - seen.sinceMs >= seen.restMs
+}
+
+/** Whether all that differs between two states is that other files have the same names, or that some were added. */
+function wereRenamed(before: string | undefined, now: string): boolean {
+  if (before === undefined) return false
+  const states = new Map(now.split('\n').map((state) => [nameIn(state), state]))
+  return before.split('\n').every((state) => {
+    const next = states.get(nameIn(state))
+    return next !== undefined && (next === state || inodeIn(next) !== inodeIn(state))
+  })
 }
 
 /** What watching needs from outside. */

@@ -16,6 +16,7 @@ import t, { type Test } from 'tap'
 import { systemClock } from '../../../src/base/clock.ts'
 import { parsePattern } from '../../../src/sources/file/pattern.ts'
 import { createFileSource } from '../../../src/sources/file/source.ts'
+import { createSeen, noteState } from '../../../src/sources/file/watch.ts'
 import type { Source } from '../../../src/sources/source.ts'
 import { manualClock } from '../../helpers/clock.ts'
 import { diskFiles } from '../../helpers/files.ts'
@@ -370,6 +371,27 @@ t.test('a file that goes while it is read is missing', async (t) => {
   await t.rejects(contents(source), { reason: 'file', message: /^a.json cannot be read: ENOENT/ })
 })
 
+t.test('67: only files that were renamed into place, or added, come to rest soon', async (t) => {
+  const [a, same, b] = ['/x y/a 1 7 10 50 50', '/x y/a 1 7 11 60 60', '/x y/b 1 8 10 50 50']
+  const renamed = '/x y/a 1 9 10 70 70'
+  const rows: [what: string, before: string[], now: string[], restMs: number][] = [
+    ['written in place', [a], [same], 5_000],
+    ['another file', [a], [renamed], 1_000],
+    ['one more', [a], [a, b], 1_000],
+    ['one that is gone may be back', [a, b], [b], 5_000],
+    ['one of two written in place', [a, b], [same, b], 5_000],
+    ['one of two renamed', [a, b], [renamed, b], 1_000],
+    ['what cannot be read', [a], ['EACCES: permission denied'], 5_000],
+  ]
+  for (const [what, before, now, restMs] of rows) {
+    const seen = createSeen()
+    noteState(seen, before.join('\n'), 0)
+    t.equal(noteState(seen, now.join('\n'), 10_000), false, what)
+    t.equal(noteState(seen, now.join('\n'), 10_000 + restMs - 1), false, what)
+    t.equal(noteState(seen, now.join('\n'), 10_000 + restMs), true, what)
+  }
+})
+
 t.test(
   '67: files are read as settled once they have been at rest for five seconds, and that is told',
   async (t) => {
@@ -402,15 +424,20 @@ t.test(
     t.equal(await isUnsettled(), false)
     await pass(20_000)
     t.equal(told, 1)
-    await files.write('/inventory/list.json', Buffer.from('[1'))
+    files.overwrite('/inventory/list.json', '[1')
     await pass(1_000)
     t.equal(told, 2)
     t.equal(await isUnsettled(), true)
     await pass(3_000)
-    await files.write('/inventory/list.json', Buffer.from('[1]'))
+    files.overwrite('/inventory/list.json', '[1]')
     await pass(4_000)
     t.equal(await isUnsettled(), true, 'it was written again')
     await pass(2_000)
     t.equal(await isUnsettled(), false)
+    await files.write('/inventory/list.json', Buffer.from('[1, 2]'))
+    await pass(500)
+    t.equal(await isUnsettled(), true)
+    await pass(1_000)
+    t.equal(await isUnsettled(), false, 'whole files come to rest sooner: this one was renamed')
   },
 )
