@@ -13,6 +13,7 @@ import { version } from './base/version.ts'
 import type { Settings } from './config/settings.ts'
 import { createExplainer } from './explain/explainer.ts'
 import { createApp } from './http/app.ts'
+import { openKeptViews } from './snapshot/kept-views.ts'
 import { createStore } from './snapshot/store.ts'
 import { createViews } from './snapshot/views.ts'
 import { createSource } from './sources/registry.ts'
@@ -59,13 +60,15 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   const store = createStore()
   const threads = createThreads()
   const explain = createExplainer(threads)
-  const views = createViews(threads, clock)
+  const { storagePath } = settings
+  const keptViews = storagePath === undefined ? undefined : await openKeptViews(deps.files, storagePath, log)
+  const views = createViews(threads, clock, keptViews)
   const supervisor = createSupervisor({
     ...deps,
     store,
     threads,
     createSource,
-    storagePath: settings.storagePath,
+    storagePath,
   })
   // With what was kept on disk, so that not even the first request finds nothing.
   await supervisor.apply(settings.sources, settings.guard)
@@ -109,6 +112,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       await new Promise<void>((resolve) => void clock.after(settings.web.drainDelayMs, resolve))
       await closeWhenSettled(app, connections)
       await supervisor.stop()
+      await keptViews?.settled()
       await threads.close()
     },
   }

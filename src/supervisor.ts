@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { messageOf } from './base/errors.ts'
 import type { Files } from './base/files.ts'
-import { createInTurn } from './base/in-turn.ts'
+import { createNewest } from './base/newest.ts'
 import { USER_AGENT } from './base/version.ts'
 import type { SourceSettings } from './config/settings.ts'
 import type { ExplainInput } from './explain/worker.ts'
@@ -83,8 +83,13 @@ interface Running {
 /** Creates a supervisor without sources. */
 export function createSupervisor(deps: SupervisorDeps): Supervisor {
   const { store, metrics, log, clock, files, storagePath } = deps
-  const fleet = createFleet(DEFAULT_GUARD, keepMemory)
-  const inTurn = createInTurn()
+  const memory = createNewest<FleetMemory>(
+    async (newest) => {
+      if (storagePath !== undefined) await keepFleet(files, storagePath, newest, clock.monotonic())
+    },
+    (error) => log.warn({ error: messageOf(error) }, 'what sources lost is not kept'),
+  )
+  const fleet = createFleet(DEFAULT_GUARD, memory.give)
   // Has every source that is in the store.
   const running = new Map<string, Running>()
   // What is being done to a source; it never rejects.
@@ -96,31 +101,16 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     unrecognised: (name) => running.get(name)?.runner.roll()?.seen.unrecognised ?? 0,
     word: () => guard.accept,
   })
-  // What is not kept yet of what all sources together lost.
-  let unkept: FleetMemory | undefined
   let guard: GuardOptions = DEFAULT_GUARD
   let isStarted = false
   // Whether there was a list of all when the configuration was applied.
   let isServing = false
 
-  /** Keeps what all sources together lost; what cannot be kept is told, and tried again with the next change. */
-  function keepMemory(memory: FleetMemory): void {
-    const isWaiting = unkept !== undefined
-    unkept = memory
-    if (storagePath === undefined || isWaiting) return
-    const keep = async () => {
-      const newest = unkept as FleetMemory
-      unkept = undefined
-      await keepFleet(files, storagePath, newest, clock.monotonic())
-    }
-    inTurn(keep).catch((error) => log.warn({ error: messageOf(error) }, 'what sources lost is not kept'))
-  }
-
   async function loadMemory(): Promise<void> {
     if (storagePath === undefined) return
     try {
-      const memory = await loadFleet(files, storagePath, clock.monotonic())
-      if (memory !== undefined) fleet.remember(memory)
+      const kept = await loadFleet(files, storagePath, clock.monotonic())
+      if (kept !== undefined) fleet.remember(kept)
     } catch (error) {
       log.warn({ error: messageOf(error) }, 'what sources lost before the start is not known')
     }
@@ -335,7 +325,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     },
     async stop() {
       await Promise.all([...running.values()].map(end))
-      await inTurn(async () => {})
+      await memory.settled()
     },
   }
 }

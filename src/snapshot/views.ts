@@ -6,6 +6,7 @@ import { createInTurn } from '../base/in-turn.ts'
 import type { Job, Threads } from '../base/threads.ts'
 import { compareText } from '../model/labels.ts'
 import { freeze, type Snapshot } from './freeze.ts'
+import type { KeptViews } from './kept-views.ts'
 import { makeParts, type Parts, type PartsTask, type View } from './view-worker.ts'
 
 /** A label that no target of the list has: an empty list would tell Prometheus to forget every target. */
@@ -62,7 +63,7 @@ const MAX_BYTES = 128 * 2 ** 20
 const MAX_VIEWS = 1_024
 
 /** Of so many views it is remembered that they had targets. */
-const MAX_REMEMBERED = 65_536
+const MAX_REMEMBERED = 16_384
 
 /** A view that had no targets for longer than this, in milliseconds, may be empty. */
 const HOUR_MS = 3_600_000
@@ -78,9 +79,16 @@ const JOB: Job = { module: new URL('./view-worker.js', import.meta.url).href, na
 /** No view is ever given up: others may wait for the same. */
 const NEVER = new AbortController().signal
 
-/** Creates a cache of views. */
-export function createViews(threads: Threads, clock: Pick<Clock, 'monotonic'>): Views {
-  const kept = new LRUCache<string, readonly Snapshot[]>({
+/**
+ * Creates a cache of views.
+ * @param kept remembers over a restart which views had targets
+ */
+export function createViews(
+  threads: Threads,
+  clock: Pick<Clock, 'monotonic'>,
+  kept: Pick<KeptViews, 'known' | 'keep'> = { known: [], keep() {} },
+): Views {
+  const cache = new LRUCache<string, readonly Snapshot[]>({
     max: MAX_VIEWS,
     maxSize: MAX_BYTES,
     sizeCalculation: (parts) =>
@@ -88,7 +96,7 @@ export function createViews(threads: Threads, clock: Pick<Clock, 'monotonic'>): 
   })
   const pending = new Map<string, Promise<readonly Snapshot[]>>()
   const inTurn = createInTurn()
-  const watched = createWatched(clock)
+  const watched = createWatched(clock, kept)
 
   /** All shards of one number together: whoever asks for one is asked for the others by its neighbours. */
   async function make(snapshot: Snapshot, labels: View['labels'], shards: number, key: string) {
@@ -99,7 +107,7 @@ export function createViews(threads: Threads, clock: Pick<Clock, 'monotonic'>): 
       const part = await freeze(asBuffer(body), { groups, targets }, snapshot.changedAtMs)
       made.push(part)
     }
-    kept.set(key, made)
+    cache.set(key, made)
     return made
   }
 
@@ -124,13 +132,13 @@ export function createViews(threads: Threads, clock: Pick<Clock, 'monotonic'>): 
       const sorted = [...labels].sort(([a], [b]) => compareText(a, b))
       const view = `${JSON.stringify(sorted)} ${shard.count}`
       const key = `${snapshot.digest} ${view}`
-      const parts = kept.get(key) ?? (await makeOnce(snapshot, sorted, shard.count, key))
+      const parts = cache.get(key) ?? (await makeOnce(snapshot, sorted, shard.count, key))
       const part = parts[shard.index] as Snapshot
       watched.look(`${list} ${shard.index} ${view}`, part.targets, holdMs)
       return part
     },
     accept: watched.accept,
-    size: () => kept.calculatedSize,
+    size: () => cache.calculatedSize,
   }
 }
 
@@ -141,30 +149,37 @@ interface Watched {
 }
 
 /** Remembers which views had targets; rule 6. */
-function createWatched(clock: Pick<Clock, 'monotonic'>) {
+function createWatched(clock: Pick<Clock, 'monotonic'>, { known, keep }: Pick<KeptViews, 'known' | 'keep'>) {
   const views = new LRUCache<string, Watched>({ max: MAX_REMEMBERED })
+  for (const digest of known) views.set(digest, { hadTargetsMs: clock.monotonic(), emptySinceMs: undefined })
+
+  function forget(digest: string): boolean {
+    const isKnown = views.delete(digest)
+    keep([...views.keys()])
+    return isKnown
+  }
+
   return {
     /** @throws EmptiedViewError when it turned empty, and that is not believed yet */
     look(view: string, targets: number, holdMs: number): void {
       const nowMs = clock.monotonic()
       const digest = createHash('sha256').update(view).digest('hex')
+      const before = views.get(digest)
       if (targets > 0) {
         views.set(digest, { hadTargetsMs: nowMs, emptySinceMs: undefined })
+        if (before === undefined) keep([...views.keys()])
         return
       }
-      const before = views.get(digest)
       if (before === undefined) return
       const emptySinceMs = before.emptySinceMs ?? nowMs
       const isOld = emptySinceMs - before.hadTargetsMs > HOUR_MS
       if (isOld || nowMs - emptySinceMs >= holdMs) {
-        views.delete(digest)
+        forget(digest)
         return
       }
       views.set(digest, { ...before, emptySinceMs })
       throw new EmptiedViewError(digest, emptySinceMs + holdMs - nowMs)
     },
-    accept(digest: string): boolean {
-      return views.peek(digest)?.emptySinceMs !== undefined && views.delete(digest)
-    },
+    accept: (digest: string) => views.peek(digest)?.emptySinceMs !== undefined && forget(digest),
   }
 }

@@ -3,9 +3,12 @@ import { createThreads } from '../../src/base/threads.ts'
 import { encodeGroups } from '../../src/model/list.ts'
 import type { Target } from '../../src/model/target-group.ts'
 import { freeze, type Snapshot } from '../../src/snapshot/freeze.ts'
+import { type KeptViews, openKeptViews } from '../../src/snapshot/kept-views.ts'
 import type { View } from '../../src/snapshot/view-worker.ts'
 import { createViews, type EmptiedViewError } from '../../src/snapshot/views.ts'
 import { manualClock } from '../helpers/clock.ts'
+import { recordingLog } from '../helpers/log.ts'
+import { memoryFiles } from '../helpers/memory-files.ts'
 import { packed } from '../helpers/packed.ts'
 
 const HOLD_MS = 900_000
@@ -20,11 +23,11 @@ function snapshotOf(count: number, siteOf = (index: number) => String(index % 5)
 }
 
 /** Views on a clock that stands still, and how to ask for one of the list of a source. */
-function created(t: Test) {
+function created(t: Test, kept?: KeptViews) {
   const threads = createThreads()
   t.teardown(() => threads.close())
   const clock = manualClock()
-  const views = createViews(threads, clock)
+  const views = createViews(threads, clock, kept)
   return {
     views,
     clock,
@@ -123,6 +126,48 @@ t.test('69: a view that had targets turns empty: it is an error, then [] after a
   clock.advance(1)
   t.equal((await get(after, site('1'))).body.toString(), '[]')
   t.equal((await get(after, site('1'))).body.toString(), '[]', 'and it stays so')
+})
+
+t.test('69, 70: a view that turns empty over a restart is as one that does so without', async (t) => {
+  const files = memoryFiles({ clock: manualClock() })
+  const { log, messages } = recordingLog()
+  const open = () => openKeptViews(files, '/data', log)
+  const [before, after] = [await snapshotOf(10), await snapshotOf(10, () => '2')]
+  const first = await open()
+  const one = created(t, first)
+  for (const value of ['1', '3', '3']) await one.get(before, site(value))
+  await t.rejects(one.get(after, site('1')), { name: 'EmptiedViewError' })
+  await first.settled()
+
+  const second = await open()
+  const { get, views, clock } = created(t, second)
+  t.equal((await get(after, site('4'))).targets, 0, 'nobody had this one')
+  const error = await get(after, site('1')).catch((thrown: EmptiedViewError) => thrown)
+  t.match(error, { name: 'EmptiedViewError', leftMs: HOLD_MS })
+  t.ok(views.accept((error as EmptiedViewError).digest))
+  await t.rejects(get(after, site('3')), { name: 'EmptiedViewError' })
+  clock.advance(HOLD_MS)
+  t.equal((await get(after, site('3'))).targets, 0)
+  await second.settled()
+  t.same((await open()).known, [], 'what is believed is forgotten')
+  t.same(messages(), [])
+})
+
+t.test('32, 33: what cannot be read or written of views is told, and serving goes on', async (t) => {
+  const files = memoryFiles({ clock: manualClock() })
+  const { log, messages } = recordingLog()
+  files.makeFolder('/data')
+  for (const text of ['{', '{}', '["x",7]']) {
+    await files.write('/data/.views.json', Buffer.from(text))
+    t.same((await openKeptViews(files, '/data', log)).known, [])
+  }
+  t.same(messages(), Array(2).fill('which views had targets before the start is not known'))
+  files.fail('/data', 'ENOSPC', ['write'])
+  const kept = await openKeptViews(files, '/data', log)
+  const { get } = created(t, kept)
+  t.equal((await get(await snapshotOf(10), site('1'))).targets, 2)
+  await kept.settled()
+  t.equal(messages().at(-1), 'which views had targets is not kept')
 })
 
 t.test('69: a view that has targets again in between is empty only after as long again', async (t) => {
