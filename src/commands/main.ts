@@ -1,0 +1,118 @@
+import { setFlagsFromString } from 'node:v8'
+import { systemClock } from '../base/clock.ts'
+import { isLocal, messageOf, StartError, UsageError } from '../base/errors.ts'
+import { createFiles } from '../base/files.ts'
+import { suggest } from '../base/suggest.ts'
+import { version } from '../base/version.ts'
+import { type Arguments, assertOwnFlags, readArguments } from '../config/arguments.ts'
+import { endForSure } from './end-for-sure.ts'
+import type { Hangups } from './hangups.ts'
+import { COMMANDS, type Command, helpText } from './help.ts'
+import type { Printed } from './printed.ts'
+
+const files = createFiles({ clock: systemClock })
+/* c8 ignore next 3 -- a process that ends so tells no more what it covered */
+process.on('exit', (code) => {
+  if (files.underWay().length > 0) endForSure(process, code)
+})
+
+/**
+ * Command line → command. Everything a command prints for people ends up here, and so does every exit.
+ * @param hangups has caught every SIGHUP since the process began
+ */
+export async function main(argv: readonly string[], hangups: Hangups): Promise<void> {
+  try {
+    await choose(argv, hangups)
+  } catch (error) {
+    fail(error)
+  }
+}
+
+async function choose(argv: readonly string[], hangups: Hangups): Promise<void> {
+  // Whoever reads may stop early: rollcall targets | head
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    fail(error)
+  })
+  if (argv[0] === 'sensor') return runSensor(argv.slice(1), hangups)
+  const args = readArguments(argv)
+  if (args.switches.has('help') || args.positionals[0] === 'help') return print(helpText())
+  if (args.switches.has('version')) return print(`rollcall ${version} (Node.js ${process.version})\n`)
+  await run(readCommand(args), args, hangups)
+}
+
+/** It has flags of its own, and loads nothing of the server. */
+async function runSensor(argv: readonly string[], hangups: Hangups): Promise<void> {
+  hangups.release()
+  const { sensor } = await import('./sensor.ts')
+  const text = await sensor(argv, process.env, files)
+  if (text !== undefined) print(text)
+}
+
+async function run(command: Command, args: Arguments, hangups: Hangups): Promise<void> {
+  if (command !== 'serve' && command !== 'demo') hangups.release()
+  switch (command) {
+    case 'check':
+      return finish((await import('./check.ts')).check(args, process.env, files))
+    case 'targets':
+      return finish((await import('./targets.ts')).targets(args, process.env, files))
+    case 'explain':
+      return finish((await import('./explain.ts')).explain(args, process.env, files))
+    default: {
+      // Before the server is loaded, which is most of all that is (only what this file imports is there already): the
+      // heap grows less, by a fifth of what is resident, until the first work for a thread sets it free (base/threads.ts);
+      // and undici's WebAssembly, which only splits HTTP answers, is not optimised: that takes 30 MB for a moment
+      // (npm run bench).
+      setFlagsFromString('--optimize-for-size')
+      setFlagsFromString('--liftoff-only')
+      const { serve } = await import('./serve.ts')
+      await serve(args, command === 'demo' ? 'demo' : 'configured', process.env, { files, hangups })
+    }
+  }
+}
+
+function readCommand(args: Arguments): Command {
+  const [command = 'serve', ...words] = args.positionals
+  const known = Object.keys(COMMANDS)
+  if (!known.includes(command)) {
+    const near = suggest(command, known)
+    const hint = near === undefined ? `use one of ${known.join(', ')}` : `did you mean ${near}?`
+    throw new UsageError(`${command}: there is no such command; ${hint}`)
+  }
+  if (command === 'sensor') throw new UsageError('sensor: write the command before its flags')
+  assertOwnFlags(args, command)
+  const extra = command === 'explain' ? words.slice(1) : words
+  if (extra[0] !== undefined) {
+    const hint = command === 'explain' ? 'quote a query that has spaces' : 'a command takes only flags'
+    throw new UsageError(`${extra[0]}: unexpected; ${hint}`)
+  }
+  return command as Command
+}
+
+/** Prints what a command gave; the exit code waits until all of it is written. */
+async function finish(printed: Promise<Printed>): Promise<void> {
+  const { out, err, code } = await printed
+  process.exitCode = code
+  process.stderr.write(err)
+  // What hangs is not waited for.
+  process.stdout.write(
+    out,
+    () => void files.close().then(() => files.underWay().length > 0 && process.exit()),
+  )
+}
+
+function print(text: string): void {
+  process.stdout.write(text)
+}
+
+function fail(error: unknown): void {
+  if (error instanceof UsageError || error instanceof StartError) {
+    process.stderr.write(`${error.message.replace(/^/gm, 'rollcall: ')}\n`)
+    /* c8 ignore next 3 -- without file descriptors nobody notes what was covered */
+  } else if (isLocal(error)) {
+    process.stderr.write(`rollcall: ${messageOf(error)}\n`)
+  } else {
+    process.stderr.write(`rollcall: unexpected error: ${(error as Error).stack}\n`)
+  }
+  process.exit(error instanceof UsageError ? 2 : 1)
+}
