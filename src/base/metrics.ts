@@ -140,10 +140,7 @@ function sourceMetrics(registry: Registry) {
       '1 while targets that the inventory lacks are held until more readings, or an operator, let them leave.',
     ),
     absent: gauge('targets_absent', 'Targets that are served although the last reading lacked them.'),
-    stale: gauge(
-      'stale',
-      '1 while what is served is older than the last try: it failed, or has yet to come.',
-    ),
+    stale: gauge('stale', '1 while the last refresh failed, or none has succeeded since the start.'),
     writeFailures: new Counter({
       name: 'rollcall_source_write_failures_total',
       help: 'Writes to disk that failed, by file: file_sd or storage (the served list), or registrations.',

@@ -59,7 +59,7 @@ const guardOptions = Type.Object(
         expects: 'a whole number, 0 or more',
         default: DEFAULT_GUARD.minTargets,
         description:
-          'So many targets may leave within an hour, whatever share they are, unless they are all.',
+          'Up to this many targets may leave within an hour, even above max_drop, unless none would remain.',
       }),
     ),
     hold: Type.Optional(

@@ -50,6 +50,6 @@ export function assertNoReason(document: { readonly [key: string]: Json }, name:
   if (found === undefined || failureIn(document) !== undefined) return
   throw new RefreshError(
     'refused',
-    `${name} has no records, and a text in ${found[0]}, which may say why; that is not taken for an empty inventory. If it is one: ${hint}`,
+    `${name} has no records, and a text in ${found[0]}, which may say why; that is not taken for an empty inventory. If the inventory is empty: ${hint}`,
   )
 }

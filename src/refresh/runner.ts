@@ -201,6 +201,7 @@ export function createRunner(
   async function serve(called: Called, { report: records }: Last, startedMs: number, at: Moment) {
     await publish(called)
     report.succeeded(records, called.roll, at)
+    if (called.accepted > 0) report.accepted(called)
     await writeOutputs()
     noteRead(called.roll, startedMs, at)
     return { result: resultOf(called), needsConfirmation: called.needsConfirmation }
@@ -331,7 +332,7 @@ export function createRunner(
         const { called } = await compute(work, NEVER)
         if (called === undefined) return undefined
         await publish(called)
-        report.accepted(called.roll)
+        report.accepted(called)
         await writeOutputs()
         return outcomeOf('changed')
       }),
@@ -461,9 +462,9 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
       rejectedBefore = logRejected(log, report, rejectedBefore)
     },
     /** Held targets left on an operator's word. */
-    accepted(roll: Roll): void {
+    accepted({ roll, accepted: targets }: Called): void {
       const before = status()
-      log.warn('held targets left, as an operator accepted it')
+      log.warn({ targets }, 'held targets left, as an operator accepted it')
       store.setStatus(name, { ...before, absent: roll.absent.length, held: noteHeld(roll, before.held) })
     },
     /** The served list changed. */
