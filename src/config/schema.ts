@@ -49,7 +49,7 @@ const guardOptions = Type.Object(
         expects: 'a share from 0% to 100%, such as 50%',
         default: `${DEFAULT_GUARD.maxDrop * 100}%`,
         description:
-          'The largest share of the targets that may leave within an hour; when more are missing, these are held.',
+          'The largest share of the targets that may leave within an hour; when more are missing, these are held. With 100% none are.',
       }),
     ),
     min_targets: Type.Optional(

@@ -70,6 +70,12 @@ class Hour {
     return this.sizes.reduce((most, { count }) => Math.max(most, count), 0)
   }
 
+  clone(): Hour {
+    const copy = new Hour()
+    for (const key of ['left', 'returned', 'sizes'] as const) copy[key] = this[key].map((one) => ({ ...one }))
+    return copy
+  }
+
   shift(ms: number): void {
     for (const key of ['left', 'returned', 'sizes'] as const) for (const event of this[key]) event.atMs += ms
   }
@@ -77,7 +83,7 @@ class Hour {
 
 /** What all sources together had and lost. */
 export class PlainFleet {
-  readonly hour = new Hour()
+  hour = new Hour()
   readonly present = new Map<string, number>()
 
   total(): number {
@@ -85,15 +91,30 @@ export class PlainFleet {
   }
 
   note(source: string, count: number, left: number, nowMs: number): void {
+    this.lose(left, nowMs)
     this.present.set(source, count)
     this.hour.note(nowMs, 'sizes', this.total())
-    this.hour.note(nowMs, 'left', left)
   }
 
-  /** So many left with their source. */
+  /** So many left; what left is kept on disk. */
   lose(count: number, nowMs: number): void {
+    if (count === 0) return
     this.hour.note(nowMs, 'sizes', this.total())
     this.hour.note(nowMs, 'left', count)
+    this.kept = { hour: this.hour.clone(), atMs: nowMs }
+  }
+
+  kept: { readonly hour: Hour; readonly atMs: number } | undefined
+
+  /** For another process: no time has passed. */
+  restart(nowMs: number): PlainFleet {
+    const next = new PlainFleet()
+    next.kept = this.kept
+    if (this.kept !== undefined) {
+      next.hour = this.kept.hour.clone()
+      next.hour.shift(nowMs - this.kept.atMs)
+    }
+    return next
   }
 
   /** Whether so many more may not leave at once. */
@@ -250,8 +271,7 @@ export class PlainRoll {
     copy.targets = new Map(this.targets)
     copy.missing = new Map([...this.missing].map(([id, one]) => [id, { ...one }]))
     copy.seen = { ...this.seen }
-    for (const key of ['left', 'returned', 'sizes'] as const)
-      copy.hour[key] = this.hour[key].map((one) => ({ ...one }))
+    copy.hour = this.hour.clone()
     return copy
   }
 

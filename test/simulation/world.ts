@@ -326,13 +326,19 @@ export function createWorld(random: { int(below: number): number }) {
     }
   }
 
+  function restarted({ roll, atMs }: { readonly roll: PlainRoll; readonly atMs: number }): PlainRoll {
+    const next = roll.clone()
+    next.restart(atMs, clock.monotonic())
+    return next
+  }
+
   /** Begins a life of the process with what is on disk. */
   async function boot(): Promise<void> {
     life++
     busy = 0
     gave.clear()
     store = createStore()
-    fleet = new PlainFleet()
+    fleet = fleet.restart(clock.monotonic())
     rolls.clear()
     supervisor = createSupervisor({
       store,
@@ -350,11 +356,19 @@ export function createWorld(random: { int(below: number): number }) {
     for (const [name, { inventory }] of configs) {
       const before = kept.get(name)
       if (before === undefined || before.address !== inventory) continue
-      const roll = before.roll.clone()
-      roll.restart(before.atMs, clock.monotonic())
+      const roll = restarted(before)
       rolls.set(name, roll)
-      fleet.note(name, roll.targets.size, roll.hour.sum('left'), clock.monotonic())
+      fleet.note(name, roll.targets.size, 0, clock.monotonic())
       check(name)
+    }
+    // What is kept of other sources, or of other inventories, is as of sources that were removed.
+    gone.clear()
+    for (const [name, before] of kept) {
+      if (configs.get(name)?.inventory === before.address) continue
+      const roll = restarted(before)
+      gone.set(configs.has(name) ? `${name}.other` : name, roll)
+      fleet.note(roll.name, roll.targets.size, 0, clock.monotonic())
+      fleet.present.set(roll.name, rolls.get(roll.name)?.targets.size ?? 0)
     }
     supervisor.start()
     await settle()
