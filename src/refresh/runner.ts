@@ -309,7 +309,7 @@ export function createRunner(
         roll = kept.roll
         store.publish(name, snapshot)
         fleet.note(name, keys.length, clock.monotonic())
-        report.restored(snapshot, kept.lastSuccessMs)
+        report.restored(snapshot, kept)
       } catch (error) {
         report.notRestored(error)
       }
@@ -494,10 +494,12 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
       })
     },
     /** The list that an earlier process kept is served. */
-    restored(snapshot: Snapshot, lastSuccessMs: number): void {
+    restored(snapshot: Snapshot, { roll, lastSuccessMs }: Kept): void {
       const wallMs = Math.min(lastSuccessMs, clock.now())
       const lastSuccess = { wallMs, monotonicMs: clock.monotonic() - (clock.now() - wallMs) }
-      store.setStatus(name, { ...INITIAL_STATUS, lastSuccess, restored: true })
+      const absent = roll.absent.length
+      store.setStatus(name, { ...INITIAL_STATUS, lastSuccess, restored: true, absent })
+      metrics.absent.set(labels, absent)
       metrics.lastSuccess.set(labels, wallMs / 1000)
       setSnapshotGauges(snapshot)
       const { targets } = snapshot

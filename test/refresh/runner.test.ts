@@ -511,7 +511,7 @@ t.test('70: killed during a hold, four times: nothing is confirmed or forgotten'
     inventory.json(names(5))
     await restore()
     t.equal(served()?.targets, 20)
-    t.match(status(), { restored: true })
+    t.match(status(), { restored: true, absent: 15 })
     t.match(await refresh(), { result: 'held', targets: 20 })
     for (let ms = 2 * INTERVAL_MS; ms < 900_000; ms += INTERVAL_MS) await refresh()
     t.match(held(), [{ reason: 'too_many', targets: 15, digest }], 'and the digest is that of before')
