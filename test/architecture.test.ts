@@ -129,6 +129,6 @@ t.test(
 t.test('only the command line ends the process', async (t) => {
   t.same(
     files.filter(({ text }) => /process\.(exit|abort|kill)\(/.test(text)).map(({ file }) => file),
-    ['cli.ts'],
+    ['commands/main.ts'],
   )
 })

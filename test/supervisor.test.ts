@@ -340,6 +340,22 @@ t.test('rule 5: sources that lose targets at the same time see what the others l
   t.equal(next.served().length, 200 - 11 * 9)
 })
 
+t.test('rule 5: what is computed in threads at the same time is decided one after the other', async (t) => {
+  const size = 40_000
+  const inventories = [await inventoryServer(t, names(size)), await inventoryServer(t, names(size, size))]
+  const { supervisor, apply, store } = await supervised(t)
+  const [one, other] = inventories.map((inventory) => at(inventory, { guard: { max_drop: '95%' } }))
+  await apply({ one: one as Keys, other: other as Keys })
+  supervisor.start()
+  await supervisor.refresh()
+  for (const [index, inventory] of inventories.entries()) inventory.json(names(size / 4, index * size))
+  const isHeld = () => store.list().some(({ status }) => status.held[0]?.reason === 'too_many_of_all')
+  const isOver = () => store.list().some(({ snapshot }) => snapshot?.targets === size / 4) && isHeld()
+  await until('one is held', async () => (await supervisor.refresh()).length > 0 && isOver())
+  const sizes = store.list().map(({ snapshot }) => snapshot?.targets ?? 0)
+  t.same(sizes.sort(), [size / 4, size], 'three eighths of all may leave, and no more than half')
+})
+
 t.test('rule 5: a restart remembers what left with removed sources', async (t) => {
   const [a, b, c] = [
     await inventoryServer(t, names(30)),

@@ -32,12 +32,8 @@ export function describeSource({ required, status, snapshot, fileErrors }: Sourc
 export function describeHeld(held: HeldTargets) {
   const { digest, reason, why, targets, sources, samples, since, until } = held
   const untilText = until === undefined ? null : new Date(until.wallMs).toISOString()
-  const by =
-    untilText !== null
-      ? `at ${untilText}, if every reading until then lacks them; or `
-      : reason === 'replaced'
-        ? 'when every source that was added or changed has been read, unless too many would leave; or '
-        : ''
+  const accepted = `when it is accepted: POST /-/accept?digest=${digest}, or guard.accept`
+  const heirs = 'when every source that was added or changed has been read, unless too many would leave'
   return {
     digest,
     targets,
@@ -47,7 +43,12 @@ export function describeHeld(held: HeldTargets) {
     why,
     since: new Date(since.wallMs).toISOString(),
     until: untilText,
-    leaves: `${by}when it is accepted: POST /-/accept?digest=${digest}, or guard.accept`,
+    leaves:
+      untilText !== null
+        ? `at ${untilText}, if every reading until then lacks them; or when it is accepted`
+        : reason === 'replaced'
+          ? `${heirs}; or ${accepted}`
+          : accepted,
   }
 }
 

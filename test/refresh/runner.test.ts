@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writ
 import { join } from 'node:path'
 import t from 'tap'
 import { createPacker } from '../../src/pipeline/pack.ts'
+import { MAX_KEPT_BYTES } from '../../src/refresh/compute.ts'
 import type { Kept } from '../../src/roll/kept.ts'
 import { openRoll } from '../../src/roll/roll.ts'
 import { DEFAULT_GUARD } from '../../src/roll/rules.ts'
@@ -373,6 +374,20 @@ t.test(
     await runner.stop()
   },
 )
+
+t.test('a list that is too large to be kept for explanations is read like any other', async (t) => {
+  const { refresh, inventory, runner, addresses } = await refreshing(t)
+  const note = 'x'.repeat(MAX_KEPT_BYTES)
+  const hosts = (count: number) =>
+    names(count).map((host) => ({ host, ...(host === 'sensor_0' && { note }) }))
+  inventory.json(hosts(3))
+  t.match(await refresh(), { result: 'changed', targets: 3 })
+  t.equal(runner.lastRead()?.documents, undefined)
+  inventory.json(hosts(2))
+  await refresh()
+  t.match(await refresh(), { result: 'changed', targets: 2 })
+  t.equal(addresses().length, 2)
+})
 
 t.test('rule 3: quarantined records are named by their keys', async (t) => {
   const { refresh, inventory, status, lines } = await refreshing(t)
