@@ -15,10 +15,17 @@ export async function heldDigests(url: string, source?: string): Promise<string[
   })
 }
 
-/** Lets everything leave that is held of a source, or of those that were removed, as an operator does. */
+/**
+ * Lets everything leave that is held of a source, or of those that were removed, as an operator does: who is told that
+ * others are held by now looks again.
+ */
 export async function acceptHeld(url: string, source?: string): Promise<void> {
-  for (const digest of await heldDigests(url, source)) {
-    const answer = await fetch(`${url}/-/accept?digest=${digest}`, { method: 'POST' })
-    if (answer.status !== 200) throw new Error(await answer.text())
-  }
+  await until('what is held is accepted', async () => {
+    for (const digest of await heldDigests(url, source)) {
+      const answer = await fetch(`${url}/-/accept?digest=${digest}`, { method: 'POST' })
+      if (answer.status === 409) return false
+      if (answer.status !== 200) throw new Error(await answer.text())
+    }
+    return true
+  })
 }
