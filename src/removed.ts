@@ -19,6 +19,8 @@ import type { HeldTargets, Moment } from './snapshot/store.ts'
 interface Left {
   readonly snapshot: Snapshot
   readonly roll: Roll
+  /** When its inventory was last read whole, on the monotonic clock. */
+  readonly lastSuccessMs: number
   /** Deletes what is kept of it. */
   readonly remove: () => Promise<void>
 }
@@ -103,7 +105,8 @@ export function createRemoved(deps: RemovedDeps): Removed {
   /** Serves these lists; of a source without one here, what was served of it before. */
   function serve(changed: ReadonlyMap<string, Snapshot>, held: readonly HeldTargets[]): void {
     served = new Map([...served, ...changed].filter(([id]) => all.has(id)))
-    store.setRemoved({ snapshots: [...served.values()], held })
+    const successes = [...all.values()].map(({ lastSuccessMs }) => lastSuccessMs)
+    store.setRemoved({ snapshots: [...served.values()], lastSuccessMs: successes, held })
     metrics.guard.holding.set(held.length > 0 ? 1 : 0)
   }
 
@@ -134,7 +137,10 @@ export function createRemoved(deps: RemovedDeps): Removed {
   async function findRest(): Promise<readonly Rest[]> {
     const others = store.list().flatMap(({ snapshot }) => snapshot ?? [])
     const found: Rest[] = []
-    for (const [id, gone] of all) found.push({ id, gone, ...(await without(gone.snapshot, others)) })
+    for (const [id, gone] of all) {
+      // What another source has had since is that source's.
+      found.push({ id, gone, ...(await without(served.get(id) as Snapshot, others)) })
+    }
     return found.filter(({ id, gone }) => all.get(id) === gone)
   }
 
@@ -220,10 +226,13 @@ export function createRemoved(deps: RemovedDeps): Removed {
   }
 
   /** Serves what was kept. */
-  async function takeKept(id: string, shelf: Shelf, { roll, changedAtMs }: Kept, waitsFor: Iterable<string>) {
+  async function takeKept(id: string, shelf: Shelf, kept: Kept, waitsFor: Iterable<string>) {
+    const { roll, changedAtMs } = kept
+    const ageMs = Math.max(0, clock.now() - kept.lastSuccessMs)
+    const lastSuccessMs = clock.monotonic() - ageMs
     const counts = { groups: roll.groups, targets: roll.keys.length }
     const snapshot = await freeze(asBuffer(roll.body), counts, changedAtMs)
-    take(id, { snapshot, roll, remove: shelf.remove }, waitsFor)
+    take(id, { snapshot, roll, lastSuccessMs, remove: shelf.remove }, waitsFor)
     // They are a part of what there was within the hour.
     fleet.note(id, counts.targets, clock.monotonic())
     fleet.forget(id)

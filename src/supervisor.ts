@@ -13,7 +13,7 @@ import { createFleet, type FleetMemory } from './roll/fleet.ts'
 import { createShelf, type Kept, keepFleet, loadFleet, type Shelf } from './roll/kept.ts'
 import { DEFAULT_GUARD, type GuardOptions } from './roll/rules.ts'
 import type { Snapshot } from './snapshot/freeze.ts'
-import type { SourceState } from './snapshot/store.ts'
+import { lastSuccessMs, type SourceState } from './snapshot/store.ts'
 import { createPushReport } from './sources/push/report.ts'
 import { addressOf, type createSource, type SourceDeps } from './sources/registry.ts'
 import type { Source } from './sources/source.ts'
@@ -209,8 +209,9 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       await before.source.remove?.()
     }
     if (roll !== undefined) {
-      const { snapshot } = store.get(name) as { snapshot: Snapshot }
-      removed.take(name, { snapshot, roll, remove: removeAll }, waitsFor)
+      const state = store.get(name) as SourceState & { snapshot: Snapshot }
+      const left = { snapshot: state.snapshot, roll, lastSuccessMs: lastSuccessMs(state), remove: removeAll }
+      removed.take(name, left, waitsFor)
     }
     // In the same step, so that no list has it twice, or not at all.
     store.remove(name)

@@ -444,6 +444,38 @@ t.test('63: records of an heir that cannot be read may be what is missing', asyn
   t.equal(served().length, 100)
 })
 
+t.test(
+  '63: what an heir has had of a removed source is its own from then on, and ages with it',
+  async (t) => {
+    const [before, never] = [await inventoryServer(t, names(100)), await inventoryServer(t, names(1, 500))]
+    await never.stop()
+    const { supervisor, apply, served, held, store } = await supervised(t)
+    await apply({ before: at(before) })
+    supervisor.start()
+    await supervisor.refresh()
+    const oldest = () => {
+      const all = store.combined()
+      return all.snapshot && all.oldestSuccessMs
+    }
+    const readMs = oldest()
+    before.json(names(99))
+    await before.stop()
+    await apply({ heir: at(before), never: at(never, { required: false }) })
+    t.ok(readMs)
+    t.equal(oldest(), readMs, 'what is served is as old as it was')
+    await before.restart()
+    await supervisor.refresh()
+    await until('one is left', () => held()[0]?.targets === 1)
+    before.json(names(98))
+    await until('one more has left', async () => {
+      await supervisor.refresh('heir')
+      return store.get('heir')?.snapshot?.targets === 98
+    })
+    await until('no more is left than was', () => served().length === 99)
+    t.match(held(), [{ reason: 'replaced', targets: 1 }])
+  },
+)
+
 t.test('accept for removed sources in the configuration counts once', async (t) => {
   const [one, other] = [await inventoryServer(t, names(9)), await inventoryServer(t, names(20, 100))]
   const storage = t.testdir()

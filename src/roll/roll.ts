@@ -19,6 +19,7 @@ import {
 import {
   type Absence,
   type Circumstances,
+  discounted,
   firstMissed,
   type GuardOptions,
   type History,
@@ -265,7 +266,9 @@ function renumber(verdicts: readonly Pick<Verdict, 'leaves'>[]): number[] {
 /** The absences that remain, and why they do. */
 function remaining(absences: readonly (readonly [Absence, number])[], verdicts: readonly Verdict[]) {
   return {
-    absences: absences.filter((_, index) => !verdicts[index]?.leaves).map(([absence]) => absence),
+    absences: absences
+      .map(([absence], index) => discounted(absence, verdicts[index] as Verdict))
+      .filter((_, index) => !verdicts[index]?.leaves),
     verdicts: verdicts.filter((verdict) => !verdict.leaves),
   }
 }

@@ -55,8 +55,9 @@ export interface Absence {
   readonly rollBefore: number
   /** Readings in a row that lacked them, not counting those that came within a second of another. */
   readonly readings: number
-  /** When the first of these was made, and the last one that counted; on the monotonic clock. */
+  /** Since when they are missing, when the first of these readings was made, and the last; on the monotonic clock. */
   readonly sinceMs: number
+  readonly fromMs: number
   readonly countedMs: number
   /** Their records are there and cannot be read. */
   readonly isUnreadable: boolean
@@ -119,6 +120,9 @@ const HELD_READINGS = 3
 const FIRST_READINGS = 3
 const FIRST_MS = 60_000
 
+/** A reading that lacks targets for such a reason is none that shows them to be gone. */
+const UNTELLING: ReadonlySet<ReasonToStay> = new Set(['unreadable_records', 'idle_records', 'configuration'])
+
 /** A source that flaps brought back at least this share of what would leave. */
 const FLAPPING_SHARE = 0.1
 
@@ -130,7 +134,7 @@ export function firstMissed(
   isUnreadable: boolean,
 ): Absence {
   const rollBefore = Math.max(0, ...history.sizes.map(({ count }) => count))
-  return { lastSeen, rollBefore, readings: 1, sinceMs: nowMs, countedMs: nowMs, isUnreadable }
+  return { lastSeen, rollBefore, readings: 1, sinceMs: nowMs, fromMs: nowMs, countedMs: nowMs, isUnreadable }
 }
 
 /**
@@ -144,9 +148,17 @@ export function missedAgain(
   startedMs = nowMs,
 ): Absence {
   if (isUnreadable) return absence.isUnreadable ? absence : { ...absence, isUnreadable }
-  if (absence.isUnreadable) return { ...absence, isUnreadable, readings: 1, sinceMs: nowMs, countedMs: nowMs }
+  if (absence.isUnreadable) {
+    return { ...absence, isUnreadable, readings: 1, sinceMs: nowMs, fromMs: nowMs, countedMs: nowMs }
+  }
   if (startedMs - absence.countedMs < APART_MS) return absence
-  return { ...absence, readings: absence.readings + 1, countedMs: nowMs }
+  const fromMs = absence.readings === 0 ? nowMs : absence.fromMs
+  return { ...absence, readings: absence.readings + 1, fromMs, countedMs: nowMs }
+}
+
+/** A reading that says nothing of whether they are gone is none: those after it count anew (rules 3 and 4). */
+export function discounted(absence: Absence, verdict: Verdict): Absence {
+  return !verdict.leaves && UNTELLING.has(verdict.reason) ? { ...absence, readings: 0 } : absence
 }
 
 /** Counts anew: of what a former process saw only that they were missing is kept (rule 8). */
@@ -154,7 +166,7 @@ export function countedAnew(
   absence: Pick<Absence, 'lastSeen' | 'rollBefore' | 'isUnreadable'>,
   nowMs: number,
 ): Absence {
-  return { ...absence, readings: 0, sinceMs: nowMs, countedMs: nowMs - APART_MS }
+  return { ...absence, readings: 0, sinceMs: nowMs, fromMs: nowMs, countedMs: nowMs - APART_MS }
 }
 
 /** The history with what just happened, without what is older than an hour. */
@@ -242,13 +254,13 @@ export function judge(
         ? hold(absence, 'flapping', options.holdMs, situation.nowMs, options)
         : { leaves: true }
     }
-    return { leaves: false, reason: 'unconfirmed', untilMs: absence.sinceMs + options.graceMs }
+    return { leaves: false, reason: 'unconfirmed', untilMs: absence.fromMs + options.graceMs }
   })
 }
 
 /** Rule 2: enough readings in a row lacked the target, for long enough. */
-export function isProven({ readings, sinceMs }: Absence, nowMs: number, options: GuardOptions): boolean {
-  return readings >= options.confirmations && nowMs - sinceMs >= options.graceMs
+export function isProven({ readings, fromMs }: Absence, nowMs: number, options: GuardOptions): boolean {
+  return readings >= options.confirmations && nowMs - fromMs >= options.graceMs
 }
 
 /** A drop that is too large to be believed soon. */
@@ -281,7 +293,7 @@ function hold(
   nowMs: number,
   options: GuardOptions,
 ): Verdict {
-  const untilMs = absence.sinceMs + Math.max(ms, options.graceMs)
+  const untilMs = absence.fromMs + Math.max(ms, options.graceMs)
   const isOver = nowMs >= untilMs && absence.readings >= HELD_READINGS
   return isOver && isProven(absence, nowMs, options) ? { leaves: true } : { leaves: false, reason, untilMs }
 }

@@ -113,6 +113,8 @@ export type Combined =
 /** The lists of sources that are not configured any more, and that are still a part of the list of all. */
 export interface Removed {
   readonly snapshots: readonly Snapshot[]
+  /** When the inventory of each was last read whole, on the monotonic clock. */
+  readonly lastSuccessMs: readonly number[]
   readonly held: readonly HeldTargets[]
 }
 
@@ -146,7 +148,7 @@ export interface Store {
 export function createStore(): Store {
   const states = new Map<string, SourceState>()
   const changes = createChanges()
-  let removed: Removed = { snapshots: [], held: [] }
+  let removed: Removed = { snapshots: [], lastSuccessMs: [], held: [] }
   // Made when they are first asked for after something changed, so that a change costs the same with any number of
   // sources.
   let sorted: readonly SourceState[] | undefined
@@ -181,7 +183,7 @@ export function createStore(): Store {
     joined ??= join(snapshots)
     return {
       snapshot: joined,
-      oldestSuccessMs: least(loaded.map(lastSuccessMs), 0),
+      oldestSuccessMs: least([...loaded.map(lastSuccessMs), ...removed.lastSuccessMs], 0),
       expiresMs: least(loaded.map(expiresMs), Number.POSITIVE_INFINITY),
     }
   }

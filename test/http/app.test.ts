@@ -72,7 +72,7 @@ t.test('46: paths with encoded line breaks, null bytes and slashes are refused',
 t.test('health says what would let the targets of removed sources go', async (t) => {
   const { app, store } = await readHalf(t, { sources: [] })
   const held = (reason: string) => heldTargets({ reason, sources: ['cmdb'], until: undefined })
-  store.setRemoved({ snapshots: [], held: [held('replaced'), held('removed')] })
+  store.setRemoved({ snapshots: [], lastSuccessMs: [], held: [held('replaced'), held('removed')] })
   const { removed } = (await app.inject('/health')).json()
   t.match(removed.held, [
     { sources: ['cmdb'], until: null, leaves: /^when every source that was added or changed has been read/ },
@@ -156,7 +156,11 @@ t.test('health is 200 whatever the sources do, and says what they do', async (t)
       waiting: { state: 'waiting', targets: 0, last_success: null, age_seconds: null, last_change: null },
     },
   })
-  store.setRemoved({ snapshots: [], held: [heldTargets({ reason: 'removed', samples: ['source old'] })] })
+  store.setRemoved({
+    snapshots: [],
+    lastSuccessMs: [],
+    held: [heldTargets({ reason: 'removed', samples: ['source old'] })],
+  })
   t.match((await app.inject('/health')).json().removed, {
     held: [{ digest: 'd'.repeat(64), reason: 'removed', samples: ['source old'] }],
   })

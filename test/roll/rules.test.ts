@@ -4,6 +4,7 @@ import {
   type Circumstances,
   countedAnew,
   DEFAULT_GUARD,
+  discounted,
   firstMissed,
   type GuardOptions,
   isEmptyBelieved,
@@ -14,6 +15,7 @@ import {
   remember,
   type Situation,
   sumOf,
+  type Verdict,
 } from '../../src/roll/rules.ts'
 
 // The rules of "When a target leaves", one after the other.
@@ -26,6 +28,7 @@ const absence = (given: Partial<Absence> = {}): Absence => ({
   rollBefore: 100,
   readings: 2,
   sinceMs: 0,
+  fromMs: given.sinceMs ?? 0,
   countedMs: 0,
   isUnreadable: false,
   ...given,
@@ -155,6 +158,19 @@ t.test('rule 4: and those that went when the configuration changed', async (t) =
     { reason: 'configuration', untilMs: undefined },
   ])
   t.match(decide([[absence(), 50]], changed), [LEAVES])
+})
+
+t.test('rules 3 and 4: a reading that an operator would have to judge proves nothing', async (t) => {
+  const blind = { now: { ...SAME, selection: 'wrong' }, nowMs: 1e9 }
+  const [verdict] = decide([[absence({ readings: 9 }), 60]], blind)
+  t.match(verdict, { leaves: false, reason: 'configuration' })
+  const after = discounted(absence({ readings: 9 }), verdict as Verdict)
+  t.match(after, { readings: 0, sinceMs: 0 }, 'they are missing since then all the same')
+  const again = missedAgain(after, 1e9 + 2_000, false)
+  t.match(again, { readings: 1, fromMs: 1e9 + 2_000 })
+  t.match(decide([[again, 60]], { nowMs: 1e9 + 2_000 }), [{ reason: 'too_many', untilMs: 1e9 + 902_000 }])
+  const [other] = decide([[absence({ readings: 9 }), 60]])
+  t.match(discounted(absence({ readings: 9 }), other as Verdict), { readings: 9 })
 })
 
 t.test('rule 4: an inventory that flaps is held', async (t) => {

@@ -37,6 +37,7 @@ interface Missing {
   readonly selection: string
   readings: number
   sinceMs: number
+  fromMs: number
   countedMs: number
   isUnreadable: boolean
 }
@@ -185,12 +186,19 @@ export class PlainRoll {
     if (before === undefined) {
       const { idle, unrecognised, selection } = this.seen
       const rest = { rollBefore, idle, unrecognised, selection }
-      this.missing.set(id, { ...rest, readings: 1, sinceMs: nowMs, countedMs: nowMs, isUnreadable })
+      const times = { sinceMs: nowMs, fromMs: nowMs, countedMs: nowMs }
+      this.missing.set(id, { ...rest, ...times, readings: 1, isUnreadable })
     } else if (isUnreadable) before.isUnreadable = true
     else if (before.isUnreadable) {
-      Object.assign(before, { isUnreadable: false, readings: 1, sinceMs: nowMs, countedMs: nowMs })
+      Object.assign(before, {
+        isUnreadable: false,
+        readings: 1,
+        sinceMs: nowMs,
+        fromMs: nowMs,
+        countedMs: nowMs,
+      })
     } else if (nowMs - before.countedMs >= 1_000) {
-      before.readings++
+      if (before.readings++ === 0) before.fromMs = nowMs
       before.countedMs = nowMs
     }
   }
@@ -199,8 +207,8 @@ export class PlainRoll {
     const { guard, hour, seen } = this
     const all = [...this.missing.values()]
     const counted = all.filter(({ isUnreadable }) => !isUnreadable)
-    const isProven = ({ readings, sinceMs }: Missing) =>
-      readings >= guard.confirmations && nowMs - sinceMs >= guard.graceMs
+    const isProven = ({ readings, fromMs }: Missing) =>
+      readings >= guard.confirmations && nowMs - fromMs >= guard.graceMs
     const proven = counted.filter(isProven).length
     const roll = counted.reduce((most, one) => Math.max(most, one.rollBefore), 0)
     const isHeld =
@@ -211,16 +219,17 @@ export class PlainRoll {
       const isNothingLeft =
         present === 0 && counted.length === all.length && one.rollBefore >= guard.minTargets
       const holdMs = isNothingLeft ? guard.holdEmptyMs : guard.holdMs
-      const isHeldLongEnough = (ms: number) => isProven(one) && one.readings >= 3 && nowMs - one.sinceMs >= ms
+      const isHeldLongEnough = (ms: number) => isProven(one) && one.readings >= 3 && nowMs - one.fromMs >= ms
       const returned =
         hour.returned.length > 1 ? hour.returned : hour.returned.filter(({ atMs }) => atMs > one.sinceMs)
       const back = returned.reduce((sum, { count }) => sum + count, 0)
       const isFlapping = returned.length > 0 && back >= proven * 0.1
       if (one.isUnreadable) continue
-      if (seen.unrecognised > one.unrecognised) continue
-      if (isHeld) {
-        const isOperators = seen.idle - one.idle >= counted.length / 2 || seen.selection !== one.selection
-        if (!isOperators && isHeldLongEnough(holdMs)) leaving.push(id)
+      const isOperators = seen.idle - one.idle >= counted.length / 2 || seen.selection !== one.selection
+      // Such a reading proves nothing: those after it count anew.
+      if (seen.unrecognised > one.unrecognised || (isHeld && isOperators)) one.readings = 0
+      else if (isHeld) {
+        if (isHeldLongEnough(holdMs)) leaving.push(id)
       } else if (isProven(one) && (!isFlapping || isHeldLongEnough(guard.holdMs))) leaving.push(id)
     }
     for (const id of leaving) {
@@ -258,7 +267,9 @@ export class PlainRoll {
   /** What of it a disk keeps, beside times. */
   timeless(): string {
     const { targets, missing, hour, seen } = this
-    const rest = [...missing].map(([id, { readings: _r, sinceMs: _s, countedMs: _c, ...one }]) => [id, one])
+    const rest = [...missing].map(
+      ([id, { readings: _r, sinceMs: _s, fromMs: _f, countedMs: _c, ...one }]) => [id, one],
+    )
     const counts = [hour.left, hour.returned, hour.sizes].map((events) => events.map(({ count }) => count))
     return JSON.stringify([[...targets].sort(), rest, counts, seen])
   }
@@ -279,6 +290,6 @@ export class PlainRoll {
   restart(keptMs: number, nowMs: number): void {
     this.hour.shift(nowMs - keptMs)
     for (const one of this.missing.values())
-      Object.assign(one, { readings: 0, sinceMs: nowMs, countedMs: nowMs - 1_000 })
+      Object.assign(one, { readings: 0, sinceMs: nowMs, fromMs: nowMs, countedMs: nowMs - 1_000 })
   }
 }

@@ -123,8 +123,12 @@ t.test('the lists of removed sources are served beside the others, until they ar
   const store = createStore()
   store.add('a', required)
   store.publish('a', await snapshotOf('a:1'))
-  t.same(store.removed(), { snapshots: [], held: [] })
-  const removed = { snapshots: [await snapshotOf('old:1')], held: [heldTargets({ reason: 'removed' })] }
+  t.same(store.removed(), { snapshots: [], lastSuccessMs: [], held: [] })
+  const removed = {
+    snapshots: [await snapshotOf('old:1')],
+    lastSuccessMs: [],
+    held: [heldTargets({ reason: 'removed' })],
+  }
   store.setRemoved(removed)
   t.equal(store.removed(), removed)
   t.same(combinedAddresses(store), ['a:1', 'old:1'])
@@ -134,13 +138,13 @@ t.test('the lists of removed sources are served beside the others, until they ar
   store.add('needed', required)
   t.same(waitingFor(store), ['needed'], 'they do not stand in for a source that is required')
   store.remove('needed')
-  store.setRemoved({ snapshots: [], held: [] })
+  store.setRemoved({ lastSuccessMs: [], snapshots: [], held: [] })
   t.same(combinedAddresses(store), ['a:1'])
 })
 
 t.test('1: with nothing but removed sources their lists are still served, not an empty one', async (t) => {
   const store = createStore()
-  store.setRemoved({ snapshots: [await snapshotOf('old:1')], held: [] })
+  store.setRemoved({ lastSuccessMs: [], snapshots: [await snapshotOf('old:1')], held: [] })
   store.add('late', optional)
   t.same(combinedAddresses(store), ['old:1'])
 })
