@@ -98,7 +98,7 @@ export async function createInventory(scope: Scope, deps: InventoryDeps) {
     // Before it goes out: from here on it can be used.
     if (mine.isGood && page === edition.pages.length && mine.sent === page) {
       lastWholeMs = performance.now()
-      model.offers(edition.list)
+      model.offers(edition.list, edition.unreadable)
     }
     response.writeHead(200, { 'content-type': 'application/json' }).end(ready.body)
   }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createInventories, idOf, type Sites, sitesOfBody } from './inventories.ts'
+import { createInventories, idOf, readServed, type Sites, targetOf } from './inventories.ts'
 import { createModel } from './model.ts'
 
 const HOLD_MS = 10_000
@@ -19,11 +19,11 @@ function setUp() {
     model,
     targets,
     /** Some readings of the same, a second apart. */
-    reads(sensors: Sites, times = 1) {
+    reads(sensors: Sites, times = 1, unreadable: Sites = new Map()) {
       for (let time = 0; time < times; time++) {
         nowMs += 1_000
         model.begins()
-        model.offers(id(sensors))
+        model.offers(id(sensors), new Set([...unreadable.keys()].map(targetOf)))
       }
     },
     shows: (...sensors: Sites[]) => model.shows(targets(...sensors)),
@@ -39,8 +39,8 @@ t.test('an answer has the id of the inventory that it was made of', async (t) =>
       ['b', '2'],
     ]),
   )
-  t.equal(idOf(sitesOfBody(body)), list)
-  t.same([...inventories.sites(list)].sort(), [...sitesOfBody(body)].sort())
+  t.equal(idOf(readServed(body).sites), list)
+  t.same([...inventories.sites(list)].sort(), [...readServed(body).sites].sort())
 })
 
 t.test('what was read may be served now or later, and nothing else', async (t) => {
@@ -132,6 +132,18 @@ t.test('a kill goes back to what was kept for sure, or later', async (t) => {
   t.match(shows(hosts(1, 20)), 'left', 'the first reading proves nothing')
 })
 
+t.test('what was served after a kill and before a reading is kept', async (t) => {
+  const { model, reads, shows } = setUp()
+  reads(hosts(0, 20))
+  shows(hosts(0, 20))
+  reads(hosts(1, 20), 2)
+  t.equal(shows(hosts(1, 20)), undefined)
+  model.restarts()
+  t.equal(shows(hosts(1, 20)), undefined)
+  model.restarts()
+  t.equal(shows(hosts(1, 20)), undefined, 'killed again')
+})
+
 t.test('readings before a kill prove nothing after it', async (t) => {
   const { model, reads, shows } = setUp()
   reads(hosts(0, 20))
@@ -159,4 +171,83 @@ t.test('what cannot be read or is lost is not served after a kill, and what was 
   model.losesKept()
   model.restarts()
   t.equal(model.shows('no list'), undefined, 'nothing is left')
+})
+
+t.test(
+  'a target whose record is there and cannot be read stays, and leaves once the record is gone',
+  async (t) => {
+    const { model, reads, shows } = setUp()
+    reads(hosts(0, 20))
+    shows(hosts(0, 20))
+    reads(hosts(2, 20), 9, hosts(0, 1))
+    t.equal(shows(hosts(0, 1), hosts(2, 20)), undefined, 'the one that is gone leaves')
+    model.restarts()
+    t.equal(shows(hosts(0, 20)), undefined, 'an older list was kept')
+    reads(hosts(2, 20), 9, hosts(0, 1))
+    t.match(shows(hosts(1, 20)), 'h0:9100 left, and 0 of the last 4 readings lacked it')
+    const other = setUp()
+    other.reads(hosts(0, 20))
+    other.shows(hosts(0, 20))
+    other.reads(hosts(1, 20), 9, hosts(0, 1))
+    other.reads(hosts(1, 20), 2)
+    t.equal(other.shows(hosts(1, 20)), undefined)
+  },
+)
+
+t.test(
+  'while no record is selected nothing joins and nothing leaves, nor afterwards before it is lacked',
+  async (t) => {
+    for (const [name, after, shown, wrong] of [
+      ['meanwhile', undefined, hosts(1, 20), 'h0:9100 left, and 0 of the last 4 readings lacked it'],
+      ['all of it', undefined, hosts(0, 0), '20 of 20|h0:9100 left'],
+      ['what is selected no more', undefined, hosts(0, 21), 'h20:9100 is served at s'],
+      ['before a reading', hosts(0, 20), hosts(1, 20), 'h0:9100 left'],
+      ['after a reading', hosts(1, 20), hosts(1, 20), undefined],
+    ] as const) {
+      const { model, reads, shows } = setUp()
+      reads(hosts(0, 20))
+      shows(hosts(0, 20))
+      model.selects('none')
+      reads(hosts(0, 21), 15)
+      t.equal(shows(hosts(0, 20)), undefined, `${name}: all stay`)
+      if (after !== undefined) {
+        model.selects('all')
+        reads(after)
+      }
+      if (wrong === undefined) t.equal(shows(shown), undefined, name)
+      else t.match(shows(shown), new RegExp(wrong), name)
+    }
+  },
+)
+
+t.test('of a source that has another name nothing may be kept, and what is served stays', async (t) => {
+  for (const [how, wrong] of [
+    ['anew', undefined],
+    ['as before', 'the list that was kept is not served'],
+  ] as const) {
+    const { model, reads, shows } = setUp()
+    reads(hosts(0, 20))
+    shows(hosts(0, 20))
+    reads(hosts(0, 20))
+    model.named('anew')
+    t.equal(shows(hosts(0, 20)), undefined)
+    model.named(how)
+    model.restarts()
+    t.equal(model.shows('no list'), wrong, how)
+    reads(hosts(0, 20))
+    t.match(shows(hosts(1, 20)), 'h0:9100 left', 'it is no proof')
+  }
+})
+
+t.test('an operator lets leave what was held, and nothing more', async (t) => {
+  const { model, reads, shows, targets } = setUp()
+  reads(hosts(0, 20))
+  shows(hosts(0, 20))
+  reads(hosts(15, 20))
+  model.accepts(new Set(targets(hosts(0, 15)).keys()))
+  t.equal(shows(hosts(15, 20)), undefined, 'at once')
+  t.match(shows(hosts(16, 20)), 'h15:9100 left')
+  reads(hosts(0, 20))
+  t.equal(shows(hosts(0, 20)), undefined, 'they are back')
+  t.match(shows(hosts(15, 20)), 'left', 'the word counts once')
 })

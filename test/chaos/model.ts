@@ -19,8 +19,16 @@ export type StorageState = 'works' | 'full' | 'broken'
 export interface Model {
   /** A reading of the inventory begins: the one before, and all writing after it, has ended. */
   begins(): void
-  /** This inventory is about to have been sent whole in this reading. */
-  offers(list: string): void
+  /** This inventory is about to have been sent whole in this reading; so are records that make these targets, unreadably. */
+  offers(list: string, unreadable?: ReadonlySet<string>): void
+  /** From now on the configuration selects these records. */
+  selects(records: 'all' | 'none'): void
+  /** The source has another name, so that nothing may be kept of it; or what is served is kept. */
+  named(how: 'anew' | 'as before'): void
+  /** Whether the source may not have been read yet under its name. */
+  isNamedAnew(): boolean
+  /** An operator lets these targets leave. */
+  accepts(targets: ReadonlySet<string>): void
   /** The storage folder works from now on; or is full, so that it can be read; or cannot even be read. */
   storage(state: StorageState): void
   /** What was kept is gone for good. */
@@ -36,6 +44,10 @@ export interface Model {
 /** An inventory that was sent whole; whether it was used is not known. */
 interface Reading {
   readonly sites: Sites
+  /** The targets of records that were there and could not be read. */
+  readonly unreadable: ReadonlySet<string>
+  /** The configuration selected no record of it. */
+  readonly isBlind: boolean
   readonly atMs: number
 }
 
@@ -54,7 +66,9 @@ const MEMORY_MS = 120_000
  * may have come first), so the model says what is possible, and is never stricter than the promises:
  *  - no invention: a target is served with the site of a reading, or as it was served before;
  *  - no loss: what was served leaves only when two readings lacked it, and many at once only when all readings for
- *    `hold` did; neither a kill nor what happens before counts for the process that follows it;
+ *    `hold` did; neither a kill nor what happens before counts for the process that follows it. A reading that has the
+ *    record of a target, unreadable, does not lack it; nothing leaves while no record is selected, nor afterwards before
+ *    a reading of selected records lacked it; an operator's word lets leave what it names;
  *  - a list that was kept is served again after a kill.
  * That what is read is served, and that what is gone leaves, is seen at the end of every calm.
  */
@@ -75,6 +89,9 @@ export function createModel(
   let storage: StorageState = 'works'
   let isToggled = false
   let isFirst = true
+  let isBlind = false
+  let isNamedAnew = false
+  let accepted: ReadonlySet<string> = new Set()
 
   /** What may have been read when this was served. */
   const possible = () => [...(before?.readings ?? []), ...readings]
@@ -96,13 +113,14 @@ export function createModel(
   function lost(seen: Sites): string | undefined {
     const served = before === undefined ? shown : floor
     if (served === undefined) return undefined
-    const gone = [...served.keys()].filter((target) => !seen.has(target))
+    const gone = [...served.keys()].filter((target) => !seen.has(target) && !accepted.has(target))
     const isMany = gone.length > Math.max(guard.minTargets, guard.maxDrop * largest)
-    const all = possible()
+    const all = possible().filter((reading) => !isBlind || !reading.isBlind)
     for (const target of gone) {
-      const lacking = all.filter(({ sites }) => !sites.has(target))
-      const recent = all.slice(-LAST_READINGS).filter(({ sites }) => !sites.has(target))
-      if (recent.length < CONFIRMATIONS)
+      const lacks = ({ sites, unreadable }: Reading) => !sites.has(target) && !unreadable.has(target)
+      const lacking = all.filter(lacks)
+      const recent = all.slice(-LAST_READINGS).filter(lacks)
+      if (recent.length < CONFIRMATIONS || recent.every((reading) => reading.isBlind))
         return `${target} left, and ${recent.length} of the last ${LAST_READINGS} readings lacked it`
       const since = nowMs() - (lacking[0] as Reading).atMs
       if (isMany && (lacking.length < HELD_READINGS || since < guard.holdMs))
@@ -123,12 +141,24 @@ export function createModel(
       isFirst = false
       isToggled = false
     },
-    offers(list) {
-      const sites = inventories.sites(list)
+    offers(list, unreadable = new Set()) {
+      const sites: Sites = isBlind ? new Map() : inventories.sites(list)
+      accepted = new Set([...accepted].filter((target) => !sites.has(target)))
       largest = Math.max(largest, sites.size)
       // It knows nothing of what may still be on disk, and may write what it reads.
       if (knowsNothing()) floor = undefined
-      readings = [...readings.filter(({ atMs }) => nowMs() - atMs < MEMORY_MS), { sites, atMs: nowMs() }]
+      const reading = { sites, unreadable, isBlind, atMs: nowMs() }
+      readings = [...readings.filter(({ atMs }) => nowMs() - atMs < MEMORY_MS), reading]
+    },
+    selects(records) {
+      isBlind = records === 'none'
+    },
+    named(how) {
+      isNamedAnew = how === 'anew'
+    },
+    isNamedAnew: () => isNamedAnew,
+    accepts(targets) {
+      accepted = targets
     },
     storage(next) {
       isToggled ||= next !== storage
@@ -143,7 +173,7 @@ export function createModel(
       // Killed before anything was seen of it: what was so before still counts.
       before = { shown: shown ?? before?.shown, readings: possible() }
       if (!isReadable) before = undefined
-      mustHaveList = isReadable && floor !== undefined
+      mustHaveList = isReadable && floor !== undefined && !isNamedAnew
       shown = undefined
       readings = []
       isFirst = true
@@ -156,6 +186,8 @@ export function createModel(
       }
       if (knowsNothing() && seen.size === 0) return 'a first list that is empty was believed'
       const wrong = invented(seen) ?? lost(seen)
+      // Nothing was read since the start, so this was kept.
+      if (before !== undefined && readings.length === 0) floor = seen
       shown = seen
       before = undefined
       mustHaveList = false

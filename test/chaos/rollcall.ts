@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { type Running, start } from '../helpers/cli.ts'
 import { seriesValue } from '../helpers/exposition.ts'
 import type { Scope } from '../helpers/scope.ts'
+import { TTL_MS } from './devices.ts'
 import { MAX_RESPONSE_BYTES } from './faults.ts'
-import { idOf, sitesOfBody } from './inventories.ts'
+import { DEVICES, idOf, readServed } from './inventories.ts'
 import type { Machine } from './machine.ts'
 import type { Model, ModelGuard } from './model.ts'
 
@@ -16,32 +17,50 @@ export interface Wiring {
   readonly url: string
   readonly neighbour: string
   readonly caFile: string
+  /** Devices register with this token. */
+  readonly token: string
 }
 
-const config = ({ url, neighbour, caFile }: Wiring) => `
+/** What of its configuration changes. */
+export interface Configured {
+  /** The name of the main source. */
+  readonly name: string
+  /** What selects its records. */
+  readonly records: string
+}
+
+const config = ({ url, neighbour, caFile }: Wiring, { name, records }: Configured, tokenFile: string) => `
 global:
   refresh_interval: 500ms
   timeout: 1500ms
   guard: { hold: ${GUARD.holdMs}ms, hold_empty: ${GUARD.holdMs}ms }
 sources:
-  - name: chaos
+  - name: ${name}
     http:
       url: ${url}
       tls_config: { ca_file: ${caFile} }
       max_response_size: ${MAX_RESPONSE_BYTES}B
       pagination: { next_url: next, total: total, items: items, max_pages: 20 }
-    records: items
+    records: "${records}"
     labels: { site: "{site}" }
   - name: neighbour
     required: false
     http: { url: "${neighbour}", tls_config: { ca_file: ${caFile} } }
+  - name: ${DEVICES}
+    required: false
+    push: { token_file: ${tokenFile}, ttl: ${TTL_MS}ms }
+    labels: { site: hall }
 `
 
 /** A Rollcall process that is killed and started again on one storage folder, which can break or be full. */
 export function createRollcall(scope: Scope, model: Model, machine: Machine, wiring: Wiring) {
   const folder = scope.testdir()
   const file = join(folder, 'rollcall.yml')
-  writeFileSync(file, config(wiring))
+  const tokenFile = join(folder, 'token')
+  writeFileSync(tokenFile, wiring.token)
+  let configured: Configured = { name: 'chaos', records: 'items' }
+  const write = () => writeFileSync(file, config(wiring, configured, tokenFile))
+  write()
   // A link, so that the folder comes and goes in one step, whoever runs this.
   const storage = join(folder, 'data')
   let folders = 0
@@ -71,7 +90,8 @@ export function createRollcall(scope: Scope, model: Model, machine: Machine, wir
     starts: () => starts,
     log: () => running?.err() ?? '',
     async start() {
-      const next = await start(scope, [`--config.file=${file}`, `--storage.path=${storage}`], machine.env)
+      const flags = [`--config.file=${file}`, `--storage.path=${storage}`, '--web.enable-lifecycle']
+      const next = await start(scope, flags, machine.env)
       starts += 1
       epoch += 1
       running = next
@@ -84,18 +104,42 @@ export function createRollcall(scope: Scope, model: Model, machine: Machine, wir
       killed?.child.kill('SIGKILL')
       await killed?.ended
     },
+    /** Changes its configuration, and asks for a reload of it. */
+    async reload(change: Partial<Configured>, how: 'POST' | 'SIGHUP') {
+      configured = { ...configured, ...change }
+      write()
+      if (how === 'SIGHUP') running?.child.kill('SIGHUP')
+      else await fetch(`${running?.url}/-/reload`, { method: 'POST' })
+    },
+    /** How often this process has reloaded its configuration. */
+    reloads: () => running?.err().split('"msg":"configuration reloaded"').length ?? 0,
+    /** The targets of the main source that are held. */
+    async held(): Promise<readonly { digest: string; targets: number }[]> {
+      const { sources } = (await (await fetch(`${running?.url}/health`)).json()) as {
+        sources: Record<string, { held: { digest: string; targets: number }[] }>
+      }
+      return sources[configured.name]?.held ?? []
+    },
+    /** Lets held targets leave; how many targets the main source has then, undefined when that is refused. */
+    async accept(digest: string): Promise<number | undefined> {
+      const answer = await fetch(`${running?.url}/-/accept?digest=${digest}`, { method: 'POST' })
+      const { results } = (await answer.json()) as { results?: { targets: number }[] }
+      return results?.[0]?.targets
+    },
     /** A series of its metrics now, 0 when there is none. */
     async metric(name: string, labels: Record<string, string>): Promise<number> {
       const page = await (await fetch(`${running?.url}/metrics`)).text()
-      return seriesValue(page, name, { source: 'chaos', ...labels }) ?? 0
+      return seriesValue(page, name, { source: configured.name, ...labels }) ?? 0
     },
     /** What time it believes to be. */
     dateMs: async () => Date.parse(String((await fetch(`${running?.url}/health`)).headers.get('date'))),
     /** The id of the list that is kept; undefined when it cannot be told at this moment. */
     keptList(): string | undefined {
       try {
-        const pointer = JSON.parse(readFileSync(join(storage, 'chaos.snapshot'), 'utf8')) as { file: string }
-        return idOf(sitesOfBody(readFileSync(join(storage, pointer.file), 'utf8')))
+        const pointer = JSON.parse(readFileSync(join(storage, `${configured.name}.snapshot`), 'utf8')) as {
+          file: string
+        }
+        return idOf(readServed(readFileSync(join(storage, pointer.file), 'utf8')).sites)
       } catch {
         return undefined
       }

@@ -5,14 +5,16 @@ import { createRandom } from '../helpers/random.ts'
 import type { Scope } from '../helpers/scope.ts'
 import { createAgeCheck } from './age.ts'
 import { createCertificates } from './certificates.ts'
+import { createDevices, GONE_WITHIN_MS } from './devices.ts'
 import { createFleet } from './fleet.ts'
 import { createHistory } from './history.ts'
-import { createInventories } from './inventories.ts'
+import { createInventories, DEVICES } from './inventories.ts'
 import { createInventory } from './inventory.ts'
 import { createMachine } from './machine.ts'
 import { createModel } from './model.ts'
 import { createRollcall, GUARD } from './rollcall.ts'
 import { createSteps } from './steps.ts'
+import { createViewCheck } from './views.ts'
 import { createWatch } from './watch.ts'
 
 const SENSORS = 5_000
@@ -70,9 +72,20 @@ export async function runChaos(scope: Scope, options: RunOptions): Promise<Summa
     storms: history.violated,
   })
   const fleet = createFleet(SENSORS, random, inventories)
-  const rollcall = createRollcall(scope, model, machine, { ...inventory, caFile: certificates.caFile })
-  const age = createAgeCheck(inventory.lastWholeMs)
-  const watch = await createWatch(scope, rollcall, { model, age }, history)
+  const token = 'token-of-devices'
+  const rollcall = createRollcall(scope, model, machine, {
+    ...inventory,
+    caFile: certificates.caFile,
+    token,
+  })
+  const checks = {
+    model,
+    age: createAgeCheck(inventory.lastWholeMs),
+    views: createViewCheck(GUARD.holdMs),
+    devices: createDevices(rollcall, { random: createRandom(options.seed + 2), history, token }),
+  }
+  const watch = await createWatch(scope, rollcall, checks, history)
+  const { devices } = checks
   const isOver = () => history.violation() !== undefined
 
   async function within(ms: number, what: string, ask: () => Promise<boolean> | boolean): Promise<boolean> {
@@ -100,6 +113,8 @@ export async function runChaos(scope: Scope, options: RunOptions): Promise<Summa
     rollcall,
     machine,
     model,
+    devices,
+    violated: history.violated,
     note: history.add,
     eventually,
     converges,
@@ -135,7 +150,11 @@ export async function runChaos(scope: Scope, options: RunOptions): Promise<Summa
     'Prometheus has exactly the targets of the inventory',
     async () => JSON.stringify(await addresses(prometheus)) === wanted,
   )
-  await watch.stop()
+  await within(GONE_WITHIN_MS, 'exactly the devices that register are served', () => {
+    const served = watch.devices()
+    return served?.size === devices.targets().length && devices.targets().every((one) => served.has(one))
+  })
+  await Promise.all([watch.stop(), devices.stop()])
   return {
     seed: options.seed,
     steps: taken,
@@ -149,8 +168,14 @@ export async function runChaos(scope: Scope, options: RunOptions): Promise<Summa
     health: watch.health(),
     without: machine.without,
     violation: history.violation(),
-    tail: [...history.tail(), 'Rollcall logged last:', ...rollcall.log().trim().split('\n').slice(-30)],
+    tail: [...history.tail(), 'Rollcall logged last:', ...loggedLast(rollcall.log())],
   }
+}
+
+/** The last lines of a log that are not of the source that fails all the time. */
+function loggedLast(log: string): string[] {
+  const lines = log.trim().split('\n')
+  return lines.filter((line) => !line.includes('"source":"neighbour"')).slice(-30)
 }
 
 async function discovered({ url }: Prometheus): Promise<number | undefined> {
@@ -158,10 +183,13 @@ async function discovered({ url }: Prometheus): Promise<number | undefined> {
   return seriesValue(page, 'prometheus_sd_discovered_targets', { config: 'sensors', name: 'scrape' })
 }
 
-/** The addresses that Prometheus discovered, sorted. */
+/** The addresses of the inventory that Prometheus discovered, sorted. */
 async function addresses({ url }: Prometheus): Promise<string[]> {
   const answer = (await (await fetch(`${url}/api/v1/targets?state=dropped`)).json()) as {
-    data: { droppedTargets: { discoveredLabels: { __address__: string } }[] }
+    data: { droppedTargets: { discoveredLabels: { __address__: string; __meta_rollcall_source: string } }[] }
   }
-  return answer.data.droppedTargets.map(({ discoveredLabels }) => discoveredLabels.__address__).sort()
+  return answer.data.droppedTargets
+    .filter(({ discoveredLabels }) => discoveredLabels.__meta_rollcall_source !== DEVICES)
+    .map(({ discoveredLabels }) => discoveredLabels.__address__)
+    .sort()
 }

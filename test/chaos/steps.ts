@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Random } from '../helpers/random.ts'
 import { createDeck } from './deck.ts'
+import type { Devices } from './devices.ts'
 import { FAULTS, ODD_RECORDS } from './faults.ts'
 import type { Change, Edition, Fleet } from './fleet.ts'
 import type { Behaviour, Inventory } from './inventory.ts'
 import type { Clock, Machine } from './machine.ts'
 import type { Model } from './model.ts'
-import type { Rollcall } from './rollcall.ts'
+import type { Configured, Rollcall } from './rollcall.ts'
 
 /** What the steps act on. */
 export interface World {
@@ -15,17 +16,23 @@ export interface World {
   readonly inventory: Inventory
   readonly rollcall: Rollcall
   readonly model: Model
+  readonly devices: Devices
   readonly machine: Machine
   readonly note: (event: string) => void
   /** Waits until it is so, not for ever: false, and a broken promise, when that takes too long. */
   readonly eventually: (what: string, ask: () => Promise<boolean> | boolean) => Promise<boolean>
   /** Waits until the truth is served; false when that takes too long. */
   readonly converges: (list: string) => Promise<boolean>
+  /** A promise was broken. */
+  readonly violated: (what: string) => void
   /** Whether a promise was broken. */
   readonly isOver: () => boolean
 }
 
 const HOUR_MS = 3_600_000
+
+/** Selects no record. */
+const NOTHING = "items[?site == 'nowhere']"
 
 /** The steps of a run, chosen at random. */
 export function createSteps(world: World) {
@@ -59,8 +66,16 @@ export function createSteps(world: World) {
     inventory.behave({ ...inventory.behaviour(), editions: [truth] })
   }
 
-  const smallChange = createDeck<Change>(random, ['sensors join', 'sensors leave', 'sensors move'])
-  const changeALittle = () => change(smallChange(), between(1, 300))
+  const smallChange = createDeck<Change>(random, [
+    'sensors join',
+    'sensors leave',
+    'sensors move',
+    'a site closes',
+  ])
+  const changeALittle = () => {
+    change(smallChange(), between(1, 300))
+    if (random.once(2)) world.devices.change()
+  }
 
   /** With the inventory down, what was kept is seen to be served, for as long as that takes. */
   async function killAndStart(isDown = random.once(2)): Promise<void> {
@@ -73,6 +88,7 @@ export function createSteps(world: World) {
     if (goesDown) await inventory.stop()
     await wait(random.pick([0, 0, 500]))
     world.model.restarts()
+    world.devices.restarts()
     await rollcall.start()
     note('Rollcall started again')
     if (!goesDown) return
@@ -138,11 +154,61 @@ export function createSteps(world: World) {
     await end()
   }
 
+  async function reload(change: Partial<Configured> = {}): Promise<void> {
+    const how = random.pick(['POST', 'SIGHUP'] as const)
+    const what = `a reload by ${how}`
+    note(`${what} with ${JSON.stringify(change)}`)
+    count(what)
+    const before = rollcall.reloads()
+    await rollcall.reload(change, how)
+    await world.eventually('the configuration is reloaded', () => rollcall.reloads() > before)
+  }
+
+  /** The main source has another name; sometimes it cannot be read then, and sometimes nobody waits until it is. */
+  async function rename(name: string, isKilled: boolean): Promise<void> {
+    const isDown = random.once(2)
+    count(isDown ? 'a source is renamed while the inventory is down' : 'a source is renamed')
+    if (isDown) await inventory.stop()
+    world.model.named('anew')
+    await reload({ name })
+    await wait(between(100, 2_500))
+    if (isKilled) await killAndStart()
+    if (isDown) await wait(between(100, 1_000))
+    await inventory.restart()
+    if (random.once(3)) return
+    await calm()
+    world.model.named('as before')
+  }
+
+  /** An operator lets leave what is held. */
+  async function accept(kind: Change): Promise<void> {
+    await calm()
+    const before = truth
+    change(kind, fleet.size())
+    const leaving = new Set([...before.sites.keys()].filter((target) => !truth.sites.has(target)))
+    let digest: string | undefined
+    const what = `${leaving.size} targets are held`
+    await world.eventually(what, async () => {
+      digest = (await rollcall.held()).find(({ targets }) => targets === leaving.size)?.digest
+      return digest !== undefined
+    })
+    if (digest === undefined) return
+    note(`${what}, and accepted`)
+    world.model.accepts(leaving)
+    const left = await rollcall.accept(digest)
+    count(left === undefined ? 'held targets left before they were accepted' : 'held targets are accepted')
+    if (left !== undefined && left !== truth.sites.size)
+      world.violated(`${left} targets are left once ${leaving.size} were accepted, not ${truth.sites.size}`)
+    if (random.once(3)) await killAndStart()
+    await calm()
+  }
+
   async function filled(): Promise<void> {
     const bytesLeft = nextBytesLeft()
     const what = '33: the disk is full'
     note(`${what} but for ${bytesLeft} bytes`)
     count(what)
+    world.devices.disturbed()
     const fill = () => {
       rollcall.fillStorage(bytesLeft)
       change('sensors join', between(1, 300))
@@ -162,6 +228,7 @@ export function createSteps(world: World) {
     note(what)
     count(what)
     clock.jump(offsetMs)
+    world.devices.disturbed()
     const isSo = async () => Math.abs((await rollcall.dateMs()) - Date.now() - offsetMs) < 60_000
     await world.eventually('the clock of Rollcall has jumped', isSo)
     await meanwhile(between(600, 2_500))
@@ -222,6 +289,50 @@ export function createSteps(world: World) {
       await wait(between(600, 2_000))
       healthy()
     },
+    async unreadable() {
+      await calm()
+      const what = '30: records turn unreadable'
+      count(what)
+      const isLeaving = random.once(2)
+      if (isLeaving) change('sensors leave', between(1, 300))
+      const amount = random.pick([10, 300, fleet.size()])
+      behave(`${what} (${amount})`, { editions: [fleet.unreadable(amount)] })
+      await wait(between(1_500, 4_000))
+      if (random.once(3)) {
+        await killAndStart()
+        await wait(between(1_500, 3_000))
+      }
+      // They are all still served, and what the reading had.
+      if (!isLeaving) await world.converges(truth.list)
+      await calm()
+    },
+    async reload() {
+      changeALittle()
+      await reload()
+      await wait(between(100, 1_500))
+    },
+    async 'a wrong filter'() {
+      await calm()
+      count('a filter that selects nothing')
+      await reload({ records: NOTHING })
+      world.model.selects('none')
+      await meanwhile(between(1_500, 5_000))
+      world.model.selects('all')
+      await reload({ records: 'items' })
+      await calm()
+    },
+    async rename() {
+      await calm()
+      await rename('renamed', random.once(2))
+      // Killed now, it would keep what leaves later, under the other name, until the neighbour has been read: never.
+      await rename('chaos', false)
+      await calm()
+      world.model.named('as before')
+    },
+    async accept() {
+      await accept(nextBigChange())
+      if (fleet.size() < 2_000) change('sensors join', 5_000 - fleet.size())
+    },
     async slow() {
       count('27: slow pages')
       behave('27: slow pages', { slowMs: between(100, 600) })
@@ -237,6 +348,7 @@ export function createSteps(world: World) {
       const how = nextBreak()
       note(`33: storage is ${how}`)
       count(`33: storage is ${how}`)
+      world.devices.disturbed()
       rollcall.breakStorage(how)
       await meanwhile(between(600, 2_500))
       const mended = nextMend()
