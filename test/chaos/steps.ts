@@ -7,7 +7,7 @@ import type { Change, Edition, Fleet } from './fleet.ts'
 import type { Behaviour, Inventory } from './inventory.ts'
 import type { Clock, Machine } from './machine.ts'
 import type { Model } from './model.ts'
-import type { Configured, Rollcall } from './rollcall.ts'
+import { type Configured, GUARD, type Rollcall } from './rollcall.ts'
 
 /** What the steps act on. */
 export interface World {
@@ -30,6 +30,9 @@ export interface World {
 }
 
 const HOUR_MS = 3_600_000
+
+/** Longer than targets are held, and than the readings take that must lack them, in milliseconds. */
+const PROOF_MS = GUARD.holdMs + 1_500
 
 /** Selects no record. */
 const NOTHING = "items[?site == 'nowhere']"
@@ -297,11 +300,8 @@ export function createSteps(world: World) {
       if (isLeaving) change('sensors leave', between(1, 300))
       const amount = random.pick([10, 300, fleet.size()])
       behave(`${what} (${amount})`, { editions: [fleet.unreadable(amount)] })
-      await wait(between(1_500, 4_000))
-      if (random.once(3)) {
-        await killAndStart()
-        await wait(between(1_500, 3_000))
-      }
+      if (random.once(3)) await killAndStart()
+      await wait(between(1_500, 2 * PROOF_MS))
       // They are all still served, and what the reading had.
       if (!isLeaving) await world.converges(truth.list)
       await calm()
@@ -316,7 +316,7 @@ export function createSteps(world: World) {
       count('a filter that selects nothing')
       await reload({ records: NOTHING })
       world.model.selects('none')
-      await meanwhile(between(1_500, 5_000))
+      await meanwhile(between(PROOF_MS, 2 * PROOF_MS))
       world.model.selects('all')
       await reload({ records: 'items' })
       await calm()
@@ -381,7 +381,7 @@ export function createSteps(world: World) {
   }
 
   const names = Object.keys(steps)
-  const next = createDeck(random, [...names, ...Array(7).fill('fault'), 'partial', 'kill'])
+  const next = createDeck(random, [...names, ...Array(7).fill('fault'), 'partial', 'kill', 'unreadable'])
   return {
     truth: () => truth,
     counts: () => Object.fromEntries([...counts].sort()),
