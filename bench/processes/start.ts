@@ -30,11 +30,11 @@ export async function startServer(scope: Scope, { args, env = {}, serves }: Prog
   })
   const stop = ownChild(scope, child)
   const url = await new Promise<string>((resolve, reject) => {
-    // Only the start is kept: a long run must not grow in memory.
+    // Only the end is kept: a long run must not grow in memory, and much may be logged before the line.
     let output = ''
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
-        if (output.length < 10_000) output += text
+        output = (output + text).slice(-10_000)
         const found = serves.exec(output)?.[1]
         if (found !== undefined) resolve(found)
       })
