@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net'
-import { StartError } from './errors.ts'
+import { messageOf, StartError } from './errors.ts'
 
 /**
  * Why an address cannot be listened on, and the way out.
@@ -12,7 +12,7 @@ export function explainListen(error: NodeJS.ErrnoException, address: string, fla
     EADDRNOTAVAIL: `this machine has no such address; choose another one with ${flag}`,
     ENOTFOUND: `the host name does not resolve; choose another one with ${flag}`,
   }
-  return new StartError(`cannot listen on ${address}: ${why[String(error.code)] ?? error.message}`)
+  return new StartError(`cannot listen on ${address}: ${why[String(error.code)] ?? messageOf(error)}`)
 }
 
 /** A URL at which a listening server is reached from this machine. */

@@ -8,6 +8,10 @@ t.test('why an address cannot be listened on, and the way out', async (t) => {
       '127.0.0.1:80',
       '--web.listen-address',
     ).message
+  t.match(
+    explain('EMFILE'),
+    /^cannot listen on 127.0.0.1:80: .*; this process has no file descriptors left; raise its limit/,
+  )
   t.match(explain('EADDRINUSE'), /^cannot listen on 127.0.0.1:80: another program .*--web.listen-address=/)
   t.match(explain('EACCES'), /port above 1023/)
   t.match(explain('EADDRNOTAVAIL'), /no such address/)
