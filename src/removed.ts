@@ -91,6 +91,14 @@ const SUBTRACT: Job = {
 
 const NEVER = new AbortController().signal
 
+/** What a comparison found. */
+interface Compared {
+  readonly others: readonly Snapshot[]
+  readonly rest: readonly Rest[]
+}
+
+const NOTHING_COMPARED: Compared = { others: [], rest: [] }
+
 /** Creates a place for removed sources; there are none yet. */
 export function createRemoved(deps: RemovedDeps): Removed {
   const { store, metrics, log, clock, fleet, files, storagePath } = deps
@@ -100,11 +108,16 @@ export function createRemoved(deps: RemovedDeps): Removed {
   // What of each is served: at first its whole list.
   let served: ReadonlyMap<string, Snapshot> = new Map()
 
+  // What the last comparison found; a list that did not change since need not be compared again.
+  let compared = NOTHING_COMPARED
+  let isSettling = false
+
   const now = (): Moment => ({ wallMs: clock.now(), monotonicMs: clock.monotonic() })
 
   /** Serves these lists; of a source without one here, what was served of it before. */
   function serve(changed: ReadonlyMap<string, Snapshot>, held: readonly HeldTargets[]): void {
     served = new Map([...served, ...changed].filter(([id]) => all.has(id)))
+    if (all.size === 0) compared = NOTHING_COMPARED
     const successes = [...all.values()].map(({ lastSuccessMs }) => lastSuccessMs)
     store.setRemoved({ snapshots: [...served.values()], lastSuccessMs: successes, held })
     metrics.guard.holding.set(held.length > 0 ? 1 : 0)
@@ -136,11 +149,15 @@ export function createRemoved(deps: RemovedDeps): Removed {
   /** What is left of all of them; what was configured again meanwhile is none of these. */
   async function findRest(): Promise<readonly Rest[]> {
     const others = store.list().flatMap(({ snapshot }) => snapshot ?? [])
+    const { others: before, rest } = compared
+    const isSame = others.length === before.length && others.every((one, index) => one === before[index])
     const found: Rest[] = []
     for (const [id, gone] of all) {
+      const known = isSame ? rest.find((one) => one.gone === gone) : undefined
       // What another source has had since is that source's.
-      found.push({ id, gone, ...(await without(served.get(id) as Snapshot, others)) })
+      found.push(known ?? { id, gone, ...(await without(served.get(id) as Snapshot, others)) })
     }
+    compared = { others, rest: found }
     return found.filter(({ id, gone }) => all.get(id) === gone)
   }
 
@@ -253,8 +270,13 @@ export function createRemoved(deps: RemovedDeps): Removed {
     },
     settle: (accepted) => inTurn(() => settle(accepted)),
     settleSoon() {
-      if (all.size === 0) return
-      inTurn(() => settle()).catch((error) => log.error({ err: error }, 'removed sources not settled'))
+      if (all.size === 0 || isSettling) return
+      isSettling = true
+      const begin = () => {
+        isSettling = false
+        return settle()
+      }
+      inTurn(begin).catch((error) => log.error({ err: error }, 'removed sources not settled'))
     },
     async restore(configured) {
       if (storagePath === undefined) return

@@ -103,8 +103,6 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   })
   let guard: GuardOptions = DEFAULT_GUARD
   let isStarted = false
-  // Whether there was a list of all when the configuration was applied.
-  let isServing = false
 
   async function loadMemory(): Promise<void> {
     if (storagePath === undefined) return
@@ -156,7 +154,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     await source.close()
   }
 
-  async function add(settings: SourceSettings): Promise<void> {
+  /** @param isServing whether there is a list of all, of which a source that has none yet may be left out */
+  async function add(settings: SourceSettings, isServing: boolean): Promise<void> {
     const { name, required, maxStalenessMs, guard: own } = settings
     const before = removed.giveBack(name)
     const one = create(settings)
@@ -266,7 +265,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       fleet.configure(all)
       const names = new Set(sources.map(({ name }) => name))
       if (!isStarted) await loadMemory()
-      isServing = isStarted && store.combined().snapshot !== undefined
+      const isServing = isStarted && store.combined().snapshot !== undefined
       const leaving = [...running.values()].filter(({ name }) => !names.has(name))
       const added = sources.filter(({ name }) => !running.has(name))
       const changed = sources.flatMap((settings) => {
@@ -278,7 +277,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       const fresh = [...added.map(({ name }) => name), ...changed.map(({ before }) => before.name)]
       removed.waitFor(fresh)
       const done = await Promise.allSettled([
-        ...added.map((settings) => note(settings.name, add(settings))),
+        ...added.map((settings) => note(settings.name, add(settings, isServing))),
         ...changed.map(({ settings, before }) => note(settings.name, change(settings, before))),
         ...leaving.map((before) => note(before.name, remove(before, fresh))),
       ])

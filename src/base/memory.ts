@@ -1,6 +1,5 @@
 /**
- * Lets the memory that a process uses be measured at any time: what cannot be measured now is told as it was last.
- * Measuring opens a file, for which there may be no descriptor left, and libraries measure in a timer, where an error
+ * Makes `process.memoryUsage` return its last result when it fails. Measuring opens a file, for which there may be no descriptor left, and libraries measure in a timer, where an error
  * would end the process.
  */
 export function measureMemoryAlways(host: Pick<NodeJS.Process, 'memoryUsage'>): void {

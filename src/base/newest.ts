@@ -9,7 +9,7 @@ export interface Newest<Value> {
 
 /**
  * Creates a hand-over to work that takes time, one piece after the other.
- * @param failed is told what work threw
+ * @param failed called with the error when a piece fails
  */
 export function createNewest<Value>(
   work: (value: Value) => Promise<void>,

@@ -1,5 +1,13 @@
 import { createInTurn, type InTurn } from '../base/in-turn.ts'
-import { type GuardOptions, type History, NO_HISTORY, remember, type Scope, sumOf } from './rules.ts'
+import {
+  accepting,
+  type GuardOptions,
+  type History,
+  NO_HISTORY,
+  remember,
+  type Scope,
+  sumOf,
+} from './rules.ts'
 
 /** What is kept of the fleet over a restart. */
 export interface FleetMemory {
@@ -33,9 +41,6 @@ export interface Fleet {
   /** Takes what an earlier process kept, as if no time had passed. */
   remember(memory: FleetMemory): void
 }
-
-/** How many accepted digests are remembered. */
-const MAX_ACCEPTED = 20
 
 /**
  * Creates a fleet without sources.
@@ -86,7 +91,7 @@ export function createFleet(
     },
     isUsed: (digest) => accepted.includes(digest),
     use(digest) {
-      accepted = [...accepted, digest].slice(-MAX_ACCEPTED)
+      accepted = accepting(accepted, digest)
       keep({ history, accepted })
     },
     remember(memory) {

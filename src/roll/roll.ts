@@ -18,6 +18,7 @@ import {
 } from './members.ts'
 import {
   type Absence,
+  accepting,
   type Circumstances,
   discounted,
   firstMissed,
@@ -98,9 +99,6 @@ export interface Called {
   /** Targets are missing that the next reading may show to be gone. */
   readonly needsConfirmation: boolean
 }
-
-/** How many accepted digests are remembered. */
-const MAX_ACCEPTED = 20
 
 /** The first list of a source: there is nothing that it could lack. */
 export function openRoll(reading: Reading, occasion: Occasion): Called {
@@ -201,7 +199,7 @@ export function letGo(roll: Roll, digest: string, nowMs: number): Called | undef
       absences,
       seen: anew(roll.seen),
       history: remember(NO_HISTORY, nowMs, { left: 0, returned: 0, sizes: present }),
-      accepted: [...roll.accepted, digest].slice(-MAX_ACCEPTED),
+      accepted: accepting(roll.accepted, digest),
       held: roll.held
         .filter((one) => one !== held)
         .map((one) => ({ ...one, absences: one.absences.map((index) => numbers[index] as number) })),

@@ -188,6 +188,14 @@ export function remember(
   }
 }
 
+/** How many accepted digests are remembered. */
+const MAX_ACCEPTED = 20
+
+/** The digests that an operator accepted last, with one more: in the configuration each counts once. */
+export function accepting(accepted: readonly string[], digest: string): readonly string[] {
+  return [...accepted, digest].slice(-MAX_ACCEPTED)
+}
+
 /** Nothing has happened yet. */
 export const NO_HISTORY: History = { left: [], returned: [], sizes: [] }
 

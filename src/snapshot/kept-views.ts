@@ -8,8 +8,8 @@ import { createNewest } from '../base/newest.ts'
 export interface KeptViews {
   /** The digests of those that a process before this one kept. */
   readonly known: readonly string[]
-  /** Keeps these instead; what cannot be kept is told, and tried again with the next change. */
-  keep(digests: readonly string[]): void
+  /** Keeps these instead, as they are when they are written; what cannot be kept is told, and tried again with the next change. */
+  keep(digests: () => readonly string[]): void
   /** Resolves when what was to be kept has been. */
   settled(): Promise<void>
 }
@@ -26,8 +26,8 @@ export async function openKeptViews(
   log: Pick<Logger, 'warn'>,
 ): Promise<KeptViews> {
   const path = join(folder, NAME)
-  const write = async (digests: readonly string[]) => {
-    await files.write(path, Buffer.from(`${JSON.stringify(digests)}\n`), { makeFolder: true })
+  const write = async (digests: () => readonly string[]) => {
+    await files.write(path, Buffer.from(`${JSON.stringify(digests())}\n`), { makeFolder: true })
   }
   const newest = createNewest(write, (error) =>
     log.warn({ path, error: messageOf(error) }, 'which views had targets is not kept'),

@@ -153,9 +153,11 @@ function createWatched(clock: Pick<Clock, 'monotonic'>, { known, keep }: Pick<Ke
   const views = new LRUCache<string, Watched>({ max: MAX_REMEMBERED })
   for (const digest of known) views.set(digest, { hadTargetsMs: clock.monotonic(), emptySinceMs: undefined })
 
+  const digests = () => [...views.keys()]
+
   function forget(digest: string): boolean {
     const isKnown = views.delete(digest)
-    keep([...views.keys()])
+    keep(digests)
     return isKnown
   }
 
@@ -167,7 +169,7 @@ function createWatched(clock: Pick<Clock, 'monotonic'>, { known, keep }: Pick<Ke
       const before = views.get(digest)
       if (targets > 0) {
         views.set(digest, { hadTargetsMs: nowMs, emptySinceMs: undefined })
-        if (before === undefined) keep([...views.keys()])
+        if (before === undefined) keep(digests)
         return
       }
       if (before === undefined) return

@@ -14,9 +14,9 @@ import {
   type Work,
 } from '../../src/refresh/worker.ts'
 import type { Roll } from '../../src/roll/roll.ts'
-import { DEFAULT_GUARD } from '../../src/roll/rules.ts'
 import { manualClock } from '../helpers/clock.ts'
 import { jsonDocument } from '../helpers/documents.ts'
+import { occasionAt } from '../helpers/occasion.ts'
 import { addressesIn, names } from '../helpers/refreshing.ts'
 import { until } from '../helpers/until.ts'
 
@@ -40,20 +40,12 @@ function computing(t: Test, options = OPTIONS, threads: Threads = createThreads(
   return { computed: createCompute(options, { threads, clock }), clock }
 }
 
-const occasion = (nowMs: number) => ({
-  nowMs,
-  startedMs: nowMs,
-  selection: 'all',
-  options: DEFAULT_GUARD,
-  all: { left: 0, roll: 1e9, options: DEFAULT_GUARD },
-})
-
 /** A reading of these documents. */
 const read = (documents: readonly Document[], roll?: Roll, nowMs = 0): Work => ({
   kind: 'read',
   documents,
   roll,
-  occasion: occasion(nowMs),
+  occasion: occasionAt(nowMs),
   isAtRest: true,
 })
 
@@ -154,7 +146,7 @@ t.test('readings of a large list are compared in a thread, with the same result'
   t.equal(second.called?.roll.body, roll.body, 'the same list is the same bytes')
   t.equal(second.called?.roll.absent.length, 22_000)
   t.same(asText(second), asText(compute(work, compilePlan(OPTIONS))))
-  const again: Work = { kind: 'again', roll: second.called?.roll as Roll, occasion: occasion(120_000) }
+  const again: Work = { kind: 'again', roll: second.called?.roll as Roll, occasion: occasionAt(120_000) }
   const third = await computed(again, NEVER)
   t.match(third.called?.roll.absences, [{ readings: 3 - 1 }])
   t.match(third.called?.roll.held, [{ reason: 'too_many', targets: 22_000 }])
@@ -170,7 +162,7 @@ t.test('readings of a large list are compared in a thread, with the same result'
 t.test('while nobody is absent a large list is not looked at again', async (t) => {
   const { computed } = computing(t)
   const { called } = await computed(read(large()), NEVER)
-  const again: Work = { kind: 'again', roll: called?.roll as Roll, occasion: occasion(60_000) }
+  const again: Work = { kind: 'again', roll: called?.roll as Roll, occasion: occasionAt(60_000) }
   const [here] = await Promise.all([computed(again, NEVER)])
   t.equal(here.called?.roll.body, called?.roll.body)
   t.equal(here.called?.roll.keys, called?.roll.keys, 'nothing of it has travelled')

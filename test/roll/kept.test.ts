@@ -9,9 +9,9 @@ import { createFiles } from '../../src/base/files.ts'
 import { createPacker } from '../../src/pipeline/pack.ts'
 import { createShelf, type Keepable, keepFleet, keptIn, loadFleet } from '../../src/roll/kept.ts'
 import { callRoll, openRoll, type Roll } from '../../src/roll/roll.ts'
-import { DEFAULT_GUARD } from '../../src/roll/rules.ts'
 import { manualClock } from '../helpers/clock.ts'
 import { spawnNode } from '../helpers/node.ts'
+import { occasionAt } from '../helpers/occasion.ts'
 import { isThorough } from '../helpers/thorough.ts'
 
 function readingOf(targets: readonly string[]) {
@@ -20,19 +20,11 @@ function readingOf(targets: readonly string[]) {
   return { ...packer.pack(), unreadable: new Set<number>(), keyless: 0, idle: 0, isAtRest: true }
 }
 
-const when = (nowMs: number) => ({
-  nowMs,
-  startedMs: nowMs,
-  selection: 'all',
-  options: DEFAULT_GUARD,
-  all: { left: 0, roll: 1e9, options: DEFAULT_GUARD },
-})
-
 async function keepable(roll: Roll, lastSuccessMs = 1_000): Promise<Keepable> {
   return { roll, digest: await sha256([roll.body]), changedAtMs: 500, lastSuccessMs }
 }
 
-const listOf = (...targets: string[]) => keepable(openRoll(readingOf(targets), when(0)).roll)
+const listOf = (...targets: string[]) => keepable(openRoll(readingOf(targets), occasionAt(0)).roll)
 
 function shelves(t: Test, folder = t.testdir()) {
   const files = createFiles({ clock: manualClock() })
@@ -48,9 +40,9 @@ t.test('rule 8: a list and its roll are loaded as they were kept; absences are c
   const { shelf } = shelves(t, join(t.testdir(), 'made', 'when needed'))
   t.equal(await shelf().load(0), undefined, 'nothing at first')
   const all = Array.from({ length: 20 }, (_, index) => `host-${index}:1`)
-  const first = openRoll(readingOf(all), when(0)).roll
-  const second = callRoll(first, readingOf(all.slice(15)), when(60_000))?.roll as Roll
-  const third = callRoll(second, readingOf(all.slice(15)), when(120_000))?.roll as Roll
+  const first = openRoll(readingOf(all), occasionAt(0)).roll
+  const second = callRoll(first, readingOf(all.slice(15)), occasionAt(60_000))?.roll as Roll
+  const third = callRoll(second, readingOf(all.slice(15)), occasionAt(120_000))?.roll as Roll
   t.match(third.absences, [{ readings: 2, sinceMs: 60_000 }])
   await shelf().keep(await keepable(third), 120_000)
   const kept = await shelf().load(5_000)
