@@ -129,6 +129,8 @@ function isTooMany(drop: number, roll: number, guard: PlainGuard): boolean {
   return drop > guard.maxDrop * roll && (drop > guard.minTargets || drop >= roll)
 }
 
+const written = ({ address, labels }: PlainTarget) => `${address} ${labels}`
+
 /** The roll of one source. */
 export class PlainRoll {
   readonly guard: PlainGuard
@@ -144,7 +146,7 @@ export class PlainRoll {
 
   /** What is served. */
   served(): string[] {
-    return [...this.targets.values()].map(({ address, labels }) => `${address} ${labels}`).sort()
+    return [...this.targets.values()].map(written).sort()
   }
 
   /**
@@ -241,13 +243,12 @@ export class PlainRoll {
     return leaving.length
   }
 
-  /** An operator lets these leave. */
-  accept(addresses: ReadonlySet<string>, nowMs: number, fleet: PlainFleet): void {
+  /** An operator lets these leave, each as it is served: two targets may have the same address. */
+  accept(accepted: ReadonlySet<string>, nowMs: number, fleet: PlainFleet): void {
     const forgotten = new Set<string>()
     for (const [id, target] of this.targets) {
-      const { address } = target
       const missing = this.missing.get(id)
-      if (missing === undefined || !addresses.has(address)) continue
+      if (missing === undefined || !accepted.has(written(target))) continue
       if (missing.isUnreadable) forgotten.add(target.key)
       this.targets.delete(id)
       this.missing.delete(id)

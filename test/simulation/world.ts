@@ -431,7 +431,7 @@ export function createWorld(random: { int(below: number): number }) {
         await supervisor.accept(held.digest, name)
         await settle()
         const now = new Set(servedOf(name))
-        const left = before.filter((one) => !now.has(one)).map((one) => one.split(' ')[0] as string)
+        const left = before.filter((one) => !now.has(one))
         if (left.length !== held.targets)
           throw new Violation(`${left.length} of ${held.targets} accepted targets left`)
         roll.accept(new Set(left), clock.monotonic(), fleet)
