@@ -74,7 +74,7 @@ async function supervised(t: Test, storagePath?: string, files: Files = diskFile
       return supervisor.apply(loaded.sources, loaded.guard)
     },
     /** The addresses that are served by all. */
-    served: () => addressesIn(store.combined().snapshot?.body),
+    served: () => addressesIn(store.combined().snapshot?.plain.map(String).join('')),
     held: () => store.removed().held,
     /** Reads everything; whether that proves what removed sources have that no other has. */
     isRead: async () =>

@@ -50,5 +50,6 @@ function workOfSource({ lastRead, state }: ExplainInput): number {
 function light(source: ExplainInput): ExplainInput {
   const { snapshot } = source.state
   if (snapshot === undefined) return source
-  return { ...source, state: { ...source.state, snapshot: { ...snapshot, gzip: NO_BYTES } } }
+  const part = { ...snapshot.part, bytes: NO_BYTES, deflated: NO_BYTES }
+  return { ...source, state: { ...source.state, snapshot: { ...snapshot, plain: [], gzip: [], part } } }
 }

@@ -1,32 +1,33 @@
+import type { ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { acceptsGzip } from '../base/accepts-gzip.ts'
-import type { Snapshot } from '../snapshot/freeze.ts'
+import { bytesIn, type Sendable } from '../snapshot/freeze.ts'
 import { matchesEtag } from './conditional.ts'
 
-/** One form of a snapshot with the headers that never change, as flat names and values. */
+/** One form of a list with the headers that never change, as flat names and values. */
 interface Representation {
-  readonly body: Buffer
+  readonly pieces: readonly Buffer[]
   readonly etag: string
   readonly headers: readonly string[]
   readonly bodyHeaders: readonly string[]
 }
 
-const representations = new WeakMap<Snapshot, { plain: Representation; gzip: Representation }>()
+const representations = new WeakMap<Sendable, { plain: Representation; gzip: Representation }>()
 
 /**
- * Answers with a snapshot: plain or gzip bytes that were made once, or 304 when the client has them.
+ * Answers with a list: plain or gzip bytes that were made once, or 304 when the client has them.
  * It writes to the platform's response itself: the framework would copy and check the same headers anew
  * for each of millions of polls, which costs a tenth of the throughput (npm run bench).
  * @param ageMs time since the sources of this list last succeeded
  * @param isLast ask the client to close the connection
  */
-export function sendSnapshot(
+export function sendList(
   request: FastifyRequest,
   reply: FastifyReply,
-  snapshot: Snapshot,
+  list: Sendable,
   { ageMs, isLast }: { readonly ageMs: number; readonly isLast: boolean },
 ): void {
-  const forms = representationsOf(snapshot)
+  const forms = representationsOf(list)
   const form = acceptsGzip(request.headers['accept-encoding']) ? forms.gzip : forms.plain
   const known = request.headers['if-none-match']
   // Both forms hold the same list, so a client that has either needs nothing; it is told which one it has.
@@ -38,37 +39,46 @@ export function sendSnapshot(
   if (isLast) headers.push('connection', 'close')
   reply.hijack()
   if (held !== undefined) reply.raw.writeHead(304, headers).end()
-  else reply.raw.writeHead(200, headers.concat(form.bodyHeaders)).end(form.body)
+  else sendPieces(reply.raw.writeHead(200, headers.concat(form.bodyHeaders)), form.pieces)
 }
 
-function representationsOf(snapshot: Snapshot) {
-  const made = representations.get(snapshot)
+/** All pieces in one write to the system. */
+function sendPieces(response: ServerResponse, pieces: readonly Buffer[]): void {
+  if (pieces.length > 1) {
+    response.cork()
+    for (let index = 0; index < pieces.length - 1; index++) response.write(pieces[index])
+  }
+  response.end(pieces.at(-1))
+}
+
+function representationsOf(list: Sendable) {
+  const made = representations.get(list)
   if (made !== undefined) return made
   // Plain and gzip bodies have entity tags of their own, as strong tags must (RFC 9110 section 8.8.3).
   const forms = {
-    plain: represent(snapshot, snapshot.body, `"${snapshot.digest}"`, []),
-    gzip: represent(snapshot, snapshot.gzip, `"${snapshot.digest}-gzip"`, ['content-encoding', 'gzip']),
+    plain: represent(list, list.plain, `"${list.digest}"`, []),
+    gzip: represent(list, list.gzip, `"${list.digest}-gzip"`, ['content-encoding', 'gzip']),
   }
-  representations.set(snapshot, forms)
+  representations.set(list, forms)
   return forms
 }
 
 function represent(
-  snapshot: Snapshot,
-  body: Buffer,
+  { changedAtMs }: Sendable,
+  pieces: readonly Buffer[],
   etag: string,
   encoding: readonly string[],
 ): Representation {
   const headers = [
     ...['etag', etag],
-    ...['last-modified', new Date(snapshot.changedAtMs).toUTCString()],
+    ...['last-modified', new Date(changedAtMs).toUTCString()],
     ...['vary', 'Accept-Encoding'],
     // What an inventory says is in the list, and no browser may take it for a page.
     ...['x-content-type-options', 'nosniff'],
     // Without it a cache may guess from Last-Modified how long an old list is good enough.
     ...['cache-control', 'no-cache'],
   ]
-  const length = String(body.byteLength)
+  const length = String(bytesIn(pieces))
   const bodyHeaders = [
     'content-type',
     'application/json; charset=utf-8',
@@ -76,5 +86,5 @@ function represent(
     length,
     ...encoding,
   ]
-  return { body, etag, headers, bodyHeaders }
+  return { pieces, etag, headers, bodyHeaders }
 }

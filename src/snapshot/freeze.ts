@@ -14,17 +14,21 @@ const AFTER = Buffer.from('\n]\n')
 
 /**
  * One whole generation of a list, frozen as the bytes that are sent. Made once, never changed: a handler
- * only picks a buffer.
+ * only picks a form. Each form is in pieces that are sent one after the other.
  */
-export interface Snapshot extends Counts {
-  readonly body: Buffer
-  /** The body as one gzip member (RFC 1952). */
-  readonly gzip: Buffer
+export interface Sendable extends Counts {
+  readonly plain: readonly Buffer[]
+  /** The same list as one gzip member (RFC 1952). */
+  readonly gzip: readonly Buffer[]
   /** Tells lists apart: SHA-256 in hex, see {@link freeze} and {@link join}. Quoted, it is the strong ETag of the body. */
   readonly digest: string
   /** Wall-clock time at which this list was first served, in milliseconds. */
   readonly changedAtMs: number
-  /** Its groups, ready to be joined with those of others. */
+}
+
+/** A list in one piece, that can be joined with others. */
+export interface Snapshot extends Sendable {
+  readonly body: Buffer
   readonly part: Part
 }
 
@@ -39,8 +43,15 @@ export interface Part {
   readonly bytes: Buffer
   /** Raw deflate (RFC 1951) that ends with a full flush, on a whole byte, and has no last block: another can follow. */
   readonly deflated: Buffer
-  /** CRC-32 of the bytes. */
+  readonly checksum: Checksum
+}
+
+/** The CRC-32 of some bytes, and what their length does to that of the bytes before them. */
+export interface Checksum {
   readonly crc: number
+  readonly length: number
+  /** x to the power of their number of bits, modulo the polynomial. */
+  readonly power: number
 }
 
 const deflate = promisify(deflateRaw)
@@ -57,8 +68,10 @@ export async function freeze(body: Buffer, counts: Counts, changedAtMs: number):
     deflate(bytes, { finishFlush: constants.Z_FULL_FLUSH }),
     crcOf(bytes),
   ])
-  const parts = bytes.length === 0 ? [] : [{ bytes, deflated, crc }]
-  return { body, ...seal(body, parts), digest, groups: counts.groups, targets: counts.targets, changedAtMs }
+  const part = { bytes, deflated, checksum: checksumOf(crc, bytes.length) }
+  const gzip = bytes.length === 0 ? EMPTY_GZIP : Buffer.concat(gzipOf([part]))
+  const { groups, targets } = counts
+  return { body, plain: [body], gzip: [gzip], digest, groups, targets, changedAtMs, part }
 }
 
 /**
@@ -85,10 +98,10 @@ async function crcOf(bytes: Buffer): Promise<number> {
 }
 
 /**
- * Joins lists into one. Nothing is compressed or decoded again, only copied. Lists without groups add nothing. The
- * digest is the SHA-256 of the digests of the others, in order; a single one keeps its bytes and its digest.
+ * Joins lists into one. Nothing is compressed, decoded or copied: their pieces are sent in a row. Lists without groups
+ * add nothing. The digest is the SHA-256 of the digests of the others, in order; a single one keeps its own.
  */
-export function join(snapshots: readonly Snapshot[]): Snapshot {
+export function join(snapshots: readonly Snapshot[]): Sendable {
   const filled = snapshots.filter(({ part }) => part.bytes.length > 0)
   const changedAtMs = Math.max(0, ...snapshots.map((one) => one.changedAtMs))
   if (filled.length < 2) {
@@ -96,11 +109,16 @@ export function join(snapshots: readonly Snapshot[]): Snapshot {
     return only.changedAtMs === changedAtMs ? only : { ...only, changedAtMs }
   }
   const parts = filled.map(({ part }) => part)
-  const groups = parts.map(({ bytes }) => bytes)
-  const body = Buffer.concat([BEFORE, ...separate(groups, BETWEEN), AFTER])
+  const bytes = parts.map((part) => part.bytes)
+  const plain = [BEFORE, ...separate(bytes, BETWEEN), AFTER]
   const digest = hashOf(filled.map((one) => one.digest).join(''))
   const sum = (field: keyof Counts) => filled.reduce((total, one) => total + one[field], 0)
-  return { body, ...seal(body, parts), digest, groups: sum('groups'), targets: sum('targets'), changedAtMs }
+  return { plain, gzip: gzipOf(parts), digest, groups: sum('groups'), targets: sum('targets'), changedAtMs }
+}
+
+/** How many bytes pieces have together. */
+export function bytesIn(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
 }
 
 function separate(pieces: readonly Buffer[], separator: Buffer): Buffer[] {
@@ -111,18 +129,33 @@ function hashOf(data: Buffer | string): string {
   return createHash('sha256').update(data).digest('hex')
 }
 
+/** The polynomial of CRC-32 without its highest power, and x to the power of 8; the lowest power is the highest bit. */
+const POLYNOMIAL = 0xedb88320
+const X_TO_8 = 0x00800000
+const ONE = 0x80000000
+
 /** The magic number, deflate, no flags, no time, no hints, an unknown system. */
 const GZIP_HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff])
 
 const BEFORE_BLOCK = storedBlock(BEFORE, false)
 const BETWEEN_BLOCK = storedBlock(BETWEEN, false)
 const LAST_BLOCK = storedBlock(AFTER, true)
-const EMPTY_BLOCK = storedBlock(EMPTY, true)
+
+/** The CRC-32 of what is sent beside parts. */
+const [BEFORE_SUM, BETWEEN_SUM, AFTER_SUM] = [BEFORE, BETWEEN, AFTER].map((bytes) => {
+  return checksumOf(crc32(bytes), bytes.length)
+}) as [Checksum, Checksum, Checksum]
+
+const EMPTY_GZIP = Buffer.concat([
+  GZIP_HEADER,
+  storedBlock(EMPTY, true),
+  gzipTrailer(checksumOf(crc32(EMPTY), EMPTY.length)),
+])
 
 /** The list of no lists. */
-const NOTHING: Snapshot = {
-  body: EMPTY,
-  ...seal(EMPTY, []),
+const NOTHING: Sendable = {
+  plain: [EMPTY],
+  gzip: [EMPTY_GZIP],
   digest: hashOf(EMPTY),
   groups: 0,
   targets: 0,
@@ -130,27 +163,18 @@ const NOTHING: Snapshot = {
 }
 
 /**
- * Compresses the encoded list of parts that are compressed already: the blocks of all of them, with stored blocks
- * between them, in one gzip member. A member each is standard too, but curl and browsers show the first one only.
+ * The list of parts that are compressed already, as one gzip member: the blocks of all of them, with stored blocks
+ * between them. A member each is standard too, but curl and browsers show the first one only.
  */
-function seal(body: Buffer, parts: readonly Part[]): Pick<Snapshot, 'gzip' | 'part'> {
-  const bytes = groupBytesOf(body)
-  if (parts.length === 0) {
-    const gzip = Buffer.concat([GZIP_HEADER, EMPTY_BLOCK, gzipTrailer(crc32(body), body.length)])
-    return { gzip, part: { bytes, deflated: bytes, crc: 0 } }
-  }
-  const crc = parts.reduce((sum, part, index) => {
-    return combineCrc(index === 0 ? 0 : crc32(BETWEEN, sum), part.crc, part.bytes.length)
-  }, 0)
-  const trailer = gzipTrailer(crc32(AFTER, combineCrc(crc32(BEFORE), crc, bytes.length)), body.length)
+function gzipOf(parts: readonly Part[]): Buffer[] {
   const blocks = separate(
     parts.map(({ deflated }) => deflated),
     BETWEEN_BLOCK,
   )
-  const gzip = Buffer.concat([GZIP_HEADER, BEFORE_BLOCK, ...blocks, LAST_BLOCK, trailer])
-  const start = GZIP_HEADER.length + BEFORE_BLOCK.length
-  const end = gzip.length - LAST_BLOCK.length - trailer.length
-  return { gzip, part: { bytes, deflated: gzip.subarray(start, end), crc } }
+  const sum = parts.reduce((before, { checksum }, index) => {
+    return combine(index === 0 ? before : combine(before, BETWEEN_SUM), checksum)
+  }, BEFORE_SUM)
+  return [GZIP_HEADER, BEFORE_BLOCK, ...blocks, LAST_BLOCK, gzipTrailer(combine(sum, AFTER_SUM))]
 }
 
 /** A block of bytes as they are (RFC 1951 section 3.2.4); it starts on a whole byte. */
@@ -162,30 +186,31 @@ function storedBlock(bytes: Buffer, isLast: boolean): Buffer {
   return Buffer.concat([head, bytes])
 }
 
-function gzipTrailer(crc: number, length: number): Buffer {
+function gzipTrailer({ crc, length }: Checksum): Buffer {
   const trailer = Buffer.alloc(8)
   trailer.writeUInt32LE(crc, 0)
   trailer.writeUInt32LE(length % 2 ** 32, 4)
   return trailer
 }
 
-/** The polynomial of CRC-32 without its highest power, and x to the power of 8; the lowest power is the highest bit. */
-const POLYNOMIAL = 0xedb88320
-const X_TO_8 = 0x00800000
-
-/**
- * The CRC-32 of two texts in a row, from that of each: every byte of the second multiplies the checksum of the first
- * by x to the power of 8, modulo the polynomial.
- * @param length of the second text, in bytes
- */
-export function combineCrc(first: number, second: number, length: number): number {
-  let shifted = first
-  let power = X_TO_8
+/** What is to be known of some bytes to combine their CRC-32 with that of others. */
+export function checksumOf(crc: number, length: number): Checksum {
+  let power = ONE
+  let square = X_TO_8
   for (let bytes = length; bytes > 0; bytes = Math.floor(bytes / 2)) {
-    if (bytes % 2 === 1) shifted = multiply(shifted, power)
-    power = multiply(power, power)
+    if (bytes % 2 === 1) power = multiply(power, square)
+    square = multiply(square, square)
   }
-  return (shifted ^ second) >>> 0
+  return { crc, length, power }
+}
+
+/** The CRC-32 of two texts in a row: every bit of the second multiplies the checksum of the first by x. */
+export function combine(first: Checksum, second: Checksum): Checksum {
+  return {
+    crc: (multiply(first.crc, second.power) ^ second.crc) >>> 0,
+    length: first.length + second.length,
+    power: multiply(first.power, second.power),
+  }
 }
 
 /** The product of two polynomials over GF(2), modulo that of CRC-32. */
@@ -196,5 +221,5 @@ function multiply(one: number, other: number): number {
     if ((one & bit) !== 0) product ^= shifted
     shifted = (shifted & 1) === 0 ? shifted >>> 1 : (shifted >>> 1) ^ POLYNOMIAL
   }
-  return product
+  return product >>> 0
 }

@@ -1,6 +1,6 @@
 import { compareText } from '../model/labels.ts'
 import { type Change, createChanges } from './changes.ts'
-import { join, type Snapshot } from './freeze.ts'
+import { join, type Sendable, type Snapshot } from './freeze.ts'
 
 /** A moment on both clocks: the wall clock to show, the monotonic one to measure ages with. */
 export interface Moment {
@@ -103,7 +103,7 @@ export interface SourceState extends Serving {
  */
 export type Combined =
   | {
-      readonly snapshot: Snapshot
+      readonly snapshot: Sendable
       readonly oldestSuccessMs: number
       readonly expiresMs: number
       readonly waitingFor?: undefined
@@ -152,7 +152,7 @@ export function createStore(): Store {
   // Made when they are first asked for after something changed, so that a change costs the same with any number of
   // sources.
   let sorted: readonly SourceState[] | undefined
-  let joined: Snapshot | undefined
+  let joined: Sendable | undefined
   let combined: Combined | undefined
 
   function set(name: string, state: SourceState): void {

@@ -20,8 +20,8 @@ export interface Parts {
  * Makes the parts of a list: the groups that have all the labels, cut into shards by Prometheus's `hashmod` of the
  * address, all in one pass. Each target of the list that has the labels is in exactly one shard.
  */
-export function makeParts(body: Uint8Array, labels: View['labels'], shards: number): Parts {
-  const lines = linesOf(body)
+export function makeParts({ pieces, labels, shards }: PartsTask): Parts {
+  const lines = linesOf(Buffer.concat(pieces))
   const decoded = lines.map((line) => JSON.parse(labelsIn(line)) as Readonly<Record<string, string>>)
   const unknown = labels.find(
     ([name]) => lines.length > 0 && !decoded.some((one) => Object.hasOwn(one, name)),
@@ -63,12 +63,8 @@ function byShard(targets: readonly string[], shards: number): ReadonlyMap<number
 
 /** What a thread needs to make the parts of a list. */
 export interface PartsTask {
-  readonly body: Uint8Array
+  /** The encoded list. */
+  readonly pieces: readonly Uint8Array[]
   readonly labels: View['labels']
   readonly shards: number
-}
-
-/** The work of {@link makeParts} in a thread of its own. */
-export function makePartsInThread({ body, labels, shards }: PartsTask): Parts {
-  return makeParts(body, labels, shards)
 }

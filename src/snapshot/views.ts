@@ -5,7 +5,7 @@ import type { Clock } from '../base/clock.ts'
 import { createInTurn } from '../base/in-turn.ts'
 import type { Job, Threads } from '../base/threads.ts'
 import { compareText } from '../model/labels.ts'
-import { freeze, type Snapshot } from './freeze.ts'
+import { bytesIn, freeze, type Sendable } from './freeze.ts'
 import type { KeptViews } from './kept-views.ts'
 import { makeParts, type Parts, type PartsTask, type View } from './view-worker.ts'
 
@@ -38,7 +38,7 @@ export class EmptiedViewError extends Error {
 
 /** A list that views are cut out of. */
 export interface Viewed {
-  readonly snapshot: Snapshot
+  readonly snapshot: Sendable
   /** Of the source, or of all of them; views are told apart by it. */
   readonly list: string
   /** How long a view that turned empty is not believed, in milliseconds. */
@@ -51,7 +51,7 @@ export interface Views {
    * The part of a list that a view asks for; the same list and view give the same bytes.
    * @throws UnknownLabelError, TooManyViewsError, EmptiedViewError
    */
-  get(viewed: Viewed, view: View): Promise<Snapshot>
+  get(viewed: Viewed, view: View): Promise<Sendable>
   /** Lets a view be empty from now on, on an operator's word; false: none with this digest has just turned empty. */
   accept(digest: string): boolean
   /** How much is kept, in bytes. */
@@ -74,7 +74,7 @@ const MAX_PENDING = 32
 /** A list that is larger than this, in bytes, is cut in a thread. */
 const INLINE_BYTES = 64 * 1024
 
-const JOB: Job = { module: new URL('./view-worker.js', import.meta.url).href, name: 'makePartsInThread' }
+const JOB: Job = { module: new URL('./view-worker.js', import.meta.url).href, name: 'makeParts' }
 
 /** No view is ever given up: others may wait for the same. */
 const NEVER = new AbortController().signal
@@ -88,21 +88,21 @@ export function createViews(
   clock: Pick<Clock, 'monotonic'>,
   kept: Pick<KeptViews, 'known' | 'keep'> = { known: [], keep() {} },
 ): Views {
-  const cache = new LRUCache<string, readonly Snapshot[]>({
+  const cache = new LRUCache<string, readonly Sendable[]>({
     max: MAX_VIEWS,
     maxSize: MAX_BYTES,
     sizeCalculation: (parts) =>
-      parts.reduce((sum, { body, gzip }) => sum + body.byteLength + gzip.byteLength, 1),
+      parts.reduce((sum, { plain, gzip }) => sum + bytesIn(plain) + bytesIn(gzip), 1),
   })
-  const pending = new Map<string, Promise<readonly Snapshot[]>>()
+  const pending = new Map<string, Promise<readonly Sendable[]>>()
   const inTurn = createInTurn()
   const watched = createWatched(clock, kept)
 
   /** All shards of one number together: whoever asks for one is asked for the others by its neighbours. */
-  async function make(snapshot: Snapshot, labels: View['labels'], shards: number, key: string) {
+  async function make(snapshot: Sendable, labels: View['labels'], shards: number, key: string) {
     const { parts, unknownLabel } = await compute(snapshot, labels, shards)
     if (unknownLabel !== undefined) throw new UnknownLabelError(unknownLabel)
-    const made: Snapshot[] = []
+    const made: Sendable[] = []
     for (const { body, groups, targets } of parts) {
       const part = await freeze(asBuffer(body), { groups, targets }, snapshot.changedAtMs)
       made.push(part)
@@ -111,14 +111,14 @@ export function createViews(
     return made
   }
 
-  async function compute({ body }: Snapshot, labels: View['labels'], shards: number): Promise<Parts> {
-    if (body.byteLength <= INLINE_BYTES) return makeParts(body, labels, shards)
-    const input: PartsTask = { body, labels, shards }
+  async function compute({ plain }: Sendable, labels: View['labels'], shards: number): Promise<Parts> {
+    const input: PartsTask = { pieces: plain, labels, shards }
+    if (bytesIn(plain) <= INLINE_BYTES) return makeParts(input)
     // One at a time: a refresh must not wait behind many of them.
     return inTurn(() => threads.run<Parts>(JOB, input, { signal: NEVER }))
   }
 
-  function makeOnce(snapshot: Snapshot, labels: View['labels'], shards: number, key: string) {
+  function makeOnce(snapshot: Sendable, labels: View['labels'], shards: number, key: string) {
     const begun = pending.get(key)
     if (begun !== undefined) return begun
     if (pending.size >= MAX_PENDING) throw new TooManyViewsError('too many different parts are being made')
@@ -133,7 +133,7 @@ export function createViews(
       const view = `${JSON.stringify(sorted)} ${shard.count}`
       const key = `${snapshot.digest} ${view}`
       const parts = cache.get(key) ?? (await makeOnce(snapshot, sorted, shard.count, key))
-      const part = parts[shard.index] as Snapshot
+      const part = parts[shard.index] as Sendable
       watched.look(`${list} ${shard.index} ${view}`, part.targets, holdMs)
       return part
     },

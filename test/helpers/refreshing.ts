@@ -132,7 +132,7 @@ export async function refreshing(
 }
 
 /** The addresses in an encoded list, sorted. */
-export function addressesIn(body: Uint8Array | undefined): string[] {
+export function addressesIn(body: Uint8Array | string | undefined): string[] {
   if (body === undefined) return []
   const groups = JSON.parse(Buffer.from(body).toString()) as { targets: string[] }[]
   return groups.flatMap(({ targets }) => targets).sort()

@@ -293,7 +293,7 @@ export function createWorld(random: { int(below: number): number }) {
       if (configs.has(source) && store.get(source)?.snapshot !== undefined) check(source)
     const { snapshot } = store.combined()
     if (snapshot === undefined) return
-    const all = new Set(addresses(snapshot.body))
+    const all = new Set(addresses(Buffer.concat(snapshot.plain)))
     for (const { name, snapshot: own } of store.list()) {
       for (const one of addresses(own?.body)) {
         if (!all.has(one)) throw new Violation(`${one} of ${name} is not in the list of all`)

@@ -17,7 +17,10 @@ const snapshotOf = (address: string, changedAtMs = 1) =>
 const combinedAddresses = (store: ReturnType<typeof createStore>) => {
   const { snapshot } = store.combined()
   return (
-    snapshot && JSON.parse(snapshot.body.toString()).flatMap((group: { targets: string[] }) => group.targets)
+    snapshot &&
+    JSON.parse(Buffer.concat(snapshot.plain).toString()).flatMap(
+      (group: { targets: string[] }) => group.targets,
+    )
   )
 }
 

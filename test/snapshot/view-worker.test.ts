@@ -4,7 +4,7 @@ import t from 'tap'
 import { hashmod } from '../../src/model/hashmod.ts'
 import { encodeGroups, groupsIn } from '../../src/model/list.ts'
 import type { Target } from '../../src/model/target-group.ts'
-import { makeParts, makePartsInThread, type View } from '../../src/snapshot/view-worker.ts'
+import { makeParts, type View } from '../../src/snapshot/view-worker.ts'
 import { packed } from '../helpers/packed.ts'
 import { holds } from '../helpers/property.ts'
 
@@ -28,7 +28,7 @@ const fleet = listOf(
 
 /** The addresses of the only part. */
 function narrowed(labels: View['labels']): string[] | undefined {
-  const [part] = makeParts(fleet, labels, 1).parts
+  const [part] = makeParts({ pieces: [fleet], labels, shards: 1 }).parts
   return part && groupsIn(part.body).flatMap(({ targets }) => targets)
 }
 
@@ -49,26 +49,31 @@ t.test('a list is narrowed to the targets whose labels have the values', async (
     [],
   )
   t.same(narrowed([['site', 'nowhere']]), [])
-  const [all] = makeParts(fleet, [], 1).parts
+  const [all] = makeParts({ pieces: [fleet], labels: [], shards: 1 }).parts
   t.equal(all?.body.toString(), fleet.toString(), 'all of it is the very same list')
   t.match(all, { targets: 40, groups: 4 })
 })
 
 t.test('a label that no target has is told, unless there are no targets at all', async (t) => {
   t.same(
-    makeParts(
-      fleet,
-      [
+    makeParts({
+      pieces: [fleet],
+      labels: [
         ['site', 'site-1'],
         ['sight', 'x'],
       ],
-      2,
-    ),
+      shards: 2,
+    }),
     { parts: [], unknownLabel: 'sight' },
   )
-  t.same(makeParts(fleet, [['toString', 'x']], 1), { parts: [], unknownLabel: 'toString' })
+  t.same(makeParts({ pieces: [fleet], labels: [['toString', 'x']], shards: 1 }), {
+    parts: [],
+    unknownLabel: 'toString',
+  })
   t.same(
-    makeParts(listOf([]), [['site', 'x']], 1).parts.map(({ body }) => body.toString()),
+    makeParts({ pieces: [listOf([])], labels: [['site', 'x']], shards: 1 }).parts.map(({ body }) =>
+      body.toString(),
+    ),
     ['[]'],
   )
 })
@@ -80,7 +85,7 @@ t.test('every target is in exactly one shard, the one that Prometheus would put 
   )
   const property = fc.property(targets, fc.integer({ min: 1, max: 7 }), (some, count) => {
     const list = listOf(some)
-    const { parts } = makePartsInThread({ body: list, labels: [], shards: count })
+    const { parts } = makeParts({ pieces: [list], labels: [], shards: count })
     assert.equal(parts.length, count)
     const found: Target[] = []
     for (const [index, part] of parts.entries()) {

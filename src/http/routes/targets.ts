@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { HttpError } from '../../base/errors.ts'
 import { formatDuration } from '../../model/duration.ts'
-import type { Snapshot } from '../../snapshot/freeze.ts'
+import type { Sendable } from '../../snapshot/freeze.ts'
 import { expiresMs, lastSuccessMs } from '../../snapshot/store.ts'
 import type { View } from '../../snapshot/view-worker.ts'
 import { EmptiedViewError, TooManyViewsError, UnknownLabelError, type Viewed } from '../../snapshot/views.ts'
@@ -9,7 +9,7 @@ import type { HttpDeps } from '../deps.ts'
 import { notLoaded, tooOld } from '../not-loaded.ts'
 import { observe } from '../observe.ts'
 import { type AssertCapacity, overloaded } from '../pressure.ts'
-import { sendSnapshot } from '../reply.ts'
+import { sendList } from '../reply.ts'
 import { findSource } from '../source-parameter.ts'
 import { parseView } from '../view-parameters.ts'
 
@@ -31,8 +31,7 @@ export function targetsRoutes(app: FastifyInstance, deps: HttpDeps, assertCapaci
       const view = parseView(request.query as Record<string, unknown>)
       const aged = find(request)
       const { snapshot, ageMs } = aged
-      const send = (part: Snapshot) =>
-        sendSnapshot(request, reply, part, { ageMs, isLast: deps.isDraining() })
+      const send = (part: Sendable) => sendList(request, reply, part, { ageMs, isLast: deps.isDraining() })
       // Nothing is waited for when all is asked for.
       return view === undefined ? send(snapshot) : partOf(aged, view, deps).then(send)
     })
@@ -49,7 +48,7 @@ export function targetsRoutes(app: FastifyInstance, deps: HttpDeps, assertCapaci
 }
 
 /** The part of a list that a view asks for. */
-async function partOf(viewed: Viewed, view: View, { views, metrics }: HttpDeps): Promise<Snapshot> {
+async function partOf(viewed: Viewed, view: View, { views, metrics }: HttpDeps): Promise<Sendable> {
   try {
     return await views.get(viewed, view)
   } catch (error) {
