@@ -70,15 +70,12 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
     createSource,
     storagePath,
   })
-  // With what was kept on disk, so that not even the first request finds nothing.
-  await supervisor.apply(settings.sources, settings.guard)
+  // What was kept is read while the server is made, and before it listens: not even the first request finds nothing.
+  const applied = supervisor.apply(settings.sources, settings.guard)
   const reload = deps.load === undefined ? refuseReload(deps) : createReload(supervisor, deps.load, deps)
-  metrics.config.successful.set(1)
-  metrics.config.successTimestamp.set(clock.now() / 1000)
-
   let draining = false
   const connections = createConnections()
-  const app = await createApp(
+  const created = createApp(
     { enableLifecycle: settings.web.enableLifecycle, version },
     {
       store,
@@ -100,6 +97,9 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       explain: (query, name) => explain(query, supervisor.served(name)),
     },
   )
+  const [app] = await Promise.all([created, applied])
+  metrics.config.successful.set(1)
+  metrics.config.successTimestamp.set(clock.now() / 1000)
   const url = await listen(app, settings)
   supervisor.start()
 

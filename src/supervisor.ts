@@ -68,6 +68,9 @@ export interface Supervisor {
   stop(): Promise<void>
 }
 
+/** At the start, sources whose lists were kept are read one after the other, so much later each, in milliseconds. */
+const BETWEEN_MS = 10
+
 /** One source at work. */
 interface Running {
   readonly name: string
@@ -144,8 +147,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     return { clock, files, userAgent: USER_AGENT, push: { storage, report } }
   }
 
-  function begin({ runner, source }: Running): void {
-    runner.start()
+  function begin({ runner, source }: Running, delayMs = 0): void {
+    runner.start(delayMs)
     source.watch?.(() => void runner.refresh())
   }
 
@@ -293,7 +296,13 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     guard: () => guard,
     start() {
       isStarted = true
-      for (const one of running.values()) begin(one)
+      // What is served already can wait a little, so that the first answers need not.
+      let waitMs = 0
+      for (const one of running.values()) {
+        const isServed = store.get(one.name)?.snapshot !== undefined
+        begin(one, isServed ? Math.min(waitMs, one.settings.refreshIntervalMs) : 0)
+        if (isServed) waitMs += BETWEEN_MS
+      }
     },
     async refresh(name) {
       const asked = name === undefined ? [...running.keys()] : [name]

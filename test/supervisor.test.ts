@@ -664,7 +664,7 @@ t.test('63: a push source that is taken out and put back has its devices', async
 
 t.test('32: a damaged list of a removed source is told and left alone', async (t) => {
   const storage = t.testdir({
-    'gone.snapshot': '{"format":2}',
+    'gone.snapshot': '{"format":3}',
     'link.snapshot': t.fixture('symlink', 'nowhere'),
   })
   const inventory = await inventoryServer(t, ['a'])

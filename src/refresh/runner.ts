@@ -76,8 +76,8 @@ export interface Runner {
   restore(load: (nowMs: number) => Promise<Kept | undefined>): Promise<void>
   /** Goes on with the roll of the runner whose place this one takes; its list is in the store already. */
   goOn(roll: Roll | undefined): void
-  /** Refreshes at once and then again and again. */
-  start(): void
+  /** Refreshes after so long, and then again and again. */
+  start(delayMs: number): void
   /**
    * Refreshes now, or, when a refresh is under way, once more after it: that one may have read the inventory
    * before whatever this call is about. However many ask meanwhile, they share one. The interval starts anew.
@@ -317,7 +317,10 @@ export function createRunner(
     goOn(before) {
       roll = before
     },
-    start: () => void begin(),
+    start(delayMs) {
+      if (delayMs === 0) void begin()
+      else cancelTimer = clock.after(delayMs, () => void begin())
+    },
     refresh() {
       // Asked first: between the end of one and the begin of the next none is in flight.
       if (next !== undefined) return next

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { asBuffer, sha256 } from '../base/bytes.ts'
-import type { Files } from '../base/files.ts'
+import type { FileMark, Files } from '../base/files.ts'
 import { countIn, linesOf } from '../model/list.ts'
 import { isObject, type Json } from '../model/record.ts'
 import type { FleetMemory } from './fleet.ts'
@@ -9,13 +9,13 @@ import type { Roll } from './roll.ts'
 import { type Absence, type Circumstances, countedAnew, type History, type Tally } from './rules.ts'
 
 /**
- * The list of a source on disk, with its roll. Three files: the groups, which are a valid `file_sd` file, and the roll,
- * each named by its digest and never changed, and a pointer to both, which is replaced atomically. A process that dies
- * leaves the old list or the new one.
+ * The list of a source on disk, with its roll. Two files: the groups, which are a valid `file_sd` file, named by their
+ * digest and never changed; and the roll, which names them in its first line and is replaced atomically. A process that
+ * dies leaves the old list or the new one.
  */
 
 /** The version of the format; files of another version are not read. */
-const FORMAT = 2
+const FORMAT = 3
 
 /** What the list of a source is kept as. */
 export interface Kept {
@@ -58,14 +58,15 @@ export interface Shelf {
   remove(): Promise<void>
 }
 
-/** The pointer of a source: what its file says. */
+/** The first line of the file of a roll. */
 interface Pointer {
   readonly format: number
   readonly file: string
   readonly sha256: string
   readonly groups: number
   readonly targets: number
-  readonly roll: RollFile
+  /** SHA-256 of all that follows, in hex. */
+  readonly roll: string
   /** Which inventory the list is of: a digest of its address with this salt. */
   readonly origin: string
   readonly salt: string
@@ -73,31 +74,28 @@ interface Pointer {
   readonly lastSuccessMs: number
 }
 
-interface RollFile {
-  readonly file: string
-  readonly sha256: string
-}
-
 /** What was written. */
 interface Saved {
-  readonly pointer: string
-  readonly body: string
+  /** Of the file of the roll. */
+  readonly mark: FileMark
+  /** The name of the list, and how long it is. */
+  readonly file: string
   readonly size: number
-  /** With a digest of what of the roll is not time. */
-  readonly roll: RollFile & { readonly id: string }
+  /** A digest of what of the roll is not time. */
+  readonly id: string
   readonly lastSuccessMs: number
 }
 
 /** How old the time may be at which the list on disk was last right, in milliseconds. */
 const CONFIRM_MS = 60_000
 
-/** The end of the name of a pointer. */
-const POINTER = '.snapshot'
+/** The end of the name of the file of a roll. */
+const ENDING = '.snapshot'
 
 /** The names of the sources of which a list is kept in a folder. */
 export async function keptIn(files: Pick<Files, 'list'>, folder: string): Promise<string[]> {
   const names = await files.list(folder).catch((): string[] => [])
-  return names.filter((name) => name.endsWith(POINTER)).map((name) => name.slice(0, -POINTER.length))
+  return names.filter((name) => name.endsWith(ENDING)).map((name) => name.slice(0, -ENDING.length))
 }
 
 /**
@@ -110,26 +108,16 @@ export function createShelf(
   source: string,
   address: string,
 ): Shelf {
-  const pointerPath = join(folder, source + POINTER)
+  const path = join(folder, source + ENDING)
   const salt = randomBytes(16).toString('hex')
   // What is on disk, as far as it is known.
   let saved: Saved | undefined
 
-  async function isThere({ pointer, body, size, roll }: Saved): Promise<boolean> {
-    // Not by its presence alone: the pointer may be that of an older list, or of another process.
-    if ((await files.read(pointerPath))?.toString() !== pointer) return false
-    const [list, rest] = [await files.look(join(folder, body)), await files.look(join(folder, roll.file))]
-    return list?.size === BigInt(size) && rest !== undefined
-  }
-
-  async function readPart(name: string, digest: string): Promise<Buffer> {
-    const path = join(folder, name)
-    const bytes = await files.read(path)
-    if (bytes === undefined) throw new Error(`${path} is missing`)
-    if ((await sha256([bytes])) !== digest) {
-      throw new Error(`${path} is not the file that was written: its digest differs`)
-    }
-    return bytes
+  async function isThere({ mark, file, size }: Saved): Promise<boolean> {
+    // Not by its presence alone: it may be that of an older list, or of another process.
+    const [roll, list] = [await files.look(path), await files.look(join(folder, file))]
+    const isSame = roll?.ino === mark.ino && roll.mtimeNs === mark.mtimeNs && roll.size === mark.size
+    return isSame && list?.size === BigInt(size)
   }
 
   return {
@@ -139,42 +127,42 @@ export function createShelf(
       const id = await sha256(timeless)
       const isGone = saved !== undefined && !(await isThere(saved))
       const before = isGone ? undefined : saved
-      const isSame = before?.body === file && before.roll.id === id
+      const isSame = before?.file === file && before.id === id
       if (isSame && lastSuccessMs - before.lastSuccessMs < CONFIRM_MS) return false
       saved = undefined
-      if (before?.body !== file) await files.write(join(folder, file), roll.body, { makeFolder: true })
-      let rollFile = before?.roll
-      if (rollFile?.id !== id) {
-        const sha = await sha256([bytes])
-        rollFile = { file: `${source}.${sha.slice(0, 16)}.roll`, sha256: sha, id }
-        await files.write(join(folder, rollFile.file), bytes)
-      }
+      if (before?.file !== file) await files.write(join(folder, file), roll.body, { makeFolder: true })
       const pointer: Pointer = {
         format: FORMAT,
         file,
         sha256: digest,
         groups: roll.groups,
         targets: roll.keys.length,
-        roll: { file: rollFile.file, sha256: rollFile.sha256 },
+        roll: await sha256([bytes]),
         origin: originOf(salt, address),
         salt,
         changedAtMs,
         lastSuccessMs,
       }
-      const text = `${JSON.stringify(pointer)}\n`
-      await files.write(pointerPath, Buffer.from(text))
-      saved = { pointer: text, body: file, size: roll.body.byteLength, roll: rollFile, lastSuccessMs }
-      await removeOthers(files, folder, source, [file, rollFile.file])
+      const line = Buffer.from(`${JSON.stringify(pointer)}\n`)
+      const mark = await files.write(path, Buffer.concat([line, bytes]))
+      saved = { mark, file, size: roll.body.byteLength, id, lastSuccessMs }
+      await removeOthers(files, folder, source, file)
       return isGone
     },
     async load(nowMs) {
-      const text = (await files.read(pointerPath))?.toString()
-      if (text === undefined) return undefined
-      const pointer = readPointer(text, pointerPath, source)
-      const body = await readPart(pointer.file, pointer.sha256)
-      const roll = decodeRoll(await readPart(pointer.roll.file, pointer.roll.sha256), nowMs)
+      const bytes = await files.read(path)
+      if (bytes === undefined) return undefined
+      const end = bytes.indexOf('\n')
+      const pointer = readPointer(bytes.toString('utf8', 0, end < 0 ? bytes.length : end), path, source)
+      const rest = bytes.subarray(end + 1)
+      await check(path, rest, pointer.roll)
+      const listPath = join(folder, pointer.file)
+      const body = await files.read(listPath)
+      if (body === undefined) throw new Error(`${listPath} is missing`)
+      await check(listPath, body, pointer.sha256)
+      const roll = decodeRoll(rest, nowMs)
       const targets = linesOf(body).reduce((sum, line) => sum + countIn(line), 0)
-      if (roll.keys.length !== targets) throw new Error(`${pointer.roll.file} is the roll of another list`)
+      if (roll.keys.length !== targets) throw new Error(`${path} is the roll of another list`)
       const { changedAtMs, lastSuccessMs, groups, origin, salt } = pointer
       const isOurs = address === '' || origin === originOf(salt, address)
       const otherOrigin = isOurs ? undefined : origin.slice(0, 8)
@@ -182,10 +170,16 @@ export function createShelf(
     },
     async remove() {
       saved = undefined
-      await files.remove(pointerPath)
-      await removeOthers(files, folder, source, [])
+      await files.remove(path)
+      await removeOthers(files, folder, source, undefined)
     },
   }
+}
+
+/** @throws Error when these bytes have another digest */
+async function check(path: string, bytes: Buffer, digest: string): Promise<void> {
+  if ((await sha256([bytes])) !== digest)
+    throw new Error(`${path} is not the file that was written: its digest differs`)
 }
 
 function originOf(salt: string, address: string): string {
@@ -193,7 +187,7 @@ function originOf(salt: string, address: string): string {
 }
 
 /**
- * Removes the files that the pointer no longer names, and what a killed writer left behind; of the names that
+ * Removes the lists that the roll no longer names, and what a killed writer left behind; of the names that
  * are given here only, since others may keep files of theirs in the folder, such as the `file_sd` file of the source.
  * What cannot be removed stays: the list itself has been kept.
  */
@@ -201,20 +195,16 @@ async function removeOthers(
   files: Pick<Files, 'list' | 'remove'>,
   folder: string,
   source: string,
-  current: readonly string[],
+  current: string | undefined,
 ): Promise<void> {
-  const isOurs = new RegExp(
-    `^${source}\\.(?:[0-9a-f]{16}\\.(?:json|roll)|snapshot)(\\.[0-9a-f-]{36}\\.tmp)?$`,
-  )
+  const isOurs = new RegExp(`^${source}\\.(?:[0-9a-f]{16}\\.json|snapshot)(\\.[0-9a-f-]{36}\\.tmp)?$`)
   const names = await files.list(folder).catch((): string[] => [])
-  const old = names.filter(
-    (name) => isOurs.test(name) && !current.includes(name) && name !== source + POINTER,
-  )
+  const old = names.filter((name) => isOurs.test(name) && name !== current && name !== source + ENDING)
   await Promise.allSettled(old.map((name) => files.remove(join(folder, name))))
 }
 
 /**
- * Reads a pointer as strictly as foreign input.
+ * Reads what names a list as strictly as foreign input.
  * @throws Error that says what is wrong
  */
 function readPointer(text: string, path: string, source: string): Pointer {
@@ -225,26 +215,22 @@ function readPointer(text: string, path: string, source: string): Pointer {
       `${path} has the format ${JSON.stringify(format)}, not ${FORMAT}: another version wrote it`,
     )
   }
-  const roll = isObject(value.roll) ? value.roll : {}
   const check = <Value extends Json>(key: string, one: Json | undefined, isRight: (one: Json) => boolean) => {
     if (one !== undefined && isRight(one)) return one as Value
     throw new Error(`${path} is damaged: ${key} is ${JSON.stringify(one)?.slice(0, 80)}`)
   }
   const matches = (pattern: RegExp) => (one: Json) => typeof one === 'string' && pattern.test(one)
   // Only names of this source, so that no path leads elsewhere.
-  const name = (ending: string) => matches(new RegExp(`^${source}\\.[0-9a-f]{16}\\.${ending}$`))
+  const name = matches(new RegExp(`^${source}\\.[0-9a-f]{16}\\.json$`))
   const digest = matches(/^[0-9a-f]{64}$/)
   const number = (key: string) => check<number>(key, value[key], (one) => typeof one === 'number' && one >= 0)
   return {
     format: FORMAT,
-    file: check('file', value.file, name('json')),
+    file: check('file', value.file, name),
     sha256: check('sha256', value.sha256, digest),
     groups: number('groups'),
     targets: number('targets'),
-    roll: {
-      file: check('roll.file', roll.file, name('roll')),
-      sha256: check('roll.sha256', roll.sha256, digest),
-    },
+    roll: check('roll', value.roll, digest),
     origin: check('origin', value.origin, digest),
     salt: check('salt', value.salt, matches(/^[0-9a-f]{32}$/)),
     changedAtMs: number('changedAtMs'),
@@ -315,7 +301,7 @@ function historyOf({ left, returned, sizes }: Ages, nowMs: number): History {
   return { left: tallies(left), returned: tallies(returned), sizes: tallies(sizes) }
 }
 
-/** What a roll file says before its numbers, in one line. */
+/** What a roll says before its numbers, in one line. */
 interface Head {
   readonly keys: number
   readonly absent: number

@@ -136,9 +136,8 @@ export function createRollcall(scope: Scope, model: Model, machine: Machine, wir
     /** The id of the list that is kept; undefined when it cannot be told at this moment. */
     keptList(): string | undefined {
       try {
-        const pointer = JSON.parse(readFileSync(join(storage, `${configured.name}.snapshot`), 'utf8')) as {
-          file: string
-        }
+        const [line = ''] = readFileSync(join(storage, `${configured.name}.snapshot`), 'utf8').split('\n')
+        const pointer = JSON.parse(line) as { file: string }
         return idOf(readServed(readFileSync(join(storage, pointer.file), 'utf8')).sites)
       } catch {
         return undefined

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
@@ -36,6 +36,12 @@ function shelves(t: Test, folder = t.testdir()) {
   }
 }
 
+/** The first line of what is kept of a source. */
+function pointerIn(folder: string, source = 'sensors') {
+  const [line = ''] = readFileSync(join(folder, `${source}.snapshot`), 'utf8').split('\n')
+  return JSON.parse(line) as { file: string; roll: string; origin: string }
+}
+
 t.test('rule 8: a list and its roll are loaded as they were kept; absences are counted anew', async (t) => {
   const { shelf } = shelves(t, join(t.testdir(), 'made', 'when needed'))
   t.equal(await shelf().load(0), undefined, 'nothing at first')
@@ -68,16 +74,15 @@ t.test('only what changed is written; that it is right once a minute', async (t)
   const one = shelf()
   const list = await listOf('a:1', 'b:1')
   t.equal(await one.keep(list, 0), false)
-  const roll = readdirSync(folder).find((name) => name.endsWith('.roll')) as string
-  const inode = () => readFileSync(join(folder, 'sensors.snapshot'), 'utf8')
-  const before = inode()
+  const written = () => readdirSync(folder).map((name) => statSync(join(folder, name)).mtimeMs)
+  const before = written()
   await one.keep({ ...list, lastSuccessMs: 60_999 }, 60_999)
-  t.equal(inode(), before)
+  t.same(written(), before)
   await one.keep({ ...list, lastSuccessMs: 61_000 }, 61_000)
-  t.not(inode(), before)
-  t.ok(existsSync(join(folder, roll)), 'the roll is as it was')
+  t.equal(written()[0], before[0], 'the list is as it was')
+  t.not(written()[1], before[1])
   await one.keep(await listOf('a:1'), 62_000)
-  t.notOk(existsSync(join(folder, roll)))
+  t.not(written()[0], before[0])
   t.match(await shelf().load(0), { roll: { keys: new Uint32Array([1]) } })
 })
 
@@ -96,7 +101,6 @@ t.test('the group file is a file_sd file, and only current ones are there', asyn
   const left = `${randomUUID()}.tmp`
   const ours = [
     'sensors.0123456789abcdef.json',
-    'sensors.0123456789abcdef.roll',
     `sensors.0123456789abcdef.json.${left}`,
     `sensors.snapshot.${left}`,
   ]
@@ -109,7 +113,7 @@ t.test('the group file is a file_sd file, and only current ones are there', asyn
   const latest = await listOf('b:1')
   await one.keep(latest, 0)
   const file = `sensors.${latest.digest.slice(0, 16)}.json`
-  const names = readdirSync(folder).filter((name) => !name.endsWith('.roll'))
+  const names = readdirSync(folder)
   t.same(names.sort(), [...others, file, 'sensors.snapshot'].sort())
   t.same(JSON.parse(readFileSync(join(folder, file), 'utf8')), [{ targets: ['b:1'], labels: {} }])
   await one.remove()
@@ -127,50 +131,52 @@ t.test('32: what is corrupt, foreign or of another version is refused', async (t
   const { shelf, folder } = shelves(t)
   const list = await listOf('a:1')
   await shelf().keep(list, 0)
-  const pointer = join(folder, 'sensors.snapshot')
-  const good = readFileSync(pointer, 'utf8')
-  const { file, roll } = JSON.parse(good) as { file: string; roll: { file: string; sha256: string } }
-  for (const name of [file, roll.file]) {
-    const bytes = readFileSync(join(folder, name))
-    writeFileSync(join(folder, name), '[]')
-    await t.rejects(shelf().load(0), { message: /is not the file that was written: its digest differs/ })
+  const path = join(folder, 'sensors.snapshot')
+  const good = readFileSync(path)
+  const { file } = pointerIn(folder)
+  const body = readFileSync(join(folder, file))
+  for (const [name, bytes] of [
+    [file, '[]'],
+    ['sensors.snapshot', good.subarray(0, -1)],
+    ['sensors.snapshot', good.subarray(0, good.indexOf('\n'))],
+    ['sensors.snapshot', Buffer.concat([good, good])],
+  ] as const) {
     writeFileSync(join(folder, name), bytes)
+    await t.rejects(shelf().load(0), { message: /is not the file that was written: its digest differs/ })
+    writeFileSync(path, good)
+    writeFileSync(join(folder, file), body)
   }
   t.ok(await shelf().load(0))
-  const changed = (change: object) => JSON.stringify({ ...JSON.parse(good), ...change })
+  const changed = (change: object) => JSON.stringify({ ...pointerIn(folder), ...change })
   for (const [text, message] of [
     ['', /is damaged: it is not JSON/],
     ['{"format":', /is damaged: it is not JSON/],
-    ['null', /has the format undefined, not 2/],
-    ['{"format":1}', /has the format 1, not 2: another version wrote it/],
+    ['null', /has the format undefined, not 3/],
+    ['{"format":1}', /has the format 1, not 3: another version wrote it/],
     [changed({ file: 'sensors.aaaaaaaaaaaaaaaa.json' }), /aaaaaaaaaaaaaaaa.json is missing/],
     [changed({ file: '../../etc/passwd' }), /is damaged: file is "..\/..\/etc\/passwd"/],
     [changed({ file: 'other.aaaaaaaaaaaaaaaa.json' }), /is damaged: file is/],
     [changed({ sha256: 7 }), /is damaged: sha256 is 7/],
-    [changed({ roll: null }), /is damaged: roll.file is undefined/],
-    [changed({ roll: { ...roll, sha256: 'x' } }), /is damaged: roll.sha256 is "x"/],
+    [changed({ roll: 'x' }), /is damaged: roll is "x"/],
     [changed({ targets: -1 }), /is damaged: targets is -1/],
     [changed({ lastSuccessMs: '1' }), /is damaged: lastSuccessMs is "1"/],
     [changed({ salt: 'x' }), /is damaged: salt is "x"/],
   ] as const) {
-    writeFileSync(pointer, text)
+    writeFileSync(path, Buffer.concat([Buffer.from(text), good.subarray(good.indexOf('\n'))]))
     await t.rejects(shelf().load(0), { message }, text)
+    writeFileSync(path, good)
   }
 })
 
 t.test('32: a roll of another list is refused', async (t) => {
   const { shelf, folder } = shelves(t)
   await shelf().keep(await listOf('a:1', 'b:1'), 0)
-  const other = shelf('here', 'other')
-  await other.keep(await listOf('a:1'), 0)
-  const read = (name: string) => JSON.parse(readFileSync(join(folder, `${name}.snapshot`), 'utf8'))
-  const { roll } = read('other')
-  const file = 'sensors.aaaaaaaaaaaaaaaa.roll'
-  writeFileSync(join(folder, file), readFileSync(join(folder, roll.file)))
-  writeFileSync(
-    join(folder, 'sensors.snapshot'),
-    JSON.stringify({ ...read('sensors'), roll: { ...roll, file } }),
-  )
+  await shelf('here', 'other').keep(await listOf('a:1'), 0)
+  const other = readFileSync(join(folder, 'other.snapshot'))
+  const { roll } = pointerIn(folder, 'other')
+  const line = Buffer.from(`${JSON.stringify({ ...pointerIn(folder), roll })}\n`)
+  const rest = other.subarray(other.indexOf('\n') + 1)
+  writeFileSync(join(folder, 'sensors.snapshot'), Buffer.concat([line, rest]))
   await t.rejects(shelf().load(0), { message: /is the roll of another list/ })
 })
 
@@ -192,8 +198,7 @@ t.test(
 t.test('51: what tells inventories apart shows nothing of their addresses', async (t) => {
   const { shelf, folder } = shelves(t)
   await shelf('http://inventory/?token=hunter2').keep(await listOf('a:1'), 0)
-  const origin = () =>
-    (JSON.parse(readFileSync(join(folder, 'sensors.snapshot'), 'utf8')) as { origin: string }).origin
+  const origin = () => pointerIn(folder).origin
   const first = origin()
   await shelf('http://inventory/?token=hunter2').keep(await listOf('a:1'), 0)
   t.not(origin(), first, 'not even that they are the same')
@@ -210,10 +215,10 @@ t.test('33: what somebody removed or replaced is written again, and that is told
   const [one, other] = [shelf(), shelf()]
   const list = await listOf('a:1')
   await one.keep(list, 0)
-  const { file, roll } = JSON.parse(readFileSync(join(folder, 'sensors.snapshot'), 'utf8'))
+  const { file } = pointerIn(folder)
   truncateSync(join(folder, file), 5)
   t.equal(await one.keep(list, 0), true, 'the list is cut')
-  for (const name of [file, roll.file, 'sensors.snapshot']) {
+  for (const name of [file, 'sensors.snapshot']) {
     rmSync(join(folder, name))
     t.equal(await one.keep(list, 0), true, `${name} is gone`)
     t.ok(await shelf().load(0))
@@ -247,11 +252,11 @@ t.test('70: what all sources lost is kept, as if no time had passed', async (t) 
 t.test('32: a damaged file of what all sources lost is told, or read as far as it makes sense', async (t) => {
   const { files, folder } = shelves(t)
   const path = join(folder, '.fleet.json')
-  for (const text of ['{', '[]', '{"format":1}', '{"format":2,"history":{}}', '{"format":2,"accepted":[]}']) {
+  for (const text of ['{', '[]', '{"format":1}', '{"format":3,"history":{}}', '{"format":3,"accepted":[]}']) {
     writeFileSync(path, text)
     await t.rejects(loadFleet(files, folder, 0), { message: /\.fleet\.json is damaged/ }, text)
   }
-  writeFileSync(path, '{"format":2,"history":{"left":[[1,2],[-1,2],[1],"x"],"sizes":7},"accepted":[3,"a"]}')
+  writeFileSync(path, '{"format":3,"history":{"left":[[1,2],[-1,2],[1],"x"],"sizes":7},"accepted":[3,"a"]}')
   t.same(await loadFleet(files, folder, 0), {
     history: { left: [{ atMs: -1, count: 2 }], returned: [], sizes: [] },
     accepted: ['a'],
