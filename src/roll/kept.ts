@@ -146,7 +146,9 @@ export function createShelf(
       const line = Buffer.from(`${JSON.stringify(pointer)}\n`)
       const mark = await files.write(path, Buffer.concat([line, bytes]))
       saved = { mark, file, size: roll.body.byteLength, id, lastSuccessMs }
-      await removeOthers(files, folder, source, file)
+      // What is there is known from then on: a folder of many sources is not searched for each change of one.
+      if (before === undefined) await removeOthers(files, folder, source, file)
+      else if (before.file !== file) await Promise.allSettled([files.remove(join(folder, before.file))])
       return isGone
     },
     async load(nowMs) {

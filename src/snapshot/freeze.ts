@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
-import { constants, crc32, deflateRaw } from 'node:zlib'
+import { constants, crc32, deflateRaw, deflateRawSync } from 'node:zlib'
 import { sha256 } from '../base/bytes.ts'
 import { createTurns, slicesOf } from '../base/turns.ts'
 
@@ -54,24 +54,28 @@ export interface Checksum {
   readonly power: number
 }
 
-const deflate = promisify(deflateRaw)
+const deflateInPool = promisify(deflateRaw)
+
+/** Up to this, in bytes, compressing takes less than a millisecond, and handing it to the pool half as much again. */
+const INLINE_BYTES = 32 * 1024
 
 /**
- * Freezes an encoded list; its digest is that of the body. Compression runs on the platform's thread pool, and the
- * checksums share the main thread.
+ * Freezes an encoded list; its digest is that of the body. A large one is compressed on the platform's thread pool, and
+ * the checksums share the main thread.
  * @throws TypeError when the body is not an encoded list
  */
 export async function freeze(body: Buffer, counts: Counts, changedAtMs: number): Promise<Snapshot> {
   const bytes = groupBytesOf(body)
-  const [digest, deflated, crc] = await Promise.all([
-    sha256([body]),
-    deflate(bytes, { finishFlush: constants.Z_FULL_FLUSH }),
-    crcOf(bytes),
-  ])
+  const [digest, deflated, crc] = await Promise.all([sha256([body]), deflate(bytes), crcOf(bytes)])
   const part = { bytes, deflated, checksum: checksumOf(crc, bytes.length) }
   const gzip = bytes.length === 0 ? EMPTY_GZIP : Buffer.concat(gzipOf([part]))
   const { groups, targets } = counts
   return { body, plain: [body], gzip: [gzip], digest, groups, targets, changedAtMs, part }
+}
+
+async function deflate(bytes: Buffer): Promise<Buffer> {
+  const options = { finishFlush: constants.Z_FULL_FLUSH }
+  return bytes.length <= INLINE_BYTES ? deflateRawSync(bytes, options) : deflateInPool(bytes, options)
 }
 
 /**
