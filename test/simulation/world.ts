@@ -55,6 +55,18 @@ const NO_THREADS: Threads = {
 const quiet = () => {}
 const LOG = { info: quiet, warn: quiet, error: quiet, fatal: quiet, child: () => LOG } as never
 
+/** What is on disk of a source. */
+interface PlainKept {
+  readonly roll: PlainRoll
+  /** When it was written, on the monotonic clock, and by which process. */
+  readonly atMs: number
+  readonly life: number
+  /** The last success that it tells of, on the wall clock. */
+  readonly successMs: number
+  readonly timeless: string
+  readonly address: string
+}
+
 /** A violation of one of the four invariants. */
 export class Violation extends Error {}
 
@@ -79,7 +91,7 @@ export function createWorld(random: { int(below: number): number }) {
 
   // The model.
   const rolls = new Map<string, PlainRoll>()
-  const kept = new Map<string, { roll: PlainRoll; atMs: number; timeless: string; address: string }>()
+  const kept = new Map<string, PlainKept>()
   const gone = new Map<string, PlainRoll>()
   let fleet = new PlainFleet()
   let checks = 0
@@ -193,6 +205,7 @@ export function createWorld(random: { int(below: number): number }) {
     const result = results.get(source)
     gave.delete(source)
     const config = configs.get(source)
+    if (result === 'failed' && config !== undefined && rolls.has(source)) keep(source, config)
     if (result === 'failed' || reading === undefined || config === undefined) return
     if (reading.kind === 'documents') {
       lastDocuments.set(source, reading.documents.map(({ bytes }) => Buffer.from(bytes).toString()).join())
@@ -227,8 +240,12 @@ export function createWorld(random: { int(below: number): number }) {
     const roll = rolls.get(source) as PlainRoll
     const timeless = roll.timeless()
     const before = kept.get(source)
-    if (before?.timeless === timeless && before.address === inventory) return
-    kept.set(source, { roll: roll.clone(), atMs: clock.monotonic(), timeless, address: inventory })
+    const isSame = before?.timeless === timeless && before.address === inventory
+    const successMs = store.get(source)?.status.lastSuccess?.wallMs as number
+    // A process writes it first of all, and then that it is still right once a minute.
+    if (isSame && before.life === life && successMs - before.successMs < 60_000) return
+    const at = { atMs: clock.monotonic(), successMs, life }
+    kept.set(source, { roll: roll.clone(), ...at, timeless, address: inventory })
   }
 
   function plainOf(source: string, { filter, inventory, kind }: Config): PlainReading {
