@@ -320,14 +320,21 @@ export function createWorld(random: { int(below: number): number }) {
 
   /** Targets of removed sources leave together, when they are not too many of all. */
   function noteGone(): void {
-    const isHeld = store.removed().snapshots.some(({ targets }) => targets > 0)
-    const missing = [...gone.values()].reduce((sum, { targets }) => sum + targets.size, 0)
-    if (isHeld || missing === 0) return
+    const held = store.removed().snapshots.flatMap(({ body }) => addresses(body))
+    // One that is ready may leave while another is waited for.
+    const left = [...gone].filter(([name, { targets }]) => {
+      const label = `"__meta_rollcall_source":"${name.split('.')[0]}"`
+      return targets.size > 0 && !held.some((one) => one.includes(label))
+    })
+    const missing = left.reduce((sum, [, { targets }]) => sum + targets.size, 0)
+    if (missing === 0) return
     if (fleet.isTooMany(missing, GUARD, clock.monotonic()))
       throw new Violation(`${missing} left with their source`)
     fleet.lose(missing, clock.monotonic())
-    for (const name of gone.keys()) kept.delete(name)
-    gone.clear()
+    for (const [name] of left) {
+      kept.delete(name)
+      gone.delete(name)
+    }
   }
 
   /** Lets everything that has begun end. */
