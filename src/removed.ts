@@ -152,7 +152,8 @@ export function createRemoved(deps: RemovedDeps): Removed {
     const { others: before, rest } = compared
     const isSame = others.length === before.length && others.every((one, index) => one === before[index])
     const found: Rest[] = []
-    for (const [id, gone] of all) {
+    // Those of this moment: what is taken meanwhile would be compared with its own list.
+    for (const [id, gone] of [...all]) {
       const known = isSame ? rest.find((one) => one.gone === gone) : undefined
       // What another source has had since is that source's.
       found.push(known ?? { id, gone, ...(await without(served.get(id) as Snapshot, others)) })
@@ -173,7 +174,7 @@ export function createRemoved(deps: RemovedDeps): Removed {
     logHeld(staying)
     serve(new Map(rest.map(({ id, own }) => [id, own])), staying)
     for (const one of leaving) noteLeft(one, isAccepted)
-    await Promise.all(leaving.map(({ gone }) => gone.remove()))
+    await Promise.all(leaving.map(removeKept))
     return isAccepted ? leaving.map(({ id }) => sourceOf(id)) : []
   }
 
@@ -229,6 +230,13 @@ export function createRemoved(deps: RemovedDeps): Removed {
     log.info({ source, removed, accepted: isAccepted }, 'removed source left')
     const change = { source, atMs: clock.now(), targets: 0, added: 0, removed }
     if (removed > 0) store.noteChange({ ...change, samples: { added: [], removed: samples } })
+  }
+
+  /** What is on disk of a source that has left; never fails. */
+  async function removeKept({ id, gone }: Rest): Promise<void> {
+    await gone.remove().catch((error) => {
+      log.warn({ source: id, error: messageOf(error) }, 'file of a removed source not deleted')
+    })
   }
 
   /** The targets of a list that no other has. */

@@ -68,7 +68,7 @@ export interface Supervisor {
   stop(): Promise<void>
 }
 
-/** At the start, sources whose lists were kept are read one after the other, so much later each, in milliseconds. */
+/** At the start, the first reading of each source whose list was kept begins so long after the one before, in milliseconds. */
 const BETWEEN_MS = 10
 
 /** One source at work. */
@@ -100,7 +100,11 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   const removed = createRemoved({
     ...deps,
     fleet,
-    provesGone: (name) => running.get(name)?.runner.provesGone() ?? true,
+    provesGone(name) {
+      const one = running.get(name)
+      // The runner of a source that is being changed read what it was before.
+      return one === undefined || (one.fingerprint !== undefined && one.runner.provesGone())
+    },
     unrecognised: (name) => running.get(name)?.runner.roll()?.seen.unrecognised ?? 0,
     word: () => guard.accept,
   })
@@ -160,8 +164,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   /** @param isServing whether there is a list of all, of which a source that has none yet may be left out */
   async function add(settings: SourceSettings, isServing: boolean): Promise<void> {
     const { name, required, maxStalenessMs, guard: own } = settings
-    const before = removed.giveBack(name)
     const one = create(settings)
+    const before = removed.giveBack(name)
     running.set(name, one)
     store.add(name, {
       required: required && (!isServing || before !== undefined),
@@ -199,7 +203,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     const required = settings.required && store.get(name)?.required === true
     store.configure(name, { required, maxStalenessMs, holdMs: own.holdMs })
     running.set(name, one)
-    begin(one)
+    if (isStarted) begin(one)
   }
 
   async function remove(before: Running, waitsFor: readonly string[]): Promise<void> {

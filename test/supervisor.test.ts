@@ -14,7 +14,7 @@ import t, { type Test } from 'tap'
 import { systemClock } from '../src/base/clock.ts'
 import type { Files } from '../src/base/files.ts'
 import { createMetrics } from '../src/base/metrics.ts'
-import { createThreads } from '../src/base/threads.ts'
+import { createThreads, type Threads } from '../src/base/threads.ts'
 import { readArguments } from '../src/config/arguments.ts'
 import { loadSettings } from '../src/config/load.ts'
 import { createStore } from '../src/snapshot/store.ts'
@@ -31,13 +31,17 @@ import { until } from './helpers/until.ts'
 type Keys = Record<string, unknown>
 
 /** A supervisor at work; its sources read on demand only. */
-async function supervised(t: Test, storagePath?: string, files: Files = diskFiles) {
+async function supervised(
+  t: Test,
+  storagePath?: string,
+  files: Files = diskFiles,
+  threads = createThreads(),
+) {
   // A folder of its own: that of the test may be the storage of several.
   const folder = mkdtempSync(join(tmpdir(), 'supervisor-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
   const path = join(folder, 'rollcall.yml')
   const metrics = createMetrics('test')
-  const threads = createThreads()
   const store = createStore()
   const { log, messages } = recordingLog()
   const supervisor = createSupervisor({
@@ -660,6 +664,60 @@ t.test('63: a push source that is taken out and put back has its devices', async
   t.same(held(), [])
   t.match(await supervisor.refresh('devices'), [{ targets: 3 }])
   t.equal(served().length, 4)
+})
+
+t.test('33: what a removed source left and cannot be deleted does not stop the start', async (t) => {
+  const storage = t.testdir()
+  const inventory = await inventoryServer(t, names(3))
+  const before = await supervised(t, storage)
+  await before.apply({ sensors: at(inventory), same: at(inventory) })
+  await before.supervisor.refresh()
+  await before.supervisor.stop()
+  const remove = () => Promise.reject(new Error('read-only file system'))
+  const { apply, served, held, messages } = await supervised(t, storage, { ...diskFiles, remove })
+  await apply({ sensors: at(inventory) })
+  t.same(held(), [])
+  t.equal(served().length, 3)
+  t.ok(messages().includes('file of a removed source not deleted'))
+})
+
+t.test('63: a source that is removed while others are compared keeps its targets', async (t) => {
+  const threads = createThreads()
+  let open = () => {}
+  let isHeldUp = () => {}
+  const heldUp = new Promise<void>((resolve) => {
+    isHeldUp = resolve
+  })
+  const slow: Threads = {
+    ...threads,
+    async run(job, input, options) {
+      if (job.name === 'subtractInThread') {
+        isHeldUp()
+        await new Promise<void>((resolve) => {
+          open = resolve
+        })
+      }
+      return threads.run(job, input, options)
+    },
+  }
+  const long = (count: number, first: number) =>
+    names(count, first).map((name) => `${name}.${'x'.repeat(40)}`)
+  const [one, two, three] = await Promise.all([
+    inventoryServer(t, long(25_000, 0)),
+    inventoryServer(t, long(8_000, 100_000)),
+    inventoryServer(t, long(8_000, 200_000)),
+  ])
+  const { supervisor, store, apply } = await supervised(t, undefined, diskFiles, slow)
+  await apply({ one: at(one), two: at(two), three: at(three) })
+  await supervisor.refresh()
+  const removing = apply({ two: at(two), three: at(three) })
+  await heldUp
+  const removingMore = apply({ three: at(three) })
+  await until('the second source is removed', () => store.get('two') === undefined)
+  const timer = setInterval(() => open(), 1)
+  await Promise.all([removing, removingMore])
+  clearInterval(timer)
+  t.equal(store.combined().snapshot?.targets, 41_000)
 })
 
 t.test('32: a damaged list of a removed source is told and left alone', async (t) => {

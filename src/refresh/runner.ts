@@ -189,22 +189,27 @@ export function createRunner(
   // Compute and prove.
 
   async function take(reading: Reading, startedMs: number, stop: AbortSignal) {
-    const { called, now, records, at } = await prove(reading, startedMs, stop)
+    const { called, now, records, at, isAtRest } = await prove(reading, startedMs, stop)
     // Half of something, maybe: it is read again once it is at rest.
     if (called === undefined) return { result: 'unchanged' as const, needsConfirmation: false }
-    last = { ...now, report: records ?? (now.report as Report) }
-    if (roll !== undefined || believe(called, at)) return serve(called, last, startedMs, at)
-    report.succeeded(last.report, undefined, at)
+    const read = { ...now, report: records ?? (now.report as Report) }
+    if (roll !== undefined || believe(called, at)) {
+      await serve(called, read, at)
+      noteRead(called.roll, startedMs, at, isAtRest)
+      return { result: resultOf(called), needsConfirmation: called.needsConfirmation }
+    }
+    last = read
+    report.succeeded(read.report, undefined, at)
     return { result: 'held' as const, needsConfirmation: true }
   }
 
-  async function serve(called: Called, { report: records }: Last, startedMs: number, at: Moment) {
+  async function serve(called: Called, read: Last, at: Moment): Promise<void> {
     await publish(called)
-    report.succeeded(records, called.roll, at)
+    // Not before: the same bytes once more must not be taken for those of a roll that was never published.
+    last = read
+    report.succeeded(read.report, called.roll, at)
     if (called.accepted > 0) report.accepted(called)
     await writeOutputs()
-    noteRead(called.roll, startedMs, at)
-    return { result: resultOf(called), needsConfirmation: called.needsConfirmation }
   }
 
   /** Decides what leaves; once more, one source after the other, when targets of other sources left meanwhile. */
@@ -218,20 +223,30 @@ export function createRunner(
   async function decide(reading: Reading, startedMs: number, stop: AbortSignal) {
     const at = report.moment()
     const { work, now, isLast } = await workOf(reading, startedMs, at)
+    const isAtRest = work?.kind !== 'read' || work.isAtRest
     const { called, report: records } = work === undefined ? again() : await compute(work, stop, isLast)
-    if (called === undefined || work === undefined) return { isValid: true, called, now, records, at }
+    if (called === undefined || work === undefined)
+      return { isValid: true, called, now, records, at, isAtRest }
     const nowMs = clock.monotonic()
     // What was handed over cannot be decided once more; that is so only while there is no other source.
     const scope = isLast ? fleet.scope(nowMs) : work.occasion.all
-    return { isValid: fleet.claim(called.left - called.accepted, scope, nowMs), called, now, records, at }
+    const isValid = fleet.claim(called.left - called.accepted, scope, nowMs)
+    return { isValid, called, now, records, at, isAtRest }
   }
 
-  /** What none of its readings had is missing from the first of them on. */
-  function noteRead({ seen, history }: Roll, startedMs: number, { monotonicMs: nowMs }: Moment): void {
-    neverSeen =
-      neverSeen === undefined
-        ? firstMissed(seen, history, nowMs, false)
-        : missedAgain(neverSeen, nowMs, false, startedMs)
+  /** What none of its readings had is missing from the first of them on; half of something, maybe, shows nothing. */
+  function noteRead(
+    { seen, history }: Roll,
+    startedMs: number,
+    { monotonicMs: nowMs }: Moment,
+    isAtRest: boolean,
+  ) {
+    if (isAtRest) {
+      neverSeen =
+        neverSeen === undefined
+          ? firstMissed(seen, history, nowMs, false)
+          : missedAgain(neverSeen, nowMs, false, startedMs)
+    }
     onRead()
   }
 
