@@ -157,11 +157,11 @@ export function createShelf(
       const end = bytes.indexOf('\n')
       const pointer = readPointer(bytes.toString('utf8', 0, end < 0 ? bytes.length : end), path, source)
       const rest = bytes.subarray(end + 1)
-      await check(path, rest, pointer.roll)
+      await verify(path, rest, pointer.roll)
       const listPath = join(folder, pointer.file)
       const body = await files.read(listPath)
       if (body === undefined) throw new Error(`${listPath} is missing`)
-      await check(listPath, body, pointer.sha256)
+      await verify(listPath, body, pointer.sha256)
       const roll = decodeRoll(rest, nowMs)
       const targets = linesOf(body).reduce((sum, line) => sum + countIn(line), 0)
       if (roll.keys.length !== targets) throw new Error(`${path} is the roll of another list`)
@@ -179,7 +179,7 @@ export function createShelf(
 }
 
 /** @throws Error when these bytes have another digest */
-async function check(path: string, bytes: Buffer, digest: string): Promise<void> {
+async function verify(path: string, bytes: Buffer, digest: string): Promise<void> {
   if ((await sha256([bytes])) !== digest)
     throw new Error(`${path} is not the file that was written: its digest differs`)
 }

@@ -67,8 +67,11 @@ const INLINE_BYTES = 32 * 1024
 export async function freeze(body: Buffer, counts: Counts, changedAtMs: number): Promise<Snapshot> {
   const bytes = groupBytesOf(body)
   const [digest, deflated, crc] = await Promise.all([sha256([body]), deflate(bytes), crcOf(bytes)])
-  const part = { bytes, deflated, checksum: checksumOf(crc, bytes.length) }
-  const gzip = bytes.length === 0 ? EMPTY_GZIP : Buffer.concat(gzipOf([part]))
+  const own = { bytes, deflated, checksum: checksumOf(crc, bytes.length) }
+  const gzip = bytes.length === 0 ? EMPTY_GZIP : Buffer.concat(gzipOf([own]))
+  // Not a second time in memory.
+  const start = GZIP_HEADER.length + BEFORE_BLOCK.length
+  const part = { ...own, deflated: gzip.subarray(start, start + deflated.length) }
   const { groups, targets } = counts
   return { body, plain: [body], gzip: [gzip], digest, groups, targets, changedAtMs, part }
 }
