@@ -1,26 +1,26 @@
 import { createHash } from 'node:crypto'
 import { asBuffer } from './base/bytes.ts'
+import { type Moment, momentAtWall, momentNow } from './base/clock.ts'
 import { messageOf } from './base/errors.ts'
 import type { Files } from './base/files.ts'
-import { createInTurn } from './base/in-turn.ts'
+import { createMutex } from './base/mutex.ts'
 import type { Job } from './base/threads.ts'
 import { compareText } from './model/labels.ts'
 import type { RunnerDeps } from './refresh/runner.ts'
-import type { SubtractTask } from './refresh/worker.ts'
 import { createShelf, type Kept, keptIn, type Shelf } from './roll/kept.ts'
-import { MAX_SAMPLES, subtract } from './roll/members.ts'
+import { MAX_SAMPLES, type SubtractTask, subtract } from './roll/members.ts'
 import type { Roll } from './roll/roll.ts'
 import { isTooMany, REASONS_TO_STAY, type ReasonToStay } from './roll/rules.ts'
 import { shownSample } from './snapshot/changes.ts'
 import { freeze, type Snapshot } from './snapshot/freeze.ts'
-import type { HeldTargets, Moment } from './snapshot/store.ts'
+import type { HeldTargets } from './snapshot/store.ts'
 
 /** What a source leaves behind that is not configured any more. */
 interface Left {
   readonly snapshot: Snapshot
   readonly roll: Roll
-  /** When its inventory was last read whole, on the monotonic clock. */
-  readonly lastSuccessMs: number
+  /** When its inventory was last read whole. */
+  readonly lastSuccess: Moment
   /** Deletes what is kept of it. */
   readonly remove: () => Promise<void>
 }
@@ -84,10 +84,7 @@ interface Rest {
 /** Lists that are larger than this together, in bytes, are compared in a thread. */
 const INLINE_BYTES = 512 * 1024
 
-const SUBTRACT: Job = {
-  module: new URL('./refresh/worker.js', import.meta.url).href,
-  name: 'subtractInThread',
-}
+const SUBTRACT: Job = { module: new URL('./roll/members.js', import.meta.url).href, name: 'subtract' }
 
 const NEVER = new AbortController().signal
 
@@ -102,7 +99,7 @@ const NOTHING_COMPARED: Compared = { others: [], rest: [] }
 /** Creates a place for removed sources; there are none yet. */
 export function createRemoved(deps: RemovedDeps): Removed {
   const { store, metrics, log, clock, fleet, files, storagePath } = deps
-  const inTurn = createInTurn()
+  const mutex = createMutex()
   // By name; a list that a source had from another inventory has a name of its own, with a dot.
   const all = new Map<string, Gone>()
   // What of each is served: at first its whole list.
@@ -111,20 +108,20 @@ export function createRemoved(deps: RemovedDeps): Removed {
   // What the last comparison found; a list that did not change since need not be compared again.
   let compared = NOTHING_COMPARED
   let isSettling = false
-
-  const now = (): Moment => ({ wallMs: clock.now(), monotonicMs: clock.monotonic() })
+  // Writes the lists of other inventories: the source writes over what was kept once it has been read.
+  const unkept = new Map<string, () => Promise<unknown>>()
 
   /** Serves these lists; of a source without one here, what was served of it before. */
   function serve(changed: ReadonlyMap<string, Snapshot>, held: readonly HeldTargets[]): void {
     served = new Map([...served, ...changed].filter(([id]) => all.has(id)))
     if (all.size === 0) compared = NOTHING_COMPARED
-    const successes = [...all.values()].map(({ lastSuccessMs }) => lastSuccessMs)
+    const successes = [...all.values()].map(({ lastSuccess }) => lastSuccess.monotonicMs)
     store.setRemoved({ snapshots: [...served.values()], lastSuccessMs: successes, held })
     metrics.guard.holding.set(held.length > 0 ? 1 : 0)
   }
 
   function take(id: string, left: Left, waitsFor: Iterable<string>): void {
-    const one = { ...left, since: now(), waitsFor: new Set<string>() }
+    const one = { ...left, since: momentNow(clock), waitsFor: new Set<string>() }
     all.set(id, { ...one, unrecognised: left.roll.seen.unrecognised })
     waitFor(id, waitsFor)
     serve(new Map([[id, left.snapshot]]), store.removed().held)
@@ -164,6 +161,7 @@ export function createRemoved(deps: RemovedDeps): Removed {
 
   async function settle(accepted?: string): Promise<string[]> {
     if (all.size === 0) return []
+    await keepOthers()
     const rest = await findRest()
     const proven = provenOf(rest)
     const held = heldOf(rest.filter((one) => !proven.includes(one)))
@@ -245,19 +243,30 @@ export function createRemoved(deps: RemovedDeps): Removed {
     const bytes = task.others.reduce((sum, { byteLength }) => sum + byteLength, task.body.byteLength)
     const { body, groups, targets, samples } =
       bytes <= INLINE_BYTES
-        ? subtract(task.body, task.others)
+        ? subtract(task)
         : await deps.threads.run<ReturnType<typeof subtract>>(SUBTRACT, task, { signal: NEVER })
     return { own: await freeze(asBuffer(body), { groups, targets }, snapshot.changedAtMs), samples }
+  }
+
+  /** What cannot be written is tried again when removed sources are looked at again. */
+  async function keepOthers(): Promise<void> {
+    for (const [id, keep] of [...unkept]) {
+      try {
+        if (all.has(id)) await keep()
+        unkept.delete(id)
+      } catch (error) {
+        log.warn({ source: id, error: messageOf(error) }, 'the list of another inventory is served, not kept')
+      }
+    }
   }
 
   /** Serves what was kept. */
   async function takeKept(id: string, shelf: Shelf, kept: Kept, waitsFor: Iterable<string>) {
     const { roll, changedAtMs } = kept
-    const ageMs = Math.max(0, clock.now() - kept.lastSuccessMs)
-    const lastSuccessMs = clock.monotonic() - ageMs
+    const lastSuccess = momentAtWall(clock, kept.lastSuccessMs)
     const counts = { groups: roll.groups, targets: roll.keys.length }
     const snapshot = await freeze(asBuffer(roll.body), counts, changedAtMs)
-    take(id, { snapshot, roll, lastSuccessMs, remove: shelf.remove }, waitsFor)
+    take(id, { snapshot, roll, lastSuccess, remove: shelf.remove }, waitsFor)
     // They are a part of what there was within the hour.
     fleet.note(id, counts.targets, clock.monotonic())
     fleet.forget(id)
@@ -276,7 +285,7 @@ export function createRemoved(deps: RemovedDeps): Removed {
       serve(new Map(), all.size === 0 ? [] : store.removed().held)
       return gone
     },
-    settle: (accepted) => inTurn(() => settle(accepted)),
+    settle: (accepted) => mutex(() => settle(accepted)),
     settleSoon() {
       if (all.size === 0 || isSettling) return
       isSettling = true
@@ -284,12 +293,13 @@ export function createRemoved(deps: RemovedDeps): Removed {
         isSettling = false
         return settle()
       }
-      inTurn(begin).catch((error) => log.error({ err: error }, 'removed sources not settled'))
+      mutex(begin).catch((error) => log.error({ err: error }, 'removed sources not settled'))
     },
     async restore(configured) {
       if (storagePath === undefined) return
       for (const id of await keptIn(files, storagePath)) {
-        if (configured.has(id)) continue
+        // The list of another inventory was taken with its source.
+        if (configured.has(id) || all.has(id)) continue
         const shelf = createShelf(files, storagePath, id, '')
         try {
           const kept = await shelf.load(clock.monotonic())
@@ -303,13 +313,8 @@ export function createRemoved(deps: RemovedDeps): Removed {
       const id = `${name}.${kept.otherOrigin}`
       const shelf = createShelf(files, storagePath as string, id, '')
       const { digest } = await takeKept(id, shelf, kept, [name])
-      // The source writes over what was kept once it has been read.
-      await shelf.keep({ ...kept, digest }, clock.monotonic()).catch((error) => {
-        log.warn(
-          { source: name, error: messageOf(error) },
-          'the list of another inventory is served, not kept',
-        )
-      })
+      unkept.set(id, () => shelf.keep({ ...kept, digest }, clock.monotonic()))
+      await keepOthers()
     },
   }
 }

@@ -1,19 +1,20 @@
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from './base/clock.ts'
 import { closeWhenSettled, createConnections } from './base/connections.ts'
 import { messageOf } from './base/errors.ts'
 import type { Files } from './base/files.ts'
-import { createInTurn } from './base/in-turn.ts'
 import { explainListen, urlOf } from './base/listening.ts'
 import type { Logger } from './base/logger.ts'
 import type { Metrics } from './base/metrics.ts'
+import { createMutex } from './base/mutex.ts'
+import { createMemory } from './base/sealed-file.ts'
 import { createThreads } from './base/threads.ts'
 import { version } from './base/version.ts'
 import type { Settings } from './config/settings.ts'
 import { createExplainer } from './explain/explainer.ts'
 import { createApp } from './http/app.ts'
-import { openKeptViews } from './snapshot/kept-views.ts'
 import { createStore } from './snapshot/store.ts'
 import { createViews } from './snapshot/views.ts'
 import { createSource } from './sources/registry.ts'
@@ -61,8 +62,12 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   const threads = createThreads()
   const explain = createExplainer(threads)
   const { storagePath } = settings
-  const keptViews = storagePath === undefined ? undefined : await openKeptViews(deps.files, storagePath, log)
-  const views = createViews(threads, clock, keptViews)
+  const memory = createMemory<readonly string[]>(
+    deps.files,
+    storagePath && join(storagePath, '.views.json'),
+    log,
+  )
+  const views = createViews(threads, clock, await memory.load(), memory.keep)
   const supervisor = createSupervisor({
     ...deps,
     store,
@@ -112,7 +117,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       await new Promise<void>((resolve) => void clock.after(settings.web.drainDelayMs, resolve))
       await closeWhenSettled(app, connections)
       await supervisor.stop()
-      await keptViews?.settled()
+      await memory.settled()
       await threads.close()
     },
   }
@@ -132,12 +137,14 @@ function createReload(
   load: Load,
   { log, metrics, clock }: ServiceDeps,
 ): () => Promise<boolean> {
-  const inTurn = createInTurn()
+  const mutex = createMutex()
 
   async function reload(): Promise<boolean> {
+    let state = 'configuration not reloaded; the old one stays'
     try {
       const { sources, guard, warnings } = await load()
       for (const warning of warnings) log.warn(warning)
+      state = 'configuration reloaded in part; the next reload does the rest'
       const applied = await supervisor.apply(sources, guard)
       metrics.config.successful.set(1)
       metrics.config.successTimestamp.set(clock.now() / 1000)
@@ -145,12 +152,12 @@ function createReload(
       return true
     } catch (error) {
       metrics.config.successful.set(0)
-      log.error({ error: messageOf(error) }, 'configuration not reloaded; the old one stays')
+      log.error({ error: messageOf(error) }, state)
       throw error
     }
   }
 
-  return () => inTurn(reload)
+  return () => mutex(reload)
 }
 
 async function listen(app: FastifyInstance, { web: { listenAddress } }: Settings): Promise<string> {

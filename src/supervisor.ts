@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import type { Moment } from './base/clock.ts'
 import { messageOf } from './base/errors.ts'
 import type { Files } from './base/files.ts'
-import { createNewest } from './base/newest.ts'
+import { createMemory } from './base/sealed-file.ts'
 import { USER_AGENT } from './base/version.ts'
 import type { SourceSettings } from './config/settings.ts'
 import type { ExplainInput } from './explain/worker.ts'
@@ -10,10 +12,10 @@ import { fileSdOutput, type Output } from './refresh/outputs.ts'
 import { createRunner, type Outcome, type Runner, type RunnerDeps } from './refresh/runner.ts'
 import { createRemoved } from './removed.ts'
 import { createFleet, type FleetMemory } from './roll/fleet.ts'
-import { createShelf, type Kept, keepFleet, loadFleet, type Shelf } from './roll/kept.ts'
+import { createShelf, type Kept, type Shelf } from './roll/kept.ts'
 import { DEFAULT_GUARD, type GuardOptions } from './roll/rules.ts'
 import type { Snapshot } from './snapshot/freeze.ts'
-import { lastSuccessMs, type SourceState } from './snapshot/store.ts'
+import type { SourceState } from './snapshot/store.ts'
 import { createPushReport } from './sources/push/report.ts'
 import { addressOf, type createSource, type SourceDeps } from './sources/registry.ts'
 import type { Source } from './sources/source.ts'
@@ -86,13 +88,10 @@ interface Running {
 /** Creates a supervisor without sources. */
 export function createSupervisor(deps: SupervisorDeps): Supervisor {
   const { store, metrics, log, clock, files, storagePath } = deps
-  const memory = createNewest<FleetMemory>(
-    async (newest) => {
-      if (storagePath !== undefined) await keepFleet(files, storagePath, newest, clock.monotonic())
-    },
-    (error) => log.warn({ error: messageOf(error) }, 'what sources lost is not kept'),
-  )
-  const fleet = createFleet(DEFAULT_GUARD, memory.give)
+  // No source has a name that begins with a dot.
+  const memoryPath = storagePath && join(storagePath, '.fleet.json')
+  const memory = createMemory<FleetMemory>(files, memoryPath, log)
+  const fleet = createFleet(DEFAULT_GUARD, () => memory.keep(() => fleet.memory(clock.monotonic())))
   // Has every source that is in the store.
   const running = new Map<string, Running>()
   // What is being done to a source; it never rejects.
@@ -110,16 +109,6 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   })
   let guard: GuardOptions = DEFAULT_GUARD
   let isStarted = false
-
-  async function loadMemory(): Promise<void> {
-    if (storagePath === undefined) return
-    try {
-      const kept = await loadFleet(files, storagePath, clock.monotonic())
-      if (kept !== undefined) fleet.remember(kept)
-    } catch (error) {
-      log.warn({ error: messageOf(error) }, 'what sources lost before the start is not known')
-    }
-  }
 
   /** Creates everything that one source needs; nothing of it runs yet. */
   function create(settings: SourceSettings, before?: Source): Running {
@@ -173,14 +162,10 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       holdMs: own.holdMs,
     })
     metrics.addSource(name)
-    if (before === undefined) {
-      await Promise.all([one.source.open?.(), one.runner.restore((nowMs) => loadOwn(one, nowMs))])
-    } else {
-      // It was taken out of the configuration, and is back.
-      one.runner.goOn(before.roll)
-      store.publish(name, before.snapshot)
-      await one.source.open?.()
-    }
+    // It may have been taken out of the configuration, and be back.
+    if (before !== undefined) one.runner.goOn(before.roll, before)
+    const restored = before === undefined ? one.runner.restore((nowMs) => loadOwn(one, nowMs)) : undefined
+    await Promise.all([one.source.open?.(), restored])
     if (isStarted) begin(one)
   }
 
@@ -215,9 +200,9 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       await before.source.remove?.()
     }
     if (roll !== undefined) {
-      const state = store.get(name) as SourceState & { snapshot: Snapshot }
-      const left = { snapshot: state.snapshot, roll, lastSuccessMs: lastSuccessMs(state), remove: removeAll }
-      removed.take(name, left, waitsFor)
+      const { snapshot, status } = store.get(name) as SourceState
+      const list = { snapshot: snapshot as Snapshot, lastSuccess: status.lastSuccess as Moment }
+      removed.take(name, { ...list, roll, remove: removeAll }, waitsFor)
     }
     // In the same step, so that no list has it twice, or not at all.
     store.remove(name)
@@ -271,7 +256,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       guard = all
       fleet.configure(all)
       const names = new Set(sources.map(({ name }) => name))
-      if (!isStarted) await loadMemory()
+      const kept = isStarted ? undefined : await memory.load()
+      if (kept !== undefined) fleet.restore(kept, clock.monotonic())
       const isServing = isStarted && store.combined().snapshot !== undefined
       const leaving = [...running.values()].filter(({ name }) => !names.has(name))
       const added = sources.filter(({ name }) => !running.has(name))

@@ -8,6 +8,30 @@ export interface Clock {
   after(delayMs: number, fn: () => void): () => void
 }
 
+/** One time on both clocks, in milliseconds. */
+export interface Moment {
+  readonly wallMs: number
+  readonly monotonicMs: number
+}
+
+/** Now. */
+export function momentNow(clock: Pick<Clock, 'now' | 'monotonic'>): Moment {
+  return { wallMs: clock.now(), monotonicMs: clock.monotonic() }
+}
+
+/** A time on the wall clock, on both; now when it is later than now. */
+export function momentAtWall(clock: Pick<Clock, 'now' | 'monotonic'>, wallMs: number): Moment {
+  const now = momentNow(clock)
+  const ageMs = Math.max(0, now.wallMs - wallMs)
+  return { wallMs: now.wallMs - ageMs, monotonicMs: now.monotonicMs - ageMs }
+}
+
+/** A time on the monotonic clock, on both. */
+export function momentAt(clock: Pick<Clock, 'now' | 'monotonic'>, monotonicMs: number): Moment {
+  const now = momentNow(clock)
+  return { wallMs: now.wallMs - now.monotonicMs + monotonicMs, monotonicMs }
+}
+
 /** The real clock of this process. */
 export const systemClock: Clock = {
   now: () => Date.now(),

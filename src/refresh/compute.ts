@@ -71,7 +71,7 @@ function sizeOf(work: Work): number {
   const list = (work.roll?.body.byteLength ?? 0) / INLINE_BYTES.json
   if (work.kind === 'read') return Math.max(list, workOf(work.documents))
   // While nobody is absent the list is not even looked at.
-  return work.roll.absent.length === 0 ? 0 : list
+  return work.roll.absenceOf.length === 0 ? 0 : list
 }
 
 /** How much work documents are together; up to 1 it is done on the main thread. */

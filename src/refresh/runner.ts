@@ -1,16 +1,16 @@
 import { asBuffer, sha256 } from '../base/bytes.ts'
-import type { Clock } from '../base/clock.ts'
+import { type Clock, type Moment, momentAt, momentAtWall, momentNow } from '../base/clock.ts'
 import { asRefreshError, messageOf, type RefreshError } from '../base/errors.ts'
-import { createInTurn } from '../base/in-turn.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics, RefreshResult } from '../base/metrics.ts'
+import { createMutex } from '../base/mutex.ts'
 import type { Threads } from '../base/threads.ts'
 import type { Document } from '../model/document.ts'
 import type { PlanOptions } from '../pipeline/plan.ts'
 import { LABEL_DROP_REASONS, REJECTION_REASONS, type Report } from '../pipeline/report.ts'
 import type { Fleet } from '../roll/fleet.ts'
 import type { Kept } from '../roll/kept.ts'
-import { type Called, type Held, presentIn, type Roll } from '../roll/roll.ts'
+import { absentIn, type Called, type Held, presentIn, type Roll } from '../roll/roll.ts'
 import {
   type Absence,
   firstMissed,
@@ -22,13 +22,7 @@ import {
 } from '../roll/rules.ts'
 import { shownSample } from '../snapshot/changes.ts'
 import { freeze, type Snapshot } from '../snapshot/freeze.ts'
-import {
-  type HeldTargets,
-  INITIAL_STATUS,
-  type Moment,
-  type SourceStatus,
-  type Store,
-} from '../snapshot/store.ts'
+import { type HeldTargets, INITIAL_STATUS, type SourceStatus, type Store } from '../snapshot/store.ts'
 import { documentsOf, type Reading, readBefore, type Source, type Version } from '../sources/source.ts'
 import { createCompute, keepRead, type LastRead } from './compute.ts'
 import type { Output } from './outputs.ts'
@@ -74,8 +68,11 @@ export interface Outcome {
 export interface Runner {
   /** Serves the list that an earlier process kept, marked stale, until a refresh succeeds; never fails. */
   restore(load: (nowMs: number) => Promise<Kept | undefined>): Promise<void>
-  /** Goes on with the roll of the runner whose place this one takes; its list is in the store already. */
-  goOn(roll: Roll | undefined): void
+  /**
+   * Goes on with a roll that was known before.
+   * @param list of it, unless that is in the store: it is served, marked as restored, until a refresh succeeds
+   */
+  goOn(roll: Roll | undefined, list?: KnownList): void
   /** Refreshes after so long, and then again and again. */
   start(delayMs: number): void
   /**
@@ -93,6 +90,13 @@ export interface Runner {
   lastRead(): LastRead | undefined
   /** Ends the refreshing, and waits for what is under way. */
   stop(): Promise<void>
+}
+
+/** A list that was served before, by an earlier process or configuration. */
+export interface KnownList {
+  readonly snapshot: Snapshot
+  /** When its inventory was last read whole. */
+  readonly lastSuccess: Moment
 }
 
 /** What the last reading gave, so that it is recognised when it comes again. */
@@ -122,7 +126,7 @@ export function createRunner(
   const report = createReport(settings, deps)
   const stopping = new AbortController()
   // A refresh and an operator's word must not compute, publish and write at the same time.
-  const inTurn = createInTurn()
+  const mutex = createMutex()
   let roll: Roll | undefined
   let last: Last | undefined
   // A target that no reading of this runner had.
@@ -170,11 +174,11 @@ export function createRunner(
     try {
       const reading = await readBefore({ source, timeoutMs: settings.timeoutMs }, clock, stop, last?.version)
       readMs = clock.monotonic() - startMs
-      const { result, needsConfirmation } = await inTurn(() => take(reading, startMs, stop))
+      const { result, needsConfirmation } = await mutex(() => take(reading, startMs, stop))
       return { outcome: outcomeOf(result), needsConfirmation, readMs }
     } catch (thrown) {
       const error = asRefreshError(thrown)
-      await inTurn(async () => {
+      await mutex(async () => {
         if (!stop.aborted) report.failed(error)
         await writeOutputs()
       })
@@ -216,12 +220,12 @@ export function createRunner(
   async function prove(reading: Reading, startedMs: number, stop: AbortSignal) {
     const attempt = () => decide(reading, startedMs, stop)
     let decided = await attempt()
-    while (!decided.isValid) decided = await fleet.inTurn(attempt)
+    while (!decided.isValid) decided = await fleet.mutex(attempt)
     return decided
   }
 
   async function decide(reading: Reading, startedMs: number, stop: AbortSignal) {
-    const at = report.moment()
+    const at = momentNow(clock)
     const { work, now, isLast } = await workOf(reading, startedMs, at)
     const isAtRest = work?.kind !== 'read' || work.isAtRest
     const { called, report: records } = work === undefined ? again() : await compute(work, stop, isLast)
@@ -314,24 +318,27 @@ export function createRunner(
     }
   }
 
+  function goOn(before: Roll | undefined, list?: KnownList): void {
+    roll = before
+    if (before === undefined || list === undefined) return
+    store.publish(name, list.snapshot)
+    fleet.note(name, before.keys.length, clock.monotonic())
+    report.restored(before, list)
+  }
+
   return {
     async restore(load) {
       try {
         const kept = await load(clock.monotonic())
         if (kept === undefined) return
         const { body, groups, keys } = kept.roll
-        const snapshot = await freeze(body as Buffer, { groups, targets: keys.length }, kept.changedAtMs)
-        roll = kept.roll
-        store.publish(name, snapshot)
-        fleet.note(name, keys.length, clock.monotonic())
-        report.restored(snapshot, kept)
+        const snapshot = await freeze(asBuffer(body), { groups, targets: keys.length }, kept.changedAtMs)
+        goOn(kept.roll, { snapshot, lastSuccess: momentAtWall(clock, kept.lastSuccessMs) })
       } catch (error) {
         report.notRestored(error)
       }
     },
-    goOn(before) {
-      roll = before
-    },
+    goOn,
     start(delayMs) {
       if (delayMs === 0) void begin()
       else cancelTimer = clock.after(delayMs, () => void begin())
@@ -344,7 +351,7 @@ export function createRunner(
       return next
     },
     accept: (digest) =>
-      inTurn(async () => {
+      mutex(async () => {
         if (stopping.signal.aborted || roll === undefined) return undefined
         const work: Work = { kind: 'accept', roll, digest, nowMs: clock.monotonic() }
         const { called } = await compute(work, NEVER)
@@ -361,7 +368,7 @@ export function createRunner(
       stopping.abort()
       cancelTimer()
       await (next ?? inFlight)
-      await inTurn(async () => {})
+      await mutex(async () => {})
     },
   }
 }
@@ -384,13 +391,6 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
   metrics.interval.set(labels, refreshIntervalMs / 1000)
 
   const status = (): SourceStatus => store.get(name)?.status ?? INITIAL_STATUS
-  const moment = (): Moment => ({ wallMs: clock.now(), monotonicMs: clock.monotonic() })
-
-  /** A time on the monotonic clock, on both. */
-  function momentOf(monotonicMs: number): Moment {
-    const { wallMs, monotonicMs: nowMs } = moment()
-    return { wallMs: wallMs - nowMs + monotonicMs, monotonicMs }
-  }
 
   function shownHeld({ reason, digest, targets, samples, sinceMs, untilMs }: Held): HeldTargets {
     return {
@@ -399,8 +399,8 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
       why: REASONS_TO_STAY[reason],
       targets,
       samples: samples.map(shownSample),
-      since: momentOf(sinceMs),
-      until: untilMs === undefined ? undefined : momentOf(untilMs),
+      since: momentAt(clock, sinceMs),
+      until: untilMs === undefined ? undefined : momentAt(clock, untilMs),
     }
   }
 
@@ -416,7 +416,7 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
     const isOver = before.length > 0 && held.length === 0
     if (isOver) log.info('no target is held any more')
     metrics.holding.set(labels, roll.held.some(isHolding) ? 1 : 0)
-    metrics.absent.set(labels, roll.absent.length)
+    metrics.absent.set(labels, absentIn(roll))
     return held
   }
 
@@ -445,7 +445,6 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
   }
 
   return {
-    moment,
     /** A refresh took so long. */
     ended(result: RefreshResult, durationMs: number): void {
       metrics.refreshes.inc({ ...labels, result })
@@ -470,7 +469,7 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
         dropped: report.dropped,
         rejected: Object.fromEntries(report.rejected),
         samples: report.samples,
-        absent: roll?.absent.length ?? 0,
+        absent: roll === undefined ? 0 : absentIn(roll),
         held: roll === undefined ? [] : noteHeld(roll, before.held),
         isEmpty: roll === undefined,
       })
@@ -483,7 +482,7 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
     accepted({ roll, accepted: targets }: Called): void {
       const before = status()
       log.warn({ targets }, 'held targets left, as an operator accepted it')
-      store.setStatus(name, { ...before, absent: roll.absent.length, held: noteHeld(roll, before.held) })
+      store.setStatus(name, { ...before, absent: absentIn(roll), held: noteHeld(roll, before.held) })
     },
     /** The served list changed. */
     changed(snapshot: Snapshot, { joined, left, samples }: Change): void {
@@ -507,21 +506,21 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
       }
       store.setStatus(name, {
         ...before,
-        failure: { reason: error.reason, message, at: moment() },
+        failure: { reason: error.reason, message, at: momentNow(clock) },
         failures: before.failures + 1,
       })
     },
-    /** The list that an earlier process kept is served. */
-    restored(snapshot: Snapshot, { roll, lastSuccessMs }: Kept): void {
-      const wallMs = Math.min(lastSuccessMs, clock.now())
-      const lastSuccess = { wallMs, monotonicMs: clock.monotonic() - (clock.now() - wallMs) }
-      const absent = roll.absent.length
+    /** A list that was served before is served again. */
+    restored(roll: Roll, { snapshot, lastSuccess }: KnownList): void {
+      const absent = absentIn(roll)
       store.setStatus(name, { ...INITIAL_STATUS, lastSuccess, restored: true, absent })
       metrics.absent.set(labels, absent)
-      metrics.lastSuccess.set(labels, wallMs / 1000)
+      metrics.lastSuccess.set(labels, lastSuccess.wallMs / 1000)
       setSnapshotGauges(snapshot)
-      const { targets } = snapshot
-      log.info({ targets }, 'serving the list that was kept on disk until a refresh succeeds')
+      log.info(
+        { targets: snapshot.targets },
+        'serving the list that was known before until a refresh succeeds',
+      )
     },
     /** What an earlier process kept cannot be used. */
     notRestored(error: unknown): void {

@@ -3,7 +3,6 @@ import type { Document } from '../model/document.ts'
 import { type Plan, runPipeline } from '../pipeline/pipeline.ts'
 import { compilePlan, type PlanOptions } from '../pipeline/plan.ts'
 import { type Report, rejectedIn } from '../pipeline/report.ts'
-import { subtract } from '../roll/members.ts'
 import { type Called, callAgain, callRoll, letGo, type Occasion, openRoll, type Roll } from '../roll/roll.ts'
 
 /** What is to be computed: what a reading makes of a roll. */
@@ -83,17 +82,6 @@ export function computeInThread({ work, options }: Task): Answer {
     const { reason, message } = asRefreshError(error)
     return { failed: { reason, message } }
   }
-}
-
-/** What a thread needs to find the targets that no other list has. */
-export interface SubtractTask {
-  readonly body: Uint8Array
-  readonly others: readonly Uint8Array[]
-}
-
-/** The work of {@link subtract} in a thread of its own. */
-export function subtractInThread({ body, others }: SubtractTask): ReturnType<typeof subtract> {
-  return subtract(body, others)
 }
 
 /** The same bytes in memory that all threads can read: they travel, there and back, without being copied again. */

@@ -1,4 +1,4 @@
-import { createInTurn, type InTurn } from '../base/in-turn.ts'
+import { createMutex, type Mutex } from '../base/mutex.ts'
 import {
   accepting,
   type GuardOptions,
@@ -6,11 +6,13 @@ import {
   NO_HISTORY,
   remember,
   type Scope,
+  shifted,
   sumOf,
 } from './rules.ts'
 
 /** What is kept of the fleet over a restart. */
 export interface FleetMemory {
+  /** Its times are ages, below 0. */
   readonly history: History
   /** The digests of removed sources that an operator's word in the configuration let leave: it counts once. */
   readonly accepted: readonly string[]
@@ -26,7 +28,7 @@ export interface Fleet {
    */
   claim(count: number, scope: Scope, nowMs: number): boolean
   /** What is decided once more is decided by one after the other. */
-  readonly inTurn: InTurn
+  readonly mutex: Mutex
   /** A source was read: so many of its targets answered. */
   note(source: string, present: number, nowMs: number): void
   /** A source is gone. What it had still counts for an hour. */
@@ -37,18 +39,21 @@ export interface Fleet {
   configure(options: Scope['options']): void
   /** Whether an operator's word in the configuration has been used. */
   isUsed(digest: string): boolean
+  /** The word has been used. */
   use(digest: string): void
   /** Takes what an earlier process kept, as if no time had passed. */
-  remember(memory: FleetMemory): void
+  restore(memory: FleetMemory, nowMs: number): void
+  /** What is to be kept. */
+  memory(nowMs: number): FleetMemory
 }
 
 /**
  * Creates a fleet without sources.
- * @param keep is given what has to be kept, whenever that changes
+ * @param keep called whenever its memory changed
  */
 export function createFleet(
   initial: Pick<GuardOptions, 'maxDrop' | 'minTargets'>,
-  keep: (memory: FleetMemory) => void = () => {},
+  keep: () => void = () => {},
 ): Fleet {
   const present = new Map<string, number>()
   let options = initial
@@ -73,10 +78,10 @@ export function createFleet(
       if (left === 0) return true
       if (scope(nowMs).left !== leftThen) return false
       history = remember(history, nowMs, { left, returned: 0, sizes: total })
-      keep({ history, accepted })
+      keep()
       return true
     },
-    inTurn: createInTurn(),
+    mutex: createMutex(),
     note(source, count, nowMs) {
       set(source, count)
       history = remember(history, nowMs, { left: 0, returned: 0, sizes: total })
@@ -92,11 +97,12 @@ export function createFleet(
     isUsed: (digest) => accepted.includes(digest),
     use(digest) {
       accepted = accepting(accepted, digest)
-      keep({ history, accepted })
+      keep()
     },
-    remember(memory) {
-      history = memory.history
+    restore(memory, nowMs) {
+      history = shifted(memory.history, nowMs)
       accepted = memory.accepted
     },
+    memory: (nowMs) => ({ history: shifted(history, -nowMs), accepted }),
   }
 }

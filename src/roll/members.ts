@@ -14,10 +14,8 @@ export interface Members {
   readonly groups: number
   /** For each target, in the order of the list, the key of its record: four bytes for one that answers. */
   readonly keys: Uint32Array
-  /** The places in that order of the absent targets, ascending. */
-  readonly absent: Uint32Array
-  /** For each of these the number of its absence. */
-  readonly absenceOf: Uint32Array
+  /** For each target the number of its absence; -1: it answers. Empty while all of them answer. */
+  readonly absenceOf: Int32Array
 }
 
 /** The targets of a reading, packed: groups and targets are sorted. */
@@ -41,9 +39,6 @@ export interface Missing {
   absence: number
 }
 
-/** Nobody is absent. */
-export const NO_ABSENT = { absent: new Uint32Array(), absenceOf: new Uint32Array() } as const
-
 /** The targets of a reading as lines. */
 export function linesFrom({ groups, labels }: Answered): Lines {
   return groups.map(({ targets }, index) => lineOf(targets, labels[index] as string))
@@ -63,25 +58,46 @@ export interface Comparison {
  * target; as many of them as joined, when several have one identity and differ in their labels only.
  * @param lines of the reading
  */
-export function compare(list: Members, reading: Answered, lines: Lines): Comparison {
+export function compare({ body, keys, absenceOf }: Members, reading: Answered, lines: Lines): Comparison {
   const groups = new Map(reading.labels.map((labels, index) => [labels, index]))
   const missing: Missing[] = []
   const joined = new Map<string, number>()
   const returned: number[] = []
-  const absences = createCursor(list)
-  for (const line of linesOf(list.body)) {
+  let place = 0
+
+  function noteAnswer(): void {
+    const absence = absenceOf[place++] ?? -1
+    if (absence !== -1) returned.push(absence)
+  }
+
+  /** Compares the sorted targets of a group with those that it has now. */
+  function compareGroups(targets: readonly string[], now: readonly string[], labels: string): void {
+    const where = placeIn(labels)
+    let at = 0
+    for (const target of targets) {
+      while (at < now.length && (now[at] as string) < target) count(joined, now[at++] + where, 1)
+      if (now[at] === target) {
+        at++
+        noteAnswer()
+      } else {
+        const [key, absence] = [keys[place] as number, absenceOf[place] ?? -1]
+        missing.push({ target, identity: target + where, labels, key, absence })
+        place++
+      }
+    }
+    while (at < now.length) count(joined, now[at++] + where, 1)
+  }
+
+  for (const line of linesOf(body)) {
     const labels = labelsIn(line)
     const index = groups.get(labels)
     groups.delete(labels)
     const now = index === undefined ? [] : targetsOf(reading, index)
-    if (index !== undefined && lines[index] === line) absences.skip(now.length, returned)
-    else
-      compareGroups({ targets: targetsIn(line), labels }, now, { list, absences, missing, joined, returned })
+    if (index === undefined || lines[index] !== line) compareGroups(targetsIn(line), now, labels)
+    else if (absenceOf.length === 0) place += now.length
+    else for (const _ of now) noteAnswer()
   }
-  for (const [labels, index] of groups) {
-    const place = placeIn(labels)
-    for (const target of targetsOf(reading, index)) count(joined, target + place, 1)
-  }
+  for (const [labels, index] of groups) compareGroups([], targetsOf(reading, index), labels)
   const gone = missing.filter(({ identity, absence }) => {
     if (!joined.has(identity)) return true
     count(joined, identity, -1)
@@ -102,258 +118,154 @@ function targetsOf({ groups }: Answered, index: number): readonly string[] {
   return (groups[index] as Answered['groups'][number]).targets
 }
 
-/** Goes through the places of a list, and knows which of them are absent. */
-function createCursor({ absent, absenceOf }: Pick<Members, 'absent' | 'absenceOf'>) {
-  let place = 0
-  let next = 0
-  return {
-    place: () => place,
-    /** The absence of this place, -1 for none; and on to the next place. */
-    step: () => (absent[next] === place++ ? (absenceOf[next++] as number) : -1),
-    /** Goes on by so many places, and gives the absences of those that are absent. */
-    skip(count: number, found: number[]): void {
-      place += count
-      for (; next < absent.length && (absent[next] as number) < place; next++)
-        found.push(absenceOf[next] as number)
-    },
-    /** Whether any of the next places is absent. */
-    isNear: (count: number) => next < absent.length && (absent[next] as number) < place + count,
-  }
-}
-
-/** Where the comparison of two groups puts what it finds. */
-interface Findings {
-  readonly list: Members
-  readonly absences: ReturnType<typeof createCursor>
-  readonly missing: Missing[]
-  readonly joined: Map<string, number>
-  readonly returned: number[]
-}
-
-/** Compares the sorted targets of a group with those that it has now. */
-function compareGroups(
-  { targets, labels }: { readonly targets: readonly string[]; readonly labels: string },
-  now: readonly string[],
-  { list, absences, missing, joined, returned }: Findings,
-): void {
-  const where = placeIn(labels)
-  let at = 0
-  for (const target of targets) {
-    const key = list.keys[absences.place()] as number
-    const absence = absences.step()
-    while (at < now.length && (now[at] as string) < target) count(joined, now[at++] + where, 1)
-    if (now[at] !== target) missing.push({ target, identity: target + where, labels, key, absence })
-    else if (absence !== -1) returned.push(absence)
-    if (now[at] === target) at++
-  }
-  while (at < now.length) count(joined, now[at++] + where, 1)
-}
-
-function groupBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): Map<string, Item[]> {
-  const groups = new Map<string, Item[]>()
-  for (const item of items) {
-    const group = groups.get(keyOf(item))
-    if (group === undefined) groups.set(keyOf(item), [item])
-    else group.push(item)
-  }
-  return groups
-}
-
 /** The list of those who answered and those who stay. */
 export function compose(reading: Answered, lines: Lines, stay: readonly Missing[]): Members {
   if (stay.length === 0) {
-    return { body: encodeLines(lines), groups: lines.length, keys: reading.keys, ...NO_ABSENT }
+    return { body: encodeLines(lines), groups: lines.length, keys: reading.keys, absenceOf: new Int32Array() }
   }
-  const staying = groupBy(stay, ({ labels }) => labels)
+  const staying = new Map<string, Missing[]>()
+  for (const one of stay) {
+    const others = staying.get(one.labels)
+    if (others === undefined) staying.set(one.labels, [one])
+    else others.push(one)
+  }
   const answered = new Map(reading.labels.map((labels, index) => [labels, index]))
-  const alone = [...staying.keys()].filter((labels) => !answered.has(labels)).sort(compareText)
-  const list = createList(reading.keys.length + stay.length)
-  let start = 0
-  for (const labels of mergeSorted(reading.labels, alone)) {
+  const alone = [...staying.keys()].filter((labels) => !answered.has(labels))
+  const composed: string[] = []
+  const keys = new Uint32Array(reading.keys.length + stay.length)
+  const absenceOf = new Int32Array(keys.length).fill(-1)
+  let from = 0
+  let place = 0
+
+  /** The targets of a group that answered with those that stay; both are sorted. */
+  function merge(targets: readonly string[], others: readonly Missing[]): string[] {
+    const merged: string[] = []
+    let next = 0
+    const addOthers = (isDue: (target: string) => boolean) => {
+      for (let one = others[next]; one !== undefined && isDue(one.target); one = others[++next]) {
+        keys[place] = one.key
+        absenceOf[place++] = one.absence
+        merged.push(one.target)
+      }
+    }
+    for (const target of targets) {
+      addOthers((other) => other <= target)
+      keys[place++] = reading.keys[from++] as number
+      merged.push(target)
+    }
+    addOthers(() => true)
+    return merged
+  }
+
+  for (const labels of [...reading.labels, ...alone].sort(compareText)) {
     const index = answered.get(labels)
     const targets = index === undefined ? [] : targetsOf(reading, index)
-    const keys = reading.keys.subarray(start, start + targets.length)
-    start += targets.length
     const others = staying.get(labels)
-    if (others === undefined) list.addLine(lines[index as number] as string, keys)
-    else list.merge(labels, { targets, keys }, others)
+    if (others !== undefined) composed.push(lineOf(merge(targets, others), labels))
+    else {
+      composed.push(lines[index as number] as string)
+      keys.set(reading.keys.subarray(from, from + targets.length), place)
+      from += targets.length
+      place += targets.length
+    }
   }
-  return list.done()
+  return { body: encodeLines(composed), groups: composed.length, keys, absenceOf }
 }
 
-/** Two sorted lists as one. */
-function* mergeSorted(some: readonly string[], others: readonly string[]): Generator<string> {
-  let next = 0
-  for (const one of some) {
-    while (next < others.length && (others[next] as string) < one) yield others[next++] as string
-    yield one
-  }
-  yield* others.slice(next)
+/** Some of the targets of a list, in the order of the list. */
+interface Part {
+  readonly lines: Lines
+  readonly targets: number
 }
 
-/** Builds a list of so many targets line by line. */
-function createList(size: number) {
-  const lines: string[] = []
-  const keys = new Uint32Array(size)
-  const absent: number[] = []
-  const absenceOf: number[] = []
+/** Divides the targets of a list in two: the wanted ones, and the others. */
+function divide(body: Uint8Array, isWanted: (place: number) => boolean): readonly [Part, Part] {
+  const createPart = () => ({ lines: [] as string[], targets: 0 })
+  const parts = [createPart(), createPart()] as const
   let place = 0
-  return {
-    /** A group of which all targets answered. */
-    addLine(line: string, some: Uint32Array): void {
-      lines.push(line)
-      keys.set(some, place)
-      place += some.length
-    },
-    /** A group of those who answered and of those who stay; both are sorted. */
-    merge(
-      labels: string,
-      answered: { readonly targets: readonly string[]; readonly keys: Uint32Array },
-      others: readonly Missing[],
-    ): void {
-      const merged: string[] = []
-      let next = 0
-      const addOthers = (before: string | undefined) => {
-        for (; next < others.length; next++) {
-          const { target, key, absence } = others[next] as Missing
-          if (before !== undefined && target > before) return
-          merged.push(target)
-          absent.push(place)
-          absenceOf.push(absence)
-          keys[place++] = key
-        }
-      }
-      for (const [index, target] of answered.targets.entries()) {
-        addOthers(target)
-        merged.push(target)
-        keys[place++] = answered.keys[index] as number
-      }
-      addOthers(undefined)
-      lines.push(lineOf(merged, labels))
-    },
-    done: (): Members => ({
-      body: encodeLines(lines),
-      groups: lines.length,
-      keys,
-      absent: Uint32Array.from(absent),
-      absenceOf: Uint32Array.from(absenceOf),
-    }),
+  for (const line of linesOf(body)) {
+    const wanted = Array.from({ length: countIn(line) }, () => isWanted(place++))
+    const counts = [wanted.filter(Boolean).length, wanted.filter((one) => !one).length]
+    for (const [number, part] of parts.entries()) {
+      if (counts[number] === 0) continue
+      const isWhole = counts[number] === wanted.length
+      const some = () => targetsIn(line).filter((_, at) => wanted[at] === (number === 0))
+      part.lines.push(isWhole ? line : lineOf(some(), labelsIn(line)))
+      part.targets += counts[number] as number
+    }
   }
+  return parts
 }
 
 /**
  * Takes absent targets out of a list.
  * @param numbers for each absence the number that it has from now on; -1: its targets leave
- * @returns the list, and the identities of those that left
+ * @returns the list, and how many left, and some of these
  */
-export function takeOut(
-  list: Members,
-  numbers: readonly number[],
-): Members & { readonly removed: readonly string[] } {
-  if (!numbers.includes(-1)) return { ...list, removed: [] }
-  const isLeaving = (index: number) => numbers[list.absenceOf[index] as number] === -1
-  const leaving = new Set<number>()
-  const absent: number[] = []
-  const absenceOf: number[] = []
-  for (const [index, place] of list.absent.entries()) {
-    if (isLeaving(index)) leaving.add(place)
-    else {
-      absent.push(place - leaving.size)
-      absenceOf.push(numbers[list.absenceOf[index] as number] as number)
-    }
+export function takeOut({ absenceOf, ...list }: Members, numbers: readonly number[]) {
+  const isLeaving = (place: number) => {
+    const absence = absenceOf[place] as number
+    return absence !== -1 && numbers[absence] === -1
   }
-  const { lines, removed } = withoutPlaces(list, leaving)
+  if (!numbers.includes(-1)) return { ...list, absenceOf, left: 0, samples: [] }
+  const [leaving, staying] = divide(list.body, isLeaving)
+  const rest = absenceOf.filter((_, place) => !isLeaving(place)).map((absence) => numbers[absence] ?? -1)
   return {
-    body: encodeLines(lines),
-    groups: lines.length,
-    keys: list.keys.filter((_, place) => !leaving.has(place)),
-    absent: Uint32Array.from(absent),
-    absenceOf: Uint32Array.from(absenceOf),
-    removed,
+    body: encodeLines(staying.lines),
+    groups: staying.lines.length,
+    keys: list.keys.filter((_, place) => !isLeaving(place)),
+    absenceOf: rest.every((absence) => absence === -1) ? new Int32Array() : rest,
+    left: leaving.targets,
+    samples: samplesOf(leaving.lines),
   }
-}
-
-/** The lines of a list without the targets in some places. */
-function withoutPlaces({ body, absent, absenceOf }: Members, leaving: ReadonlySet<number>) {
-  const lines: string[] = []
-  const removed: string[] = []
-  const cursor = createCursor({ absent, absenceOf })
-  for (const line of linesOf(body)) {
-    const count = countIn(line)
-    const start = cursor.place()
-    const isTouched = cursor.isNear(count)
-    cursor.skip(count, [])
-    if (!isTouched) {
-      lines.push(line)
-      continue
-    }
-    const targets = targetsIn(line)
-    const labels = labelsIn(line)
-    const left = targets.filter((_, at) => !leaving.has(start + at))
-    const gone = targets.filter((_, at) => leaving.has(start + at))
-    for (const target of gone) removed.push(target + placeIn(labels))
-    if (left.length > 0) lines.push(gone.length === 0 ? line : lineOf(left, labels))
-  }
-  return { lines, removed }
 }
 
 /**
  * Copies absent targets out of a list.
  * @param isWanted by the number of their absence
- * @returns them as a list of their own, and their identities
+ * @returns them as a list of their own, how many they are, and some of them
  */
-export function pickOut(list: Members, isWanted: (absence: number) => boolean) {
-  const lines: string[] = []
-  const identities: string[] = []
-  const absences = createCursor(list)
-  for (const line of linesOf(list.body)) {
-    const count = countIn(line)
-    if (!absences.isNear(count)) {
-      absences.skip(count, [])
-      continue
-    }
-    const wanted = targetsIn(line).filter(() => {
-      const absence = absences.step()
-      return absence !== -1 && isWanted(absence)
-    })
-    if (wanted.length === 0) continue
-    const labels = labelsIn(line)
-    const where = placeIn(labels)
-    lines.push(lineOf(wanted, labels))
-    for (const target of wanted) identities.push(target + where)
-  }
-  return { body: encodeLines(lines), identities }
+export function pickOut({ body, absenceOf }: Members, isWanted: (absence: number) => boolean) {
+  const [{ lines, targets }] = divide(body, (place) => isWanted(absenceOf[place] as number))
+  return { body: encodeLines(lines), targets, samples: samplesOf(lines) }
 }
 
 /** How many targets are shown of those that are held or left. */
 export const MAX_SAMPLES = 10
 
-/**
- * The targets of a list that no other list has, and the identities of some.
- * @param others encoded lists
- */
-export function subtract(body: Uint8Array, others: readonly Uint8Array[]) {
-  const known = new Map<string, number>()
-  for (const line of others.flatMap(linesOf)) {
+/** The first targets of some lines: address, and what else decides where they are scraped. */
+function samplesOf(lines: Lines): string[] {
+  const targets = lines.slice(0, MAX_SAMPLES).flatMap((line) => {
     const where = placeIn(labelsIn(line))
-    for (const target of targetsIn(line)) count(known, target + where, 1)
-  }
-  const lines: string[] = []
-  const samples: string[] = []
-  let targets = 0
-  for (const line of linesOf(body)) {
-    const labels = labelsIn(line)
-    const where = placeIn(labels)
-    const left = targetsIn(line).filter((target) => {
-      const isKnown = known.has(target + where)
-      if (isKnown) count(known, target + where, -1)
-      return !isKnown
-    })
-    if (left.length > 0) lines.push(lineOf(left, labels))
-    for (const target of left.slice(0, MAX_SAMPLES - samples.length)) samples.push(target + where)
-    targets += left.length
-  }
-  return { body: encodeLines(lines), groups: lines.length, targets, samples }
+    return targetsIn(line).map((target) => target + where)
+  })
+  return targets.slice(0, MAX_SAMPLES)
+}
+
+/** What a thread is given to find the targets of an encoded list that no other list has. */
+export interface SubtractTask {
+  readonly body: Uint8Array
+  readonly others: readonly Uint8Array[]
+}
+
+/** The targets of a list that no other list has, and some of them. */
+export function subtract({ body, others }: SubtractTask) {
+  const known = new Map<string, number>()
+  for (const identity of others.flatMap(identitiesIn)) count(known, identity, 1)
+  const isOwn = identitiesIn(body).map((identity) => {
+    const isKnown = known.has(identity)
+    if (isKnown) count(known, identity, -1)
+    return !isKnown
+  })
+  const [{ lines, targets }] = divide(body, (place) => isOwn[place] === true)
+  return { body: encodeLines(lines), groups: lines.length, targets, samples: samplesOf(lines) }
+}
+
+function identitiesIn(body: Uint8Array): string[] {
+  return linesOf(body).flatMap((line) => {
+    const where = placeIn(labelsIn(line))
+    return targetsIn(line).map((target) => target + where)
+  })
 }
 
 /** Encoded labels without this have nothing that is part of a target's identity. */

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { asBuffer } from '../base/bytes.ts'
-import { encodeLines } from '../model/list.ts'
 import { NO_KEY } from '../model/record-key.ts'
 import {
   type Answered,
@@ -11,7 +10,6 @@ import {
   MAX_SAMPLES,
   type Members,
   type Missing,
-  NO_ABSENT,
   pickOut,
   placeIn,
   takeOut,
@@ -108,7 +106,7 @@ export function openRoll(reading: Reading, occasion: Occasion): Called {
     const where = placeIn(reading.labels[index] as string)
     return targets.slice(0, MAX_SAMPLES).map((target) => target + where)
   })
-  const list = { body: encodeLines(lines), groups: lines.length, keys: reading.keys, ...NO_ABSENT }
+  const list = compose(reading, lines, [])
   const seen = circumstances(reading, new Uint32Array(), occasion)
   const history = remember(NO_HISTORY, occasion.nowMs, { left: 0, returned: 0, sizes: joined })
   return {
@@ -142,7 +140,8 @@ export function callRoll(roll: Roll, reading: Reading, occasion: Occasion): Call
   const numbers = renumber(verdicts)
   for (const one of missing) one.absence = numbers[one.absence] as number
   const stay = missing.filter(({ absence }) => absence !== -1)
-  const removed = missing.filter(({ absence }) => absence === -1).map(({ identity }) => identity)
+  const left = missing.filter(({ absence }) => absence === -1)
+  const samples = left.slice(0, MAX_SAMPLES).map(({ identity }) => identity)
   const draft = {
     ...compose(reading, lines, stay),
     ...remaining(absences, verdicts),
@@ -150,7 +149,7 @@ export function callRoll(roll: Roll, reading: Reading, occasion: Occasion): Call
     history,
     accepted,
   }
-  return finish(roll, draft, occasion, { joined, removed })
+  return finish(roll, draft, occasion, { joined, left: left.length, samples })
 }
 
 /** Calls the roll with a reading that is what the last one was. */
@@ -166,9 +165,9 @@ export function callAgain(roll: Roll, occasion: Occasion): Called {
       [missedAgain(absence, nowMs, absence.isUnreadable, startedMs), counts[index] as number] as const,
   )
   const verdicts = judge(absences, { nowMs, now: seen, history, present, all }, options)
-  const { removed, ...list } = takeOut(roll, renumber(verdicts))
+  const { left, samples, ...list } = takeOut(roll, renumber(verdicts))
   const draft = { ...list, ...remaining(absences, verdicts), seen, history, accepted }
-  return finish(roll, draft, occasion, { joined: new Map(), removed })
+  return finish(roll, draft, occasion, { joined: new Map(), left, samples })
 }
 
 /**
@@ -179,24 +178,20 @@ export function letGo(roll: Roll, digest: string, nowMs: number): Called | undef
   const held = roll.held.find((one) => one.digest === digest)
   if (held === undefined) return undefined
   const numbers = renumber(roll.absences.map((_, index) => ({ leaves: held.absences.includes(index) })))
-  const { removed, ...list } = takeOut(roll, numbers)
-  const present = presentIn(list)
+  const { left, samples, ...list } = takeOut(roll, numbers)
   // Their records, if these are there and make no other target, are not recognised any more.
-  const forgotten = new Set(
-    [...roll.absent]
-      .filter((_, index) => numbers[roll.absenceOf[index] as number] === -1)
-      .map((place) => roll.keys[place]),
-  )
+  const forgotten = new Set(roll.keys.filter((_, place) => numbers[roll.absenceOf[place] as number] === -1))
   for (const key of list.keys) forgotten.delete(key)
   const unrecognised = held.reason === 'unreadable' ? forgotten.size : 0
   const anew = (one: Circumstances) => ({ ...one, unrecognised: one.unrecognised + unrecognised })
   const absences = roll.absences
     .filter((_, index) => numbers[index] !== -1)
-    .map((absence) => ({ ...absence, lastSeen: anew(absence.lastSeen), rollBefore: present }))
+    .map((absence) => ({ ...absence, lastSeen: anew(absence.lastSeen) }))
+  const present = presentIn({ ...list, absences })
   return {
     roll: {
       ...list,
-      absences,
+      absences: absences.map((absence) => ({ ...absence, rollBefore: present })),
       seen: anew(roll.seen),
       history: remember(NO_HISTORY, nowMs, { left: 0, returned: 0, sizes: present }),
       accepted: accepting(roll.accepted, digest),
@@ -206,22 +201,27 @@ export function letGo(roll: Roll, digest: string, nowMs: number): Called | undef
     },
     isChanged: true,
     joined: 0,
-    left: removed.length,
-    accepted: removed.length,
-    samples: { added: [], removed: removed.slice(0, MAX_SAMPLES) },
+    left,
+    accepted: left,
+    samples: { added: [], removed: samples },
     needsConfirmation: false,
   }
 }
 
 /** How many of the served targets the last reading had. */
-export function presentIn({ keys, absent }: Pick<Roll, 'keys' | 'absent'>): number {
-  return keys.length - absent.length
+export function presentIn(roll: Pick<Roll, 'keys' | 'absences' | 'absenceOf'>): number {
+  return roll.keys.length - absentIn(roll)
+}
+
+/** How many of them it lacked. */
+export function absentIn(roll: Pick<Roll, 'absences' | 'absenceOf'>): number {
+  return countAbsent(roll).reduce((sum, count) => sum + count, 0)
 }
 
 /** How many targets each absence has. */
-export function countAbsent({ absences, absenceOf }: Pick<Roll, 'absences' | 'absenceOf'>): number[] {
+function countAbsent({ absences, absenceOf }: Pick<Roll, 'absences' | 'absenceOf'>): number[] {
   const counts = absences.map(() => 0)
-  for (const absence of absenceOf) counts[absence] = (counts[absence] as number) + 1
+  for (const absence of absenceOf) if (absence !== -1) counts[absence] = (counts[absence] as number) + 1
   return counts
 }
 
@@ -281,13 +281,19 @@ function finish(
   before: Roll,
   { verdicts, ...draft }: Draft,
   { nowMs, options }: Occasion,
-  { joined, removed }: { readonly joined: Comparison['joined']; readonly removed: readonly string[] },
+  {
+    joined,
+    left,
+    samples,
+  }: Pick<Called, 'left'> & {
+    readonly joined: Comparison['joined']
+    /** Of those that left. */
+    readonly samples: readonly string[]
+  },
 ): Called {
-  const left = removed.length
   const isChanged = draft.body !== before.body && !asBuffer(draft.body).equals(before.body)
   const history = remember(draft.history, nowMs, { left, returned: 0, sizes: presentIn(draft) })
-  const isSame =
-    !isChanged && isAlike(draft.absent, before.absent) && isAlike(draft.absenceOf, before.absenceOf)
+  const isSame = !isChanged && asBuffer(draft.absenceOf).equals(asBuffer(before.absenceOf))
   const held = holdBack(draft, verdicts, isSame ? before.held : [])
   const called: Called = {
     roll: { ...draft, body: isChanged ? draft.body : before.body, history, held },
@@ -295,7 +301,7 @@ function finish(
     joined: [...joined.values()].reduce((sum, count) => sum + count, 0),
     left,
     accepted: 0,
-    samples: { added: firstOf(joined.keys()), removed: removed.slice(0, MAX_SAMPLES) },
+    samples: { added: firstOf(joined.keys()), removed: samples },
     needsConfirmation: verdicts.some(({ reason }) => reason === 'unconfirmed'),
   }
   const { accept } = options
@@ -343,12 +349,8 @@ function nameHeld(
   draft: Members,
   absences: ReadonlySet<number>,
 ): Pick<Held, 'digest' | 'targets' | 'samples'> {
-  const { body, identities } = pickOut(draft, (absence) => absences.has(absence))
-  return {
-    digest: createHash('sha256').update(body).digest('hex'),
-    targets: identities.length,
-    samples: identities.slice(0, MAX_SAMPLES),
-  }
+  const { body, ...rest } = pickOut(draft, (absence) => absences.has(absence))
+  return { digest: createHash('sha256').update(body).digest('hex'), ...rest }
 }
 
 /** What was so in a reading; records that cannot be read are recognised by the keys of what was, or now is, served. */
@@ -369,8 +371,4 @@ function firstOf(texts: Iterable<string>): string[] {
     some.push(text)
   }
   return some
-}
-
-function isAlike(some: Uint32Array, others: Uint32Array): boolean {
-  return asBuffer(some).equals(asBuffer(others))
 }

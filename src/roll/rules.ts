@@ -188,6 +188,13 @@ export function remember(
   }
 }
 
+/** The same history on a clock that shows so much more, in milliseconds. */
+export function shifted({ left, returned, sizes }: History, byMs: number): History {
+  const shift = (tallies: readonly Tally[]) =>
+    tallies.map(({ atMs, count }) => ({ atMs: atMs + byMs, count }))
+  return { left: shift(left), returned: shift(returned), sizes: shift(sizes) }
+}
+
 /** How many accepted digests are remembered. */
 const MAX_ACCEPTED = 20
 

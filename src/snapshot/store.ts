@@ -1,12 +1,7 @@
+import type { Moment } from '../base/clock.ts'
 import { compareText } from '../model/labels.ts'
 import { type Change, createChanges } from './changes.ts'
 import { join, type Sendable, type Snapshot } from './freeze.ts'
-
-/** A moment on both clocks: the wall clock to show, the monotonic one to measure ages with. */
-export interface Moment {
-  readonly wallMs: number
-  readonly monotonicMs: number
-}
 
 /** Why a record was quarantined, as it is shown. */
 export interface Quarantined {
@@ -39,7 +34,7 @@ export interface SourceStatus {
   readonly lastSuccess: Moment | undefined
   /** The failure of the last refresh; undefined when it succeeded. */
   readonly failure: { readonly reason: string; readonly message: string; readonly at: Moment } | undefined
-  /** Whether the served list was read from disk and no refresh has succeeded since. */
+  /** Whether the served list was known before the source was created, and no refresh has succeeded since. */
   readonly restored: boolean
   /** Failed refreshes in a row. */
   readonly failures: number

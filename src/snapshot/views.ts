@@ -2,11 +2,10 @@ import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { asBuffer } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
-import { createInTurn } from '../base/in-turn.ts'
+import { createMutex } from '../base/mutex.ts'
 import type { Job, Threads } from '../base/threads.ts'
 import { compareText } from '../model/labels.ts'
 import { bytesIn, freeze, type Sendable } from './freeze.ts'
-import type { KeptViews } from './kept-views.ts'
 import { makeParts, type Parts, type PartsTask, type View } from './view-worker.ts'
 
 /** A label that no target of the list has: an empty list would tell Prometheus to forget every target. */
@@ -81,12 +80,14 @@ const NEVER = new AbortController().signal
 
 /**
  * Creates a cache of views.
- * @param kept remembers over a restart which views had targets
+ * @param known the digests of the views that had targets before the start: none of them is believed that turns empty
+ * @param keep called with the digests of those that have targets, whenever there are others
  */
 export function createViews(
   threads: Threads,
   clock: Pick<Clock, 'monotonic'>,
-  kept: Pick<KeptViews, 'known' | 'keep'> = { known: [], keep() {} },
+  known: readonly string[] = [],
+  keep: (digests: () => readonly string[]) => void = () => {},
 ): Views {
   const cache = new LRUCache<string, readonly Sendable[]>({
     max: MAX_VIEWS,
@@ -95,8 +96,8 @@ export function createViews(
       parts.reduce((sum, { plain, gzip }) => sum + bytesIn(plain) + bytesIn(gzip), 1),
   })
   const pending = new Map<string, Promise<readonly Sendable[]>>()
-  const inTurn = createInTurn()
-  const watched = createWatched(clock, kept)
+  const mutex = createMutex()
+  const watched = createWatched(clock, known, keep)
 
   /** All shards of one number together: whoever asks for one is asked for the others by its neighbours. */
   async function make(snapshot: Sendable, labels: View['labels'], shards: number, key: string) {
@@ -115,7 +116,7 @@ export function createViews(
     const input: PartsTask = { pieces: plain, labels, shards }
     if (bytesIn(plain) <= INLINE_BYTES) return makeParts(input)
     // One at a time: a refresh must not wait behind many of them.
-    return inTurn(() => threads.run<Parts>(JOB, input, { signal: NEVER }))
+    return mutex(() => threads.run<Parts>(JOB, input, { signal: NEVER }))
   }
 
   function makeOnce(snapshot: Sendable, labels: View['labels'], shards: number, key: string) {
@@ -149,7 +150,11 @@ interface Watched {
 }
 
 /** Remembers which views had targets; rule 6. */
-function createWatched(clock: Pick<Clock, 'monotonic'>, { known, keep }: Pick<KeptViews, 'known' | 'keep'>) {
+function createWatched(
+  clock: Pick<Clock, 'monotonic'>,
+  known: readonly string[],
+  keep: (digests: () => readonly string[]) => void,
+) {
   const views = new LRUCache<string, Watched>({ max: MAX_REMEMBERED })
   for (const digest of known) views.set(digest, { hadTargetsMs: clock.monotonic(), emptySinceMs: undefined })
 

@@ -6,18 +6,12 @@ import { compileTemplate } from '../../src/mapping/template.ts'
 import { type Document, JSON_FORMAT } from '../../src/model/document.ts'
 import { compilePlan, type PlanOptions } from '../../src/pipeline/plan.ts'
 import { createCompute } from '../../src/refresh/compute.ts'
-import {
-  type Computed,
-  compute,
-  computeInThread,
-  subtractInThread,
-  type Work,
-} from '../../src/refresh/worker.ts'
-import type { Roll } from '../../src/roll/roll.ts'
+import { type Computed, compute, computeInThread, type Work } from '../../src/refresh/worker.ts'
+import { absentIn, type Roll } from '../../src/roll/roll.ts'
 import { manualClock } from '../helpers/clock.ts'
 import { jsonDocument } from '../helpers/documents.ts'
 import { occasionAt } from '../helpers/occasion.ts'
-import { addressesIn, names } from '../helpers/refreshing.ts'
+import { names } from '../helpers/refreshing.ts'
 import { until } from '../helpers/until.ts'
 
 const NEVER = new AbortController().signal
@@ -144,7 +138,7 @@ t.test('readings of a large list are compared in a thread, with the same result'
   const second = await computed(work, NEVER)
   t.match(second, { called: { joined: 0, left: 0, isChanged: false } })
   t.equal(second.called?.roll.body, roll.body, 'the same list is the same bytes')
-  t.equal(second.called?.roll.absent.length, 22_000)
+  t.equal(absentIn(second.called?.roll as Roll), 22_000)
   t.same(asText(second), asText(compute(work, compilePlan(OPTIONS))))
   const again: Work = { kind: 'again', roll: second.called?.roll as Roll, occasion: occasionAt(120_000) }
   const third = await computed(again, NEVER)
@@ -166,14 +160,6 @@ t.test('while nobody is absent a large list is not looked at again', async (t) =
   const [here] = await Promise.all([computed(again, NEVER)])
   t.equal(here.called?.roll.body, called?.roll.body)
   t.equal(here.called?.roll.keys, called?.roll.keys, 'nothing of it has travelled')
-})
-
-t.test('lists are subtracted in a thread as here', async (t) => {
-  const [some, others] = await Promise.all(
-    [large(3), large(2)].map(async (documents) => bodyOf(compute(read(documents), compilePlan(OPTIONS)))),
-  )
-  const rest = subtractInThread({ body: some as Uint8Array, others: [others as Uint8Array] })
-  t.same(addressesIn(rest.body), ['sensor_2:9100'])
 })
 
 t.test(

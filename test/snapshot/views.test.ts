@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap'
+import { createMemory, type Memory } from '../../src/base/sealed-file.ts'
 import { createThreads } from '../../src/base/threads.ts'
 import { encodeGroups } from '../../src/model/list.ts'
 import type { Target } from '../../src/model/target-group.ts'
 import { bytesIn, freeze, type Snapshot } from '../../src/snapshot/freeze.ts'
-import { type KeptViews, openKeptViews } from '../../src/snapshot/kept-views.ts'
 import type { View } from '../../src/snapshot/view-worker.ts'
 import { createViews, type EmptiedViewError } from '../../src/snapshot/views.ts'
 import { manualClock } from '../helpers/clock.ts'
@@ -23,11 +23,11 @@ function snapshotOf(count: number, siteOf = (index: number) => String(index % 5)
 }
 
 /** Views on a clock that stands still, and how to ask for one of the list of a source. */
-function created(t: Test, kept?: KeptViews) {
+function created(t: Test, ...kept: [known?: readonly string[], keep?: Memory<readonly string[]>['keep']]) {
   const threads = createThreads()
   t.teardown(() => threads.close())
   const clock = manualClock()
-  const views = createViews(threads, clock, kept)
+  const views = createViews(threads, clock, ...kept)
   return {
     views,
     clock,
@@ -131,16 +131,16 @@ t.test('69: a view that had targets turns empty: it is an error, then [] after a
 t.test('69, 70: a view that turns empty over a restart is as one that does so without', async (t) => {
   const files = memoryFiles({ clock: manualClock() })
   const { log, messages } = recordingLog()
-  const open = () => openKeptViews(files, '/data', log)
+  const memory = () => createMemory<readonly string[]>(files, '/data/.views.json', log)
   const [before, after] = [await snapshotOf(10), await snapshotOf(10, () => '2')]
-  const first = await open()
-  const one = created(t, first)
+  const first = memory()
+  const one = created(t, await first.load(), first.keep)
   for (const value of ['1', '3', '3']) await one.get(before, site(value))
   await t.rejects(one.get(after, site('1')), { name: 'EmptiedViewError' })
   await first.settled()
 
-  const second = await open()
-  const { get, views, clock } = created(t, second)
+  const second = memory()
+  const { get, views, clock } = created(t, await second.load(), second.keep)
   t.equal((await get(after, site('4'))).targets, 0, 'nobody had this one')
   const error = await get(after, site('1')).catch((thrown: EmptiedViewError) => thrown)
   t.match(error, { name: 'EmptiedViewError', leftMs: HOLD_MS })
@@ -149,25 +149,8 @@ t.test('69, 70: a view that turns empty over a restart is as one that does so wi
   clock.advance(HOLD_MS)
   t.equal((await get(after, site('3'))).targets, 0)
   await second.settled()
-  t.same((await open()).known, [], 'what is believed is forgotten')
+  t.same(await memory().load(), [], 'what is believed is forgotten')
   t.same(messages(), [])
-})
-
-t.test('32, 33: what cannot be read or written of views is told, and serving goes on', async (t) => {
-  const files = memoryFiles({ clock: manualClock() })
-  const { log, messages } = recordingLog()
-  files.makeFolder('/data')
-  for (const text of ['{', '{}', '["x",7]']) {
-    await files.write('/data/.views.json', Buffer.from(text))
-    t.same((await openKeptViews(files, '/data', log)).known, [])
-  }
-  t.same(messages(), Array(2).fill('which views had targets before the start is not known'))
-  files.fail('/data', 'ENOSPC', ['write'])
-  const kept = await openKeptViews(files, '/data', log)
-  const { get } = created(t, kept)
-  t.equal((await get(await snapshotOf(10), site('1'))).targets, 2)
-  await kept.settled()
-  t.equal(messages().at(-1), 'which views had targets is not kept')
 })
 
 t.test('69: a view that has targets again in between is empty only after as long again', async (t) => {

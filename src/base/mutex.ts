@@ -1,8 +1,8 @@
 /** Does pieces of work one after the other, in the order in which they are handed in; one that fails stops none. */
-export type InTurn = <Value>(work: () => Promise<Value>) => Promise<Value>
+export type Mutex = <Value>(work: () => Promise<Value>) => Promise<Value>
 
-/** Creates a row of work with nothing in it. */
-export function createInTurn(): InTurn {
+/** Creates a mutex that nobody holds. */
+export function createMutex(): Mutex {
   let last: Promise<unknown> = Promise.resolve()
   return (work) => {
     const done = last.then(work)

@@ -1,0 +1,94 @@
+import { sha256 } from './bytes.ts'
+import { messageOf } from './errors.ts'
+import type { FileMark, Files } from './files.ts'
+import type { Logger } from './logger.ts'
+import { createMutex } from './mutex.ts'
+
+/** The version of what Rollcall keeps; files of another version are not read. */
+const FORMAT = 4
+
+/**
+ * Writes a file whose first line has the digest of all that follows: what was cut, or changed by somebody else, is
+ * recognised when it is read.
+ */
+export async function writeSealed(
+  files: Pick<Files, 'write'>,
+  path: string,
+  pieces: readonly Uint8Array[],
+): Promise<FileMark> {
+  const seal = { format: FORMAT, sha256: await sha256(pieces) }
+  const whole = Buffer.concat([Buffer.from(`${JSON.stringify(seal)}\n`), ...pieces])
+  return files.write(path, whole, { makeFolder: true })
+}
+
+/**
+ * Reads what was written with {@link writeSealed}.
+ * @returns undefined when the file is missing
+ * @throws Error when it is not what was written
+ */
+export async function readSealed(files: Pick<Files, 'read'>, path: string): Promise<Buffer | undefined> {
+  const whole = await files.read(path)
+  if (whole === undefined) return undefined
+  const end = whole.indexOf('\n') + 1
+  const [, format, digest] =
+    /^\{"format":(\d+)(?:,"sha256":"([0-9a-f]{64})")?/.exec(whole.toString('utf8', 0, Math.min(end, 200))) ??
+    []
+  if (format === undefined) throw new Error(`${path} is damaged: its first line has no format`)
+  if (Number(format) !== FORMAT)
+    throw new Error(`${path} has the format ${format}, not ${FORMAT}: another version wrote it`)
+  const rest = whole.subarray(end)
+  if ((await sha256([rest])) !== digest)
+    throw new Error(`${path} is not the file that was written: its digest differs`)
+  return rest
+}
+
+/** A small value that outlasts the process. */
+export interface Memory<Value> {
+  /** What a process before this one kept; undefined when it kept nothing, or that cannot be read, which is logged. */
+  load(): Promise<Value | undefined>
+  /**
+   * Keeps a value in place of the one before. What cannot be kept is logged, and tried again with the next value.
+   * @param make called when it is written; of several that wait only the newest is
+   */
+  keep(make: () => Value): void
+  /** Resolves when the newest value has been written. */
+  settled(): Promise<void>
+}
+
+/**
+ * Keeps a value, as JSON, in a file.
+ * @param path undefined: nothing is kept
+ */
+export function createMemory<Value>(
+  files: Pick<Files, 'read' | 'write'>,
+  path: string | undefined,
+  log: Pick<Logger, 'warn'>,
+): Memory<Value> {
+  const mutex = createMutex()
+  let newest: (() => Value) | undefined
+
+  return {
+    async load() {
+      try {
+        const bytes = path === undefined ? undefined : await readSealed(files, path)
+        return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as Value)
+      } catch (error) {
+        log.warn({ path, error: messageOf(error) }, 'what was kept before the start is not used')
+        return undefined
+      }
+    },
+    keep(make) {
+      if (path === undefined) return
+      const isWaiting = newest !== undefined
+      newest = make
+      if (isWaiting) return
+      const write = async () => {
+        const value = (newest as () => Value)()
+        newest = undefined
+        await writeSealed(files, path, [Buffer.from(`${JSON.stringify(value)}\n`)])
+      }
+      mutex(write).catch((error) => log.warn({ path, error: messageOf(error) }, 'file not written'))
+    },
+    settled: () => mutex(async () => {}),
+  }
+}
