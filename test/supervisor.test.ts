@@ -36,6 +36,7 @@ async function supervised(
   storagePath?: string,
   files: Files = diskFiles,
   threads = createThreads(),
+  make = createSource,
 ) {
   // A folder of its own: that of the test may be the storage of several.
   const folder = mkdtempSync(join(tmpdir(), 'supervisor-'))
@@ -51,7 +52,7 @@ async function supervised(
     log,
     threads,
     files,
-    createSource,
+    createSource: make,
     random: () => 0.5,
     storagePath,
   })
@@ -498,6 +499,43 @@ t.test('63: a source that is put back is as old as it was, and has its metrics',
     await metric('source_last_success_timestamp_seconds', { source: 'one' }),
     (readAt?.wallMs ?? 0) / 1000,
   )
+})
+
+t.test('63: what a source read before it was changed proves nothing of what it reads now', async (t) => {
+  const [gone, other, third] = [
+    await inventoryServer(t, names(3)),
+    await inventoryServer(t, names(20, 100)),
+    await inventoryServer(t, names(20, 200)),
+  ]
+  let release = () => {}
+  const closed = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const slow: typeof createSource = (settings, ...rest) => {
+    const source = createSource(settings, ...rest)
+    const isOther = settings.kind === 'http' && settings.url.href === other.url.href
+    return isOther ? { ...source, close: () => closed.then(source.close) } : source
+  }
+  const { supervisor, apply, store, served } = await supervised(t, undefined, diskFiles, undefined, slow)
+  t.teardown(release)
+  await apply({ gone: at(gone), other: at(other), third: at(third) })
+  supervisor.start()
+  const sinceMs = performance.now()
+  await until('two readings, more than a second apart, lacked what others have', async () => {
+    await supervisor.refresh()
+    return performance.now() - sinceMs > 1_100
+  })
+  const applied = apply({ other: at(other, { timeout: '6s' }), third: at(third) })
+  await until('it was taken out', () => store.get('gone') === undefined)
+  for (let reading = 0; reading < 3; reading++) await supervisor.refresh('third')
+  t.equal(served().length, 43)
+  release()
+  await applied
+  t.equal(served().length, 43)
+  await until('other was read twice', async () => {
+    await supervisor.refresh('other')
+    return served().length === 40
+  })
 })
 
 t.test('accept for removed sources in the configuration counts once', async (t) => {

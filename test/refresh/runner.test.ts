@@ -495,9 +495,10 @@ t.test(
       read: async () => ({ kind: 'documents', documents, isUnsettled }),
       close: async () => {},
     }
-    const { refresh, addresses } = await refreshing(t, { source })
-    await refresh()
+    const { refresh, addresses, runner } = await refreshing(t, { source })
+    for (let reading = 0; reading < 5; reading++) await refresh()
     t.same(addresses(), ['a:9100', 'b:9100'])
+    t.equal(runner.provesGone(), false, 'nor does it show that a target of another source is not here')
     documents = [jsonDocument(['a', 'c'])]
     for (let reading = 0; reading < 5; reading++) await refresh()
     t.same(addresses(), ['a:9100', 'b:9100'], 'nothing of it is believed')
@@ -510,6 +511,7 @@ t.test(
     t.same(addresses(), ['a:9100', 'b:9100', 'd:9100'])
     await refresh()
     t.same(addresses(), ['a:9100', 'd:9100'])
+    t.equal(runner.provesGone(), true)
   },
 )
 
