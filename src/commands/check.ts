@@ -2,8 +2,11 @@ import { systemClock } from '../base/clock.ts'
 import { UsageError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import type { Arguments } from '../config/arguments.ts'
+import { COMMAND_FLAGS } from '../config/command-options.ts'
 import { loadSettings } from '../config/load.ts'
+import { readOption } from '../config/option.ts'
 import type { Settings } from '../config/settings.ts'
+import { compareWith } from './against.ts'
 import { describeQuarantined, describeRun } from './describe-run.ts'
 import { dryRun } from './dry-run.ts'
 import { lookAtFiles, type NamedFiles } from './named-files.ts'
@@ -13,13 +16,17 @@ import { warningsOf } from './warnings.ts'
 
 /**
  * `rollcall check`: validates flags, environment and file with the loader that `serve` uses, and looks at the
- * files that they name, without touching the network. With `--probe` it then reads each source once.
+ * files that they name, without touching the network. With `--probe` it then reads each source once, and with
+ * `--against` it compares what they gave with what a running server serves.
  * @throws UsageError, one line for each thing that is wrong
  */
 export async function check(args: Arguments, env: NodeJS.ProcessEnv, files: Files): Promise<Printed> {
   const [isSyntaxOnly, isProbe] = [args.switches.has('syntax-only'), args.switches.has('probe')]
   if (isSyntaxOnly && isProbe)
     throw new UsageError('--syntax-only: has no meaning with --probe; leave one out')
+  const against = readOption(COMMAND_FLAGS.check.against, { flags: args.flags, env })
+  if (against !== undefined && !isProbe)
+    throw new UsageError('--against: needs --probe, which reads the lists that are compared; add it')
   const settings = await loadSettings(args, env, files)
   if (settings.demo !== undefined) throw new UsageError(NOTHING)
   const named = isSyntaxOnly ? { errors: [], warnings: [] } : await lookAtFiles(settings)
@@ -27,8 +34,8 @@ export async function check(args: Arguments, env: NodeJS.ProcessEnv, files: File
     ...warningsOf({ warnings: [...settings.warnings, ...named.warnings] }),
     ...(named.errors.length === 0 ? [`SUCCESS: ${summary(settings)}\n`] : []),
   ]
-  const probed = isProbe ? await probe(settings, files) : { lines: [], isFailed: false }
-  const ends = [...describeFailed(named), ...(probed.isFailed ? [UNREAD] : [])]
+  const probed = isProbe ? await probe(settings, files, against) : { lines: [], ends: [] }
+  const ends = [...describeFailed(named), ...probed.ends]
   return {
     out: [...found, ...probed.lines, ...ends].join(''),
     err: named.errors.map((line) => `rollcall: ${line}\n`).join(''),
@@ -41,15 +48,22 @@ const NOTHING =
   'there is no inventory to check: give --config.file or INVENTORY_URL; without them the demo would be served, which needs no check'
 
 const UNREAD = 'FAILED: not every source could be read\n'
+const NOT_COMPARED = 'FAILED: not every list could be compared\n'
 
-async function probe(settings: Settings, files: Files): Promise<{ lines: string[]; isFailed: boolean }> {
+async function probe(settings: Settings, files: Files, against: URL | undefined) {
   const runs = await dryRun(settings.sources, { clock: systemClock, files })
-  const lines = runs.flatMap((run) => [
+  const differences = await Promise.all(
+    runs.map(async (run) => (against === undefined ? undefined : compareWith(against, run))),
+  )
+  const lines = runs.flatMap((run, index) => [
     describeRun(run, settings.web),
     ...describeQuarantined(run),
+    ...(differences[index] === undefined ? [] : [differences[index].line]),
     ...warningsOf({ warnings: probeWarnings(run) }),
   ])
-  return { lines, isFailed: runs.some(({ result }) => result.error !== undefined) }
+  const isUnread = runs.some(({ result }) => result.error !== undefined)
+  const isUncompared = differences.some((one) => one?.isFailed)
+  return { lines, ends: [...(isUnread ? [UNREAD] : []), ...(isUncompared ? [NOT_COMPARED] : [])] }
 }
 
 function describeFailed({ errors }: NamedFiles): string[] {

@@ -2,7 +2,7 @@ import type { WebSettings } from '../config/settings.ts'
 import { rejectedIn } from '../pipeline/report.ts'
 import { askServer } from './ask-server.ts'
 import type { Built, DryRun } from './dry-run.ts'
-import { shownLine } from './printed.ts'
+import { count, shownLine } from './printed.ts'
 
 /**
  * One line that says what reading a source gave: `sensors: 12 targets in 3 groups from 13 records in 0.02 s`.
@@ -44,8 +44,4 @@ export function describeQuarantined({ settings, result }: DryRun): string[] {
     ),
     ...(more > 0 ? [`${settings.name}: … and ${more} more\n`] : []),
   ]
-}
-
-function count(many: number, what: string): string {
-  return `${many} ${what}${many === 1 ? '' : 's'}`
 }

@@ -14,6 +14,11 @@ export function shownLine(text: string): string {
   return printable(maskText(text, () => {}))
 }
 
+/** So many of something in words. */
+export function count(many: number, what: string): string {
+  return `${many} ${what}${many === 1 ? '' : 's'}`
+}
+
 /** Rows of equally many cells as aligned columns; the last one is not padded. */
 export function columns(rows: readonly (readonly string[])[]): string {
   const widthOf = (column: number) =>

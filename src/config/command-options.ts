@@ -1,3 +1,4 @@
+import { parseHttpUrl } from '../base/urls.ts'
 import type { Option } from './option.ts'
 
 const source = {
@@ -21,13 +22,21 @@ function format<const Formats extends readonly [string, string]>(formats: Format
 
 /** The flags with a value that only one command has, in the order of --help. */
 export const COMMAND_FLAGS = {
-  check: {},
+  check: {
+    against: {
+      flag: 'against',
+      value: '<URL>',
+      expects: 'an http or https URL such as http://localhost:8080',
+      help: 'With --probe: tell which targets would join and leave the lists that this running server serves.',
+      parse: parseHttpUrl,
+    },
+  },
   targets: {
     source,
     format: format(['json', 'table'], 'As /targets answers (also a valid file_sd file), or for people.'),
   },
   explain: { source, format: format(['text', 'json'], 'For people, or as /api/v1/explain answers.') },
-} as const satisfies Record<string, Readonly<Record<string, Option<string>>>>
+} as const satisfies Record<string, Readonly<Record<string, Option<unknown>>>>
 
 /** The commands that have flags of their own. */
 export type FlagCommand = keyof typeof COMMAND_FLAGS

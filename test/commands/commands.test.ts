@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { explanationText } from '../../src/commands/explain-text.ts'
 import { helpText } from '../../src/commands/help.ts'
+import { start } from '../helpers/cli.ts'
 import { runHere } from '../helpers/commands.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
 import { findTool, missing } from '../helpers/tools.ts'
@@ -153,6 +154,51 @@ t.test('check --probe tells what each source gives', async (t) => {
   )
   t.match(out, /sensors: record 2 \(10.0.0.3\): invalid_port: port 70000 is not 1 to 65535\n/)
   t.match(await runHere(['check', '--probe'], { INVENTORY_URL: inventory.url.href }), { code: 0, err: '' })
+})
+
+t.test('check --probe --against compares with what a running server serves', async (t) => {
+  const inventory = await inventoryServer(t, ['a', 'b', 'c'])
+  const env = { INVENTORY_URL: inventory.url.href }
+  const server = await start(t, ['--web.enable-lifecycle'], env)
+  const against = async (url: string, args: string[] = [], given: Record<string, string> = env) => {
+    const { code, out } = await runHere(['check', '--probe', `--against=${url}`, ...args], given)
+    const compared = out.split('\n').filter((line) => /against|compared|known there/.test(line))
+    return { code, compared: compared.join('\n').replaceAll(server.url, 'URL') }
+  }
+  await fetch(`${server.url}/-/refresh`, { method: 'POST' })
+  t.same(await against(`${server.url}/`), {
+    code: 0,
+    compared:
+      'inventory: against URL/targets/inventory: no target would join, no target would leave when the guard allows it',
+  })
+  inventory.json(['a', 'd', ...Array.from({ length: 12 }, (_, index) => `n${index + 10}`)])
+  const { compared } = await against(server.url)
+  t.match(
+    compared,
+    /: 13 targets \(d:9100, n10:9100, .*, n18:9100, …\) would join, 2 targets \(b:9100, c:9100\)/,
+  )
+  const file = join(t.testdir(), 'rollcall.yml')
+  writeFileSync(file, `sources: [{ name: other, http: { url: "${inventory.url}" } }]`)
+  t.match(await against(server.url, [`--config.file=${file}`], {}), {
+    code: 0,
+    compared: 'other: all of its targets would join: URL/targets/other is not known there',
+  })
+  for (const [url, reason] of [
+    [inventory.url.href, 'it is not a Rollcall server'],
+    ['http://127.0.0.1:1', 'bad port'],
+  ] as const) {
+    const failed = await against(url)
+    t.equal(failed.code, 1, url)
+    t.match(failed.compared, `inventory: not compared with ${url}`)
+    t.match(failed.compared, `${reason}\nFAILED: not every list could be compared`)
+  }
+  const broken = await inventoryServer(t)
+  broken.handle((_request, response) => void response.writeHead(503).end())
+  t.match((await against(broken.url.href)).compared, 'it answered with status 503')
+  await inventory.stop()
+  t.match(await against(server.url), { code: 1, compared: '' }, 'there is no list to compare')
+  t.match(await runHere(['check', '--against=http://a'], env), { code: 2, err: /^--against: needs --probe/ })
+  t.match(await runHere(['check', '--probe', '--against=a'], env), { code: 2, err: /^--against: "a" is not/ })
 })
 
 t.test('check --probe warns of rules that drop everything, and of labels that no target has', async (t) => {

@@ -1,0 +1,63 @@
+import { messageOf } from '../base/errors.ts'
+import { subtract } from '../roll/members.ts'
+import { shownSample } from '../snapshot/changes.ts'
+import type { Built, DryRun } from './dry-run.ts'
+import { count, shownLine } from './printed.ts'
+
+/** How long a server may take to send its list, in milliseconds. */
+const TIMEOUT_MS = 30_000
+
+/** How a list differs from what a running server serves. */
+export interface Difference {
+  /** A line of text. */
+  readonly line: string
+  /** The server could not be asked. */
+  readonly isFailed: boolean
+}
+
+/**
+ * Compares the list of a source with the one that a running Rollcall serves of it: what would join, and what would be
+ * missing and leave once the guard allows it.
+ * @param server its URL, as `--web.external-url`
+ * @returns undefined when there is no list to compare
+ */
+export async function compareWith(
+  server: URL,
+  { settings: { name }, result }: DryRun,
+): Promise<Difference | undefined> {
+  if (result.built === undefined) return undefined
+  const url = `${server.href.replace(/\/$/, '')}/targets/${name}`
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) })
+    if (response.status === 404) return told(name, `all of its targets would join: ${url} is not known there`)
+    if (response.status !== 200) throw new Error(`it answered with status ${response.status}`)
+    return told(name, `against ${url}: ${describe(await listIn(response), result.built)}`)
+  } catch (error) {
+    const { cause } = error as Error
+    const line = `${name}: not compared with ${url}: ${shownLine(messageOf(cause ?? error))}\n`
+    return { line, isFailed: true }
+  }
+}
+
+/** @throws Error when it is no list as Rollcall serves it */
+async function listIn(response: Response): Promise<Buffer> {
+  const body = Buffer.from(await response.arrayBuffer())
+  if (!response.headers.has('x-rollcall-age-seconds')) throw new Error('it is not a Rollcall server')
+  return body
+}
+
+function told(name: string, text: string): Difference {
+  return { line: `${name}: ${text}\n`, isFailed: false }
+}
+
+function describe(served: Buffer, { body }: Built): string {
+  const joins = subtract({ body, others: [served] })
+  const leaves = subtract({ body: served, others: [body] })
+  return `${some(joins)} would join, ${some(leaves)} would leave when the guard allows it`
+}
+
+function some({ targets, samples }: ReturnType<typeof subtract>): string {
+  if (targets === 0) return 'no target'
+  const names = samples.map((sample) => shownLine(shownSample(sample)))
+  return `${count(targets, 'target')} (${[...names, ...(targets > names.length ? ['…'] : [])].join(', ')})`
+}
