@@ -17,7 +17,7 @@ import { createExplainer } from './explain/explainer.ts'
 import { createApp } from './http/app.ts'
 import { createStore } from './snapshot/store.ts'
 import { createViews } from './snapshot/views.ts'
-import { createSource } from './sources/registry.ts'
+import { createSource } from './sources/kinds.ts'
 import { createSupervisor, type Supervisor } from './supervisor.ts'
 
 type Load = () => Promise<Pick<Settings, 'sources' | 'guard' | 'warnings'>>

@@ -16,9 +16,9 @@ import { createShelf, type Kept, type Shelf } from './roll/kept.ts'
 import { DEFAULT_GUARD, type GuardOptions } from './roll/rules.ts'
 import type { Snapshot } from './snapshot/freeze.ts'
 import type { SourceState } from './snapshot/store.ts'
+import { addressOf, type createSource } from './sources/kinds.ts'
 import { createPushReport } from './sources/push/report.ts'
-import { addressOf, type createSource, type SourceDeps } from './sources/registry.ts'
-import type { Source } from './sources/source.ts'
+import type { Source, SourceDeps } from './sources/source.ts'
 
 /** The names of the sources that a new configuration added, changed and removed. */
 export interface Applied {

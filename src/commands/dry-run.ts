@@ -11,7 +11,7 @@ import { type Plan, runPipeline } from '../pipeline/pipeline.ts'
 import { compilePlan } from '../pipeline/plan.ts'
 import type { Report } from '../pipeline/report.ts'
 import type { Counts } from '../snapshot/freeze.ts'
-import { createSource } from '../sources/registry.ts'
+import { createSource } from '../sources/kinds.ts'
 import { documentsOf, readBefore } from '../sources/source.ts'
 
 /** A list before anything was proven. */

@@ -1,5 +1,6 @@
 import { messageOf } from '../base/errors.ts'
-import type { Need, Settings } from '../config/settings.ts'
+import type { Settings } from '../config/settings.ts'
+import type { Need } from '../sources/resolving.ts'
 import { shownLine } from './printed.ts'
 
 /** What is wrong with the files and folders that a configuration names, a line each. */

@@ -1,18 +1,8 @@
 import * as yaml from 'yaml'
 import { type Document, isMap, isNode, isScalar, type Pair, visit } from 'yaml'
 import { parseYamlDocument } from '../base/yaml-document.ts'
+import type { Path, Problem } from '../sources/resolving.ts'
 import { explainSyntax, type SyntaxFault, withoutText } from './syntax-fault.ts'
-
-/** Steps from the top of the file to a value. */
-export type Path = readonly (number | string)[]
-
-/** One thing that is wrong with a configuration file. */
-export interface Problem {
-  readonly path: Path
-  readonly message: string
-  /** Point at the key rather than at its value. */
-  readonly atKey?: boolean
-}
 
 /** A YAML file that can say where in the text a value stands. */
 export interface ConfigDocument {

@@ -2,12 +2,12 @@ import { dirname, resolve } from 'node:path'
 import { messageOf, UsageError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import type { GuardOptions } from '../roll/rules.ts'
-import { type Problem, parseConfigDocument } from './document.ts'
+import type { Context, Need, PlacedNeed, Problem } from '../sources/resolving.ts'
+import { parseConfigDocument } from './document.ts'
 import fileSchema from './file-schema.json' with { type: 'json' }
-import type { Context, PlacedNeed } from './resolve/context.ts'
 import { resolveGlobalGuard, resolveSources } from './resolve/sources.ts'
 import type { FileConfig } from './schema.ts'
-import type { Need, SourceSettings } from './settings.ts'
+import type { SourceSettings } from './settings.ts'
 import { validate } from './validate.ts'
 
 /** What a configuration file says. */

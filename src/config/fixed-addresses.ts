@@ -1,7 +1,7 @@
+import { shownValue } from '../base/printable.ts'
 import type { LabelTemplate } from '../mapping/mapping.ts'
 import type { Template } from '../mapping/template.ts'
 import type { SourceSettings } from './settings.ts'
-import { shownValue } from './shown.ts'
 
 /** A text that could be the name of a field. */
 const FIELD = /^[A-Za-z_][\w.[\]]*$/

@@ -1,14 +1,15 @@
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { UsageError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
+import { assertMakeable, assertWritable } from '../base/writable.ts'
 import { DEFAULT_GUARD } from '../roll/rules.ts'
+import type { Need } from '../sources/resolving.ts'
 import type { Arguments } from './arguments.ts'
 import { demoSources } from './demo.ts'
 import { ENV_SOURCE_NAME, envSource, ignoredVariables } from './env.ts'
-import { storageNeeds, targetsFileNeeds } from './needs.ts'
 import { type Given, readOption, readRequired } from './option.ts'
 import { flagOptions, inventoryOptions } from './options.ts'
-import type { Settings, WebSettings } from './settings.ts'
+import type { Settings, SourceSettings, WebSettings } from './settings.ts'
 import { warningsOf } from './warnings.ts'
 
 /**
@@ -101,4 +102,16 @@ function readWeb(args: Arguments, given: Given, isDemo: boolean): WebSettings {
     shutdownTimeoutMs,
     externalUrl: readOption(flagOptions.externalUrl, given),
   }
+}
+
+/** The folder that flags or variables say the last good lists are kept in. */
+function storageNeeds(path: string | undefined): Need[] {
+  if (path === undefined) return []
+  return [{ where: '--storage.path', severity: 'warning', assert: () => assertMakeable(path) }]
+}
+
+/** The folder of the file that TARGETS_FILE names. */
+function targetsFileNeeds({ fileSd }: SourceSettings): Need[] {
+  if (fileSd === undefined) return []
+  return [{ where: 'TARGETS_FILE', severity: 'warning', assert: () => assertWritable(dirname(fileSd)) }]
 }

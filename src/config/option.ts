@@ -1,5 +1,5 @@
 import { UsageError } from '../base/errors.ts'
-import { shownValue } from './shown.ts'
+import { shownValue } from '../base/printable.ts'
 
 /** One setting of the process: a flag, an environment variable, or both. */
 export interface Option<Value> {

@@ -1,7 +1,8 @@
 import type { LogFormat, LogLevel } from '../base/logger.ts'
 import type { PlanOptions } from '../pipeline/plan.ts'
 import type { GuardOptions } from '../roll/rules.ts'
-import type { SourceOptions } from '../sources/registry.ts'
+import type { SourceOptions } from '../sources/kinds.ts'
+import type { Need } from '../sources/resolving.ts'
 import type { ListenAddress } from './listen-address.ts'
 
 /** One source, every value checked and resolved; durations in milliseconds. */
@@ -40,16 +41,6 @@ export interface LogSettings {
 export interface DemoSettings {
   readonly listenAddress: ListenAddress
   sources(inventory: URL): SourceSettings[]
-}
-
-/** A file or folder that the configuration names. The server looks at it whenever it uses it; only `check` before. */
-export interface Need {
-  /** Where it is named, as a message begins: `file:line:column: key`, or the flag or variable. */
-  readonly where: string
-  /** `warning`: targets are served without it, or it may well come to be while the server runs. */
-  readonly severity: 'error' | 'warning'
-  /** Throws an Error that says why it is of no use as it is now. */
-  assert(): Promise<unknown>
 }
 
 /** Everything that the process was told. */

@@ -1,8 +1,8 @@
 import type { Expectation } from '../base/expectation.ts'
+import { shownValue } from '../base/printable.ts'
 import { MASK } from '../base/secret.ts'
 import { suggest } from '../base/suggest.ts'
-import type { Path, Problem } from './document.ts'
-import { shownValue } from './shown.ts'
+import type { Path, Problem } from '../sources/resolving.ts'
 
 /** A JSON Schema, of the keywords that the schemas of the configuration use. */
 export interface Schema extends Expectation {

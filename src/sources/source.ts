@@ -1,9 +1,11 @@
 import type { Clock } from '../base/clock.ts'
 import { RefreshError } from '../base/errors.ts'
+import type { Files } from '../base/files.ts'
 import type { Document } from '../model/document.ts'
 import { formatDuration } from '../model/duration.ts'
 import type { Instances } from '../model/registration.ts'
-import type { Register } from './push/register.ts'
+import type { PushDeps, Register } from './push/register.ts'
+import type { Context, SourceKeys } from './resolving.ts'
 
 /** What an inventory said of the version that it sent; given back to it, it may answer "unchanged". */
 export interface Version {
@@ -103,4 +105,30 @@ export async function readBefore(
 export function documentsOf(reading: Reading): Documents {
   if (reading.kind === 'documents') return reading
   throw new RefreshError('internal', 'the source says "unchanged" before it ever gave a list')
+}
+
+/** What sources need from outside. */
+export interface SourceDeps {
+  readonly clock: Clock
+  readonly files: Files
+  readonly userAgent: string
+  /** What a push source that serves needs beside the clock. */
+  readonly push?: Omit<PushDeps, 'clock' | 'files'>
+}
+
+/** A kind of source; its keys in the configuration file stand below its name. */
+export interface Kind<Config, Options> {
+  /**
+   * Resolves these keys: what the schema cannot check. Problems are collected in the context.
+   * @param source the keys beside them
+   * @param context at the source
+   */
+  resolve(config: Config, source: SourceKeys, context: Context): Options
+  /** @param before the source whose place it takes; what its devices registered goes over to it */
+  create(options: Options, deps: SourceDeps, before?: Source): Source
+  /**
+   * Where the inventory is, whole, but without the user and password that it is asked with: the list of another place
+   * is that of another inventory. It may hold secrets, in a query or a body.
+   */
+  placeOf(options: Options): readonly unknown[]
 }

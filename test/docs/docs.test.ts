@@ -8,9 +8,9 @@ import { demoIntroduction, prometheusSnippet } from '../../src/commands/introduc
 import { readArguments, SWITCHES } from '../../src/config/arguments.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { options } from '../../src/config/options.ts'
-import { SOURCE_KINDS } from '../../src/config/resolve/sources.ts'
 import { fileSchema } from '../../src/config/schema.ts'
 import { CHANGE_INTERVAL_MS, DEVICES, FLEET_SIZE } from '../../src/demo/size.ts'
+import { KINDS } from '../../src/sources/kinds.ts'
 import { run } from '../helpers/cli.ts'
 import {
   CONFIGURATION_PAGE,
@@ -124,7 +124,7 @@ t.test('the reference of the configuration is up to date; npm run docs writes it
   const page = readFileSync(CONFIGURATION_PAGE, 'utf8')
   t.equal(page, configurationPage(fileSchema, page))
   t.match(page, '## `<source>`')
-  t.equal(readFileSync(CONFIGURATION_SCHEMA, 'utf8'), configurationSchema(fileSchema, SOURCE_KINDS))
+  t.equal(readFileSync(CONFIGURATION_SCHEMA, 'utf8'), configurationSchema(fileSchema, Object.keys(KINDS)))
   t.equal(readFileSync(VALIDATION_SCHEMA, 'utf8'), validationSchema(fileSchema))
 })
 

@@ -1,8 +1,8 @@
 // Writes the pages that are made from code: npm run docs.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createMetrics } from '../../src/base/metrics.ts'
-import { SOURCE_KINDS } from '../../src/config/resolve/sources.ts'
 import { fileSchema } from '../../src/config/schema.ts'
+import { KINDS } from '../../src/sources/kinds.ts'
 import { chartFiles, copiedFiles } from './chart-files.ts'
 import {
   CONFIGURATION_PAGE,
@@ -17,7 +17,7 @@ import { METRICS_PAGE, metricsPage } from './metrics-page.ts'
 writeFileSync(METRICS_PAGE, await metricsPage(createMetrics('')))
 writeFileSync(CONFIGURATION_PAGE, configurationPage(fileSchema, readFileSync(CONFIGURATION_PAGE, 'utf8')))
 writeFileSync(VALIDATION_SCHEMA, validationSchema(fileSchema))
-writeFileSync(CONFIGURATION_SCHEMA, configurationSchema(fileSchema, SOURCE_KINDS))
+writeFileSync(CONFIGURATION_SCHEMA, configurationSchema(fileSchema, Object.keys(KINDS)))
 
 // After the schema of the configuration, which is a part of the chart's.
 for (const path of copiedFiles()) rmSync(path)

@@ -1,3 +1,4 @@
+import { shownValue } from '../../base/printable.ts'
 import {
   DEFAULT_METRICS_PORT,
   type LabelTemplate,
@@ -6,10 +7,9 @@ import {
 } from '../../mapping/mapping.ts'
 import { compileTemplate } from '../../mapping/template.ts'
 import { isLabelName } from '../../model/labels.ts'
+import { attempt, type Context, within } from '../../sources/resolving.ts'
 import { isReservedLabel } from '../options.ts'
 import type { FileLabels, FileSource, FileTarget } from '../schema.ts'
-import { shownValue } from '../shown.ts'
-import { attempt, type Context, within } from './context.ts'
 
 /** Compiles what a source says about its targets and their labels. */
 export function resolveMapping(source: FileSource, context: Context): MappingOptions {

@@ -1,7 +1,6 @@
 import type { RelabelConfig } from '../../relabel/config.ts'
 import { validateRelabel } from '../../relabel/validate.ts'
-import type { Path } from '../document.ts'
-import { type Context, within } from './context.ts'
+import { type Context, type Path, within } from '../../sources/resolving.ts'
 
 /** Checks relabel rules beyond what the schema can say. */
 export function resolveRelabel(written: readonly RelabelConfig[], context: Context): RelabelConfig[] {

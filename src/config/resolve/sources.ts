@@ -1,29 +1,30 @@
 import { createHash } from 'node:crypto'
 import { dirname, resolve as resolvePath } from 'node:path'
+import { shownValue } from '../../base/printable.ts'
 import { assertWritable } from '../../base/writable.ts'
 import { compileTemplate, type Template } from '../../mapping/template.ts'
+import { formatDuration, MAX_TIMER_MS, parseDuration } from '../../model/duration.ts'
 import { compileQuery } from '../../pipeline/jmespath.ts'
 import { DEFAULT_GUARD, type GuardOptions, PUSH_CONFIRMATIONS } from '../../roll/rules.ts'
-import type { SourceOptions } from '../../sources/registry.ts'
-import type { Problem } from '../document.ts'
-import { DEFAULT_REFRESH_INTERVAL, DEFAULT_TIMEOUT } from '../options.ts'
-import type { FileSource } from '../schema.ts'
+import { KINDS, type SourceOptions } from '../../sources/kinds.ts'
+import { attempt, type Context, complain, need, type Problem, within } from '../../sources/resolving.ts'
+import type { Kind } from '../../sources/source.ts'
+import { DEFAULT_REFRESH_INTERVAL, DEFAULT_TIMEOUT, MAX_INTERVAL_MS, MIN_INTERVAL_MS } from '../options.ts'
+import type { FileConfig, FileSource } from '../schema.ts'
 import type { SourceSettings } from '../settings.ts'
-import { shownValue } from '../shown.ts'
-import { attempt, type Context, complain, need, within } from './context.ts'
-import { resolveFile } from './file.ts'
-import { resolveHttp } from './http.ts'
-import { resolveHttpSd } from './http-sd.ts'
 import { resolveMapping } from './mapping.ts'
-import { resolvePush } from './push.ts'
-import { readHold, readInterval, readMaxStaleness, readTimeout, type Times } from './readers.ts'
 import { resolveRelabel } from './relabel.ts'
+
+/** What resolving sources needs to know. */
+export interface FileContext extends Context {
+  readonly config: FileConfig
+}
 
 /**
  * Resolves what the schema cannot check: URLs, templates, expressions, durations, names that must differ.
  * @param context at the top of the file; problems are added to it
  */
-export function resolveSources(context: Context): SourceSettings[] {
+export function resolveSources(context: FileContext): SourceSettings[] {
   const sources = context.config.sources.map((source, index) =>
     resolveSource(source, within(context, 'sources', index)),
   )
@@ -40,14 +41,14 @@ export function resolveSources(context: Context): SourceSettings[] {
   return sources
 }
 
-function resolveSource(source: FileSource, context: Context): SourceSettings {
+function resolveSource(source: FileSource, context: FileContext): SourceSettings {
   const settings = resolveKeys(source, context)
   // Both, since the expressions of pagination are functions there, and numbers have lost their text here.
   const said = JSON.stringify([source, context.config.global, settings])
   return { ...settings, fingerprint: createHash('sha256').update(said).digest('hex') }
 }
 
-function resolveKeys(source: FileSource, context: Context): Omit<SourceSettings, 'fingerprint'> {
+function resolveKeys(source: FileSource, context: FileContext): Omit<SourceSettings, 'fingerprint'> {
   const times = {
     refreshIntervalMs: resolveDuration(source, 'refresh_interval', context),
     timeoutMs: resolveDuration(source, 'timeout', context),
@@ -98,28 +99,19 @@ function resolveExpression(
   return text
 }
 
-/** How each kind of source is resolved; a source has exactly one of these keys. */
-const KINDS = {
-  http: (source: FileSource, context: Context) =>
-    source.http && resolveHttp(source.http, within(context, 'http')),
-  file: (source: FileSource, context: Context) => source.file && resolveFile(source.file, source, context),
-  http_sd: (source: FileSource, context: Context) =>
-    source.http_sd && resolveHttpSd(source.http_sd, source, context),
-  push: (source: FileSource, context: Context) => source.push && resolvePush(source.push, source, context),
-} satisfies Record<string, (source: FileSource, context: Context) => SourceOptions | undefined>
-
 /** The keys of which a source has exactly one. */
-export const SOURCE_KINDS = Object.keys(KINDS) as readonly (keyof typeof KINDS)[]
+const KIND_KEYS = Object.keys(KINDS) as readonly (keyof typeof KINDS)[]
 
 function resolveKind(source: FileSource, context: Context): SourceOptions {
-  const [kind, second] = SOURCE_KINDS.filter((one) => source[one] !== undefined)
+  const [kind, second] = KIND_KEYS.filter((one) => source[one] !== undefined)
   if (second !== undefined) {
     const message = `${kind} says already where the records come from; leave one of them out`
     complain(context, [second], message, { atKey: true })
-  } else if (kind === undefined) {
-    complain(context, [], `says nowhere where its records come from; add one of ${SOURCE_KINDS.join(', ')}`)
   }
-  return KINDS[kind ?? 'http'](source, context) as SourceOptions
+  if (kind !== undefined)
+    return (KINDS[kind] as Kind<unknown, SourceOptions>).resolve(source[kind], source, context)
+  complain(context, [], `says nowhere where its records come from; add one of ${KIND_KEYS.join(', ')}`)
+  return undefined as never
 }
 
 /** What a source asks for, where it says nothing what all do, and where these say nothing the defaults. */
@@ -145,7 +137,7 @@ export function resolveGuard(
 }
 
 /** What is asked for of all sources together. */
-export function resolveGlobalGuard(context: Context): GuardOptions {
+export function resolveGlobalGuard(context: FileContext): GuardOptions {
   return resolveGuard(context.config.global?.guard, within({ ...context, path: ['global'] }, 'guard'))
 }
 
@@ -154,7 +146,11 @@ function resolveMaxStaleness({ max_staleness: text }: FileSource, times: Times, 
   return attempt(context, ['max_staleness'], () => readMaxStaleness(text, times))
 }
 
-function resolveDuration(source: FileSource, key: 'refresh_interval' | 'timeout', context: Context): number {
+function resolveDuration(
+  source: FileSource,
+  key: 'refresh_interval' | 'timeout',
+  context: FileContext,
+): number {
   const fallback = key === 'timeout' ? DEFAULT_TIMEOUT : DEFAULT_REFRESH_INTERVAL
   const read = key === 'timeout' ? readTimeout : readInterval
   const own = source[key]
@@ -170,4 +166,57 @@ function findDuplicates(values: readonly (string | undefined)[], key: string, pr
     const message = `${shownValue(value)} is taken by sources[${first}]; each source needs its own`
     problems.push({ path: ['sources', index, key], message })
   }
+}
+
+/** Reads a refresh_interval, in milliseconds. Throws an Error that says what is expected. */
+export function readInterval(text: string): number {
+  const ms = parseDuration(text)
+  if (ms !== undefined && ms >= MIN_INTERVAL_MS && ms <= MAX_INTERVAL_MS) return ms
+  throw new Error(`${shownValue(text)} is out of range; write a duration from 100ms to 20d`)
+}
+
+/** Reads a timeout, in milliseconds. Throws an Error that says what is expected. */
+export function readTimeout(text: string): number {
+  const ms = parseDuration(text)
+  if (ms !== undefined && ms > 0 && ms <= MAX_TIMER_MS) return ms
+  throw new Error(`${shownValue(text)} is out of range; write a duration from 1ms to 24d`)
+}
+
+/** After longer than this there is no date that could be shown, in milliseconds: 100 years. */
+const MAX_HOLD_MS = 100 * 365 * 86_400_000
+
+/** Reads how long something is waited for, in milliseconds. Throws an Error that says what is expected. */
+export function readHold(text: string): number {
+  const ms = parseDuration(text)
+  if (ms !== undefined && ms <= MAX_HOLD_MS) return ms
+  throw new Error(
+    `${shownValue(text)} is out of range; write a duration from 0s to ${formatDuration(MAX_HOLD_MS)}`,
+  )
+}
+
+/** How a source is refreshed, in milliseconds. */
+export interface Times {
+  readonly refreshIntervalMs: number
+  readonly timeoutMs: number
+}
+
+/** How many intervals after a good refresh the next begins at the latest. */
+export const LATEST_BEGIN = 1.1
+
+/**
+ * Reads a max_staleness, in milliseconds. No list gets as old unless a refresh has failed.
+ * @throws Error that says what is expected
+ */
+export function readMaxStaleness(text: string, { refreshIntervalMs, timeoutMs }: Times): number {
+  const ms = parseDuration(text)
+  if (ms === undefined || ms === 0) {
+    throw new Error(`${shownValue(text)} is out of range; write a duration longer than 0, such as 1d`)
+  }
+  const leastMs = Math.ceil(refreshIntervalMs * LATEST_BEGIN + timeoutMs)
+  if (ms < leastMs) {
+    throw new Error(
+      `${shownValue(text)} is too short: a refresh begins up to a tenth more than its refresh_interval (${formatDuration(refreshIntervalMs)}) after the last and may take its timeout (${formatDuration(timeoutMs)}), so /targets would answer 503 although nothing fails; write at least ${formatDuration(leastMs)}`,
+    )
+  }
+  return ms
 }

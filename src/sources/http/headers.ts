@@ -25,6 +25,13 @@ export function isHeaderValue(text: string): boolean {
   return !/[\0-\x08\n-\x1f\x7f]/.test(text)
 }
 
+/** Throws an Error when no header may hold a text. */
+export function assertHeaderValue(text: string): void {
+  if (!isHeaderValue(text)) {
+    throw new Error('holds a line break or another control character, which no header may hold')
+  }
+}
+
 /**
  * The value of a secret as a header carries it: the bytes of its UTF-8, as Go sends them.
  * @param what names the value in an error, such as "the header x-token"

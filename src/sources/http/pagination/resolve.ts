@@ -1,17 +1,11 @@
-import { isObject, type Json } from '../../model/record.ts'
-import { decode } from '../../pipeline/decode.ts'
-import { compileQuery } from '../../pipeline/jmespath.ts'
-import { createSelect, type Query } from '../../pipeline/select.ts'
-import type { PaginationConfig, PlaceConfig } from '../../sources/http/pagination/config.ts'
-import {
-  DEFAULT_MAX_PAGES,
-  type PageStyle,
-  type Pagination,
-  type Place,
-} from '../../sources/http/pagination/options.ts'
-import { withField } from '../../sources/http/pagination/place.ts'
-import type { Path } from '../document.ts'
-import { attempt, type Context, complain, within } from './context.ts'
+import { isObject, type Json } from '../../../model/record.ts'
+import { decode } from '../../../pipeline/decode.ts'
+import { compileQuery } from '../../../pipeline/jmespath.ts'
+import { createSelect, type Query } from '../../../pipeline/select.ts'
+import { attempt, type Context, complain, type Path, within } from '../../resolving.ts'
+import type { PaginationConfig, PlaceConfig } from './config.ts'
+import { DEFAULT_MAX_PAGES, type PageStyle, type Pagination, type Place } from './options.ts'
+import { withField } from './place.ts'
 
 const STYLES = ['link_header', 'next_url', 'cursor', 'page', 'offset'] as const
 

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import t from 'tap'
-import { concealedInPath, expandEnv, expandUrl } from '../../../src/config/resolve/expand-env.ts'
+import { concealedInPath, expandEnv, expandUrl } from '../../src/sources/resolving.ts'
 
 const env = { USER: 'me', TOKEN: 'hunter2', EMPTY: '', ODD: '${USER} $& $1' }
 

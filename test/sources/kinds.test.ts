@@ -1,6 +1,6 @@
 import t from 'tap'
 import { parsePattern } from '../../src/sources/file/pattern.ts'
-import { addressOf } from '../../src/sources/registry.ts'
+import { addressOf } from '../../src/sources/kinds.ts'
 import { httpOptions } from '../helpers/http-options.ts'
 
 t.test('71: inventories are told apart by their whole address, not by who asks', async (t) => {

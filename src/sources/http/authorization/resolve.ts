@@ -1,19 +1,20 @@
-import type { Secret } from '../../base/secret.ts'
-import { displayUrl } from '../../base/urls.ts'
-import type {
-  AuthorizationConfig,
-  BasicAuthConfig,
-  OAuth2Config,
-} from '../../sources/http/authorization/config.ts'
-import type { AuthorizationOptions } from '../../sources/http/authorization/create-authorizer.ts'
-import type { HttpClientConfig } from '../../sources/http/client/config.ts'
-import { isToken } from '../../sources/http/headers.ts'
-import { shownValue } from '../shown.ts'
-import { attempt, type Context, complain, within } from './context.ts'
-import { expandUrl } from './expand-env.ts'
-import { resolveProxy } from './proxy.ts'
-import { assertHeaderValue, resolveSecret, resolveSecretText } from './secret.ts'
-import { resolveTls } from './tls.ts'
+import { shownValue } from '../../../base/printable.ts'
+import type { Secret } from '../../../base/secret.ts'
+import { displayUrl } from '../../../base/urls.ts'
+import {
+  attempt,
+  type Context,
+  complain,
+  expandUrl,
+  resolveSecret,
+  resolveSecretText,
+  within,
+} from '../../resolving.ts'
+import type { HttpClientConfig } from '../client/config.ts'
+import { resolveProxy, resolveTls } from '../client/resolve.ts'
+import { assertHeaderValue, isToken } from '../headers.ts'
+import type { AuthorizationConfig, BasicAuthConfig, OAuth2Config } from './config.ts'
+import type { AuthorizationOptions } from './create-authorizer.ts'
 
 const STYLES = ['basic_auth', 'authorization', 'oauth2'] as const
 

@@ -1,14 +1,19 @@
-import { resolve } from 'node:path'
-import type { FileSourceConfig } from '../../sources/file/config.ts'
-import { assertReadable } from '../../sources/file/find.ts'
-import { matchesPath, parsePattern } from '../../sources/file/pattern.ts'
-import { DEFAULT_MAX_FILE_BYTES, type FileSourceOptions } from '../../sources/file/source.ts'
-import type { FileSource } from '../schema.ts'
-import { attempt, type Context, complain, need, within } from './context.ts'
-import { readSize } from './readers.ts'
+import { resolve as resolvePath } from 'node:path'
+import { attempt, type Context, complain, need, readSize, type SourceKeys, within } from '../resolving.ts'
+import type { Kind } from '../source.ts'
+import type { FileSourceConfig } from './config.ts'
+import { assertReadable } from './find.ts'
+import { matchesPath, parsePattern } from './pattern.ts'
+import { createFileSource, DEFAULT_MAX_FILE_BYTES, type FileSourceOptions } from './source.ts'
 
-/** Resolves the keys of `file:`. */
-export function resolveFile(file: FileSourceConfig, source: FileSource, context: Context): FileSourceOptions {
+/** Files; watched. */
+export const file: Kind<FileSourceConfig, FileSourceOptions> = {
+  resolve,
+  create: createFileSource,
+  placeOf: ({ files }) => files.map(({ folder, name }) => `${folder}/${name}`),
+}
+
+function resolve(file: FileSourceConfig, source: SourceKeys, context: Context): FileSourceOptions {
   const inFile = within(context, 'file')
   const { max_size: size, csv_delimiter: delimiter = ',' } = file
   const defaults = { folder: context.folder, kind: file.format, delimiter }
@@ -19,7 +24,7 @@ export function resolveFile(file: FileSourceConfig, source: FileSource, context:
   if (isReadable && file.csv_delimiter !== undefined && !files.some(({ format }) => format.kind === 'csv')) {
     complain(inFile, ['csv_delimiter'], 'has no meaning, as no file is CSV; remove it', { atKey: true })
   }
-  const output = source.file_sd === undefined ? undefined : resolve(context.folder, source.file_sd)
+  const output = source.file_sd === undefined ? undefined : resolvePath(context.folder, source.file_sd)
   if (output !== undefined && files.some((pattern) => matchesPath(pattern, output))) {
     complain(context, ['file_sd'], 'is one of the files that this source reads; write it elsewhere')
   }

@@ -1,0 +1,195 @@
+import { shownValue } from '../../base/printable.ts'
+import { Secret } from '../../base/secret.ts'
+import type { Format } from '../../model/document.ts'
+import type { Json } from '../../model/record.ts'
+import {
+  attempt,
+  type Context,
+  complain,
+  concealedInPath,
+  expandEnv,
+  expandUrl,
+  readSize,
+  resolveSecretFile,
+  resolveSecretText,
+  within,
+} from '../resolving.ts'
+import type { Kind } from '../source.ts'
+import { resolveAuthorization } from './authorization/resolve.ts'
+import type { HttpClientConfig, HttpHeadersConfig } from './client/config.ts'
+import { resolveProxy, resolveTls } from './client/resolve.ts'
+import type { HttpConfig } from './config.ts'
+import { assertHeaderValue, type HttpHeader, isToken } from './headers.ts'
+import { JSON_TYPE } from './pagination/place.ts'
+import { resolvePagination } from './pagination/resolve.ts'
+import type { HttpClientOptions, RequestBody } from './requester.ts'
+import { createHttpSource, DEFAULT_MAX_RESPONSE_BYTES, type HttpSourceOptions } from './source.ts'
+
+/** An inventory behind HTTP. */
+export const http: Kind<HttpConfig, HttpSourceOptions> = {
+  resolve: (config, _source, context) => resolveHttp(config, within(context, 'http')),
+  create: createHttpSource,
+  placeOf: (options) => [placeOf(options.url), options.method, options.body],
+}
+
+/** The place of a URL, without user and password. */
+export function placeOf({ origin, pathname, search }: URL): string {
+  return origin + pathname + search
+}
+
+/**
+ * Resolves the keys of `http:`.
+ * @param context at these keys
+ */
+export function resolveHttp(http: HttpConfig, context: Context): HttpSourceOptions {
+  const size = http.max_response_size
+  const url = attempt(context, ['url'], () => expandUrl(http.url, context.env))
+  return {
+    kind: 'http',
+    url,
+    ...resolveRequest(http, context),
+    format: resolveFormat(http, context),
+    maxResponseBytes:
+      size === undefined
+        ? DEFAULT_MAX_RESPONSE_BYTES
+        : attempt(context, ['max_response_size'], () => readSize(size)),
+    ...resolveHttpClient(http, url, context),
+  }
+}
+
+/** Resolves what is asked, and page by page if so. */
+function resolveRequest(
+  http: Pick<HttpConfig, 'method' | 'body' | 'pagination'>,
+  context: Context,
+): Pick<HttpSourceOptions, 'method' | 'body' | 'pagination'> {
+  const { method = 'GET', body, pagination } = http
+  if (body !== undefined && method === 'GET') {
+    complain(context, ['body'], 'cannot be sent with GET; add method: POST', { atKey: true })
+  }
+  const sent =
+    body === undefined ? undefined : attempt(context, ['body'], () => resolveBody(body, context.env))
+  const json = sent && parseJson(sent.text)
+  return {
+    method,
+    body: sent,
+    pagination: pagination && resolvePagination(pagination, json, within(context, 'pagination')),
+  }
+}
+
+/** Resolves how the answer is written. */
+function resolveFormat(
+  { format = 'json', csv_delimiter: delimiter }: Pick<HttpConfig, 'format' | 'csv_delimiter'>,
+  context: Context,
+): Format {
+  if (format === 'csv') return { kind: format, delimiter: delimiter ?? ',' }
+  if (delimiter !== undefined) {
+    complain(context, ['csv_delimiter'], 'has no effect without format: csv', { atKey: true })
+  }
+  return { kind: format }
+}
+
+/** A text is sent as it is, whether it is JSON or not; anything else becomes JSON. Both may name variables. */
+function resolveBody(body: NonNullable<HttpConfig['body']>, env: Context['env']): RequestBody {
+  const expanded = expandTexts(body, env)
+  const text = typeof expanded === 'string' ? expanded : JSON.stringify(expanded)
+  return { text, contentType: parseJson(text) === undefined ? 'text/plain' : JSON_TYPE }
+}
+
+function expandTexts(value: unknown, env: Context['env']): unknown {
+  if (typeof value === 'string') return expandEnv(value, env)
+  if (Array.isArray(value)) return value.map((one) => expandTexts(one, env))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, expandTexts(one, env)]))
+}
+
+function parseJson(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    return undefined
+  }
+}
+
+/** The keys that every source has that asks over HTTP. */
+type WithClient = HttpClientConfig & { readonly url: string }
+
+/**
+ * Resolves the keys of Prometheus's HTTP client.
+ * @param url resolved already; undefined when it is wrong
+ */
+export function resolveHttpClient(
+  http: WithClient,
+  url: URL | undefined,
+  context: Context,
+): HttpClientOptions {
+  return {
+    followRedirects: http.follow_redirects ?? true,
+    authorization: resolveAuthorization(http, url, context),
+    headers: resolveHeaders(http.http_headers, within(context, 'http_headers')),
+    tls: resolveTls(http.tls_config, within(context, 'tls_config')),
+    proxy: resolveProxy(http, context),
+    concealed: [http.url, http.oauth2?.token_url ?? '']
+      .flatMap((text) => concealedInPath(text, context.env))
+      .map((value) => Secret.of(value)),
+  }
+}
+
+const CONNECTION = 'is about the connection, which Rollcall takes care of; leave it out'
+
+/** Headers that nobody may set, and why. */
+const RESERVED: Record<string, string> = {
+  authorization: 'is set by basic_auth, authorization or oauth2; use one of them',
+  'proxy-authorization': 'is set by the user and password in proxy_url',
+  host: "is set by the host of the url; leave it out (for another certificate's name there is tls_config.server_name)",
+  'accept-encoding': 'says what Rollcall can unpack; leave it out',
+  'content-encoding': 'would be wrong: the body is sent as it is; leave it out',
+  'content-length': 'follows from the body; leave it out',
+  'if-none-match': 'is set when the inventory gave an ETag; leave it out',
+  'if-modified-since': 'is set when the inventory gave a date; leave it out',
+  'www-authenticate': 'is what a server answers; leave it out',
+  'proxy-authenticate': 'is what a proxy answers; leave it out',
+  connection: CONNECTION,
+  'keep-alive': CONNECTION,
+  'proxy-connection': CONNECTION,
+  'transfer-encoding': CONNECTION,
+  expect: CONNECTION,
+  te: CONNECTION,
+  trailer: CONNECTION,
+  upgrade: CONNECTION,
+}
+
+/** Resolves `http_headers`. */
+function resolveHeaders(config: HttpHeadersConfig = {}, context: Context): HttpHeader[] {
+  const names = Object.keys(config).map((name) => name.toLowerCase())
+  return Object.entries(config).map(([name, header], index) => {
+    const here = within(context, name)
+    const first = names.indexOf(name.toLowerCase())
+    if (first !== index) {
+      complain(here, [], 'is the same header as one above; write its values there', { atKey: true })
+    }
+    attempt(here, [], () => assertName(name), { atKey: true })
+    return { name: name.toLowerCase(), values: resolveValues(header, here) }
+  })
+}
+
+function resolveValues(header: HttpHeadersConfig[string], context: Context): HttpHeader['values'] {
+  const texts = (['values', 'secrets'] as const).flatMap((key) =>
+    (header[key] ?? []).map((text, index) =>
+      resolveSecretText(text, [key, index], context, assertHeaderValue),
+    ),
+  )
+  const files = (header.files ?? []).map((path, index) =>
+    resolveSecretFile(path, ['files', index], context, assertHeaderValue),
+  )
+  const values = [...texts, ...files]
+  if (values.length === 0) complain(context, [], 'has no value; add one to values, secrets or files')
+  return values
+}
+
+function assertName(name: string): void {
+  if (!isToken(name)) {
+    throw new Error(`${shownValue(name)} is not the name of a header; use letters, digits and "-"`)
+  }
+  const reason = RESERVED[name.toLowerCase()]
+  if (reason !== undefined) throw new Error(reason)
+}

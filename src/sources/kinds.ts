@@ -1,0 +1,29 @@
+import { file } from './file/kind.ts'
+import { http } from './http/kind.ts'
+import { httpSd } from './http-sd/kind.ts'
+import { push } from './push/kind.ts'
+import type { Kind, Source, SourceDeps } from './source.ts'
+
+/** The kinds of sources, by their key in the configuration file. Their schemas are in `config/schema.ts`. */
+export const KINDS = { http, file, http_sd: httpSd, push } as const
+
+/** The options of a source of any kind, resolved. */
+export type SourceOptions = ReturnType<(typeof KINDS)[keyof typeof KINDS]['resolve']>
+
+/** The kind of any options. */
+function kindOf<Options extends SourceOptions>({ kind }: Options): Kind<never, Options> {
+  return KINDS[kind] as Kind<never, Options>
+}
+
+/**
+ * Creates a source of any kind.
+ * @param before the source whose place it takes; what its devices registered goes over to it
+ */
+export function createSource(options: SourceOptions, deps: SourceDeps, before?: Source): Source {
+  return kindOf(options).create(options, deps, before)
+}
+
+/** Where an inventory is; see {@link Kind}. */
+export function addressOf(options: SourceOptions): string {
+  return JSON.stringify([options.kind, ...kindOf(options).placeOf(options)])
+}
