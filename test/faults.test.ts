@@ -91,6 +91,11 @@ const FAULTS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
     71: 'a list that was kept of another query',
     72: 'file_sd of a removed source, and through a link',
   },
+  'as it is, and whole': {
+    73: 'headers that say that there is more',
+    74: 'a body that says that there is more',
+    75: 'an expression that selects nothing from records',
+  },
   'load and local trouble': {
     78: 'a file system that hangs',
     80: 'no descriptors, no memory, no permission',

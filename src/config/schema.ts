@@ -139,7 +139,7 @@ const sourceOptions = Type.Object(
       Type.String({
         title: 'jmespath',
         description:
-          'JMESPath expression that selects the list of records in the answer, or in each file. Without it a list, or an object with exactly one list in it, is recognised, and what seems to be one page of several is refused.',
+          'JMESPath expression that selects the list of records in the answer, or in each file. Without it a list, or an object with exactly one list in it, is recognised.',
         examples: ["items[?status == 'active']"],
       }),
     ),
@@ -157,6 +157,13 @@ const sourceOptions = Type.Object(
         description:
           'JMESPath expression that finds in an answer what says that it failed although its status is 200, such as the errors of GraphQL. Anything but null, false, 0 and what is empty fails the refresh. Without it an answer fails, with records or without, that says at its top success: false, status: error, code: 500 or the like, or has something in error or errors; fail_if replaces that check.',
         examples: ['errors'],
+      }),
+    ),
+    complete: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'Whether what is read is known to be all, whatever it says. Otherwise an answer, a file or the last page fails the refresh that says in its body or headers that there is more: a next page or cursor, a total larger than the list, has_more, truncated, status 206, …',
       }),
     ),
     targets: Type.Optional(

@@ -7,10 +7,21 @@ export type Format =
 /** JSON, what an HTTP API answers. */
 export const JSON_FORMAT: Format = { kind: 'json' }
 
+/** The headers of an answer: names in lower case, and what came several times joined with ", ". */
+export type Headers = Readonly<Record<string, string>>
+
+/** What an answer says beside its body. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+}
+
 /** One piece of an inventory as it was read: an answer, a page of it, or a file. */
 export interface Document {
   readonly bytes: Uint8Array
   readonly format: Format
   /** What messages call it: "the answer", "page 2", the path of a file. */
   readonly name: string
+  /** Undefined: it did not come over HTTP. */
+  readonly answer?: Answer | undefined
 }

@@ -1,31 +1,66 @@
 import { RefreshError } from '../base/errors.ts'
+import { findNextLink } from '../base/link-header.ts'
+import { shown } from '../mapping/rejection.ts'
+import type { Answer } from '../model/document.ts'
 import { fieldOf, isObject, type Json } from '../model/record.ts'
 import { isNothing, plain } from './fields.ts'
+import { type Surroundings, surroundingsOf } from './surroundings.ts'
 
-/** A field of what stands around a list, down to three levels deep. */
+/** One answer, and the records that were found in it. */
+export interface Part {
+  readonly document: Json
+  readonly records: readonly Json[]
+  /** What messages call it. */
+  readonly name: string
+  readonly answer: Answer | undefined
+}
+
+/** What a configuration says of the pages of a list. */
+export interface Paging {
+  /** An expression says whether there is another page; then nothing else does. */
+  readonly hasMore: boolean
+  /** An expression says how many records there are. */
+  readonly total: boolean
+}
+
+/** A header, or a field of what stands around a list. */
 interface Field {
-  /** Where it is, for messages: `meta.page.total`. */
-  readonly path: string
+  /** Where it is: the keys, or the name of a header. */
+  readonly path: readonly string[]
   /** Its name without upper case and separators. */
   readonly name: string
   readonly value: Json
+  /** Whether it stands so near to the list that a number in it counts the records. */
+  readonly isNear: boolean
+  readonly isHeader: boolean
+  /** A JMESPath expression that finds it, unless its path is one. */
+  readonly expression?: string
+}
+
+/** What shows that there is more, and the keys of `http` that read it. */
+interface Sign {
+  readonly what: string
+  readonly value: Json
+  readonly yaml: string
 }
 
 const names = (text: string): ReadonlySet<string> => new Set(text.split(' '))
 
 /** What leads to another page when there is something in it. */
 const NEXT = names(
-  'next nextpage nexturl nexturi nextlink nexthref nextpageurl nextpagelink nextrecordsurl nextcursor nexttoken nextpagetoken nextmarker nextkey nextoffset nextstart nextpagestart continue continuationtoken nextcontinuationtoken lastevaluatedkey',
+  'next nextpage nextpageno nextpagenumber nexturl nexturi nextlink nexthref nextpageurl nextpageuri nextpagelink nextrecordsurl nextcursor nextpagecursor nexttoken nextpagetoken nextmarker nextkey nextid nextoffset nextstart nextpagestart nextbatch continue continuation continuationtoken nextcontinuationtoken nextpartitionkey nextrowkey lastevaluatedkey skiptoken paginationtoken',
 )
+/** The same, which many also have in an answer that is whole: it counts unless something says that this is all. */
+const CURSOR = names('scrollid endcursor aftercursor cursorsafter searchafter nextcursormark')
 const YES_IS_A_PART = names(
-  'more hasmore hasnext hasnextpage hasmoreitems hasmorepages hasmoreresults moreavailable truncated istruncated partial ispartial incomplete isincomplete incompleteresults timedout',
+  'more hasmore hasnext hasnextpage hasmoreitems hasmorepages hasmoreresults hasmorerecords hasmoredata morerecords moreresults morepages moreitems moredata moreavailable exceededtransferlimit truncated istruncated partial ispartial partialresults incomplete isincomplete incompleteresults timedout',
 )
-const NO_IS_A_PART = names('last islast lastpage islastpage done complete iscomplete')
+const NO_IS_A_PART = names('last islast lastpage islastpage done finished complete iscomplete endofrecords')
 const TOTAL = names(
-  'count total totalcount totalitems totalresults totalsize totalrecords totalelements totalrows totalhits totalentries numfound recordstotal',
+  'count total totalcount totalitems totalresults totalsize totalrecords totalelements totalrows totalhits totalentries totalobjects totalmatches totalfeatures numfound nummatched numbermatched nbhits found recordstotal recordsfiltered resultcount',
 )
 const LEFT = names('remaining remainingcount remainingitems remainingitemcount remainingrecords')
-const PAGES = names('totalpages pagestotal pagecount pages lastpage numpages numberofpages')
+const PAGES = names('totalpages pagestotal pagecount pages lastpage nbpages numpages numberofpages')
 /** What may count something else, unless a page number stands beside it: the pages of a book, the items of a page. */
 const UNCLEAR_PAGES = names('pages pagecount')
 const PAGE = names('page currentpage pagenumber pageno pagenum pageindex')
@@ -33,65 +68,254 @@ const PAGE = names('page currentpage pagenumber pageno pagenum pageindex')
 /** What is left, and what the limit is, of the requests that a client may send says nothing of the list. */
 const NOT_OF_THE_LIST = /quota|limit|throttl/
 
-const MAX_DEPTH = 3
+/** Objects of such names tell of the list beside them. */
+const TELLS_OF_THE_LIST =
+  /pag(?:e|ing|ination)|meta|links?$|cursor|info$|^results?$|^response|^hits$|^summary$|^totals?$|^counts?$|header/
+
+/** How far from the list signs are looked for, and how many keys an object may have to be one that tells of it. */
+const MAX_AWAY = 2
+const MAX_KEYS = 64
 
 /**
- * Looks at what stands around a list that was recognised, not configured: one page of several must not be taken for
- * the whole inventory.
- * @throws RefreshError `pagination`
+ * Looks at what stands around the records and at the headers, whatever selects the records: one page of several must
+ * not be taken for the whole inventory.
+ * @param paging undefined: each part has to be whole by itself; otherwise they are the pages of one list
+ * @throws RefreshError `pagination` that names the sign and what to write
  */
-export function assertWhole(
-  document: { readonly [key: string]: Json },
-  list: readonly Json[],
-  name: string,
-): void {
-  const fields = [...fieldsOf(document, [])]
-  const sign = fields.find(
-    (field) => isSign(field, list.length) || isOneOfSeveral(field, fields, list.length),
-  )
-  if (sign === undefined) return
-  throw new RefreshError(
-    'pagination',
-    `${name} seems to be one page of several: it has ${list.length} records, and ${sign.path} says that there are more. Say in a configuration file how the next page is found (pagination), or, if these are all, where the records are (records)`,
-  )
-}
-
-/** The fields of an object and of the objects in it, such as `meta` or `links`; lists are never looked into. */
-function* fieldsOf(object: { readonly [key: string]: Json }, above: readonly string[]): Generator<Field> {
-  for (const [key, value] of Object.entries(object)) {
-    const path = [...above, key]
-    // What stands before a dot is whose name it is: @odata.nextLink.
-    yield { path: path.join('.'), name: plain(key.slice(key.lastIndexOf('.') + 1)), value }
-    const isOfTheList = isObject(value) && !NOT_OF_THE_LIST.test(plain(key))
-    if (isOfTheList && path.length < MAX_DEPTH) yield* fieldsOf(value, path)
+export function assertWhole(parts: readonly Part[], paging: Paging | undefined): void {
+  if (paging !== undefined) assertLast(parts, paging)
+  for (const part of paging === undefined ? parts : []) {
+    const sign = signIn(part, surroundingsOf(part.document, part.records))
+    if (sign === undefined) continue
+    const rest =
+      part.answer === undefined
+        ? 'Write all of them there'
+        : `Say in a configuration file how the next page is found, with a line in http such as: ${sign.yaml}`
+    throw new RefreshError(
+      'pagination',
+      `${part.name} seems to be one page of several: it has ${part.records.length} records, and ${sign.what} is ${shown(sign.value)}. ${rest}; or, if these are all, write for this source: ${WAY_OUT}`,
+    )
   }
 }
 
-function isSign({ name, value }: Field, length: number): boolean {
+/** The key with which a user says that there is no more, whatever an answer says. */
+const WAY_OUT = 'complete: true'
+
+/** Looks at the last page, which must not lead to another one, and at how many records all pages have together. */
+function assertLast(parts: readonly Part[], paging: Paging): void {
+  const read = parts.map((part) => ({ part, around: surroundingsOf(part.document, part.records) }))
+  const count = read.reduce((sum, { around }) => sum + around.count, 0)
+  const pages = read.map(({ part, around }) => ({ part, fields: fieldsOf(part, around) })).reverse()
+  // The last one that says how many there are: where it counts what is left, it says less from page to page.
+  const totals = paging.total ? [] : (pages.map(({ fields }) => fields.filter(isTotal)).find(isFilled) ?? [])
+  const [last] = pages
+  const sign =
+    totals.find((field) => totalIn(field) > count) ??
+    last?.fields.find((field) => isSignAtTheEnd(field, last.part, { paging, pages: parts.length }))
+  if (last === undefined || sign === undefined) return
+  throw new RefreshError(
+    'pagination',
+    `the pages that were read seem not to be all: they have ${count} records, and after ${last.part.name} ${shownPlace(sign)} is ${shown(sign.value)}. See in pagination how the next page is found, or, if these are all, write for this source: ${WAY_OUT}`,
+  )
+}
+
+const isFilled = (list: readonly unknown[]) => list.length > 0
+
+function isTotal(field: Field): boolean {
+  return field.isNear && !Number.isNaN(totalIn(field))
+}
+
+/** How many records a field says that there are; NaN when it does not. */
+function totalIn({ name, value }: Field): number {
+  if (name === 'contentrange') return rangeIn(value)?.total ?? Number.NaN
+  return TOTAL.has(name) ? numberIn(value) : Number.NaN
+}
+
+interface Read {
+  readonly paging: Paging
+  readonly pages: number
+}
+
+function isSignAtTheEnd(field: Field, part: Part, { paging, pages }: Read): boolean {
+  const { name, value, isNear } = field
+  if (paging.hasMore) return false
+  // Some lead from each page to the next one without a look at whether there is anything on it.
+  if (NEXT.has(name)) return part.records.length > 0 && leads(value)
+  if (PAGES.has(name)) return isNear && !UNCLEAR_PAGES.has(name) && numberIn(value) > pages
+  return saysPart(field)
+}
+
+function signIn(part: Part, around: Surroundings): Sign | undefined {
+  const fields = fieldsOf(part, around)
+  const field = fields.find((one) => isSign(one, fields, around.count))
+  if (field !== undefined) return { what: shownPlace(field), value: field.value, yaml: yamlFor(field) }
+  const isWholeRange = fields.some((one) => one.name === 'contentrange' && rangeIn(one.value) !== undefined)
+  if (part.answer?.status !== 206 || isWholeRange) return undefined
+  return { what: 'its status', value: 206, yaml: yamlOf('offset: { parameter: offset }') }
+}
+
+/** The headers of an answer, then the fields of the objects around its list; lists are never looked into. */
+function fieldsOf({ document, answer, name: part }: Part, around: Surroundings): Field[] {
+  const headers = Object.entries(answer?.headers ?? {}).flatMap(([name, value]) => [
+    ...(name === 'link' ? linkFields(value, part) : headerFields(name, value)),
+  ])
+  const hasBody = isObject(document) && !around.lists.has(document)
+  const body = hasBody ? fieldsIn(document, { path: [], away: 0, isNear: true }, around) : []
+  const fields = [...headers, ...body]
+  // What it was before a filter, in the answers of DataTables.
+  const isFiltered = fields.some(({ name }) => name === 'recordsfiltered')
+  return isFiltered ? fields.filter(({ name }) => name !== 'recordstotal') : fields
+}
+
+/** The Link header; one that is malformed matters only where it may lead to another page. */
+function* linkFields(text: string, part: string): Generator<Field> {
+  const value = /next/i.test(text) ? findNextLink(text, part) : undefined
+  if (value !== undefined) yield { path: ['link'], name: 'next', value, isNear: true, isHeader: true }
+}
+
+/** Whose header it is says nothing. */
+const OWNER = /^(?:wp|ms|amz|goog|api|list|result|resource|collection|pagination|paging)-(?=.)/
+
+/** A header as the fields in it: one, or those of the JSON in X-Pagination. */
+function* headerFields(header: string, text: string): Generator<Field> {
+  const name = plain(header.replace(/^x-/, '').replace(OWNER, ''))
+  const own = { isNear: true, isHeader: true }
+  // Many use the header for the requests that are left.
+  if (LEFT.has(name) || NOT_OF_THE_LIST.test(name)) return
+  // Beside a list it counts nothing else.
+  const known = UNCLEAR_PAGES.has(name)
+    ? 'totalpages'
+    : name.startsWith('continuation')
+      ? 'continuation'
+      : name
+  yield { ...own, path: [header], name: known, value: text }
+  if (!/^pag(?:ination|ing|einfo)$/.test(name)) return
+  const inside = parsed(text)
+  if (!isObject(inside)) return
+  for (const [key, value] of Object.entries(inside))
+    yield { ...own, path: [header, key], name: plain(key), value }
+}
+
+function parsed(text: string): Json {
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    return null
+  }
+}
+
+interface Place {
+  readonly path: readonly string[]
+  /** How many steps it is from what the list is in. */
+  readonly away: number
+  readonly isNear: boolean
+}
+
+function* fieldsIn(
+  object: { readonly [key: string]: Json },
+  { path: above, away, isNear }: Place,
+  around: Surroundings,
+): Generator<Field> {
+  for (const [key, value] of Object.entries(object)) {
+    const path = [...above, key]
+    const name = nameOf(path, value)
+    yield { path, name, value, isNear, isHeader: false }
+    yield* nextIn(path, name, value)
+    if (!isObject(value) || NOT_OF_THE_LIST.test(name) || around.lists.has(value)) continue
+    const isOnTheWay = around.objects.has(value)
+    const place = {
+      path,
+      away: isOnTheWay ? 0 : away + 1,
+      isNear: isOnTheWay || (isNear && TELLS_OF_THE_LIST.test(plain(key))),
+    }
+    const isWide = !isOnTheWay && Object.keys(value).length > MAX_KEYS
+    if (place.away <= MAX_AWAY && !isWide) yield* fieldsIn(value, place, around)
+  }
+}
+
+/** What a field is called here. */
+function nameOf(path: readonly string[], value: Json): string {
+  const [key = '', above = ''] = path.toReversed()
+  // What stands before a dot is whose name it is: @odata.nextLink.
+  const name = plain(key.slice(key.lastIndexOf('.') + 1))
+  if (name === 'after' && /^cursors?$/.test(plain(above))) return 'cursorsafter'
+  // A token, as Airtable has it.
+  const isToken = name === 'offset' && typeof value === 'string' && Number.isNaN(numberIn(value))
+  return isToken ? 'nextoffset' : name
+}
+
+/** The next link in a list of links, each with its relation, as in FHIR. */
+function* nextIn(path: readonly string[], name: string, value: Json): Generator<Field> {
+  if (!/^links?$/.test(name) || !Array.isArray(value)) return
+  for (const relation of ['rel', 'relation']) {
+    const next = value.find((link) => fieldOf(link, relation) === 'next')
+    const key = ['href', 'url', 'uri'].find((one) => typeof fieldOf(next, one) === 'string')
+    if (key === undefined) continue
+    const expression = `${pathText(path)}[?${relation}=='next'].${key} | [0]`
+    yield { path, name: 'next', value: fieldOf(next, key) ?? null, isNear: true, isHeader: false, expression }
+  }
+}
+
+function isSign(field: Field, fields: readonly Field[], count: number): boolean {
+  const { name, value, isNear } = field
+  if (name === 'contentrange') return isPartOf(rangeIn(value))
   if (NEXT.has(name)) return leads(value)
-  if (YES_IS_A_PART.has(name) && isText(value, 'true')) return true
-  if (NO_IS_A_PART.has(name) && isText(value, 'false')) return true
-  if (LEFT.has(name)) return numberIn(value) > 0
-  return TOTAL.has(name) && numberIn(value) > length
+  if (CURSOR.has(name)) return leads(value) && !fields.some((one) => saysAll(one, count))
+  if (PAGES.has(name)) return isNear && isOneOfSeveral(field, fields, count)
+  return saysPart(field) || (isNear && TOTAL.has(name) && numberIn(value) > count)
+}
+
+/** Whether a field says by itself that there is more. */
+function saysPart({ name, value, isNear }: Field): boolean {
+  if (YES_IS_A_PART.has(name)) return isText(value, 'true')
+  if (NO_IS_A_PART.has(name)) return isNear && isText(value, 'false')
+  return LEFT.has(name) && isNear && numberIn(value) > 0
+}
+
+/** Whether a field says that this is all. */
+function saysAll({ name, value }: Field, count: number): boolean {
+  if (YES_IS_A_PART.has(name)) return isText(value, 'false')
+  if (NO_IS_A_PART.has(name)) return isText(value, 'true')
+  if (NEXT.has(name)) return !leads(value)
+  return TOTAL.has(name) && numberIn(value) === count
 }
 
 /**
  * Whether there are several pages, so that this is one of them, whichever. A total that is the length of the list
  * says otherwise, unless the page has a number.
  */
-function isOneOfSeveral({ name, value }: Field, fields: readonly Field[], length: number): boolean {
-  if (!PAGES.has(name) || !(numberIn(value) > 1)) return false
+function isOneOfSeveral({ name, value }: Field, fields: readonly Field[], count: number): boolean {
+  if (!(numberIn(value) > 1)) return false
   if (fields.some((field) => PAGE.has(field.name) && numberIn(field.value) >= 0)) return true
   return (
     !UNCLEAR_PAGES.has(name) &&
-    !fields.some((field) => TOTAL.has(field.name) && numberIn(field.value) === length)
+    !fields.some((field) => TOTAL.has(field.name) && numberIn(field.value) === count)
   )
+}
+
+/** Which records an answer has, the first and the last, and of how many: with or without a unit: `items 0-11/20`. */
+interface Range {
+  readonly has: number
+  readonly total: number
+}
+
+const CONTENT_RANGE = /^\s*(?:([^\s\d*]\S*)\s+)?(?:(\d+)-(\d+)|\*)\/(\d+)\s*$/
+
+function rangeIn(value: Json): Range | undefined {
+  const range = CONTENT_RANGE.exec(String(value))
+  if (range === null) return undefined
+  const [, , first, last, total] = range
+  return { has: first === undefined ? 0 : Number(last) - Number(first) + 1, total: Number(total) }
+}
+
+function isPartOf(range: Range | undefined): boolean {
+  return range !== undefined && range.has < range.total
 }
 
 /** Whether a value may lead to another page: no number below 1, and no link that leads nowhere. */
 function leads(value: Json): boolean {
   if (isObject(value)) return !Object.values(value).every(isNothing)
-  return !isNothing(value) && !(numberIn(value) <= 0)
+  return !isNothing(value) && !(numberIn(value) <= 0) && !isText(value, 'false') && !isText(value, 'null')
 }
 
 function isText(value: Json, text: string): boolean {
@@ -101,7 +325,53 @@ function isText(value: Json, text: string): boolean {
 /** The number in a field: as it is, as text, or as Elasticsearch has it; NaN when there is none. */
 function numberIn(value: Json): number {
   if (typeof value === 'number') return value
-  if (typeof value === 'string') return /^-?\d+$/.test(value) ? Number(value) : Number.NaN
+  if (typeof value === 'string') return /^\s*-?\d+\s*$/.test(value) ? Number(value) : Number.NaN
   const inner = fieldOf(value, 'value')
   return typeof inner === 'number' ? inner : Number.NaN
+}
+
+// What messages say of a sign.
+
+function shownPlace({ path, isHeader }: Field): string {
+  const [header = '', ...rest] = path
+  return isHeader ? ['its header', [shownHeader(header), ...rest].join('.')].join(' ') : path.join('.')
+}
+
+/** The name of a header as it is mostly written. */
+function shownHeader(name: string): string {
+  return name.startsWith('x-ms-')
+    ? name
+    : name.replace(/(?:^|-)(?:wp(?=-)|[a-z])/g, (start) => start.toUpperCase())
+}
+
+/** The line of YAML that reads the other pages, as far as a sign tells. */
+function yamlFor(field: Field): string {
+  const { name, path, value, isHeader } = field
+  if (isHeader && path[0] === 'link') return yamlOf('link_header: true')
+  const isNext = (NEXT.has(name) || CURSOR.has(name)) && !(isHeader && path.length > 1)
+  if (!isNext) {
+    return yamlOf(PAGES.has(name) ? 'page: { parameter: page }' : 'offset: { parameter: offset }')
+  }
+  const place = isHeader ? `{ header: ${shownHeader(String(path[0]))} }` : expressionOf(field)
+  if (isUrl(value)) return yamlOf(`next_url: ${place}`)
+  const parameter = /^nextpage(?:no|number)?$/.test(name) ? 'page' : 'cursor'
+  return yamlOf(`cursor: { value: ${place}, parameter: ${parameter} }`)
+}
+
+const yamlOf = (keys: string) => `pagination: { ${keys} }`
+
+function isUrl(value: Json): boolean {
+  if (isObject(value)) return Object.values(value).some(isUrl)
+  return typeof value === 'string' && /^(?:https?:\/\/|\/|\?)/.test(value)
+}
+
+/** The JMESPath expression of a field, as it stands in YAML. */
+function expressionOf({ path, value, expression }: Field): string {
+  const inner = isObject(value) ? Object.keys(value).find((key) => !isNothing(value[key] as Json)) : undefined
+  const text = expression ?? pathText(inner === undefined ? path : [...path, inner])
+  return /^[A-Za-z_][\w.]*$/.test(text) ? text : `'${text.replaceAll("'", "''")}'`
+}
+
+function pathText(path: readonly string[]): string {
+  return path.map((key) => (/^[A-Za-z_]\w*$/.test(key) ? key : JSON.stringify(key))).join('.')
 }

@@ -11,6 +11,7 @@ import { type Relabelled, relabelChecked } from './apply-rules.ts'
 import { decode } from './decode.ts'
 import { splitJson } from './json-parts.ts'
 import { createPacker, type Packed } from './pack.ts'
+import type { Part } from './page-signs.ts'
 import { createTally, type Report } from './report.ts'
 import type { Select } from './select.ts'
 
@@ -19,6 +20,8 @@ export interface Plan {
   readonly select: Select
   /** Whether it selects a list as it stands in the document, whatever is in the list. */
   readonly selectsAll?: boolean
+  /** Throws a RefreshError when the documents say that there is more than what is in them. */
+  readonly assertWhole?: (parts: readonly Part[]) => void
   readonly map: Mapping
   /** What tells a record apart from the others; undefined: the usual fields do. */
   readonly keyOf?: (record: InventoryRecord) => string | undefined
@@ -47,13 +50,15 @@ export function runPipeline(documents: readonly Document[], plan: Plan): Result 
 
 function readWhole(documents: readonly Document[], plan: Plan): Collector {
   const collector = createCollector(plan)
-  const lists = documents.map((document) => {
+  const parts = documents.map((document) => {
+    const { name, answer } = document
     const decoded = decode(document)
-    const records = plan.select(decoded, document.name)
+    const records = plan.select(decoded, name)
     if (plan.selectsAll !== true) collector.leaveOut(Math.max(0, objectsIn(decoded, 0) - records.length))
-    return records
+    return { document: decoded, records, name, answer }
   })
-  for (const records of lists) collector.add(records)
+  plan.assertWhole?.(parts)
+  for (const { records } of parts) collector.add(records)
   return collector
 }
 
@@ -76,7 +81,7 @@ function objectsIn(value: Json, depth: number): number {
 const MIN_BYTES_FOR_PARTS = 262_144
 
 /** Reads a long list of records a part at a time; undefined when it has to be read as a whole. */
-function readInParts({ bytes, format, name }: Document, plan: Plan): Collector | undefined {
+function readInParts({ bytes, format, name, answer }: Document, plan: Plan): Collector | undefined {
   if (plan.selectsAll !== true || format.kind !== 'json' || bytes.byteLength < MIN_BYTES_FOR_PARTS)
     return undefined
   const parts = isUtf8(bytes) ? splitJson(bytes) : undefined
@@ -88,7 +93,9 @@ function readInParts({ bytes, format, name }: Document, plan: Plan): Collector |
       collector.add(records)
       count += records.length
     }
-    const selected = plan.select(parts.frame(count), name)
+    const document = parts.frame(count)
+    const selected = plan.select(document, name)
+    plan.assertWhole?.([{ document, records: selected, name, answer }])
     return selected.length === count && selected[0] === parts.marker ? collector : undefined
   } catch (error) {
     // Whatever is wrong with it, it is told of the whole.

@@ -3,6 +3,7 @@ import { render, type Template } from '../mapping/template.ts'
 import type { RelabelConfig } from '../relabel/config.ts'
 import { compileRelabel } from '../relabel/relabel.ts'
 import { compileQuery } from './jmespath.ts'
+import { assertWhole, type Paging } from './page-signs.ts'
 import type { Plan } from './pipeline.ts'
 import {
   createSelect,
@@ -21,8 +22,10 @@ export interface PlanOptions {
   readonly mapping: MappingOptions
   /** A template of what tells records apart; undefined: the usual fields do. */
   readonly key?: Template | undefined
-  /** Whether the documents are pages: then each holds only a part of the records. */
-  readonly isPaged?: boolean
+  /** What is configured of pages: then each document holds only a part of the records. */
+  readonly paging?: Paging | undefined
+  /** Whether a document is believed to be whole, whatever it says of others. */
+  readonly isComplete?: boolean
   /** A JMESPath expression that tells of a document that says itself that it is none; undefined: the usual signs. */
   readonly failIf?: string | undefined
   /** Checked already: `validateRelabel` found nothing. */
@@ -37,13 +40,14 @@ const PATH = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/
  * @throws Error when an expression is none; a configuration that was loaded has been checked
  */
 export function compilePlan(options: PlanOptions): Plan {
-  const { records, isPaged = false, failIf, mapping, key: template, relabelConfigs } = options
-  const key = { ...RECORDS, isPaged, hasFailIf: failIf !== undefined }
+  const { records, paging, failIf, mapping, key: template, relabelConfigs } = options
+  const key = { ...RECORDS, hasFailIf: failIf !== undefined }
   const select = mapping.groupsOnly === true ? selectGroups : createRecordSelect(records, key)
   const failed = failIf === undefined ? undefined : compileQuery(failIf, 'fail_if', 'shape')
   return {
     selectsAll: failIf === undefined && (records === undefined || PATH.test(records)),
     select: failed === undefined ? unlessFailedBySigns(select) : unlessFailed(select, failed),
+    ...(options.isComplete !== true && { assertWhole: (parts) => assertWhole(parts, paging) }),
     map: compileMapping(mapping),
     ...(template !== undefined && { keyOf: compileKey(template) }),
     rules: compileRelabel(relabelConfigs),

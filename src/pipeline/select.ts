@@ -3,7 +3,6 @@ import { type InventoryRecord, isObject, type Json, kindOf } from '../model/reco
 import { assertNoReason, listsIn } from './envelope.ts'
 import { assertNoError, failureIn } from './failure-signs.ts'
 import { isNothing } from './fields.ts'
-import { assertWhole } from './page-signs.ts'
 
 /**
  * A compiled query over a document (JMESPath, when it comes from a configuration file); `name` is what messages
@@ -18,8 +17,6 @@ export type Select = (document: Json, name: string) => readonly InventoryRecord[
 export interface ListKey {
   readonly key: string
   readonly hint: string
-  /** Whether a recognised list may be one page of several, or has to be all. */
-  readonly isPaged: boolean
   /** Whether a configured expression says what a failure looks like: then nothing else is taken for one. */
   readonly hasFailIf?: boolean
 }
@@ -28,13 +25,12 @@ export interface ListKey {
 export const RECORDS: ListKey = {
   key: 'records',
   hint: 'Say which in a configuration file, with two lines such as: records: "items" and targets: ["{hostname}:{port|9100}"]',
-  isPaged: false,
 }
 
 /**
  * Selects records with the configured query, or, without one, recognises the usual shapes:
  * a list, or an object with exactly one list in it.
- * @throws RefreshError `shape` when there is no such list, or what stands around it says that it is not all
+ * @throws RefreshError `shape` when there is no such list
  */
 export function createSelect(query: Query | undefined, key = RECORDS): Select {
   return query === undefined
@@ -42,11 +38,7 @@ export function createSelect(query: Query | undefined, key = RECORDS): Select {
     : (document, name) => listFrom(query(document, name), { document, name, key: key.key })
 }
 
-function recognise(
-  document: Json,
-  name: string,
-  { hint, isPaged, hasFailIf }: ListKey,
-): readonly InventoryRecord[] {
+function recognise(document: Json, name: string, { hint, hasFailIf }: ListKey): readonly InventoryRecord[] {
   if (Array.isArray(document)) return document
   if (!isObject(document)) {
     throw new RefreshError('shape', `${name} is ${kindOf(document)}, not a list of records. ${hint}`)
@@ -58,7 +50,6 @@ function recognise(
   const [list] = ofRecords
   const count = ofRecords.length + aboutRecords
   if (list === undefined || count > 1) throw notRecognised(document, { name, hint, count })
-  if (!isPaged) assertWhole(document, list, name)
   if (list.length === 0 && hasFailIf !== true) assertNoReason(document, name, hint)
   return list
 }

@@ -97,6 +97,7 @@ export interface SourceKeys {
   readonly name: string
   readonly file_sd?: string
   readonly fail_if?: string
+  readonly complete?: boolean
   readonly records?: unknown
   readonly targets?: unknown
   readonly meta_labels?: unknown

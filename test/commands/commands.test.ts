@@ -227,8 +227,32 @@ t.test('check --probe warns of rules that drop everything, and of labels that no
       'WARNING: source a: labels.b: no record that makes a target has {b}, so no target has this label',
     ],
   )
-  t.same(await warnings('records: "[?no]", labels: { b: "{b}" }'), [], 'no records, no targets')
 })
+
+t.test(
+  '75: check --probe warns of an expression that selects nothing where there is something',
+  async (t) => {
+    const inventory = await inventoryServer(t)
+    const path = join(t.testdir(), 'rollcall.yml')
+    const rows: [records: string, answer: unknown, items: number | undefined][] = [
+      ["devices[?status == 'Active']", { devices: [{ status: 'active' }, { status: 'gone' }] }, 2],
+      ['devices', { devices: [], hosts: [{ name: 'a' }] }, 1],
+      ['[?no]', ['a', 'b', 'c'], 3],
+      ['devices', { devices: [] }, undefined],
+      ['[?no]', [], undefined],
+      ['devices[?name]', { devices: [{ name: 'a' }, { label: 'b' }] }, undefined],
+    ]
+    for (const [records, answer, items] of rows) {
+      inventory.json(answer)
+      writeFileSync(path, JSON.stringify({ sources: [{ name: 'a', http: { url: inventory.url }, records }] }))
+      const { code, out } = await runHere(['check', '--probe', `--config.file=${path}`])
+      t.equal(code, 0)
+      const warning = `WARNING: source a: records: ${JSON.stringify(records)} selects nothing, although there are ${items} items`
+      if (items === undefined) t.notMatch(out, 'WARNING', records)
+      else t.match(out, warning, records)
+    }
+  },
+)
 
 t.test('without an inventory there is nothing to ask, and the way out is told', async (t) => {
   for (const args of [['targets'], ['explain', 'a'], ['check'], ['check', '--probe']] as const) {

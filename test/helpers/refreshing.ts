@@ -64,7 +64,7 @@ export async function refreshing(
   const plan: PlanOptions = {
     records: options.records,
     failIf: options.failIf,
-    isPaged: options.isPaged ?? options.source !== undefined,
+    ...((options.isPaged ?? options.source !== undefined) && { paging: { hasMore: false, total: false } }),
     mapping: {
       source: 'sensors',
       targets: [],

@@ -353,7 +353,10 @@ t.test('62: objects that the records expression leaves out are counted', async (
     ['a list twice, which is more than there are', '[items, items][]', [answer], 0],
   ]
   for (const [name, records, answers, notSelected] of rows) {
-    const { report } = runPipeline(answers.map(jsonDocument), compiled({ records, isPaged: true }))
+    const { report } = runPipeline(
+      answers.map(jsonDocument),
+      compiled({ records, paging: { hasMore: false, total: false } }),
+    )
     t.equal(report.notSelected, notSelected, name)
   }
 })

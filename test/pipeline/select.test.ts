@@ -80,32 +80,6 @@ t.test('a document that says itself that it failed is refused', async (t) => {
   }
 })
 
-t.test('what was recognised must be all: a page of several is refused', async (t) => {
-  const select = createSelect(undefined)
-  const rows: [around: Record<string, Json>, sign: string][] = [
-    [{ next: '/list?page=2' }, 'next'],
-    [{ count: 3 }, 'count'],
-    [{ meta: { total: 9 } }, 'meta.total'],
-    [{ meta: { nextCursor: 'abc' } }, 'meta.nextCursor'],
-    [{ links: { next: { href: '/2' } } }, 'links.next'],
-    [{ pageInfo: { hasNextPage: true } }, 'pageInfo.hasNextPage'],
-    [{ '@odata.nextLink': 'http://a/2' }, '@odata.nextLink'],
-    [{ metadata: { continue: 'x' } }, 'metadata.continue'],
-  ]
-  for (const [around, sign] of rows) {
-    t.throws(() => select({ ...around, items: ['a', 'b'] }, 'the answer'), {
-      reason: 'pagination',
-      message: new RegExp(`^the answer seems to be one page of several: it has 2 records, and ${sign} says`),
-    })
-  }
-  t.same(
-    select({ items: ['a', 'b'], count: 2, total: 1, next: '', error: 0, meta: { next: null } }, 'the answer'),
-    ['a', 'b'],
-  )
-  const paged = createSelect(undefined, { ...RECORDS, isPaged: true })
-  t.same(paged({ items: ['a'], next: '/2', total: 5 }, 'page 1'), ['a'])
-})
-
 t.test('15: an answer that tells of an error is no inventory, whatever list is in it', async (t) => {
   const select = createSelect(undefined)
   for (const document of [

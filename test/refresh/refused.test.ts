@@ -91,3 +91,29 @@ t.test('with fail_if, nothing else is a sign of failure', async (t) => {
   inventory.json({ success: true, fault: 'x', data: [] })
   t.match(await refresh(), { result: 'failed', error: { message: /fail_if gave/ } })
 })
+
+t.test('73, 74: a part changes nothing that is served, whether records is configured or not', async (t) => {
+  const [all, part] = [names(3), names(2)]
+  const rows: [
+    records: string | undefined,
+    headers: Record<string, string>,
+    body: (list: string[]) => unknown,
+  ][] = [
+    [undefined, { 'X-Total-Count': '3' }, (list) => list],
+    ['items', { 'X-Total-Count': '3' }, (items) => ({ items })],
+    ['items', {}, (items) => ({ items, total: 3 })],
+    ["items[?@ != 'x']", {}, (items) => ({ items, next: items.length < 3 ? '/2' : null })],
+  ]
+  for (const [records, headers, body] of rows) {
+    const { inventory, refresh, served } = await refreshing(t, records === undefined ? {} : { records })
+    const answer = (list: string[]) =>
+      inventory.handle((_request, response) =>
+        response.writeHead(200, headers).end(JSON.stringify(body(list))),
+      )
+    answer(all)
+    t.match(await refresh(), { result: 'changed' })
+    answer(part)
+    for (const _ of all) t.match(await refresh(), { result: 'failed', error: { reason: 'pagination' } })
+    t.equal(served()?.targets, 3)
+  }
+})

@@ -5,7 +5,9 @@ import { assertWritable } from '../../base/writable.ts'
 import { compileTemplate, type Template } from '../../mapping/template.ts'
 import { formatDuration, MAX_TIMER_MS, parseDuration } from '../../model/duration.ts'
 import { compileQuery } from '../../pipeline/jmespath.ts'
+import type { Paging } from '../../pipeline/page-signs.ts'
 import { DEFAULT_GUARD, type GuardOptions, PUSH_CONFIRMATIONS } from '../../roll/rules.ts'
+import type { PaginationConfig } from '../../sources/http/pagination/config.ts'
 import { KINDS, type SourceOptions } from '../../sources/kinds.ts'
 import { attempt, type Context, complain, need, type Problem, within } from '../../sources/resolving.ts'
 import type { Kind } from '../../sources/source.ts'
@@ -58,7 +60,8 @@ function resolveKeys(source: FileSource, context: FileContext): Omit<SourceSetti
     source: resolveKind(source, context),
     plan: {
       records: resolveExpression(source, 'records', context),
-      isPaged: source.http?.pagination !== undefined,
+      paging: resolvePaging(source.http?.pagination),
+      isComplete: source.complete ?? false,
       failIf: resolveExpression(source, 'fail_if', context),
       mapping: resolveMapping(source, context),
       key: resolveKey(source, context),
@@ -73,6 +76,12 @@ function resolveKeys(source: FileSource, context: FileContext): Omit<SourceSetti
     maxStalenessMs: resolveMaxStaleness(source, times, context),
     fileSd: resolveFileSd(source, context),
   }
+}
+
+/** What of the pages is said by expressions, and so by nothing else. */
+function resolvePaging(pagination: PaginationConfig | undefined): Paging | undefined {
+  if (pagination === undefined) return undefined
+  return { hasMore: pagination.has_more !== undefined, total: pagination.total !== undefined }
 }
 
 function resolveFileSd({ file_sd: text }: FileSource, context: Context): string | undefined {

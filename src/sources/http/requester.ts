@@ -3,6 +3,7 @@ import { RefreshError } from '../../base/errors.ts'
 import { createRedactor } from '../../base/redactor.ts'
 import type { Secret } from '../../base/secret.ts'
 import { displayUrl } from '../../base/urls.ts'
+import type { Headers } from '../../model/document.ts'
 import type { Version } from '../source.ts'
 import { type AuthorizationOptions, createAuthorizer } from './authorization/create-authorizer.ts'
 import { ACCEPT_ENCODING, readBody } from './body.ts'
@@ -56,10 +57,10 @@ export interface HttpRequest {
   readonly maxBytes: number
 }
 
-/** A whole answer of status 200, or of 304 when the request was conditional. */
+/** A whole answer of status 200 or 206 (RFC 9110 section 15.3.7), or of 304 when the request was conditional. */
 export interface HttpAnswer {
-  readonly status: 200 | 304
-  readonly headers: ClientResponse['headers']
+  readonly status: 200 | 206 | 304
+  readonly headers: Headers
   readonly body: Buffer
   /** Where the answer came from, after redirects. */
   readonly url: URL
@@ -134,7 +135,7 @@ export function createRequester(options: HttpClientOptions, deps: HttpDeps): Req
     const response = await follow(at, signal)
     const status = await assertStatus(response, request, deps.clock.now())
     const body = await readBody(response, request.maxBytes)
-    return { status, headers: response.headers, body, url: at.request.url }
+    return { status, headers: joined(response), body, url: at.request.url }
   }
 
   return {
@@ -154,6 +155,12 @@ export function createRequester(options: HttpClientOptions, deps: HttpDeps): Req
   }
 }
 
+/** The headers of an answer, without the cookies, which are credentials. */
+function joined({ headers }: ClientResponse): Headers {
+  const told = Object.entries(headers).filter(([name]) => name !== 'set-cookie')
+  return Object.fromEntries(told.map(([name, value]) => [name, [value].flat().join(', ')]))
+}
+
 /** The headers of a conditional request (RFC 9110 section 13.1); an ETag says more than a date. */
 function conditions({ etag, lastModified }: Version = {}): Record<string, string> {
   if (etag !== undefined) return { 'if-none-match': etag }
@@ -164,9 +171,10 @@ async function assertStatus(
   response: ClientResponse,
   { since }: HttpRequest,
   nowMs: number,
-): Promise<200 | 304> {
+): Promise<HttpAnswer['status']> {
   const { statusCode, headers, body } = response
-  if (statusCode === 200 || (statusCode === 304 && since !== undefined)) return statusCode
+  if (statusCode === 200 || statusCode === 206 || (statusCode === 304 && since !== undefined))
+    return statusCode
   await body.dump()
   const told = `HTTP ${statusCode}`
   if (statusCode === 401 || statusCode === 403) {

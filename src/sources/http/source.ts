@@ -1,7 +1,6 @@
 import type { Format } from '../../model/document.ts'
 import type { Reading, Source, Version } from '../source.ts'
 import { assertFramed } from './framing.ts'
-import { assertAll } from './pagination/assert-all.ts'
 import type { Pagination } from './pagination/options.ts'
 import { readPages } from './pagination/read-pages.ts'
 import {
@@ -46,10 +45,10 @@ export function createHttpSource(options: HttpSourceOptions, deps: HttpDeps): So
     // A POST has no conditional form.
     const condition = method === 'GET' ? since : undefined
     const answer = await requester.send({ ...request, since: condition }, signal)
-    if (answer.status === 304) return { kind: 'unchanged' }
+    const { status, headers, body: bytes } = answer
+    if (status === 304) return { kind: 'unchanged' }
     assertFramed(answer, format)
-    assertAll(answer.headers, 'the answer')
-    const document = { bytes: answer.body, format, name: 'the answer' }
+    const document = { bytes, format, name: 'the answer', answer: { status, headers } }
     return { kind: 'documents', documents: [document], version: versionOf(answer) }
   }
 
@@ -73,7 +72,7 @@ const MIN_AGE_MS = 60_000
  */
 function versionOf({ headers }: HttpAnswer): Version | undefined {
   const { etag, date, 'last-modified': lastModified } = headers
-  if (typeof etag === 'string') return { etag }
-  if (typeof lastModified !== 'string' || typeof date !== 'string') return undefined
+  if (etag !== undefined) return { etag }
+  if (lastModified === undefined || date === undefined) return undefined
   return Date.parse(date) - Date.parse(lastModified) >= MIN_AGE_MS ? { lastModified } : undefined
 }

@@ -22,9 +22,9 @@ export const push: Kind<PushConfig, PushSourceOptions> = {
 function resolve(push: PushConfig, source: SourceKeys, context: Context): PushSourceOptions {
   const inPush = within(context, 'push')
   assertAuthentication(push, inPush)
-  if (source.fail_if !== undefined) {
+  for (const key of (['fail_if', 'complete'] as const).filter((one) => source[one] !== undefined)) {
     const message = 'has no meaning for push, as there is no answer that could fail; remove it'
-    complain(context, ['fail_if'], message, { atKey: true })
+    complain(context, [key], message, { atKey: true })
   }
   const maxTtlMs = attempt(inPush, ['max_ttl'], () => readTtl(push.max_ttl ?? DEFAULT_MAX_TTL, MAX_TIMER_MS))
   return {

@@ -96,6 +96,11 @@ export const rows: readonly WrongFile[] = [
     /^rollcall.yml:4:5: sources\[0\].fail_if: has no meaning for push, as there is no answer that could fail; remove it$/,
   ],
   [
+    'complete of push',
+    push('{ token_file: a }', '    complete: true\n'),
+    /^rollcall.yml:4:5: sources\[0\].complete: has no meaning for push/,
+  ],
+  [
     'push beside file',
     push('{ token_file: a }', '    file: { files: [a.json] }\n'),
     /sources\[0\].push: file says already where the records come from; leave one of them out$/,

@@ -1,7 +1,7 @@
 import { RefreshError } from '../../../base/errors.ts'
+import { findNextLink } from '../../../base/link-header.ts'
 import type { Document } from '../../../model/document.ts'
 import { type Json, kindOf } from '../../../model/record.ts'
-import { findNextLink } from './link-header.ts'
 import { followUrl } from './next-url.ts'
 import type { Look, PageStyle, Pagination, Place } from './options.ts'
 import type { PageCount } from './page-count.ts'
@@ -12,8 +12,6 @@ export interface Page {
   readonly document: Document
   /** Where it came from, after redirects. */
   readonly url: URL
-  /** Its `Link` header. */
-  readonly link: string | readonly string[] | undefined
 }
 
 /** The way to a page; no two pages of a reading have the same key. */
@@ -50,7 +48,7 @@ export function nextLead(finding: Finding): Lead | undefined {
   const { start, page, count } = finding
   switch (style.kind) {
     case 'link_header':
-      return leadTo(findNextLink(page.link, page.document.name), finding)
+      return leadTo(findNextLink(page.document.answer?.headers.link, page.document.name), finding)
     case 'next_url':
       return leadTo(urlIn(style.value, finding), finding)
     case 'cursor': {

@@ -30,12 +30,14 @@ export async function readPages(
   while (next !== undefined) {
     const name = `page ${documents.length + 1}`
     const sent = requester.send({ ...next, method, headers: asked, maxBytes: left }, signal)
-    const { body, url, headers }: HttpAnswer = await sent.catch((error) => fail(error, name, maxBytes))
+    const { status, body, url, headers }: HttpAnswer = await sent.catch((error) =>
+      fail(error, name, maxBytes),
+    )
     assertFramed({ headers }, format)
-    const document = { bytes: body, format, name }
+    const document = { bytes: body, format, name, answer: { status, headers } }
     documents.push(document)
     left -= body.byteLength
-    next = pager.after({ document, url, link: headers.link })
+    next = pager.after({ document, url })
   }
   return documents
 }

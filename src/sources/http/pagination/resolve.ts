@@ -13,7 +13,6 @@ const STYLES = ['link_header', 'next_url', 'cursor', 'page', 'offset'] as const
 const ITEMS = {
   key: 'pagination.items',
   hint: 'Say which in pagination, with a line such as: items: "results"',
-  isPaged: true,
 }
 
 /**

@@ -1,4 +1,4 @@
-import { RefreshError } from '../../../base/errors.ts'
+import { RefreshError } from './errors.ts'
 
 const TARGET = /[\s,]*<([^>]*)>/y
 // A parameter without a name (";;", or ";" at the end) is tolerated, as everywhere in HTTP.

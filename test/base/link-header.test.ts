@@ -1,6 +1,6 @@
 import t from 'tap'
-import { findNextLink } from '../../../../src/sources/http/pagination/link-header.ts'
-import { cpuMs } from '../../../helpers/cpu-time.ts'
+import { findNextLink } from '../../src/base/link-header.ts'
+import { cpuMs } from '../helpers/cpu-time.ts'
 
 const find = (header: string | readonly string[] | undefined) => findNextLink(header, 'page 1')
 

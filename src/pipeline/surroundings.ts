@@ -1,0 +1,88 @@
+import { isObject, type Json } from '../model/record.ts'
+
+/** What stands around the records of a document. */
+export interface Surroundings {
+  /** The objects on the way to the records. */
+  readonly objects: ReadonlySet<Json>
+  /** The objects whose values are the records, as in `{"a": {…}, "b": {…}}`. */
+  readonly lists: ReadonlySet<Json>
+  /** How many records there are at most before a filter. */
+  readonly count: number
+}
+
+/** How deep records are looked for. */
+const MAX_DEPTH = 6
+
+/** How many records, and how many items of a list, are looked at to see whether they are the same. */
+const MAX_LOOKED_AT = 100
+
+/**
+ * Finds where in a document the records stand that an expression selected, in time that hardly depends on how many
+ * there are. What an expression makes anew stands nowhere; then every list may be theirs.
+ */
+export function surroundingsOf(document: Json, records: readonly Json[]): Surroundings {
+  // A list, or one record: nothing stands around it.
+  if (document === records || records[0] === document) {
+    return { objects: new Set(), lists: new Set([document]), count: records.length }
+  }
+  const known = new Set(records.slice(0, MAX_LOOKED_AT).filter((record) => record !== null))
+  const objects = new Set<Json>()
+  const lists = new Set<Json>()
+  let count = 0
+
+  /** Notes a list or an object of records; whether it is one. */
+  function isList(value: Json): boolean {
+    const length = value === records ? records.length : countIn(value, known)
+    if (length === 0) return false
+    count += length
+    if (isObject(value)) lists.add(value)
+    return true
+  }
+
+  /** Whether records stand in a value, or below it. */
+  function leadsTo(value: Json, depth: number, isFound: (value: Json) => boolean): boolean {
+    if (isFound(value)) return true
+    if (!isObject(value) || depth > MAX_DEPTH) return false
+    const found = Object.values(value).filter(
+      (one) => typeof one === 'object' && leadsTo(one, depth + 1, isFound),
+    )
+    if (found.length > 0) objects.add(value)
+    return found.length > 0
+  }
+
+  if (!leadsTo(document, 0, isList)) {
+    leadsTo(document, 0, Array.isArray)
+    count = itemsIn(document)
+  }
+  return { objects, lists, count: Math.max(count, records.length) }
+}
+
+/** How many records stand in a list, or are the values of an object; 0 when none does. */
+function countIn(value: Json, known: ReadonlySet<Json>): number {
+  if (isObject(value)) {
+    const values = Object.values(value)
+    return values.some((one) => isObject(one) && known.has(one)) ? values.length : 0
+  }
+  if (!Array.isArray(value)) return 0
+  if (value.some((item) => known.has(item))) return value.length
+  // In the items of a list, such as the edges of GraphQL: as many as there are objects in them.
+  const isAround = value.slice(0, MAX_LOOKED_AT).some((item) => isWithin(item, known))
+  return isAround ? itemsIn(value) : 0
+}
+
+/** Whether a record is in a list or an object in this one. */
+function isWithin(item: Json, known: ReadonlySet<Json>): boolean {
+  if (!isObject(item)) return false
+  return Object.values(item).some(
+    (one) =>
+      (isObject(one) && known.has(one)) || (Array.isArray(one) && one.some((inner) => known.has(inner))),
+  )
+}
+
+/** How many items the lists of a document have: as many records as an expression could have selected. */
+export function itemsIn(value: Json, depth = 0): number {
+  if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return 0
+  if (!Array.isArray(value))
+    return Object.values(value).reduce<number>((sum, one) => sum + itemsIn(one, depth + 1), 0)
+  return value.reduce<number>((sum, item) => sum + itemsIn(item, depth + 1), value.length)
+}
