@@ -252,7 +252,7 @@ function* nextIn(path: readonly string[], name: string, value: Json): Generator<
     const key = ['href', 'url', 'uri'].find((one) => typeof fieldOf(next, one) === 'string')
     if (key === undefined) continue
     const expression = `${pathText(path)}[?${relation}=='next'].${key} | [0]`
-    yield { path, name: 'next', value: fieldOf(next, key) ?? null, isNear: true, isHeader: false, expression }
+    yield { path, name: 'next', value: fieldOf(next, key) as Json, isNear: true, isHeader: false, expression }
   }
 }
 

@@ -249,7 +249,10 @@ t.test('73: an answer of 206 is a part, unless its range says that it is all', a
     message: told('its status', '206'),
   })
   t.throws(() => read([twelve], { status: 206, headers: { 'content-range': '0-11/*' } }), { message: '206' })
+  t.throws(() => read([twelve], { status: 206, headers: { 'content-range': '*/20' } }), { message: '*/20' })
+  t.throws(() => read([twelve], { status: 206, headers: { 'content-range': 'some' } }), { message: '206' })
   t.equal(read([twelve], { status: 206, headers: { 'content-range': '0-11/12' } }), 12)
+  t.equal(read([twelve], { status: 206, headers: { 'content-range': '0-11/*' }, paging: PAGES }), 12)
   t.equal(
     read([twelve, []], { status: 206, headers: { 'content-range': 'items 12-11/12' }, paging: PAGES }),
     12,
@@ -271,6 +274,7 @@ t.test('74: an answer that is whole is never refused, whatever selects its recor
     { nbHits: 12, nbPages: 1, page: 0, numberMatched: 12, exceededTransferLimit: false, more_records: false },
     { paging: { cursors: { before: 'a', after: 'b' }, next: null } },
     { pageInfo: { hasNextPage: false, endCursor: 'b' } },
+    { done: true, searchAfter: 'x' },
     { recordsTotal: 90, recordsFiltered: 12, draw: 1 },
     { pages: 40, page_count: 12 },
     { marker: 'sensor_0', cursor: 'abc', done: true, limit: 100, offset: 0 },

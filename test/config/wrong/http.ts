@@ -93,7 +93,11 @@ export const rows: readonly WrongFile[] = [
     pages('link_header: false'),
     /^rollcall.yml:3:55: sources\[0\].http.pagination.link_header: false is not true; leave the key out/,
   ],
-  ['a next URL that is a list', pages('next_url: [next]'), /pagination.next_url: \["next"\] is not a text$/],
+  [
+    'a next URL that is a list',
+    pages('next_url: [next]'),
+    /pagination.next_url: \["next"\] is not a JMESPath expression, or a header/,
+  ],
 
   [
     'a cursor without its value',
@@ -208,7 +212,21 @@ export const rows: readonly WrongFile[] = [
     pages('link_header: true, total: "["'),
     /pagination.total: "\[" is not a JMESPath expression/,
   ],
-  ['a total that is a number', pages('link_header: true, total: 5'), /pagination.total: 5 is not a text$/],
+  [
+    'a header that is none',
+    pages('link_header: true, total: { header: "X Total" }'),
+    /pagination.total.header: "X Total" is not the name of a header, such as X-Total-Count$/,
+  ],
+  [
+    'a header with another key',
+    pages('next_url: { header: X-Next, field: a }'),
+    /pagination.next_url.field: there is no such key/,
+  ],
+  [
+    'a total that is a number',
+    pages('link_header: true, total: 5'),
+    /pagination.total: 5 is not a JMESPath expression, or a header such as \{ header: X-Total-Count \}$/,
+  ],
   [
     'has_more that is no expression',
     pages('page: { parameter: a }, has_more: "["'),

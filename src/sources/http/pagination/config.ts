@@ -7,6 +7,28 @@ function expression(description: string, example: string) {
   return Type.String({ title: 'jmespath', description, examples: [example] })
 }
 
+const headerOptions = Type.Object(
+  {
+    header: Type.String({
+      pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+      expects: 'the name of a header, such as X-Total-Count',
+      description:
+        'Name of the header. Of Content-Range the total is the number at its end, and there is another page when its range ends before that.',
+      examples: ['X-Total-Count'],
+    }),
+  },
+  { ...closed, title: 'header', description: 'A header of a page, instead of an expression over its body.' },
+)
+
+/** Where something is found in a page. */
+function found(description: string, example: string) {
+  return Type.Union([Type.String({ title: 'jmespath' }), headerOptions], {
+    expects: 'a JMESPath expression, or a header such as { header: X-Total-Count }',
+    description,
+    examples: [example],
+  })
+}
+
 /** Where a value is written; exactly one of the two. */
 function placeKeys(what: string, parameter: string, field: string) {
   return {
@@ -31,8 +53,8 @@ function placeKeys(what: string, parameter: string, field: string) {
 
 const cursorOptions = Type.Object(
   {
-    value: expression(
-      'JMESPath expression that finds the cursor of the next page in a page: a text or a number. Null, false, "" or nothing there: it is the last page.',
+    value: found(
+      'JMESPath expression that finds the cursor of the next page in a page, or a header of it: a text or a number. Null, false, "" or nothing there: it is the last page.',
       'pageInfo.hasNextPage && pageInfo.endCursor',
     ),
     ...placeKeys('the cursor', 'cursor', 'variables.after'),
@@ -84,8 +106,8 @@ export const paginationSchema = Type.Object(
       }),
     ),
     next_url: Type.Optional(
-      expression(
-        'JMESPath expression that finds the URL of the next page in a page; it may be relative. Null, "" or nothing there: it is the last page.',
+      found(
+        'JMESPath expression that finds the URL of the next page in a page, or a header of it; it may be relative. Null, "" or nothing there: it is the last page.',
         'next',
       ),
     ),
@@ -99,14 +121,14 @@ export const paginationSchema = Type.Object(
       ),
     ),
     total: Type.Optional(
-      expression(
-        'JMESPath expression that finds the number of items that the whole inventory declares. Fewer items than the most that any page declares fail the refresh: an item was missed, or went while the pages were read. It never ends the reading.',
+      found(
+        'JMESPath expression that finds the number of items that the whole inventory declares, or a header of a page. Fewer items than the most that any page declares fail the refresh: an item was missed, or went while the pages were read. It never ends the reading.',
         'meta.total',
       ),
     ),
     has_more: Type.Optional(
-      expression(
-        'JMESPath expression that says whether there is another page: true or false. For page, offset and cursor.',
+      found(
+        'JMESPath expression that says whether there is another page, or a header of a page: true or false. For page, offset and cursor.',
         'meta.current_page < meta.last_page',
       ),
     ),
@@ -130,5 +152,7 @@ export const paginationSchema = Type.Object(
 
 /** Those keys as they stand in a configuration file. */
 export type PaginationConfig = Static<typeof paginationSchema>
+/** Where something is found in a page, as it stands there. */
+export type FoundConfig = NonNullable<PaginationConfig['total']>
 /** Where a cursor, a page number or an offset is written, as it stands there. */
 export type PlaceConfig = Static<typeof offsetOptions>

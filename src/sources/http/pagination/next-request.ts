@@ -1,18 +1,10 @@
 import { RefreshError } from '../../../base/errors.ts'
 import { findNextLink } from '../../../base/link-header.ts'
-import type { Document } from '../../../model/document.ts'
 import { type Json, kindOf } from '../../../model/record.ts'
 import { followUrl } from './next-url.ts'
-import type { Look, PageStyle, Pagination, Place } from './options.ts'
+import type { Look, Page, PageStyle, Pagination, Place } from './options.ts'
 import type { PageCount } from './page-count.ts'
 import { type PageRequest, withValue } from './place.ts'
-
-/** One page as it was read. */
-export interface Page {
-  readonly document: Document
-  /** Where it came from, after redirects. */
-  readonly url: URL
-}
 
 /** The way to a page; no two pages of a reading have the same key. */
 export interface Lead {
@@ -48,7 +40,7 @@ export function nextLead(finding: Finding): Lead | undefined {
   const { start, page, count } = finding
   switch (style.kind) {
     case 'link_header':
-      return leadTo(findNextLink(page.document.answer?.headers.link, page.document.name), finding)
+      return leadTo(findNextLink(page.headers.link, page.document.name), finding)
     case 'next_url':
       return leadTo(urlIn(style.value, finding), finding)
     case 'cursor': {
@@ -78,7 +70,7 @@ function keyOf(url: URL): string {
 
 function urlIn(look: Look, { content, page }: Finding): string | undefined {
   const { name } = page.document
-  const value = look(content, name)
+  const value = look(content, name, page.headers)
   if (isNone(value)) return undefined
   if (typeof value === 'string') return value
   throw new RefreshError('pagination', `${name}: pagination.next_url gave ${kindOf(value)}, not a URL`)
@@ -86,8 +78,8 @@ function urlIn(look: Look, { content, page }: Finding): string | undefined {
 
 function cursorIn(look: Look, { pagination, content, page }: Finding): string | number | undefined {
   const { name } = page.document
-  const value = look(content, name)
-  if (!(askMore(pagination, content, name) ?? !isNone(value))) return undefined
+  const value = look(content, name, page.headers)
+  if (!(askMore(pagination, content, page) ?? !isNone(value))) return undefined
   if (typeof value === 'string' && value !== '') return value
   // JSON parsing has changed the digits of a larger number.
   if (typeof value === 'number' && Math.abs(value) <= Number.MAX_SAFE_INTEGER) return value
@@ -104,12 +96,13 @@ function isNone(value: Json): boolean {
 }
 
 function hasMore({ pagination, content, page, count }: Finding): boolean {
-  return askMore(pagination, content, page.document.name) ?? !count.isComplete()
+  return askMore(pagination, content, page) ?? !count.isComplete()
 }
 
 /** What the page says of another page; undefined when it is not asked. */
-function askMore({ hasMore }: Pagination, content: Json, name: string): boolean | undefined {
-  const more = hasMore?.(content, name)
+function askMore({ hasMore }: Pagination, content: Json, page: Page): boolean | undefined {
+  const { name } = page.document
+  const more = hasMore?.(content, name, page.headers)
   if (more === undefined || typeof more === 'boolean') return more
   throw new RefreshError('pagination', `${name}: pagination.has_more gave ${kindOf(more)}, not true or false`)
 }

@@ -1,11 +1,19 @@
-import type { Document } from '../../../model/document.ts'
+import type { Document, Headers } from '../../../model/document.ts'
 import type { Json } from '../../../model/record.ts'
 
+/** One page as it was read. */
+export interface Page {
+  readonly document: Document
+  readonly headers: Headers
+  /** Where it came from, after redirects. */
+  readonly url: URL
+}
+
 /**
- * Looks something up in a page; `name` is what messages call the page.
+ * Looks something up in a page or in its headers; `name` is what messages call the page.
  * @throws RefreshError when it cannot
  */
-export type Look<Found = Json> = (page: Json, name: string) => Found
+export type Look<Found = Json> = (page: Json, name: string, headers: Headers) => Found
 
 /** Where in a request a cursor, a page number or an offset is written: the query of the URL, or a JSON body. */
 export type Place =

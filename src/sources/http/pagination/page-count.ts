@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util'
 import { RefreshError } from '../../../base/errors.ts'
 import { type Json, kindOf } from '../../../model/record.ts'
-import type { Pagination } from './options.ts'
+import type { Page, Pagination } from './options.ts'
 
 /** What the pages of one reading hold so far. */
 export interface PageCount {
   /** Takes a page into account. Throws RefreshError when it cannot be right. */
-  add(content: Json, name: string): void
+  add(content: Json, page: Page): void
   /** How many pages there were. */
   pages(): number
   /** How many items there were on all pages. */
@@ -27,8 +27,8 @@ export function createPageCount({ style, items, total }: Pagination): PageCount 
   let last: readonly Json[] = []
 
   return {
-    add(content, name) {
-      let list = counts ? items(content, name) : []
+    add(content, { document: { name }, headers }) {
+      let list = counts ? items(content, name, headers) : []
       if (isNumbered && list.length > 0 && isDeepStrictEqual(list, last)) {
         // Some answer beyond the end with the last page again.
         if (declared === undefined || received < declared) {
@@ -41,7 +41,8 @@ export function createPageCount({ style, items, total }: Pagination): PageCount 
       received += list.length
       // The largest that any page declares: when an item goes while the pages are read, those behind it move
       // up, and the one that moves over the edge of a page is on none.
-      if (total !== undefined) declared = Math.max(declared ?? 0, readTotal(total(content, name), name))
+      if (total !== undefined)
+        declared = Math.max(declared ?? 0, readTotal(total(content, name, headers), name))
     },
     pages: () => pages,
     received: () => received,

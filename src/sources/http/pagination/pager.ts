@@ -1,6 +1,6 @@
 import { RefreshError } from '../../../base/errors.ts'
-import { firstLead, nextLead, type Page } from './next-request.ts'
-import type { PageStyle, Pagination } from './options.ts'
+import { firstLead, nextLead } from './next-request.ts'
+import type { Page, PageStyle, Pagination } from './options.ts'
 import { createPageCount } from './page-count.ts'
 import type { PageRequest } from './place.ts'
 
@@ -39,7 +39,7 @@ export function createPager(pagination: Pagination, start: PageRequest): Pager {
     after(page) {
       const { name } = page.document
       const content = looksInside ? pagination.decode(page.document) : null
-      count.add(content, name)
+      count.add(content, page)
       const lead = nextLead({ pagination, start, page, content, count })
       if (lead === undefined) {
         count.assertComplete()

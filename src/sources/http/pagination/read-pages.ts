@@ -37,7 +37,7 @@ export async function readPages(
     const document = { bytes: body, format, name, answer: { status, headers } }
     documents.push(document)
     left -= body.byteLength
-    next = pager.after({ document, url })
+    next = pager.after({ document, headers, url })
   }
   return documents
 }

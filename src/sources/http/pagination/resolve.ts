@@ -3,8 +3,8 @@ import { decode } from '../../../pipeline/decode.ts'
 import { compileQuery } from '../../../pipeline/jmespath.ts'
 import { createSelect, type Query } from '../../../pipeline/select.ts'
 import { attempt, type Context, complain, type Path, within } from '../../resolving.ts'
-import type { PaginationConfig, PlaceConfig } from './config.ts'
-import { DEFAULT_MAX_PAGES, type PageStyle, type Pagination, type Place } from './options.ts'
+import type { FoundConfig, PaginationConfig, PlaceConfig } from './config.ts'
+import { DEFAULT_MAX_PAGES, type Look, type PageStyle, type Pagination, type Place } from './options.ts'
 import { withField } from './place.ts'
 
 const STYLES = ['link_header', 'next_url', 'cursor', 'page', 'offset'] as const
@@ -32,8 +32,8 @@ export function resolvePagination(
     style,
     decode,
     items: createSelect(compile(config.items, ['items'], context), ITEMS),
-    total: compile(config.total, ['total'], context),
-    hasMore: compile(config.has_more, ['has_more'], context),
+    total: find(config.total, ['total'], context, totalIn),
+    hasMore: find(config.has_more, ['has_more'], context, moreIn),
     maxPages: config.max_pages ?? DEFAULT_MAX_PAGES,
   }
 }
@@ -49,9 +49,9 @@ function resolveStyle(config: PaginationConfig, { body, context }: Within): Page
   const placed = (kind: string, keys: PlaceConfig) =>
     resolvePlace(keys, { body, context: within(context, kind) })
   if (link_header !== undefined) return { kind: 'link_header' }
-  if (next_url !== undefined) return { kind: 'next_url', value: compile(next_url, ['next_url'], context) }
+  if (next_url !== undefined) return { kind: 'next_url', value: find(next_url, ['next_url'], context) }
   if (cursor !== undefined) {
-    const value = compile(cursor.value, ['cursor', 'value'], context)
+    const value = find(cursor.value, ['cursor', 'value'], context)
     return { kind: 'cursor', value, place: placed('cursor', cursor) }
   }
   if (page !== undefined) return { kind: 'page', first: page.first ?? 1, place: placed('page', page) }
@@ -87,6 +87,46 @@ function compile(text: string | undefined, steps: Path, context: Context): Query
   if (text === undefined) return undefined
   const key = ['pagination', ...steps].join('.')
   return attempt(context, steps, () => compileQuery(text, key, 'pagination'))
+}
+
+function find(found: FoundConfig, steps: Path, context: Context, read?: ReadHeader): Look
+function find(
+  found: FoundConfig | undefined,
+  steps: Path,
+  context: Context,
+  read?: ReadHeader,
+): Look | undefined
+/** @param read what a header that is there says, if that is not just its text */
+function find(
+  found: FoundConfig | undefined,
+  steps: Path,
+  context: Context,
+  read: ReadHeader = (text) => text,
+): Look | undefined {
+  if (found === undefined || typeof found === 'string') return compile(found, steps, context)
+  const name = found.header.toLowerCase()
+  return (_page, _name, headers) => {
+    const text = headers[name]
+    return text === undefined ? null : read(text, name)
+  }
+}
+
+/** What a header says; `name` is in lower case. */
+type ReadHeader = (text: string, name: string) => Json
+
+/** A range and what it is of: `items 0-49/200`. */
+const RANGE = /(?:-(\d+))?\/(\d+)\s*$/
+
+function totalIn(text: string, name: string): Json {
+  const total = name === 'content-range' ? (RANGE.exec(text)?.[2] ?? text) : text.trim()
+  return /^\d+$/.test(total) ? Number(total) : text
+}
+
+function moreIn(text: string, name: string): Json {
+  const range = name === 'content-range' ? RANGE.exec(text) : null
+  if (range !== null) return Number(range[1] ?? -1) + 1 < Number(range[2])
+  const said = text.trim().toLowerCase()
+  return said === 'true' || said === '1' ? true : said === 'false' || said === '0' ? false : text
 }
 
 function resolvePlace({ parameter, body_field: field }: PlaceConfig, { body, context }: Within): Place {

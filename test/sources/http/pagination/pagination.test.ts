@@ -198,6 +198,74 @@ t.test('an offset is what was received so far, whatever the size of a page', asy
   )
 })
 
+t.test(
+  'a total, a cursor, has_more and the URL of the next page may be in headers; a page may be of 206',
+  async (t) => {
+    const rows: [what: string, pagination: object, headers: (page: number) => Record<string, string>][] = [
+      ['a total', { ...PAGE, total: { header: 'X-Total-Count' } }, () => ({ 'x-total-count': '5' })],
+      [
+        'a range',
+        { ...PAGE, total: { header: 'content-range' } },
+        (page) => ({ 'content-range': `${page}-9/5` }),
+      ],
+      [
+        'has_more',
+        { ...PAGE, has_more: { header: 'X-Has-More' } },
+        (page) => ({ 'x-has-more': page < 3 ? 'True' : 'false' }),
+      ],
+      [
+        'has_more in digits',
+        { ...PAGE, has_more: { header: 'more' } },
+        (page) => ({ more: page < 3 ? '1' : '0' }),
+      ],
+      [
+        'has_more by a range',
+        { ...PAGE, has_more: { header: 'Content-Range' } },
+        (page) => ({ 'content-range': `${page * 2 - 2}-${Math.min(page * 2, 5) - 1}/5` }),
+      ],
+      [
+        'a cursor',
+        { cursor: { value: { header: 'x-ms-continuationtoken' }, parameter: 'page' } },
+        (page): Record<string, string> => (page < 3 ? { 'x-ms-continuationtoken': String(page + 1) } : {}),
+      ],
+      [
+        'a URL',
+        { next_url: { header: 'X-Next' } },
+        (page): Record<string, string> => ({ 'x-next': page < 3 ? `?page=${page + 1}` : '' }),
+      ],
+    ]
+    for (const [what, pagination, headers] of rows) {
+      const { source } = await setUp(t, { pagination }, ({ query }) => {
+        const page = Number(query.get('page') ?? 1)
+        return { status: 206, json: ITEMS.slice(page * 2 - 2, page * 2), headers: headers(page) }
+      })
+      t.same(
+        (await pagesOf(source)).flatMap(([, items]) => items),
+        ITEMS,
+        what,
+      )
+    }
+  },
+)
+
+t.test('23: a total in a header is held to, and a header that makes no sense is told', async (t) => {
+  const rows: [pagination: object, headers: Record<string, string>, message: RegExp][] = [
+    [{ total: { header: 'X-Total' } }, { 'x-total': '6' }, /^received 5 of 6 items/],
+    [{ total: { header: 'Content-Range' } }, { 'content-range': '0-5/6' }, /^received 5 of 6 items/],
+    [{ total: { header: 'X-Total' } }, { 'x-total': 'many' }, /pagination\.total gave a string/],
+    [{ total: { header: 'X-Total' } }, {}, /^page 1: pagination\.total gave null/],
+    [{ has_more: { header: 'X-More' } }, { 'x-more': 'yes' }, /pagination\.has_more gave a string/],
+    [{ has_more: { header: 'Content-Range' } }, { 'content-range': 'bytes' }, /has_more gave a string/],
+  ]
+  for (const [keys, headers, message] of rows) {
+    const { source } = await setUp(t, { pagination: { ...PAGE, ...keys } }, (request) => ({
+      json: byPage(request),
+      headers,
+    }))
+    await t.rejects(pagesOf(source), { reason: 'pagination', message }, JSON.stringify(headers))
+  }
+})
+
 t.test('a total that is too small ends nothing: some servers cap it', async (t) => {
   const pagination = { ...OFFSET, items: 'rows', total: 'n' }
   const { source, requests } = await setUp(t, { pagination }, (request) => ({
