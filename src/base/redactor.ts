@@ -8,6 +8,8 @@ export interface Redactor {
   note(value: string): void
   /** Remembers what may be secret in the query of a URL: a server can quote it. */
   noteQuery(url: URL): void
+  /** Remembers the words in the body of a request, which may be secret too. */
+  noteBody(text: string): void
   /** A text with a mask in place of each value, also where it is written as in a URL. */
   redact(text: string): string
 }
@@ -18,14 +20,22 @@ const MIN_LENGTH = 4
 /** A value in a query that is shorter is taken for a number or a word. */
 const MIN_QUERY_LENGTH = 8
 
+/** So many words of a body are remembered. */
+const MAX_WORDS = 50
+
+/** A word with a digit in it: in a query that is written as a text, a name has none, mostly. */
+const LIKE_A_KEY = /(?=[^\s"']*\d)[^\s"'(){},]{8,}/g
+
 /** Values that were rotated away stay known for a while: an old answer may still quote one. */
 const MAX_VALUES = 200
 
 /** Creates a redactor that knows nothing yet. */
 export function createRedactor(): Redactor {
-  const values = new Set<string>()
+  const secrets = new Set<string>()
+  /** What was asked for, page by page; it must not push secrets out. */
+  const asked = new Set<string>()
 
-  function note(value: string): void {
+  function note(value: string, values = secrets): void {
     if (value.length < MIN_LENGTH) return
     for (const form of [value, encodeURIComponent(value.toWellFormed())]) {
       values.delete(form)
@@ -34,19 +44,38 @@ export function createRedactor(): Redactor {
     for (const oldest of [...values].slice(0, -MAX_VALUES)) values.delete(oldest)
   }
 
+  function noteAsked(value: string): void {
+    if (value.length >= MIN_QUERY_LENGTH) note(value, asked)
+  }
+
   return {
     async reveal(secret) {
       const value = await secret.reveal()
       note(value)
       return value
     },
-    note,
+    note: (value) => note(value),
     noteQuery({ searchParams }) {
-      for (const value of searchParams.values()) if (value.length >= MIN_QUERY_LENGTH) note(value)
+      for (const value of searchParams.values()) noteAsked(value)
+    },
+    noteBody(text) {
+      const words = textsIn(text).flatMap((one) => (/\s/.test(one) ? (one.match(LIKE_A_KEY) ?? []) : [one]))
+      for (const word of words.slice(0, MAX_WORDS)) noteAsked(word)
     },
     redact(text) {
-      const longestFirst = [...values].sort((a, b) => b.length - a.length)
+      const longestFirst = [...secrets, ...asked].sort((a, b) => b.length - a.length)
       return longestFirst.reduce((safe, value) => safe.replaceAll(value, MASK), text)
     },
+  }
+}
+
+/** The texts in a body, which is JSON or a form, mostly. */
+function textsIn(body: string): string[] {
+  try {
+    const texts: string[] = []
+    JSON.parse(body, (_key, value) => void (typeof value === 'string' && texts.push(value)))
+    return texts
+  } catch {
+    return [...new URLSearchParams(body).values(), body]
   }
 }

@@ -12,7 +12,7 @@ import { compilePlan } from '../pipeline/plan.ts'
 import type { Report } from '../pipeline/report.ts'
 import type { Counts } from '../snapshot/freeze.ts'
 import { createSource } from '../sources/kinds.ts'
-import { documentsOf, readBefore } from '../sources/source.ts'
+import { documentsOf, readBefore, withoutSecrets } from '../sources/source.ts'
 
 /** A list before anything was proven. */
 export interface Built {
@@ -88,7 +88,9 @@ async function runSource(settings: SourceSettings, { clock, files }: Deps): Prom
     documents = read
     return { built: build(documents, { ...plan, map: noting(plan.map, labelNames) }) }
   }
-  const result = await readAndBuild().catch((error) => ({ error: asRefreshError(error) }))
+  const result = await readAndBuild().catch((error) => ({
+    error: withoutSecrets(asRefreshError(error), source),
+  }))
   const durationMs = clock.monotonic() - startMs
   await source.close()
   return { settings, plan, durationMs, labelNames, documents, result }

@@ -155,8 +155,8 @@ const sourceOptions = Type.Object(
       Type.String({
         title: 'jmespath',
         description:
-          'JMESPath expression that finds in an answer what says that it failed although its status is 200, such as the errors of GraphQL. Anything but null, false, 0 and what is empty fails the refresh. Without it an answer fails, with records or without, that says at its top success: false, status: error, code: 500 or the like, or has something in error or errors; fail_if replaces that check.',
-        examples: ['errors'],
+          'JMESPath expression that finds in an answer what says that it failed although its status is 200, such as the errors of GraphQL. Its headers are in headers, in lower case, unless the answer has a key of that name; the whole answer is in body beside them. Anything but null, false, 0 and what is empty fails the refresh. Without it an answer fails, with records or without, that says at its top success: false, status: error, code: 500 or the like, or has something in error or errors; fail_if replaces that check.',
+        examples: ['errors', `headers."x-consul-results-filtered-by-acls" == 'true'`],
       }),
     ),
     complete: Type.Optional(

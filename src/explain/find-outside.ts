@@ -31,7 +31,7 @@ export function findOutside(inventory: Inventory, query: Query): Findings {
   const lister = createFieldLister()
   for (const document of inventory.documents) {
     const root = decode(document)
-    const selected = new Set(inventory.plan.select(root, document.name))
+    const selected = new Set(inventory.plan.select(root, document.name, document.answer?.headers))
     const unit = {
       value: without(root, (item, parent) => isObject(item) && Array.isArray(parent)),
       isItem: false,

@@ -43,7 +43,7 @@ export function findRecords(
   const findings = createFindings()
   const lister = createFieldLister()
   for (const document of inventory.documents) {
-    const records = inventory.plan.select(decode(document), document.name)
+    const records = inventory.plan.select(decode(document), document.name, document.answer?.headers)
     for (const [index, whole] of records.entries()) {
       for (const record of partsOf(whole)) {
         const targets = targetsOf(record, inventory, onTarget)

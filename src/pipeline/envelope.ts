@@ -1,4 +1,5 @@
 import { RefreshError } from '../base/errors.ts'
+import { reasonIn } from '../model/reason.ts'
 import type { Json } from '../model/record.ts'
 import { failureIn } from './failure-signs.ts'
 import { plain } from './fields.ts'
@@ -50,6 +51,6 @@ export function assertNoReason(document: { readonly [key: string]: Json }, name:
   if (found === undefined || failureIn(document) !== undefined) return
   throw new RefreshError(
     'refused',
-    `${name} has no records, and a text in ${found[0]}, which may say why; that is not taken for an empty inventory. If the inventory is empty: ${hint}`,
+    `${name} has no records, and a text in ${found[0]} (${reasonIn(found[1])}), which may say why; that is not taken for an empty inventory. If the inventory is empty: ${hint}`,
   )
 }

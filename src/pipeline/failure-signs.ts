@@ -1,4 +1,5 @@
 import { RefreshError } from '../base/errors.ts'
+import { reasonIn } from '../model/reason.ts'
 import { fieldOf, isObject, type Json } from '../model/record.ts'
 import { isNothing, plain } from './fields.ts'
 
@@ -12,7 +13,7 @@ export function assertNoError(document: { readonly [key: string]: Json }, name: 
   if (fault === undefined) return
   throw new RefreshError(
     'refused',
-    `${name} says that it failed: there is something in ${fault}. If that is no fault: ${hint}`,
+    `${name} says that it failed: there is something in ${fault}${quoted(document)}. If that is no fault: ${hint}`,
   )
 }
 
@@ -35,7 +36,13 @@ export function failureIn(document: Json): string | undefined {
   if (sign === undefined) return undefined
   const [key, value] = sign
   const shown = FAULTS.has(plain(key)) ? 'not empty' : JSON.stringify(value)
-  return `${key} is ${shown}`
+  return `${key} is ${shown}${quoted(document)}`
+}
+
+/** What a document says of why it failed, for the end of a clause. */
+function quoted(document: Json): string {
+  const reason = reasonIn(document)
+  return reason === undefined ? '' : ` (${reason})`
 }
 
 function isFailure(name: string, value: Json): boolean {

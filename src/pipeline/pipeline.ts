@@ -53,7 +53,7 @@ function readWhole(documents: readonly Document[], plan: Plan): Collector {
   const parts = documents.map((document) => {
     const { name, answer } = document
     const decoded = decode(document)
-    const records = plan.select(decoded, name)
+    const records = plan.select(decoded, name, answer?.headers)
     if (plan.selectsAll !== true) collector.leaveOut(Math.max(0, objectsIn(decoded, 0) - records.length))
     return { document: decoded, records, name, answer }
   })

@@ -32,6 +32,9 @@ export interface PlanOptions {
   readonly relabelConfigs: readonly RelabelConfig[]
 }
 
+/** What makes fail_if look at the headers of an answer too. */
+const HEADERS = /\bheaders\b/
+
 /** A JMESPath expression that only names keys. */
 const PATH = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/
 
@@ -46,7 +49,10 @@ export function compilePlan(options: PlanOptions): Plan {
   const failed = failIf === undefined ? undefined : compileQuery(failIf, 'fail_if', 'shape')
   return {
     selectsAll: failIf === undefined && (records === undefined || PATH.test(records)),
-    select: failed === undefined ? unlessFailedBySigns(select) : unlessFailed(select, failed),
+    select:
+      failed === undefined
+        ? unlessFailedBySigns(select)
+        : unlessFailed(select, failed, HEADERS.test(failIf ?? '')),
     ...(options.isComplete !== true && { assertWhole: (parts) => assertWhole(parts, paging) }),
     map: compileMapping(mapping),
     ...(template !== undefined && { keyOf: compileKey(template) }),

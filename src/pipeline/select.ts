@@ -1,4 +1,6 @@
 import { RefreshError } from '../base/errors.ts'
+import type { Headers } from '../model/document.ts'
+import { reasonIn } from '../model/reason.ts'
 import { type InventoryRecord, isObject, type Json, kindOf } from '../model/record.ts'
 import { assertNoReason, listsIn } from './envelope.ts'
 import { assertNoError, failureIn } from './failure-signs.ts'
@@ -11,7 +13,7 @@ import { isNothing } from './fields.ts'
 export type Query = (document: Json, name: string) => Json
 
 /** Finds the list of records in one document; `name` is what messages call it. */
-export type Select = (document: Json, name: string) => readonly InventoryRecord[]
+export type Select = (document: Json, name: string, headers?: Headers) => readonly InventoryRecord[]
 
 /** What messages say of a list: the key that selects it, and what to write. */
 export interface ListKey {
@@ -115,11 +117,19 @@ export function unlessFailedBySigns(select: Select): Select {
  * Selects records unless the document says itself that something went wrong, as GraphQL does with `errors` beside
  * half of the data.
  * @param failed finds what says so; null, false, 0 and what is empty is no failure
+ * @param readsHeaders whether it looks at the headers too
  */
-export function unlessFailed(select: Select, failed: Query): Select {
-  return (document, name) => {
-    const told = failed(document, name)
+export function unlessFailed(select: Select, failed: Query, readsHeaders = false): Select {
+  return (document, name, headers = {}) => {
+    const told = failed(readsHeaders ? withHeaders(document, headers) : document, name)
     if (isNothing(told)) return select(document, name)
-    throw new RefreshError('refused', `${name} says that it failed: fail_if gave ${kindOf(told)}`)
+    const reason = reasonIn(told) ?? reasonIn(document)
+    const why = reason === undefined ? '' : ` (${reason})`
+    throw new RefreshError('refused', `${name} says that it failed: fail_if gave ${kindOf(told)}${why}`)
   }
+}
+
+/** An answer with its headers beside what is in it; an answer that is a list is in `body` only. */
+function withHeaders(document: Json, headers: Headers): Json {
+  return { headers, body: document, ...(isObject(document) && document) }
 }

@@ -23,7 +23,14 @@ import {
 import { shownSample } from '../snapshot/changes.ts'
 import { freeze, type Snapshot } from '../snapshot/freeze.ts'
 import { type HeldTargets, INITIAL_STATUS, type SourceStatus, type Store } from '../snapshot/store.ts'
-import { documentsOf, type Reading, readBefore, type Source, type Version } from '../sources/source.ts'
+import {
+  documentsOf,
+  type Reading,
+  readBefore,
+  type Source,
+  type Version,
+  withoutSecrets,
+} from '../sources/source.ts'
 import { createCompute, keepRead, type LastRead } from './compute.ts'
 import type { Output } from './outputs.ts'
 import { nextDelay } from './schedule.ts'
@@ -177,7 +184,7 @@ export function createRunner(
       const { result, needsConfirmation } = await mutex(() => take(reading, startMs, stop))
       return { outcome: outcomeOf(result), needsConfirmation, readMs }
     } catch (thrown) {
-      const error = asRefreshError(thrown)
+      const error = withoutSecrets(asRefreshError(thrown), source)
       await mutex(async () => {
         if (!stop.aborted) report.failed(error)
         await writeOutputs()

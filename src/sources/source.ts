@@ -48,6 +48,8 @@ export interface Source {
   open?(): Promise<void>
   /** Devices may not reach it from now on: nobody but who leaves is forgotten any more. */
   deafen?(): void
+  /** Takes the secrets that it was asked with out of a text; sources without secrets have no such method. */
+  redact?(text: string): string
   /** Lets go of connections, watches and timers. */
   close(): Promise<void>
   /** Deletes what it keeps: after its end, when it is no longer configured; never fails, what stays is reported. */
@@ -56,6 +58,13 @@ export interface Source {
   readonly instances?: Instances
   /** What they registered, for the source that takes the place of this one. */
   readonly register?: Register
+}
+
+/** A failure whose message shows no secret of its source, whatever the inventory quotes. */
+export function withoutSecrets(error: RefreshError, source: Source): RefreshError {
+  const { reason, message, retryAfterMs } = error
+  const safe = source.redact?.(message) ?? message
+  return safe === message ? error : new RefreshError(reason, safe, { retryAfterMs })
 }
 
 /** A source and how long one whole read of it may take. */

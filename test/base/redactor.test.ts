@@ -22,6 +22,28 @@ t.test('a long value in the query of a URL may be a secret', async (t) => {
   t.equal(redactor.redact('1000 hunter2-hunter2'), '1000 <secret>')
 })
 
+t.test('what is in the body of a request may be a secret, whatever it is written in', async (t) => {
+  const rows: [body: string, quoted: string, redacted: string][] = [
+    ['{"token":"hunter2-hunter2","limit":10}', 'bad hunter2-hunter2, 10', 'bad <secret>, 10'],
+    ['{"query":"{ devices(key: \\"hunter2-2\\") { hostname } }"}', 'hunter2-2 devices', '<secret> devices'],
+    ['token=hunter2-hunter2&kind=device', 'hunter2-hunter2 device', '<secret> device'],
+    ['devices of hunter2-2', 'devices of hunter2-2', 'devices of <secret>'],
+    ['{"kind":"device"}', 'device', 'device'],
+  ]
+  for (const [body, quoted, redacted] of rows) {
+    const redactor = createRedactor()
+    redactor.noteBody(body)
+    t.equal(redactor.redact(quoted), redacted, body)
+  }
+})
+
+t.test('what is asked for, page by page, makes no secret forgotten', async (t) => {
+  const redactor = createRedactor()
+  redactor.note('hunter2')
+  for (let page = 0; page < 300; page++) redactor.noteQuery(new URL(`http://a/?cursor=cursor-${page}`))
+  t.equal(redactor.redact('hunter2 cursor-299'), '<secret> <secret>')
+})
+
 t.test('a very short value is left, for it is in the middle of ordinary words', async (t) => {
   const redactor = createRedactor()
   redactor.note('ab')

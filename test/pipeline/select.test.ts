@@ -100,7 +100,9 @@ t.test('an empty list beside a text that may say why is no empty inventory', asy
   ] as const) {
     t.throws(() => select({ items: [], [key]: text }, 'the answer'), {
       reason: 'refused',
-      message: new RegExp(`^the answer has no records, and a text in ${key}, which may say why; .*records`),
+      message: new RegExp(
+        `^the answer has no records, and a text in ${key} \\(${text}\\), which may say why; .*records`,
+      ),
     })
     t.same(select({ items: ['a'], [key]: text }, 'the answer'), ['a'], 'with records it says something else')
     const configured = createSelect((document) => (document as { items: Json }).items)

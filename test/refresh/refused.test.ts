@@ -1,5 +1,9 @@
 import t from 'tap'
+import { httpSource } from '../helpers/http-source.ts'
+import { inventoryServer } from '../helpers/inventory-server.ts'
 import { names, refreshing } from '../helpers/refreshing.ts'
+
+const FILTERED = `headers."x-consul-results-filtered-by-acls" == 'true'`
 
 /** Answers with the status 200 that say that they failed, without records and with some. */
 const FAILED: readonly (readonly [records: string | undefined, answer: object, sign: string])[] = [
@@ -33,7 +37,7 @@ t.test(
       inventory.json(answer)
       const outcome = await refresh()
       t.match(outcome, { result: 'failed', error: { reason: 'refused' } }, JSON.stringify(answer))
-      t.match(outcome.error?.message, `says that it failed: ${sign}.`)
+      t.match(outcome.error?.message, `says that it failed: ${sign}`)
       t.match(outcome.error?.message, /not taken for the inventory.*fail_if/)
       t.equal(served(), undefined)
     }
@@ -79,6 +83,65 @@ t.test('an answer that is fine is no failure, whatever its records say', async (
     const { inventory, refresh } = await refreshing(t)
     inventory.json(answer)
     t.match(await refresh(), { result: 'held' }, `${JSON.stringify(answer)}, a first list that is empty`)
+  }
+})
+
+t.test('fail_if sees the headers too: a token that lost its policy gets an empty list', async (t) => {
+  const rows: [failIf: string, headers: Record<string, string>, answer: unknown, isFailure: boolean][] = [
+    [FILTERED, { 'X-Consul-Results-Filtered-By-ACLs': 'true' }, [], true],
+    [FILTERED, {}, names(3), false],
+    [`${FILTERED} && length(body) == \`0\``, { 'X-Consul-Results-Filtered-By-ACLs': 'true' }, [], true],
+    [
+      `${FILTERED} && length(body) == \`0\``,
+      { 'X-Consul-Results-Filtered-By-ACLs': 'true' },
+      names(3),
+      false,
+    ],
+    ["headers.x == '1' || fault", { x: '1' }, { items: names(3) }, true],
+    ["headers.x == '1' || fault", {}, { items: names(3), fault: 'x' }, true],
+    ["headers.x == '1' || fault", {}, { items: names(3) }, false],
+    ['headers.x', { x: '1' }, { items: names(3), headers: { y: 1 } }, false],
+    ['fault', { fault: '1' }, { items: names(3) }, false],
+    ['length(@) == `0`', {}, [], true],
+  ]
+  for (const [failIf, headers, answer, isFailure] of rows) {
+    const { inventory, refresh } = await refreshing(t, { failIf })
+    inventory.handle((_request, response) => response.writeHead(200, headers).end(JSON.stringify(answer)))
+    const { result, error } = await refresh()
+    t.equal(error?.reason, isFailure ? 'refused' : undefined, failIf)
+    t.equal(result, isFailure ? 'failed' : 'changed', failIf)
+  }
+})
+
+t.test('why an answer failed is told, but no secret that it was asked with', async (t) => {
+  const inventory = await inventoryServer(t)
+  const rows: [
+    answer: Record<string, unknown>,
+    records: string | undefined,
+    failIf: string | undefined,
+    told: string,
+  ][] = [
+    [{ success: false, message: 'no hunter2-2' }, 'data', undefined, 'success is false (no <secret>).'],
+    [{ error: { detail: 'no hunter2-2' } }, undefined, undefined, 'something in error (no <secret>).'],
+    [{ message: 'no hunter2-2' }, undefined, undefined, 'a text in message (no <secret>), which may say why'],
+    [{ errors: [{ message: 'no hunter2-2' }] }, 'data', 'errors', 'fail_if gave a list (no <secret>)'],
+    [{ errors: true, title: 'no' }, 'data', 'errors', 'fail_if gave a boolean (no)'],
+    [{ errors: true }, 'data', 'errors', 'fail_if gave a boolean'],
+    [{ next: '/?token=hunter2-2&page=2' }, 'data', undefined, 'next is "/?token=<secret>&page=2"'],
+  ]
+  for (const [answer, records, failIf, told] of rows) {
+    const http = { url: inventory.url.href, authorization: { credentials: 'hunter2-2' } }
+    const source = await httpSource(t, http)
+    const { refresh } = await refreshing(t, {
+      source,
+      isPaged: false,
+      ...(records && { records }),
+      ...(failIf && { failIf }),
+    })
+    inventory.json({ data: [], ...answer })
+    const { error } = await refresh()
+    t.match(error?.message, told)
+    t.notMatch(error?.message, 'hunter2')
   }
 })
 

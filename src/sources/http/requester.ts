@@ -4,6 +4,7 @@ import { createRedactor } from '../../base/redactor.ts'
 import type { Secret } from '../../base/secret.ts'
 import { displayUrl } from '../../base/urls.ts'
 import type { Headers } from '../../model/document.ts'
+import { reasonIn } from '../../model/reason.ts'
 import type { Version } from '../source.ts'
 import { type AuthorizationOptions, createAuthorizer } from './authorization/create-authorizer.ts'
 import { ACCEPT_ENCODING, readBody } from './body.ts'
@@ -73,6 +74,8 @@ export interface Requester {
    * @throws RefreshError with the reason and no secret in it, or the signal's own reason
    */
   send(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer>
+  /** Takes every secret that was sent out of a text. */
+  redact(text: string): string
   close(): Promise<void>
 }
 
@@ -131,6 +134,7 @@ export function createRequester(options: HttpClientOptions, deps: HttpDeps): Req
   async function answer(at: { request: HttpRequest }, signal: AbortSignal): Promise<HttpAnswer> {
     const { request } = at
     redactor.noteQuery(request.url)
+    if (request.body !== undefined) redactor.noteBody(request.body.text)
     for (const secret of options.concealed) await redactor.reveal(secret)
     const response = await follow(at, signal)
     const status = await assertStatus(response, request, deps.clock.now())
@@ -149,9 +153,23 @@ export function createRequester(options: HttpClientOptions, deps: HttpDeps): Req
         throw toRefreshError(error, `${method} ${displayUrl(url)}`, redactor.redact)
       }
     },
+    redact: redactor.redact,
     async close() {
       await Promise.all([client.close(), authorizer.close()])
     },
+  }
+}
+
+/** The most that is read of an answer to see why it failed, in bytes. */
+const MAX_REASON_BYTES = 65_536
+
+/** What an answer that failed says of it, in JSON; whatever is wrong with that, it failed for another reason. */
+async function readReason(response: ClientResponse): Promise<string | undefined> {
+  if (response.statusCode < 400) return undefined
+  try {
+    return reasonIn(JSON.parse((await readBody(response, MAX_REASON_BYTES)).toString()))
+  } catch {
+    return undefined
   }
 }
 
@@ -175,8 +193,9 @@ async function assertStatus(
   const { statusCode, headers, body } = response
   if (statusCode === 200 || statusCode === 206 || (statusCode === 304 && since !== undefined))
     return statusCode
+  const reason = await readReason(response)
   await body.dump()
-  const told = `HTTP ${statusCode}`
+  const told = `HTTP ${statusCode}${reason === undefined ? '' : ` (${reason})`}`
   if (statusCode === 401 || statusCode === 403) {
     throw new RefreshError('auth', `${told}; check the credentials that the inventory expects`)
   }

@@ -59,6 +59,7 @@ export function createHttpSource(options: HttpSourceOptions, deps: HttpDeps): So
       const documents = await readPages(requester, { ...request, format, pagination }, signal)
       return { kind: 'documents', documents }
     },
+    redact: requester.redact,
     close: () => requester.close(),
   }
 }

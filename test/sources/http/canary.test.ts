@@ -89,6 +89,15 @@ const FAILURES: Record<string, Handler> = {
           .end(`<h1>${CANARY}</h1>`),
     ]),
   ),
+  ...Object.fromEntries(
+    [400, 401, 403, 429, 500].map((status) => [
+      `HTTP ${status} with a reason`,
+      (request, response) => {
+        const told = `${request.headers.authorization} ${request.headers['x-token']} of ${request.url}: ${CANARY}`
+        response.writeHead(status).end(JSON.stringify({ error: { message: told, detail: CANARY } }))
+      },
+    ]),
+  ),
   'a redirect to what is no URL': (_request, response) =>
     response.writeHead(302, { location: `http://${CANARY}:99999999/` }).end(),
   'a redirect to a file': (_request, response) =>

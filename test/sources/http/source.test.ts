@@ -283,6 +283,31 @@ t.test(
   },
 )
 
+t.test('what an answer of another status says of it is told: one line, short, without secrets', async (t) => {
+  const inventory = await inventoryServer(t)
+  const url = new URL(inventory.url)
+  url.username = 'rollcall'
+  url.password = 'hunter2'
+  const read = reading(t, url)
+  const basic = Buffer.from('rollcall:hunter2').toString('base64')
+  const rows: [status: number, body: string, told: string][] = [
+    [500, '{"error":{"message":"shard 3 is away"}}', 'HTTP 500 (shard 3 is away); check the URL'],
+    [503, '{"title":"Down","detail":"back at 5"}', 'HTTP 503 (back at 5); check'],
+    [403, '{"detail":"no permission"}', 'HTTP 403 (no permission); check the credentials'],
+    [401, '{"message":"Invalid token hunter2"}', 'HTTP 401 (Invalid token <secret>); check'],
+    [400, JSON.stringify({ message: `Basic ${basic} is wrong` }), 'HTTP 400 (Basic <secret> is wrong);'],
+    [500, '{"error":"a\\u001b[2Jb\\nc"}', 'HTTP 500 (a\\u001b[2Jb c);'],
+    [500, '{"error":{}}', 'HTTP 500; check'],
+    [500, '<h1>no</h1>', 'HTTP 500; check'],
+    [500, JSON.stringify({ error: 'x '.repeat(500_000) }), 'HTTP 500; check'],
+    [302, '{"error":"moved"}', 'HTTP 302 with an unusable location'],
+  ]
+  for (const [status, body, told] of rows) {
+    inventory.handle((_request, response) => response.writeHead(status).end(body))
+    await t.rejects(read(), { message: told }, told)
+  }
+})
+
 t.test('redirects are followed on the same origin, with the credentials', async (t) => {
   const inventory = await inventoryServer(t)
   inventory.handle((request, response) => {

@@ -57,5 +57,7 @@ function fromUrl({ username, password }: URL, redactor: Redactor): string | unde
 function basic(user: string, password: string, redactor: Redactor): string {
   // A user without a password is a key. Others stay, for a user called as the host would spoil every message.
   redactor.note(password === '' ? user : password)
-  return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+  const credentials = Buffer.from(`${user}:${password}`).toString('base64')
+  redactor.note(credentials)
+  return `Basic ${credentials}`
 }

@@ -61,6 +61,8 @@ export function createOAuth2(options: OAuth2Options, deps: OAuth2Deps): Authoriz
   async function identity(): Promise<Identity> {
     const { clientId, clientSecret } = options
     const id = await clientId.reveal()
+    // Others are names, which would spoil every message.
+    if (/\d/.test(id)) redactor.note(id)
     return { id, secret: clientSecret === undefined ? '' : await redactor.reveal(clientSecret) }
   }
 

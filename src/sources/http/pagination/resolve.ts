@@ -124,7 +124,7 @@ function totalIn(text: string, name: string): Json {
 
 function moreIn(text: string, name: string): Json {
   const range = name === 'content-range' ? RANGE.exec(text) : null
-  if (range !== null) return Number(range[1] ?? -1) + 1 < Number(range[2])
+  if (range !== null) return range[1] !== undefined && Number(range[1]) + 1 < Number(range[2])
   const said = text.trim().toLowerCase()
   return said === 'true' || said === '1' ? true : said === 'false' || said === '0' ? false : text
 }

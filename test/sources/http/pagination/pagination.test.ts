@@ -253,6 +253,7 @@ t.test('23: a total in a header is held to, and a header that makes no sense is 
     [{ total: { header: 'X-Total' } }, { 'x-total': '6' }, /^received 5 of 6 items/],
     [{ total: { header: 'Content-Range' } }, { 'content-range': '0-5/6' }, /^received 5 of 6 items/],
     [{ total: { header: 'X-Total' } }, { 'x-total': 'many' }, /pagination\.total gave a string/],
+    [{ total: { header: 'Content-Range' } }, { 'content-range': 'bytes' }, /pagination\.total gave a string/],
     [{ total: { header: 'X-Total' } }, {}, /^page 1: pagination\.total gave null/],
     [{ has_more: { header: 'X-More' } }, { 'x-more': 'yes' }, /pagination\.has_more gave a string/],
     [{ has_more: { header: 'Content-Range' } }, { 'content-range': 'bytes' }, /has_more gave a string/],
