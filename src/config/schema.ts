@@ -110,7 +110,7 @@ const targetOptions = Type.Object(
   {
     address: Type.String({
       title: 'template',
-      description: 'Template of the address.',
+      description: 'Template of the address, which is served as it comes out.',
       examples: ['{hostname}:9100'],
     }),
     labels: Type.Optional(
@@ -171,7 +171,7 @@ const sourceOptions = Type.Object(
         minItems: 1,
         expects: 'a list of templates such as ["{hostname}:{port|9100}"]',
         description:
-          'One template per target of a record, or a template with labels. Without it records that are target groups are read as Prometheus reads them; of others the host is the first of address, hostname, host, ip, name and the port is port, or 9100.',
+          'One template per target of a record, or a template with labels. What it gives is the address as it is, with a port or without. Without it records that are target groups are read as Prometheus reads them; of others the host is the first of address, hostname, host, ip, name and the port is port, or 9100.',
         examples: [['{hostname}:{port|9100}']],
       }),
     ),

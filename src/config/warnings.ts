@@ -1,6 +1,6 @@
 import type { TlsOptions } from '../sources/http/client/tls.ts'
 import type { HttpClientOptions } from '../sources/http/requester.ts'
-import { fixedAddresses } from './fixed-addresses.ts'
+import { addressWarnings } from './address-warnings.ts'
 import type { SourceSettings } from './settings.ts'
 
 /** What is odd about sources but no error. */
@@ -9,7 +9,7 @@ export function warningsOf(sources: readonly SourceSettings[]): string[] {
     const found = [
       ...(isUnchecked(source) ? [UNCHECKED] : []),
       ...(isOpen(source) ? [OPEN] : []),
-      ...fixedAddresses(source),
+      ...addressWarnings(source),
     ]
     return found.map((warning) => `source ${source.name}: ${warning}`)
   })

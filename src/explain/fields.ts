@@ -1,5 +1,5 @@
 import { memo } from '../base/memo.ts'
-import { splitHostPort } from '../model/address.ts'
+import { hostIn } from '../model/address.ts'
 import { isSecretField } from '../model/mask.ts'
 import { MAX_DEPTH } from '../model/nested.ts'
 import { isObject, type Json } from '../model/record.ts'
@@ -44,11 +44,9 @@ export function createFieldLister(): FieldLister {
   return {
     visitValue: (value, visitor) => visit(value, [], visitor, 0),
     visitTarget({ address, labels }, visitor) {
-      const { host } = splitHostPort(address)
       const path = [ADDRESS_LABEL]
       visitor.field(path, address)
-      visitor.field(path, host)
-      if (host.startsWith('[')) visitor.field(path, host.slice(1, -1))
+      visitor.field(path, hostIn(address))
       for (const [name, text] of labels) {
         if (name !== SOURCE_LABEL && !isSecret(name)) visitor.label(name, text)
       }

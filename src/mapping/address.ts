@@ -1,4 +1,4 @@
-import { parseHost, parsePort, splitHostPort } from '../model/address.ts'
+import { discoveryFault, parseHost, parsePort, splitHostPort } from '../model/address.ts'
 import { fieldOf, type InventoryRecord, isObject, type Json } from '../model/record.ts'
 import { type Rejection, type RejectionReason, shown } from './rejection.ts'
 import { type RenderFault, render, splitAtPort, type Template } from './template.ts'
@@ -6,20 +6,26 @@ import { type RenderFault, render, splitAtPort, type Template } from './template
 /** The fields that may hold the host of an object, in the order in which they are tried. */
 export const HOST_FIELDS = ['address', 'hostname', 'host', 'ip', 'name'] as const
 
-/** Finds one address in a record. */
-export type AddressFinder = (record: InventoryRecord) => string | Rejection
+/** A text that is no address, and why: rules may still make one of it. */
+export interface Unfit {
+  readonly text: string
+  readonly fault: Rejection
+}
+
+/** Finds one address in a record, or why there is none. */
+export type AddressFinder = (record: InventoryRecord) => string | Unfit | Rejection
 
 /** Finds the address by the usual names: a bare host, or an object with a host field and maybe `port`. */
 export function findUsualAddress(defaultPort: number): AddressFinder {
   return (record) => {
-    if (typeof record === 'string') return addressOf(record, undefined, defaultPort)
+    if (typeof record === 'string') return makeAddress(record, undefined, defaultPort)
     if (!isObject(record)) {
       return reject('not_a_host', `${shown(record)} is neither an object nor a host name`)
     }
     for (const field of HOST_FIELDS) {
       const host = fieldOf(record, field)
       if (isAbsent(host)) continue
-      if (typeof host === 'string') return addressOf(host, fieldOf(record, 'port'), defaultPort)
+      if (typeof host === 'string') return makeAddress(host, fieldOf(record, 'port'), defaultPort)
       return reject('invalid_host', `${field} is ${shown(host)}; it must be a text`)
     }
     return reject(
@@ -29,49 +35,51 @@ export function findUsualAddress(defaultPort: number): AddressFinder {
   }
 }
 
-/** Finds the address with a template; its literal `:` parts host from port. */
-export function findTemplateAddress(template: Template, defaultPort: number): AddressFinder {
+/** Finds the address that somebody wrote as a template: any text. Only a bare IPv6 address before a port gets its brackets. */
+export function findTemplateAddress(template: Template): AddressFinder {
   const { host, port } = splitAtPort(template)
   return (record) => {
     const hostText = render(host, record)
     if (typeof hostText !== 'string') return rejectRender(hostText, 'invalid_host')
-    if (port === undefined) return addressOf(hostText, undefined, defaultPort)
+    if (port === undefined) return readWritten(hostText)
     const portText = render(port, record)
     if (typeof portText !== 'string') return rejectRender(portText, 'invalid_port')
-    return join(hostText, portText)
+    const isBareIPv6 = hostText.includes(':') && !hostText.startsWith('[')
+    return readWritten(`${isBareIPv6 ? (parseHost(hostText) ?? hostText) : hostText}:${portText}`)
   }
+}
+
+/** Reads an address that somebody wrote: it stays as it is, with a port or without. */
+export function readWritten(text: string): string | Unfit {
+  const fault = discoveryFault(text)
+  return fault === undefined ? text : unfit(text, 'invalid_host', `the address ${shown(text)} ${fault}`)
 }
 
 function isAbsent(value: Json | undefined): value is null | undefined | '' {
   return value === undefined || value === null || value === ''
 }
 
-/**
- * Reads an address, with or without a port. A port inside the text wins over the record's port, which wins over
- * the default.
- */
-export function addressOf(
+/** Makes an address. A port inside the text wins over the record's port, which wins over the default. */
+function makeAddress(
   text: string,
   recordPort: Json | undefined,
   defaultPort: number,
-): string | Rejection {
+): string | Unfit | Rejection {
   // A URL would be split at its scheme's colon, and then blamed for its port.
   if (/[\s/]/.test(text)) return badHost(text)
-  const { host, port } = splitHostPort(text)
-  return join(host, port ?? (isAbsent(recordPort) ? defaultPort : recordPort), text)
-}
-
-function join(hostText: string, portValue: Json, whole = hostText): string | Rejection {
+  const { host: hostText, port: ownPort } = splitHostPort(text)
   const host = parseHost(hostText)
-  if (host === undefined) return badHost(whole)
-  const port =
-    typeof portValue === 'number' || typeof portValue === 'string' ? parsePort(portValue) : undefined
-  if (port === undefined) return reject('invalid_port', `port ${shown(portValue)} is not 1 to 65535`)
-  return `${host}:${port}`
+  if (host === undefined) return badHost(text)
+  const portValue = ownPort ?? (isAbsent(recordPort) ? defaultPort : recordPort)
+  const isPort = typeof portValue === 'number' || typeof portValue === 'string'
+  const port = isPort ? parsePort(portValue) : undefined
+  if (port !== undefined) return `${host}:${port}`
+  const detail = `port ${shown(portValue)} is not 1 to 65535`
+  return isPort ? unfit(`${host}:${portValue}`, 'invalid_port', detail) : reject('invalid_port', detail)
 }
 
-function badHost(text: string): Rejection {
-  return reject('invalid_host', `${shown(text)} is not a host: ${faultOf(text)}`)
+function badHost(text: string): Unfit {
+  return unfit(text, 'invalid_host', `${shown(text)} is not a host: ${faultOf(text)}`)
 }
 
 function faultOf(text: string): string {
@@ -87,6 +95,10 @@ function rejectRender(fault: RenderFault, otherwise: RejectionReason): Rejection
   if (fault.kind === 'imprecise')
     return reject(otherwise, `${fault.field} is a number beyond 2^53, which is not read exactly`)
   return reject(otherwise, `${fault.field} is an object or a list, not a text or a number`)
+}
+
+function unfit(text: string, reason: RejectionReason, detail: string): Unfit {
+  return { text, fault: reject(reason, detail) }
 }
 
 function reject(reason: RejectionReason, detail: string): Rejection {

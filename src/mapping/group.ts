@@ -3,7 +3,7 @@ import { HOST_FIELDS } from './address.ts'
 import { readLabels } from './labels.ts'
 import { type DropLabel, type Rejection, shown } from './rejection.ts'
 
-/** A target group as `file_sd_configs` and `http_sd_configs` have it, its addresses not checked yet. */
+/** A target group as `file_sd_configs` and `http_sd_configs` have it, its addresses as they are written. */
 export interface Group {
   readonly addresses: readonly string[]
   /** To be added to. */

@@ -1,7 +1,13 @@
 import { type Labels, sortedLabels } from '../model/labels.ts'
 import type { InventoryRecord } from '../model/record.ts'
 import { SOURCE_LABEL, type Target } from '../model/target-group.ts'
-import { type AddressFinder, findTemplateAddress, findUsualAddress } from './address.ts'
+import {
+  type AddressFinder,
+  findTemplateAddress,
+  findUsualAddress,
+  readWritten,
+  type Unfit,
+} from './address.ts'
 import { isGroup, readGroup } from './group.ts'
 import {
   addLabels,
@@ -34,15 +40,17 @@ export interface MappingOptions extends CommonOptions {
   readonly groupsOnly?: boolean
 }
 
-/** A target whose address, if it comes from a target group, is still as it was written there. */
+/** A target as the rules find it. */
 export interface MappedTarget extends Target {
   /** Which target of its record it is, from 0: the place of its template. */
   readonly slot: number
-  /** The address can be any text, and may lack its port: it is checked and completed after the rules. */
+  /** Somebody wrote the address: it may be any text. Otherwise it was made of a host and a port, and is these. */
   readonly asWritten?: true
+  /** Why the address cannot be served, unless the rules make another one of it. */
+  readonly fault?: Rejection
 }
 
-/** What one record gave: targets, what was wrong with it, and the labels that were left out. */
+/** What one record gave: targets, why others could not be made, and the labels that were left out. */
 export interface Mapped {
   readonly targets: readonly MappedTarget[]
   readonly rejections: readonly Rejection[]
@@ -73,10 +81,22 @@ function mapGroup(record: InventoryRecord, options: MappingOptions): Mapped {
   if ('reason' in group) return { targets: [], rejections: [group], droppedLabels: NONE, unreadable: [0] }
   addLabels(options.labels, record, group.labels, lost.drop)
   const labels = sortedLabels(group.labels.set(SOURCE_LABEL, options.source))
-  const targets = group.addresses.map((address) => ({ address, labels, slot: 0, asWritten: true }) as const)
+  const targets = group.addresses.map((text) => targetOf(readWritten(text), labels, WRITTEN))
   const { dropped, isMisplaced } = lost.result()
   const unreadable = [...group.rejections.map(() => 0), ...(isMisplaced ? [0] : [])]
   return { targets, rejections: group.rejections, droppedLabels: dropped, unreadable }
+}
+
+/** Which target of its record it is, and whether somebody wrote its address. */
+type Origin = Pick<MappedTarget, 'slot' | 'asWritten'>
+
+/** Of a target group, which may have thousands of targets. */
+const WRITTEN: Origin = { slot: 0, asWritten: true }
+
+function targetOf(found: string | Unfit, labels: Labels, origin: Origin): MappedTarget {
+  return typeof found === 'string'
+    ? { address: found, labels, ...origin }
+    : { address: found.text, labels, ...origin, fault: found.fault }
 }
 
 function compilePlain(options: MappingOptions): Mapping {
@@ -86,10 +106,10 @@ function compilePlain(options: MappingOptions): Mapping {
     const mapped: Draft = { targets: [], rejections: NONE, droppedLabels: NONE, unreadable: NONE }
     let common: Common | undefined
     for (let slot = 0; slot < makers.length; slot++) {
-      const { find, labels: own } = makers[slot] as Maker
-      const address = find(record)
-      if (typeof address !== 'string') {
-        mapped.rejections = [...mapped.rejections, address]
+      const { find, labels: own, origin } = makers[slot] as Maker
+      const found = find(record)
+      if (typeof found !== 'string' && 'reason' in found) {
+        mapped.rejections = [...mapped.rejections, found]
         mapped.unreadable = [...mapped.unreadable, slot]
         continue
       }
@@ -99,7 +119,7 @@ function compilePlain(options: MappingOptions): Mapping {
       }
       const labels = own.length === 0 ? common.labels : addOwn(mapped, common, { own, slot }, record)
       if (common.isMisplaced) mapped.unreadable = [...mapped.unreadable, slot]
-      mapped.targets.push({ address, labels, slot })
+      mapped.targets.push(targetOf(found, labels, origin))
     }
     return mapped
   }
@@ -120,11 +140,16 @@ const NONE: readonly never[] = []
 interface Maker {
   readonly find: AddressFinder
   readonly labels: readonly LabelTemplate[]
+  readonly origin: Origin
 }
 
 function compileMakers({ targets, defaultPort }: MappingOptions): readonly Maker[] {
-  if (targets.length === 0) return [{ find: findUsualAddress(defaultPort), labels: [] }]
-  return targets.map(({ address, labels }) => ({ find: findTemplateAddress(address, defaultPort), labels }))
+  if (targets.length === 0) return [{ find: findUsualAddress(defaultPort), labels: [], origin: { slot: 0 } }]
+  return targets.map(({ address, labels }, slot) => ({
+    find: findTemplateAddress(address),
+    labels,
+    origin: { slot, asWritten: true },
+  }))
 }
 
 /** The labels of the next target: the common ones and those that only it has. */

@@ -9,7 +9,7 @@ export const REJECTION_REASONS = {
   not_a_host: 'the record is a number, a boolean, null or a list, not an object or a host name',
   no_host: 'the object has none of address, hostname, host, ip, name',
   missing_field: 'a field that the target template needs is absent, null or empty',
-  invalid_host: 'the host is not a DNS name or an IP address',
+  invalid_host: 'the host is no DNS name or IP address, or the address is empty or has a control character',
   invalid_port: 'the port is not a number from 1 to 65535',
   invalid_group: 'the record is meant as a target group but is none',
 } as const

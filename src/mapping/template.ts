@@ -114,7 +114,7 @@ function valueAt(record: Json, path: readonly (string | number)[]): Json | undef
 /**
  * Splits a template at the last colon of its literal text, so that host and port can be rendered apart
  * (an IPv6 address has colons of its own).
- * @returns port undefined when the template has no such colon
+ * @returns port undefined when nothing like a port follows such a colon, as in `https://{host}`
  */
 export function splitAtPort(template: Template): { host: Template; port: Template | undefined } {
   for (let index = template.length - 1; index >= 0; index--) {
@@ -122,8 +122,13 @@ export function splitAtPort(template: Template): { host: Template; port: Templat
     const colon = typeof part === 'string' ? part.lastIndexOf(':') : -1
     if (typeof part !== 'string' || colon === -1) continue
     const before = [...template.slice(0, index), part.slice(0, colon)]
-    const after = [part.slice(colon + 1), ...template.slice(index + 1)]
-    return { host: before.filter((piece) => piece !== ''), port: after.filter((piece) => piece !== '') }
+    const after = [part.slice(colon + 1), ...template.slice(index + 1)].filter((piece) => piece !== '')
+    const isPort =
+      after.length > 0 && after.every((piece) => typeof piece !== 'string' || /^\d+$/.test(piece))
+    return {
+      host: isPort ? before.filter((piece) => piece !== '') : template,
+      port: isPort ? after : undefined,
+    }
   }
   return { host: template, port: undefined }
 }

@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
+import { MAX_LABEL_VALUE_LENGTH } from './labels.ts'
 
 const DNS_NAME = /^(?:[a-zA-Z0-9_-]{1,63}\.)*[a-zA-Z0-9_-]{1,63}\.?$/
 const FOUR_NUMBERS = /^\d+\.\d+\.\d+\.\d+$/
@@ -35,6 +36,28 @@ export function parsePort(value: number | string): number | undefined {
   if (typeof value === 'string' && !PORT.test(value)) return undefined
   const port = Number(value)
   return Number.isInteger(port) && port >= 1 && port <= 65_535 ? port : undefined
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: finding control characters is its purpose
+const CONTROL = /[\u0000-\u001f\u007f]/
+
+/**
+ * Why Prometheus could not take a text as the address of a discovered target; a URL, a name without a port, a network
+ * and anything else is fine there, since rules may move it to another label before the target is scraped.
+ * @returns undefined when it could
+ */
+export function discoveryFault(text: string): string | undefined {
+  if (text === '') return 'is empty'
+  if (text.length > MAX_LABEL_VALUE_LENGTH) return `is longer than ${MAX_LABEL_VALUE_LENGTH} characters`
+  if (CONTROL.test(text)) return 'has a control character'
+  return text.isWellFormed() ? undefined : 'is not valid Unicode'
+}
+
+/** The host in an address of any form: that of a URL, of `host:port`, or the text before a slash. */
+export function hostIn(address: string): string {
+  const [authority = ''] = address.replace(/^[a-z][a-z0-9+.-]*:\/\//i, '').split(/[/?#]/, 1)
+  const { host } = splitHostPort(authority.slice(authority.lastIndexOf('@') + 1))
+  return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host
 }
 
 /** Splits `host:port` at its port; a bare IPv6 address has none. */

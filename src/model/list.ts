@@ -61,7 +61,13 @@ export function targetsIn(line: string): readonly string[] {
 export function countIn(line: string): number {
   const end = line.indexOf(LABELS)
   let count = 1
-  for (let at = line.indexOf('","'); at !== -1 && at < end; at = line.indexOf('","', at + 3)) count++
+  // After the first quotation mark: a text may be nothing but a comma.
+  for (
+    let at = line.indexOf('","', TARGETS.length + 2);
+    at !== -1 && at < end;
+    at = line.indexOf('","', at + 3)
+  )
+    count++
   return count
 }
 

@@ -23,11 +23,21 @@ export function isPlaceLabel(name: string): boolean {
   return PLACE_LABEL.test(name)
 }
 
+/** Stands between the address and the place of a target; an address may have spaces in it, but no control character. */
+const PLACE_MARK = '\t'
+
 /**
  * What must follow the address of a target for two that Prometheus scrapes alike to be the same text: the identity of
  * a target is its address and this.
  */
 export function placeOf(labels: Labels): string {
   const place = labels.filter(([name]) => PLACE_LABEL.test(name))
-  return place.length === 0 ? '' : ` ${JSON.stringify(place)}`
+  return place.length === 0 ? '' : PLACE_MARK + JSON.stringify(place)
+}
+
+/** The address in the identity of a target, and the labels that say beside it where the target is scraped. */
+export function splitIdentity(identity: string): { readonly address: string; readonly place: Labels } {
+  const end = identity.indexOf(PLACE_MARK)
+  if (end === -1) return { address: identity, place: [] }
+  return { address: identity.slice(0, end), place: JSON.parse(identity.slice(end)) as Labels }
 }

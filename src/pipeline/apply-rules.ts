@@ -1,7 +1,6 @@
-import { addressOf } from '../mapping/address.ts'
 import type { MappedTarget } from '../mapping/mapping.ts'
 import { type LabelDropReason, type Rejection, shown } from '../mapping/rejection.ts'
-import { parseHost, parsePort, splitHostPort } from '../model/address.ts'
+import { discoveryFault, parseHost, parsePort, splitHostPort } from '../model/address.ts'
 import { compareText, isLabelValue, type Labels } from '../model/labels.ts'
 import { isPlaceLabel, SOURCE_LABEL, type Target } from '../model/target-group.ts'
 import type { Dropped, RelabelRule } from '../relabel/relabel.ts'
@@ -19,7 +18,7 @@ export type Relabelled =
 
 /**
  * Applies the rules to one target and checks what they left: rules can write anything into an address or a
- * label. An address that a target group had is checked only now, as rules may be what makes one of it. Labels that
+ * label, and may be what makes an address of a text that is none. Labels that
  * cannot be sent are left out, and those whose names begin with `__tmp`, as what Prometheus promises never to use is
  * meant for one run of the rules only; the label that names the source stays whatever the rules say.
  */
@@ -42,16 +41,18 @@ export function relabelChecked(
 }
 
 function finalAddress(after: Target, before: MappedTarget): string | Rejection {
-  if (before.asWritten === true) return addressOf(after.address, undefined, portOf(after.labels))
-  return after.address === before.address ? after.address : checkAddress(after.address)
+  const { address } = after
+  if (address === before.address) return before.fault ?? address
+  return before.asWritten === true ? checkWritten(address) : checkMade(address)
 }
 
-/** The port that Prometheus uses where an address has none. */
-function portOf(labels: Labels): number {
-  return labels.some(([name, value]) => name === '__scheme__' && value === 'https') ? 443 : 80
+function checkWritten(text: string): string | Rejection {
+  const fault = discoveryFault(text)
+  if (fault === undefined) return text
+  return { reason: 'invalid_host', detail: `the rules made the address ${shown(text)}, which ${fault}` }
 }
 
-function checkAddress(text: string): string | Rejection {
+function checkMade(text: string): string | Rejection {
   const { host, port } = splitHostPort(text)
   const parsed = parseHost(host)
   const told = `the rules made the address ${shown(text)}, which is not host:port`

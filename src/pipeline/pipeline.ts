@@ -156,7 +156,7 @@ function createCollector(plan: Plan): Collector {
    */
   function finish(target: MappedTarget, key: string | undefined, index: number, isIncomplete: boolean): void {
     const hash = key === undefined ? NO_KEY : hashKey(key, target.slot)
-    if (plan.rules.length === 0 && target.asWritten === undefined) {
+    if (plan.rules.length === 0 && target.fault === undefined) {
       packer.add(target, hash)
       return
     }

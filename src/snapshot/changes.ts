@@ -1,6 +1,6 @@
-import type { Labels } from '../model/labels.ts'
 import { createMasker } from '../model/mask.ts'
 import { CUT } from '../model/nested.ts'
+import { splitIdentity } from '../model/target-group.ts'
 
 /** Some of the targets that joined and left, for people: each with its address, and its place if it has one. */
 export interface ChangeSamples {
@@ -17,14 +17,12 @@ export function shownSample(sample: string): string {
   return masked.length <= MAX_LENGTH ? masked : `${masked.slice(0, MAX_LENGTH).toWellFormed()}${CUT}`
 }
 
-/** Masks what follows the address (see placeOf), and whatever is a secret there in the address too. */
+/** Masks the place, and whatever is a secret there, or by its form, in the address too. */
 function maskPlace(sample: string): string {
-  const end = sample.indexOf(' ')
-  if (end === -1) return sample
-  const place = JSON.parse(sample.slice(end)) as Labels
+  const { address, place } = splitIdentity(sample)
   const masker = createMasker(null, [place])
   const labels = place.map(([name, value]) => [name, masker.label(name, value)])
-  return `${masker.text(sample.slice(0, end))} ${JSON.stringify(labels)}`
+  return masker.text(address) + (labels.length === 0 ? '' : ` ${JSON.stringify(labels)}`)
 }
 
 /** One change of a served list. */

@@ -171,6 +171,31 @@ t.test('with files of no use the sources are probed all the same', async (t) => 
   })
 })
 
+t.test(
+  'a target template without a port is a warning, unless its address is that of no exporter',
+  async (t) => {
+    const warning = (index: number, text: string) =>
+      `targets[${index}]: "${text}" gives no port; an address that has none is served without one, and scraped at port 80, or 443 with https. Write "${text}:9100", unless the field has the port, or a rule in Prometheus moves the address to __param_target`
+    const rows: [targets: string, warnings: string[]][] = [
+      ['["{hostname}"]', [warning(0, '{hostname}')]],
+      ['["{a}:1", { address: "{name}.example" }]', [warning(1, '{name}.example')]],
+      ['["{a|b}"]', [warning(0, '{a}')]],
+      ['["{a}:{b}"]', []],
+      ['["https://{a}/health", "{a}/foo"]', []],
+      ['["{a}"]\nrelabel_configs: [{ target_label: __address__, replacement: "snmp:9116" }]', []],
+    ]
+    for (const [targets, warnings] of rows) {
+      const { check } = configured(t, `http: { url: http://a }\ntargets: ${targets}`)
+      const { code, out } = await check()
+      t.same(
+        [code, out],
+        [0, [...warnings.map((text) => `WARNING: source a: ${text}`), SUCCESS, '']],
+        targets,
+      )
+    }
+  },
+)
+
 t.test('a target template without a field is a warning that says what to write', async (t) => {
   const rows: [targets: string, warnings: string[]][] = [
     [
@@ -180,9 +205,9 @@ t.test('a target template without a field is a warning that says what to write',
       ],
     ],
     [
-      '["{a}", { address: store.ip }]',
+      '["{a}:1", { address: store.ip }]',
       [
-        'targets[1]: "store.ip" has no field in it, so every record gives this one address; write "{store.ip}"',
+        'targets[1]: "store.ip" has no field in it, so every record gives this one address; write "{store.ip}:9100"',
       ],
     ],
     [

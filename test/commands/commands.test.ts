@@ -137,7 +137,7 @@ t.test('METRICS_PORT is for records that name no port, not for target groups, as
     INVENTORY_URL: url.href,
     METRICS_PORT: '9200',
   })
-  t.match(out, /^SOURCE .*\ninventory {2}a:9200\ninventory {2}b:80\ninventory {2}c:1\n/)
+  t.match(out, /^SOURCE .*\ninventory {2}a:9200\ninventory {2}b\ninventory {2}c:1\n/)
   t.match(
     helpText(),
     /METRICS_PORT=<port> .*Target groups \(records with a list of targets\) have ports of their own/,
@@ -216,7 +216,7 @@ t.test('check --probe warns of rules that drop everything, and of labels that no
     'WARNING: source a: labels.rack: no record that makes a target has {rack}, so no target has this label',
     'WARNING: source a: labels.room: no record that makes a target has {house} and {room}, so no target has this label',
   ])
-  t.same(await warnings('targets: [{ address: "{hostname}", labels: { b: "{b}", site: "{site}" } }]'), [
+  t.same(await warnings('targets: [{ address: "{hostname}:1", labels: { b: "{b}", site: "{site}" } }]'), [
     'WARNING: source a: targets[0].labels.b: no record that makes a target has {b}, so no target has this label',
   ])
   t.same(await warnings('relabel_configs: [{ source_labels: [site], regex: s, action: drop }]'), [])
@@ -290,7 +290,7 @@ sensors: record 0 (from 0) of the answer
     ],
     [
       '10.0.0.3',
-      /^quarantined: invalid_port: port 70000 is not 1 to 65535\n\n.*\n.*\n {2}quarantined {2}invalid_port: port/,
+      /^quarantined: invalid_port: port 70000 is not 1 to 65535\n\n.*\n.*\n {2}target {7}10.0.0.3:70000\n/,
     ],
     ['hostname=b', new RegExp(`site="${escaped.replaceAll('\\', '\\\\')}"`)],
     ['cam', /^quarantined: invalid_host: "http:\/\/<secret>@cam\/" is not a host/],

@@ -90,7 +90,7 @@ const SCENARIOS: Record<string, Scenario> = {
       { hostname: 'sensor-03', status: 'closed', site: 'berlin' },
       { hostname: 'sensor-04', status: 'active', site: 'berlin', port: 70_000 },
     ],
-    keys: `records: "[?status == 'active']", targets: ["{hostname}:{port|9100}"], labels: { site: "{site}" },
+    keys: `records: "[?status == 'active']", labels: { site: "{site}" },
       relabel_configs: [{ source_labels: [site], regex: "test-.*", action: drop }]`,
     happens: ({ health }) => health(/"ok"/).then(() => {}),
   },

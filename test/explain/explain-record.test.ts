@@ -246,17 +246,18 @@ t.test('verdicts: which rule dropped it, and what that rule saw', async (t) => {
 })
 
 t.test('verdicts: quarantined, in part or by what the rules made', async (t) => {
-  const twice = inventoryOf([[{ a: 'a', b: 'x', password: 'c4n4ry-70000', p: 'c4n4ry-70000' }]], {
-    targets: ['{a}:1', '{b}:{p}'],
+  const twice = inventoryOf([[{ a: 'a', password: 'c4n4ry-70000', p: 'c4n4ry-70000\n' }]], {
+    targets: ['{a}:1', '{p}', '{none}'],
   })
   const half = explainIn(twice, 'a=a')
   t.equal(
     half.verdict,
-    'quarantined: invalid_port: port "<secret>" is not 1 to 65535; would be served as a:1',
+    'quarantined: missing_field: none is absent, null or empty; would be served as a:1; quarantined: invalid_host: the address "<secret>\\n" has a control character',
   )
   t.match(half.explanations[0]?.targets, [
-    { address: null, labels: {}, final: null, rejection: { reason: 'invalid_port', detail: /"<secret>"/ } },
+    { address: null, labels: {}, final: null, rejection: { reason: 'missing_field' } },
     { address: 'a:1', rejection: null },
+    { address: '<secret>\n', final: null, rejection: { reason: 'invalid_host', detail: /"<secret>/ } },
   ])
   const spoilt = inventoryOf([['a', 'b']], {
     rules: [
@@ -278,6 +279,15 @@ t.test('verdicts: quarantined, in part or by what the rules made', async (t) => 
   const none = { ...inventoryOf([['a']]) }
   const map = () => ({ targets: [], rejections: [], droppedLabels: [], unreadable: [] })
   t.equal(explainIn({ ...none, plan: { ...none.plan, map } }, 'a').verdict, 'makes no target')
+})
+
+t.test('an address is explained as it is written, and found by the host in it', async (t) => {
+  const targets = ['https://shop.example:8443/health', '10.0.0.9/24', 'redis://user:c4n4ry@cache1:6379']
+  const written = inventoryOf([[{ targets }]])
+  t.equal(explainIn(written, 'shop.example').verdict, `would be served as ${targets[0]}`)
+  t.equal(explainIn(written, '10.0.0.9').verdict, 'would be served as 10.0.0.9/24')
+  t.equal(explainIn(written, 'cache1').verdict, 'would be served as redis://<secret>@cache1:6379')
+  t.equal(explainIn(written, 'https').explanations.length, 1)
 })
 
 t.test('what is in the answer but not in its list of records is shown where it stands', async (t) => {

@@ -94,6 +94,22 @@ t.test('46: parameters that are not known are 400, unknown sources 404', async (
   }
 })
 
+t.test('55: an address with spaces is shown whole, and what it has of a secret is not', async (t) => {
+  const { inventory, refresh, store, clock, metrics } = await refreshing(t)
+  inventory.json([
+    { targets: ['a b [c', 'redis://user:hunter2@cache:1'], labels: { __param_x: 'y' } },
+    { targets: ['d e'] },
+  ])
+  await refresh()
+  const { app } = await readHalf(t, { sources: [], over: { clock, store, metrics } })
+  const [joined] = (await app.inject('/api/v1/changes')).json().changes
+  t.same(joined.added_samples.sort(), [
+    'a b [c [["__param_x","y"]]',
+    'd e',
+    'redis://<secret>@cache:1 [["__param_x","y"]]',
+  ])
+})
+
 t.test('55: the parameters of targets that joined or left show no secret', async (t) => {
   const { inventory, refresh, store, clock, metrics } = await refreshing(t, {
     labels: { __param_module: 'if_mib', __param_api_token: '{token}', __param_target: '{url}' },

@@ -27,6 +27,30 @@ t.test('a target group becomes a target for each address, all with its labels', 
   t.same(rejections, [])
 })
 
+t.test(
+  'what Prometheus could not take as the address of a group waits for the rules, with its fault',
+  async (t) => {
+    const rows: [address: string, detail: string][] = [
+      ['', 'the address "" is empty'],
+      ['a\u0007:1', 'the address "a\\u0007:1" has a control character'],
+      ['a\n', 'the address "a\\n" has a control character'],
+      ['\ud800', 'the address "\\ud800" is not valid Unicode'],
+      ['x'.repeat(70_000), `the address "${'x'.repeat(78)}… is longer than 65536 characters`],
+    ]
+    for (const [address, detail] of rows) {
+      const mapped = map({ targets: [address, 'a:1'] })
+      const [bad, good] = mapped.targets
+      t.match(
+        bad,
+        { address, fault: { reason: 'invalid_host', detail } },
+        JSON.stringify(address).slice(0, 40),
+      )
+      t.match(good, { address: 'a:1', fault: undefined })
+      t.same(mapped.rejections, [])
+    }
+  },
+)
+
 t.test('groups are recognised among other records, which stay what they are', async (t) => {
   const rows: [record: Json, addresses: string[]][] = [
     [{ targets: ['a:1'] }, ['a:1']],

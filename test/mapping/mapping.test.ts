@@ -15,11 +15,20 @@ function mapping(change: Partial<MappingOptions> = {}) {
   })
 }
 
+/** The addresses that are served when no rule changes them. */
 const addressesOf = (record: Json, change?: Partial<MappingOptions>) =>
-  mapping(change)(record).targets.map((target) => target.address)
+  mapping(change)(record)
+    .targets.filter(({ fault }) => fault === undefined)
+    .map((target) => target.address)
+
+/** Everything that is wrong when no rule changes it. */
+const faultsOf = (record: Json, change?: Partial<MappingOptions>) => {
+  const { targets, rejections } = mapping(change)(record)
+  return [...rejections, ...targets.flatMap(({ fault }) => fault ?? [])]
+}
 
 const reasonsOf = (record: Json, change?: Partial<MappingOptions>) =>
-  mapping(change)(record).rejections.map((rejection) => rejection.reason)
+  faultsOf(record, change).map(({ reason }) => reason)
 
 t.test('the usual shapes of a record are recognised', async (t) => {
   const rows: [record: Json, address: string][] = [
@@ -82,7 +91,7 @@ t.test('what is no target is quarantined with its reason', async (t) => {
 })
 
 t.test('a rejection shows the value and says what is wrong with it', async (t) => {
-  const detail = (record: Json) => mapping()(record).rejections[0]?.detail
+  const detail = (record: Json) => faultsOf(record)[0]?.detail
   t.equal(detail('http://a'), '"http://a" is not a host: it has a scheme; only host:port is wanted')
   t.match(detail('a/b'), /has a slash/)
   t.match(detail('a b'), /has a space/)
@@ -116,14 +125,52 @@ t.test('templates make one or several targets per record', async (t) => {
   t.same(reasonsOf({}, { targets }), ['missing_field', 'missing_field'])
   const one = (text: string) => ({ targets: [target(text)] })
   t.same(addressesOf({ ip: '2001:db8::1' }, one('{ip}:9100')), ['[2001:db8::1]:9100'])
-  t.same(addressesOf({ at: 'a:9200' }, one('{at}')), ['a:9200'])
   t.same(addressesOf('sensor_1', one('{@}:9100')), ['sensor_1:9100'])
   t.same(reasonsOf({ ip: {} }, one('{ip}:9100')), ['invalid_host'])
   t.same(reasonsOf({ ip: 'a', port: {} }, one('{ip}:{port}')), ['invalid_port'])
-  t.same(reasonsOf({ ip: 'a', port: 0 }, one('{ip}:{port}')), ['invalid_port'])
   t.match(mapping(one('{id}:9100'))({ id: 2 ** 60 }).rejections, [
     { reason: 'invalid_host', detail: 'id is a number beyond 2^53, which is not read exactly' },
   ])
+})
+
+t.test('an address from a template is what the template says, with a port or without', async (t) => {
+  const rows: [template: string, value: string | number, address: string][] = [
+    ['{v}', 'a:9200', 'a:9200'],
+    ['{v}', '10.200.0.67', '10.200.0.67'],
+    ['{v}', '10.0.0.1/24', '10.0.0.1/24'],
+    ['{v}', '2001:db8::1', '2001:db8::1'],
+    ['{v}:9100', '[2001:db8::1]', '[2001:db8::1]:9100'],
+    ['{v}:9100', 'fe80::1%eth0', 'fe80::1%eth0:9100'],
+    ['{v}', 'https://shop.example/health', 'https://shop.example/health'],
+    ['https://{v}/health', 'shop.example', 'https://shop.example/health'],
+    ['redis://{v}:6379', 'cache1', 'redis://cache1:6379'],
+    ['dummy:{v}', '9f3c', 'dummy:9f3c'],
+    ['a:{v}', 70_000, 'a:70000'],
+    ['{v}:9100', 'n/a', 'n/a:9100'],
+  ]
+  for (const [template, v, address] of rows)
+    t.match(
+      mapping({ targets: [target(template)] })({ v }).targets,
+      [{ address, fault: undefined }],
+      template,
+    )
+  t.match(mapping({ targets: [target('{v}:1')] })({ v: 'a\u0000' }).targets, [
+    {
+      address: 'a\u0000:1',
+      fault: { reason: 'invalid_host', detail: 'the address "a\\u0000:1" has a control character' },
+    },
+  ])
+})
+
+t.test('a recognised text that is no address waits for the rules as it is, without a port', async (t) => {
+  const rows: [record: Json, address: string, reason: string][] = [
+    [{ ip: '10.0.0.1/24' }, '10.0.0.1/24', 'invalid_host'],
+    [{ ip: 'http://a:1/b' }, 'http://a:1/b', 'invalid_host'],
+    [{ ip: 'a', port: 70_000 }, 'a:70000', 'invalid_port'],
+    ['a:0', 'a:0', 'invalid_port'],
+  ]
+  for (const [record, address, reason] of rows)
+    t.match(mapping()(record), { targets: [{ address, fault: { reason } }], rejections: [], unreadable: [] })
 })
 
 t.test('a target can have labels of its own, which win over those of the source', async (t) => {
@@ -138,6 +185,7 @@ t.test('a target can have labels of its own, which win over those of the source'
   t.same(map(record).targets, [
     {
       slot: 0,
+      asWritten: true,
       address: 'a:9100',
       labels: [
         ['__meta_rollcall_source', 's'],
@@ -146,6 +194,7 @@ t.test('a target can have labels of its own, which win over those of the source'
     },
     {
       slot: 1,
+      asWritten: true,
       address: 'a:9256',
       labels: [
         ['__meta_rollcall_source', 's'],
@@ -153,7 +202,7 @@ t.test('a target can have labels of its own, which win over those of the source'
         ['team', 'web'],
       ],
     },
-    { slot: 2, address: 'a:9113', labels: [['__meta_rollcall_source', 's']] },
+    { slot: 2, asWritten: true, address: 'a:9113', labels: [['__meta_rollcall_source', 's']] },
   ])
   const spoilt = map({ ...record, note: {} })
   t.same(

@@ -79,4 +79,7 @@ t.test('a template is split at the literal colon before its port', async (t) => 
   t.same(split('a:{port}'), ['a', '9200'])
   t.same(split('[::1]:{port}'), ['[::1]', '9200'])
   t.same(split('{hostname}'), ['sensor_0', undefined])
+  t.same(split('https://{hostname}/x'), ['https://sensor_0/x', undefined])
+  t.same(split('{hostname}:'), ['sensor_0:', undefined])
+  t.same(split('https://{hostname}:{port}/x'), ['https://sensor_0:9200/x', undefined])
 })

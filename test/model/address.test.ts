@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { parseHost, parsePort, splitHostPort } from '../../src/model/address.ts'
+import { discoveryFault, hostIn, parseHost, parsePort, splitHostPort } from '../../src/model/address.ts'
 import { holds } from '../helpers/property.ts'
 
 t.test('hosts', async (t) => {
@@ -55,6 +55,31 @@ t.test('host and port are split at the last colon, unless it is part of an IPv6 
   t.same(splitHostPort('[::1]'), { host: '[::1]', port: undefined })
   t.same(splitHostPort('[::1]:80'), { host: '[::1]', port: '80' })
   t.same(splitHostPort(':8080'), { host: '', port: '8080' })
+})
+
+t.test('Prometheus takes anything as a discovered address but nothing, and control characters', async (t) => {
+  for (const text of ['a', 'a:0', ' ', 'https://a/b?c', '10.0.0.1/24', 'ä', '数', ',', 'x'.repeat(65_536)])
+    t.equal(discoveryFault(text), undefined, text.slice(0, 20))
+  t.equal(discoveryFault(''), 'is empty')
+  for (const text of ['a\n', '\t', 'a\u0000b', '\u007f'])
+    t.equal(discoveryFault(text), 'has a control character', JSON.stringify(text))
+  t.equal(discoveryFault('\udc00'), 'is not valid Unicode')
+  t.equal(discoveryFault('x'.repeat(65_537)), 'is longer than 65536 characters')
+})
+
+t.test('the host is found in an address of any form', async (t) => {
+  const rows: [address: string, host: string][] = [
+    ['a:9100', 'a'],
+    ['a', 'a'],
+    ['[::1]:9100', '::1'],
+    ['::1', '::1'],
+    ['10.0.0.1/24', '10.0.0.1'],
+    ['https://shop.example/health:1', 'shop.example'],
+    ['redis://user:secret@cache1:6379', 'cache1'],
+    ['http://[::1]/x', '::1'],
+    ['', ''],
+  ]
+  for (const [address, host] of rows) t.equal(hostIn(address), host, address)
 })
 
 t.test('an address that is accepted is one that a URL accepts with the same host and port', async (t) => {

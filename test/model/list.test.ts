@@ -26,6 +26,11 @@ t.test('groups are encoded with exactly targets and labels, one a line', async (
   t.equal(encodeGroups([]).toString(), '[]')
 })
 
+t.test('texts that look like what stands between them are counted as what they are', async (t) => {
+  for (const targets of [[','], [',', ','], ['a', ','], ['","'], ['"],"labels":{', '],'], ['\\', ',']])
+    t.equal(countIn(lineOf(targets, '{}')), targets.length, JSON.stringify(targets))
+})
+
 t.test('a label called __proto__ and labels that look like numbers are sent like any other', async (t) => {
   const body = encodeGroups([
     {

@@ -17,28 +17,55 @@ const addressesOf = ({ groups }: Result) => groups.flatMap(({ targets }) => targ
 
 const rejectedOf = ({ report }: Result) => Object.fromEntries(report.rejected)
 
-t.test('an address of a group without a port gets the one that Prometheus would use', async (t) => {
-  const rows: [address: string, https: boolean, expected: string][] = [
-    ['a:9100', false, 'a:9100'],
-    ['a', false, 'a:80'],
-    ['a', true, 'a:443'],
-    ['a:9100', true, 'a:9100'],
-    ['10.0.0.1', false, '10.0.0.1:80'],
-    ['2001:db8::1', false, '[2001:db8::1]:80'],
-    ['[2001:db8::1]', true, '[2001:db8::1]:443'],
-    ['[2001:db8::1]:9100', false, '[2001:db8::1]:9100'],
+t.test('an address of a group is served as it is written, with a port or without', async (t) => {
+  const targets = [
+    '10.200.0.67',
+    '2001:db8::1',
+    'a',
+    'a:70000',
+    'd e',
+    'dummy:9f3c',
+    'example.com/foo',
+    'https://shop.example/health',
+    'redis://cache1:6379',
   ]
-  for (const [address, https, expected] of rows) {
-    const labels = { __scheme__: https ? 'https' : 'http' }
-    t.same(addressesOf(run([{ targets: [address], labels }])), [expected], address)
-  }
+  for (const groupsOnly of [false, true])
+    for (const __scheme__ of ['http', 'https'])
+      t.same(addressesOf(run([{ targets, labels: { __scheme__ } }], [], groupsOnly)), targets)
 })
 
-t.test('one bad address of a group is quarantined alone', async (t) => {
-  const result = run([{ targets: ['a:1', 'http://b/', 'c:0', 'd e', '', 7, 'f:1'], labels: {} }])
+t.test('what Prometheus could not take as an address of a group is quarantined alone', async (t) => {
+  const result = run([{ targets: ['a:1', '', 'b\u0000', 7, 'f:1'], labels: {} }])
   t.same(addressesOf(result), ['a:1', 'f:1'])
-  t.same(rejectedOf(result), { invalid_host: 4, invalid_port: 1 })
-  t.match(result.report.samples, [{ index: 0 }, { detail: /"http:\/\/b\/" is not a host: it has a scheme/ }])
+  t.same(rejectedOf(result), { invalid_host: 3 })
+  t.match(result.report.samples, [{ index: 0 }, { detail: 'the address "" is empty' }])
+  t.equal(result.keyless, 3, 'nothing is told to be gone')
+})
+
+t.test('rules may make an address of a text that is none, whoever wrote it', async (t) => {
+  const rules: RelabelConfig[] = [
+    {
+      source_labels: ['__address__'],
+      regex: '(.*)/\\d+',
+      target_label: '__address__',
+      replacement: '$1:9100',
+    },
+    { source_labels: ['__address__', 'host'], regex: ';(.+)', target_label: '__address__' },
+  ]
+  const records = [
+    { ip: '10.0.0.1/24' },
+    { targets: ['10.0.0.2/24'] },
+    { targets: [''], labels: { host: 'b:1' } },
+  ]
+  const result = run(records, rules)
+  t.same(addressesOf(result).sort(), ['10.0.0.1:9100', '10.0.0.2:9100', 'b:1'])
+  t.same(rejectedOf(result), {})
+  const left = run([...records, { ip: '10.0.0.3/x' }, { ip: 'a', port: 0 }], rules)
+  t.same(rejectedOf(left), { invalid_host: 1, invalid_port: 1 })
+  t.match(left.report.samples, [
+    { detail: '"10.0.0.3/x" is not a host: it has a slash; only host:port is wanted' },
+    {},
+  ])
 })
 
 t.test('rules may turn any address of a group into one, as for the blackbox exporter', async (t) => {
@@ -66,18 +93,26 @@ t.test('rules may turn any address of a group into one, as for the blackbox expo
   t.same(rejectedOf(result), {})
 })
 
-t.test('what the rules leave of a group is checked, and only then gets its port', async (t) => {
-  const rules: RelabelConfig[] = [
-    { source_labels: ['__address__'], regex: 'tls-.*', target_label: '__scheme__', replacement: 'https' },
-    { source_labels: ['__address__'], regex: 'gone', action: 'drop' },
-    { source_labels: ['__address__'], regex: 'spoilt', target_label: '__address__', replacement: 'x/y' },
-    { source_labels: ['__address__'], regex: 'empty', target_label: '__address__', replacement: '' },
-  ]
-  const result = run([{ targets: ['tls-a', 'b', 'gone', 'spoilt', 'empty', 'http://c'] }, 'plain'], rules)
-  t.same(addressesOf(result).sort(), ['b:80', 'plain:9100', 'tls-a:443'])
-  t.equal(result.report.dropped, 1)
-  t.same(rejectedOf(result), { invalid_host: 3 })
-})
+t.test(
+  'what the rules leave is checked: of a group as what somebody wrote, of others as host:port',
+  async (t) => {
+    const rules: RelabelConfig[] = [
+      { source_labels: ['__address__'], regex: 'tls-.*', target_label: '__scheme__', replacement: 'https' },
+      { source_labels: ['__address__'], regex: 'gone', action: 'drop' },
+      { source_labels: ['__address__'], regex: 'spoilt.*', target_label: '__address__', replacement: 'x/y' },
+      { source_labels: ['__address__'], regex: 'empty', target_label: '__address__', replacement: '' },
+    ]
+    const groups = { targets: ['tls-a', 'b', 'gone', 'spoilt', 'empty', 'http://c'] }
+    const result = run([groups, 'plain', 'spoilt'], rules)
+    t.same(addressesOf(result).sort(), ['b', 'http://c', 'plain:9100', 'tls-a', 'x/y'])
+    t.equal(result.report.dropped, 1)
+    t.same(rejectedOf(result), { invalid_host: 2 })
+    t.match(result.report.samples, [
+      { detail: 'the rules made the address "", which is empty' },
+      { detail: 'the rules made the address "x/y", which is not host:port' },
+    ])
+  },
+)
 
 t.test('groups that are empty are no error; groups that are all bad are', async (t) => {
   t.same(run([{ targets: [] }, { targets: null, labels: { a: 'b' } }]).groups, [])

@@ -28,7 +28,6 @@ sources:
   - name: sensors
     http: { url: "${inventory.url}" }
     records: "items[?status == 'active']"
-    targets: ["{hostname}:{port|9100}"]
     labels: { site: "{site}" }
     meta_labels: true
     relabel_configs:
@@ -57,7 +56,7 @@ sources:
   await verdicts([
     ['sensor-3', /^served as sensor-3:9100$/],
     ['test-1', 'dropped by rule 2 (action drop, regex "test-.*" on site="test-7")'],
-    ['wrong', 'quarantined: invalid_port: port "70000" is not 1 to 65535'],
+    ['wrong', 'quarantined: invalid_port: port 70000 is not 1 to 65535'],
     ['retired', 'not selected: the records expression leaves it out'],
     ['nowhere', /^not in the inventory$/],
     ['c4n4ry', /^not in the inventory$/],

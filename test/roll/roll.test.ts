@@ -135,7 +135,7 @@ t.test('rule 2: a target is known by its address, scheme, path and parameters', 
   t.match(call([at('a:1', [['site', 'new']]), at('b:1')]), { joined: 0 })
   t.match(call([at('a:1', [['site', 'new']]), at('b:1')]), {
     left: 1,
-    samples: { removed: ['a:1 [["__param_target","x"]]'] },
+    samples: { removed: ['a:1\t[["__param_target","x"]]'] },
   })
   t.same(served(), ['a:1', 'b:1'])
 })

@@ -1,0 +1,48 @@
+import { shownValue } from '../base/printable.ts'
+import type { LabelTemplate, TargetTemplate } from '../mapping/mapping.ts'
+import { splitAtPort, type Template } from '../mapping/template.ts'
+import type { SourceSettings } from './settings.ts'
+
+/** A text that could be the name of a field. */
+const FIELD = /^[A-Za-z_][\w.[\]]*$/
+
+/** What is odd about the target templates of a source; nothing where a rule sets the address. */
+export function addressWarnings({ plan }: Pick<SourceSettings, 'plan'>): string[] {
+  const { mapping, relabelConfigs } = plan
+  if (relabelConfigs.some(({ target_label }) => target_label === '__address__')) return []
+  return mapping.targets.flatMap((target, index) => {
+    const { address } = target
+    const isFixed = !address.some((part) => typeof part !== 'string')
+    const fault = isFixed ? describeFixed(target, plan) : describePortless(address)
+    return fault === undefined ? [] : `targets[${index}]: ${fault}`
+  })
+}
+
+/**
+ * A template without a field gives every record one and the same address: almost surely braces that were forgotten.
+ * Not told where the address may well be that of an exporter that is told what to look at: by a label such as
+ * `__param_target`, or a meta label.
+ */
+function describeFixed(
+  { address, labels }: TargetTemplate,
+  { mapping }: SourceSettings['plan'],
+): string | undefined {
+  if (mapping.metaLabels || [...labels, ...mapping.labels].some(isForExporter)) return undefined
+  const text = address.join('')
+  const [port = ''] = /:\w*$/.exec(text) ?? []
+  const host = text.slice(0, text.length - port.length)
+  const meant = `{${FIELD.test(host) ? host : 'hostname'}}${port || ':9100'}`
+  return `${shownValue(text)} has no field in it, so every record gives this one address; write ${shownValue(meant)}`
+}
+
+/** A template without a port, unless it is that of a URL or a path. */
+function describePortless(address: Template): string | undefined {
+  if (splitAtPort(address).port !== undefined) return undefined
+  if (address.some((part) => typeof part === 'string' && part.includes('/'))) return undefined
+  const text = address.map((part) => (typeof part === 'string' ? part : `{${part.shown}}`)).join('')
+  return `${shownValue(text)} gives no port; an address that has none is served without one, and scraped at port 80, or 443 with https. Write ${shownValue(`${text}:9100`)}, unless the field has the port, or a rule in Prometheus moves the address to __param_target`
+}
+
+function isForExporter([name, value]: LabelTemplate): boolean {
+  return name.startsWith('__') && value.some((part) => typeof part !== 'string')
+}
