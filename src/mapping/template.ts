@@ -1,9 +1,12 @@
 import { labelText } from '../model/labels.ts'
 import { fieldOf, type Json } from '../model/record.ts'
 
+/** The way to a value in a record: names, and places in lists; -1 is the last. */
+export type Path = readonly (string | number)[]
+
 /** A reference to a field of the record: `{store.id}`, `{ips[0]|127.0.0.1}`, `{@}` (the record itself). */
-interface Reference {
-  readonly path: readonly (string | number)[]
+export interface Reference {
+  readonly path: Path
   readonly shown: string
   readonly fallback: string | undefined
 }
@@ -26,12 +29,12 @@ export class TemplateError extends Error {
 /** Escaped braces, a reference, a brace that has no partner, or literal text. */
 const TOKEN = /\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+/g
 
-/** One step of a reference's path. */
-const STEP = /([^.[\]]+)|\[(\d+)\]/y
+/** One step of a path: a name after a dot, which may be left out before the first; a place in a list; a name in quotes. */
+const STEP = /(\.?)([^.[\]|{}]+)|\[(?:("[^"]+"|'[^']+')|(-?\d+))\]/y
 
 /**
- * Compiles a template: literal text with `{field}`, `{nested.field}`, `{list[0]}`, `{field|default}` and
- * `{@}` for a record that is a bare value. `{{` and `}}` stand for the braces themselves.
+ * Compiles a template: literal text with `{field}`, `{nested.field}`, `{list[0]}`, `{list[-1]}`, `{labels["a.b"]}`,
+ * `{field|default}` and `{@}` for a record that is a bare value. `{{` and `}}` stand for the braces themselves.
  * @throws TemplateError
  */
 export function compileTemplate(text: string): Template {
@@ -58,22 +61,41 @@ function unpaired(brace: '{' | '}', text: string): TemplateError {
 }
 
 function compileReference(inner: string, text: string): Reference {
-  const bar = inner.indexOf('|')
-  const shown = (bar === -1 ? inner : inner.slice(0, bar)).trim()
-  const fallback = bar === -1 ? undefined : inner.slice(bar + 1).trim()
-  if (shown === '@') return { path: [], shown, fallback }
-  const path: (string | number)[] = []
-  STEP.lastIndex = 0
-  while (STEP.lastIndex < shown.length) {
-    if (path.length > 0 && shown[STEP.lastIndex] === '.') STEP.lastIndex++
-    const step = STEP.exec(shown)
-    if (step === null) break
-    path.push(step[1] ?? Number(step[2]))
-    if (STEP.lastIndex === shown.length) return { path, shown, fallback }
-  }
+  const trimmed = inner.trim()
+  const { path, end } = readPath(trimmed)
+  const shown = trimmed.slice(0, end).trim()
+  const rest = trimmed.slice(end)
+  if (path !== undefined && (rest === '' || rest.startsWith('|')))
+    return { path, shown, fallback: rest === '' ? undefined : rest.slice(1).trim() }
   throw new TemplateError(
-    `"{${inner}}" in "${text}" is not a field; write {field}, {nested.field}, {list[0]} or {field|default}`,
+    `"{${inner}}" in "${text}" is not a field; write {field}, {nested.field}, {list[0]}, {labels["a.b"]} or {field|default}`,
   )
+}
+
+/**
+ * Compiles the path to a field, as it stands between the braces of a template.
+ * @throws TemplateError
+ */
+export function compilePath(text: string): Path {
+  const trimmed = text.trim()
+  const { path, end } = readPath(trimmed)
+  if (path !== undefined && end === trimmed.length) return path
+  throw new TemplateError(`"${text}" is not a field; write field, nested.field, list[0] or labels["a.b"]`)
+}
+
+/** Reads the path that a text begins with: undefined when it begins with none. */
+function readPath(text: string): { readonly path: Path | undefined; readonly end: number } {
+  if (/^@\s*(?:\||$)/.test(text)) return { path: [], end: 1 }
+  const path: (string | number)[] = []
+  let end = 0
+  for (;;) {
+    STEP.lastIndex = end
+    const [step, dot, name, quoted, place] = STEP.exec(text) ?? []
+    if (step === undefined || (path.length > 0 && dot === '')) break
+    path.push(name?.trim() ?? quoted?.slice(1, -1) ?? Number(place))
+    end += step.length
+  }
+  return { path: path.length === 0 ? undefined : path, end }
 }
 
 /** A template that is this very text, braces and all. */
@@ -102,13 +124,23 @@ export function render(template: Template, record: Json): string | RenderFault {
   return text
 }
 
-function valueAt(record: Json, path: readonly (string | number)[]): Json | undefined {
+/** The value that a path leads to in a record; undefined when there is none. */
+export function valueAt(record: Json, path: Path): Json | undefined {
   let value: Json | undefined = record
   for (const step of path) {
-    value = typeof step === 'number' ? (Array.isArray(value) ? value[step] : undefined) : fieldOf(value, step)
+    value = typeof step === 'number' ? itemAt(value, step) : fieldOf(value, step)
     if (value === undefined) return undefined
   }
   return value
+}
+
+function itemAt(value: Json | undefined, place: number): Json | undefined {
+  return Array.isArray(value) ? value.at(place) : undefined
+}
+
+/** The references of a template that have to be there: those without a default. */
+export function neededIn(template: Template): Reference[] {
+  return template.filter((part): part is Reference => typeof part !== 'string' && part.fallback === undefined)
 }
 
 /**

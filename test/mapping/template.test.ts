@@ -1,5 +1,11 @@
 import t from 'tap'
-import { compileTemplate, literalTemplate, render, splitAtPort } from '../../src/mapping/template.ts'
+import {
+  compilePath,
+  compileTemplate,
+  literalTemplate,
+  render,
+  splitAtPort,
+} from '../../src/mapping/template.ts'
 import type { Json } from '../../src/model/record.ts'
 
 const record: Json = {
@@ -12,6 +18,8 @@ const record: Json = {
   store: { id: 12, tags: ['a', 'b'] },
   ips: ['10.0.0.1', '10.0.0.2'],
   list: [{ name: 'first' }],
+  labels: { 'com.docker.compose.service': 'web', 'a|b': 'bar', "it's": 'quoted', 'a[0]': 'odd' },
+  'rack unit': 8,
 }
 
 t.test('templates render fields of the record', async (t) => {
@@ -31,6 +39,17 @@ t.test('templates render fields of the record', async (t) => {
     ['{ips[0]}', '10.0.0.1'],
     ['{list[0].name}', 'first'],
     ['{rack-unit}', '7'],
+    ['{ rack unit | x }', '8'],
+    ['{.hostname}', 'sensor_0'],
+    ['{.store.id}', '12'],
+    ['{["hostname"]}', 'sensor_0'],
+    ['{ips[-1]}', '10.0.0.2'],
+    ['{ips[-3]|none}', 'none'],
+    ['{labels["com.docker.compose.service"]}', 'web'],
+    ["{labels['com.docker.compose.service']|x}", 'web'],
+    ['{labels["a|b"]}{labels["it\'s"]}{labels["a[0]"]}', 'barquotedodd'],
+    ['{labels["no.such"]|a|b}', 'a|b'],
+    ['{list[-1].name}{list[0]["name"]}', 'firstfirst'],
     ['{up}', 'true'],
     ['{{hostname}}', '{hostname}'],
     ['a{{b}}c{up}', 'a{b}ctrue'],
@@ -55,13 +74,25 @@ t.test('what is no template is refused with the way out', async (t) => {
     ['{}', /"{}" in "{}" is not a field/],
     ['{|x}', /is not a field/],
     ['{a..b}', /is not a field/],
-    ['{.a}', /is not a field/],
+    ['{..a}', /is not a field/],
+    ['{a[0]b}', /is not a field/],
+    ['{a[""]}', /is not a field/],
+    ['{a["b]}', /is not a field/],
+    ['{@x|}{a[-]}', /is not a field/],
+    ['{.|x}', /is not a field/],
     ['{a.}', /is not a field/],
     ['{a[x]}', /is not a field/],
     ['{a[0}', /is not a field/],
     ['{a {b}}', /without/],
   ]
   for (const [template, message] of rows) t.throws(() => compileTemplate(template), { message }, template)
+})
+
+t.test('a path is what stands between the braces, without a default', async (t) => {
+  t.same(compilePath('spec.ports[-1]["a.b"]'), ['spec', 'ports', -1, 'a.b'])
+  t.same(compilePath(' .ports '), ['ports'])
+  for (const text of ['', 'a|b', '{a}', 'a.', '[?a]'])
+    t.throws(() => compilePath(text), { message: /is not a field; write field, nested.field/ }, text)
 })
 
 t.test('a literal template keeps its braces', async (t) => {
