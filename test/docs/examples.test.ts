@@ -38,6 +38,7 @@ const SETTINGS: Record<string, Setting> = {
         query(request).get('cursor') === 'bmV4dF9fMw==' ? 'page-2.json' : 'page-1.json',
       ),
   },
+  ec2: { env: {} },
   graphql: {
     env: { DEVICES_TOKEN: 'devices-token' },
     sample: ({ method, headers }, body) => {
@@ -49,10 +50,32 @@ const SETTINGS: Record<string, Setting> = {
       )
     },
   },
+  hetzner: {
+    env: { HCLOUD_TOKEN: 'hcloud-token' },
+    sample: (request) =>
+      when(
+        request.headers.authorization === 'Bearer hcloud-token' && query(request).get('per_page') === '50',
+        query(request).get('page') === '2' ? 'page-2.json' : 'page-1.json',
+      ),
+  },
   'http-sd': {
     env: { SD_PASSWORD: 'sd-password' },
     sample: ({ headers }) =>
       when(headers.authorization === `Basic ${btoa('rollcall:sd-password')}`, 'targets.json'),
+  },
+  icinga: {
+    env: { ICINGA_PASSWORD: 'icinga-password' },
+    sample: (request) =>
+      when(
+        request.headers.authorization === `Basic ${btoa('rollcall:icinga-password')}` &&
+          query(request).getAll('attrs').includes('address'),
+        'hosts.json',
+      ),
+  },
+  librenms: {
+    env: { LIBRENMS_TOKEN: 'librenms-token' },
+    sample: ({ url, headers }) =>
+      when(url === '/api/v0/devices' && headers['x-auth-token'] === 'librenms-token', 'devices.json'),
   },
   netbox: {
     env: { NETBOX_TOKEN: 'netbox-token' },
@@ -60,6 +83,15 @@ const SETTINGS: Record<string, Setting> = {
       when(
         request.headers.authorization === 'Token netbox-token' && query(request).get('status') === 'active',
         query(request).get('offset') === '100' ? 'page-2.json' : 'page-1.json',
+      ),
+  },
+  proxmox: {
+    env: { PVE_SECRET: '0f8fad5b-d9cb-469f-a165-70867728950e' },
+    sample: ({ url, headers }) =>
+      when(
+        url?.endsWith('/agent/network-get-interfaces') === true &&
+          headers.authorization === 'PVEAPIToken rollcall@pve!metrics=0f8fad5b-d9cb-469f-a165-70867728950e',
+        'interfaces.json',
       ),
   },
   push: { env: {}, token: 'device-token' },
