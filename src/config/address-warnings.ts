@@ -11,9 +11,13 @@ export function addressWarnings({ plan }: Pick<SourceSettings, 'plan'>): string[
   const { mapping, relabelConfigs } = plan
   if (relabelConfigs.some(({ target_label }) => target_label === '__address__')) return []
   return mapping.targets.flatMap((target, index) => {
-    const { address } = target
+    const { address, isUrl } = target
     const isFixed = !address.some((part) => typeof part !== 'string')
-    const fault = isFixed ? describeFixed(target, plan) : describePortless(address)
+    const fault = isFixed
+      ? describeFixed(target, plan)
+      : isUrl === true
+        ? undefined
+        : describePortless(address)
     return fault === undefined ? [] : `targets[${index}]: ${fault}`
   })
 }
@@ -24,14 +28,14 @@ export function addressWarnings({ plan }: Pick<SourceSettings, 'plan'>): string[
  * `__param_target`, or a meta label.
  */
 function describeFixed(
-  { address, labels }: TargetTemplate,
+  { address, isUrl, labels }: TargetTemplate,
   { mapping }: SourceSettings['plan'],
 ): string | undefined {
   if (mapping.metaLabels || [...labels, ...mapping.labels].some(isForExporter)) return undefined
   const text = address.join('')
   const [port = ''] = /:\w*$/.exec(text) ?? []
   const host = text.slice(0, text.length - port.length)
-  const meant = `{${FIELD.test(host) ? host : 'hostname'}}${port || ':9100'}`
+  const meant = isUrl === true ? '{url}' : `{${FIELD.test(host) ? host : 'hostname'}}${port || ':9100'}`
   return `${shownValue(text)} has no field in it, so every record gives this one address; write ${shownValue(meant)}`
 }
 

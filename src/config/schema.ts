@@ -108,11 +108,28 @@ function labels(description: string, example: Record<string, string>) {
 
 const targetOptions = Type.Object(
   {
-    address: Type.String({
-      title: 'template',
-      description: 'Template of the address, which is served as it comes out.',
-      examples: ['{hostname}:9100'],
-    }),
+    address: Type.Optional(
+      Type.String({
+        title: 'template',
+        description: 'Template of the address, which is served as it comes out.',
+        examples: ['{hostname}:9100'],
+      }),
+    ),
+    url: Type.Optional(
+      Type.String({
+        title: 'template',
+        description:
+          'Instead of address: template of an http or https URL, which is taken apart into __scheme__, __address__, __metrics_path__ and a __param_<name> for each parameter.',
+        examples: ['{health_url}'],
+      }),
+    ),
+    optional: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'A record in which a field of the address or URL is absent, null or empty does without this target, and is not quarantined.',
+      }),
+    ),
     labels: Type.Optional(
       labels('Labels for this target only; they win over those of the source.', { exporter: 'node' }),
     ),
@@ -121,7 +138,7 @@ const targetOptions = Type.Object(
 )
 
 const targetSchema = Type.Union([Type.String({ title: 'template' }), targetOptions], {
-  expects: 'a template such as "{hostname}:9100", or a set of keys with address and labels',
+  expects: 'a template such as "{hostname}:9100", or a set of keys with address or url, and labels',
 })
 
 const sourceOptions = Type.Object(
@@ -141,6 +158,23 @@ const sourceOptions = Type.Object(
         description:
           'JMESPath expression that selects the list of records in the answer, or in each file. Without it a list, or an object with exactly one list in it, is recognised.',
         examples: ["items[?status == 'active']"],
+      }),
+    ),
+    filter: Type.Optional(
+      Type.String({
+        title: 'jmespath',
+        description:
+          "JMESPath expression that is applied to each record by itself, and selects it unless the result is false, null or empty. A record to which it cannot be applied, such as contains(tags, 'prom') where tags is null, is quarantined alone, and keeps its target.",
+        examples: ["status == 'active'"],
+      }),
+    ),
+    for_each: Type.Optional(
+      Type.String({
+        title: 'path',
+        minLength: 1,
+        description:
+          'A list in the record, such as ports or spec.ports: targets are made once for each item, which templates find as {item} or {item.port}. A record without the list, or with an empty one, makes no targets; one in which it is no list is quarantined.',
+        examples: ['ports'],
       }),
     ),
     key: Type.Optional(

@@ -1,3 +1,4 @@
+import type { Mapped } from '../mapping/mapping.ts'
 import type { LabelDropReason } from '../mapping/rejection.ts'
 import type { ExplainedChange, ExplainedStep, ExplainedTarget, Explanation } from '../model/explanation.ts'
 import type { Labels } from '../model/labels.ts'
@@ -47,14 +48,22 @@ export function explainRecord(
     ...results.map((one) => explainTarget(one, context, masker)),
   ]
   const verdicts = [...new Set(targets.map(({ verdict }) => verdict))]
+  const without = mapped.isLeftOut === true ? 'not selected: the filter leaves it out' : lackOf(mapped)
   return {
     source: context.source,
     position: { ...position, document: masker.text(position.document) },
     record: masker.value(abridge(record)),
     targets,
     dropped_labels: droppedLabels,
-    verdict: (verdicts.length === 0 ? 'makes no target' : verdicts.join('; ')) + context.note,
+    verdict: (verdicts.length === 0 ? without : verdicts.join('; ')) + context.note,
   }
+}
+
+/** Why a record that is not quarantined makes no target. */
+function lackOf({ lacking }: Mapped): string {
+  return lacking === 0
+    ? 'makes no target'
+    : 'makes no target: it has no field of an optional target, or no item for for_each'
 }
 
 function kept(after: RelabelStep['after']): Labels[] {

@@ -2,6 +2,7 @@ import { discoveryFault, parseHost, parsePort, splitHostPort } from '../model/ad
 import { fieldOf, type InventoryRecord, isObject, type Json } from '../model/record.ts'
 import { type Rejection, type RejectionReason, shown } from './rejection.ts'
 import { type RenderFault, render, splitAtPort, type Template } from './template.ts'
+import { type Apart, takeApart } from './url.ts'
 
 /** The fields that may hold the host of an object, in the order in which they are tried. */
 export const HOST_FIELDS = ['address', 'hostname', 'host', 'ip', 'name'] as const
@@ -12,8 +13,11 @@ export interface Unfit {
   readonly fault: Rejection
 }
 
+/** What may be found: an address, one with labels that say where it is scraped, or a text that is none. */
+export type Found = string | Apart | Unfit
+
 /** Finds one address in a record, or why there is none. */
-export type AddressFinder = (record: InventoryRecord) => string | Unfit | Rejection
+export type AddressFinder = (record: InventoryRecord) => Found | Rejection
 
 /** Finds the address by the usual names: a bare host, or an object with a host field and maybe `port`. */
 export function findUsualAddress(defaultPort: number): AddressFinder {
@@ -46,6 +50,14 @@ export function findTemplateAddress(template: Template): AddressFinder {
     if (typeof portText !== 'string') return rejectRender(portText, 'invalid_port')
     const isBareIPv6 = hostText.includes(':') && !hostText.startsWith('[')
     return readWritten(`${isBareIPv6 ? (parseHost(hostText) ?? hostText) : hostText}:${portText}`)
+  }
+}
+
+/** Finds the URL that somebody wrote as a template, and takes it apart. */
+export function findTemplateUrl(template: Template): AddressFinder {
+  return (record) => {
+    const text = render(template, record)
+    return typeof text === 'string' ? takeApart(text) : rejectRender(text, 'invalid_url')
   }
 }
 

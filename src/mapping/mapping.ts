@@ -1,12 +1,13 @@
 import { type Labels, sortedLabels } from '../model/labels.ts'
-import type { InventoryRecord } from '../model/record.ts'
+import { type InventoryRecord, isObject } from '../model/record.ts'
 import { SOURCE_LABEL, type Target } from '../model/target-group.ts'
 import {
   type AddressFinder,
+  type Found,
   findTemplateAddress,
+  findTemplateUrl,
   findUsualAddress,
   readWritten,
-  type Unfit,
 } from './address.ts'
 import { isGroup, readGroup } from './group.ts'
 import {
@@ -17,8 +18,8 @@ import {
   type LabelTemplate,
   noteDropped,
 } from './labels.ts'
-import type { LabelDropReason, Rejection } from './rejection.ts'
-import type { Template } from './template.ts'
+import { type LabelDropReason, type Rejection, shown } from './rejection.ts'
+import { type Path, type Template, valueAt } from './template.ts'
 
 export type { LabelTemplate } from './labels.ts'
 
@@ -28,6 +29,10 @@ export const DEFAULT_METRICS_PORT = 9100
 /** How a record makes one target, with labels that only this target has; they win over those of all. */
 export interface TargetTemplate {
   readonly address: Template
+  /** The template gives a URL, which is taken apart; its labels win over those of the source. */
+  readonly isUrl?: true
+  /** A record that lacks a field of the address does without this target. */
+  readonly optional?: true
   readonly labels: readonly LabelTemplate[]
 }
 
@@ -36,6 +41,8 @@ export interface MappingOptions extends CommonOptions {
   /** One per target of a record; empty: target groups are recognised, and the usual field names are tried. */
   readonly targets: readonly TargetTemplate[]
   readonly defaultPort: number
+  /** Where the list is in a record of which each item makes the targets; templates find it as the field `item`. */
+  readonly forEach?: Path | undefined
   /** Every record has to be a target group; otherwise they are recognised among others. */
   readonly groupsOnly?: boolean
 }
@@ -57,6 +64,10 @@ export interface Mapped {
   readonly droppedLabels: readonly LabelDropReason[]
   /** The slots of which it cannot be told what their target is: quarantined, or with a label missing that says where. */
   readonly unreadable: readonly number[]
+  /** How many optional targets, or templates for the items of a list, the record has nothing for. */
+  readonly lacking: number
+  /** The filter leaves the record out. */
+  readonly isLeftOut?: true
 }
 
 /** Maps one record; a pure function, compiled once per configuration. */
@@ -78,13 +89,36 @@ export function compileMapping(options: MappingOptions): Mapping {
 function mapGroup(record: InventoryRecord, options: MappingOptions): Mapped {
   const lost = noteDropped()
   const group = readGroup(record, lost.drop)
-  if ('reason' in group) return { targets: [], rejections: [group], droppedLabels: NONE, unreadable: [0] }
+  if ('reason' in group) return nothing([group], [0])
   addLabels(options.labels, record, group.labels, lost.drop)
   const labels = sortedLabels(group.labels.set(SOURCE_LABEL, options.source))
   const targets = group.addresses.map((text) => targetOf(readWritten(text), labels, WRITTEN))
   const { dropped, isMisplaced } = lost.result()
   const unreadable = [...group.rejections.map(() => 0), ...(isMisplaced ? [0] : [])]
-  return { targets, rejections: group.rejections, droppedLabels: dropped, unreadable }
+  return { ...nothing(group.rejections, unreadable), targets, droppedLabels: dropped }
+}
+
+/** What a record gave that makes no target. */
+function nothing(rejections: readonly Rejection[], unreadable: readonly number[]): Draft {
+  return { targets: [], rejections, droppedLabels: NONE, unreadable, lacking: 0 }
+}
+
+/**
+ * Maps only the records for which a condition holds. One for which it cannot be told is quarantined, and keeps its
+ * targets.
+ * @param isWanted gives the fault when it cannot be told
+ */
+export function filterMapping(
+  map: Mapping,
+  isWanted: (record: InventoryRecord) => boolean | Rejection,
+  { targets }: Pick<MappingOptions, 'targets'>,
+): Mapping {
+  const slots = targets.length === 0 ? [0] : [...targets.keys()]
+  return (record) => {
+    const wanted = isWanted(record)
+    if (wanted === true) return map(record)
+    return wanted === false ? { ...nothing(NONE, NONE), isLeftOut: true } : nothing([wanted], slots)
+  }
 }
 
 /** Which target of its record it is, and whether somebody wrote its address. */
@@ -93,36 +127,83 @@ type Origin = Pick<MappedTarget, 'slot' | 'asWritten'>
 /** Of a target group, which may have thousands of targets. */
 const WRITTEN: Origin = { slot: 0, asWritten: true }
 
-function targetOf(found: string | Unfit, labels: Labels, origin: Origin): MappedTarget {
-  return typeof found === 'string'
-    ? { address: found, labels, ...origin }
-    : { address: found.text, labels, ...origin, fault: found.fault }
+function targetOf(found: Found, labels: Labels, origin: Origin): MappedTarget {
+  if (typeof found === 'string') return { address: found, labels, ...origin }
+  if ('fault' in found) return { address: found.text, labels, ...origin, fault: found.fault }
+  return { address: found.address, labels, ...origin }
 }
 
 function compilePlain(options: MappingOptions): Mapping {
   const makers = compileMakers(options)
   const commonOf = compileCommon(options)
-  return (record) => {
-    const mapped: Draft = { targets: [], rejections: NONE, droppedLabels: NONE, unreadable: NONE }
+
+  function add(record: InventoryRecord, mapped: Draft): void {
     let common: Common | undefined
-    for (let slot = 0; slot < makers.length; slot++) {
-      const { find, labels: own, origin } = makers[slot] as Maker
-      const found = find(record)
+    for (const maker of makers) {
+      const found = maker.find(record)
       if (typeof found !== 'string' && 'reason' in found) {
-        mapped.rejections = [...mapped.rejections, found]
-        mapped.unreadable = [...mapped.unreadable, slot]
+        miss(mapped, found, maker)
         continue
       }
       if (common === undefined) {
         common = commonOf(record)
-        mapped.droppedLabels = common.dropped
+        noteCommon(mapped, common)
       }
-      const labels = own.length === 0 ? common.labels : addOwn(mapped, common, { own, slot }, record)
-      if (common.isMisplaced) mapped.unreadable = [...mapped.unreadable, slot]
-      mapped.targets.push(targetOf(found, labels, origin))
+      const labels = labelsOf(mapped, common, { maker, found, record })
+      mapped.targets.push(targetOf(found, labels, maker.origin))
     }
+  }
+
+  const { forEach } = options
+  if (forEach !== undefined) return forItems(forEach, add, makers)
+  return (record) => {
+    const mapped = nothing(NONE, NONE)
+    add(record, mapped)
     return mapped
   }
+}
+
+/** Makes the targets of each item of a list. */
+function forItems(
+  path: Path,
+  add: (record: InventoryRecord, mapped: Draft) => void,
+  makers: readonly Maker[],
+): Mapping {
+  return (record) => {
+    const scopes = scopesOf(record, path)
+    if ('reason' in scopes) return nothing([scopes], [...makers.keys()])
+    const mapped = nothing(NONE, NONE)
+    for (const scope of scopes) add(scope, mapped)
+    if (scopes.length === 0) mapped.lacking = makers.length
+    return mapped
+  }
+}
+
+/** Notes that there is no address for a target. */
+function miss(mapped: Draft, rejection: Rejection, { origin, isOptional }: Maker): void {
+  if (isOptional && rejection.reason === 'missing_field') {
+    mapped.lacking++
+    return
+  }
+  mapped.rejections = [...mapped.rejections, rejection]
+  mapped.unreadable = [...mapped.unreadable, origin.slot]
+}
+
+function noteCommon(mapped: Draft, { dropped }: Common): void {
+  if (dropped.length > 0) mapped.droppedLabels = [...mapped.droppedLabels, ...dropped]
+}
+
+/**
+ * A record once for each item of a list in it, which it has as its field `item`; none when it has no such list. All
+ * items share the slots of the templates, since a list that has another order has the same targets.
+ * @returns why it cannot be told when something else is there
+ */
+export function scopesOf(record: InventoryRecord, forEach: Path): readonly InventoryRecord[] | Rejection {
+  const items = valueAt(record, forEach) ?? []
+  if (!Array.isArray(items)) {
+    return { reason: 'invalid_list', detail: `for_each names ${shown(items)}, which is no list` }
+  }
+  return items.map((item) => ({ ...(isObject(record) && record), item }))
 }
 
 /** What a record gave, while it is mapped. */
@@ -131,6 +212,7 @@ interface Draft {
   rejections: readonly Rejection[]
   droppedLabels: readonly LabelDropReason[]
   unreadable: readonly number[]
+  lacking: number
 }
 
 /** Shared by all records without faults: most have none, and there may be a million. */
@@ -141,29 +223,40 @@ interface Maker {
   readonly find: AddressFinder
   readonly labels: readonly LabelTemplate[]
   readonly origin: Origin
+  readonly isOptional: boolean
 }
 
 function compileMakers({ targets, defaultPort }: MappingOptions): readonly Maker[] {
-  if (targets.length === 0) return [{ find: findUsualAddress(defaultPort), labels: [], origin: { slot: 0 } }]
-  return targets.map(({ address, labels }, slot) => ({
-    find: findTemplateAddress(address),
+  if (targets.length === 0) {
+    const find = findUsualAddress(defaultPort)
+    return [{ find, labels: [], origin: { slot: 0 }, isOptional: false }]
+  }
+  return targets.map(({ address, isUrl, labels, optional }, slot) => ({
+    find: isUrl === true ? findTemplateUrl(address) : findTemplateAddress(address),
     labels,
     origin: { slot, asWritten: true },
+    isOptional: optional === true,
   }))
 }
 
-/** The labels of the next target: the common ones and those that only it has. */
-function addOwn(
-  mapped: Draft,
-  { labels }: Common,
-  { own, slot }: { readonly own: readonly LabelTemplate[]; readonly slot: number },
-  record: InventoryRecord,
-): Labels {
+/** A target that is about to be made. */
+interface Making {
+  readonly maker: Maker
+  readonly found: Found
+  readonly record: InventoryRecord
+}
+
+/** The labels of a target: the common ones, those of its URL, and those that only it has. */
+function labelsOf(mapped: Draft, common: Common, { maker, found, record }: Making): Labels {
+  const { labels: own, origin } = maker
+  if (common.isMisplaced) mapped.unreadable = [...mapped.unreadable, origin.slot]
+  const place = typeof found !== 'string' && 'place' in found ? found.place : NONE
+  if (own.length === 0 && place === NONE) return common.labels
   const lost = noteDropped()
-  const map = new Map(labels)
+  const map = new Map([...common.labels, ...place])
   addLabels(own, record, map, lost.drop)
   const { dropped, isMisplaced } = lost.result()
   if (dropped.length > 0) mapped.droppedLabels = [...mapped.droppedLabels, ...dropped]
-  if (isMisplaced) mapped.unreadable = [...mapped.unreadable, slot]
+  if (isMisplaced) mapped.unreadable = [...mapped.unreadable, origin.slot]
   return sortedLabels(map)
 }

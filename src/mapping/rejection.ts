@@ -11,6 +11,9 @@ export const REJECTION_REASONS = {
   missing_field: 'a field that the target template needs is absent, null or empty',
   invalid_host: 'the host is no DNS name or IP address, or the address is empty or has a control character',
   invalid_port: 'the port is not a number from 1 to 65535',
+  invalid_url: 'the text that url names is no URL that Prometheus could scrape',
+  invalid_list: 'what for_each names is there, but is no list',
+  filter_failed: 'the filter expression cannot be applied to the record',
   invalid_group: 'the record is meant as a target group but is none',
 } as const
 

@@ -83,6 +83,14 @@ export function compilePath(text: string): Path {
   throw new TemplateError(`"${text}" is not a field; write field, nested.field, list[0] or labels["a.b"]`)
 }
 
+/** A path as it may be written. */
+export function shownPath(path: Path): string {
+  const steps = path.map((step) =>
+    typeof step === 'string' && /^[\w-]+$/.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`,
+  )
+  return steps.join('').replace(/^\./, '')
+}
+
 /** Reads the path that a text begins with: undefined when it begins with none. */
 function readPath(text: string): { readonly path: Path | undefined; readonly end: number } {
   if (/^@\s*(?:\||$)/.test(text)) return { path: [], end: 1 }

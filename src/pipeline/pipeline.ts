@@ -132,7 +132,9 @@ function createCollector(plan: Plan): Collector {
   const unreadable = new Set<number>()
   const keyOf = plan.keyOf ?? usualKey
   let count = 0
+  let leftOut = 0
   let notSelected = 0
+  let lacking = 0
   let keyless = 0
 
   function noteUnreadable(key: string | undefined, slot: number): void {
@@ -142,6 +144,8 @@ function createCollector(plan: Plan): Collector {
 
   function take(record: InventoryRecord, index: number): void {
     const mapped = plan.map(record)
+    if (mapped.isLeftOut === true) leftOut++
+    lacking += mapped.lacking
     const key = keyOf(record)
     for (const rejection of mapped.rejections) tally.reject(index, key, rejection)
     for (const slot of mapped.unreadable) noteUnreadable(key, slot)
@@ -175,12 +179,13 @@ function createCollector(plan: Plan): Collector {
       notSelected += more
     },
     result() {
-      const report = { records: count, notSelected, ...tally.counts() }
+      const selected = { records: count - leftOut, notSelected: notSelected + leftOut, lacking }
+      const report = { ...selected, ...tally.counts() }
       // A list full of rubbish is a broken inventory, not an empty one: an empty list would be believed.
       if (packer.isEmpty() && report.dropped === 0 && report.rejected.size > 0) {
         throw new RefreshError(
           'all_rejected',
-          `not one of ${count} records makes a target; the first: ${report.samples[0]?.detail}`,
+          `not one of ${report.records} records makes a target; the first: ${report.samples[0]?.detail}`,
         )
       }
       return { ...packer.pack(), report, unreadable, keyless }

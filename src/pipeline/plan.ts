@@ -1,7 +1,10 @@
-import { compileMapping, type MappingOptions } from '../mapping/mapping.ts'
+import { messageOf } from '../base/errors.ts'
+import { compileMapping, filterMapping, type Mapping, type MappingOptions } from '../mapping/mapping.ts'
 import { render, type Template } from '../mapping/template.ts'
+import type { Json } from '../model/record.ts'
 import type { RelabelConfig } from '../relabel/config.ts'
 import { compileRelabel } from '../relabel/relabel.ts'
+import { isNothing } from './fields.ts'
 import { compileQuery } from './jmespath.ts'
 import { assertWhole, type Paging } from './page-signs.ts'
 import type { Plan } from './pipeline.ts'
@@ -19,6 +22,8 @@ import {
 export interface PlanOptions {
   /** A JMESPath expression that selects the records in a document; undefined: the usual shapes are recognised. */
   readonly records: string | undefined
+  /** A JMESPath expression that selects a record, looked at by itself; undefined: each is selected. */
+  readonly filter?: string | undefined
   readonly mapping: MappingOptions
   /** A template of what tells records apart; undefined: the usual fields do. */
   readonly key?: Template | undefined
@@ -54,10 +59,29 @@ export function compilePlan(options: PlanOptions): Plan {
         ? unlessFailedBySigns(select)
         : unlessFailed(select, failed, HEADERS.test(failIf ?? '')),
     ...(options.isComplete !== true && { assertWhole: (parts) => assertWhole(parts, paging) }),
-    map: compileMapping(mapping),
+    map: compileMap(options),
     ...(template !== undefined && { keyOf: compileKey(template) }),
     rules: compileRelabel(relabelConfigs),
   }
+}
+
+function compileMap({ mapping, filter }: PlanOptions): Mapping {
+  const map = compileMapping(mapping)
+  if (filter === undefined) return map
+  const query = compileQuery(filter, 'filter', 'shape')
+  const isWanted: Parameters<typeof filterMapping>[1] = (record) => {
+    try {
+      return isTrue(query(record, 'the record'))
+    } catch (error) {
+      return { reason: 'filter_failed', detail: messageOf(error) }
+    }
+  }
+  return filterMapping(map, isWanted, mapping)
+}
+
+/** What JMESPath takes for true, as in `records[?…]`: of numbers also 0. */
+function isTrue(value: Json): boolean {
+  return value === 0 || !isNothing(value)
 }
 
 /** A record in which a field of the template is missing has no key. */

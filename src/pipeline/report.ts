@@ -20,13 +20,20 @@ export interface RejectionSample extends Rejection {
 /** What became of the records of one list. */
 export interface Report {
   readonly records: number
-  /** Objects in lists of the documents that the records expression leaves out. */
+  /** Objects in lists of the documents that the records expression leaves out, and records that the filter does. */
   readonly notSelected: number
+  /** Optional targets, and templates for the items of a list, for which records have nothing. */
+  readonly lacking: number
   /** Targets that a relabel rule dropped. */
   readonly dropped: number
   readonly rejected: ReadonlyMap<RejectionReason, number>
   readonly droppedLabels: ReadonlyMap<LabelDropReason, number>
   readonly samples: readonly RejectionSample[]
+}
+
+/** How many records, or targets of them, are there without making a target. */
+export function idleIn(report: Pick<Report, 'notSelected' | 'lacking' | 'dropped' | 'rejected'>): number {
+  return report.notSelected + report.lacking + report.dropped + rejectedIn(report)
 }
 
 /** How many records of a list, or targets of them, are no target. */

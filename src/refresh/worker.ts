@@ -2,7 +2,7 @@ import { asRefreshError, RefreshError, type RefreshFailureReason } from '../base
 import type { Document } from '../model/document.ts'
 import { type Plan, runPipeline } from '../pipeline/pipeline.ts'
 import { compilePlan, type PlanOptions } from '../pipeline/plan.ts'
-import { type Report, rejectedIn } from '../pipeline/report.ts'
+import { idleIn, type Report } from '../pipeline/report.ts'
 import { type Called, callAgain, callRoll, letGo, type Occasion, openRoll, type Roll } from '../roll/roll.ts'
 
 /** What is to be computed: what a reading makes of a roll. */
@@ -53,8 +53,7 @@ function read(
       `${answered.keys.length} targets are fewer than guard.min_expected, ${minExpected}; what is served stays`,
     )
   }
-  const idle = report.notSelected + report.dropped + rejectedIn(report)
-  const reading = { ...answered, idle, isAtRest }
+  const reading = { ...answered, idle: idleIn(report), isAtRest }
   return {
     called: roll === undefined ? openRoll(reading, occasion) : callRoll(roll, reading, occasion),
     report,

@@ -99,6 +99,8 @@ export interface SourceKeys {
   readonly fail_if?: string
   readonly complete?: boolean
   readonly records?: unknown
+  readonly filter?: unknown
+  readonly for_each?: unknown
   readonly targets?: unknown
   readonly meta_labels?: unknown
 }

@@ -182,6 +182,7 @@ t.test(
       ['["{a|b}"]', [warning(0, '{a}')]],
       ['["{a}:{b}"]', []],
       ['["https://{a}/health", "{a}/foo"]', []],
+      ['[{ url: "{a}" }]', []],
       ['["{a}"]\nrelabel_configs: [{ target_label: __address__, replacement: "snmp:9116" }]', []],
     ]
     for (const [targets, warnings] of rows) {
@@ -215,6 +216,10 @@ t.test('a target template without a field is a warning that says what to write',
       [
         'targets[0]: "10.0.0.1:9100" has no field in it, so every record gives this one address; write "{hostname}:9100"',
       ],
+    ],
+    [
+      '[{ url: "http://a/b" }]',
+      ['targets[0]: "http://a/b" has no field in it, so every record gives this one address; write "{url}"'],
     ],
     [
       '["a:1"]\nlabels: { __param_module: b, c: "{d}" }',

@@ -147,7 +147,7 @@ sources:
   - name: sensors
     http: { url: http://inventory:1337/inventory, max_response_size: 64MB }
     records: "items[?status == 'active']"
-    targets: ["{hostname}:{port|9100}", { address: "{hostname}:9200", labels: { rev: 010 } }]
+    targets: ["{hostname}:{port|9100}", { address: "{hostname}:9200", labels: { rev: 010 } }, { url: "{url}", optional: true }]
     labels: { site: "{store.id}", rack: 1.10, spare: True }
     fail_if: errors
     meta_labels: true
@@ -165,6 +165,9 @@ sources:
     timeout: 3s
   - name: plain
     http: { url: http://b }
+    filter: "contains(tags, 'prom')"
+    for_each: "{spec.ports}"
+    targets: ["{item}:1"]
     key: "{rack}/{unit}"
   - name: devices
     push: { insecure_skip_authentication: true }
@@ -192,14 +195,19 @@ sources:
       refreshIntervalMs: 120_000,
       maxStalenessMs: 135_000,
       timeoutMs: 3_000,
-      plan: { mapping: { metaLabels: true } },
+      plan: {
+        mapping: {
+          metaLabels: true,
+          targets: [{}, { isUrl: undefined, optional: undefined }, { isUrl: true, optional: true }],
+        },
+      },
     },
     {
       name: 'plain',
       required: true,
       refreshIntervalMs: 60_000,
       timeoutMs: 5_000,
-      plan: { records: undefined },
+      plan: { records: undefined, filter: "contains(tags, 'prom')", mapping: { forEach: ['spec', 'ports'] } },
       fileSd: undefined,
       guard: { ...DEFAULT_GUARD, maxDrop: 0.4, holdMs: 3_600_000, minExpected: 3 },
     },

@@ -4,12 +4,14 @@ import t from 'tap'
 import { RefreshError } from '../../src/base/errors.ts'
 import { explainRecord } from '../../src/explain/explain-record.ts'
 import type { Inventory } from '../../src/explain/find-records.ts'
+import { compileTemplate } from '../../src/mapping/template.ts'
 import { MAX_MATCHES } from '../../src/model/explanation.ts'
 import { sortedLabels } from '../../src/model/labels.ts'
 import type { Json } from '../../src/model/record.ts'
 import { runPipeline } from '../../src/pipeline/pipeline.ts'
+import { compilePlan } from '../../src/pipeline/plan.ts'
 import type { RelabelConfig } from '../../src/relabel/config.ts'
-import { explainIn, type InventorySetup, inventoryOf } from '../helpers/inventory-of.ts'
+import { explainIn, type InventorySetup, inventoryOf, planOptions } from '../helpers/inventory-of.ts'
 import { packed } from '../helpers/packed.ts'
 import { holds } from '../helpers/property.ts'
 import { createRandom } from '../helpers/random.ts'
@@ -277,8 +279,33 @@ t.test('verdicts: quarantined, in part or by what the rules made', async (t) => 
   const same = inventoryOf([[{ a: 'a' }]], { targets: ['{a}:1', '{a}:1'] })
   t.equal(explainIn(same, 'a').verdict, 'would be served as a:1', 'said once')
   const none = { ...inventoryOf([['a']]) }
-  const map = () => ({ targets: [], rejections: [], droppedLabels: [], unreadable: [] })
+  const map = () => ({ targets: [], rejections: [], droppedLabels: [], unreadable: [], lacking: 0 })
   t.equal(explainIn({ ...none, plan: { ...none.plan, map } }, 'a').verdict, 'makes no target')
+})
+
+t.test('verdicts: left out by the filter, or with nothing for an optional target or a list', async (t) => {
+  const optional = { address: compileTemplate('{ip}:1'), labels: [], optional: true } as const
+  const inventory = (change: object) => {
+    const options = planOptions({})
+    const changed = { ...options, ...change, mapping: { ...options.mapping, targets: [optional] } }
+    const records = [
+      { name: 'a', ip: '10.0.0.1', up: true },
+      { name: 'b', up: true },
+      { name: 'c' },
+      { name: 'd', up: null },
+    ]
+    return { ...inventoryOf([records]), plan: compilePlan(changed) }
+  }
+  t.equal(explainIn(inventory({}), 'a').verdict, 'would be served as 10.0.0.1:1')
+  t.equal(
+    explainIn(inventory({}), 'b').verdict,
+    'makes no target: it has no field of an optional target, or no item for for_each',
+  )
+  t.equal(explainIn(inventory({ filter: 'up' }), 'c').verdict, 'not selected: the filter leaves it out')
+  t.match(
+    explainIn(inventory({ filter: 'abs(up) == `1`' }), 'd').verdict,
+    /^quarantined: filter_failed: the filter expression "abs\(up\) == `1`" fails on the record: Invalid type/,
+  )
 })
 
 t.test('an address is explained as it is written, and found by the host in it', async (t) => {

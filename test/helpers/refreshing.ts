@@ -44,6 +44,7 @@ export async function refreshing(
     /** JMESPath expressions. */
     records?: string
     failIf?: string
+    filter?: string
     /** Labels of all targets, as templates. */
     labels?: Record<string, string>
     isPaged?: boolean
@@ -65,6 +66,7 @@ export async function refreshing(
     records: options.records,
     failIf: options.failIf,
     ...((options.isPaged ?? options.source !== undefined) && { paging: { hasMore: false, total: false } }),
+    filter: options.filter,
     mapping: {
       source: 'sensors',
       targets: [],

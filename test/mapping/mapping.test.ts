@@ -253,7 +253,7 @@ t.test('61: a configured label that cannot be sent is left out, and its target s
     const name = JSON.stringify(site).slice(0, 60)
     const mapped = map({ hostname: 'a', site })
     const target = { slot: 0, address: 'a:9100', labels: [['__meta_rollcall_source', 'sensors']] }
-    t.same(mapped, { targets: [target], rejections: [], droppedLabels, unreadable: [] }, name)
+    t.same(mapped, { targets: [target], rejections: [], droppedLabels, unreadable: [], lacking: 0 }, name)
   }
 })
 
@@ -341,3 +341,151 @@ t.test(
     t.match(spoofed.targets, [{ address: 'a:9100', labels: [['__meta_rollcall_source', 'sensors']] }])
   },
 )
+
+t.test('a URL is taken apart into what Prometheus scrapes it by', async (t) => {
+  const targets = [{ ...target('{url}'), isUrl: true } as const]
+  const rows: [url: string, address: string, labels: Record<string, string>][] = [
+    ['https://shop.example/health', 'shop.example', { __scheme__: 'https', __metrics_path__: '/health' }],
+    ['http://shop.example:8080', 'shop.example:8080', { __scheme__: 'http' }],
+    ['HTTP://shop.example:80/', 'shop.example:80', { __scheme__: 'http', __metrics_path__: '/' }],
+    ['https://[::1]:1/a%20b', '[::1]:1', { __scheme__: 'https', __metrics_path__: '/a b' }],
+    [
+      'https://a/probe?module=http_2xx&target=b%2Fc+d#x',
+      'a',
+      {
+        __scheme__: 'https',
+        __metrics_path__: '/probe',
+        __param_module: 'http_2xx',
+        __param_target: 'b/c d',
+      },
+    ],
+    ['http://a?x=1', 'a', { __scheme__: 'http', __param_x: '1' }],
+  ]
+  for (const [url, address, labels] of rows) {
+    const [made] = mapping({ targets })({ url }).targets
+    t.equal(made?.address, address, url)
+    t.same(Object.fromEntries(made?.labels ?? []), { ...labels, __meta_rollcall_source: 'sensors' }, url)
+  }
+})
+
+t.test('what no label can say of a URL is quarantined', async (t) => {
+  const map = mapping({ targets: [{ ...target('{url}'), isUrl: true }] })
+  const rows: [url: Json, why: RegExp][] = [
+    ['shop.example/health', /^"shop.example\/health" is no URL to scrape: it does not begin with http:/],
+    ['ftp://a', /does not begin with http/],
+    ['https://user:hunter2@a/', /^"https:\/\/…@a\/" is no URL to scrape: it has a user/],
+    ['https:///x', /its host is no DNS name/],
+    ['https://a b/', /its host is no DNS name/],
+    ['https://a:0/', /its port is not 1 to 65535/],
+    ['https://a/b%2fc', /its path has a % that a label cannot say/],
+    ['https://a/%', /its path has a % that a label cannot say/],
+    ['https://a/%00', /has a control character/],
+    ['https://a/?match[]=x', /the name of its parameter "match\[\]" fits into no label/],
+    ['https://a/?x=1&x=2', /it has the parameter x twice/],
+    ['https://a/?x=', /its parameter x is empty/],
+    [{}, /url is an object or a list/],
+  ]
+  for (const [url, detail] of rows)
+    t.match(map({ url }), { targets: [], rejections: [{ reason: 'invalid_url', detail }], unreadable: [0] })
+  t.match(map({}).rejections, [{ reason: 'missing_field' }])
+})
+
+t.test('labels of a URL win over those of the source, and those of the target over both', async (t) => {
+  const labels = [['__metrics_path__', compileTemplate('/all')]] as const
+  const map = (own: Record<string, string>) =>
+    mapping({ labels, targets: [{ ...target('{url}', own), isUrl: true }] })({ url: 'http://a/own' })
+  const pathOf = (own: Record<string, string>) =>
+    Object.fromEntries(map(own).targets[0]?.labels ?? []).__metrics_path__
+  t.equal(pathOf({}), '/own')
+  t.equal(pathOf({ __metrics_path__: '/this' }), '/this')
+})
+
+t.test('a record does without an optional target whose field it lacks', async (t) => {
+  const targets = [target('{host}:9100'), { ...target('{ipmi.host}:9290'), optional: true } as const]
+  const map = mapping({ targets })
+  for (const ipmi of [undefined, null, {}, { host: null }, { host: '' }]) {
+    const mapped = map({ host: 'a', ...(ipmi !== undefined && { ipmi }) })
+    t.match(mapped, { targets: [{ address: 'a:9100' }], rejections: [], unreadable: [], lacking: 1 })
+  }
+  t.match(map({ host: 'a', ipmi: { host: 'b' } }), {
+    targets: [{}, { address: 'b:9290', slot: 1 }],
+    lacking: 0,
+  })
+  t.match(
+    map({ host: 'a', ipmi: { host: {} } }),
+    { targets: { length: 1 }, rejections: [{ reason: 'invalid_host' }], unreadable: [1], lacking: 0 },
+    'what is there and wrong is quarantined',
+  )
+  const url = mapping({ targets: [{ ...target('{url}'), isUrl: true, optional: true }] })
+  t.match(url({}), { targets: [], rejections: [], lacking: 1 })
+  t.match(url({ url: 'x' }), { targets: [], rejections: [{ reason: 'invalid_url' }], lacking: 0 })
+})
+
+t.test('for each item of a list there are the targets of all templates', async (t) => {
+  const targets = [
+    target('{host}:{item.port}', { exporter: '{item.name}' }),
+    { ...target('{host}:{item.tls}'), optional: true } as const,
+  ]
+  const labels = [['port', compileTemplate('{item.port}')]] as const
+  const map = mapping({ targets, labels, forEach: ['spec', 'ports'] })
+  const mapped = map({
+    host: 'a',
+    item: 'is another while there are items',
+    spec: { ports: [{ port: 1, name: 'node' }, { port: 2, tls: 3 }, { name: {} }, null] },
+  })
+  t.match(mapped, {
+    targets: [
+      { address: 'a:1', slot: 0 },
+      { address: 'a:2', slot: 0 },
+      { address: 'a:3', slot: 1 },
+    ],
+    rejections: [{ reason: 'missing_field', detail: 'item.port is absent, null or empty' }, {}],
+    unreadable: [0, 0],
+    lacking: 3,
+  })
+  t.same(
+    mapped.targets.map((one) => Object.fromEntries(one.labels)),
+    [
+      { __meta_rollcall_source: 'sensors', port: '1', exporter: 'node' },
+      { __meta_rollcall_source: 'sensors', port: '2' },
+      { __meta_rollcall_source: 'sensors', port: '2' },
+    ],
+  )
+  const plain = mapping({ targets: [target('{host}:{item}')], forEach: ['ports'] })
+  t.same(
+    plain({ host: 'a', ports: [1, '2'] }).targets.map(({ address }) => address),
+    ['a:1', 'a:2'],
+  )
+  const lists = mapping({ targets: [target('{item}:1')], forEach: [0] })
+  t.match(lists([['a', 'b']]).targets, [{ address: 'a:1' }, { address: 'b:1' }])
+})
+
+t.test(
+  'a record without a list for for_each makes no targets; one with something else there is quarantined',
+  async (t) => {
+    const map = mapping({ targets: [target('{host}:{item}'), target('{host}:2')], forEach: ['ports'] })
+    for (const record of [{ host: 'a' }, { host: 'a', ports: [] }, { host: 'a', ports: null }, 'a', null])
+      t.same(map(record), { targets: [], rejections: [], droppedLabels: [], unreadable: [], lacking: 2 })
+    for (const ports of [{ http: 80 }, '80', 80, false])
+      t.match(map({ host: 'a', ports }), {
+        targets: [],
+        rejections: [
+          { reason: 'invalid_list', detail: `for_each names ${JSON.stringify(ports)}, which is no list` },
+        ],
+        unreadable: [0, 1],
+      })
+  },
+)
+
+t.test('labels that cannot be made are counted for each item', async (t) => {
+  const labels = [['site', compileTemplate('{item.site}')]] as const
+  const map = mapping({ targets: [target('{item.host}:1')], labels, forEach: ['all'] })
+  const { droppedLabels } = map({
+    all: [
+      { host: 'a', site: {} },
+      { host: 'b', site: 'x' },
+      { host: 'c', site: [{}] },
+    ],
+  })
+  t.same(droppedLabels, ['not_text', 'not_text'])
+})

@@ -6,7 +6,7 @@ import { encodeGroups } from '../../src/model/list.ts'
 import { hashKey, NO_KEY } from '../../src/model/record-key.ts'
 import { type Result, runPipeline } from '../../src/pipeline/pipeline.ts'
 import { compilePlan, type PlanOptions } from '../../src/pipeline/plan.ts'
-import { MAX_SAMPLES } from '../../src/pipeline/report.ts'
+import { idleIn, MAX_SAMPLES } from '../../src/pipeline/report.ts'
 import { createSelect } from '../../src/pipeline/select.ts'
 import type { RelabelConfig } from '../../src/relabel/config.ts'
 import { compileRelabel } from '../../src/relabel/relabel.ts'
@@ -360,3 +360,97 @@ t.test('62: objects that the records expression leaves out are counted', async (
     t.equal(report.notSelected, notSelected, name)
   }
 })
+
+t.test(
+  '62: records that the filter leaves out are counted as not selected, and those it fails for quarantined',
+  async (t) => {
+    const record = (id: number, tags: unknown) => ({ id: `h${id}`, host: `h${id}`, tags })
+    const rows: [
+      filter: string,
+      records: unknown[],
+      addresses: string[],
+      report: object,
+      unreadable: string[],
+    ][] = [
+      [
+        "contains(tags, 'prom')",
+        [record(1, ['prom']), record(2, null), record(3, []), record(4, ['x', 'prom'])],
+        ['h1:9100', 'h4:9100'],
+        {
+          records: 3,
+          notSelected: 1,
+          rejected: new Map([['filter_failed', 1]]),
+          samples: [{ index: 1, key: 'h2' }],
+        },
+        ['h2'],
+      ],
+      // What JMESPath takes for true.
+      [
+        'tags',
+        [false, null, '', [], {}, 0, 'x', [0], { a: 0 }, true].map((tags, index) => record(index, tags)),
+        ['h5:9100', 'h6:9100', 'h7:9100', 'h8:9100', 'h9:9100'],
+        { records: 5, notSelected: 5, rejected: new Map(), samples: [] },
+        [],
+      ],
+      ['host', ['h1', record(2, 1)], ['h2:9100'], { records: 1, notSelected: 1 }, []],
+    ]
+    for (const [filter, records, addresses, report, unreadable] of rows) {
+      const result = runPipeline([jsonDocument(records)], compiled({ filter }))
+      t.same(
+        result.groups.flatMap(({ targets }) => targets),
+        addresses,
+        filter,
+      )
+      t.match(result.report, report, filter)
+      t.same(
+        [...result.unreadable],
+        unreadable.map((key) => hashKey(key, 0)),
+        filter,
+      )
+    }
+    const targets = ['{host}:1', '{host}:2'].map((text) => ({ address: compileTemplate(text), labels: [] }))
+    const mapping = { source: 's', targets, labels: [], metaLabels: false, defaultPort: 1 }
+    const several = runPipeline(
+      [jsonDocument([record(1, []), record(2, null)])],
+      compilePlan({ records: undefined, filter: 'length(tags) == `0`', mapping, relabelConfigs: [] }),
+    )
+    t.same([...several.unreadable], [hashKey('h2', 0), hashKey('h2', 1)], 'it keeps all of its targets')
+    t.match(
+      several.report.samples[0]?.detail,
+      /^the filter expression "length\(tags\) == `0`" fails on the record: Invalid/,
+    )
+    t.throws(
+      () =>
+        runPipeline(
+          [jsonDocument([record(1, []), record(2, null)])],
+          compiled({ filter: "contains(tags, 'x')" }),
+        ),
+      {
+        reason: 'all_rejected',
+        message: /^not one of 1 records makes a target/,
+      },
+    )
+    const both = runPipeline(
+      [jsonDocument({ items: [record(1, 1), record(2, 0), { ...record(3, 1), off: true }] })],
+      compiled({ records: 'items[?!off]', filter: 'tags == `1`' }),
+    )
+    t.equal(both.report.notSelected, 2, 'with those that the records expression leaves out')
+  },
+)
+
+t.test(
+  'what records have nothing for is idle, as what is not selected, dropped or quarantined is',
+  async (t) => {
+    const targets = [
+      { address: compileTemplate('{host}:1'), labels: [] },
+      { address: compileTemplate('{ipmi}:1'), labels: [], optional: true as const },
+    ]
+    const mapping = { source: 's', targets, labels: [], metaLabels: false, defaultPort: 1 }
+    const relabelConfigs = [{ source_labels: ['__address__'], regex: 'c:1', action: 'drop' }]
+    const plan = compilePlan({ records: undefined, filter: 'host', mapping, relabelConfigs })
+    const records = [{ host: 'a', ipmi: 'i' }, { host: 'b' }, { host: 'c' }, { host: { x: 1 } }, {}]
+    const { report } = runPipeline([jsonDocument(records)], plan)
+    t.match(report, { records: 4, notSelected: 1, lacking: 3, dropped: 1 })
+    t.equal(idleIn(report), 1 + 3 + 1 + 1)
+  },
+)

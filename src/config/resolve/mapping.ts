@@ -5,9 +5,9 @@ import {
   type MappingOptions,
   type TargetTemplate,
 } from '../../mapping/mapping.ts'
-import { compileTemplate } from '../../mapping/template.ts'
+import { compilePath, compileTemplate, type Path } from '../../mapping/template.ts'
 import { isLabelName } from '../../model/labels.ts'
-import { attempt, type Context, within } from '../../sources/resolving.ts'
+import { attempt, type Context, complain, within } from '../../sources/resolving.ts'
 import { isReservedLabel } from '../options.ts'
 import type { FileLabels, FileSource, FileTarget } from '../schema.ts'
 
@@ -21,17 +21,36 @@ export function resolveMapping(source: FileSource, context: Context): MappingOpt
     labels: resolveLabels(source.labels, within(context, 'labels')),
     metaLabels: source.meta_labels ?? false,
     defaultPort: DEFAULT_METRICS_PORT,
+    forEach: resolveForEach(source, context),
     ...(source.http_sd !== undefined && { groupsOnly: true }),
     ...(source.push !== undefined && { ownLabels: true }),
   }
+}
+
+function resolveForEach({ for_each: text, targets }: FileSource, context: Context): Path | undefined {
+  if (text === undefined) return undefined
+  if (targets === undefined) {
+    const message = 'needs targets that say what each item is, such as targets: ["{hostname}:{item}"]'
+    complain(context, ['for_each'], message, { atKey: true })
+  }
+  return attempt(context, ['for_each'], () => compilePath(/^\{(.*)\}$/.exec(text)?.[1] ?? text))
 }
 
 function resolveTarget(target: FileTarget, context: Context): TargetTemplate {
   if (typeof target === 'string') {
     return { address: attempt(context, [], () => compileTemplate(target)), labels: [] }
   }
+  const { address, url, optional } = target
+  if (address !== undefined && url !== undefined) {
+    complain(context, ['url'], 'has no meaning beside address; leave one of them out', { atKey: true })
+  } else if (address === undefined && url === undefined) {
+    complain(context, [], 'says nowhere what its address is; add address: "{hostname}:9100", or url')
+  }
+  const key = url === undefined ? 'address' : 'url'
   return {
-    address: attempt(context, ['address'], () => compileTemplate(target.address)),
+    address: attempt(context, [key], () => compileTemplate(url ?? address ?? '')),
+    ...(url !== undefined && { isUrl: true }),
+    ...(optional === true && { optional }),
     labels: resolveLabels(target.labels, within(context, 'labels')),
   }
 }

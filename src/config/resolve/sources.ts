@@ -62,6 +62,7 @@ function resolveKeys(source: FileSource, context: FileContext): Omit<SourceSetti
       records: resolveExpression(source, 'records', context),
       paging: resolvePaging(source.http?.pagination),
       isComplete: source.complete ?? false,
+      filter: resolveExpression(source, 'filter', context),
       failIf: resolveExpression(source, 'fail_if', context),
       mapping: resolveMapping(source, context),
       key: resolveKey(source, context),
@@ -100,7 +101,7 @@ function resolveKey({ key }: FileSource, context: Context): Template | undefined
 /** An expression as it is written, checked by compiling it. */
 function resolveExpression(
   source: FileSource,
-  key: 'records' | 'fail_if',
+  key: 'records' | 'filter' | 'fail_if',
   context: Context,
 ): string | undefined {
   const text = source[key]

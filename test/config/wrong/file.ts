@@ -151,6 +151,11 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
     /^rollcall.yml:4:5: sources\[0\].targets: has no meaning for http_sd/,
   ],
   [
+    'a filter of http_sd',
+    `sources:\n  - name: a\n    http_sd: { url: http://a }\n    filter: a\n`,
+    /^rollcall.yml:4:5: sources\[0\].filter: has no meaning for http_sd/,
+  ],
+  [
     'meta_labels of http_sd',
     httpSd('    meta_labels: false\n'),
     /^rollcall.yml:4:5: sources\[0\].meta_labels: has no meaning for http_sd/,

@@ -295,6 +295,41 @@ export const rows: readonly WrongFile[] = [
     /^rollcall.yml:4:15: .*is set by Rollcall itself/,
   ],
   [
+    'a target with neither address nor url',
+    `${SOURCE}    targets: [{ labels: { a: b } }]\n`,
+    /^rollcall.yml:4:15: sources\[0\].targets\[0\]: says nowhere what its address is; add address: "\{hostname\}:9100", or url$/,
+  ],
+  [
+    'a target with address and url',
+    `${SOURCE}    targets: [{ address: "{a}:1", url: "{b}" }]\n`,
+    /^rollcall.yml:4:35: sources\[0\].targets\[0\].url: has no meaning beside address; leave one of them out$/,
+  ],
+  [
+    'a url that is no template',
+    `${SOURCE}    targets: [{ url: "{b" }]\n`,
+    /^rollcall.yml:4:22: sources\[0\].targets\[0\].url: "\{" without "\}"/,
+  ],
+  [
+    'optional that is a text',
+    `${SOURCE}    targets: [{ address: "{a}:1", optional: maybe }]\n`,
+    /^rollcall.yml:4:45: sources\[0\].targets\[0\].optional: "maybe" is not true or false$/,
+  ],
+  [
+    'a filter that is no expression',
+    `${SOURCE}    filter: "status ="\n`,
+    /^rollcall.yml:4:13: sources\[0\].filter: "status =" is not a JMESPath expression/,
+  ],
+  [
+    'for_each that is no path',
+    `${SOURCE}    for_each: "ports[?open]"\n    targets: ["{item}"]\n`,
+    /^rollcall.yml:4:15: sources\[0\].for_each: "ports\[\?open\]" is not a field; write field, nested.field/,
+  ],
+  [
+    'for_each without targets',
+    `${SOURCE}    for_each: ports\n`,
+    /^rollcall.yml:4:5: sources\[0\].for_each: needs targets that say what each item is, such as targets: \["\{hostname\}:\{item\}"\]$/,
+  ],
+  [
     'a label that is a list',
     `${SOURCE}    labels: { a: [b] }\n`,
     /^rollcall.yml:4:18: sources\[0\].labels.a: \["b"\] is not a text, a number, true or false$/,
