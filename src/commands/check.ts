@@ -11,7 +11,7 @@ import { describeQuarantined, describeRun } from './describe-run.ts'
 import { dryRun } from './dry-run.ts'
 import { lookAtFiles, type NamedFiles } from './named-files.ts'
 import type { Printed } from './printed.ts'
-import { probeWarnings } from './probe-warnings.ts'
+import { probeErrors, probeWarnings } from './probe-warnings.ts'
 import { warningsOf } from './warnings.ts'
 
 /**
@@ -49,6 +49,7 @@ const NOTHING =
 
 const UNREAD = 'FAILED: not every source could be read\n'
 const NOT_COMPARED = 'FAILED: not every list could be compared\n'
+const ABSENT = 'FAILED: the configuration names fields that no record has\n'
 
 async function probe(settings: Settings, files: Files, against: URL | undefined) {
   const runs = await dryRun(settings.sources, { clock: systemClock, files })
@@ -60,10 +61,17 @@ async function probe(settings: Settings, files: Files, against: URL | undefined)
     ...describeQuarantined(run),
     ...(differences[index] === undefined ? [] : [differences[index].line]),
     ...warningsOf({ warnings: probeWarnings(run) }),
+    ...probeErrors(run).map((error) => `ERROR: ${error}\n`),
   ])
   const isUnread = runs.some(({ result }) => result.error !== undefined)
+  const isAbsent = runs.some((run) => probeErrors(run).length > 0)
   const isUncompared = differences.some((one) => one?.isFailed)
-  return { lines, ends: [...(isUnread ? [UNREAD] : []), ...(isUncompared ? [NOT_COMPARED] : [])] }
+  const ends = [
+    [isUnread, UNREAD],
+    [isAbsent, ABSENT],
+    [isUncompared, NOT_COMPARED],
+  ] as const
+  return { lines, ends: ends.flatMap(([isSo, text]) => (isSo ? [text] : [])) }
 }
 
 function describeFailed({ errors }: NamedFiles): string[] {

@@ -4,11 +4,13 @@ import type { Files } from '../base/files.ts'
 import { suggest } from '../base/suggest.ts'
 import { USER_AGENT } from '../base/version.ts'
 import type { Settings, SourceSettings } from '../config/settings.ts'
-import type { Mapping } from '../mapping/mapping.ts'
+import { type LabelTemplate, type Mapping, scopesOf } from '../mapping/mapping.ts'
+import { neededIn, type Path, shownPath, type Template, valueAt } from '../mapping/template.ts'
 import type { Document } from '../model/document.ts'
 import { encodeGroups } from '../model/list.ts'
+import type { InventoryRecord } from '../model/record.ts'
 import { type Plan, runPipeline } from '../pipeline/pipeline.ts'
-import { compilePlan } from '../pipeline/plan.ts'
+import { compilePlan, type PlanOptions } from '../pipeline/plan.ts'
 import type { Report } from '../pipeline/report.ts'
 import type { Counts } from '../snapshot/freeze.ts'
 import { createSource } from '../sources/kinds.ts'
@@ -27,8 +29,8 @@ export interface DryRun {
   readonly plan: Plan
   /** From asking the inventory to the list, or to the failure. */
   readonly durationMs: number
-  /** The labels that a target of a record had, before the rules. */
-  readonly labelNames: ReadonlySet<string>
+  /** The fields that the configuration names without a default, and of which no selected record has a value. */
+  readonly missing: readonly MissingField[]
   /** What was read, even if no list could be made of it. */
   readonly documents: readonly Document[] | undefined
   /** Neither a list nor a failure: the source has nothing that could be read from here. */
@@ -78,7 +80,7 @@ async function runSource(settings: SourceSettings, { clock, files }: Deps): Prom
   const startMs = clock.monotonic()
   const plan = compilePlan(settings.plan)
   const source = createSource(settings.source, { clock, files, userAgent: USER_AGENT })
-  const labelNames = new Set<string>()
+  const fields = watchFields(settings.plan)
   let documents: readonly Document[] | undefined
   const readAndBuild = async () => {
     const never = new AbortController().signal
@@ -86,14 +88,14 @@ async function runSource(settings: SourceSettings, { clock, files }: Deps): Prom
     // Nobody registers with a command, so its empty list says nothing; the secret was tried, though.
     if (source.instances !== undefined) return {}
     documents = read
-    return { built: build(documents, { ...plan, map: noting(plan.map, labelNames) }) }
+    return { built: build(documents, { ...plan, map: seenBy(fields, plan.map) }) }
   }
   const result = await readAndBuild().catch((error) => ({
     error: withoutSecrets(asRefreshError(error), source),
   }))
   const durationMs = clock.monotonic() - startMs
   await source.close()
-  return { settings, plan, durationMs, labelNames, documents, result }
+  return { settings, plan, durationMs, missing: fields.missing(), documents, result }
 }
 
 /** @throws RefreshError when the documents are no inventory */
@@ -102,13 +104,75 @@ function build(documents: readonly Document[], plan: Plan): Built {
   return { body: encodeGroups(groups), counts: { groups: groups.length, targets: keys.length }, report }
 }
 
-/** The same mapping, which notes the names of all labels that it gives. */
-function noting(map: Mapping, names: Set<string>): Mapping {
+/** A field that the configuration names, such as `{site}` at `labels.site`. */
+export interface MissingField {
+  readonly at: string
+  readonly field: string
+  /** Records have it, but null or empty. */
+  readonly isEmpty: boolean
+}
+
+/** Sees records, and knows of which fields that the configuration names none of them has a value. */
+interface FieldWatch {
+  see(record: InventoryRecord): void
+  missing(): readonly MissingField[]
+}
+
+/** A field that no record had a value of yet. */
+interface Watched {
+  readonly at: string
+  readonly field: string
+  readonly path: Path
+  isEmpty: boolean
+}
+
+function watchFields({ mapping, key }: PlanOptions): FieldWatch {
+  const { forEach } = mapping
+  const watch = (at: string, template: Template = []) =>
+    neededIn(template).map(({ path, shown }): Watched => ({ at, field: `{${shown}}`, path, isEmpty: false }))
+  const watchLabels = (at: string, labels: readonly LabelTemplate[]) =>
+    labels.flatMap(([name, template]) => watch(`${at}.${name}`, template))
+  let ofRecords = watch('key', key)
+  if (forEach !== undefined) {
+    ofRecords.push({ at: 'for_each', field: shownPath(forEach), path: forEach, isEmpty: false })
+  }
+  let ofScopes = [
+    ...mapping.targets.flatMap(({ address, labels }, index) => [
+      ...watch(`targets[${index}]`, address),
+      ...watchLabels(`targets[${index}].labels`, labels),
+    ]),
+    ...watchLabels('labels', mapping.labels),
+  ]
+  let [records, scopes] = [0, 0]
+  return {
+    see(record) {
+      const items = forEach === undefined ? [record] : scopesOf(record, forEach)
+      const known = 'reason' in items ? [] : items
+      ofRecords = without(ofRecords, record)
+      for (const item of known) ofScopes = without(ofScopes, item)
+      records++
+      scopes += known.length
+    },
+    // Of what nothing was seen, nobody knows what it would have had.
+    missing: () => [...(records > 0 ? ofRecords : []), ...(scopes > 0 ? ofScopes : [])],
+  }
+}
+
+/** The fields of which a record has no value. */
+function without(fields: Watched[], record: InventoryRecord): Watched[] {
+  if (fields.length === 0) return fields
+  return fields.filter((one) => {
+    const value = valueAt(record, one.path)
+    one.isEmpty ||= value !== undefined
+    return value === undefined || value === null || value === ''
+  })
+}
+
+/** The same mapping, whose records are seen. */
+function seenBy({ see }: FieldWatch, map: Mapping): Mapping {
   return (record) => {
     const mapped = map(record)
-    for (const { labels } of mapped.targets) {
-      for (const [name] of labels) names.add(name)
-    }
+    if (mapped.isLeftOut !== true) see(record)
     return mapped
   }
 }

@@ -1,4 +1,3 @@
-import type { LabelTemplate, MappingOptions } from '../mapping/mapping.ts'
 import { shown } from '../mapping/rejection.ts'
 import type { Document } from '../model/document.ts'
 import { decode } from '../pipeline/decode.ts'
@@ -6,14 +5,15 @@ import { itemsIn } from '../pipeline/surroundings.ts'
 import type { DryRun } from './dry-run.ts'
 
 /** What is odd about what reading a source gave, although it gave a list. */
-export function probeWarnings({ settings, labelNames, documents = [], result }: DryRun): string[] {
+export function probeWarnings({ settings, missing, documents = [], result }: DryRun): string[] {
   const { counts, report } = result.built ?? {}
-  if (counts === undefined || report === undefined) return []
-  const found = report.dropped > 0 && counts.targets === 0 ? [ALL_DROPPED] : []
-  if (report.records === 0) found.push(...notSelected(settings.plan.records, documents))
-  // Where no record made a target nobody knows which labels it would have had.
-  const absent = labelNames.size === 0 ? [] : absentLabels(settings.plan.mapping, labelNames)
-  return [...found, ...absent].map((warning) => `source ${settings.name}: ${warning}`)
+  const isDropped = counts?.targets === 0 && report !== undefined && report.dropped > 0
+  const empty = missing
+    .filter(({ isEmpty }) => isEmpty)
+    .map(({ at, field }) => `${at}: every record that has ${field} has it null or empty`)
+  const unselected = report?.records === 0 ? notSelected(settings.plan.records, documents) : []
+  const found = [...(isDropped ? [ALL_DROPPED] : []), ...unselected, ...empty]
+  return found.map((text) => `source ${settings.name}: ${text}`)
 }
 
 const ALL_DROPPED =
@@ -29,20 +29,12 @@ function notSelected(records: string | undefined, documents: readonly Document[]
   ]
 }
 
-/** The labels that no target has, since their templates gave no text. */
-function absentLabels({ labels, targets }: MappingOptions, names: ReadonlySet<string>): string[] {
-  const own = targets.flatMap((target, index) =>
-    describeAbsent(`targets[${index}].labels`, target.labels, names),
-  )
-  return [...describeAbsent('labels', labels, names), ...own]
-}
-
-function describeAbsent(key: string, labels: readonly LabelTemplate[], names: ReadonlySet<string>): string[] {
-  return labels.flatMap(([name, template]) => {
-    const fields = template.flatMap((part) =>
-      typeof part === 'string' || part.fallback !== undefined ? [] : `{${part.shown}}`,
-    )
-    if (fields.length === 0 || names.has(name)) return []
-    return `${key}.${name}: no record that makes a target has ${fields.join(' and ')}, so no target has this label`
-  })
+/** What is wrong with a configuration, as reading a source showed: fields that no record has. */
+export function probeErrors({ settings, missing }: DryRun): string[] {
+  return missing
+    .filter(({ isEmpty }) => !isEmpty)
+    .map(({ at, field }) => {
+      const orElse = at.includes('labels.') ? `, or write ${field.slice(0, -1)}|} if it may be absent` : ''
+      return `source ${settings.name}: ${at}: no record has ${field}; correct the path${orElse}`
+    })
 }

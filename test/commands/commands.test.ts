@@ -201,33 +201,62 @@ t.test('check --probe --against compares with what a running server serves', asy
   t.match(await runHere(['check', '--probe', '--against=a'], env), { code: 2, err: /^--against: "a" is not/ })
 })
 
-t.test('check --probe warns of rules that drop everything, and of labels that no target has', async (t) => {
-  const { url } = await inventoryServer(t, [{ hostname: 'a', site: 's', rack: '' }, { hostname: 'b' }])
-  const path = join(t.testdir(), 'rollcall.yml')
-  const warnings = async (keys: string) => {
-    writeFileSync(path, `sources: [{ name: a, http: { url: "${url}" }, ${keys} }]\n`)
-    const { code, out } = await runHere(['check', '--probe', `--config.file=${path}`])
-    t.equal(code, 0)
-    return out.split('\n').filter((line) => line.startsWith('WARNING: '))
-  }
-  const labels =
-    'site: "{site}", rack: "r{rack}", room: "{house}/{room}", x: "{x|}", y: "{y|z}", none: "", fixed: a'
-  t.same(await warnings(`labels: { ${labels} }`), [
-    'WARNING: source a: labels.rack: no record that makes a target has {rack}, so no target has this label',
-    'WARNING: source a: labels.room: no record that makes a target has {house} and {room}, so no target has this label',
-  ])
-  t.same(await warnings('targets: [{ address: "{hostname}:1", labels: { b: "{b}", site: "{site}" } }]'), [
-    'WARNING: source a: targets[0].labels.b: no record that makes a target has {b}, so no target has this label',
-  ])
-  t.same(await warnings('relabel_configs: [{ source_labels: [site], regex: s, action: drop }]'), [])
-  t.same(
-    await warnings('labels: { b: "{b}" }, relabel_configs: [{ source_labels: [b], regex: c, action: keep }]'),
-    [
-      'WARNING: source a: relabel_configs drop every target; rollcall explain with the name of a device says which rule does',
-      'WARNING: source a: labels.b: no record that makes a target has {b}, so no target has this label',
-    ],
-  )
-})
+t.test(
+  'check --probe warns of rules that drop everything, and fails for fields that no record has',
+  async (t) => {
+    const { url } = await inventoryServer(t, [{ hostname: 'a', site: 's', rack: '' }, { hostname: 'b' }])
+    const path = join(t.testdir(), 'rollcall.yml')
+    const found = async (keys: string) => {
+      writeFileSync(path, `sources: [{ name: a, http: { url: "${url}" }, ${keys} }]\n`)
+      const { code, out } = await runHere(['check', '--probe', `--config.file=${path}`])
+      const lines = out.split('\n').filter((line) => /^(WARNING|ERROR|FAILED): /.test(line))
+      t.equal(code, lines.some((line) => line.startsWith('FAILED: ')) ? 1 : 0)
+      return lines.map((line) => line.replace('source a: ', ''))
+    }
+    const ABSENT = 'FAILED: the configuration names fields that no record has'
+    const labels =
+      'site: "{site}", rack: "r{rack}", room: "{house}/{room}", x: "{x|}", y: "{y|z}", none: "", fixed: a'
+    t.same(await found(`labels: { ${labels} }`), [
+      'WARNING: labels.rack: every record that has {rack} has it null or empty',
+      'ERROR: labels.room: no record has {house}; correct the path, or write {house|} if it may be absent',
+      'ERROR: labels.room: no record has {room}; correct the path, or write {room|} if it may be absent',
+      ABSENT,
+    ])
+    t.same(await found('targets: [{ address: "{hostname}:1", labels: { b: "{b}", site: "{site}" } }]'), [
+      'ERROR: targets[0].labels.b: no record has {b}; correct the path, or write {b|} if it may be absent',
+      ABSENT,
+    ])
+    t.same(
+      await found('targets: ["{hostname}:1", { address: "{ipmi.host}:1", optional: true }], key: asset'),
+      [
+        'ERROR: key: no record has {asset}; correct the path',
+        'ERROR: targets[1]: no record has {ipmi.host}; correct the path',
+        ABSENT,
+      ],
+    )
+    t.same(await found('targets: ["{hostnam}:1"]'), [
+      'ERROR: targets[0]: no record has {hostnam}; correct the path',
+      'FAILED: not every source could be read',
+      ABSENT,
+    ])
+    t.same(await found('for_each: \'spec["p.q"][-1]\', targets: ["{item}:1"], labels: { b: "{b}" }'), [
+      'ERROR: for_each: no record has spec["p.q"][-1]; correct the path',
+      ABSENT,
+    ])
+    t.same(await found('for_each: site, targets: ["{item}:1"]'), ['FAILED: not every source could be read'])
+    t.same(await found('relabel_configs: [{ source_labels: [site], regex: s, action: drop }]'), [])
+    t.same(await found('filter: rack, labels: { b: "{b}" }'), [], 'no records, no targets')
+    t.same(
+      await found('labels: { b: "{b|}" }, relabel_configs: [{ source_labels: [b], regex: c, action: keep }]'),
+      [
+        'WARNING: relabel_configs drop every target; rollcall explain with the name of a device says which rule does',
+      ],
+    )
+    t.match(await found('records: "[?no]", labels: { b: "{b}" }'), [
+      /^WARNING: records: "\[\?no\]" selects nothing/,
+    ])
+  },
+)
 
 t.test(
   '75: check --probe warns of an expression that selects nothing where there is something',
