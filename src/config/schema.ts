@@ -268,6 +268,14 @@ export const fileSchema = Type.Object(
               DEFAULT_TIMEOUT,
             ),
           ),
+          label_names: Type.Optional(
+            Type.Union([Type.Literal('legacy'), Type.Literal('utf8')], {
+              expects: 'legacy or utf8',
+              default: 'legacy',
+              description:
+                'Which names labels may have: legacy, those that Prometheus 2 and 3 accept, or utf8, any text. Prometheus 2 refuses a whole list with one name that is not legacy.',
+            }),
+          ),
           guard: Type.Optional(guardOptions),
         },
         {

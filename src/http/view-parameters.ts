@@ -46,7 +46,7 @@ function parseShard(text: string): View['shard'] {
 }
 
 function parseLabel(name: string, value: string): readonly [string, string] {
-  if (!isLabelName(name)) throw bad(`${shown(name)} is not a label name; write label.NAME=VALUE`)
+  if (!isLabelName(name, 'utf8')) throw bad(`${shown(name)} is not a label name; write label.NAME=VALUE`)
   if (value === '' || value.length > MAX_VALUE_LENGTH || !isLabelValue(value)) {
     throw bad(`label.${name.slice(0, 60)} needs a value of 1 to ${MAX_VALUE_LENGTH} characters`)
   }

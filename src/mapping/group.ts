@@ -1,3 +1,4 @@
+import type { LabelNames } from '../model/labels.ts'
 import { fieldOf, type InventoryRecord, isObject, type Json } from '../model/record.ts'
 import { HOST_FIELDS } from './address.ts'
 import { readLabels } from './labels.ts'
@@ -32,10 +33,10 @@ function otherKey(record: InventoryRecord): string | undefined {
 /**
  * Reads a target group as Prometheus does, but lenient where Prometheus would reject the whole list: a target
  * that is no text is quarantined alone, labels that cannot be sent are left out, numbers and booleans become texts,
- * and label names are made such that Prometheus 2 accepts them too.
+ * and label names are made such that Prometheus accepts them, which 2 does with fewer than 3.
  * @returns why it is no group
  */
-export function readGroup(record: InventoryRecord, drop: DropLabel): Group | Rejection {
+export function readGroup(record: InventoryRecord, drop: DropLabel, names?: LabelNames): Group | Rejection {
   if (!isObject(record)) return invalid(`${shown(record)} is not a set of targets and labels`)
   const other = otherKey(record)
   if (other !== undefined) {
@@ -46,7 +47,7 @@ export function readGroup(record: InventoryRecord, drop: DropLabel): Group | Rej
   const targets = fieldOf(record, 'targets')
   if (targets !== null && !Array.isArray(targets)) return invalid('targets has to be a list of texts')
   // What Go writes for an empty list is null.
-  return { ...readTargets(targets ?? []), labels: readLabels(fieldOf(record, 'labels') ?? {}, drop) }
+  return { ...readTargets(targets ?? []), labels: readLabels(fieldOf(record, 'labels') ?? {}, drop, names) }
 }
 
 function readTargets(targets: readonly Json[]): Pick<Group, 'addresses' | 'rejections'> {

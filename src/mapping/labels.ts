@@ -3,6 +3,7 @@ import {
   compareText,
   isLabelName,
   isLabelValue,
+  type LabelNames,
   type Labels,
   labelText,
   sanitizeLabelName,
@@ -25,6 +26,8 @@ export interface CommonOptions {
   readonly metaLabels: boolean
   /** The field `labels` of a record holds labels of its targets, as that of a target group does. */
   readonly ownLabels?: boolean
+  /** Which names labels may have; by default those that every Prometheus accepts. */
+  readonly labelNames?: LabelNames | undefined
 }
 
 /** Labels of a record, and those that were left out: no label ever costs a target. */
@@ -93,7 +96,8 @@ function labelsOfValues(values: readonly string[], { labels, source }: CommonOpt
 
 function commonLabels(record: InventoryRecord, options: CommonOptions): Common {
   const lost = noteDropped()
-  const own = options.ownLabels === true ? readLabels(fieldOf(record, 'labels') ?? {}, lost.drop) : new Map()
+  const written = options.ownLabels === true ? fieldOf(record, 'labels') : undefined
+  const own = readLabels(written ?? {}, lost.drop, options.labelNames)
   if (options.metaLabels) addMetaLabels(record, own, lost.drop)
   addLabels(options.labels, record, own, lost.drop)
   own.set(SOURCE_LABEL, options.source)
@@ -158,13 +162,13 @@ export function addMetaLabels(record: InventoryRecord, labels: Map<string, strin
 }
 
 /** The labels of a target group, without those that the source sets, and without `__address__`, which the targets are. */
-export function readLabels(labels: Json, drop: DropLabel): Map<string, string> {
+export function readLabels(labels: Json, drop: DropLabel, names?: LabelNames): Map<string, string> {
   const texts = new Map<string, string>()
   if (!isObject(labels)) {
     drop('not_text', 'labels')
     return texts
   }
-  for (const [name, field] of nameFields(Object.keys(labels), labelNameOf, drop)) {
+  for (const [name, field] of nameFields(Object.keys(labels), (field) => nearestName(field, names), drop)) {
     if (name === '__address__' || name.startsWith('__meta_rollcall_')) continue
     const value = labels[field] as Json
     const text = Array.isArray(value) ? undefined : labelText(value)
@@ -175,8 +179,9 @@ export function readLabels(labels: Json, drop: DropLabel): Map<string, string> {
   return texts
 }
 
-/** The nearest name that Prometheus 2 accepts; 3 accepts any. */
-function labelNameOf(field: string): string {
+/** The nearest name that Prometheus accepts. */
+function nearestName(field: string, names?: LabelNames): string {
+  if (isLabelName(field, names)) return field
   const name = sanitizeLabelName(field)
   return isLabelName(name) ? name : `_${name}`
 }

@@ -88,7 +88,7 @@ export function compileMapping(options: MappingOptions): Mapping {
 /** Maps a target group: its labels and then those of the source, which win, for each of its targets. */
 function mapGroup(record: InventoryRecord, options: MappingOptions): Mapped {
   const lost = noteDropped()
-  const group = readGroup(record, lost.drop)
+  const group = readGroup(record, lost.drop, options.labelNames)
   if ('reason' in group) return nothing([group], [0])
   addLabels(options.labels, record, group.labels, lost.drop)
   const labels = sortedLabels(group.labels.set(SOURCE_LABEL, options.source))

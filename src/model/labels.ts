@@ -8,9 +8,12 @@ export const MAX_LABEL_VALUE_LENGTH = 65_536
 
 const NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/
 
-/** Whether Prometheus 2 and 3 both accept this label name. */
-export function isLabelName(name: string): boolean {
-  return NAME.test(name)
+/** Which label names there are: those that Prometheus 2 and 3 both accept, or any text, which only 3 accepts. */
+export type LabelNames = 'legacy' | 'utf8'
+
+/** Whether Prometheus accepts this label name: 2 and 3, or, with `utf8`, 3 only. */
+export function isLabelName(name: string, names: LabelNames = 'legacy'): boolean {
+  return names === 'utf8' ? name !== '' && name.isWellFormed() : NAME.test(name)
 }
 
 /** Makes any text fit into a label name, as Prometheus's discovery mechanisms do: others → `_`. */

@@ -61,7 +61,7 @@ export function compilePlan(options: PlanOptions): Plan {
     ...(options.isComplete !== true && { assertWhole: (parts) => assertWhole(parts, paging) }),
     map: compileMap(options),
     ...(template !== undefined && { keyOf: compileKey(template) }),
-    rules: compileRelabel(relabelConfigs),
+    rules: compileRelabel(relabelConfigs, mapping.labelNames),
   }
 }
 

@@ -1,4 +1,4 @@
-import { compareText, isLabelName, type Labels } from '../model/labels.ts'
+import { compareText, type Labels } from '../model/labels.ts'
 import type { Target } from '../model/target-group.ts'
 import { type Draft, read, retain, write } from './draft.ts'
 import { type Dropped, isDropped, type RelabelRule, relabelDraft } from './relabel.ts'
@@ -22,15 +22,20 @@ export function relabelTarget(
   const draft: Draft = { pairs: withAddress(target), owned: true }
   const result = relabelDraft(draft, rules)
   if (isDropped(result)) return result
-  if (rules.some(({ mayMisname }) => mayMisname)) removeMisnamed(draft, misnamed)
+  const isName = rules.find((rule) => rule.isName)?.isName
+  if (isName !== undefined) removeMisnamed(draft, isName, misnamed)
   const address = read(draft, ADDRESS_LABEL)
   write(draft, ADDRESS_LABEL, '')
   return { address, labels: sharedLabels(draft.pairs, target.labels) }
 }
 
-function removeMisnamed(draft: Draft, misnamed: (name: string) => void): void {
+function removeMisnamed(
+  draft: Draft,
+  isName: (name: string) => boolean,
+  misnamed: (name: string) => void,
+): void {
   retain(draft, (name) => {
-    if (isLabelName(name)) return true
+    if (isName(name)) return true
     misnamed(name)
     return false
   })

@@ -1,4 +1,4 @@
-import type { Labels } from '../model/labels.ts'
+import { isLabelName, type LabelNames, type Labels } from '../model/labels.ts'
 import type { RelabelConfig } from './config.ts'
 import type { RelabelAction } from './defaults.ts'
 import type { Draft } from './draft.ts'
@@ -15,8 +15,8 @@ export interface RelabelRule {
   readonly action: RelabelAction
   readonly apply: Apply
   readonly dropped: Dropped
-  /** Whether it can write a label whose name is none: only labelmap does not check. */
-  readonly mayMisname: boolean
+  /** Set when it can write a label whose name is none, since only labelmap does not check: which names are some. */
+  readonly isName?: (name: string) => boolean
 }
 
 /** One rule at work: the labels that it found, and what it left of them. */
@@ -34,13 +34,18 @@ export interface RelabelStep {
  * compiled list is for one thread; what it returns depends on its input alone.
  * @param configs rules in which `validateRelabel` finds no problem
  */
-export function compileRelabel(configs: readonly RelabelConfig[]): readonly RelabelRule[] {
+export function compileRelabel(
+  configs: readonly RelabelConfig[],
+  names: LabelNames = 'legacy',
+): readonly RelabelRule[] {
+  const isName = (name: string) => isLabelName(name, names)
   return configs.map((config, index) => {
     const rule = resolveRelabel(config)
     const action = rule.action as RelabelAction
     // After a letter or "_" whatever is left of a label name makes a label name again.
     const mayMisname = action === 'labelmap' && rule.replacement.startsWith('$')
-    return { action, apply: ACTIONS[action](rule), dropped: { droppedBy: index }, mayMisname }
+    const compiled = { action, apply: ACTIONS[action](rule, isName), dropped: { droppedBy: index } }
+    return mayMisname ? { ...compiled, isName } : compiled
   })
 }
 

@@ -1,6 +1,5 @@
 import { memo } from '../base/memo.ts'
 import { hashmod } from '../model/hashmod.ts'
-import { isLabelName } from '../model/labels.ts'
 import type { RelabelAction } from './defaults.ts'
 import { type Draft, read, retain, write } from './draft.ts'
 import { toLower, toUpper } from './letter-case.ts'
@@ -12,7 +11,9 @@ import { expand, type Template } from './template.ts'
 export type Apply = (draft: Draft) => boolean
 
 /** What each action does, compiled for one rule. */
-export const ACTIONS: Readonly<Record<RelabelAction, (rule: ResolvedRelabel) => Apply>> = {
+export const ACTIONS: Readonly<
+  Record<RelabelAction, (rule: ResolvedRelabel, isName: (name: string) => boolean) => Apply>
+> = {
   replace: compileReplace,
   keep: (rule) => compileFilter(rule, true),
   drop: (rule) => compileFilter(rule, false),
@@ -57,7 +58,7 @@ function compileWrite(rule: ResolvedRelabel, compute: (value: string) => string)
   }
 }
 
-function compileReplace(rule: ResolvedRelabel): Apply {
+function compileReplace(rule: ResolvedRelabel, isName: (name: string) => boolean): Apply {
   const source = compileSource(rule)
   const pattern = compilePattern(rule.regex)
   const target = pattern.template(rule.targetLabel)
@@ -74,7 +75,7 @@ function compileReplace(rule: ResolvedRelabel): Apply {
     const groups = pattern.match(source(draft))
     if (groups === null) return true
     const name = fixedTarget ?? expand(target, groups)
-    if (fixedTarget !== undefined || isLabelName(name)) write(draft, name, expand(replacement, groups))
+    if (fixedTarget !== undefined || isName(name)) write(draft, name, expand(replacement, groups))
     return true
   }
 }

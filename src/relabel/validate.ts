@@ -1,5 +1,5 @@
 import { suggest } from '../base/suggest.ts'
-import { isLabelName } from '../model/labels.ts'
+import { isLabelName, type LabelNames } from '../model/labels.ts'
 import type { RelabelConfig } from './config.ts'
 import { RELABEL_ACTIONS, RELABEL_DEFAULTS } from './defaults.ts'
 import { type ResolvedRelabel, resolveRelabel } from './options.ts'
@@ -16,26 +16,31 @@ export interface RelabelProblem {
   readonly atKey?: boolean
 }
 
-const A_LABEL_NAME = 'a label name; use letters, digits and "_", and no digit first'
+const A_LABEL_NAME =
+  'a label name; use letters, digits and "_", and no digit first, or set label_names: utf8 if only Prometheus 3 asks'
 
 /**
  * What a name with references may be: Prometheus's `relabelTarget`, written so that it needs no backtracking.
  */
 const NAME_TEMPLATE = /^(?:[a-zA-Z_]|\$\w|\$\{\w+\})(?:\w|\$\w|\$\{\w+\})*$/
 
+/** Whether a text is a name, or with references can become one; with `utf8` any text can. */
+type IsName = (text: string, hasReferences?: boolean) => boolean
+
 /**
- * Finds what is wrong with a rule: everything at which Prometheus refuses to load it, with label names as
- * strict as in Prometheus 2 (3 also takes UTF-8 names, which 2 then rejects in the list it is sent). Never
- * throws.
+ * Finds what is wrong with a rule: everything at which Prometheus refuses to load it, with label names as strict as in
+ * Prometheus 2, unless they are `utf8`, which 2 rejects in the list that it is sent. Never throws.
  * @param config a rule that fits `relabelSchema`
  */
-export function validateRelabel(config: RelabelConfig): RelabelProblem[] {
+export function validateRelabel(config: RelabelConfig, names: LabelNames = 'legacy'): RelabelProblem[] {
   const rule = resolveRelabel(config)
+  const isName: IsName = (text, hasReferences) =>
+    hasReferences === true && names === 'legacy' ? NAME_TEMPLATE.test(text) : isLabelName(text, names)
   return [
-    ...checkSourceLabels(rule),
+    ...checkSourceLabels(rule, isName),
     ...checkTexts(config),
     ...checkRegex(rule),
-    ...(isKnown(rule.action) ? checkAction(config, rule) : [unknownAction(config, rule.action)]),
+    ...(isKnown(rule.action) ? checkAction(config, rule, isName) : [unknownAction(config, rule.action)]),
   ]
 }
 
@@ -53,9 +58,9 @@ function unknownAction(config: RelabelConfig, action: string): RelabelProblem {
   return { path: ['action'], message }
 }
 
-function checkSourceLabels({ sourceLabels }: ResolvedRelabel): RelabelProblem[] {
+function checkSourceLabels({ sourceLabels }: ResolvedRelabel, isName: IsName): RelabelProblem[] {
   return sourceLabels.flatMap((name, index) =>
-    isLabelName(name) ? [] : [{ path: ['source_labels', index], message: isNot(name, A_LABEL_NAME) }],
+    isName(name) ? [] : [{ path: ['source_labels', index], message: isNot(name, A_LABEL_NAME) }],
   )
 }
 
@@ -86,20 +91,20 @@ function remedy({ reason, at }: { reason: string; at: string }): string {
   return 'see https://github.com/google/re2/wiki/Syntax'
 }
 
-function checkAction(config: RelabelConfig, rule: ResolvedRelabel): RelabelProblem[] {
+function checkAction(config: RelabelConfig, rule: ResolvedRelabel, isName: IsName): RelabelProblem[] {
   switch (rule.action) {
     case 'replace':
-      return checkTargetLabel(rule, rule.targetLabel.includes('$'))
+      return checkTargetLabel(rule, isName, rule.targetLabel.includes('$'))
     case 'hashmod':
-      return [...checkModulus(rule), ...checkTargetLabel(rule, false)]
+      return [...checkModulus(rule), ...checkTargetLabel(rule, isName)]
     case 'lowercase':
     case 'uppercase':
-      return [...checkTargetLabel(rule, false), ...forbid(config, rule, ['replacement'], TARGET_ONLY)]
+      return [...checkTargetLabel(rule, isName), ...forbid(config, rule, ['replacement'], TARGET_ONLY)]
     case 'keepequal':
     case 'dropequal':
-      return [...checkTargetLabel(rule, false), ...forbid(config, rule, NOT_FOR_EQUAL, EQUAL_ONLY)]
+      return [...checkTargetLabel(rule, isName), ...forbid(config, rule, NOT_FOR_EQUAL, EQUAL_ONLY)]
     case 'labelmap':
-      return checkNameReplacement(rule)
+      return checkNameReplacement(rule, isName)
     case 'labeldrop':
     case 'labelkeep':
       return forbid(config, rule, NOT_FOR_LABELS, 'regex only')
@@ -119,12 +124,16 @@ const NOT_FOR_LABELS: readonly Key[] = [
   'replacement',
 ]
 
-function checkTargetLabel({ action, targetLabel }: ResolvedRelabel, template: boolean): RelabelProblem[] {
+function checkTargetLabel(
+  { action, targetLabel }: ResolvedRelabel,
+  isName: IsName,
+  template = false,
+): RelabelProblem[] {
   if (targetLabel === '') {
     const message = `is missing or empty; ${action} needs it: the name of the label ${ROLES[action] ?? 'to write'}`
     return [{ path: ['target_label'], message }]
   }
-  if (template ? NAME_TEMPLATE.test(targetLabel) : isLabelName(targetLabel)) return []
+  if (isName(targetLabel, template)) return []
   const expected = template ? `${A_LABEL_NAME}, and references such as $1 or \${name}` : A_LABEL_NAME
   const message = isNot(targetLabel, expected)
   return [{ path: ['target_label'], message }]
@@ -138,8 +147,8 @@ function checkModulus({ modulus }: ResolvedRelabel): RelabelProblem[] {
   return [{ path: ['modulus'], message }]
 }
 
-function checkNameReplacement({ replacement }: ResolvedRelabel): RelabelProblem[] {
-  if (NAME_TEMPLATE.test(replacement)) return []
+function checkNameReplacement({ replacement }: ResolvedRelabel, isName: IsName): RelabelProblem[] {
+  if (isName(replacement, true)) return []
   const expected = `a name for labelmap to write; use letters, digits, "_" and references such as $1 or \${name}`
   return [{ path: ['replacement'], message: isNot(replacement, expected) }]
 }

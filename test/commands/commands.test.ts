@@ -156,6 +156,44 @@ t.test('check --probe tells what each source gives', async (t) => {
   t.match(await runHere(['check', '--probe'], { INVENTORY_URL: inventory.url.href }), { code: 0, err: '' })
 })
 
+t.test('label_names: utf8 keeps the names that only Prometheus 3 accepts', async (t) => {
+  const { url } = await inventoryServer(t, [
+    { targets: ['a:1'], labels: { 'service.name': 'x', '': 'no', 'drop-me': 'x' } },
+  ])
+  const path = join(t.testdir(), 'rollcall.yml')
+  const labels = async (names: string) => {
+    const rules = `[{ source_labels: [service_name], regex: (.+), target_label: "\${1}_y", replacement: z },
+      { regex: drop-me, action: labeldrop }, { regex: service.(name), replacement: $1, action: labelmap }]`
+    writeFileSync(
+      path,
+      `global: { label_names: ${names} }\nsources: [{ name: s, http_sd: { url: "${url}" }, relabel_configs: ${rules} }]\n`,
+    )
+    const { code, out, err } = await runHere(['targets', `--config.file=${path}`])
+    t.equal(code, 0, err)
+    return JSON.parse(out)[0].labels
+  }
+  const source = { __meta_rollcall_source: 's' }
+  const made = { name: 'x' }
+  t.same(await labels('utf8'), { ...source, ...made, _: 'no', 'service.name': 'x' })
+  t.same(await labels('legacy'), {
+    ...source,
+    ...made,
+    _: 'no',
+    drop_me: 'x',
+    service_name: 'x',
+    x_y: 'z',
+  })
+  const rules = '[{ source_labels: ["a.b"], target_label: c-d, replacement: e }]'
+  writeFileSync(
+    path,
+    `global: { label_names: utf8 }\nsources: [{ name: s, http: { url: "${url}" }, labels: { a.b: "1" }, relabel_configs: ${rules} }]\n`,
+  )
+  t.match(JSON.parse((await runHere(['targets', `--config.file=${path}`])).out)[0].labels, {
+    'a.b': '1',
+    'c-d': 'e',
+  })
+})
+
 t.test('check --probe --against compares with what a running server serves', async (t) => {
   const inventory = await inventoryServer(t, ['a', 'b', 'c'])
   const env = { INVENTORY_URL: inventory.url.href }

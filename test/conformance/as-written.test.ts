@@ -86,11 +86,34 @@ t.test('Prometheus discovers the same targets with and without Rollcall in betwe
   }
 })
 
+t.test('Prometheus 3 discovers label names of any text as they are', async (t) => {
+  const promtool = (await findPromtools()).find(({ major }) => major === 3)
+  if (promtool === undefined) {
+    t.comment('NOT COMPARED: there is no promtool of Prometheus 3 on the PATH, so nothing was checked here')
+    t.notOk(isThorough, 'in CI there has to be one')
+    return
+  }
+  const all = [
+    { targets: ['a:1'], labels: { 'service.name': 'x', é: 'y', 'k-8': 'z', 数: '1', '2nd': 'b' } },
+    { targets: ['b:1'], labels: { service_name: 'x' } },
+  ]
+  const between = await throughRollcall(t, 'http_sd', all, { label_names: 'utf8' })
+  t.same(differences(await discovered(t, promtool, all), await discovered(t, promtool, between)), [])
+})
+
 /** What Rollcall answers when its inventory answers these groups. */
-async function throughRollcall(t: Test, kind: string, groups: readonly unknown[]): Promise<unknown> {
+async function throughRollcall(
+  t: Test,
+  kind: string,
+  groups: readonly unknown[],
+  global: object = {},
+): Promise<unknown> {
   const server = await inventoryServer(t, groups)
   const config = join(t.testdir(), 'rollcall.yml')
-  await writeFile(config, JSON.stringify({ sources: [{ name: 's', [kind]: { url: server.url.href } }] }))
+  await writeFile(
+    config,
+    JSON.stringify({ global, sources: [{ name: 's', [kind]: { url: server.url.href } }] }),
+  )
   const { code, out, err } = await runHere(['targets', `--config.file=${config}`])
   t.equal(code, 0, err)
   return JSON.parse(out)

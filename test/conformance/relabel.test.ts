@@ -36,7 +36,11 @@ for (const name of names) {
     const golden = JSON.parse(
       await readFile(goldenPath(name, followed === undefined ? undefined : Number(followed)), 'utf8'),
     )
-    t.same((job.relabel_configs ?? []).flatMap(validateRelabel), [], 'the rules are valid')
+    t.same(
+      (job.relabel_configs ?? []).flatMap((rule) => validateRelabel(rule)),
+      [],
+      'the rules are valid',
+    )
     t.same(canonical(populate(job)), golden)
   })
 }

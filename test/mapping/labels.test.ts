@@ -71,7 +71,7 @@ t.test(
         const reversed = Object.fromEntries([...pairs].reverse()) as Json
         const { labels } = metaOf(record)
         return (
-          Object.keys(labels).every(isLabelName) &&
+          Object.keys(labels).every((name) => isLabelName(name)) &&
           JSON.stringify(Object.entries(labels).sort()) ===
             JSON.stringify(Object.entries(metaOf(reversed).labels).sort())
         )

@@ -6,19 +6,20 @@ import {
   type TargetTemplate,
 } from '../../mapping/mapping.ts'
 import { compilePath, compileTemplate, type Path } from '../../mapping/template.ts'
-import { isLabelName } from '../../model/labels.ts'
+import { isLabelName, type LabelNames } from '../../model/labels.ts'
 import { attempt, type Context, complain, within } from '../../sources/resolving.ts'
 import { isReservedLabel } from '../options.ts'
 import type { FileLabels, FileSource, FileTarget } from '../schema.ts'
 
 /** Compiles what a source says about its targets and their labels. */
-export function resolveMapping(source: FileSource, context: Context): MappingOptions {
+export function resolveMapping(source: FileSource, names: LabelNames, context: Context): MappingOptions {
   return {
     source: source.name,
     targets: (source.targets ?? []).map((target, index) =>
-      resolveTarget(target, within(context, 'targets', index)),
+      resolveTarget(target, names, within(context, 'targets', index)),
     ),
-    labels: resolveLabels(source.labels, within(context, 'labels')),
+    labels: resolveLabels(source.labels, names, within(context, 'labels')),
+    labelNames: names,
     metaLabels: source.meta_labels ?? false,
     defaultPort: DEFAULT_METRICS_PORT,
     forEach: resolveForEach(source, context),
@@ -36,7 +37,7 @@ function resolveForEach({ for_each: text, targets }: FileSource, context: Contex
   return attempt(context, ['for_each'], () => compilePath(/^\{(.*)\}$/.exec(text)?.[1] ?? text))
 }
 
-function resolveTarget(target: FileTarget, context: Context): TargetTemplate {
+function resolveTarget(target: FileTarget, names: LabelNames, context: Context): TargetTemplate {
   if (typeof target === 'string') {
     return { address: attempt(context, [], () => compileTemplate(target)), labels: [] }
   }
@@ -51,21 +52,23 @@ function resolveTarget(target: FileTarget, context: Context): TargetTemplate {
     address: attempt(context, [key], () => compileTemplate(url ?? address ?? '')),
     ...(url !== undefined && { isUrl: true }),
     ...(optional === true && { optional }),
-    labels: resolveLabels(target.labels, within(context, 'labels')),
+    labels: resolveLabels(target.labels, names, within(context, 'labels')),
   }
 }
 
-function resolveLabels(labels: FileLabels | undefined, context: Context): LabelTemplate[] {
+function resolveLabels(labels: FileLabels | undefined, names: LabelNames, context: Context): LabelTemplate[] {
   return Object.entries(labels ?? {}).map(([name, value]) => {
-    attempt(context, [name], () => assertLabelName(name), { atKey: true })
+    attempt(context, [name], () => assertLabelName(name, names), { atKey: true })
     const text = context.textAt([...context.path, name]) ?? String(value)
     return [name, attempt(context, [name], () => compileTemplate(text))] as const
   })
 }
 
-function assertLabelName(name: string): void {
-  if (!isLabelName(name)) {
-    throw new Error(`${shownValue(name)} is not a label name; use letters, digits and "_", not first a digit`)
+function assertLabelName(name: string, names: LabelNames): void {
+  if (!isLabelName(name, names)) {
+    throw new Error(
+      `${shownValue(name)} is not a label name; use letters, digits and "_", not first a digit, or set label_names: utf8 in global if only Prometheus 3 asks`,
+    )
   }
   if (isReservedLabel(name)) throw new Error('is set by Rollcall itself; choose another name')
 }

@@ -1,13 +1,18 @@
+import type { LabelNames } from '../../model/labels.ts'
 import type { RelabelConfig } from '../../relabel/config.ts'
 import { validateRelabel } from '../../relabel/validate.ts'
 import { type Context, type Path, within } from '../../sources/resolving.ts'
 
 /** Checks relabel rules beyond what the schema can say. */
-export function resolveRelabel(written: readonly RelabelConfig[], context: Context): RelabelConfig[] {
+export function resolveRelabel(
+  written: readonly RelabelConfig[],
+  names: LabelNames,
+  context: Context,
+): RelabelConfig[] {
   return written.map((config, index) => {
     const rule = within(context, index)
     const texts = asWritten(config, rule)
-    for (const problem of validateRelabel(texts)) {
+    for (const problem of validateRelabel(texts, names)) {
       context.problems.push({ ...problem, path: [...rule.path, ...problem.path] as Path })
     }
     return texts

@@ -51,6 +51,7 @@ function resolveSource(source: FileSource, context: FileContext): SourceSettings
 }
 
 function resolveKeys(source: FileSource, context: FileContext): Omit<SourceSettings, 'fingerprint'> {
+  const names = context.config.global?.label_names ?? 'legacy'
   const times = {
     refreshIntervalMs: resolveDuration(source, 'refresh_interval', context),
     timeoutMs: resolveDuration(source, 'timeout', context),
@@ -64,9 +65,9 @@ function resolveKeys(source: FileSource, context: FileContext): Omit<SourceSetti
       isComplete: source.complete ?? false,
       filter: resolveExpression(source, 'filter', context),
       failIf: resolveExpression(source, 'fail_if', context),
-      mapping: resolveMapping(source, context),
+      mapping: resolveMapping(source, names, context),
       key: resolveKey(source, context),
-      relabelConfigs: resolveRelabel(source.relabel_configs ?? [], within(context, 'relabel_configs')),
+      relabelConfigs: resolveRelabel(source.relabel_configs ?? [], names, within(context, 'relabel_configs')),
     },
     guard: resolveGuard(source.guard, within(context, 'guard'), {
       ...resolveGlobalGuard(context),

@@ -220,6 +220,16 @@ export const rows: readonly WrongFile[] = [
     /max_response_size: "0MB" is not a size/,
   ],
   [
+    'a scheme of label names that is none',
+    `global: { label_names: UTF8 }\n${SOURCE}`,
+    /^rollcall.yml:1:24: global.label_names: "UTF8" is not legacy or utf8/,
+  ],
+  [
+    'an empty label name, with UTF-8 names',
+    `global: { label_names: utf8 }\n${SOURCE}    labels: { "": a }\n`,
+    /^rollcall.yml:5:15: sources\[0\].labels.*: "" is not a label name/,
+  ],
+  [
     'a global interval without a unit',
     `global: { refresh_interval: 30 }\n${SOURCE}`,
     /^rollcall.yml:1:29: global.refresh_interval: 30 is not a duration such as 30s, 5m or 1h30m$/,
