@@ -22,6 +22,8 @@ export interface Document {
   readonly format: Format
   /** What messages call it: "the answer", "page 2", the path of a file. */
   readonly name: string
+  /** Whether its first item is the last one of the document before it, as when pages overlap. */
+  readonly isJoined?: boolean
   /** Undefined: it did not come over HTTP. */
   readonly answer?: Answer | undefined
 }

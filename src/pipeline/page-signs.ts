@@ -1,7 +1,7 @@
 import { RefreshError } from '../base/errors.ts'
 import { findNextLink } from '../base/link-header.ts'
 import { shown } from '../mapping/rejection.ts'
-import type { Answer } from '../model/document.ts'
+import type { Answer, Headers } from '../model/document.ts'
 import { fieldOf, isObject, type Json } from '../model/record.ts'
 import { isNothing, plain } from './fields.ts'
 import { type Surroundings, surroundingsOf } from './surroundings.ts'
@@ -13,6 +13,8 @@ export interface Part {
   /** What messages call it. */
   readonly name: string
   readonly answer: Answer | undefined
+  /** Whether it begins with the last record of the part before it. */
+  readonly isJoined?: boolean
 }
 
 /** What a configuration says of the pages of a list. */
@@ -104,7 +106,10 @@ const WAY_OUT = 'complete: true'
 /** Looks at the last page, which must not lead to another one, and at how many records all pages have together. */
 function assertLast(parts: readonly Part[], paging: Paging): void {
   const read = parts.map((part) => ({ part, around: surroundingsOf(part.document, part.records) }))
-  const count = read.reduce((sum, { around }) => sum + around.count, 0)
+  const count = read.reduce(
+    (sum, { part, around }) => sum + around.count - (part.isJoined === true ? 1 : 0),
+    0,
+  )
   const pages = read.map(({ part, around }) => ({ part, fields: fieldsOf(part, around) })).reverse()
   // The last one that says how many there are: where it counts what is left, it says less from page to page.
   const totals = paging.total ? [] : (pages.map(({ fields }) => fields.filter(isTotal)).find(isFilled) ?? [])
@@ -129,6 +134,18 @@ function isTotal(field: Field): boolean {
 function totalIn({ name, value }: Field): number {
   if (name === 'contentrange') return rangeIn(value)?.total ?? Number.NaN
   return TOTAL.has(name) ? numberIn(value) : Number.NaN
+}
+
+/** How many records an answer says that there are, by where it says so. */
+export function totalsIn(
+  document: Json,
+  records: readonly Json[],
+  headers: Headers,
+): ReadonlyMap<string, number> {
+  const { link, ...others } = headers
+  const part = { document, records, name: '', answer: { status: 200, headers: others } }
+  const fields = fieldsOf(part, surroundingsOf(document, records)).filter(isTotal)
+  return new Map(fields.map((field) => [shownPlace(field), totalIn(field)]))
 }
 
 interface Read {

@@ -4,7 +4,7 @@ import type { MappedTarget, Mapping } from '../mapping/mapping.ts'
 import type { LabelDropReason } from '../mapping/rejection.ts'
 import type { Document } from '../model/document.ts'
 import { type InventoryRecord, isObject, type Json } from '../model/record.ts'
-import { hashKey, NO_KEY, usualKey } from '../model/record-key.ts'
+import { hashKey, isSameRecord, NO_KEY, usualKey } from '../model/record-key.ts'
 import { placeOf, type Target } from '../model/target-group.ts'
 import type { RelabelRule } from '../relabel/relabel.ts'
 import { type Relabelled, relabelChecked } from './apply-rules.ts'
@@ -51,14 +51,20 @@ export function runPipeline(documents: readonly Document[], plan: Plan): Result 
 function readWhole(documents: readonly Document[], plan: Plan): Collector {
   const collector = createCollector(plan)
   const parts = documents.map((document) => {
-    const { name, answer } = document
+    const { name, answer, isJoined = false } = document
     const decoded = decode(document)
     const records = plan.select(decoded, name, answer?.headers)
     if (plan.selectsAll !== true) collector.leaveOut(Math.max(0, objectsIn(decoded, 0) - records.length))
-    return { document: decoded, records, name, answer }
+    return { document: decoded, records, name, answer, isJoined }
   })
   plan.assertWhole?.(parts)
-  for (const { records } of parts) collector.add(records)
+  let last: InventoryRecord | undefined
+  for (const { records, isJoined } of parts) {
+    const [first] = records
+    const isAgain = isJoined && first !== undefined && last !== undefined && isSameRecord(first, last)
+    collector.add(isAgain ? records.slice(1) : records)
+    last = records.at(-1) ?? last
+  }
   return collector
 }
 

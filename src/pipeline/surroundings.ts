@@ -79,6 +79,14 @@ function isWithin(item: Json, known: ReadonlySet<Json>): boolean {
   )
 }
 
+/** The longest list of a document that is in no other one. */
+export function longestListIn(value: Json, depth = 0): readonly Json[] {
+  if (Array.isArray(value)) return value
+  if (!isObject(value) || depth > MAX_DEPTH) return []
+  const lists = Object.values(value).map((one) => longestListIn(one, depth + 1))
+  return lists.reduce((longest, list) => (list.length > longest.length ? list : longest), [])
+}
+
 /** How many items the lists of a document have: as many records as an expression could have selected. */
 export function itemsIn(value: Json, depth = 0): number {
   if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return 0

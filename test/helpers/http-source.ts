@@ -10,10 +10,14 @@ import type { Source } from '../../src/sources/source.ts'
 import { diskFiles } from './files.ts'
 import type { InventoryServer } from './inventory-server.ts'
 
-/** The source that a configuration file with these keys of `http:` describes. */
-export async function httpSource(t: Test, http: Record<string, unknown>): Promise<Source> {
+/** The source that a configuration file with these keys of `http:` describes, and with others beside them. */
+export async function httpSource(
+  t: Test,
+  http: Record<string, unknown>,
+  keys: Record<string, unknown> = {},
+): Promise<Source> {
   const path = join(t.testdir(), 'rollcall.yml')
-  writeFileSync(path, stringify({ sources: [{ name: 'sensors', http }] }))
+  writeFileSync(path, stringify({ sources: [{ name: 'sensors', http, ...keys }] }))
   const { sources } = await loadSettings(readArguments([`--config.file=${path}`]), {}, diskFiles)
   const [settings] = sources
   if (settings === undefined) throw new Error('there is no source')

@@ -597,7 +597,7 @@ t.test('68: one record deleted and one added between two pages: nobody leaves wh
   serveApi(inventory, ({ query }) => {
     const offset = Number(query.get('offset') ?? 0)
     const page = list.slice(offset, offset + 2)
-    if (offset === 2) between()
+    if (offset > 0) between()
     return { json: { items: page, total: list.length } }
   })
   const source = await httpSource(t, {
@@ -612,10 +612,8 @@ t.test('68: one record deleted and one added between two pages: nobody leaves wh
     list = [...list.slice(1), 'new']
   }
   await refresh()
-  t.equal(absentIn(roll()), 1, 'a record that was there all along was on no page')
+  t.equal(absentIn(roll()), 1, 'only what was deleted is missing: what was there all along was read')
   t.equal(addresses().length, 7)
-  await refresh()
-  t.equal(addresses().length, 7, 'it is back, and the one that was deleted is missing for the first time')
   await refresh(900_000)
   await refresh()
   t.same(addresses(), [...names(6).slice(1), 'new'].map((name) => `${name}:9100`).sort())

@@ -27,5 +27,5 @@ function resolve(config: HttpSdConfig, source: SourceKeys, context: Context): Ht
     const message = 'has no meaning for http_sd, whose answer is target groups already; remove it'
     complain(context, [key], message, { atKey: true })
   }
-  return { ...resolveHttp(config, within(context, 'http_sd')), kind: 'http_sd' }
+  return { ...resolveHttp(config, source.complete ?? false, within(context, 'http_sd')), kind: 'http_sd' }
 }

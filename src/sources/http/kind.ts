@@ -27,7 +27,7 @@ import { createHttpSource, DEFAULT_MAX_RESPONSE_BYTES, type HttpSourceOptions } 
 
 /** An inventory behind HTTP. */
 export const http: Kind<HttpConfig, HttpSourceOptions> = {
-  resolve: (config, _source, context) => resolveHttp(config, within(context, 'http')),
+  resolve: (config, { complete = false }, context) => resolveHttp(config, complete, within(context, 'http')),
   create: createHttpSource,
   placeOf: (options) => [placeOf(options.url), options.method, options.body],
 }
@@ -39,15 +39,16 @@ export function placeOf({ origin, pathname, search }: URL): string {
 
 /**
  * Resolves the keys of `http:`.
+ * @param isComplete whether what is read is known to be all
  * @param context at these keys
  */
-export function resolveHttp(http: HttpConfig, context: Context): HttpSourceOptions {
+export function resolveHttp(http: HttpConfig, isComplete: boolean, context: Context): HttpSourceOptions {
   const size = http.max_response_size
   const url = attempt(context, ['url'], () => expandUrl(http.url, context.env))
   return {
     kind: 'http',
     url,
-    ...resolveRequest(http, context),
+    ...resolveRequest(http, isComplete, context),
     format: resolveFormat(http, context),
     maxResponseBytes:
       size === undefined
@@ -60,6 +61,7 @@ export function resolveHttp(http: HttpConfig, context: Context): HttpSourceOptio
 /** Resolves what is asked, and page by page if so. */
 function resolveRequest(
   http: Pick<HttpConfig, 'method' | 'body' | 'pagination'>,
+  isComplete: boolean,
   context: Context,
 ): Pick<HttpSourceOptions, 'method' | 'body' | 'pagination'> {
   const { method = 'GET', body, pagination } = http
@@ -72,7 +74,8 @@ function resolveRequest(
   return {
     method,
     body: sent,
-    pagination: pagination && resolvePagination(pagination, json, within(context, 'pagination')),
+    pagination:
+      pagination && resolvePagination(pagination, { body: json, isComplete }, within(context, 'pagination')),
   }
 }
 

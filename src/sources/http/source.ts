@@ -1,6 +1,7 @@
 import type { Format } from '../../model/document.ts'
 import type { Reading, Source, Version } from '../source.ts'
 import { assertFramed } from './framing.ts'
+import type { PageHabits } from './pagination/moves.ts'
 import type { Pagination } from './pagination/options.ts'
 import { readPages } from './pagination/read-pages.ts'
 import {
@@ -38,6 +39,7 @@ const ACCEPT: Record<Format['kind'], string> = {
 export function createHttpSource(options: HttpSourceOptions, deps: HttpDeps): Source {
   const { method, url, body, format, pagination, maxResponseBytes: maxBytes } = options
   const requester = createRequester(options, deps)
+  const habits: PageHabits = { hasShortPages: false }
   const request = { method, url, body, headers: { accept: ACCEPT[format.kind] }, maxBytes }
 
   /** Reads what comes in one answer. */
@@ -56,7 +58,7 @@ export function createHttpSource(options: HttpSourceOptions, deps: HttpDeps): So
     async read(signal, since) {
       if (pagination === undefined) return readWhole(signal, since)
       // Never conditional: a first page that is unchanged proves nothing about the others.
-      const documents = await readPages(requester, { ...request, format, pagination }, signal)
+      const documents = await readPages(requester, { ...request, format, pagination }, { habits, signal })
       return { kind: 'documents', documents }
     },
     redact: requester.redact,

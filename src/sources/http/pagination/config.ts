@@ -88,12 +88,34 @@ const pageOptions = Type.Object(
   },
 )
 
-const offsetOptions = Type.Object(placeKeys('the offset', 'offset', 'params.offset'), {
-  ...closed,
-  description:
-    'Each request says after how many items its page begins: as many as were received so far, whatever the size of a page. It ends as page does.',
-  examples: [{ parameter: 'sysparm_offset' }],
-})
+const offsetOptions = Type.Object(
+  {
+    ...placeKeys('the offset', 'offset', 'params.offset'),
+    overlap: Type.Optional(
+      Type.Boolean({
+        default: true,
+        description:
+          'Whether a page is asked to begin with the last item of the page before it, which proves that none was missed between them. False for an inventory that takes multiples of the size of a page only.',
+      }),
+    ),
+    range: Type.Optional(
+      Type.Integer({
+        minimum: 2,
+        maximum: 1_000_000,
+        expects: 'a whole number, 2 or more: how many items a page has',
+        description:
+          'Writes a range of so many items, such as 0-49, instead of the offset alone; the numbers count from 0, and the last one is in it.',
+        examples: [50],
+      }),
+    ),
+  },
+  {
+    ...closed,
+    description:
+      'Each request says after how many items its page begins: as many as were received so far, whatever the size of a page, or one fewer (overlap). It ends as page does.',
+    examples: [{ parameter: 'sysparm_offset' }],
+  },
+)
 
 /** The keys of `pagination:` in an `http:` source of the configuration file. */
 export const paginationSchema = Type.Object(
@@ -122,7 +144,7 @@ export const paginationSchema = Type.Object(
     ),
     total: Type.Optional(
       found(
-        'JMESPath expression that finds the number of items that the whole inventory declares, or a header of a page. Fewer items than the most that any page declares fail the refresh: an item was missed, or went while the pages were read. It never ends the reading.',
+        'JMESPath expression that finds the number of items that the whole inventory declares, or a header of a page. Fewer items than that fail the refresh. It never ends the reading.',
         'meta.total',
       ),
     ),
@@ -145,7 +167,7 @@ export const paginationSchema = Type.Object(
   {
     ...closed,
     description:
-      'How an inventory that comes in pages is read: exactly one of link_header, next_url, cursor, page and offset. How many items a page has is written into url or body. One page that fails, fails the refresh; next pages are asked of the origin of url only.',
+      'How an inventory that comes in pages is read: exactly one of link_header, next_url, cursor, page and offset. How many items a page has is written into url or body. One page that fails, fails the refresh; a list that changes while its pages are read (an item comes twice, the total differs, a page in the middle is short) is read again, up to three times; next pages are asked of the origin of url only.',
     examples: [{ next_url: 'next', total: 'count', items: 'results' }],
   },
 )
@@ -155,4 +177,4 @@ export type PaginationConfig = Static<typeof paginationSchema>
 /** Where something is found in a page, as it stands there. */
 export type FoundConfig = NonNullable<PaginationConfig['total']>
 /** Where a cursor, a page number or an offset is written, as it stands there. */
-export type PlaceConfig = Static<typeof offsetOptions>
+export type PlaceConfig = Pick<Static<typeof offsetOptions>, 'parameter' | 'body_field'>

@@ -10,6 +10,8 @@ import { type PageRequest, withValue } from './place.ts'
 export interface Lead {
   readonly request: PageRequest
   readonly key: string
+  /** Whether the page has to begin with the last item of the pages before it. */
+  readonly isJoined?: boolean
 }
 
 /** What is known after a page. */
@@ -26,7 +28,7 @@ export interface Finding {
 /** The way to the first page. */
 export function firstLead(style: PageStyle, start: PageRequest): Lead {
   if (style.kind === 'page') return leadBy(start, style.place, style.first)
-  if (style.kind === 'offset') return leadBy(start, style.place, 0)
+  if (style.kind === 'offset') return leadFrom(style, start, 0)
   return { request: start, key: style.kind === 'cursor' ? '' : keyOf(start.url) }
 }
 
@@ -50,12 +52,27 @@ export function nextLead(finding: Finding): Lead | undefined {
     case 'page':
       return hasMore(finding) ? leadBy(start, style.place, style.first + count.pages()) : undefined
     case 'offset':
-      return hasMore(finding) ? leadBy(start, style.place, count.received()) : undefined
+      return hasMore(finding) ? leadOn(style, start, count) : undefined
   }
 }
 
 function leadBy(start: PageRequest, place: Place, value: string | number): Lead {
   return { request: withValue(start, place, value), key: String(value) }
+}
+
+type Offset = Extract<PageStyle, { kind: 'offset' }>
+
+/** From the last item on, which has to be the same then; from the one after it where that would lead no further. */
+function leadOn(style: Offset, start: PageRequest, count: PageCount): Lead {
+  const isJoined = style.isOverlapping && count.canJoin()
+  if (!isJoined) return leadFrom(style, start, count.received())
+  const lead = leadFrom(style, start, count.received() - 1)
+  return { ...lead, key: `${lead.key} again`, isJoined }
+}
+
+/** An offset, or a range that begins there. */
+function leadFrom({ place, range }: Offset, start: PageRequest, offset: number): Lead {
+  return leadBy(start, place, range === undefined ? offset : `${offset}-${offset + range - 1}`)
 }
 
 function leadTo(text: string | undefined, { start, page }: Finding): Lead | undefined {

@@ -30,8 +30,14 @@ export type PageStyle =
   | { readonly kind: 'cursor'; readonly value: Look; readonly place: Place }
   /** Pages are numbered, from `first`. */
   | { readonly kind: 'page'; readonly first: number; readonly place: Place }
-  /** It begins after so many items. */
-  | { readonly kind: 'offset'; readonly place: Place }
+  /** It begins after so many items, or with the last of them when pages overlap. */
+  | {
+      readonly kind: 'offset'
+      readonly place: Place
+      readonly isOverlapping: boolean
+      /** How many items are asked for, when a range such as 0-49 is written instead of the offset. */
+      readonly range: number | undefined
+    }
 
 /** How an inventory that comes in pages is read; every value resolved and checked. */
 export interface Pagination {
@@ -40,6 +46,12 @@ export interface Pagination {
   readonly decode: (document: Document) => Json
   /** All items of a page; asked for only where items must be counted. */
   readonly items: Look<readonly Json[]>
+  /** The list of a page, as far as it is found without being told; it is looked at to see whether it moves. */
+  readonly list: (page: Json) => readonly Json[]
+  /** How many items a page says that there are, by where it says so, when no expression does. */
+  readonly totals: (page: Json, list: readonly Json[], headers: Headers) => ReadonlyMap<string, number>
+  /** Whether what is read is known to be all: then it is not looked at to see whether it moves. */
+  readonly isComplete: boolean
   /** How many items the inventory declares to have; undefined: it is not asked. */
   readonly total: Look | undefined
   /** Whether there is another page; undefined: the style tells. */

@@ -1,62 +1,104 @@
 import { isDeepStrictEqual } from 'node:util'
 import { RefreshError } from '../../../base/errors.ts'
 import { type Json, kindOf } from '../../../model/record.ts'
+import { isSameRecord } from '../../../model/record-key.ts'
+import { createMoves, isRest, MovedError, type PageHabits } from './moves.ts'
 import type { Page, Pagination } from './options.ts'
 
 /** What the pages of one reading hold so far. */
 export interface PageCount {
-  /** Takes a page into account. Throws RefreshError when it cannot be right. */
-  add(content: Json, page: Page): void
+  /**
+   * Takes a page into account.
+   * @param isJoined whether it was asked for with the last item of the pages before
+   * @throws RefreshError when it cannot be right
+   */
+  add(content: Json, page: Page, isJoined: boolean): void
   /** How many pages there were. */
   pages(): number
   /** How many items there were on all pages. */
   received(): number
+  /** Whether the next page can be asked to begin with the last item: one that has nothing else would tell no end. */
+  canJoin(): boolean
   /** Whether there is nothing left to ask for: the last page was empty, or only repeats what is here already. */
   isComplete(): boolean
-  /** Throws RefreshError when the inventory declared more items than it gave. */
+  /** Throws RefreshError when the inventory declared more items than it gave, or changed while it was read. */
   assertComplete(): void
 }
 
 /** Starts counting at nothing. */
-export function createPageCount({ style, items, total }: Pagination): PageCount {
+export function createPageCount(pagination: Pagination, habits: PageHabits): PageCount {
+  const { style, items, total } = pagination
   const isNumbered = style.kind === 'page' || style.kind === 'offset'
   const counts = isNumbered || total !== undefined
+  const moves = pagination.isComplete ? undefined : createMoves(pagination, habits)
   let pages = 0
   let received = 0
-  let declared: number | undefined
+  let [least, most] = [Number.POSITIVE_INFINITY, 0]
+  /** Whether what follows a key is counted: then each page tells how many there are now. */
+  let countsRest = false
+  /** The last page, and how many items of it were new. */
   let last: readonly Json[] = []
+  let added = 0
+  let lastItem: Json | undefined
+
+  /** The list of a page without the item that it was asked to begin with. */
+  function without(list: readonly Json[], name: string): readonly Json[] {
+    const [first] = list
+    if (first !== undefined && lastItem !== undefined && isSameRecord(first, lastItem)) return list.slice(1)
+    throw new MovedError(
+      `${name} does not begin with the last record of the page before it (offset: { overlap: false } is for an inventory that takes only multiples of the size of a page)`,
+    )
+  }
+
+  function totalsOf(content: Json, list: readonly Json[], { document: { name }, headers }: Page) {
+    if (total === undefined) return moves === undefined ? NONE : pagination.totals(content, list, headers)
+    const declared = readTotal(total(content, name, headers), name)
+    const rest = style.kind === 'cursor' && pages > 1 && isRest({ now: declared, before: most, received })
+    countsRest ||= rest
+    least = Math.min(least, rest ? declared + received : declared)
+    most = Math.max(most, declared)
+    return new Map([['pagination.total', declared]])
+  }
 
   return {
-    add(content, { document: { name }, headers }) {
-      let list = counts ? items(content, name, headers) : []
-      if (isNumbered && list.length > 0 && isDeepStrictEqual(list, last)) {
-        // Some answer beyond the end with the last page again.
-        if (declared === undefined || received < declared) {
-          throw new RefreshError('pagination', `${name} ${SAME_ITEMS}`)
-        }
-        list = []
+    add(content, page, isJoined) {
+      const { name } = page.document
+      let list = counts ? items(content, name, page.headers) : pagination.list(content)
+      const isRepeated = isNumbered && list.length > 0 && isDeepStrictEqual(list, last)
+      // Some answer beyond the end with the last page again.
+      if (isRepeated && (total === undefined || received < most)) {
+        throw new RefreshError('pagination', `${name} ${SAME_ITEMS}`)
       }
+      if (isRepeated) list = []
       last = list
+      const fresh = isJoined && !isRepeated ? without(list, name) : list
       pages += 1
-      received += list.length
-      // The largest that any page declares: when an item goes while the pages are read, those behind it move
-      // up, and the one that moves over the edge of a page is on none.
-      if (total !== undefined)
-        declared = Math.max(declared ?? 0, readTotal(total(content, name, headers), name))
+      const totals = totalsOf(content, list, page)
+      moves?.add({ list: fresh, isJoined, totals }, page)
+      received += fresh.length
+      added = fresh.length
+      lastItem = list.at(-1) ?? lastItem
     },
     pages: () => pages,
     received: () => received,
+    canJoin: () => added > 0 && last.length > 1,
     // Never because all declared items are here: some servers declare fewer than there are.
     isComplete: () => last.length === 0,
     assertComplete() {
-      if (declared === undefined || received >= declared) return
-      throw new RefreshError(
-        'pagination',
-        `received ${received} of ${declared} items; the inventory changed while it was read, or pagination.total or pagination.items count something else`,
-      )
+      // What came and went after its place was read is no matter where nothing can have been missed.
+      const declared = countsRest || moves?.isProven() === true ? least : most
+      if (total !== undefined && received < declared) {
+        throw new RefreshError(
+          'pagination',
+          `received ${received} of ${declared} items; the inventory changed while it was read, or pagination.total or pagination.items count something else`,
+        )
+      }
+      moves?.assertStill()
     },
   }
 }
+
+const NONE: ReadonlyMap<string, number> = new Map()
 
 const SAME_ITEMS =
   'holds the same items as the page before it: the inventory seems to ignore what is asked for; check the name in parameter or body_field'

@@ -3,9 +3,10 @@ import type { Document, Format } from '../../../model/document.ts'
 import { formatSize } from '../../../model/size.ts'
 import { assertFramed } from '../framing.ts'
 import type { HttpAnswer, HttpRequest, Requester } from '../requester.ts'
+import { MovedError, type PageHabits } from './moves.ts'
+import type { Lead } from './next-request.ts'
 import type { Pagination } from './options.ts'
 import { createPager } from './pager.ts'
-import type { PageRequest } from './place.ts'
 
 /** What is read page by page. */
 export interface PagedRequest extends Omit<HttpRequest, 'since'> {
@@ -13,31 +14,55 @@ export interface PagedRequest extends Omit<HttpRequest, 'since'> {
   readonly pagination: Pagination
 }
 
+/** So often a list is read that changes while it is read. */
+const MAX_ATTEMPTS = 3
+
 /**
- * Reads all pages, one after the other; `maxBytes` bounds them together.
+ * Reads all pages, one after the other, and once more when the list changed meanwhile; `maxBytes` bounds them together.
+ * @param habits what is known of its pages; it is kept for the next reading
  * @throws RefreshError that names the page, or the signal's own reason
  */
 export async function readPages(
   requester: Requester,
   request: PagedRequest,
+  { habits, signal }: { readonly habits: PageHabits; readonly signal: AbortSignal },
+): Promise<Document[]> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const documents = await readOnce(requester, request, habits, signal)
+      habits.sizes = undefined
+      return documents
+    } catch (error) {
+      if (!(error instanceof MovedError)) throw error
+      habits.sizes = error.sizes
+      if (attempt === MAX_ATTEMPTS) throw new RefreshError('pagination', `${error.message}, ${HOW_TO_STAND}`)
+    }
+  }
+}
+
+const HOW_TO_STAND = `and so it was ${MAX_ATTEMPTS} times in a row: the list changes while its pages are read, so that a record may be on none of them. Have it read by a key that does not change (cursor), or in larger pages; if it has the same record twice and is all there is, write for this source: complete: true`
+
+async function readOnce(
+  requester: Requester,
+  { method, headers: asked, format, maxBytes, pagination, url: start, body: sent }: PagedRequest,
+  habits: PageHabits,
   signal: AbortSignal,
 ): Promise<Document[]> {
-  const { method, headers: asked, format, maxBytes, pagination } = request
-  const pager = createPager(pagination, { url: request.url, body: request.body })
+  const pager = createPager(pagination, { url: start, body: sent }, habits)
   const documents: Document[] = []
   let left = maxBytes
-  let next: PageRequest | undefined = pager.first
-  while (next !== undefined) {
+  for (let lead: Lead | undefined = pager.first; lead !== undefined; ) {
     const name = `page ${documents.length + 1}`
-    const sent = requester.send({ ...next, method, headers: asked, maxBytes: left }, signal)
-    const { status, body, url, headers }: HttpAnswer = await sent.catch((error) =>
-      fail(error, name, maxBytes),
-    )
+    const { request, isJoined = false } = lead
+    const answer: HttpAnswer = await requester
+      .send({ ...request, method, headers: asked, maxBytes: left }, signal)
+      .catch((error) => fail(error, name, maxBytes))
+    const { status, body: bytes, url, headers } = answer
     assertFramed({ headers }, format)
-    const document = { bytes: body, format, name, answer: { status, headers } }
+    const document = { bytes, format, name, isJoined, answer: { status, headers } }
     documents.push(document)
-    left -= body.byteLength
-    next = pager.after({ document, headers, url })
+    left -= bytes.byteLength
+    lead = pager.after({ document, headers, url })
   }
   return documents
 }

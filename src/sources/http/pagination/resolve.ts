@@ -1,7 +1,9 @@
 import { isObject, type Json } from '../../../model/record.ts'
 import { decode } from '../../../pipeline/decode.ts'
 import { compileQuery } from '../../../pipeline/jmespath.ts'
+import { totalsIn } from '../../../pipeline/page-signs.ts'
 import { createSelect, type Query } from '../../../pipeline/select.ts'
+import { longestListIn } from '../../../pipeline/surroundings.ts'
 import { attempt, type Context, complain, type Path, within } from '../../resolving.ts'
 import type { FoundConfig, PaginationConfig, PlaceConfig } from './config.ts'
 import { DEFAULT_MAX_PAGES, type Look, type PageStyle, type Pagination, type Place } from './options.ts'
@@ -17,20 +19,23 @@ const ITEMS = {
 
 /**
  * Resolves the keys of `pagination:`.
- * @param body what is sent with the request, when it is JSON
+ * @param asked what is sent with the request, when it is JSON, and whether what is read is known to be all
  * @param context at these keys
  */
 export function resolvePagination(
   config: PaginationConfig,
-  body: Json | undefined,
+  { body, isComplete }: { readonly body: Json | undefined; readonly isComplete: boolean },
   context: Context,
 ): Pagination | undefined {
-  const style = resolveStyle(config, { body, context })
+  const style = resolveStyle(config, isComplete, { body, context })
   if (style === undefined) return undefined
   findUseless(config, style, context)
   return {
     style,
     decode,
+    isComplete,
+    list: longestListIn,
+    totals: totalsIn,
     items: createSelect(compile(config.items, ['items'], context), ITEMS),
     total: find(config.total, ['total'], context, totalIn),
     hasMore: find(config.has_more, ['has_more'], context, moreIn),
@@ -43,7 +48,11 @@ interface Within {
   readonly context: Context
 }
 
-function resolveStyle(config: PaginationConfig, { body, context }: Within): PageStyle | undefined {
+function resolveStyle(
+  config: PaginationConfig,
+  isComplete: boolean,
+  { body, context }: Within,
+): PageStyle | undefined {
   const { link_header, next_url, cursor, page, offset } = config
   assertOne(config, context)
   const placed = (kind: string, keys: PlaceConfig) =>
@@ -55,7 +64,9 @@ function resolveStyle(config: PaginationConfig, { body, context }: Within): Page
     return { kind: 'cursor', value, place: placed('cursor', cursor) }
   }
   if (page !== undefined) return { kind: 'page', first: page.first ?? 1, place: placed('page', page) }
-  return offset && { kind: 'offset', place: placed('offset', offset) }
+  if (offset === undefined) return undefined
+  const isOverlapping = !isComplete && (offset.overlap ?? true)
+  return { kind: 'offset', place: placed('offset', offset), isOverlapping, range: offset.range }
 }
 
 function assertOne(config: PaginationConfig, context: Context): void {

@@ -38,7 +38,7 @@ const STYLES: Record<string, Style> = {
     lead: () => ({}),
   },
   offset: {
-    pagination: { offset: { parameter: 'offset' } },
+    pagination: { offset: { parameter: 'offset', overlap: false } },
     asked: (query) => number(query, 'offset') / PAGE_SIZE,
     lead: () => ({}),
   },
