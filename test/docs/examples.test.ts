@@ -10,6 +10,10 @@ import { createScope } from '../helpers/scope.ts'
 /** What an example needs to run: its secrets, and which sample answers which request. */
 interface Setting {
   readonly env: Record<string, string>
+  /** What an API says of a sample in its status and its headers. */
+  readonly answers?: Readonly<
+    Record<string, { readonly status?: number; readonly headers: Record<string, string> }>
+  >
   /** The sample for a request; undefined: the request is wrong, and answered 400. */
   readonly sample?: (request: IncomingMessage, body: string) => string | undefined
   /** The token with which devices register as the sample `registrations.json` says: a body for each id. */
@@ -21,6 +25,16 @@ const query = (request: IncomingMessage) => new URL(String(request.url), 'http:/
 
 const SETTINGS: Record<string, Setting> = {
   ansible: { env: {} },
+  'azure-devops': {
+    env: { AZURE_DEVOPS_TOKEN: 'azure-token' },
+    sample: (request) =>
+      when(
+        request.headers.authorization === `Basic ${btoa('rollcall:azure-token')}` &&
+          query(request).get('$top') === '100',
+        query(request).get('continuationToken') === 'dGlsbC0wMDAy' ? 'page-2.json' : 'page-1.json',
+      ),
+    answers: { 'page-1.json': { headers: { 'x-ms-continuationtoken': 'dGlsbC0wMDAy' } } },
+  },
   consul: {
     env: { CONSUL_HTTP_TOKEN: 'consul-token' },
     sample: ({ url, headers }) =>
@@ -39,6 +53,19 @@ const SETTINGS: Record<string, Setting> = {
       ),
   },
   ec2: { env: {} },
+  glpi: {
+    env: { GLPI_SESSION_TOKEN: 'session-token', GLPI_APP_TOKEN: 'app-token' },
+    sample: (request) =>
+      when(
+        request.headers['session-token'] === 'session-token' && request.headers['app-token'] === 'app-token',
+        // Three of fifty, so that the sample is short.
+        { '0-49': 'page-1.json', '2-51': 'page-2.json' }[String(query(request).get('range'))] ?? '',
+      ) || undefined,
+    answers: {
+      'page-1.json': { status: 206, headers: { 'content-range': '0-2/5' } },
+      'page-2.json': { status: 206, headers: { 'content-range': '2-4/5' } },
+    },
+  },
   graphql: {
     env: { DEVICES_TOKEN: 'devices-token' },
     sample: ({ method, headers }, body) => {
@@ -81,8 +108,8 @@ const SETTINGS: Record<string, Setting> = {
     env: { NETBOX_TOKEN: 'netbox-token' },
     sample: (request) =>
       when(
-        request.headers.authorization === 'Token netbox-token' && query(request).get('status') === 'active',
-        query(request).get('offset') === '100' ? 'page-2.json' : 'page-1.json',
+        request.headers.authorization === 'Token netbox-token' && query(request).get('ordering') === 'id',
+        query(request).get('id__gt') === '2' ? 'page-2.json' : 'page-1.json',
       ),
   },
   proxmox: {
@@ -135,7 +162,7 @@ t.test('every example has a setting, and every setting an example', async (t) =>
   t.same(EXAMPLES.sort(), Object.keys(SETTINGS).sort())
 })
 
-for (const [name, { env, sample, token }] of Object.entries(SETTINGS)) {
+for (const [name, { env, sample, answers, token }] of Object.entries(SETTINGS)) {
   t.test(`the example ${name} makes the targets that stand beside it`, async (t) => {
     // Removed after the server has ended, which writes into it; the folder of a test is removed before.
     const scope = createScope()
@@ -149,6 +176,8 @@ for (const [name, { env, sample, token }] of Object.entries(SETTINGS)) {
         const file = sample(request, (await request.toArray()).join(''))
         if (file === undefined) return void response.writeHead(400).end()
         const text = readFileSync(join(folder, file), 'utf8')
+        const { status = 200, headers = {} } = answers?.[file] ?? {}
+        response.writeHead(status, headers)
         response.end(text.replace(/https?:\/\/[a-z]+\.example\.com(:\d+)?/g, server.url.origin))
       })
       const text = readFileSync(config, 'utf8')
