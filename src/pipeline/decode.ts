@@ -5,6 +5,7 @@ import type { Document } from '../model/document.ts'
 import type { Json } from '../model/record.ts'
 import { decodeCsv } from './decode-csv.ts'
 import { decodeYaml } from './decode-yaml.ts'
+import { parseJson } from './parse-json.ts'
 
 /**
  * Reads one document of an inventory; a byte order mark is tolerated.
@@ -31,10 +32,10 @@ function textOf({ bytes, name }: Document): string {
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
 }
 
-/** JSON, by RFC 8259. */
+/** JSON, by RFC 8259; see parseJson for long numbers. */
 function decodeJson(text: string, name: string): Json {
   try {
-    return JSON.parse(text) as Json
+    return parseJson(text)
   } catch (cause) {
     // Nothing of the text is shown, nor the cause, which quotes it: some servers repeat the credentials.
     if (/^\s*</.test(text)) throw new RefreshError('parse', `${name} looks like HTML or XML, not JSON`)

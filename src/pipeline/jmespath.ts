@@ -31,9 +31,17 @@ export function compileQuery(text: string, key: string, reason: RefreshFailureRe
   }
 }
 
+/** A literal whole number that may be beyond 2^53. */
+const LITERAL = /`\s*(-?[1-9]\d{15,})\s*`/g
+
+/** Inventories have such a number as a text, see parseJson. */
+function asRead(literal: string, digits: string): string {
+  return Number.isSafeInteger(Number(digits)) ? literal : `\`"${digits}"\``
+}
+
 function parseExpression(text: string, { compile, isRegistered }: JmesPath): Expression {
   try {
-    const expression = compile(text)
+    const expression = compile(text.replace(LITERAL, asRead))
     const unknown = functionsIn(expression).find((name) => !isRegistered(name))
     if (unknown !== undefined) throw new Error(`there is no function ${unknown}()`)
     return expression

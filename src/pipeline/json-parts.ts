@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { asBuffer } from '../base/bytes.ts'
 import type { Json } from '../model/record.ts'
+import { parseJson } from './parse-json.ts'
 
 /** A JSON text whose one long list can be read a part at a time. */
 export interface JsonParts {
@@ -63,15 +64,15 @@ export function splitJson(bytes: Uint8Array, partBytes = PART_BYTES): JsonParts 
     },
     frame(length) {
       if (BARE.test(head + tail)) return [marker, ...Array<Json>(length - 1).fill(null)]
-      return JSON.parse(`${head}"${marker}"${',null'.repeat(length - 1)}${tail}`)
+      return parseJson(`${head}"${marker}"${',null'.repeat(length - 1)}${tail}`)
     },
     marker,
   }
 }
 
 /** Some items of a list. @throws SyntaxError when it is not that, or none */
-function itemsIn(text: Buffer, from: number, to: number): Json[] {
-  const items = JSON.parse(`[${text.toString('utf8', from, to)}]`) as Json[]
+function itemsIn(text: Buffer, from: number, to: number): readonly Json[] {
+  const items = parseJson(`[${text.toString('utf8', from, to)}]`) as readonly Json[]
   if (items.length === 0) throw new SyntaxError('a part without an item')
   return items
 }
