@@ -35,6 +35,7 @@ const SETTINGS: Record<string, Setting> = {
       ),
     answers: { 'page-1.json': { headers: { 'x-ms-continuationtoken': 'dGlsbC0wMDAy' } } },
   },
+  blackbox: { env: {}, sample: ({ url }) => when(url === '/services', 'services.json') },
   consul: {
     env: { CONSUL_HTTP_TOKEN: 'consul-token' },
     sample: ({ url, headers }) =>
@@ -104,6 +105,7 @@ const SETTINGS: Record<string, Setting> = {
     sample: ({ url, headers }) =>
       when(url === '/api/v0/devices' && headers['x-auth-token'] === 'librenms-token', 'devices.json'),
   },
+  icmp: { env: {} },
   netbox: {
     env: { NETBOX_TOKEN: 'netbox-token' },
     sample: (request) =>
@@ -122,6 +124,7 @@ const SETTINGS: Record<string, Setting> = {
       ),
   },
   push: { env: {}, token: 'device-token' },
+  snmp: { env: {}, sample: ({ url }) => when(url === '/devices', 'devices.json') },
   'plain-list': { env: {}, sample: ({ url }) => when(url === '/hosts', 'hosts.json') },
 }
 
