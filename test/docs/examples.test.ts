@@ -53,6 +53,7 @@ const SETTINGS: Record<string, Setting> = {
         query(request).get('cursor') === 'bmV4dF9fMw==' ? 'page-2.json' : 'page-1.json',
       ),
   },
+  docker: { env: {}, sample: ({ url }) => when(url === '/containers/json', 'containers.json') },
   ec2: { env: {} },
   glpi: {
     env: { GLPI_SESSION_TOKEN: 'session-token', GLPI_APP_TOKEN: 'app-token' },
