@@ -112,3 +112,17 @@ t.test('ids that differ in their last digit are other labels, keys and addresses
     })
   }
 })
+
+t.test('an expression finds long numbers by all of their digits, and others as numbers', async (t) => {
+  const select = (filter: string) => {
+    const mapping = { source: 's', targets: [], labels: [], metaLabels: false, defaultPort: 1 }
+    const bytes = Buffer.from('[{"host":"a","n":1152921504606846425},{"host":"b","n":1000000000000000}]')
+    const plan = compilePlan({ records: undefined, filter, mapping, relabelConfigs: [] })
+    const { groups } = runPipeline([{ name: 'the answer', format: { kind: 'json' }, bytes }], plan)
+    return groups.flatMap(({ targets }) => targets)
+  }
+  t.same(select('n == `1152921504606846425`'), ['a:1'])
+  t.same(select('n == `1152921504606846427`'), [])
+  t.same(select('n == `1000000000000000`'), ['b:1'])
+  t.same(select('to_number(n) > `1000000000000000`'), ['a:1'])
+})
