@@ -45,28 +45,42 @@ export function findRecords(
   for (const document of inventory.documents) {
     const records = inventory.plan.select(decode(document), document.name, document.answer?.headers)
     for (const [index, whole] of records.entries()) {
-      for (const record of partsOf(whole)) {
-        const targets = targetsOf(record, inventory, onTarget)
+      const { parts, plan } = partsOf(whole, inventory.plan)
+      for (const record of parts) {
+        const targets = targetsOf(record, plan, onTarget)
         const matcher = createMatcher(query, findings.bound(), maskLater(record, targets))
         lister.visitValue(record, matcher)
         for (const target of targets) lister.visitTarget(target, matcher)
         const position = { document: document.name, index }
-        findings.add(matcher.level(), () => explainRecord(record, position, inventory))
+        findings.add(matcher.level(), () => explainRecord(record, position, { ...inventory, plan }))
       }
     }
   }
   return findings
 }
 
+/** What is explained one by one, and the plan by which its targets are made. */
+interface Parts {
+  readonly parts: Iterable<Json>
+  readonly plan: Plan
+}
+
 /** A target group as groups of one target each, for it may have thousands; anything else as it is. */
-function* partsOf(record: Json): Iterable<Json> {
+function partsOf(record: Json, plan: Plan): Parts {
   const targets = isGroup(record) ? fieldOf(record, 'targets') : undefined
-  if (!Array.isArray(targets)) yield record
-  else for (const target of targets) yield { ...(record as object), targets: [target] }
+  if (!Array.isArray(targets)) return { parts: [record], plan }
+  if (plan.unfiltered === undefined) return { parts: groupsOf(record, targets), plan }
+  // A filter looks at the whole group.
+  if (plan.map(record).targets.length === 0) return { parts: [record], plan }
+  return { parts: groupsOf(record, targets), plan: { ...plan, map: plan.unfiltered } }
+}
+
+function* groupsOf(record: Json, targets: readonly Json[]): Iterable<Json> {
+  for (const target of targets) yield { ...(record as object), targets: [target] }
 }
 
 /** The targets of a record, before and after the rules. */
-function targetsOf(record: Json, { plan }: Inventory, onTarget: (target: Target) => void): Target[] {
+function targetsOf(record: Json, plan: Plan, onTarget: (target: Target) => void): Target[] {
   return plan.map(record).targets.flatMap((target) => {
     const result = relabelChecked(target, plan.rules, () => {})
     if (!('target' in result)) return [target]

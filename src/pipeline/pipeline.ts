@@ -23,6 +23,8 @@ export interface Plan {
   /** Throws a RefreshError when the documents say that there is more than what is in them. */
   readonly assertWhole?: (parts: readonly Part[]) => void
   readonly map: Mapping
+  /** The same without the filter, if there is one. */
+  readonly unfiltered?: Mapping
   /** What tells a record apart from the others; undefined: the usual fields do. */
   readonly keyOf?: (record: InventoryRecord) => string | undefined
   readonly rules: readonly RelabelRule[]

@@ -1,5 +1,5 @@
 import { messageOf } from '../base/errors.ts'
-import { compileMapping, filterMapping, type Mapping, type MappingOptions } from '../mapping/mapping.ts'
+import { compileMapping, filterMapping, type MappingOptions } from '../mapping/mapping.ts'
 import { render, type Template } from '../mapping/template.ts'
 import type { Json } from '../model/record.ts'
 import type { RelabelConfig } from '../relabel/config.ts'
@@ -59,15 +59,15 @@ export function compilePlan(options: PlanOptions): Plan {
         ? unlessFailedBySigns(select)
         : unlessFailed(select, failed, HEADERS.test(failIf ?? '')),
     ...(options.isComplete !== true && { assertWhole: (parts) => assertWhole(parts, paging) }),
-    map: compileMap(options),
+    ...compileMap(options),
     ...(template !== undefined && { keyOf: compileKey(template) }),
     rules: compileRelabel(relabelConfigs, mapping.labelNames),
   }
 }
 
-function compileMap({ mapping, filter }: PlanOptions): Mapping {
+function compileMap({ mapping, filter }: PlanOptions): Pick<Plan, 'map' | 'unfiltered'> {
   const map = compileMapping(mapping)
-  if (filter === undefined) return map
+  if (filter === undefined) return { map }
   const query = compileQuery(filter, 'filter', 'shape')
   const isWanted: Parameters<typeof filterMapping>[1] = (record) => {
     try {
@@ -76,7 +76,7 @@ function compileMap({ mapping, filter }: PlanOptions): Mapping {
       return { reason: 'filter_failed', detail: messageOf(error) }
     }
   }
-  return filterMapping(map, isWanted, mapping)
+  return { map: filterMapping(map, isWanted, mapping), unfiltered: map }
 }
 
 /** What JMESPath takes for true, as in `records[?…]`: of numbers also 0. */

@@ -308,6 +308,22 @@ t.test('verdicts: left out by the filter, or with nothing for an optional target
   )
 })
 
+t.test('of a target group the filter sees the whole, as in a refresh', async (t) => {
+  const records = [
+    { targets: ['a:1', 'b:1'], labels: {} },
+    { targets: ['c:1'], labels: {} },
+    { targets: ['d:1'], labels: null },
+  ]
+  const plan = compilePlan({ ...planOptions({}), filter: 'length(targets) == `2` || length(labels) > `0`' })
+  const filtered = { ...inventoryOf([records]), plan }
+  t.match(explainIn(filtered, 'a:1'), {
+    verdict: 'would be served as a:1',
+    explanations: [{ record: { targets: ['a:1'] } }],
+  })
+  t.equal(explainIn(filtered, 'c:1').verdict, 'not selected: the filter leaves it out')
+  t.match(explainIn(filtered, 'd:1').verdict, /^quarantined: filter_failed/)
+})
+
 t.test('an address is explained as it is written, and found by the host in it', async (t) => {
   const targets = ['https://shop.example:8443/health', '10.0.0.9/24', 'redis://user:c4n4ry@cache1:6379']
   const written = inventoryOf([[{ targets }]])
