@@ -1,6 +1,6 @@
 import { shownValue } from '../base/printable.ts'
 import type { LabelTemplate, TargetTemplate } from '../mapping/mapping.ts'
-import { splitAtPort, type Template } from '../mapping/template.ts'
+import { shownTemplate, splitAtPort, type Template } from '../mapping/template.ts'
 import type { SourceSettings } from './settings.ts'
 
 /** A text that could be the name of a field. */
@@ -43,7 +43,7 @@ function describeFixed(
 function describePortless(address: Template): string | undefined {
   if (splitAtPort(address).port !== undefined) return undefined
   if (address.some((part) => typeof part === 'string' && part.includes('/'))) return undefined
-  const text = address.map((part) => (typeof part === 'string' ? part : `{${part.shown}}`)).join('')
+  const text = shownTemplate(address)
   return `${shownValue(text)} gives no port; an address that has none is served without one, and scraped at port 80, or 443 with https. Write ${shownValue(`${text}:9100`)}, unless the field has the port, or a rule in Prometheus moves the address to __param_target`
 }
 

@@ -83,6 +83,15 @@ export function compilePath(text: string): Path {
   throw new TemplateError(`"${text}" is not a field; write field, nested.field, list[0] or labels["a.b"]`)
 }
 
+/** A template as it may be written. */
+export function shownTemplate(template: Template): string {
+  const parts = template.map((part) => {
+    if (typeof part === 'string') return part.replace(/[{}]/g, '$&$&')
+    return part.fallback === undefined ? `{${part.shown}}` : `{${part.shown}|${part.fallback}}`
+  })
+  return parts.join('')
+}
+
 /** A path as it may be written. */
 export function shownPath(path: Path): string {
   const steps = path.map((step) =>

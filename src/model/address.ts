@@ -39,7 +39,7 @@ export function parsePort(value: number | string): number | undefined {
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding control characters is its purpose
-const CONTROL = /[\u0000-\u001f\u007f]/
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
 
 /**
  * Why Prometheus could not take a text as the address of a discovered target; a URL, a name without a port, a network

@@ -179,7 +179,7 @@ t.test(
     const rows: [targets: string, warnings: string[]][] = [
       ['["{hostname}"]', [warning(0, '{hostname}')]],
       ['["{a}:1", { address: "{name}.example" }]', [warning(1, '{name}.example')]],
-      ['["{a|b}"]', [warning(0, '{a}')]],
+      ['["{a|b}"]', [warning(0, '{a|b}')]],
       ['["{a}:{b}"]', []],
       ['["https://{a}/health", "{a}/foo"]', []],
       ['[{ url: "{a}" }]', []],

@@ -61,7 +61,7 @@ t.test('Prometheus takes anything as a discovered address but nothing, and contr
   for (const text of ['a', 'a:0', ' ', 'https://a/b?c', '10.0.0.1/24', 'ä', '数', ',', 'x'.repeat(65_536)])
     t.equal(discoveryFault(text), undefined, text.slice(0, 20))
   t.equal(discoveryFault(''), 'is empty')
-  for (const text of ['a\n', '\t', 'a\u0000b', '\u007f'])
+  for (const text of ['a\n', '\t', 'a\u0000b', '\u007f', 'a\u0080'])
     t.equal(discoveryFault(text), 'has a control character', JSON.stringify(text))
   t.equal(discoveryFault('\udc00'), 'is not valid Unicode')
   t.equal(discoveryFault('x'.repeat(65_537)), 'is longer than 65536 characters')
