@@ -96,16 +96,19 @@ export class RefreshError extends Error {
   readonly reason: RefreshFailureReason
   /** What the inventory asked for in `Retry-After`, in milliseconds. */
   readonly retryAfterMs: number | undefined
+  /** The status of an answer that was no list. */
+  readonly status: number | undefined
 
   constructor(
     reason: RefreshFailureReason,
     message: string,
-    details: { cause?: unknown; retryAfterMs?: number | undefined } = {},
+    details: { cause?: unknown; retryAfterMs?: number | undefined; status?: number | undefined } = {},
   ) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined)
     this.name = 'RefreshError'
     this.reason = reason
     this.retryAfterMs = details.retryAfterMs
+    this.status = details.status
   }
 }
 

@@ -24,6 +24,13 @@ export function decodeCsv(text: string, name: string, delimiter: string): Json {
       `${name} has one line with one column, which may be a message and no header; an empty list must be told with two columns or more`,
     )
   }
+  const other = [',', ';', '\t', '|'].find((sign) => header.length === 1 && header[0]?.includes(sign))
+  if (other !== undefined) {
+    throw new RefreshError(
+      'parse',
+      `${name} has one column by ${JSON.stringify(delimiter)}, and its first row has ${JSON.stringify(other)} in it; if that stands between the fields, write csv_delimiter: ${JSON.stringify(other)}`,
+    )
+  }
   return rows.slice(1).map((cells) => {
     if (cells.length !== header.length) {
       return `(a row with ${cells.length} instead of ${header.length} cells)`

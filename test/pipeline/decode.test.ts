@@ -26,11 +26,96 @@ t.test('51: anything else is refused, and the message shows nothing of it', asyn
     ['cut short at once', Buffer.from('['), /from character 1 of 1 on: it ends in the middle$/],
     ['cut short in a text', Buffer.from('[{"a":"b'), /from character 8 of 8 on: it ends in the middle$/],
     ['cut short after an item', Buffer.from('[1,2'), /from character 4 of 4 on: it ends in the middle$/],
-    ['trailing text', Buffer.from('[] x'), /is not valid JSON, from character 3 of 4 on$/],
+    [
+      'trailing text',
+      Buffer.from('[] x'),
+      /is not valid JSON, from character 3 of 4 on: something after its end$/,
+    ],
   ]
   for (const [what, bytes, message] of rows) {
     t.throws(() => decode(document(bytes)), { name: 'RefreshError', reason: 'parse', message }, what)
   }
+})
+
+t.test('what is no JSON is told by what stands where, and the way out is one', async (t) => {
+  const rows: [text: string, at: number, what: string, yaml?: unknown][] = [
+    ['[1, 2,]', 5, 'a comma after the last one; delete it; format: yaml reads it', [1, 2]],
+    ['{"a": 1,\n}', 7, 'a comma after the last one', { a: 1 }],
+    ['[{"a": 1}, {"a": [2,]}]', 19, 'a comma after the last one', [{ a: 1 }, { a: [2] }]],
+    ['[1, // one\n2]', 4, 'a comment'],
+    ['/* all */ []', 0, 'a comment'],
+    ['[1, # one\n2]', 4, 'a comment, which JSON does not have; format: yaml', [1, 2]],
+    ['[NaN]', 1, 'NaN or Infinity'],
+    ['[1, -Infinity]', 4, 'NaN or Infinity'],
+    ['{"up": True}', 7, 'True or False, as Python writes them; format: yaml', { up: true }],
+    ['{"up": None}', 7, 'None, as Python writes it; write null'],
+    ['[undefined]', 1, 'undefined'],
+    ["[{'a': 'b'}]", 2, 'a text in single quotes; write double ones; format: yaml', [{ a: 'b' }]],
+    ['{a: 1}', 1, 'a text without quotes'],
+    ['[ü]', 1, 'a text without quotes'],
+    ['[01]', 1, 'a number that JSON does not write so'],
+    ['[.5]', 1, 'a number that JSON does not write so'],
+    ['[1 2]', 3, 'a number that JSON does not write so'],
+    ['[1 [2]]', 3, 'a comma is missing'],
+    ['["a" "b"]', 5, 'a comma is missing'],
+    ['{"a" 1}', 5, 'a number that'],
+    ['{"a" "b"}', 5, 'a colon is missing'],
+    ['{"a":}', 5, 'a value is missing'],
+    ['[,1]', 1, 'a value is missing'],
+    ['{,}', 1, 'a key in quotes is missing'],
+    ['["a\nb"]', 3, 'a line break, tab or control character in a text'],
+    ['["a\\x, and more"]', 3, 'a "\\" in a text that stands for nothing'],
+    ['["a\\u00', 3, 'it ends in the middle'],
+    ['{"a":1}\n{"a":2}', 8, 'another document after the first'],
+    ['{"a"', 4, 'it ends in the middle'],
+    [`${'['.repeat(50)}x`, 50, 'a text without quotes'],
+  ]
+  for (const [text, at, what, yaml] of rows) {
+    const message = `the answer is not valid JSON, from character ${at} of ${text.length} on: ${what}`
+    t.throws(() => decode(document(text)), { reason: 'parse', message }, text)
+    if (yaml !== undefined) t.same(decode(document(text, YAML)), yaml, `${text} as YAML`)
+  }
+})
+
+t.test('what does not even begin as JSON is told with the keys that read it', async (t) => {
+  const rows: [text: string, message: RegExp, format?: Format][] = [
+    ['host,port\na,1\n', /is a table, not JSON; write format: csv$/, CSV],
+    ['host;port\r\na;1\r\n', /write format: csv and csv_delimiter: ";"$/, { kind: 'csv', delimiter: ';' }],
+    ['host\tport\na\t1', /write format: csv and csv_delimiter: "\\t"$/, { kind: 'csv', delimiter: '\t' }],
+    ['hosts:\n- a\n', /looks like YAML, not JSON; write format: yaml$/, YAML],
+    ['Service Unavailable', /is a text, not JSON: it begins with a letter; see what is answered there$/],
+    ['10.0.0.1\n10.0.0.2', /is a text, not JSON: it begins with a digit/],
+  ]
+  for (const [text, message, format] of rows) {
+    t.throws(() => decode(document(text)), { reason: 'parse', message }, text)
+    if (format !== undefined) t.ok(decode(document(text, format)), text)
+  }
+})
+
+t.test('UTF-16, with a mark or without, is told, and how it becomes UTF-8', async (t) => {
+  const little = Buffer.from('["a"]', 'utf16le')
+  const marked = Buffer.from('\ufeff["a"]', 'utf16le')
+  for (const bytes of [little, marked, Buffer.from(little).swap16(), Buffer.from(marked).swap16()]) {
+    for (const format of [undefined, CSV, YAML]) {
+      t.throws(() => decode(document(bytes, format)), {
+        message: /is UTF-16, not UTF-8; .*iconv -f UTF-16 -t UTF-8/,
+      })
+    }
+  }
+  t.throws(() => decode(document(Buffer.from([0x22, 0xfc, 0x22]))), {
+    message: /is a text in another coding, not UTF-8/,
+  })
+})
+
+t.test('CSV with another delimiter is told, and which one reads it', async (t) => {
+  for (const delimiter of [';', '\t', '|']) {
+    const text = `${['host', 'port'].join(delimiter)}\n${['a', '1,5'].join(delimiter)}`
+    const write = `write csv_delimiter: ${JSON.stringify(delimiter)}`
+    t.throws(() => decode(document(text, CSV)), { reason: 'parse', message: write })
+    t.same(decode(document(text, { kind: 'csv', delimiter })), [{ host: 'a', port: '1,5' }])
+  }
+  const semicolons: Format = { kind: 'csv', delimiter: ';' }
+  t.throws(() => decode(document('host,port\na,1', semicolons)), { message: 'write csv_delimiter: ","' })
 })
 
 t.test('YAML is read, and scalars that would not come back as they are written stay texts', async (t) => {

@@ -37,7 +37,11 @@ export const fileSourceSchema = Type.Object(
       }),
     ),
   },
-  { additionalProperties: false, description: 'An inventory in files: JSON, YAML or CSV.' },
+  {
+    additionalProperties: false,
+    expects: 'a set of keys, such as { files: ["stores/*.csv"] }',
+    description: 'An inventory in files: JSON, YAML or CSV.',
+  },
 )
 
 /** Those keys as they stand in a configuration file. */

@@ -64,7 +64,11 @@ export const httpSchema = Type.Object(
     ...responseSizeKey,
     ...httpClientKeys,
   },
-  { additionalProperties: false, description: 'An inventory behind HTTP.' },
+  {
+    additionalProperties: false,
+    expects: 'a set of keys, such as { url: "http://inventory:1337/inventory" }',
+    description: 'An inventory behind HTTP.',
+  },
 )
 
 /** Those keys as they stand in a configuration file. */

@@ -39,8 +39,8 @@ export function toRefreshError(
   redact = (text: string) => text,
 ): RefreshError {
   if (error instanceof RefreshError) {
-    const { reason, message, retryAfterMs, cause } = error
-    return new RefreshError(reason, redact(`${request}: ${message}`), { retryAfterMs, cause })
+    const { reason, message, retryAfterMs, status, cause } = error
+    return new RefreshError(reason, redact(`${request}: ${message}`), { retryAfterMs, status, cause })
   }
   const root = rootOf(error)
   const code = codeOf(root)

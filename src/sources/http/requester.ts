@@ -204,5 +204,6 @@ async function assertStatus(
     throw new RefreshError('rate_limited', `${told}: too many requests`, { retryAfterMs })
   throw new RefreshError('http_status', `${told}; check the URL, and the inventory's own log`, {
     retryAfterMs,
+    status: statusCode,
   })
 }

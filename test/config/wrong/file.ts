@@ -26,7 +26,7 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     'a file that is a text',
     file('a.json'),
-    /^rollcall.yml:3:11: sources\[0\].file: "a.json" is not a set of keys$/,
+    /^rollcall.yml:3:11: sources\[0\].file: "a.json" is not a set of keys, such as \{ files: \["stores\/\*\.csv"\] \}$/,
   ],
   [
     'no files',

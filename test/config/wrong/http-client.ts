@@ -343,12 +343,12 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     '51: keys of secrets in a list',
     'sources:\n  - name: sensors\n    http:\n      - basic_auth: { password: hunter2 }\n',
-    /^rollcall.yml:4:7: sources\[0\].http: a list is not a set of keys$/,
+    /^rollcall.yml:4:7: sources\[0\].http: a list is not a set of keys, such as \{ url: "http:\/\/inventory:1337\/inventory" \}$/,
   ],
   [
     '51: http that is a text',
     'sources:\n  - name: sensors\n    http: hunter2\n',
-    /^rollcall.yml:3:11: sources\[0\].http: <secret> is not a set of keys$/,
+    /^rollcall.yml:3:11: sources\[0\].http: <secret> is not a set of keys, such as \{ url: "http:\/\/inventory:1337\/inventory" \}$/,
   ],
   [
     '51: sources without dashes',

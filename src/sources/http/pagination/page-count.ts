@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { RefreshError } from '../../../base/errors.ts'
-import { type Json, kindOf } from '../../../model/record.ts'
+import { isObject, type Json, kindOf } from '../../../model/record.ts'
 import { isSameRecord } from '../../../model/record-key.ts'
 import { createMoves, isRest, MovedError, type PageHabits } from './moves.ts'
 import type { Page, Pagination } from './options.ts'
@@ -19,6 +19,8 @@ export interface PageCount {
   received(): number
   /** Whether the next page can be asked to begin with the last item: one that has nothing else would tell no end. */
   canJoin(): boolean
+  /** An expression that is false on the last page, as far as its length tells. */
+  endsWith(): string | undefined
   /** Whether there is nothing left to ask for: the last page was empty, or only repeats what is here already. */
   isComplete(): boolean
   /** Throws RefreshError when the inventory declared more items than it gave, or changed while it was read. */
@@ -40,6 +42,9 @@ export function createPageCount(pagination: Pagination, habits: PageHabits): Pag
   let last: readonly Json[] = []
   let added = 0
   let lastItem: Json | undefined
+  /** How many items the first page has, and where: the expression that finds them. */
+  let first = 0
+  let place: string | undefined
 
   /** The list of a page without the item that it was asked to begin with. */
   function without(list: readonly Json[], name: string): readonly Json[] {
@@ -69,6 +74,7 @@ export function createPageCount(pagination: Pagination, habits: PageHabits): Pag
       if (isRepeated && (total === undefined || received < most)) {
         throw new RefreshError('pagination', `${name} ${SAME_ITEMS}`)
       }
+      if (pages === 0) [first, place] = [list.length, placeOf(list, content)]
       if (isRepeated) list = []
       last = list
       const fresh = isJoined && !isRepeated ? without(list, name) : list
@@ -82,6 +88,8 @@ export function createPageCount(pagination: Pagination, habits: PageHabits): Pag
     pages: () => pages,
     received: () => received,
     canJoin: () => added > 0 && last.length > 1,
+    endsWith: () =>
+      last.length < first && place !== undefined ? `length(${place}) == \`${first}\`` : undefined,
     // Never because all declared items are here: some servers declare fewer than there are.
     isComplete: () => last.length === 0,
     assertComplete() {
@@ -96,6 +104,13 @@ export function createPageCount(pagination: Pagination, habits: PageHabits): Pag
       moves?.assertStill()
     },
   }
+}
+
+/** The JMESPath expression of a list that is right in a page; undefined when it is not. */
+function placeOf(list: readonly Json[], page: Json): string | undefined {
+  if (page === list) return '@'
+  const key = isObject(page) ? Object.keys(page).find((one) => page[one] === list) : undefined
+  return key === undefined || !/^[A-Za-z_]\w*$/.test(key) ? undefined : key
 }
 
 const NONE: ReadonlyMap<string, number> = new Map()

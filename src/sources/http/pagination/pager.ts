@@ -13,6 +13,8 @@ export interface Pager {
    * @throws RefreshError when the pages do not add up, or what is needed is not in the page
    */
   after(page: Page): Lead | undefined
+  /** What to write when the inventory answers that the page which was asked for last is not there. */
+  hint(): string
 }
 
 /** What a style goes by, and may come upon twice; page numbers only ever rise. */
@@ -38,6 +40,13 @@ export function createPager(pagination: Pagination, start: PageRequest, habits: 
 
   return {
     first,
+    hint() {
+      const isTold = pagination.hasMore !== undefined || count.pages() === 0
+      if (isTold || (style.kind !== 'page' && style.kind !== 'offset')) return ''
+      const example = count.endsWith()
+      const suchAs = example === undefined ? '' : `, such as: has_more: "${example}"`
+      return `; if page ${count.pages()} was the last one, write in pagination has_more, an expression that is false there${suchAs}`
+    },
     after(page) {
       const { name } = page.document
       // A list that fits on one page is left to those who read it in parts.

@@ -56,7 +56,7 @@ async function readOnce(
     const { request, isJoined = false } = lead
     const answer: HttpAnswer = await requester
       .send({ ...request, method, headers: asked, maxBytes: left }, signal)
-      .catch((error) => fail(error, name, maxBytes))
+      .catch((error) => fail(error, { name, maxBytes, hint: pager.hint() }))
     const { status, body: bytes, url, headers } = answer
     assertFramed({ headers }, format)
     const document = { bytes, format, name, isJoined, answer: { status, headers } }
@@ -67,13 +67,19 @@ async function readOnce(
   return documents
 }
 
+/** What some answer to who asks for a page after the last one. */
+const BEYOND_THE_END: readonly number[] = [400, 404, 416]
+
 /** Throws what a request failed with, with the page that it was for. */
-function fail(error: unknown, name: string, maxBytes: number): never {
+function fail(
+  error: unknown,
+  { name, maxBytes, hint }: { readonly name: string; readonly maxBytes: number; readonly hint: string },
+): never {
   if (!(error instanceof RefreshError)) throw error
-  const { reason, retryAfterMs, message } = error
+  const { reason, retryAfterMs, status, message } = error
   const told =
     reason === 'too_large'
       ? `the pages are together larger than ${formatSize(maxBytes)}; raise max_response_size if they should be`
-      : message
+      : `${message}${status !== undefined && BEYOND_THE_END.includes(status) ? hint : ''}`
   throw new RefreshError(reason, `${name}: ${told}`, { retryAfterMs, cause: error })
 }

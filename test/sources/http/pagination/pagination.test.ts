@@ -333,6 +333,55 @@ t.test('20: a page that fails, fails the whole reading, and is named', async (t)
   }
 })
 
+t.test('20: a page after the last one that is not there is told, and what to write then', async (t) => {
+  const rows: [what: string, pagination: object, list: (items: string[]) => unknown, has_more: string][] = [
+    ['a list', PAGE, (items) => items, 'length(@) == `2`'],
+    ['an object', PAGE, (items) => ({ items }), 'length(items) == `2`'],
+    ['offsets', OFFSET, (items) => items, 'length(@) == `2`'],
+    ['offsets that overlap', { offset: { parameter: 'offset' } }, (items) => items, 'length(@) == `2`'],
+  ]
+  for (const [what, pagination, list, has_more] of rows) {
+    for (const status of [400, 404, 416]) {
+      const answer = (request: ApiRequest) => {
+        const items = request.query.has('page') ? byPage(request) : byOffset(request)
+        return items.length === 0 ? { status, json: { detail: 'no such page' } } : { json: list(items) }
+      }
+      const { source } = await setUp(t, { pagination }, answer)
+      const error = await pagesOf(source).catch((thrown) => thrown)
+      t.match(error, { reason: 'http_status', message: `HTTP ${status} (no such page); check the URL` }, what)
+      t.ok(
+        error.message.endsWith(`false there, such as: has_more: "${has_more}"`),
+        `${what}: ${error.message}`,
+      )
+      const told = await setUp(t, { pagination: { ...pagination, has_more } }, answer)
+      const pages = await pagesOf(told.source)
+      t.same([...new Set(pages.flatMap(([, page]) => page.items ?? page))], ITEMS, 'and it works when typed')
+    }
+  }
+  for (const [what, pagination, answer] of [
+    ['the last page is as long as the first', PAGE, ['a', 'b']],
+    ['a list far below', { ...PAGE, items: 'data.items' }, { data: { items: ['a'] } }],
+    ['a key that needs quotes', PAGE, { 'the items': ['a'] }],
+  ] as const) {
+    const { source } = await setUp(t, { pagination }, (_request, count) =>
+      count === 1 ? { json: answer } : { status: 404 },
+    )
+    await t.rejects(
+      pagesOf(source),
+      { message: /if page 1 was the last one, write .* that is false there$/ },
+      what,
+    )
+  }
+  for (const pagination of [CURSOR, { ...PAGE, has_more: 'more' }]) {
+    const { source } = await setUp(t, { pagination }, (_request, count) =>
+      count === 1 ? { json: { items: ['a'], next: 'x', more: true } } : { status: 404 },
+    )
+    await t.rejects(pagesOf(source), { message: /HTTP 404; check the URL, and the inventory's own log$/ })
+  }
+  const { source } = await setUp(t, { pagination: PAGE }, () => ({ status: 404 }))
+  await t.rejects(pagesOf(source), { message: /^page 1: .*own log$/ })
+})
+
 t.test('20: a page that asks for patience says for how long', async (t) => {
   const { source } = await setUp(t, { pagination: PAGE }, (request, count) =>
     count === 2 ? { status: 429, headers: { 'retry-after': '7' } } : { json: byPage(request) },
