@@ -5,7 +5,7 @@ import type { Document } from '../model/document.ts'
 import type { Json } from '../model/record.ts'
 import { decodeCsv } from './decode-csv.ts'
 import { decodeYaml } from './decode-yaml.ts'
-import { findJsonFault } from './json-fault.ts'
+import { findJsonFault, type JsonFault } from './json-fault.ts'
 import { parseJson } from './parse-json.ts'
 
 /**
@@ -76,7 +76,7 @@ function decodeJson(text: string, name: string): Json {
     // Nothing of the text is shown, nor the cause, which quotes it: some servers repeat the credentials.
     if (/^\s*</.test(text)) throw new RefreshError('parse', `${name} looks like HTML or XML, not JSON`)
     if (/^\s*[\p{L}\d]/u.test(text)) throw new RefreshError('parse', asText(text, name))
-    const { at, what } = findJsonFault(text) ?? { at: text.length, what: 'it is nested too deeply' }
+    const { at, what } = findJsonFault(text) as JsonFault
     const where = `from character ${at} of ${text.length} on`
     throw new RefreshError('parse', `${name} is not valid JSON, ${where}: ${what}`)
   }
