@@ -57,6 +57,8 @@ const CURSOR = names('scrollid endcursor aftercursor cursorsafter searchafter ne
 const YES_IS_A_PART = names(
   'more hasmore hasnext hasnextpage hasmoreitems hasmorepages hasmoreresults hasmorerecords hasmoredata morerecords moreresults morepages moreitems moredata moreavailable exceededtransferlimit truncated istruncated partial ispartial partialresults incomplete isincomplete incompleteresults timedout',
 )
+/** Such words count only near the list: elsewhere they may tell of anything. */
+const PLAIN_WORDS = names('next continue continuation more partial incomplete truncated')
 const NO_IS_A_PART = names('last islast lastpage islastpage done finished complete iscomplete endofrecords')
 const TOTAL = names(
   'count total totalcount totalitems totalresults totalsize totalrecords totalelements totalrows totalhits totalentries totalobjects totalmatches totalfeatures numfound nummatched numbermatched nbhits found recordstotal recordsfiltered resultcount',
@@ -153,11 +155,16 @@ interface Read {
   readonly pages: number
 }
 
+/** Whether a field leads to another page. */
+function isLead({ name, value, isNear }: Field): boolean {
+  return NEXT.has(name) && (isNear || !PLAIN_WORDS.has(name)) && leads(value)
+}
+
 function isSignAtTheEnd(field: Field, part: Part, { paging, pages }: Read): boolean {
   const { name, value, isNear } = field
   if (paging.hasMore) return false
   // Some lead from each page to the next one without a look at whether there is anything on it.
-  if (NEXT.has(name)) return part.records.length > 0 && leads(value)
+  if (NEXT.has(name)) return part.records.length > 0 && isLead(field)
   if (PAGES.has(name)) return isNear && !UNCLEAR_PAGES.has(name) && numberIn(value) > pages
   return saysPart(field)
 }
@@ -276,7 +283,7 @@ function* nextIn(path: readonly string[], name: string, value: Json): Generator<
 function isSign(field: Field, fields: readonly Field[], count: number): boolean {
   const { name, value, isNear } = field
   if (name === 'contentrange') return isPartOf(rangeIn(value))
-  if (NEXT.has(name)) return leads(value)
+  if (NEXT.has(name)) return isLead(field)
   if (CURSOR.has(name)) return leads(value) && !fields.some((one) => saysAll(one, count))
   if (PAGES.has(name)) return isNear && isOneOfSeveral(field, fields, count)
   return saysPart(field) || (isNear && TOTAL.has(name) && numberIn(value) > count)
@@ -284,7 +291,7 @@ function isSign(field: Field, fields: readonly Field[], count: number): boolean 
 
 /** Whether a field says by itself that there is more. */
 function saysPart({ name, value, isNear }: Field): boolean {
-  if (YES_IS_A_PART.has(name)) return isText(value, 'true')
+  if (YES_IS_A_PART.has(name)) return (isNear || !PLAIN_WORDS.has(name)) && isText(value, 'true')
   if (NO_IS_A_PART.has(name)) return isNear && isText(value, 'false')
   return LEFT.has(name) && isNear && numberIn(value) > 0
 }

@@ -52,7 +52,8 @@ export function surroundingsOf(document: Json, records: readonly Json[]): Surrou
 
   if (!leadsTo(document, 0, isList)) {
     leadsTo(document, 0, Array.isArray)
-    count = itemsIn(document)
+    const longest = longestListIn(document).length
+    count = longest < records.length ? itemsIn(document) : longest
   }
   return { objects, lists, count: Math.max(count, records.length) }
 }
@@ -65,18 +66,12 @@ function countIn(value: Json, known: ReadonlySet<Json>): number {
   }
   if (!Array.isArray(value)) return 0
   if (value.some((item) => known.has(item))) return value.length
-  // In the items of a list, such as the edges of GraphQL: as many as there are objects in them.
-  const isAround = value.slice(0, MAX_LOOKED_AT).some((item) => isWithin(item, known))
+  const fields = value.slice(0, MAX_LOOKED_AT).flatMap((item) => (isObject(item) ? Object.values(item) : []))
+  // One in each item, such as in the edges of GraphQL.
+  if (fields.some((field) => isObject(field) && known.has(field))) return value.length
+  // Several in each item: as many as the lists in them have.
+  const isAround = fields.some((field) => Array.isArray(field) && field.some((one) => known.has(one)))
   return isAround ? itemsIn(value) : 0
-}
-
-/** Whether a record is in a list or an object in this one. */
-function isWithin(item: Json, known: ReadonlySet<Json>): boolean {
-  if (!isObject(item)) return false
-  return Object.values(item).some(
-    (one) =>
-      (isObject(one) && known.has(one)) || (Array.isArray(one) && one.some((inner) => known.has(inner))),
-  )
 }
 
 /** The longest list of a document that is in no other one. */

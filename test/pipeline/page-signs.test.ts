@@ -166,6 +166,23 @@ t.test('74: a file that says that it is a part is refused', async (t) => {
   t.equal(read([{ total: 12, devices: twelve }], { isFile: true }), 12)
 })
 
+t.test('74: lists in the records do not hide that there are more of them', async (t) => {
+  const tagged = twelve.map((one) => ({ ...one, tags: ['a', 'b', 'c'] }))
+  const rows: [body: unknown, records: string][] = [
+    [{ hits: { total: { value: 20 }, hits: tagged.map((_source) => ({ _source })) } }, 'hits.hits[]._source'],
+    [
+      { hits: { total: { value: 20 }, hits: tagged.map((_source) => ({ _source })) } },
+      "hits.hits[]._source | [?host != 'sensor-0']",
+    ],
+    [{ total: 20, devices: tagged }, "devices[?host != 'sensor-0'].merge(@, {port: '1'})"],
+    [{ total: 20, devices: tagged }, "devices[?host == 'none']"],
+  ]
+  for (const [body, records] of rows) {
+    t.throws(() => read([body], { records }), { reason: 'pagination', message: 'total' }, records)
+    t.ok(read([body], { records, isComplete: true }) >= 0)
+  }
+})
+
 const IN_HEADERS: [headers: Headers, place: string, value: string, yaml: string][] = [
   [{ 'x-total-count': '20' }, 'its header X-Total-Count', '"20"', 'offset: { parameter: offset }'],
   [{ 'x-total': '20' }, 'its header X-Total', '"20"', 'offset: {'],
@@ -280,6 +297,7 @@ t.test('74: an answer that is whole is never refused, whatever selects its recor
     { marker: 'sensor_0', cursor: 'abc', done: true, limit: 100, offset: 0 },
     { rate_limit: { remaining: 4999, total: 5000 }, quota: { remaining: 3 } },
     { storage: { total: 5000, remaining: 70 }, alerts: { count: 44 } },
+    { maintenance: { next: '2026-12-01', more: true, partial: true, done: false } },
     { other: Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`next${index}`, { next: '/2' }])) },
     { a: { b: { c: { total: 20, next: '/2' } } } },
   ]
@@ -298,6 +316,7 @@ t.test('74: an answer that is whole is never refused, whatever selects its recor
   t.equal(read([[says]]), 1)
   const racks = [{ devices: twelve.slice(0, 5) }, { devices: twelve.slice(5) }]
   t.equal(read([{ total: 12, racks }], { records: "racks[].devices[?host != 'sensor-0'][]" }), 11)
+  t.equal(read([{ total: 12, racks }], { records: 'racks[].devices[].{host: host}' }), 12)
 })
 
 t.test('73: headers that a whole answer has too do not fail it', async (t) => {

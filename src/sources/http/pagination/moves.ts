@@ -1,6 +1,6 @@
 import { RefreshError } from '../../../base/errors.ts'
 import type { InventoryRecord } from '../../../model/record.ts'
-import { identityOf, isSameRecord } from '../../../model/record-key.ts'
+import { identityOf } from '../../../model/record-key.ts'
 import type { Page, Pagination } from './options.ts'
 
 /** The list changed while its pages were read: a record that was there all along may be on none of them. */
@@ -73,6 +73,19 @@ export function createMoves({ style }: Pagination, habits: PageHabits): Moves {
     doubt ??= message
   }
 
+  /** Whether a record is the last of the pages before. */
+  function isAgain(head: InventoryRecord | undefined): boolean {
+    return head !== undefined && last !== undefined && identityOf(head) === identityOf(last)
+  }
+
+  /** Notes how a page follows the one before it. */
+  function noteStep(isStep: boolean): void {
+    if (last === undefined) return
+    if (isStep) joined += 1
+    else apart += 1
+    if (apart > 0 && doubt !== undefined) throw new MovedError(doubt)
+  }
+
   function noteTotals(totals: ReadonlyMap<string, number>, length: number, name: string): void {
     // What is not more than the first page counts its items.
     if (sizes.length === 0) first = new Map([...totals].filter(([, total]) => total > length))
@@ -95,13 +108,8 @@ export function createMoves({ style }: Pagination, habits: PageHabits): Moves {
 
   return {
     add({ list, isJoined, totals }, { document: { name } }) {
-      const [head] = list
-      const begins = !isJoined && head !== undefined && last !== undefined && isSameRecord(head, last)
-      if (last !== undefined && head !== undefined) {
-        if (isJoined || begins) joined += 1
-        else apart += 1
-        if (apart > 0 && doubt !== undefined) throw new MovedError(doubt)
-      }
+      const begins = !isJoined && isAgain(list[0])
+      if (list.length > 0) noteStep(isJoined || begins)
       noteTotals(totals, list.length, name)
       noteRecords(begins ? list.slice(1) : list, name)
       if (begins) moved(`${name} begins with the last record of the page before it`)

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { RefreshError } from '../../../base/errors.ts'
 import { isObject, type Json, kindOf } from '../../../model/record.ts'
-import { isSameRecord } from '../../../model/record-key.ts'
+import { identityOf, isSameRecord } from '../../../model/record-key.ts'
 import { createMoves, isRest, MovedError, type PageHabits } from './moves.ts'
 import type { Page, Pagination } from './options.ts'
 
@@ -41,15 +41,14 @@ export function createPageCount(pagination: Pagination, habits: PageHabits): Pag
   /** The last page, and how many items of it were new. */
   let last: readonly Json[] = []
   let added = 0
-  let lastItem: Json | undefined
   /** How many items the first page has, and where: the expression that finds them. */
   let first = 0
   let place: string | undefined
 
   /** The list of a page without the item that it was asked to begin with. */
   function without(list: readonly Json[], name: string): readonly Json[] {
-    const [first] = list
-    if (first !== undefined && lastItem !== undefined && isSameRecord(first, lastItem)) return list.slice(1)
+    const [head] = list
+    if (head !== undefined && isLastOf(last, { head, list })) return list.slice(1)
     throw new MovedError(
       `${name} does not begin with the last record of the page before it (offset: { overlap: false } is for an inventory that takes only multiples of the size of a page)`,
     )
@@ -76,14 +75,13 @@ export function createPageCount(pagination: Pagination, habits: PageHabits): Pag
       }
       if (pages === 0) [first, place] = [list.length, placeOf(list, content)]
       if (isRepeated) list = []
-      last = list
       const fresh = isJoined && !isRepeated ? without(list, name) : list
+      last = list
       pages += 1
       const totals = totalsOf(content, list, page)
       moves?.add({ list: fresh, isJoined, totals }, page)
       received += fresh.length
       added = fresh.length
-      lastItem = list.at(-1) ?? lastItem
     },
     pages: () => pages,
     received: () => received,
@@ -104,6 +102,15 @@ export function createPageCount(pagination: Pagination, habits: PageHabits): Pag
       moves?.assertStill()
     },
   }
+}
+
+/** Whether a list begins with the last item of the page before, although something in it may have changed since. */
+function isLastOf(before: readonly Json[], { head, list }: { head: Json; list: readonly Json[] }): boolean {
+  const item = before.at(-1)
+  if (item === undefined || !isSameRecord(head, item)) return false
+  // What is called alike is the same only where nothing else is called so.
+  const isAlone = (page: readonly Json[]) => page.filter((one) => isSameRecord(one, item)).length === 1
+  return identityOf(head) === identityOf(item) || (isAlone(before) && isAlone(list))
 }
 
 /** The JMESPath expression of a list that is right in a page; undefined when it is not. */

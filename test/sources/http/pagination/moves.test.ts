@@ -223,6 +223,7 @@ async function reading(
 }
 
 const LIST = ['a', 'b', 'c', 'd', 'e']
+const named = (host: string) => ({ name: 'web', host })
 const cut = (query: URLSearchParams, list: readonly unknown[] = LIST) => {
   const at = Number(query.get('at') ?? 0)
   return list.slice(at, at + 2)
@@ -280,6 +281,11 @@ t.test('68: what shows that a list moved is named', async (t) => {
     ],
     [
       offset,
+      (query) => ({ json: at(query) === 0 ? [named('a'), named('b')] : [named('c'), named('d')] }),
+      /^page 2 does not begin with the last record/,
+    ],
+    [
+      offset,
       (query) => ({ json: at(query) === 0 ? ['a', 'b'] : [] }),
       /^page 2 does not begin with the last record/,
     ],
@@ -324,6 +330,21 @@ t.test('68: what does not show that a list moved is no reason to read it again',
       (query) => ({ json: { items: cut(query), next: next(query, 1) } }),
       9,
       5,
+    ],
+    [
+      'others of the same name',
+      { next_url: 'next' },
+      (query) => ({
+        json: {
+          items: cut(
+            query,
+            LIST.map((host) => ({ name: 'web', host })),
+          ),
+          next: next(query),
+        },
+      }),
+      5,
+      3,
     ],
     [
       'a count of the page',
