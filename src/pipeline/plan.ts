@@ -57,7 +57,7 @@ export function compilePlan(options: PlanOptions): Plan {
     select:
       failed === undefined
         ? unlessFailedBySigns(select)
-        : unlessFailed(select, failed, HEADERS.test(failIf ?? '')),
+        : unlessFailed(select, failed, HEADERS.test(String(failIf))),
     ...(options.isComplete !== true && { assertWhole: (parts) => assertWhole(parts, paging) }),
     ...compileMap(options),
     ...(template !== undefined && { keyOf: compileKey(template) }),

@@ -72,7 +72,7 @@ t.test('wrong questions are one clear line', async (t) => {
 t.test('--help lists the flags of each command below it', async (t) => {
   for (const args of [['--help'], ['help'], ['explain', '--help']]) {
     const { out } = await run(args)
-    t.match(out, /\n {2}check .*\n {4}--syntax-only .*\n {4}--probe +Then read/)
+    t.match(out, /\n {2}check .*\n {4}--against=<URL> .*\n {4}--syntax-only .*\n {4}--probe +Then read/)
     t.match(out, /\n {2}targets .*\n {4}--source=<name> .*\n {4}--format=<json\|table> /)
     t.match(out, /\n {2}explain .*\n {4}--source=<name> .*\n {4}--format=<text\|json> /)
   }

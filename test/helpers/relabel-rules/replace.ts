@@ -13,7 +13,8 @@ export const replaceCases: readonly RuleCase[] = [
     name: 'replace to no label name',
     rule: { target_label: 'a-b' },
     problems: {
-      target_label: /^"a-b" is not a label name; use letters, digits and "_", and no digit first$/,
+      target_label:
+        /^"a-b" is not a label name; use letters, digits and "_", and no digit first, or set label_names/,
     },
     laxer: [3],
   },

@@ -27,17 +27,17 @@ export async function readPages(
   request: PagedRequest,
   { habits, signal }: { readonly habits: PageHabits; readonly signal: AbortSignal },
 ): Promise<Document[]> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const documents = await readOnce(requester, request, habits, signal)
-      habits.sizes = undefined
-      return documents
-    } catch (error) {
+  let attempt = 1
+  const read = (): Promise<Document[]> =>
+    readOnce(requester, request, habits, signal).catch((error) => {
       if (!(error instanceof MovedError)) throw error
       habits.sizes = error.sizes
-      if (attempt === MAX_ATTEMPTS) throw new RefreshError('pagination', `${error.message}, ${HOW_TO_STAND}`)
-    }
-  }
+      if (attempt++ < MAX_ATTEMPTS) return read()
+      throw new RefreshError('pagination', `${error.message}, ${HOW_TO_STAND}`)
+    })
+  const documents = await read()
+  habits.sizes = undefined
+  return documents
 }
 
 const HOW_TO_STAND = `and so it was ${MAX_ATTEMPTS} times in a row: the list changes while its pages are read, so that a record may be on none of them. Have it read by a key that does not change (cursor), or in larger pages; if it has the same record twice and is all there is, write for this source: complete: true`
