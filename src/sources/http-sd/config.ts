@@ -19,7 +19,7 @@ export const httpSdSchema = Type.Object(
     additionalProperties: false,
     expects: 'a set of keys, such as { url: "http://discovery:8080/targets" }',
     description:
-      'Another HTTP service discovery endpoint, whose targets never vanish because it fails or loses its memory. An address without a port gets the one that Prometheus would use.',
+      'Another HTTP service discovery endpoint, whose targets never vanish because it fails or loses its memory..',
   },
 )
 
