@@ -1,4 +1,5 @@
 import { messageOf } from '../base/errors.ts'
+import { displayUrl } from '../base/urls.ts'
 import { subtract } from '../roll/members.ts'
 import { shownSample } from '../snapshot/changes.ts'
 import type { Built, DryRun } from './dry-run.ts'
@@ -26,10 +27,11 @@ export async function compareWith(
   { settings: { name }, result }: DryRun,
 ): Promise<Difference | undefined> {
   if (result.built === undefined) return undefined
-  const url = `${server.href.replace(/\/$/, '')}/targets/${name}`
+  const url = `${displayUrl(server).replace(/\/$/, '')}/targets/${name}`
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) })
-    if (response.status === 404) return told(name, `all of its targets would join: ${url} is not known there`)
+    if (await isUnknown(response))
+      return told(name, `all of its targets would join: ${url} is not known there`)
     if (response.status !== 200) throw new Error(`it answered with status ${response.status}`)
     return told(name, `against ${url}: ${describe(await listIn(response), result.built)}`)
   } catch (error) {
@@ -37,6 +39,13 @@ export async function compareWith(
     const line = `${name}: not compared with ${url}: ${shownLine(messageOf(cause ?? error))}\n`
     return { line, isFailed: true }
   }
+}
+
+/** Whether a Rollcall server says that it has no such source; another server's 404 says nothing. */
+async function isUnknown(response: Response): Promise<boolean> {
+  if (response.status !== 404) return false
+  const body = (await response.json().catch(() => undefined)) as { error?: { code?: string } } | undefined
+  return body?.error?.code === 'source_not_found'
 }
 
 /** @throws Error when it is no list as Rollcall serves it */

@@ -9,6 +9,11 @@ const source = {
   parse: (text: string) => (text === '' ? undefined : text),
 } satisfies Option<string>
 
+function serverUrl(text: string): URL | undefined {
+  const url = parseHttpUrl(text)
+  return url === undefined || url.username + url.password + url.search !== '' ? undefined : url
+}
+
 function format<const Formats extends readonly [string, string]>(formats: Formats, help: string) {
   return {
     flag: 'format',
@@ -26,9 +31,9 @@ export const COMMAND_FLAGS = {
     against: {
       flag: 'against',
       value: '<URL>',
-      expects: 'an http or https URL such as http://localhost:8080',
+      expects: 'the http or https URL of a server, without user and query, such as http://localhost:8080',
       help: 'With --probe: tell which targets would join and leave the lists that this running server serves.',
-      parse: parseHttpUrl,
+      parse: serverUrl,
     },
   },
   targets: {

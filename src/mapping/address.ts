@@ -39,7 +39,10 @@ export function findUsualAddress(defaultPort: number): AddressFinder {
   }
 }
 
-/** Finds the address that somebody wrote as a template: any text. Only a bare IPv6 address before a port gets its brackets. */
+/**
+ * Finds the address that somebody wrote as a template: any text. Only a bare IPv6 address before a port gets its brackets,
+ * and a field that stands where a port does has to be one: otherwise it has gone wrong, and its target has not moved.
+ */
 export function findTemplateAddress(template: Template): AddressFinder {
   const { host, port } = splitAtPort(template)
   return (record) => {
@@ -49,7 +52,11 @@ export function findTemplateAddress(template: Template): AddressFinder {
     const portText = render(port, record)
     if (typeof portText !== 'string') return rejectRender(portText, 'invalid_port')
     const isBareIPv6 = hostText.includes(':') && !hostText.startsWith('[')
-    return readWritten(`${isBareIPv6 ? (parseHost(hostText) ?? hostText) : hostText}:${portText}`)
+    const text = `${isBareIPv6 ? (parseHost(hostText) ?? hostText) : hostText}:${portText}`
+    const isWrong = parsePort(portText) === undefined && port.some((part) => typeof part !== 'string')
+    return isWrong
+      ? unfit(text, 'invalid_port', `port ${shown(portText)} is not 1 to 65535`)
+      : readWritten(text)
   }
 }
 

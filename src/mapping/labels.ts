@@ -165,7 +165,8 @@ export function addMetaLabels(record: InventoryRecord, labels: Map<string, strin
 export function readLabels(labels: Json, drop: DropLabel, names?: LabelNames): Map<string, string> {
   const texts = new Map<string, string>()
   if (!isObject(labels)) {
-    drop('not_text', 'labels')
+    // Among them may have been one that decides where the target is scraped.
+    drop('not_text', '__metrics_path__')
     return texts
   }
   for (const [name, field] of nameFields(Object.keys(labels), (field) => nearestName(field, names), drop)) {

@@ -19,7 +19,7 @@ import {
   noteDropped,
 } from './labels.ts'
 import { type LabelDropReason, type Rejection, shown } from './rejection.ts'
-import { type Path, type Template, valueAt } from './template.ts'
+import { isBlocked, type Path, shownPath, type Template, valueAt } from './template.ts'
 
 export type { LabelTemplate } from './labels.ts'
 
@@ -202,6 +202,10 @@ export function scopesOf(record: InventoryRecord, forEach: Path): readonly Inven
   const items = valueAt(record, forEach) ?? []
   if (!Array.isArray(items)) {
     return { reason: 'invalid_list', detail: `for_each names ${shown(items)}, which is no list` }
+  }
+  if (isBlocked(record, forEach)) {
+    const detail = `for_each names ${shownPath(forEach)}, which leads through something that has no such field`
+    return { reason: 'invalid_list', detail }
   }
   return items.map((item) => ({ ...(isObject(record) && record), item }))
 }

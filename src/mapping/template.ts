@@ -1,5 +1,5 @@
 import { labelText } from '../model/labels.ts'
-import { fieldOf, type Json } from '../model/record.ts'
+import { fieldOf, isObject, type Json } from '../model/record.ts'
 
 /** The way to a value in a record: names, and places in lists; -1 is the last. */
 export type Path = readonly (string | number)[]
@@ -132,13 +132,18 @@ export function render(template: Template, record: Json): string | RenderFault {
       continue
     }
     const value = valueAt(record, part.path)
-    const rendered = value === undefined ? '' : labelText(value)
+    const rendered = value === undefined ? absentText(record, part) : labelText(value)
     if (rendered === undefined)
       return { kind: typeof value === 'number' ? 'imprecise' : 'not_text', field: part.shown }
     if (rendered === '' && part.fallback === undefined) return { kind: 'missing', field: part.shown }
     text += rendered === '' ? part.fallback : rendered
   }
   return text
+}
+
+/** The text of a field that is absent; undefined when something else is in its way. */
+function absentText(record: Json, { path }: Reference): '' | undefined {
+  return isBlocked(record, path) ? undefined : ''
 }
 
 /** The value that a path leads to in a record; undefined when there is none. */
@@ -149,6 +154,15 @@ export function valueAt(record: Json, path: Path): Json | undefined {
     if (value === undefined) return undefined
   }
   return value
+}
+
+/** Whether a path leads through something in the record that has no such fields, such as a text in place of an object. */
+export function isBlocked(record: Json, path: Path): boolean {
+  return path.some((step, index) => {
+    const value = index === 0 ? undefined : valueAt(record, path.slice(0, index))
+    if (value === undefined || value === null) return false
+    return typeof step === 'number' ? !Array.isArray(value) : !isObject(value)
+  })
 }
 
 function itemAt(value: Json | undefined, place: number): Json | undefined {

@@ -57,8 +57,9 @@ export function targetsIn(line: string): readonly string[] {
   return JSON.parse(line.slice(TARGETS.length, line.indexOf(LABELS) + 1))
 }
 
-/** How many targets a line has. Within a text every `"` has a backslash before it, so this stands only between two. */
+/** How many targets a line has. Without a quotation mark in a text, which has a backslash before it, `","` stands only between two. */
 export function countIn(line: string): number {
+  if (line.includes('\\"')) return targetsIn(line).length
   const end = line.indexOf(LABELS)
   let count = 1
   // After the first quotation mark: a text may be nothing but a comma.

@@ -190,7 +190,8 @@ function createCollector(plan: Plan): Collector {
       const selected = { records: count - leftOut, notSelected: notSelected + leftOut, lacking }
       const report = { ...selected, ...tally.counts() }
       // A list full of rubbish is a broken inventory, not an empty one: an empty list would be believed.
-      if (packer.isEmpty() && report.dropped === 0 && report.rejected.size > 0) {
+      const isEmpty = packer.isEmpty() && report.dropped + leftOut + lacking === 0
+      if (isEmpty && report.rejected.size > 0) {
         throw new RefreshError(
           'all_rejected',
           `not one of ${report.records} records makes a target; the first: ${report.samples[0]?.detail}`,

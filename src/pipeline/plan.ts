@@ -38,7 +38,7 @@ export interface PlanOptions {
 }
 
 /** What makes fail_if look at the headers of an answer too. */
-const HEADERS = /\bheaders\b/
+export const HEADERS = /\bheaders\b/
 
 /** A JMESPath expression that only names keys. */
 const PATH = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/

@@ -6,7 +6,7 @@ import type { Metrics, RefreshResult } from '../base/metrics.ts'
 import { createMutex } from '../base/mutex.ts'
 import type { Threads } from '../base/threads.ts'
 import type { Document } from '../model/document.ts'
-import type { PlanOptions } from '../pipeline/plan.ts'
+import { HEADERS, type PlanOptions } from '../pipeline/plan.ts'
 import { LABEL_DROP_REASONS, REJECTION_REASONS, type Report } from '../pipeline/report.ts'
 import type { Fleet } from '../roll/fleet.ts'
 import type { Kept } from '../roll/kept.ts'
@@ -275,7 +275,7 @@ export function createRunner(
       return { work: roll && ({ kind: 'again', roll, occasion } as const), now, isLast: false }
     }
     const { documents, version, isUnsettled = false } = documentsOf(reading)
-    const digest = await digestOf(documents)
+    const digest = await digestOf(documents, HEADERS.test(settings.plan.failIf ?? ''))
     const read = keepRead(documents, at.wallMs)
     const now = { digest, version, read, report: last?.report }
     if (digest === last?.digest && !isUnsettled) {
@@ -574,9 +574,24 @@ function keysOf<Key extends string>(catalogue: Readonly<Record<Key, string>>): K
   return Object.keys(catalogue) as Key[]
 }
 
-/** A digest of documents, by which an unchanged inventory is recognised before anything is decoded. */
-function digestOf(documents: readonly Document[]): Promise<string> {
-  return sha256(documents.flatMap(({ bytes }) => [Buffer.from(`${bytes.byteLength}:`), bytes]))
+/** Headers that may say that there is more, or how much; those that are new with each answer are none of them. */
+const TELLING = /link|range|next|more|total|count|page|continu|cursor|records|partial|trunc/
+
+/**
+ * A digest of documents, by which an unchanged inventory is recognised before anything is decoded: the same bytes with
+ * other headers may be refused.
+ * @param readsHeaders whether `fail_if` looks at the headers, any of them
+ */
+function digestOf(documents: readonly Document[], readsHeaders: boolean): Promise<string> {
+  return sha256(
+    documents.flatMap(({ bytes, answer }) => {
+      const headers = Object.entries(answer?.headers ?? {}).filter(([name]) =>
+        readsHeaders ? name !== 'date' && name !== 'age' : TELLING.test(name),
+      )
+      const head = JSON.stringify([bytes.byteLength, answer?.status, headers.sort()])
+      return [Buffer.from(head), bytes]
+    }),
+  )
 }
 
 function resultOf({ roll, isChanged }: Called): RefreshResult {

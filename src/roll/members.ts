@@ -1,5 +1,6 @@
 import { compareText, type Labels } from '../model/labels.ts'
 import { countIn, encodeLines, type Lines, labelsIn, lineOf, linesOf, targetsIn } from '../model/list.ts'
+import { NO_KEY } from '../model/record-key.ts'
 import { placeOf } from '../model/target-group.ts'
 
 /**
@@ -98,13 +99,36 @@ export function compare({ body, keys, absenceOf }: Members, reading: Answered, l
     else for (const _ of now) noteAnswer()
   }
   for (const [labels, index] of groups) compareGroups([], targetsOf(reading, index), labels)
-  const gone = missing.filter(({ identity, absence }) => {
-    if (!joined.has(identity)) return true
+  const keysOf = contestedKeys(missing, joined, reading)
+  const gone = missing.filter(({ identity, key, absence }) => {
+    if (!joined.has(identity) || keysOf.get(identity)?.has(key) === false) return true
     count(joined, identity, -1)
     if (absence !== -1) returned.push(absence)
     return false
   })
   return { missing: gone, joined, returned }
+}
+
+/**
+ * Of identities that more missing targets have than joined: the keys of the records that the reading has them of. Which
+ * of the missing ones have moved to another group is told by these; where they do not tell, none has.
+ */
+function contestedKeys(missing: readonly Missing[], joined: Comparison['joined'], reading: Answered) {
+  const missed = new Map<string, number>()
+  for (const { identity } of missing) if (joined.has(identity)) count(missed, identity, 1)
+  const keysOf = new Map<string, Set<number>>()
+  for (const [identity, many] of missed) {
+    if (many > (joined.get(identity) as number)) keysOf.set(identity, new Set())
+  }
+  let place = 0
+  for (const [index, { targets }] of keysOf.size === 0 ? [] : reading.groups.entries()) {
+    const where = placeIn(reading.labels[index] as string)
+    for (const target of targets) {
+      const key = reading.keys[place++] as number
+      if (key !== NO_KEY) keysOf.get(target + where)?.add(key)
+    }
+  }
+  return keysOf
 }
 
 /** Counts so many more of something; what there is none of is not kept. */

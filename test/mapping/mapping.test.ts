@@ -1,7 +1,7 @@
 import t from 'tap'
 import { compileMapping, DEFAULT_METRICS_PORT, type MappingOptions } from '../../src/mapping/mapping.ts'
 import { type LabelDropReason, REJECTION_REASONS } from '../../src/mapping/rejection.ts'
-import { compileTemplate } from '../../src/mapping/template.ts'
+import { compilePath, compileTemplate } from '../../src/mapping/template.ts'
 import type { Json } from '../../src/model/record.ts'
 
 function mapping(change: Partial<MappingOptions> = {}) {
@@ -133,6 +133,45 @@ t.test('templates make one or several targets per record', async (t) => {
   ])
 })
 
+t.test('a field that stands where a port does has to be one: it has gone wrong, and not moved', async (t) => {
+  const one = { targets: [target('{host}:{port|9100}')] }
+  for (const port of ['n/a', 0, 70_000, '9100 ', '9f3c', true]) {
+    const { targets, unreadable } = mapping(one)({ host: 'a', port })
+    t.match(targets, [{ address: `a:${port}`, fault: { reason: 'invalid_port' } }], String(port))
+    t.same(unreadable, [], 'the rules may make an address of it')
+  }
+  for (const port of [9100, '9100', null, '', undefined])
+    t.match(mapping(one)({ host: 'a', ...(port !== undefined && { port }) }).targets, [
+      { address: 'a:9100', fault: undefined },
+    ])
+})
+
+t.test('a path that leads through something of another kind is no field that is absent', async (t) => {
+  const labels = [['__param_t', compileTemplate('{t.u}')]] as const
+  const blocked = mapping({ labels })({ host: 'a', t: 'z' })
+  t.same([blocked.droppedLabels, blocked.unreadable], [['not_text'], [0]])
+  for (const t1 of [{}, null, undefined, { u: null }]) {
+    const absent = mapping({ labels })({ host: 'a', ...(t1 !== undefined && { t: t1 }) })
+    t.same([absent.droppedLabels, absent.unreadable], [[], []])
+  }
+  const optional = { targets: [{ ...target('{m.url}:1'), optional: true as const }] }
+  t.match(mapping(optional)({ m: 'http://x' }), { unreadable: [0], lacking: 0 })
+  t.match(mapping(optional)({ m: null }), { unreadable: [], lacking: 1 })
+  t.match(mapping(optional)({ m: {} }), { unreadable: [], lacking: 1 })
+  const items = { targets: [target('{item}:1')], forEach: compilePath('m.list') }
+  t.match(mapping(items)({ m: '[1]' }), { rejections: [{ reason: 'invalid_list' }], unreadable: [0] })
+  t.match(mapping({ ...items, forEach: compilePath('m[0].list') })({ m: { a: 1 } }), {
+    rejections: [{ reason: 'invalid_list', detail: /m\[0\]\.list/ }],
+  })
+  t.match(mapping(items)({ m: {} }), { rejections: [], lacking: 1 })
+})
+
+t.test('labels of a target group that are none may have said where it is scraped', async (t) => {
+  for (const written of ['oops', ['a'], 7])
+    t.match(mapping({})({ targets: ['x:1'], labels: written as never }), { unreadable: [0] })
+  t.match(mapping({})({ targets: ['x:1'], labels: null }), { unreadable: [] })
+})
+
 t.test('an address from a template is what the template says, with a port or without', async (t) => {
   const rows: [template: string, value: string | number, address: string][] = [
     ['{v}', 'a:9200', 'a:9200'],
@@ -144,8 +183,8 @@ t.test('an address from a template is what the template says, with a port or wit
     ['{v}', 'https://shop.example/health', 'https://shop.example/health'],
     ['https://{v}/health', 'shop.example', 'https://shop.example/health'],
     ['redis://{v}:6379', 'cache1', 'redis://cache1:6379'],
-    ['dummy:{v}', '9f3c', 'dummy:9f3c'],
-    ['a:{v}', 70_000, 'a:70000'],
+    ['{v}:9f3c', 'dummy', 'dummy:9f3c'],
+    ['{v}:70000', 'a', 'a:70000'],
     ['{v}:9100', 'n/a', 'n/a:9100'],
   ]
   for (const [template, v, address] of rows)

@@ -27,7 +27,16 @@ t.test('groups are encoded with exactly targets and labels, one a line', async (
 })
 
 t.test('texts that look like what stands between them are counted as what they are', async (t) => {
-  for (const targets of [[','], [',', ','], ['a', ','], ['","'], ['"],"labels":{', '],'], ['\\', ',']])
+  for (const targets of [
+    [','],
+    [',', ','],
+    ['a', ','],
+    ['","'],
+    ['"],"labels":{', '],'],
+    ['\\', ','],
+    ['x",'],
+    ['"', ',"'],
+  ])
     t.equal(countIn(lineOf(targets, '{}')), targets.length, JSON.stringify(targets))
 })
 

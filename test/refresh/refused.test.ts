@@ -113,6 +113,37 @@ t.test('fail_if sees the headers too: a token that lost its policy gets an empty
   }
 })
 
+t.test('the same bytes with other headers are another answer', async (t) => {
+  const rows: [
+    failIf: string | undefined,
+    status: number,
+    headers: Record<string, string>,
+    reason: string,
+  ][] = [
+    ["headers.x == '1'", 200, { x: '1' }, 'refused'],
+    [undefined, 206, {}, 'pagination'],
+    [undefined, 200, { 'X-Total-Count': '4' }, 'pagination'],
+    [undefined, 200, { Link: '<?page=2>; rel="next"' }, 'pagination'],
+  ]
+  for (const [failIf, status, headers, reason] of rows) {
+    const { inventory, refresh, addresses } = await refreshing(t, failIf === undefined ? {} : { failIf })
+    inventory.json(names(4))
+    await refresh()
+    inventory.json(names(3))
+    await refresh()
+    inventory.handle((_request, response) =>
+      response.writeHead(status, headers).end(JSON.stringify(names(3))),
+    )
+    for (let reading = 0; reading < 3; reading++) t.match(await refresh(), { error: { reason } }, reason)
+    t.equal(addresses().length, 4, 'it proves nothing')
+    inventory.handle((_request, response) =>
+      response.writeHead(200, { 'x-request-id': '7' }).end(JSON.stringify(names(3))),
+    )
+    t.match(await refresh(), { result: 'changed' })
+    t.equal(addresses().length, 3)
+  }
+})
+
 t.test('why an answer failed is told, but no secret that it was asked with', async (t) => {
   const inventory = await inventoryServer(t)
   const rows: [
