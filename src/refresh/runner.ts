@@ -329,7 +329,6 @@ export function createRunner(
     roll = before
     if (before === undefined || list === undefined) return
     store.publish(name, list.snapshot)
-    fleet.note(name, before.keys.length, clock.monotonic())
     report.restored(before, list)
   }
 
@@ -341,6 +340,8 @@ export function createRunner(
         const { body, groups, keys } = kept.roll
         const snapshot = await freeze(asBuffer(body), { groups, targets: keys.length }, kept.changedAtMs)
         goOn(kept.roll, { snapshot, lastSuccess: momentAtWall(clock, kept.lastSuccessMs) })
+        // What was absent then was there within the hour, as far as is known.
+        fleet.note(name, keys.length, clock.monotonic())
       } catch (error) {
         report.notRestored(error)
       }

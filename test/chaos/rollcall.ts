@@ -136,7 +136,7 @@ export function createRollcall(scope: Scope, model: Model, machine: Machine, wir
     /** The id of the list that is kept; undefined when it cannot be told at this moment. */
     keptList(): string | undefined {
       try {
-        const [line = ''] = readFileSync(join(storage, `${configured.name}.snapshot`), 'utf8').split('\n')
+        const [, line = ''] = readFileSync(join(storage, `${configured.name}.snapshot`), 'utf8').split('\n')
         const pointer = JSON.parse(line) as { file: string }
         return idOf(readServed(readFileSync(join(storage, pointer.file), 'utf8')).sites)
       } catch {
