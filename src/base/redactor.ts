@@ -10,7 +10,10 @@ export interface Redactor {
   noteQuery(url: URL): void
   /** Remembers the words in the body of a request, which may be secret too. */
   noteBody(text: string): void
-  /** A text with a mask in place of each value, also where it is written as in a URL. */
+  /**
+   * A text with a mask in place of each value, also where it is written as in a URL or in JSON, where its white space
+   * or its case is another one, and where only its beginning is left before "…".
+   */
   redact(text: string): string
 }
 
@@ -37,7 +40,11 @@ export function createRedactor(): Redactor {
 
   function note(value: string, values = secrets): void {
     if (value.length < MIN_LENGTH) return
-    for (const form of [value, encodeURIComponent(value.toWellFormed())]) {
+    for (const form of [
+      value,
+      encodeURIComponent(value.toWellFormed()),
+      JSON.stringify(value).slice(1, -1),
+    ]) {
       values.delete(form)
       values.add(form)
     }
@@ -64,9 +71,35 @@ export function createRedactor(): Redactor {
     },
     redact(text) {
       const longestFirst = [...secrets, ...asked].sort((a, b) => b.length - a.length)
-      return longestFirst.reduce((safe, value) => safe.replaceAll(value, MASK), text)
+      const whole = longestFirst.reduce((safe, value) => safe.replace(patternOf(value), () => MASK), text)
+      return longestFirst.reduce(withoutCut, whole)
     },
   }
+}
+
+/** Finds a value whatever its white space is and, when it is no short word, whatever its case. */
+function patternOf(value: string): RegExp {
+  const core = value.trim()
+  const words = (core.length < MIN_LENGTH ? value : core).split(/\s+/)
+  const pattern = words.map((word) => word.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')).join('\\s+')
+  return new RegExp(pattern, value.length < MIN_QUERY_LENGTH ? 'g' : 'gi')
+}
+
+/** A text without the beginning of a value where it was cut: half of it would not be recognised. */
+function withoutCut(text: string, value: string): string {
+  const flat = value.trim().replace(/\s+/g, ' ').toLowerCase()
+  return text
+    .split('…')
+    .map((part, index, parts) => (index < parts.length - 1 ? withoutEnd(part, flat) : part))
+    .join('…')
+}
+
+function withoutEnd(part: string, value: string): string {
+  const lower = part.toLowerCase()
+  for (let length = Math.min(value.length - 1, lower.length); length >= MIN_LENGTH; length--) {
+    if (lower.endsWith(value.slice(0, length))) return `${part.slice(0, -length)}${MASK}`
+  }
+  return part
 }
 
 /** The texts in a body, which is JSON or a form, mostly. */

@@ -16,6 +16,26 @@ t.test('a secret that begins another one does not leave the rest of it', async (
   t.equal(redactor.redact('hunter2'), '<secret>')
 })
 
+t.test('a secret is found however it is written', async (t) => {
+  const rows: [secret: string, text: string, safe: string][] = [
+    ['two  blanks\tand more', 'a two blanks and more!', 'a <secret>!'],
+    [' hunter2 ', 'hunter2!', '<secret>!'],
+    ['ab  ', 'ab ab  c', '<secret><secret>c'],
+    ['Hunter2-Hunter2', 'HUNTER2-HUNTER2 hunter2-hunter2', '<secret> <secret>'],
+    ['word', 'Word word', 'Word <secret>'],
+    ['p:ss word', 'p%3ass%20word', '<secret>'],
+    ['a"b\\c', JSON.stringify('is a"b\\c'), '"is <secret>"'],
+    ['a.b*c(d[$', 'a.b*c(d[$ axb*c(d[$', '<secret> axb*c(d[$'],
+    ['hunter2-hunter2', 'is hunter2-hun… and hunt…, hun…', 'is <secret>… and <secret>…, hun…'],
+    ['two  blanks and', 'is Two blanks…', 'is <secret>…'],
+  ]
+  for (const [secret, text, safe] of rows) {
+    const redactor = createRedactor()
+    redactor.note(secret)
+    t.equal(redactor.redact(text), safe, text)
+  }
+})
+
 t.test('a long value in the query of a URL may be a secret', async (t) => {
   const redactor = createRedactor()
   redactor.noteQuery(new URL('http://inventory/?limit=1000&token=hunter2-hunter2'))
