@@ -1,7 +1,7 @@
 import { RefreshError } from '../base/errors.ts'
 import { reasonIn } from '../model/reason.ts'
 import { fieldOf, isObject, type Json } from '../model/record.ts'
-import { isNothing, plain } from './fields.ts'
+import { isNothing, plain, scalarText } from './fields.ts'
 
 /**
  * Looks for errors beside what is recognised.
@@ -47,7 +47,7 @@ function quoted(document: Json): string {
 
 function isFailure(name: string, value: Json): boolean {
   if (FAULTS.has(name)) return !isNothing(value)
-  if (SUCCESS.has(name)) return String(value).toLowerCase() === 'false'
+  if (SUCCESS.has(name)) return scalarText(value) === 'false'
   if (typeof value === 'number') return CODE.has(name) && value >= 400 && value < 600
   return STATUS.has(name) && typeof value === 'string' && FAILED.test(value)
 }

@@ -5,6 +5,11 @@ export function plain(name: string): string {
   return name.toLowerCase().replace(/[^a-z]/g, '')
 }
 
+/** A text, a number or a boolean as a text in lower case; anything else is none. */
+export function scalarText(value: Json): string | undefined {
+  return typeof value === 'object' ? undefined : String(value).toLowerCase()
+}
+
 /** Whether a value says nothing: null, false, 0, and what is empty. */
 export function isNothing(value: Json): boolean {
   if (value === null || value === false || value === 0 || value === '') return true

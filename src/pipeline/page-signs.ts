@@ -1,9 +1,10 @@
 import { RefreshError } from '../base/errors.ts'
 import { findNextLink } from '../base/link-header.ts'
+import { USER_INFO } from '../base/urls.ts'
 import { shown } from '../mapping/rejection.ts'
 import type { Answer, Headers } from '../model/document.ts'
 import { fieldOf, isObject, type Json } from '../model/record.ts'
-import { isNothing, plain } from './fields.ts'
+import { isNothing, plain, scalarText } from './fields.ts'
 import { type Surroundings, surroundingsOf } from './surroundings.ts'
 
 /** One answer, and the records that were found in it. */
@@ -97,7 +98,7 @@ export function assertWhole(parts: readonly Part[], paging: Paging | undefined):
         : `Say in a configuration file how the next page is found, with a line in http such as: ${sign.yaml}`
     throw new RefreshError(
       'pagination',
-      `${part.name} seems to be one page of several: it has ${part.records.length} records, and ${sign.what} is ${shown(sign.value)}. ${rest}; or, if these are all, write for this source: ${WAY_OUT}`,
+      `${part.name} seems to be one page of several: it has ${part.records.length} records, and ${sign.what} is ${shownValue(sign.value)}. ${rest}; or, if these are all, write for this source: ${WAY_OUT}`,
     )
   }
 }
@@ -122,7 +123,7 @@ function assertLast(parts: readonly Part[], paging: Paging): void {
   if (last === undefined || sign === undefined) return
   throw new RefreshError(
     'pagination',
-    `the pages that were read seem not to be all: they have ${count} records, and after ${last.part.name} ${shownPlace(sign)} is ${shown(sign.value)}. See in pagination how the next page is found, or, if these are all, write for this source: ${WAY_OUT}`,
+    `the pages that were read seem not to be all: they have ${count} records, and after ${last.part.name} ${shownPlace(sign)} is ${shownValue(sign.value)}. See in pagination how the next page is found, or, if these are all, write for this source: ${WAY_OUT}`,
   )
 }
 
@@ -326,7 +327,7 @@ interface Range {
 const CONTENT_RANGE = /^\s*(?:([^\s\d*]\S*)\s+)?(?:(\d+)-(\d+)|\*)\/(\d+)\s*$/
 
 function rangeIn(value: Json): Range | undefined {
-  const range = CONTENT_RANGE.exec(String(value))
+  const range = CONTENT_RANGE.exec(scalarText(value) ?? '')
   if (range === null) return undefined
   const [, , first, last, total] = range
   return { has: first === undefined ? 0 : Number(last) - Number(first) + 1, total: Number(total) }
@@ -343,7 +344,7 @@ function leads(value: Json): boolean {
 }
 
 function isText(value: Json, text: string): boolean {
-  return String(value).toLowerCase() === text
+  return scalarText(value) === text
 }
 
 /** The number in a field: as it is, as text, or as Elasticsearch has it; NaN when there is none. */
@@ -355,6 +356,29 @@ function numberIn(value: Json): number {
 }
 
 // What messages say of a sign.
+
+/** A query, also one without the URL before it, may hold the key that the inventory was asked with. */
+const QUERY = /(?:\?|&|^[\w.-]+=(?!=*$)).*/s
+
+/** How much of a value is looked at, how many fields and how deep: a message shows less. */
+const MAX_SHOWN = { length: 10_000, fields: 10, depth: 2 }
+
+function shownValue(value: Json): string {
+  return shown(withoutQueries(value, 0))
+}
+
+/** A value without the user, the password and the query of any URL in it. */
+function withoutQueries(value: Json, depth: number): Json {
+  if (typeof value === 'string') {
+    const text = value.slice(0, MAX_SHOWN.length).replace(USER_INFO, '$1…@')
+    return text.replace(QUERY, (query) => (query.startsWith('?') ? '?…' : '…'))
+  }
+  if (typeof value !== 'object' || value === null) return value
+  if (depth > MAX_SHOWN.depth) return '…'
+  const fields = Object.entries(value).slice(0, MAX_SHOWN.fields)
+  const safe = fields.map(([key, one]) => [key, withoutQueries(one, depth + 1)] as const)
+  return Array.isArray(value) ? safe.map(([, one]) => one) : Object.fromEntries(safe)
+}
 
 function shownPlace({ path, isHeader }: Field): string {
   const [header = '', ...rest] = path

@@ -52,8 +52,8 @@ const IN_BODY: [around: Around, place: string, value: string, yaml: string][] = 
   [{ '@odata.count': 20 }, '@odata.count', '20', 'offset: {'],
   [{ remaining: 8 }, 'remaining', '8', 'offset: {'],
   [{ metadata: { remainingItemCount: 8 } }, 'metadata.remainingItemCount', '8', 'offset: {'],
-  [{ next: '/list?page=2' }, 'next', '"/list?page=2"', 'next_url: next }'],
-  [{ next: '/list?page=2', total: 12 }, 'next', '"/list?page=2"', 'next_url: next }'],
+  [{ next: '/list?page=2' }, 'next', '"/list?…"', 'next_url: next }'],
+  [{ next: '/list?page=2', total: 12 }, 'next', '"/list?…"', 'next_url: next }'],
   [{ next_offset: 12 }, 'next_offset', '12', 'cursor: { value: next_offset, parameter: cursor }'],
   [{ next_page: 2 }, 'next_page', '2', 'cursor: { value: next_page, parameter: page }'],
   [{ NextMarker: 'x' }, 'NextMarker', '"x"', 'cursor: { value: NextMarker, parameter: cursor }'],
@@ -61,12 +61,7 @@ const IN_BODY: [around: Around, place: string, value: string, yaml: string][] = 
   [{ metadata: { continue: 'x' } }, 'metadata.continue', '"x"', 'cursor: { value: metadata.continue,'],
   [{ '@odata.nextLink': 'http://a/2' }, '@odata.nextLink', '"http://a/2"', `next_url: '"@odata.nextLink"' }`],
   [{ $skipToken: 'ew0' }, '$skipToken', '"ew0"', `cursor: { value: '"$skipToken"', parameter: cursor }`],
-  [
-    { _links: { next: { href: '/?page=2' } } },
-    '_links.next',
-    '{"href":"/?page=2"}',
-    'next_url: _links.next.href',
-  ],
+  [{ _links: { next: { href: '/?page=2' } } }, '_links.next', '{"href":"/?…"}', 'next_url: _links.next.href'],
   [
     { paging: { next: { after: 'NTI1' } } },
     'paging.next',
@@ -158,6 +153,53 @@ t.test('74: a next link in a list of links is one too', async (t) => {
   }
 })
 
+t.test('74: what a message shows of a sign holds no query, no user and no password', async (t) => {
+  const rows: [next: unknown, told: string][] = [
+    [
+      `https://user:pa55@host/${'path/'.repeat(8)}?page=2&api_key=key-1234`,
+      `"https://…@host/${'path/'.repeat(8)}?…"`,
+    ],
+    ['?page=2&api_key=key-1234', '"?…"'],
+    ['page=2&api_key=key-1234', '"…"'],
+    ['/x&api_key=key-1234', '"/x…"'],
+    ['ZXZlbg==', '"ZXZlbg=="'],
+    [{ href: '/2?api_key=key-1234', n: 5 }, '{"href":"/2?…","n":5}'],
+    [{ a: { b: ['/2?api_key=key-1234', null, [['key-1234']]] } }, '{"a":{"b":["/2?…",null,"…"]}}'],
+  ]
+  for (const [next, told] of rows) {
+    const message = `next is ${told}. `
+    t.throws(() => read([{ next, devices: twelve }]), { message }, told)
+    const last = [{ devices: twelve }, { next, devices: [{ host: 'a' }] }]
+    t.throws(() => read(last, { paging: PAGES }), { message }, told)
+  }
+})
+
+t.test('74: only a text, a number or a boolean is read as a word', async (t) => {
+  const odd = { toString: 1 }
+  for (const name of [
+    'has_more',
+    'last',
+    'content_range',
+    'contentRange',
+    'total',
+    'status',
+    'success',
+    'ok',
+  ]) {
+    for (const value of [odd, [odd], {}, [], null]) {
+      const label = JSON.stringify([name, value])
+      if (value === odd) t.equal(read([{ [name]: value, devices: twelve }]), 12, label)
+      t.equal(read([{ [name]: value, devices: twelve }], { records: 'devices' }), 12, label)
+      const last = { [name]: value, devices: twelve }
+      t.equal(read([last], { records: 'devices', paging: PAGES }), 12, label)
+    }
+  }
+  t.throws(() => read([{ next: odd, devices: twelve }]), {
+    reason: 'pagination',
+    message: 'next is {"toString":1}',
+  })
+})
+
 t.test('74: a file that says that it is a part is refused', async (t) => {
   t.throws(() => read([{ total: 20, devices: twelve }], { isFile: true }), {
     message:
@@ -225,19 +267,14 @@ const IN_HEADERS: [headers: Headers, place: string, value: string, yaml: string]
   [{ 'content-range': 'items 0-11/20' }, 'its header Content-Range', '"items 0-11/20"', 'offset: {'],
   [{ 'content-range': 'devices 8-19/20' }, 'its header Content-Range', '"devices 8-19/20"', 'offset: {'],
   [{ 'content-range': '0-11/20' }, 'its header Content-Range', '"0-11/20"', 'offset: {'],
-  [
-    { link: '<http://a/?page=2>; rel="next"' },
-    'its header Link',
-    '"http://a/?page=2"',
-    'link_header: true }',
-  ],
+  [{ link: '<http://a/?page=2>; rel="next"' }, 'its header Link', '"http://a/?…"', 'link_header: true }'],
   [
     { link: '</>; rel="first", </?page=2>; REL=Next; title="more"' },
     'its header Link',
-    '"/?page=2"',
+    '"/?…"',
     'link_header',
   ],
-  [{ link: '</?page=2>; rel="last next"' }, 'its header Link', '"/?page=2"', 'link_header: true'],
+  [{ link: '</?page=2>; rel="last next"' }, 'its header Link', '"/?…"', 'link_header: true'],
 ]
 
 t.test('73: a part is refused when its headers say so, whatever selects the records', async (t) => {
