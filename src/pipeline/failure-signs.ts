@@ -23,16 +23,26 @@ const SUCCESS: ReadonlySet<string> = new Set(['success', 'ok'])
 const STATUS: ReadonlySet<string> = new Set(['status', 'result'])
 const CODE: ReadonlySet<string> = new Set(['status', 'statuscode', 'httpstatus', 'code'])
 
+/** Numbers of such names say that `ok` and `success` are numbers of something too. */
+const OUTCOMES: ReadonlySet<string> = new Set(
+  'fail fails failed failure failures warning warnings critical unknown pending skipped'.split(' '),
+)
+
 const FAILED = /^(?:error|fail|failed|failure)$/i
 
 /**
  * What an answer says of itself that shows that it failed, as many APIs do with the status 200: something in `error`,
- * `"success": false`, `"status": "error"`, `"code": 500`. Only what stands at its top counts.
+ * `"success": false` or 0, `"status": "error"`, `"code": 500`. Only what stands at its top counts.
  * @returns undefined when nothing says so
  */
 export function failureIn(document: Json): string | undefined {
   if (!isObject(document)) return undefined
-  const sign = Object.entries(document).find(([key, value]) => isFailure(plain(key), value))
+  const counts = Object.entries(document).some(
+    ([key, value]) => typeof value === 'number' && OUTCOMES.has(plain(key)),
+  )
+  const sign = Object.entries(document).find(
+    ([key, value]) => isFailure(plain(key), value) && !(counts && value === 0),
+  )
   if (sign === undefined) return undefined
   const [key, value] = sign
   const shown = FAULTS.has(plain(key)) ? 'not empty' : JSON.stringify(value)
@@ -47,7 +57,7 @@ function quoted(document: Json): string {
 
 function isFailure(name: string, value: Json): boolean {
   if (FAULTS.has(name)) return !isNothing(value)
-  if (SUCCESS.has(name)) return scalarText(value) === 'false'
+  if (SUCCESS.has(name)) return scalarText(value) === 'false' || scalarText(value) === '0'
   if (typeof value === 'number') return CODE.has(name) && value >= 400 && value < 600
   return STATUS.has(name) && typeof value === 'string' && FAILED.test(value)
 }

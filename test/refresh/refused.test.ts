@@ -10,6 +10,8 @@ const FAILED: readonly (readonly [records: string | undefined, answer: object, s
   [undefined, { success: false, data: [] }, 'success is false'],
   [undefined, { success: false, message: 'maintenance', data: [] }, 'success is false'],
   [undefined, { ok: false, result: [] }, 'ok is false'],
+  [undefined, { ok: 0, result: [] }, 'ok is 0'],
+  [undefined, { success: '0', data: names(3) }, 'success is "0"'],
   [undefined, { status: 'error', data: [] }, 'status is "error"'],
   [undefined, { Status: 'FAILED', data: [] }, 'Status is "FAILED"'],
   [undefined, { status: 500, data: [] }, 'status is 500'],
@@ -67,6 +69,8 @@ t.test('an answer that is fine is no failure, whatever its records say', async (
     { success: true, status: 'success', code: 0, data: names(3) },
     { code: 0, warnings: ['slow'], data: [{ host: 'a', status: 'error', success: false, error: 'x' }] },
     { meta: { status: 'error', success: false }, data: names(3) },
+    { ok: 0, warning: 2, critical: 1, data: names(3) },
+    { success: 1, ok: { toString: 0 }, data: names(3) },
     { targets: ['a:1'], labels: {}, host: 'a', status: 'error', success: false },
     [{ host: 'a', status: 'error', success: false, error: 'x', code: 500 }],
   ]) {
@@ -158,7 +162,7 @@ t.test('why an answer failed is told, but no secret that it was asked with', asy
     [{ errors: [{ message: 'no hunter2-2' }] }, 'data', 'errors', 'fail_if gave a list (no <secret>)'],
     [{ errors: true, title: 'no' }, 'data', 'errors', 'fail_if gave a boolean (no)'],
     [{ errors: true }, 'data', 'errors', 'fail_if gave a boolean'],
-    [{ next: '/?token=hunter2-2&page=2' }, 'data', undefined, 'next is "/?token=<secret>&page=2"'],
+    [{ next: '/?token=hunter2-2&page=2' }, 'data', undefined, 'next is "/?…"'],
   ]
   for (const [answer, records, failIf, told] of rows) {
     const http = { url: inventory.url.href, authorization: { credentials: 'hunter2-2' } }
