@@ -1,4 +1,4 @@
-import { isObject, type Json } from '../model/record.ts'
+import { fieldOf, isObject, type Json } from '../model/record.ts'
 
 /** What stands around the records of a document. */
 export interface Surroundings {
@@ -69,9 +69,24 @@ function countIn(value: Json, known: ReadonlySet<Json>): number {
   const fields = value.slice(0, MAX_LOOKED_AT).flatMap((item) => (isObject(item) ? Object.values(item) : []))
   // One in each item, such as in the edges of GraphQL.
   if (fields.some((field) => isObject(field) && known.has(field))) return value.length
-  // Several in each item: as many as the lists in them have.
-  const isAround = fields.some((field) => Array.isArray(field) && field.some((one) => known.has(one)))
-  return isAround ? itemsIn(value) : 0
+  // Several in each item: as many as the lists have that they stand in, whatever other lists are beside them.
+  const keys = new Set(value.slice(0, MAX_LOOKED_AT).flatMap((item) => keysOfLists(item, known)))
+  return keys.size === 0 ? 0 : value.reduce<number>((sum, item) => sum + lengthsAt(item, keys), value.length)
+}
+
+/** The keys of an item whose lists hold records. */
+function keysOfLists(item: Json, known: ReadonlySet<Json>): string[] {
+  const fields = isObject(item) ? Object.entries(item) : []
+  return fields.flatMap(([key, list]) =>
+    Array.isArray(list) && list.some((one) => known.has(one)) ? [key] : [],
+  )
+}
+
+function lengthsAt(item: Json, keys: ReadonlySet<string>): number {
+  return [...keys].reduce((sum, key) => {
+    const list = fieldOf(item, key)
+    return sum + (Array.isArray(list) ? list.length : 0)
+  }, 0)
 }
 
 /** The longest list of a document that is in no other one. */
