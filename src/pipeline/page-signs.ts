@@ -51,19 +51,25 @@ const names = (text: string): ReadonlySet<string> => new Set(text.split(' '))
 
 /** What leads to another page when there is something in it. */
 const NEXT = names(
-  'next nextpage nextpageno nextpagenumber nexturl nexturi nextlink nexthref nextpageurl nextpageuri nextpagelink nextrecordsurl nextcursor nextpagecursor nexttoken nextpagetoken nextmarker nextkey nextid nextoffset nextstart nextpagestart nextbatch continue continuation continuationtoken nextcontinuationtoken nextpartitionkey nextrowkey lastevaluatedkey skiptoken paginationtoken',
+  'next nextpage nextpageno nextpagenumber nexturl nexturi nextlink nexthref nextpageurl nextpageuri nextpagelink nextrecordsurl nextcursor nextpagecursor nextpageid nexttoken nextpagetoken nextmarker nextkey nextid nextoffset nextstart nextpagestart nextbatch continue continuation continuationtoken nextcontinuationtoken nextpartitionkey nextrowkey lastevaluatedkey skiptoken paginationtoken',
 )
 /** The same, which many also have in an answer that is whole: it counts unless something says that this is all. */
-const CURSOR = names('scrollid endcursor aftercursor cursorsafter searchafter nextcursormark')
+const CURSOR = names('scrollid endcursor aftercursor cursorsafter searchafter nextcursormark nextidx')
 const YES_IS_A_PART = names(
-  'more hasmore hasnext hasnextpage hasmoreitems hasmorepages hasmoreresults hasmorerecords hasmoredata morerecords moreresults morepages moreitems moredata moreavailable exceededtransferlimit truncated istruncated partial ispartial partialresults incomplete isincomplete incompleteresults timedout',
+  'more hasmore hasnext hasnextpage hasmoreitems hasmorepages hasmoreresults hasmorerecords hasmorerows hasmoredata morerecords moreresults morepages moreitems moredata moreavailable exceededtransferlimit truncated istruncated partial ispartial partialresults incomplete isincomplete incompleteresults timedout',
 )
 /** Such words count only near the list: elsewhere they may tell of anything. */
 const PLAIN_WORDS = names('next continue continuation more partial incomplete truncated')
 const NO_IS_A_PART = names('last islast lastpage islastpage done finished complete iscomplete endofrecords')
 const TOTAL = names(
-  'count total totalcount totalitems totalresults totalsize totalrecords totalelements totalrows totalhits totalentries totalobjects totalmatches totalfeatures numfound nummatched numbermatched nbhits found recordstotal recordsfiltered resultcount',
+  'count total totalcount totalitems totalresults totalsize totalrecords totalelements totalrows totalhits totalentries totalobjects totalmatches totalfeatures numfound nummatched numbermatched nbhits found recordstotal recordsfiltered resultcount recordcount totalmatching matchedcount treesize subtotal totalentities grandtotalentities',
 )
+/** What is counted after a filter, and what beside it is counted before: in the answers of DataTables, Foreman, Nutanix. */
+const BEFORE_A_FILTER: ReadonlyMap<string, string> = new Map([
+  ['recordsfiltered', 'recordstotal'],
+  ['subtotal', 'total'],
+  ['totalentities', 'grandtotalentities'],
+])
 const LEFT = names('remaining remainingcount remainingitems remainingitemcount remainingrecords')
 const PAGES = names('totalpages pagestotal pagecount pages lastpage nbpages numpages numberofpages')
 /** What may count something else, unless a page number stands beside it: the pages of a book, the items of a page. */
@@ -182,14 +188,23 @@ function signIn(part: Part, around: Surroundings): Sign | undefined {
 /** The headers of an answer, then the fields of the objects around its list; lists are never looked into. */
 function fieldsOf({ document, answer, name: part }: Part, around: Surroundings): Field[] {
   const headers = Object.entries(answer?.headers ?? {}).flatMap(([name, value]) => [
-    ...(name === 'link' ? linkFields(value, part) : headerFields(name, value)),
+    ...(name === 'link' ? linkFields(value, part) : headerFields(name, value, answer?.headers ?? {})),
   ])
   const hasBody = isObject(document) && !around.lists.has(document)
   const body = hasBody ? fieldsIn(document, { path: [], away: 0, isNear: true }, around) : []
   const fields = [...headers, ...body]
-  // What it was before a filter, in the answers of DataTables.
-  const isFiltered = fields.some(({ name }) => name === 'recordsfiltered')
-  return isFiltered ? fields.filter(({ name }) => name !== 'recordstotal') : fields
+  const before = fields.flatMap((field) => beforeFilter(field))
+  return fields.filter((field) => !before.includes(placeOf(field, field.name)))
+}
+
+/** Where what a field counts is counted before a filter. */
+function beforeFilter(field: Field): string[] {
+  const name = BEFORE_A_FILTER.get(field.name)
+  return name === undefined || Number.isNaN(numberIn(field.value)) ? [] : [placeOf(field, name)]
+}
+
+function placeOf({ path, isHeader }: Field, name: string): string {
+  return JSON.stringify([isHeader, ...path.slice(0, -1), name])
 }
 
 /** The Link header; one that is malformed matters only where it may lead to another page. */
@@ -199,26 +214,30 @@ function* linkFields(text: string, part: string): Generator<Field> {
 }
 
 /** Whose header it is says nothing. */
-const OWNER = /^(?:wp|ms|amz|goog|api|list|result|resource|collection|pagination|paging)-(?=.)/
+const OWNER =
+  /^(?:wp|ms|amz|goog|opc|nomad|sensu|api|list|result|resource|collection|pagination|paging)-(?=.)/
 
 /** A header as the fields in it: one, or those of the JSON in X-Pagination. */
-function* headerFields(header: string, text: string): Generator<Field> {
+function* headerFields(header: string, text: string, headers: Headers): Generator<Field> {
   const name = plain(header.replace(/^x-/, '').replace(OWNER, ''))
   const own = { isNear: true, isHeader: true }
   // Many use the header for the requests that are left.
   if (LEFT.has(name) || NOT_OF_THE_LIST.test(name)) return
-  // Beside a list it counts nothing else.
-  const known = UNCLEAR_PAGES.has(name)
-    ? 'totalpages'
-    : name.startsWith('continuation')
-      ? 'continuation'
-      : name
-  yield { ...own, path: [header], name: known, value: text }
+  yield { ...own, path: [header], name: knownAs(name, headers), value: text }
   if (!/^pag(?:ination|ing|einfo)$/.test(name)) return
   const inside = parsed(text)
   if (!isObject(inside)) return
   for (const [key, value] of Object.entries(inside))
     yield { ...own, path: [header, key], name: plain(key), value }
+}
+
+/** What a header is called in a body. */
+function knownAs(name: string, headers: Headers): string {
+  // Beside a list it counts nothing else.
+  if (UNCLEAR_PAGES.has(name)) return 'totalpages'
+  const isTotal = name === 'records' || (name === 'pagetotal' && headers['x-page-limit'] !== undefined)
+  if (isTotal) return 'total'
+  return name.startsWith('continuation') ? 'continuation' : name
 }
 
 function parsed(text: string): Json {
@@ -271,7 +290,7 @@ function nameOf(path: readonly string[], value: Json): string {
 
 /** The next link in a list of links, each with its relation, as in FHIR. */
 function* nextIn(path: readonly string[], name: string, value: Json): Generator<Field> {
-  if (!/^links?$/.test(name) || !Array.isArray(value)) return
+  if (!/links?$/.test(name) || !Array.isArray(value)) return
   for (const relation of ['rel', 'relation']) {
     const next = value.find((link) => fieldOf(link, relation) === 'next')
     const key = ['href', 'url', 'uri'].find((one) => typeof fieldOf(next, one) === 'string')
@@ -292,6 +311,7 @@ function isSign(field: Field, fields: readonly Field[], count: number): boolean 
 
 /** Whether a field says by itself that there is more. */
 function saysPart({ name, value, isNear }: Field): boolean {
+  if (name === 'status') return isNear && isText(value, 'partial')
   if (YES_IS_A_PART.has(name)) return (isNear || !PLAIN_WORDS.has(name)) && isText(value, 'true')
   if (NO_IS_A_PART.has(name)) return isNear && isText(value, 'false')
   return LEFT.has(name) && isNear && numberIn(value) > 0

@@ -80,6 +80,19 @@ const IN_BODY: [around: Around, place: string, value: string, yaml: string][] = 
   [{ done: false }, 'done', 'false', 'offset: {'],
   [{ IsTruncated: 'true' }, 'IsTruncated', '"true"', 'offset: {'],
   [{ incomplete_results: true }, 'incomplete_results', 'true', 'offset: {'],
+  [{ list_info: { has_more_rows: true } }, 'list_info.has_more_rows', 'true', 'offset: {'],
+  [{ meta: { total_matching: 20 } }, 'meta.total_matching', '20', 'offset: {'],
+  [{ 'prtg-version': '23', treesize: 20 }, 'treesize', '20', 'offset: {'],
+  [{ next_page_id: '78' }, 'next_page_id', '"78"', 'cursor: { value: next_page_id, parameter: cursor }'],
+  [{ page_no: 1, record_count: 20 }, 'record_count', '20', 'offset: {'],
+  [{ metadata: { grand_total_entities: 20, count: 12 } }, 'metadata.grand_total_entities', '20', 'offset: {'],
+  [{ metadata: { total_entities: 20 } }, 'metadata.total_entities', '20', 'offset: {'],
+  [{ size: 12, next_idx: 12 }, 'next_idx', '12', 'cursor: { value: next_idx, parameter: cursor }'],
+  [{ size: 12, matched_count: 20, next_idx: 11 }, 'matched_count', '20', 'offset: {'],
+  [{ total: 40, subtotal: 20, page: 1, per_page: 12 }, 'subtotal', '20', 'offset: {'],
+  [{ total: 20, subtotal: 'some' }, 'total', '20', 'offset: {'],
+  [{ total: 20, costs: { subtotal: 5 } }, 'total', '20', 'offset: {'],
+  [{ status: 'partial' }, 'status', '"partial"', 'offset: {'],
   [{ timed_out: true }, 'timed_out', 'true', 'offset: {'],
   [{ page: 1, pages: 2 }, 'pages', '2', 'page: {'],
   [{ page: 2, pages: 2 }, 'pages', '2', 'page: {'],
@@ -149,6 +162,10 @@ t.test('74: a next link in a list of links is one too', async (t) => {
       reason: 'pagination',
       message: `meta.links is "/2". Say in a configuration file how the next page is found, with a line in http such as: pagination: { next_url: 'meta.links[?${relation}==''next''].${key} | [0]' }`,
     })
+    t.throws(() => read([{ servers_links: links, servers: twelve }], { records: 'servers' }), {
+      message: `next_url: 'servers_links[?${relation}==''next''].${key} | [0]' }`,
+    })
+    t.equal(read([{ servers_links: links.slice(0, 1), servers: twelve }], { records: 'servers' }), 12)
     t.equal(read([{ links: [{ [relation]: 'next' }, 5], devices: twelve }], { records: 'devices' }), 12)
   }
 })
@@ -210,6 +227,7 @@ t.test('74: a file that says that it is a part is refused', async (t) => {
 
 t.test('74: lists in the records do not hide that there are more of them', async (t) => {
   const tagged = twelve.map((one) => ({ ...one, tags: ['a', 'b', 'c'] }))
+  const wide = { ifs: twelve, tags: Array.from({ length: 300 }, (_, index) => `tag-${index}`) }
   const rows: [body: unknown, records: string][] = [
     [{ hits: { total: { value: 20 }, hits: tagged.map((_source) => ({ _source })) } }, 'hits.hits[]._source'],
     [
@@ -218,6 +236,8 @@ t.test('74: lists in the records do not hide that there are more of them', async
     ],
     [{ total: 20, devices: tagged }, "devices[?host != 'sensor-0'].merge(@, {port: '1'})"],
     [{ total: 20, devices: tagged }, "devices[?host == 'none']"],
+    [{ total: 500, results: [wide, wide] }, 'results[].ifs[]'],
+    [{ total: 500, results: [wide, { tags: [] }] }, "results[].ifs[?host != 'sensor-0'][]"],
   ]
   for (const [body, records] of rows) {
     t.throws(() => read([body], { records }), { reason: 'pagination', message: 'total' }, records)
@@ -259,6 +279,26 @@ const IN_HEADERS: [headers: Headers, place: string, value: string, yaml: string]
     'its header x-ms-continuation-nextpartitionkey',
     '"a"',
     'cursor: {',
+  ],
+  [{ 'x-records': '20' }, 'its header X-Records', '"20"', 'offset: {'],
+  [{ 'x-page-total': '20', 'x-page-limit': '12' }, 'its header X-Page-Total', '"20"', 'offset: {'],
+  [
+    { 'opc-next-page': 'AAA' },
+    'its header Opc-Next-Page',
+    '"AAA"',
+    'cursor: { value: { header: Opc-Next-Page }, parameter: page }',
+  ],
+  [
+    { 'x-nomad-nexttoken': 'a' },
+    'its header X-Nomad-Nexttoken',
+    '"a"',
+    'cursor: { value: { header: X-Nomad-Nexttoken },',
+  ],
+  [
+    { 'sensu-continue': 'a' },
+    'its header Sensu-Continue',
+    '"a"',
+    'cursor: { value: { header: Sensu-Continue },',
   ],
   [{ 'x-pagination': '{"TotalCount":20}' }, 'its header X-Pagination.TotalCount', '20', 'offset: {'],
   [{ 'x-pagination': '{"total_pages":2,"page":1}' }, 'its header X-Pagination.total_pages', '2', 'page: {'],
@@ -330,6 +370,14 @@ t.test('74: an answer that is whole is never refused, whatever selects its recor
     { pageInfo: { hasNextPage: false, endCursor: 'b' } },
     { done: true, searchAfter: 'x' },
     { recordsTotal: 90, recordsFiltered: 12, draw: 1 },
+    { total: 90, subtotal: 12, page: 1, per_page: 20, search: 'os = x' },
+    { metadata: { grand_total_entities: 90, total_entities: 12, count: 12 } },
+    { list_info: { has_more_rows: false, row_count: 12 }, meta: { total_matching: 12, total_returned: 12 } },
+    { treesize: 12, next_page_id: '', record_count: 12, status: 'complete' },
+    { size: 12, matched_count: 12, next_idx: 11, status: 'success' },
+    { status: { indicator: 'partial' }, upstream: { status: 'partial' } },
+    { success: 1, ok: '1' },
+    { ok: 0, warning: 3, critical: 9 },
     { pages: 40, page_count: 12 },
     { marker: 'sensor_0', cursor: 'abc', done: true, limit: 100, offset: 0 },
     { rate_limit: { remaining: 4999, total: 5000 }, quota: { remaining: 3 } },
@@ -378,6 +426,9 @@ t.test('73: headers that a whole answer has too do not fail it', async (t) => {
     { 'content-range': 'items 0-11/12' },
     { 'content-range': 'items 0-11/*' },
     { 'content-range': '0-49/12' },
+    { 'x-records': '12', 'opc-next-page': '', 'x-nomad-nexttoken': '', 'sensu-continue': '' },
+    { 'x-page-total': '12', 'x-page-limit': '100', 'x-page-page': '1' },
+    { 'x-page-total': '20' },
     { link: '</style.css>; rel="preload", </?page=1>; rel="last"' },
     { link: '</next>; rel="self"' },
     { link: '</other>; rel="next"; anchor="/another"' },
@@ -408,6 +459,8 @@ t.test('74: the pages of a list are all of it, or the last one says that there i
     [{}, {}, { link: '</3>; rel=next' }, 'its header Link is "/3"'],
     [{ total_pages: 3 }, {}, {}, 'total_pages is 3'],
     [{ has_more: true }, {}, {}, 'has_more is true'],
+    [{}, { total: 40, subtotal: 20 }, {}, 'subtotal is 20'],
+    [{ status: 'partial' }, {}, {}, 'status is "partial"'],
     [{ last: false }, {}, {}, 'last is false'],
   ]
   for (const [last, around, headers, place] of parts) {
@@ -425,6 +478,8 @@ t.test('74: the pages of a list are all of it, or the last one says that there i
     [{ next: 'x', _scroll_id: 'x', has_more: true }, {}, { hasMore: true, total: false }],
     [{}, { total: 20 }, { hasMore: false, total: true }],
     [{ count: 6 }, { count: 12 }, PAGES],
+    [{}, { total: 40, subtotal: 12 }, PAGES],
+    [{ next_idx: 11 }, { matched_count: 12 }, PAGES],
     [{}, { pages: 40, cursor: 'x', _scroll_id: 'y' }, PAGES],
   ]
   for (const [last, around, paging] of whole) {

@@ -364,6 +364,13 @@ t.test('68: what does not show that a list moved is no reason to read it again',
       4,
     ],
     [
+      'a total before a search, beside one after it',
+      { next_url: 'next' },
+      (query) => ({ json: { items: cut(query), next: next(query), total: 40 - at(query), subtotal: 5 } }),
+      5,
+      3,
+    ],
+    [
       'no list at all',
       { link_header: true },
       (query) => ({
