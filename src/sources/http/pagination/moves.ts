@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { RefreshError } from '../../../base/errors.ts'
 import type { InventoryRecord } from '../../../model/record.ts'
 import { identityOf } from '../../../model/record-key.ts'
@@ -46,6 +47,8 @@ export interface Moves {
   assertStill(): void
   /** Whether each page began with the last record of the one before: then nothing can have been missed. */
   isProven(): boolean
+  /** Whether no page so far has two records of one id. */
+  isUnique(): boolean
 }
 
 /**
@@ -75,7 +78,8 @@ export function createMoves({ style }: Pagination, habits: PageHabits): Moves {
 
   /** Whether a record is the last of the pages before. */
   function isAgain(head: InventoryRecord | undefined): boolean {
-    return head !== undefined && last !== undefined && identityOf(head) === identityOf(last)
+    if (head === undefined || last === undefined) return false
+    return isUnique ? identityOf(head) === identityOf(last) : isDeepStrictEqual(head, last)
   }
 
   /** Notes how a page follows the one before it. */
@@ -98,9 +102,7 @@ export function createMoves({ style }: Pagination, habits: PageHabits): Moves {
     }
   }
 
-  function noteRecords(list: readonly InventoryRecord[], name: string): void {
-    const marks = list.map(identityOf)
-    if (new Set(marks).size < marks.length) isUnique = false
+  function noteRecords(marks: readonly number[], name: string): void {
     const again = isUnique ? marks.findIndex((mark) => seen.has(mark)) : -1
     if (again !== -1) moved(`record ${again + 1} of ${name} was on an earlier page already`)
     if (isUnique) for (const mark of marks) seen.add(mark)
@@ -108,10 +110,12 @@ export function createMoves({ style }: Pagination, habits: PageHabits): Moves {
 
   return {
     add({ list, isJoined, totals }, { document: { name } }) {
+      const marks = list.map(identityOf)
+      if (new Set(marks).size < marks.length) isUnique = false
       const begins = !isJoined && isAgain(list[0])
       if (list.length > 0) noteStep(isJoined || begins)
       noteTotals(totals, list.length, name)
-      noteRecords(begins ? list.slice(1) : list, name)
+      noteRecords(begins ? marks.slice(1) : marks, name)
       if (begins) moved(`${name} begins with the last record of the page before it`)
       received += list.length
       last = list.at(-1) ?? last
@@ -135,5 +139,6 @@ export function createMoves({ style }: Pagination, habits: PageHabits): Moves {
       habits.hasShortPages = true
     },
     isProven: () => joined > 0 && apart === 0,
+    isUnique: () => isUnique,
   }
 }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { RefreshError } from '../../../base/errors.ts'
 import { isObject, type Json, kindOf } from '../../../model/record.ts'
-import { identityOf, isSameRecord } from '../../../model/record-key.ts'
+import { isSameRecord } from '../../../model/record-key.ts'
 import { createMoves, isRest, MovedError, type PageHabits } from './moves.ts'
 import type { Page, Pagination } from './options.ts'
 
@@ -48,10 +48,8 @@ export function createPageCount(pagination: Pagination, habits: PageHabits): Pag
   /** The list of a page without the item that it was asked to begin with. */
   function without(list: readonly Json[], name: string): readonly Json[] {
     const [head] = list
-    if (head !== undefined && isLastOf(last, { head, list })) return list.slice(1)
-    throw new MovedError(
-      `${name} does not begin with the last record of the page before it (offset: { overlap: false } is for an inventory that takes only multiples of the size of a page)`,
-    )
+    if (head !== undefined && isLastOf(last, { head, list }, moves?.isUnique() === true)) return list.slice(1)
+    throw new MovedError(`${name} does not begin with the last record of the page before it (${WAY_OUT})`)
   }
 
   function totalsOf(content: Json, list: readonly Json[], { document: { name }, headers }: Page) {
@@ -71,7 +69,7 @@ export function createPageCount(pagination: Pagination, habits: PageHabits): Pag
       const isRepeated = isNumbered && list.length > 0 && isDeepStrictEqual(list, last)
       // Some answer beyond the end with the last page again.
       if (isRepeated && (total === undefined || received < most)) {
-        throw new RefreshError('pagination', `${name} ${SAME_ITEMS}`)
+        throw sameItems(name, isJoined)
       }
       if (pages === 0) [first, place] = [list.length, placeOf(list, content)]
       if (isRepeated) list = []
@@ -104,13 +102,22 @@ export function createPageCount(pagination: Pagination, habits: PageHabits): Pag
   }
 }
 
-/** Whether a list begins with the last item of the page before, although something in it may have changed since. */
-function isLastOf(before: readonly Json[], { head, list }: { head: Json; list: readonly Json[] }): boolean {
+/**
+ * Whether a list begins with the last item of the page before, although something in it may have changed since.
+ * @param isUnique whether no page before has two items of one id
+ */
+function isLastOf(
+  before: readonly Json[],
+  { head, list }: { head: Json; list: readonly Json[] },
+  isUnique: boolean,
+): boolean {
   const item = before.at(-1)
-  if (item === undefined || !isSameRecord(head, item)) return false
+  if (item === undefined) return false
+  if (isDeepStrictEqual(head, item)) return true
+  if (!isUnique || !isSameRecord(head, item)) return false
   // What is called alike is the same only where nothing else is called so.
   const isAlone = (page: readonly Json[]) => page.filter((one) => isSameRecord(one, item)).length === 1
-  return identityOf(head) === identityOf(item) || (isAlone(before) && isAlone(list))
+  return isAlone(before) && isAlone(list)
 }
 
 /** The JMESPath expression of a list that is right in a page; undefined when it is not. */
@@ -122,8 +129,14 @@ function placeOf(list: readonly Json[], page: Json): string | undefined {
 
 const NONE: ReadonlyMap<string, number> = new Map()
 
-const SAME_ITEMS =
-  'holds the same items as the page before it: the inventory seems to ignore what is asked for; check the name in parameter or body_field'
+/** What to write when the last item of a page cannot be asked for again. */
+const WAY_OUT =
+  'offset: { overlap: false } is for an inventory that takes only multiples of the size of a page'
+
+function sameItems(name: string, isJoined: boolean): RefreshError {
+  const told = `${name} holds the same items as the page before it: the inventory seems to ignore what is asked for; check the name in parameter or body_field`
+  return new RefreshError('pagination', isJoined ? `${told} (${WAY_OUT})` : told)
+}
 
 function readTotal(value: Json, name: string): number {
   if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number

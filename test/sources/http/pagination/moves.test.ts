@@ -347,6 +347,21 @@ t.test('68: what does not show that a list moved is no reason to read it again',
       3,
     ],
     [
+      'records of one id on pages that follow',
+      { next_url: 'next' },
+      (query) => ({
+        json: {
+          items: cut(
+            query,
+            [1, 1, 1, 2, 3].map((id, svc) => ({ id, host: `sensor-${svc}` })),
+          ),
+          next: next(query),
+        },
+      }),
+      5,
+      3,
+    ],
+    [
       'a count of the page',
       { next_url: 'next' },
       (query) => ({ json: { items: cut(query), next: next(query), count: cut(query).length } }),
@@ -465,6 +480,30 @@ t.test('68: pages that overlap are one list, and prove that nothing was missed b
   }
   const missing = await reading(t, offset(), (query) => ({ json: { items: cut(query), count: 6 } }))
   await t.rejects(missing.read(), { message: /they have 5 records, and after page 6 count is 6/ })
+})
+
+t.test('68: in an overlap, others of the same id are not the record that was last', async (t) => {
+  const rows: [what: string, size: number, ids: string][] = [
+    ['on the page before', 6, '1a 1b 1c 1d 2a 2b 2c 2d 3a 3b 3c 3d'],
+    ['on the page itself', 3, '1a 2a 3a 3b 3c 3d'],
+    ['on neither, but on an earlier one', 3, '1a 1b 2a 2b 3a 3b'],
+  ]
+  for (const [what, size, ids] of rows) {
+    const all = ids.split(' ').map((text) => ({ id: Number(text[0]), host: text, seen: 1 }))
+    const api = await reading(t, { offset: { parameter: 'at' } }, (query, count) => {
+      const at = Number(query.get('at'))
+      return { json: all.slice(count === 1 ? 0 : 1).slice(at, at + size) }
+    })
+    t.equal(await api.read(), all.length - 1, what)
+    t.equal(api.requests[2]?.query.get('at'), '0', `${what}: it is read again`)
+  }
+  const changing = await reading(t, { offset: { parameter: 'at' } }, (query, seen) => ({
+    json: cut(
+      query,
+      LIST.map((host, id) => ({ id, host, seen })),
+    ),
+  }))
+  t.equal(await changing.read(), 5, 'one that changes, the only one of its id')
 })
 
 t.test('68: a source that is complete is read as it is', async (t) => {
