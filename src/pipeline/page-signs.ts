@@ -187,8 +187,9 @@ function signIn(part: Part, around: Surroundings): Sign | undefined {
 
 /** The headers of an answer, then the fields of the objects around its list; lists are never looked into. */
 function fieldsOf({ document, answer, name: part }: Part, around: Surroundings): Field[] {
-  const headers = Object.entries(answer?.headers ?? {}).flatMap(([name, value]) => [
-    ...(name === 'link' ? linkFields(value, part) : headerFields(name, value, answer?.headers ?? {})),
+  const all = answer?.headers ?? {}
+  const headers = Object.entries(all).flatMap(([name, value]) => [
+    ...(name === 'link' ? linkFields(value, part) : headerFields(name, value, all)),
   ])
   const hasBody = isObject(document) && !around.lists.has(document)
   const body = hasBody ? fieldsIn(document, { path: [], away: 0, isNear: true }, around) : []
