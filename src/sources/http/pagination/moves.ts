@@ -6,20 +6,20 @@ import type { Page, Pagination } from './options.ts'
 
 /** The list changed while its pages were read: a record that was there all along may be on none of them. */
 export class MovedError extends RefreshError {
-  /** The sizes of the pages, when nothing but these shows it. */
-  readonly sizes: string | undefined
+  /** What shows it, when that may be how the list always is: the sizes of its pages, or a total that only grew. */
+  readonly doubt: string | undefined
 
-  constructor(message: string, sizes?: string) {
+  constructor(message: string, doubt?: string) {
     super('pagination', message)
     this.name = 'MovedError'
-    this.sizes = sizes
+    this.doubt = doubt
   }
 }
 
 /** What is known of the pages of an inventory from the readings before. */
 export interface PageHabits {
-  /** The sizes of the pages of the reading before, when only these showed that the list moved. */
-  sizes?: string | undefined
+  /** The doubt of the reading before, when only this showed that the list moved. */
+  doubt?: string | undefined
   /** Pages in the middle are short although nothing moves: of some, records are left out that one may not see. */
   hasShortPages: boolean
 }
@@ -33,6 +33,9 @@ export interface PageItems {
   /** How many records it says that there are, by where it says so. */
   readonly totals: ReadonlyMap<string, number>
 }
+
+/** The doubt that a total raises which only grew. */
+const GROWTH = 'growth'
 
 /** Whether a number counts what is left of a list, rather than all of it. */
 export function isRest({ now, before, received }: Record<'now' | 'before' | 'received', number>): boolean {
@@ -61,6 +64,10 @@ export function createMoves({ style }: Pagination, habits: PageHabits): Moves {
   const seen = new Set<number>()
   const sizes: number[] = []
   let first: ReadonlyMap<string, number> = new Map()
+  /** The totals that are others than on the first page, and the page that says so. */
+  const latest = new Map<string, { readonly total: number; readonly on: string }>()
+  /** What tells of the first total that grew. Records that are added hide none, unless others were removed. */
+  let growth: string | undefined
   let last: InventoryRecord | undefined
   let received = 0
   /** Of the pages after the first, how many begin with the last record before them, and how many do not. */
@@ -90,15 +97,26 @@ export function createMoves({ style }: Pagination, habits: PageHabits): Moves {
     if (apart > 0 && doubt !== undefined) throw new MovedError(doubt)
   }
 
+  function noteTotal(
+    { total, on }: { total: number; on: string },
+    { place, now, name }: { place: string; now: number; name: string },
+  ): void {
+    if (now === total) return
+    const told = `${place} was ${total} on ${on} and is ${now} on ${name}`
+    if (now < total) moved(told)
+    else growth ??= told
+    latest.set(place, { total: now, on: name })
+  }
+
   function noteTotals(totals: ReadonlyMap<string, number>, length: number, name: string): void {
     // What is not more than the first page counts its items.
     if (sizes.length === 0) first = new Map([...totals].filter(([, total]) => total > length))
     for (const [place, before] of first) {
       const now = totals.get(place)
-      if (now === undefined || now === before) continue
+      if (now === undefined) continue
       // Of a list that is read by key; what is before the key is not looked at any more.
       if (style.kind === 'cursor' && isRest({ now, before, received })) continue
-      moved(`${place} was ${before} on page 1 and is ${now} on ${name}`)
+      noteTotal(latest.get(place) ?? { total: before, on: 'page 1' }, { place, now, name })
     }
   }
 
@@ -122,6 +140,8 @@ export function createMoves({ style }: Pagination, habits: PageHabits): Moves {
       sizes.push(list.length)
     },
     assertStill() {
+      const isProven = joined > 0 && apart === 0
+      if (growth !== undefined && !isProven && habits.doubt !== GROWTH) throw new MovedError(growth, GROWTH)
       const filled = sizes.slice(
         0,
         sizes.findLastIndex((size) => size > 0),
@@ -130,7 +150,7 @@ export function createMoves({ style }: Pagination, habits: PageHabits): Moves {
       const short = filled.findIndex((size) => size < largest)
       if (!isNumbered || joined > 0 || habits.hasShortPages || short === -1) return
       const now = sizes.join(' ')
-      if (habits.sizes !== now) {
+      if (habits.doubt !== now) {
         throw new MovedError(
           `page ${short + 1} has ${filled[short]} records, fewer than others, and is not the last`,
           now,

@@ -111,8 +111,8 @@ function isLastOf(
   { head, list }: { head: Json; list: readonly Json[] },
   isUnique: boolean,
 ): boolean {
-  const item = before.at(-1)
-  if (item === undefined) return false
+  // There is one: nothing is asked for again after a page without any.
+  const item = before.at(-1) as Json
   if (isDeepStrictEqual(head, item)) return true
   if (!isUnique || !isSameRecord(head, item)) return false
   // What is called alike is the same only where nothing else is called so.

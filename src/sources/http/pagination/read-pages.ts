@@ -31,12 +31,12 @@ export async function readPages(
   const read = (): Promise<Document[]> =>
     readOnce(requester, request, habits, signal).catch((error) => {
       if (!(error instanceof MovedError)) throw error
-      habits.sizes = error.sizes
+      habits.doubt = error.doubt
       if (attempt++ < MAX_ATTEMPTS) return read()
       throw new RefreshError('pagination', `${error.message}, ${HOW_TO_STAND}`)
     })
   const documents = await read()
-  habits.sizes = undefined
+  habits.doubt = undefined
   return documents
 }
 

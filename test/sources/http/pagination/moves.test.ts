@@ -259,8 +259,8 @@ t.test('68: what shows that a list moved is named', async (t) => {
   const rows: [pagination: object, answer: Parameters<typeof reading>[2], message: RegExp][] = [
     [
       page,
-      (query) => ({ json: byPage(query), headers: { 'x-total-count': String(5 + at(query)) } }),
-      /^its header X-Total-Count was 5 on page 1 and is 6 on page 2, and/,
+      (query) => ({ json: byPage(query), headers: { 'x-total-count': String(7 - at(query)) } }),
+      /^its header X-Total-Count was 7 on page 1 and is 6 on page 2, and/,
     ],
     [
       page,
@@ -480,6 +480,18 @@ t.test('68: pages that overlap are one list, and prove that nothing was missed b
   }
   const missing = await reading(t, offset(), (query) => ({ json: { items: cut(query), count: 6 } }))
   await t.rejects(missing.read(), { message: /they have 5 records, and after page 6 count is 6/ })
+})
+
+t.test('68: a total that only grows, at each reading, does not refuse the list for ever', async (t) => {
+  const api = await reading(t, { next_url: 'next' }, (query, count) => {
+    const at = Number(query.get('at') ?? 0)
+    const all = Array.from({ length: 4 + count }, (_, index) => `sensor-${index}`)
+    const items = all.slice(at, at + 4)
+    return { json: { items, total: all.length, next: at + 4 < all.length ? `?at=${at + 4}` : null } }
+  })
+  t.equal(await api.read(), 4 + api.requests.length, 'all that there are at the end')
+  const starts = api.requests.filter(({ query }) => !query.has('at'))
+  t.equal(starts.length, 2, 'it is read twice')
 })
 
 t.test('68: in an overlap, others of the same id are not the record that was last', async (t) => {
