@@ -362,6 +362,13 @@ t.test('68: what does not show that a list moved is no reason to read it again',
       3,
     ],
     [
+      'a total that only the first page tells',
+      { next_url: 'next' },
+      (query) => ({ json: { items: cut(query), next: next(query), ...(at(query) === 0 && { total: 5 }) } }),
+      5,
+      3,
+    ],
+    [
       'a count of the page',
       { next_url: 'next' },
       (query) => ({ json: { items: cut(query), next: next(query), count: cut(query).length } }),
