@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { isDeepStrictEqual } from 'node:util'
 import { RefreshError } from '../base/errors.ts'
 import type { MappedTarget, Mapping } from '../mapping/mapping.ts'
 import type { LabelDropReason } from '../mapping/rejection.ts'
@@ -63,7 +64,9 @@ function readWhole(documents: readonly Document[], plan: Plan): Collector {
   let last: InventoryRecord | undefined
   for (const { records, isJoined } of parts) {
     const [first] = records
-    const isAgain = isJoined && first !== undefined && last !== undefined && isSameRecord(first, last)
+    // Behind a filter other records may stand there, with the same id too.
+    const isSame = plan.selectsAll === true ? isSameRecord : isDeepStrictEqual
+    const isAgain = isJoined && first !== undefined && last !== undefined && isSame(first, last)
     collector.add(isAgain ? records.slice(1) : records)
     last = records.at(-1) ?? last
   }

@@ -455,3 +455,58 @@ t.test(
     t.equal(idleIn(report), 1 + 3 + 1 + 1)
   },
 )
+
+t.test('a page that begins with the last record of the one before has it once', async (t) => {
+  const mapping = { source: 's', targets: [], labels: [], metaLabels: false, defaultPort: 9100 }
+  const device = (id: number, host: string, up = 1) => ({ id, host, up })
+  const rows: [records: string, pages: object[][], hosts: string[], count: number][] = [
+    [
+      'items',
+      [
+        [device(1, 'a'), device(2, 'b')],
+        [device(2, 'b'), device(3, 'c')],
+      ],
+      ['a', 'b', 'c'],
+      3,
+    ],
+    [
+      'items',
+      [
+        [device(1, 'a'), device(2, 'b')],
+        [device(2, 'b', 2), device(3, 'c')],
+      ],
+      ['a', 'b', 'c'],
+      3,
+    ],
+    ['items', [[device(1, 'a')], []], ['a'], 1],
+    [
+      'items[?up]',
+      [
+        [device(1, 'a'), device(2, 'b')],
+        [device(2, 'b'), device(3, 'c')],
+      ],
+      ['a', 'b', 'c'],
+      3,
+    ],
+    [
+      'items[?up]',
+      [
+        [device(1, 'a'), device(2, 'b')],
+        [device(2, 'other'), device(3, 'c')],
+      ],
+      ['a', 'b', 'c', 'other'],
+      4,
+    ],
+  ]
+  for (const [records, pages, hosts, count] of rows) {
+    const plan = compilePlan({ records, mapping, relabelConfigs: [], paging: { hasMore: true, total: true } })
+    const documents = pages.map((items, index) => ({ ...jsonDocument({ items }), isJoined: index > 0 }))
+    const { groups, report } = runPipeline(documents, plan)
+    t.same(
+      groups.flatMap(({ targets }) => targets),
+      hosts.map((host) => `${host}:9100`),
+      records,
+    )
+    t.equal(report.records, count, records)
+  }
+})
