@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createTurns, slicesOf } from './turns.ts'
+import { createYielder, slicesOf } from './yielding.ts'
 
 /** The same memory as a Buffer; nothing is copied. */
 export function asBuffer({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer {
@@ -7,7 +7,7 @@ export function asBuffer({ buffer, byteOffset, byteLength }: ArrayBufferView): B
 }
 
 /** Gathers bytes that come piece by piece. */
-export interface Gatherer {
+export interface ByteCollector {
   readonly size: () => number
   add(piece: Uint8Array): void
   /** All of them, in one buffer that has its memory for itself. Shares the main thread. */
@@ -15,11 +15,11 @@ export interface Gatherer {
 }
 
 /**
- * Creates a gatherer.
+ * Creates a collector.
  * @param expected how many bytes there will be, if that is known: then they are put where they belong at once, so
  * that the memory of the pieces can be used again, and all of them never need twice their size
  */
-export function createGatherer(expected?: number): Gatherer {
+export function createByteCollector(expected?: number): ByteCollector {
   const whole = expected === undefined ? undefined : Buffer.allocUnsafeSlow(expected)
   const pieces: Uint8Array[] = []
   let size = 0
@@ -41,13 +41,13 @@ export function createGatherer(expected?: number): Gatherer {
 
 async function joined(pieces: Uint8Array[], size: number): Promise<Buffer> {
   const whole = Buffer.allocUnsafeSlow(size)
-  const turn = createTurns()
+  const yieldAfter = createYielder()
   let at = 0
   // Each piece is let go of as soon as it is copied.
   for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift()) {
     whole.set(piece, at)
     at += piece.byteLength
-    await turn(piece.byteLength)
+    await yieldAfter(piece.byteLength)
   }
   return whole
 }
@@ -55,11 +55,11 @@ async function joined(pieces: Uint8Array[], size: number): Promise<Buffer> {
 /** The SHA-256 of pieces one after the other, in hex, sharing the main thread. */
 export async function sha256(pieces: Iterable<Uint8Array>): Promise<string> {
   const hash = createHash('sha256')
-  const turn = createTurns()
+  const yieldAfter = createYielder()
   for (const piece of pieces) {
     for (const slice of slicesOf(piece)) {
       hash.update(slice)
-      await turn(slice.byteLength)
+      await yieldAfter(slice.byteLength)
     }
   }
   return hash.digest('hex')

@@ -2,7 +2,7 @@ import { availableParallelism, totalmem } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import type { Piscina } from 'piscina'
 import { messageOf } from './errors.ts'
-import { createSlots } from './slots.ts'
+import { createSemaphore } from './semaphore.ts'
 
 /** Where a thread finds its work: an exported function of a module. */
 export interface Job {
@@ -65,7 +65,7 @@ const NICENESS = 10
 export function createThreads(limitMb = defaultLimitMb(), count = defaultCount()): Threads {
   let pool: Promise<Piscina> | undefined
   // The pool has a queue too, but does not tell when it takes a job from there.
-  const slots = createSlots(count)
+  const semaphore = createSemaphore(count)
 
   async function start(): Promise<Piscina> {
     // Loaded when it is first needed: small inventories never need it.
@@ -112,9 +112,9 @@ export function createThreads(limitMb = defaultLimitMb(), count = defaultCount()
   }
 
   return {
-    run: (job, input, options) => slots.run(() => run(job, input, options), options.signal),
+    run: (job, input, options) => semaphore.run(() => run(job, input, options), options.signal),
     async close() {
-      slots.close(new Error('the threads have ended'))
+      semaphore.close(new Error('the threads have ended'))
       const running = await pool?.catch(() => undefined)
       await running?.destroy()
     },

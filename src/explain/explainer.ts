@@ -1,7 +1,7 @@
 import { HttpError } from '../base/errors.ts'
 import type { Job, Threads } from '../base/threads.ts'
 import type { ExplainAnswer } from '../model/explanation.ts'
-import { workOf } from '../refresh/compute.ts'
+import { costOf } from '../refresh/compute.ts'
 import { type ExplainInput, type ExplainTask, explainInThread } from './worker.ts'
 
 /** Tells what became of whatever answers a question. */
@@ -43,7 +43,7 @@ export function createExplainer(threads: Threads): Explainer {
 }
 
 function workOfSource({ lastRead, state }: ExplainInput): number {
-  return workOf(lastRead?.documents ?? []) + (state.snapshot?.body.byteLength ?? 0) / INLINE_BYTES
+  return costOf(lastRead?.documents ?? []) + (state.snapshot?.body.byteLength ?? 0) / INLINE_BYTES
 }
 
 /** Without what is not searched, and would be copied for nothing. */

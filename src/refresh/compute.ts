@@ -69,13 +69,13 @@ export function createCompute(options: PlanOptions, { threads, clock }: ComputeD
 /** How much work it is; up to 1 it is done on the main thread. */
 function sizeOf(work: Work): number {
   const list = (work.roll?.body.byteLength ?? 0) / INLINE_BYTES.json
-  if (work.kind === 'read') return Math.max(list, workOf(work.documents))
+  if (work.kind === 'read') return Math.max(list, costOf(work.documents))
   // While nobody is absent the list is not even looked at.
   return work.roll.absenceOf.length === 0 ? 0 : list
 }
 
 /** How much work documents are together; up to 1 it is done on the main thread. */
-export function workOf(documents: readonly Document[]): number {
+export function costOf(documents: readonly Document[]): number {
   return documents.reduce((sum, { bytes, format }) => sum + bytes.byteLength / INLINE_BYTES[format.kind], 0)
 }
 

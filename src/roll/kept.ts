@@ -78,7 +78,7 @@ interface Saved {
 }
 
 /** How old the time may be at which the list on disk was last right, in milliseconds. */
-const CONFIRM_MS = 60_000
+const STALE_ON_DISK_MS = 60_000
 
 /** The end of the name of the file of a roll. */
 const ENDING = '.snapshot'
@@ -139,7 +139,7 @@ export function createShelf(
       const id = await sha256([Buffer.from(timeless), ...numbers])
       const isGone = saved !== undefined && !(await isThere(saved))
       const before = isGone ? undefined : saved
-      if (before?.id === id && lastSuccessMs - before.lastSuccessMs < CONFIRM_MS) return false
+      if (before?.id === id && lastSuccessMs - before.lastSuccessMs < STALE_ON_DISK_MS) return false
       saved = undefined
       if (before?.file !== file) await files.write(join(folder, file), roll.body, { makeFolder: true })
       const head: Head = {

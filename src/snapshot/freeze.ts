@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { constants, crc32, deflateRaw, deflateRawSync } from 'node:zlib'
 import { sha256 } from '../base/bytes.ts'
-import { createTurns, slicesOf } from '../base/turns.ts'
+import { createYielder, slicesOf } from '../base/yielding.ts'
 
 /** An empty list, which Prometheus reads as "delete every target". */
 const EMPTY = Buffer.from('[]')
@@ -95,11 +95,11 @@ function groupBytesOf(body: Buffer): Buffer {
 }
 
 async function crcOf(bytes: Buffer): Promise<number> {
-  const turn = createTurns()
+  const yieldAfter = createYielder()
   let crc = 0
   for (const slice of slicesOf(bytes)) {
     crc = crc32(slice, crc)
-    await turn(slice.byteLength)
+    await yieldAfter(slice.byteLength)
   }
   return crc
 }

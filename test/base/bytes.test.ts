@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { createGatherer, sha256 } from '../../src/base/bytes.ts'
+import { createByteCollector, sha256 } from '../../src/base/bytes.ts'
 
 const MEBIBYTE = 2 ** 20
 
@@ -20,10 +20,10 @@ t.test('pieces are gathered, and hashed as if they were', async (t) => {
   for (const [what, pieces] of rows) {
     const whole = Buffer.concat(pieces)
     for (const expected of [undefined, whole.byteLength]) {
-      const gatherer = createGatherer(expected)
-      for (const piece of pieces) gatherer.add(piece)
-      t.equal(gatherer.size(), whole.byteLength)
-      const joined = await gatherer.join()
+      const collector = createByteCollector(expected)
+      for (const piece of pieces) collector.add(piece)
+      t.equal(collector.size(), whole.byteLength)
+      const joined = await collector.join()
       t.ok(joined.equals(whole), what)
       t.equal(joined.buffer.byteLength, joined.byteLength, 'it has its memory for itself')
     }
@@ -46,7 +46,7 @@ t.test('others get their turn meanwhile', async (t) => {
 })
 
 t.test('less than was expected is an error, never what was in memory before', async (t) => {
-  const gatherer = createGatherer(10)
-  gatherer.add(some(9))
-  await t.rejects(gatherer.join(), { name: 'RangeError', message: '9 of 10 bytes came' })
+  const collector = createByteCollector(10)
+  collector.add(some(9))
+  await t.rejects(collector.join(), { name: 'RangeError', message: '9 of 10 bytes came' })
 })

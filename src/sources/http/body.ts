@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip } from 'node:zlib'
-import { createGatherer } from '../../base/bytes.ts'
+import { createByteCollector } from '../../base/bytes.ts'
 import { RefreshError } from '../../base/errors.ts'
 import { formatSize } from '../../model/size.ts'
 import type { ClientResponse } from './client/client.ts'
@@ -20,14 +20,14 @@ export async function readBody(
   advice = '; raise max_response_size if it should be',
 ): Promise<Buffer> {
   const stream = await unpacked(response)
-  const gatherer = createGatherer(expectedSize(response, maxBytes))
+  const collector = createByteCollector(expectedSize(response, maxBytes))
   for await (const chunk of stream as AsyncIterable<Buffer>) {
-    if (gatherer.size() + chunk.byteLength > maxBytes) {
+    if (collector.size() + chunk.byteLength > maxBytes) {
       throw new RefreshError('too_large', `the answer is larger than ${formatSize(maxBytes)}${advice}`)
     }
-    gatherer.add(chunk)
+    collector.add(chunk)
   }
-  return gatherer.join()
+  return collector.join()
 }
 
 /** What the answer says of its own size, when that is what will be read: a body ends there, or fails. */

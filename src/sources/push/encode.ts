@@ -1,4 +1,4 @@
-import { createTurns } from '../../base/turns.ts'
+import { createYielder } from '../../base/yielding.ts'
 import type { Registration } from '../../model/registration.ts'
 
 /** How many lines are joined at a time. */
@@ -16,13 +16,13 @@ export function encodeKept(id: string, { address, labels }: Registration, ttlMs:
 
 /** Joins the lines of a list, with commas between them; the more there are, the more often others get their turn. */
 export async function joinLines(before: string, lines: readonly string[], after: string): Promise<Buffer> {
-  const turn = createTurns()
+  const yieldAfter = createYielder()
   const pieces = [Buffer.from(before)]
   for (let start = 0; start < lines.length; start += SLICE) {
     const text = lines.slice(start, start + SLICE).join(',\n')
     const piece = Buffer.from(start === 0 ? text : `,\n${text}`)
     pieces.push(piece)
-    await turn(piece.byteLength)
+    await yieldAfter(piece.byteLength)
   }
   return Buffer.concat([...pieces, Buffer.from(after)])
 }

@@ -1,5 +1,5 @@
-/** A number of places for work; what finds none free waits, and the one that waits longest is next. */
-export interface Slots {
+/** A number of places for work: what finds none free waits, first come, first served. */
+export interface Semaphore {
   /**
    * Does work as soon as there is a place for it.
    * @param signal aborting it ends the wait, at once; what has begun is the work's own concern
@@ -10,8 +10,8 @@ export interface Slots {
   close(reason: Error): void
 }
 
-/** Creates so many places, all of them free. */
-export function createSlots(count: number): Slots {
+/** Creates a semaphore of so many places, all of them free. */
+export function createSemaphore(count: number): Semaphore {
   let free = count
   const closing = new AbortController()
   const waiting = new Set<() => void>()
