@@ -153,7 +153,7 @@ function watchFields({ mapping, key }: PlanOptions): FieldWatch {
       records++
       scopes += known.length
     },
-    // Of what nothing was seen, nobody knows what it would have had.
+    // Without a record, or an item, nothing says which fields it would have.
     missing: () => [...(records > 0 ? ofRecords : []), ...(scopes > 0 ? ofScopes : [])],
   }
 }

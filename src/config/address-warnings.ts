@@ -24,8 +24,8 @@ export function addressWarnings({ plan }: Pick<SourceSettings, 'plan'>): string[
 
 /**
  * A template without a field gives every record one and the same address: almost surely braces that were forgotten.
- * Not told where the address may well be that of an exporter that is told what to look at: by a label such as
- * `__param_target`, or a meta label.
+ * No warning where the address may be that of an exporter, and a label such as `__param_target`, or a meta label, names
+ * the device.
  */
 function describeFixed(
   { address, isUrl, labels }: TargetTemplate,

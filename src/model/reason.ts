@@ -1,6 +1,6 @@
 import { printable } from '../base/printable.ts'
 import { USER_INFO } from '../base/urls.ts'
-import { isObject, type Json } from './record.ts'
+import { isObject, type Json, plain } from './record.ts'
 
 /** Where an answer says why it failed, those that say most first; upper case and separators do not matter. */
 const PLACES = [
@@ -25,7 +25,7 @@ const MAX_DEPTH = 3
 
 /**
  * Why an answer says that it failed, as it may stand in a message: one line, cut after a word, without the user and
- * password of a URL. It may quote secrets that only the source knows; whoever shows it redacts it.
+ * password of a URL. It may hold secrets of the source: redact it before it is shown.
  * @returns undefined when no text says so
  */
 export function reasonIn(told: Json): string | undefined {
@@ -42,11 +42,9 @@ function textIn(told: Json, depth: number): string | undefined {
   if (depth > MAX_DEPTH) return undefined
   if (Array.isArray(told)) return textIn(told[0] ?? null, depth + 1)
   if (!isObject(told)) return undefined
-  const fields = Object.entries(told).map(
-    ([key, value]) => [key.toLowerCase().replace(/[^a-z]/g, ''), value] as const,
-  )
+  const fields = Object.entries(told)
   for (const place of PLACES) {
-    const value = fields.find(([name]) => name === place)?.[1]
+    const value = fields.find(([key]) => plain(key) === place)?.[1]
     const text = value === undefined ? undefined : textIn(value, depth + 1)
     if (text !== undefined) return text
   }

@@ -21,3 +21,8 @@ export function kindOf(value: Json): string {
   if (Array.isArray(value)) return 'a list'
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
+
+/** The name of a field without upper case and separators. */
+export function plain(name: string): string {
+  return name.toLowerCase().replace(/[^a-z]/g, '')
+}

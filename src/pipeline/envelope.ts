@@ -1,8 +1,7 @@
 import { RefreshError } from '../base/errors.ts'
 import { reasonIn } from '../model/reason.ts'
-import type { Json } from '../model/record.ts'
+import { type Json, plain } from '../model/record.ts'
 import { failureIn } from './failure-signs.ts'
-import { plain } from './fields.ts'
 
 /** Lists of these names hold no records, and say nothing of those in another list. */
 const NO_RECORDS: ReadonlySet<string> = new Set(['error', 'errors', 'warning', 'warnings', 'messages'])

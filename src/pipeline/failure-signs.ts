@@ -1,7 +1,7 @@
 import { RefreshError } from '../base/errors.ts'
 import { reasonIn } from '../model/reason.ts'
-import { fieldOf, isObject, type Json } from '../model/record.ts'
-import { isNothing, plain, scalarText } from './fields.ts'
+import { fieldOf, isObject, type Json, plain } from '../model/record.ts'
+import { isNothing, scalarText } from './fields.ts'
 
 /**
  * Looks for errors beside what is recognised.

@@ -1,10 +1,5 @@
 import type { Json } from '../model/record.ts'
 
-/** The name of a field without upper case and separators. */
-export function plain(name: string): string {
-  return name.toLowerCase().replace(/[^a-z]/g, '')
-}
-
 /** A text, a number or a boolean as a text in lower case; anything else is none. */
 export function scalarText(value: Json): string | undefined {
   return typeof value === 'object' ? undefined : String(value).toLowerCase()

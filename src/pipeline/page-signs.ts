@@ -3,8 +3,8 @@ import { findNextLink } from '../base/link-header.ts'
 import { USER_INFO } from '../base/urls.ts'
 import { shown } from '../mapping/rejection.ts'
 import type { Answer, Headers } from '../model/document.ts'
-import { fieldOf, isObject, type Json } from '../model/record.ts'
-import { isNothing, plain, scalarText } from './fields.ts'
+import { fieldOf, isObject, type Json, plain } from '../model/record.ts'
+import { isNothing, scalarText } from './fields.ts'
 import { type Surroundings, surroundingsOf } from './surroundings.ts'
 
 /** One answer, and the records that were found in it. */
@@ -230,6 +230,25 @@ function* headerFields(header: string, text: string, headers: Headers): Generato
   if (!isObject(inside)) return
   for (const [key, value] of Object.entries(inside))
     yield { ...own, path: [header, key], name: plain(key), value }
+}
+
+/** What headers that say something of the list are called. */
+const TELLING: ReadonlySet<string> = new Set([
+  ...NEXT,
+  ...CURSOR,
+  ...YES_IS_A_PART,
+  ...NO_IS_A_PART,
+  ...TOTAL,
+  ...PAGES,
+  ...PAGE,
+  'contentrange',
+])
+
+/** The headers that may say whether an answer is the whole list, by name; others may be new with each answer. */
+export function tellingHeaders(headers: Headers): [name: string, text: string][] {
+  const tells = ([name, text]: [string, string]) =>
+    name === 'link' || [...headerFields(name, text, headers)].some((field) => TELLING.has(field.name))
+  return Object.entries(headers).filter(tells).sort()
 }
 
 /** What a header is called in a body. */

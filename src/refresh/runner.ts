@@ -6,6 +6,7 @@ import type { Metrics, RefreshResult } from '../base/metrics.ts'
 import { createMutex } from '../base/mutex.ts'
 import type { Threads } from '../base/threads.ts'
 import type { Document } from '../model/document.ts'
+import { tellingHeaders } from '../pipeline/page-signs.ts'
 import { HEADERS, type PlanOptions } from '../pipeline/plan.ts'
 import { LABEL_DROP_REASONS, REJECTION_REASONS, type Report } from '../pipeline/report.ts'
 import type { Fleet } from '../roll/fleet.ts'
@@ -575,9 +576,6 @@ function keysOf<Key extends string>(catalogue: Readonly<Record<Key, string>>): K
   return Object.keys(catalogue) as Key[]
 }
 
-/** Headers that may say that there is more, or how much; those that are new with each answer are none of them. */
-const TELLING = /link|range|next|more|total|count|page|continu|cursor|records|partial|trunc/
-
 /**
  * A digest of documents, by which an unchanged inventory is recognised before anything is decoded: the same bytes with
  * other headers may be refused.
@@ -586,10 +584,9 @@ const TELLING = /link|range|next|more|total|count|page|continu|cursor|records|pa
 function digestOf(documents: readonly Document[], readsHeaders: boolean): Promise<string> {
   return sha256(
     documents.flatMap(({ bytes, answer }) => {
-      const headers = Object.entries(answer?.headers ?? {}).filter(([name]) =>
-        readsHeaders ? name !== 'date' && name !== 'age' : TELLING.test(name),
-      )
-      const head = JSON.stringify([bytes.byteLength, answer?.status, headers.sort()])
+      const { date, age, ...headers } = answer?.headers ?? {}
+      const told = readsHeaders ? Object.entries(headers).sort() : tellingHeaders(headers)
+      const head = JSON.stringify([bytes.byteLength, answer?.status, told])
       return [Buffer.from(head), bytes]
     }),
   )

@@ -110,8 +110,8 @@ export function compare({ body, keys, absenceOf }: Members, reading: Answered, l
 }
 
 /**
- * Of identities that more missing targets have than joined: the keys of the records that the reading has them of. Which
- * of the missing ones have moved to another group is told by these; where they do not tell, none has.
+ * For each identity that more targets are missing of than joined: the keys of its records in the reading. A missing
+ * target with one of these keys moved to another group; the others are absent.
  */
 function contestedKeys(missing: readonly Missing[], joined: Comparison['joined'], reading: Answered) {
   const missed = new Map<string, number>()

@@ -127,6 +127,8 @@ t.test('the same bytes with other headers are another answer', async (t) => {
     ["headers.x == '1'", 200, { x: '1' }, 'refused'],
     [undefined, 206, {}, 'pagination'],
     [undefined, 200, { 'X-Total-Count': '4' }, 'pagination'],
+    [undefined, 200, { 'X-Is-Last': 'false' }, 'pagination'],
+    [undefined, 200, { 'X-Pagination': '{"totalPages":2}' }, 'pagination'],
     [undefined, 200, { Link: '<?page=2>; rel="next"' }, 'pagination'],
   ]
   for (const [failIf, status, headers, reason] of rows) {

@@ -17,6 +17,9 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 /** Shorter parts of a header are words, which messages may hold. */
 const MIN_WORD_LENGTH = 8
 
+/** More parts of a header would push other secrets out of what is remembered. */
+const MAX_WORDS = 20
+
 /** Whether a text is a token of HTTP (RFC 9110 section 5.6.2): the name of a header, or an authorization type. */
 export function isToken(text: string): boolean {
   return TOKEN.test(text)
@@ -43,7 +46,8 @@ export function assertHeaderValue(text: string): void {
 export async function headerValue(what: string, secret: Secret, redactor: Redactor): Promise<string> {
   const value = await redactor.reveal(secret)
   // A server may quote a part of it: the token of a scheme, a cookie.
-  for (const word of value.split(/[\s;=,]+/)) if (word.length >= MIN_WORD_LENGTH) redactor.note(word)
+  const words = value.split(/[\s;=,]+/).filter((word) => word.length >= MIN_WORD_LENGTH)
+  for (const word of words.slice(0, MAX_WORDS)) redactor.note(word)
   if (isHeaderValue(value)) return Buffer.from(value).toString('latin1')
   throw new RefreshError(
     'file',
