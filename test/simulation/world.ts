@@ -58,9 +58,10 @@ const LOG = { info: quiet, warn: quiet, error: quiet, fatal: quiet, child: () =>
 /** What is on disk of a source. */
 interface PlainKept {
   readonly roll: PlainRoll
-  /** When it was written, on the monotonic clock, and by which process. */
+  /** When it was written, on the monotonic clock. */
   readonly atMs: number
-  readonly life: number
+  /** Whether a runner wrote it that is no more: the next one writes it first of all. */
+  readonly isInherited: boolean
   /** The last success that it tells of, on the wall clock. */
   readonly successMs: number
   readonly timeless: string
@@ -242,10 +243,16 @@ export function createWorld(random: { int(below: number): number }) {
     const before = kept.get(source)
     const isSame = before?.timeless === timeless && before.address === inventory
     const successMs = store.get(source)?.status.lastSuccess?.wallMs as number
-    // A process writes it first of all, and then that it is still right once a minute.
-    if (isSame && before.life === life && successMs - before.successMs < 60_000) return
-    const at = { atMs: clock.monotonic(), successMs, life }
+    // A runner writes it first of all, and then that it is still right once a minute.
+    if (isSame && !before.isInherited && successMs - before.successMs < 60_000) return
+    const at = { atMs: clock.monotonic(), successMs, isInherited: false }
     kept.set(source, { roll: roll.clone(), ...at, timeless, address: inventory })
+  }
+
+  /** Another runner goes on with what is kept of a source. */
+  function inherit(source: string): void {
+    const before = kept.get(source)
+    if (before !== undefined) kept.set(source, { ...before, isInherited: true })
   }
 
   function plainOf(source: string, { filter, inventory, kind }: Config): PlainReading {
@@ -361,6 +368,7 @@ export function createWorld(random: { int(below: number): number }) {
     life++
     busy = 0
     gave.clear()
+    for (const name of kept.keys()) inherit(name)
     store = createStore()
     fleet = fleet.restart(clock.monotonic())
     rolls.clear()
@@ -432,6 +440,8 @@ export function createWorld(random: { int(below: number): number }) {
         fleet.present.set(name, 0)
       }
       const added = [...next.keys()].filter((name) => !configs.has(name))
+      for (const [name, config] of next)
+        if (JSON.stringify(configs.get(name)) !== JSON.stringify(config)) inherit(name)
       configs = next
       await supervisor.apply(
         [...next].map(([name, config]) => settingsOf(name, config)),
