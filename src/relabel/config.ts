@@ -38,8 +38,8 @@ export const relabelSchema = Type.Object(
       ),
     ),
     modulus: Type.Optional(
-      Type.Union([Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }), Type.Null()], {
-        expects: `a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`,
+      Type.Union([Type.Integer({ minimum: 0, maximum: 2 ** 64 }), Type.Null()], {
+        expects: 'a whole number from 1 to 18446744073709551615',
         description: 'Divisor of hashmod; the result is from 0 to modulus - 1.',
         examples: [4],
       }),
@@ -60,5 +60,7 @@ export const relabelSchema = Type.Object(
   },
 )
 
-/** One rule as it stands in a configuration file. */
-export type RelabelConfig = Static<typeof relabelSchema>
+/** One rule as it stands in a configuration file; a modulus of more digits than a number has is its text. */
+export type RelabelConfig = Omit<Static<typeof relabelSchema>, 'modulus'> & {
+  readonly modulus?: number | string | null
+}

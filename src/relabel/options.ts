@@ -7,7 +7,8 @@ export interface ResolvedRelabel {
   readonly sourceLabels: readonly string[]
   readonly separator: string
   readonly regex: string
-  readonly modulus: number
+  /** 0: there is none, or it is no number that may be one. */
+  readonly modulus: number | bigint
   readonly targetLabel: string
   readonly replacement: string
 }
@@ -19,10 +20,19 @@ export function resolveRelabel(config: RelabelConfig): ResolvedRelabel {
     sourceLabels: config.source_labels ?? [],
     separator: textOr(config.separator, RELABEL_DEFAULTS.separator),
     regex: textOr(config.regex, RELABEL_DEFAULTS.regex),
-    modulus: config.modulus ?? 0,
+    modulus: modulusOf(config.modulus ?? 0),
     targetLabel: textOr(config.target_label, ''),
     replacement: textOr(config.replacement, RELABEL_DEFAULTS.replacement),
   }
+}
+
+/** The largest modulus: an unsigned integer of 64 bits. */
+const MAX_MODULUS = 2n ** 64n - 1n
+
+function modulusOf(written: number | string): number | bigint {
+  if (typeof written === 'number') return written
+  const modulus = /^(\d+|0x[0-9a-f]+|0o[0-7]+)$/i.test(written) ? BigInt(written) : 0n
+  return modulus <= MAX_MODULUS ? modulus : 0n
 }
 
 function textOr(value: string | number | boolean | null | undefined, fallback: string): string {

@@ -142,8 +142,9 @@ function checkTargetLabel(
 const ROLES: Readonly<Record<string, string>> = { keepequal: 'to compare with', dropequal: 'to compare with' }
 
 function checkModulus({ modulus }: ResolvedRelabel): RelabelProblem[] {
-  if (modulus !== 0) return []
-  const message = 'is missing or 0; hashmod needs it: the number of shards, 1 or more'
+  if (modulus !== 0 && modulus !== 0n) return []
+  const message =
+    'is missing, 0 or too large; hashmod needs it: the number of shards, 1 to 18446744073709551615'
   return [{ path: ['modulus'], message }]
 }
 

@@ -1,8 +1,10 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { checkConfig, findPromtools, inParallel, type Promtool } from '../helpers/promtool.ts'
+import { runHere } from '../helpers/commands.ts'
+import { checkConfig, discover, findPromtools, inParallel, type Promtool } from '../helpers/promtool.ts'
 import { ruleCases } from '../helpers/relabel-rules/all.ts'
+import { missing } from '../helpers/tools.ts'
 
 t.test('promtool accepts and refuses the same rules as Rollcall', async (t) => {
   const promtools = await findPromtools()
@@ -12,6 +14,43 @@ t.test('promtool accepts and refuses the same rules as Rollcall', async (t) => {
     return
   }
   for (const promtool of promtools) await compare(t, promtool)
+})
+
+t.test('a modulus has all its digits, up to the largest one of Prometheus', async (t) => {
+  const promtools = await findPromtools()
+  if (missing(t, promtools[0]?.command, 'promtool')) return
+  const addresses = Array.from({ length: 20 }, (_, index) => `sensor-${index}.example:9100`)
+  const rule = (modulus: string) =>
+    `{ source_labels: [__address__], modulus: ${modulus}, target_label: m, action: hashmod }`
+  const folder = t.testdir({ 'hosts.json': JSON.stringify(addresses) })
+  const sharded = async (modulus: string) => {
+    const file = join(folder, 'rollcall.yml')
+    const source = `{ name: s, file: { files: [hosts.json] }, relabel_configs: [${rule(modulus)}] }`
+    await writeFile(file, `sources: [${source}]`)
+    return runHere(['targets', `--config.file=${file}`])
+  }
+  const moduli = ['9007199254740992', '18446744073709551557', '18446744073709551615', '0xfffffffffffffffe']
+  for (const modulus of moduli) {
+    const { code, out, err } = await sharded(modulus)
+    t.equal(code, 0, err)
+    const ours = (JSON.parse(out) as { targets: string[]; labels: { m: string } }[]).flatMap((group) =>
+      group.targets.map((target) => `${target} ${group.labels.m}`),
+    )
+    for (const promtool of promtools) {
+      const file = join(folder, 'prometheus.yml')
+      const job = `{ job_name: j, static_configs: [{ targets: ${JSON.stringify(addresses)} }], relabel_configs: [${rule(modulus)}] }`
+      await writeFile(file, `scrape_configs: [${job}]`)
+      const theirs = (await discover(promtool, file, 'j')).map(
+        ({ labels }) => `${labels.instance} ${labels.m}`,
+      )
+      t.same(ours.sort(), theirs.sort(), `${modulus}, ${promtool.command}`)
+    }
+  }
+  for (const modulus of ['18446744073709551616', '1e19', '0']) {
+    const { code, err } = await sharded(modulus)
+    t.equal(code, 2)
+    t.match(err, /rollcall\.yml:1:\d+: sources\[0\]\.relabel_configs\[0\]\.modulus: /, modulus)
+  }
 })
 
 async function compare(t: Test, promtool: Promtool): Promise<void> {

@@ -25,5 +25,8 @@ function asWritten(config: RelabelConfig, { path, textAt }: Context): RelabelCon
     const text = config[key] === undefined || config[key] === null ? undefined : textAt([...path, key])
     return text === undefined ? [] : [[key, text] as const]
   })
-  return { ...config, ...Object.fromEntries(texts) }
+  // A number would lose digits.
+  const isLong = typeof config.modulus === 'number' && !Number.isSafeInteger(config.modulus)
+  const modulus = isLong ? textAt([...path, 'modulus']) : undefined
+  return { ...config, ...Object.fromEntries(texts), ...(modulus !== undefined && { modulus }) }
 }

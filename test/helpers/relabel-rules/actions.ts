@@ -18,12 +18,12 @@ export const actionsCases: readonly RuleCase[] = [
   {
     name: 'hashmod without modulus',
     rule: { source_labels, target_label: 'x', action: 'hashmod' },
-    problems: { modulus: /^is missing or 0; hashmod needs it/ },
+    problems: { modulus: /^is missing, 0 or too large; hashmod needs it/ },
   },
   {
     name: 'hashmod by 0',
     rule: { source_labels, modulus: 0, target_label: 'x', action: 'hashmod' },
-    problems: { modulus: /^is missing or 0/ },
+    problems: { modulus: /^is missing, 0 or too large/ },
   },
   {
     name: 'hashmod without target_label',
