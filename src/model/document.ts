@@ -1,8 +1,10 @@
 /** How the bytes of a document are written. */
-export type Format =
-  | { readonly kind: 'json' }
-  | { readonly kind: 'yaml' }
-  | { readonly kind: 'csv'; readonly delimiter: string }
+export interface Format {
+  /** The name of one of the formats. */
+  readonly kind: string
+  /** What stands between two values, in tables; by default a comma. */
+  readonly delimiter?: string | undefined
+}
 
 /** JSON, what an HTTP API answers. */
 export const JSON_FORMAT: Format = { kind: 'json' }

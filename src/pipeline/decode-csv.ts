@@ -1,20 +1,31 @@
 import { createRequire } from 'node:module'
 import { RefreshError } from '../base/errors.ts'
+import type { Format } from '../model/document.ts'
 import type { Json } from '../model/record.ts'
+import type { FormatRules } from './format.ts'
 
 // The parser is loaded when it is first needed, to save the memory of the many servers that never read CSV;
 // a dynamic import would make decoding asynchronous.
 const load = createRequire(import.meta.url)
+
+/** Tables of texts. */
+export const csv: FormatRules = {
+  extensions: ['csv'],
+  accept: 'text/csv, */*;q=0.9',
+  showsItsEnd: false,
+  inlineBytes: 128 * 1024,
+  decode: decodeCsv,
+}
 
 /**
  * Reads CSV (RFC 4180) whose first row names the fields: each further row is a record with those fields, all
  * of them texts. Blank lines are skipped, white space around values is cut. A row with more or fewer cells than
  * the header is handed on as a text that says so, which is no record: it is quarantined alone, no value ever moves
  * to another field, and nothing of it is shown, since nobody knows which of its cells is a secret.
- * @param delimiter one character
+ * @param format its delimiter is one character
  * @throws RefreshError `parse` with the line when quotes are broken, when the header is none, or may be none
  */
-export function decodeCsv(text: string, name: string, delimiter: string): Json {
+function decodeCsv(text: string, name: string, { delimiter = ',' }: Format): Json {
   const rows = parseRows(text, name, delimiter)
   const header = checkedHeader(rows[0], name)
   // A line such as "Service Unavailable" is a header too, to a parser.

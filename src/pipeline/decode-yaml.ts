@@ -2,11 +2,21 @@ import { createRequire } from 'node:module'
 import { messageOf, RefreshError } from '../base/errors.ts'
 import { parseYamlDocument } from '../base/yaml-document.ts'
 import type { Json } from '../model/record.ts'
+import type { FormatRules } from './format.ts'
 import { createYamlReader } from './yaml-values.ts'
 
 // The parser is loaded when it is first needed, to save the memory of the many servers that never read YAML;
 // a dynamic import would make decoding asynchronous.
 const load = createRequire(import.meta.url)
+
+/** YAML; reading it takes a hundred times as long as JSON. */
+export const yaml: FormatRules = {
+  extensions: ['yml', 'yaml'],
+  accept: 'application/yaml, */*;q=0.9',
+  showsItsEnd: false,
+  inlineBytes: 8 * 1024,
+  decode: decodeYaml,
+}
 
 /**
  * Reads one YAML 1.2 document (core schema, and merge keys). Numbers that would not come back as they are
@@ -14,7 +24,7 @@ const load = createRequire(import.meta.url)
  * texts; tags such as Ansible's `!unsafe` are passed over, and what is tagged `!vault` is masked.
  * @throws RefreshError `parse` with line and column
  */
-export function decodeYaml(text: string, name: string): Json {
+function decodeYaml(text: string, name: string): Json {
   const yaml = load('yaml') as typeof import('yaml')
   const fail = (offset: number, message: string) =>
     new RefreshError('parse', `${name} is not valid YAML at ${placeOf(text, offset)}: ${message}`)

@@ -1,12 +1,20 @@
 import { isUtf8 } from 'node:buffer'
 import { asBuffer } from '../base/bytes.ts'
 import { RefreshError } from '../base/errors.ts'
-import type { Document } from '../model/document.ts'
+import type { Document, Format } from '../model/document.ts'
 import type { Json } from '../model/record.ts'
-import { decodeCsv } from './decode-csv.ts'
-import { decodeYaml } from './decode-yaml.ts'
-import { findJsonFault, type JsonFault } from './json-fault.ts'
-import { parseJson } from './parse-json.ts'
+import { csv } from './decode-csv.ts'
+import { json } from './decode-json.ts'
+import { yaml } from './decode-yaml.ts'
+import type { FormatRules } from './format.ts'
+
+/** The formats, by the name that `format` has in a configuration file. */
+export const FORMATS = { json, yaml, csv } satisfies Record<string, FormatRules>
+
+/** What is known of a format. */
+export function rulesOf({ kind }: Format): FormatRules {
+  return FORMATS[kind as keyof typeof FORMATS]
+}
 
 /**
  * Reads one document of an inventory; a byte order mark is tolerated.
@@ -14,15 +22,7 @@ import { parseJson } from './parse-json.ts'
  */
 export function decode(document: Document): Json {
   const { format, name } = document
-  const text = textOf(document)
-  switch (format.kind) {
-    case 'json':
-      return decodeJson(text, name)
-    case 'yaml':
-      return decodeYaml(text, name)
-    case 'csv':
-      return decodeCsv(text, name, format.delimiter)
-  }
+  return rulesOf(format).decode(textOf(document), name, format)
 }
 
 const TO_UTF8 =
@@ -45,39 +45,4 @@ function textOf({ bytes, name }: Document): string {
   }
   const text = asBuffer(bytes).toString()
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
-}
-
-/** What is said of a text that does not even begin as JSON does. */
-function asText(text: string, name: string): string {
-  const [first = '', second = ''] = text.trim().split(/\r?\n/, 2)
-  const delimiter = [',', ';', '\t', '|'].find((sign) => isTable(first, second, sign))
-  if (delimiter !== undefined) {
-    return `${name} is a table, not JSON; write ${csvKeys(delimiter)}`
-  }
-  if (/^[\w."'-]+:(?:\s|$)/.test(first)) return `${name} looks like YAML, not JSON; write format: yaml`
-  return `${name} is a text, not JSON: it begins with ${/^\d/.test(first) ? 'a digit' : 'a letter'}; see what is answered there`
-}
-
-function isTable(first: string, second: string, sign: string): boolean {
-  const count = first.split(sign).length
-  return count > 1 && count === second.split(sign).length
-}
-
-/** The keys that read a table with a delimiter, as they stand in YAML. */
-function csvKeys(delimiter: string): string {
-  return delimiter === ',' ? 'format: csv' : `format: csv and csv_delimiter: ${JSON.stringify(delimiter)}`
-}
-
-/** JSON, by RFC 8259; see parseJson for long numbers. */
-function decodeJson(text: string, name: string): Json {
-  try {
-    return parseJson(text)
-  } catch {
-    // Nothing of the text is shown, nor the cause, which quotes it: some servers repeat the credentials.
-    if (/^\s*</.test(text)) throw new RefreshError('parse', `${name} looks like HTML or XML, not JSON`)
-    if (/^\s*[\p{L}\d]/u.test(text)) throw new RefreshError('parse', asText(text, name))
-    const { at, what } = findJsonFault(text) as JsonFault
-    const where = `from character ${at} of ${text.length} on`
-    throw new RefreshError('parse', `${name} is not valid JSON, ${where}: ${what}`)
-  }
 }

@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts'
 import { RefreshError } from '../base/errors.ts'
 import { type Job, OutOfMemoryError, type Threads } from '../base/threads.ts'
-import type { Document, Format } from '../model/document.ts'
+import type { Document } from '../model/document.ts'
+import { FORMATS, rulesOf } from '../pipeline/decode.ts'
 import { compilePlan, type PlanOptions } from '../pipeline/plan.ts'
 import type { Roll } from '../roll/roll.ts'
 import { type Answer, type Computed, compute, type Task, type Work } from './worker.ts'
@@ -18,12 +19,6 @@ export interface ComputeDeps {
  * @throws RefreshError
  */
 export type Compute = (work: Work, stop: AbortSignal, isLast?: boolean) => Promise<Computed>
-
-/**
- * The most bytes of each format that are worked on here: about 10 ms of work, less than it takes to start a thread
- * (`npm run bench` shows both). YAML takes a hundred times as long as JSON.
- */
-const INLINE_BYTES: Record<Format['kind'], number> = { json: 512 * 1024, csv: 128 * 1024, yaml: 8 * 1024 }
 
 /** How long a thread may take for one job, in milliseconds. What takes longer than this does not end. */
 const COMPUTE_TIMEOUT_MS = 120_000
@@ -68,7 +63,7 @@ export function createCompute(options: PlanOptions, { threads, clock }: ComputeD
 
 /** How much work it is; up to 1 it is done on the main thread. */
 function sizeOf(work: Work): number {
-  const list = (work.roll?.body.byteLength ?? 0) / INLINE_BYTES.json
+  const list = (work.roll?.body.byteLength ?? 0) / FORMATS.json.inlineBytes
   if (work.kind === 'read') return Math.max(list, costOf(work.documents))
   // While nobody is absent the list is not even looked at.
   return work.roll.absenceOf.length === 0 ? 0 : list
@@ -76,7 +71,7 @@ function sizeOf(work: Work): number {
 
 /** How much work documents are together; up to 1 it is done on the main thread. */
 export function costOf(documents: readonly Document[]): number {
-  return documents.reduce((sum, { bytes, format }) => sum + bytes.byteLength / INLINE_BYTES[format.kind], 0)
+  return documents.reduce((sum, { bytes, format }) => sum + bytes.byteLength / rulesOf(format).inlineBytes, 0)
 }
 
 /** Says in the words of a refresh that there was not enough memory. */

@@ -29,7 +29,7 @@ sources:
     maxBytes: 256 * 2 ** 20,
     files: [
       { folder: join(folder, 'lists'), name: '*.json', format: { kind: 'json' } },
-      { folder: '/etc', name: 'hosts.csv', format: { kind: 'csv', delimiter: ',' } },
+      { folder: '/etc', name: 'hosts.csv', format: { kind: 'csv' } },
       { folder, name: 'x.yml', format: { kind: 'yaml' } },
     ],
   })

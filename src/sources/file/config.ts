@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { formatKeys } from '../format-keys.ts'
 
 /** The keys of `file:` in a source of the configuration file. */
 export const fileSourceSchema = Type.Object(
@@ -10,22 +11,8 @@ export const fileSourceSchema = Type.Object(
         'Paths of the files, relative to this file. The name of a file, not of a folder, may have "*" (any characters) and "?" (any one) in it; hidden files are not matched. Each path must match a file: a folder that is not mounted is no empty inventory. Changes are seen within a second. Replace a file by renaming another to its name, so that it is never read half-written.',
       examples: [['inventory/*.json', 'extra.yml']],
     }),
-    format: Type.Optional(
-      Type.Union([Type.Literal('json'), Type.Literal('yaml'), Type.Literal('csv')], {
-        expects: 'one of json, yaml, csv',
-        description:
-          'How the files are written. By default the name tells: .json, .yml, .yaml or .csv. The first row of CSV names the fields. Files for file_sd_configs are read as they are.',
-        examples: ['csv'],
-      }),
-    ),
-    csv_delimiter: Type.Optional(
-      Type.String({
-        pattern: '^[^"\\r\\n]$',
-        expects: 'one character such as ";" or "\\t", and no quote or line break',
-        default: ',',
-        description: 'What stands between the values of CSV files.',
-        examples: [';'],
-      }),
+    ...formatKeys(
+      'How the files are written. By default the name tells: .json, .yml, .yaml or .csv. The first row of CSV names the fields. Files for file_sd_configs are read as they are.',
     ),
     max_size: Type.Optional(
       Type.String({

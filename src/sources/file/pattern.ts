@@ -1,5 +1,6 @@
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Format } from '../../model/document.ts'
+import { FORMATS } from '../../pipeline/decode.ts'
 
 /** Which files a source reads: one, or those of a folder whose names match. */
 export interface FilePattern {
@@ -14,13 +15,10 @@ export interface FilePattern {
   readonly format: Format
 }
 
-/** How a file is written, by the end of its name. */
-export const KIND_BY_EXTENSION: Readonly<Record<string, Format['kind']>> = {
-  json: 'json',
-  yml: 'yaml',
-  yaml: 'yaml',
-  csv: 'csv',
-}
+/** The name of a format, by the end of a file's name. */
+export const KIND_BY_EXTENSION: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(FORMATS).flatMap(([kind, { extensions }]) => extensions.map((end) => [end, kind])),
+)
 
 const GLOB = /[*?]/
 
@@ -28,8 +26,8 @@ const GLOB = /[*?]/
 export interface PatternDefaults {
   /** What relative paths are relative to. */
   readonly folder: string
-  readonly kind: Format['kind'] | undefined
-  readonly delimiter: string
+  readonly kind: string | undefined
+  readonly delimiter: string | undefined
 }
 
 /**
@@ -47,13 +45,18 @@ export function parsePattern(text: string, { folder, kind, delimiter }: PatternD
       `${shown} has a pattern in the name of a folder; "*" and "?" can stand after the last "/"`,
     )
   }
-  const known = kind ?? KIND_BY_EXTENSION[extensionOf(name)]
-  if (known === undefined) {
+  const format = kind ?? KIND_BY_EXTENSION[extensionOf(name)]
+  if (format === undefined) {
     const ends = Object.keys(KIND_BY_EXTENSION).map((end) => `.${end}`)
     throw new Error(`${shown} does not end in ${ends.join(', ')}; say how it is written: add format`)
   }
-  const format: Format = known === 'csv' ? { kind: 'csv', delimiter } : { kind: known }
-  return { text, folder: resolve(folder, dirname(text)), name, isGlob: GLOB.test(name), format }
+  return {
+    text,
+    folder: resolve(folder, dirname(text)),
+    name,
+    isGlob: GLOB.test(name),
+    format: { kind: format, delimiter },
+  }
 }
 
 function extensionOf(name: string): string {

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { formatKeys } from '../format-keys.ts'
 import { httpClientKeys } from './client/config.ts'
 import { paginationSchema } from './pagination/config.ts'
 
@@ -44,21 +45,9 @@ export const httpSchema = Type.Object(
       }),
     ),
     body: Type.Optional(bodySchema),
-    format: Type.Optional(
-      Type.Union([Type.Literal('json'), Type.Literal('yaml'), Type.Literal('csv')], {
-        expects: 'json, yaml or csv',
-        default: 'json',
-        description:
-          'How the answer is written, whatever its content type says. An answer in YAML or CSV needs a Content-Length, chunks or compression: without them one that was cut looks whole.',
-      }),
-    ),
-    csv_delimiter: Type.Optional(
-      Type.String({
-        pattern: '^[^"\\r\\n]$',
-        expects: 'one character, such as ";"',
-        default: ',',
-        description: 'What stands between two fields of a CSV line.',
-      }),
+    ...formatKeys(
+      'How the answer is written, whatever its content type says. An answer in YAML or CSV needs a Content-Length, chunks or compression: without them one that was cut looks whole.',
+      'json',
     ),
     pagination: Type.Optional(paginationSchema),
     ...responseSizeKey,

@@ -1,5 +1,6 @@
 import { RefreshError } from '../../base/errors.ts'
 import type { Format } from '../../model/document.ts'
+import { rulesOf } from '../../pipeline/decode.ts'
 import type { HttpAnswer } from './requester.ts'
 
 /**
@@ -9,7 +10,7 @@ import type { HttpAnswer } from './requester.ts'
  * @throws RefreshError `parse`
  */
 export function assertFramed({ headers }: Pick<HttpAnswer, 'headers'>, format: Format): void {
-  if (format.kind === 'json') return
+  if (rulesOf(format).showsItsEnd) return
   const marks = ['content-length', 'transfer-encoding', 'content-encoding']
   if (marks.some((name) => headers[name] !== undefined)) return
   throw new RefreshError(

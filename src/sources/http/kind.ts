@@ -84,11 +84,10 @@ function resolveFormat(
   { format = 'json', csv_delimiter: delimiter }: Pick<HttpConfig, 'format' | 'csv_delimiter'>,
   context: Context,
 ): Format {
-  if (format === 'csv') return { kind: format, delimiter: delimiter ?? ',' }
-  if (delimiter !== undefined) {
+  if (format !== 'csv' && delimiter !== undefined) {
     complain(context, ['csv_delimiter'], 'has no effect without format: csv', { atKey: true })
   }
-  return { kind: format }
+  return { kind: format, delimiter }
 }
 
 /** A text is sent as it is, whether it is JSON or not; anything else becomes JSON. Both may name variables. */

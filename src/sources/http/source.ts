@@ -1,4 +1,5 @@
 import type { Format } from '../../model/document.ts'
+import { rulesOf } from '../../pipeline/decode.ts'
 import type { Reading, Source, Version } from '../source.ts'
 import { assertFramed } from './framing.ts'
 import type { PageHabits } from './pagination/moves.ts'
@@ -28,19 +29,12 @@ export interface HttpSourceOptions extends HttpClientOptions {
 /** What a source may read when nothing else is configured, in bytes. */
 export const DEFAULT_MAX_RESPONSE_BYTES = 256 * 2 ** 20
 
-/** What is asked for; a server that has it in one format only may not know the right name of that. */
-const ACCEPT: Record<Format['kind'], string> = {
-  json: 'application/json',
-  yaml: 'application/yaml, */*;q=0.9',
-  csv: 'text/csv, */*;q=0.9',
-}
-
 /** An inventory behind HTTP: an answer of 200 holds all of it, or all of one page. */
 export function createHttpSource(options: HttpSourceOptions, deps: HttpDeps): Source {
   const { method, url, body, format, pagination, maxResponseBytes: maxBytes } = options
   const requester = createRequester(options, deps)
   const habits: PageHabits = { hasShortPages: false }
-  const request = { method, url, body, headers: { accept: ACCEPT[format.kind] }, maxBytes }
+  const request = { method, url, body, headers: { accept: rulesOf(format).accept }, maxBytes }
 
   /** Reads what comes in one answer. */
   async function readWhole(signal: AbortSignal, since: Version | undefined): Promise<Reading> {

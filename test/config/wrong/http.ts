@@ -39,12 +39,12 @@ export const rows: readonly WrongFile[] = [
   [
     'a format that is not known',
     http('format: xml'),
-    /^rollcall.yml:3:36: sources\[0\].http.format: "xml" is not json, yaml or csv$/,
+    /^rollcall.yml:3:36: sources\[0\].http.format: "xml" is not one of json, yaml, csv$/,
   ],
   [
     'a delimiter of two characters',
     http('format: csv, csv_delimiter: "||"'),
-    /:3:56: sources\[0\].http.csv_delimiter: "\|\|" is not one character, such as ";"$/,
+    /:3:56: sources\[0\].http.csv_delimiter: "\|\|" is not one character such as ";"/,
   ],
   ['a delimiter of none', http('format: csv, csv_delimiter: ""'), /csv_delimiter: "" is not one character/],
   [

@@ -1,0 +1,23 @@
+import type { Format } from '../model/document.ts'
+import type { Json } from '../model/record.ts'
+
+/** All that is known of one format of documents. A new one is a file with this, and its line in `decode.ts`. */
+export interface FormatRules {
+  /** How the names of such files end, in lower case. */
+  readonly extensions: readonly string[]
+  /** What an inventory is asked for; a server that has it in one format only may not know its right name. */
+  readonly accept: string
+  /** Whether a document that was cut is none any more: one that is not may be just a shorter list. */
+  readonly showsItsEnd: boolean
+  /**
+   * The most bytes that are worked on in the main thread: about 10 ms of work, less than it takes to start a thread
+   * (`npm run bench` shows both).
+   */
+  readonly inlineBytes: number
+  /**
+   * Reads one document.
+   * @param name what messages call it
+   * @throws RefreshError `parse` that says what is wrong, and where
+   */
+  decode(text: string, name: string, format: Format): Json
+}
