@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import type { Secret } from '../../src/base/secret.ts'
 import { readArguments } from '../../src/config/arguments.ts'
 import { loadSettings } from '../../src/config/load.ts'
-import type { BasicAuthOptions } from '../../src/sources/http/authorization/create-authorizer.ts'
+import type { BasicAuthOptions } from '../../src/sources/http/authorization/basic-auth.ts'
 import type { OAuth2Options } from '../../src/sources/http/authorization/oauth2.ts'
 import type { HttpSourceOptions } from '../../src/sources/http/source.ts'
 import { authority } from '../helpers/certificates.ts'
@@ -47,7 +47,7 @@ t.test('basic_auth from variables and files', async (t) => {
   ]) {
     const { authorization } = await load(t, { basic_auth }, env, files)
     const basic = authorization as BasicAuthOptions
-    t.equal(basic.kind, 'basic')
+    t.equal(basic.kind, 'basic_auth')
     t.equal(await text(basic.username), 'me')
     t.equal(await text(basic.password), 'hunter2')
   }
@@ -60,7 +60,7 @@ t.test('authorization has the type Bearer unless it says another', async (t) => 
     [' Token ', 'Token'],
   ]) {
     const { authorization } = await load(t, { authorization: { type, credentials: 'abc' } })
-    t.match(authorization, { kind: 'credentials', type: expected })
+    t.match(authorization, { kind: 'authorization', type: expected })
   }
 })
 

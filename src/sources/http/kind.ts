@@ -15,7 +15,7 @@ import {
   within,
 } from '../resolving.ts'
 import type { Kind } from '../source.ts'
-import { resolveAuthorization } from './authorization/resolve.ts'
+import { resolveAuthorization } from './authorization/styles.ts'
 import type { HttpClientConfig, HttpHeadersConfig } from './client/config.ts'
 import { resolveProxy, resolveTls } from './client/resolve.ts'
 import type { HttpConfig } from './config.ts'

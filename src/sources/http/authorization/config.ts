@@ -7,7 +7,7 @@ import { FROM_ENV, filePath, READ_EACH_TIME, requiredSecretText, secretText } fr
 const closed = { additionalProperties: false } as const
 
 /** `basic_auth`, as Prometheus has it. */
-export const basicAuthSchema = Type.Object(
+const basicAuthSchema = Type.Object(
   {
     username: secretText(`User name. ${FROM_ENV}`, { examples: ['rollcall'] }),
     username_file: filePath(`File with the user name. ${READ_EACH_TIME}`, 'inventory-user'),
@@ -18,7 +18,7 @@ export const basicAuthSchema = Type.Object(
 )
 
 /** `authorization`, as Prometheus has it. */
-export const authorizationSchema = Type.Object(
+const authorizationSchema = Type.Object(
   {
     type: Type.Optional(
       Type.String({
@@ -43,7 +43,7 @@ export const authorizationSchema = Type.Object(
 )
 
 /** `oauth2`, as Prometheus has it. */
-export const oauth2Schema = Type.Object(
+const oauth2Schema = Type.Object(
   {
     client_id: requiredSecretText(`Who asks. ${FROM_ENV}`, { examples: ['rollcall'] }),
     client_secret: secretText(`Secret of the client. ${FROM_ENV}`, { examples: [variable('CLIENT_SECRET')] }),
@@ -73,6 +73,13 @@ export const oauth2Schema = Type.Object(
     description: 'A token from an OAuth 2 server (client credentials), renewed before it expires.',
   },
 )
+
+/** The keys that say how Rollcall proves who asks. */
+export const authorizationKeys = {
+  basic_auth: Type.Optional(basicAuthSchema),
+  authorization: Type.Optional(authorizationSchema),
+  oauth2: Type.Optional(oauth2Schema),
+}
 
 export type BasicAuthConfig = Static<typeof basicAuthSchema>
 export type AuthorizationConfig = Static<typeof authorizationSchema>

@@ -1,14 +1,22 @@
-import type { Clock } from '../../../base/clock.ts'
 import { RefreshError } from '../../../base/errors.ts'
-import type { Redactor } from '../../../base/redactor.ts'
 import { MASK, type Secret } from '../../../base/secret.ts'
 import { displayUrl } from '../../../base/urls.ts'
+import {
+  attempt,
+  type Context,
+  expandUrl,
+  resolveSecret,
+  resolveSecretText,
+  within,
+} from '../../resolving.ts'
 import { ACCEPT_ENCODING, readBody } from '../body.ts'
 import { type ClientOptions, createClient, orReset } from '../client/client.ts'
+import { resolveProxy, resolveTls } from '../client/resolve.ts'
 import { toRefreshError } from '../failure.ts'
 import { isHeaderValue, isToken } from '../headers.ts'
 import { parseRetryAfter } from '../retry-after.ts'
-import type { Authorizer } from './authorizer.ts'
+import type { Authorizer, AuthorizerDeps, Style } from './authorizer.ts'
+import type { OAuth2Config } from './config.ts'
 import { share } from './share.ts'
 import { authorizationType, parseTokenAnswer, type TokenAnswer } from './token.ts'
 
@@ -22,19 +30,12 @@ export interface OAuth2Options extends ClientOptions {
   readonly endpointParams: readonly (readonly [name: string, value: Secret])[]
 }
 
-/** What asking for tokens needs from outside. */
-export interface OAuth2Deps {
-  readonly clock: Pick<Clock, 'now' | 'monotonic'>
-  readonly userAgent: string
-  readonly redactor: Redactor
-}
-
 /** A token is renewed so long before it expires, as in golang.org/x/oauth2. */
 const EARLY_MS = 10_000
 const MAX_ANSWER_BYTES = 2 ** 20
 
 /** Where the client's own proof stands in the request: RFC 6749 section 2.3.1 has both. */
-type Style = 'header' | 'body'
+type Place = 'header' | 'body'
 
 interface Identity {
   readonly id: string
@@ -47,16 +48,42 @@ interface Token extends Identity {
   readonly useUntilMs: number
 }
 
+/** Tokens of an OAuth 2 server. */
+export const oauth2: Style<OAuth2Config, OAuth2Options> = {
+  resolve: (config, context) => ({
+    kind: 'oauth2',
+    clientId: resolveSecretText(config.client_id, ['client_id'], context),
+    clientSecret: resolveSecret(config, 'client_secret', context),
+    tokenUrl: attempt(context, ['token_url'], () => readTokenUrl(config.token_url, context)),
+    scopes: config.scopes ?? [],
+    endpointParams: Object.entries(config.endpoint_params ?? {}).map(([name, text]) => [
+      name,
+      resolveSecretText(text, ['endpoint_params', name], context),
+    ]),
+    tls: resolveTls(config.tls_config, within(context, 'tls_config')),
+    proxy: resolveProxy(config, context),
+  }),
+  create: createOAuth2,
+}
+
+function readTokenUrl(text: string, { env }: Context): URL {
+  const url = expandUrl(text, env)
+  if (url.username + url.password === '') return url
+  throw new Error(
+    `${displayUrl(url)} must not hold a user or password; write them as client_id and client_secret`,
+  )
+}
+
 /**
  * Gets tokens by client credentials (RFC 6749 section 4.4), as golang.org/x/oauth2/clientcredentials does: the
  * client proves itself by HTTP basic authentication first and in the form when that is refused. One token is used
  * until shortly before it expires, the inventory refuses it or the secret changes.
  */
-export function createOAuth2(options: OAuth2Options, deps: OAuth2Deps): Authorizer {
+function createOAuth2(options: OAuth2Options, deps: AuthorizerDeps): Authorizer {
   const { clock, redactor } = deps
   const client = createClient(options)
   let token: Token | undefined
-  let workingStyle: Style | undefined
+  let workingPlace: Place | undefined
 
   async function identity(): Promise<Identity> {
     const { clientId, clientSecret } = options
@@ -66,18 +93,18 @@ export function createOAuth2(options: OAuth2Options, deps: OAuth2Deps): Authoriz
     return { id, secret: clientSecret === undefined ? '' : await redactor.reveal(clientSecret) }
   }
 
-  async function ask(who: Identity, style: Style, signal: AbortSignal): Promise<Answered> {
+  async function ask(who: Identity, place: Place, signal: AbortSignal): Promise<Answered> {
     const form = new URLSearchParams({ grant_type: 'client_credentials' })
     if (options.scopes.length > 0) form.set('scope', options.scopes.join(' '))
     for (const [name, value] of options.endpointParams) form.set(name, await redactor.reveal(value))
-    if (style === 'body') form.set('client_id', who.id)
-    if (style === 'body' && who.secret !== '') form.set('client_secret', who.secret)
+    if (place === 'body') form.set('client_id', who.id)
+    if (place === 'body' && who.secret !== '') form.set('client_secret', who.secret)
     const headers = {
       accept: 'application/json',
       'accept-encoding': ACCEPT_ENCODING,
       'content-type': 'application/x-www-form-urlencoded',
       'user-agent': deps.userAgent,
-      ...(style === 'header' ? { authorization: formEncodedBasic(who) } : {}),
+      ...(place === 'header' ? { authorization: formEncodedBasic(who) } : {}),
     }
     const request = { method: 'POST', url: options.tokenUrl, headers, body: String(form) }
     const response = await client.send(request, signal)
@@ -92,15 +119,15 @@ export function createOAuth2(options: OAuth2Options, deps: OAuth2Deps): Authoriz
     const who = await identity()
     redactor.noteQuery(options.tokenUrl)
     const askedMs = clock.monotonic()
-    let style: Style = workingStyle ?? 'header'
-    let answer = await ask(who, style, signal)
-    if (workingStyle === undefined && isRefusal(answer.status)) {
-      style = 'body'
-      answer = await ask(who, style, signal)
+    let place: Place = workingPlace ?? 'header'
+    let answer = await ask(who, place, signal)
+    if (workingPlace === undefined && isRefusal(answer.status)) {
+      place = 'body'
+      answer = await ask(who, place, signal)
     }
-    workingStyle = undefined
+    workingPlace = undefined
     const value = authorizationOf(answer, (text) => redactor.redact(text).replaceAll(who.id, MASK))
-    workingStyle = style
+    workingPlace = place
     const lifeMs = answer.expiresInMs ?? Number.POSITIVE_INFINITY
     return { ...who, value, useUntilMs: askedMs + lifeMs - EARLY_MS }
   }

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { authorizationSchema, basicAuthSchema, oauth2Schema } from '../authorization/config.ts'
+import { authorizationKeys } from '../authorization/config.ts'
 import { FROM_ENV, READ_EACH_TIME, requiredSecretText } from '../secret-keys.ts'
 import { proxyKeys } from './proxy-config.ts'
 import { tlsConfigSchema } from './tls-config.ts'
@@ -26,9 +26,7 @@ const headerSchema = Type.Object(
 
 /** The keys of Prometheus's HTTP client, which every source that asks over HTTP has. */
 export const httpClientKeys = {
-  basic_auth: Type.Optional(basicAuthSchema),
-  authorization: Type.Optional(authorizationSchema),
-  oauth2: Type.Optional(oauth2Schema),
+  ...authorizationKeys,
   http_headers: Type.Optional(
     Type.Record(Type.String(), headerSchema, {
       secret: true,

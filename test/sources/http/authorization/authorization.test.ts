@@ -24,14 +24,14 @@ t.test('basic_auth sends user and password, from the configuration or from files
     ],
   ] as const
   for (const [index, [options, pair]] of rows.entries()) {
-    await httpReader(t, inventory.url, { authorization: { kind: 'basic', ...options } })()
+    await httpReader(t, inventory.url, { authorization: { kind: 'basic_auth', ...options } })()
     t.equal(inventory.requests[index]?.headers.authorization, basic(pair), pair)
   }
 })
 
 t.test('authorization sends its type and credentials', async (t) => {
   const inventory = await inventoryServer(t)
-  const authorization = { kind: 'credentials', type: 'Token', credentials: Secret.of('t0ken') } as const
+  const authorization = { kind: 'authorization', type: 'Token', credentials: Secret.of('t0ken') } as const
   await httpReader(t, inventory.url, { authorization })()
   t.equal(inventory.requests[0]?.headers.authorization, 'Token t0ken')
 })
@@ -44,10 +44,10 @@ t.test('a password, credentials or header in a file may be rotated between two r
   const [read, readBasic] = [
     httpReader(t, inventory.url, {
       headers,
-      authorization: { kind: 'credentials', type: 'Bearer', credentials: secret },
+      authorization: { kind: 'authorization', type: 'Bearer', credentials: secret },
     }),
     httpReader(t, inventory.url, {
-      authorization: { kind: 'basic', username: Secret.of('u'), password: secret },
+      authorization: { kind: 'basic_auth', username: Secret.of('u'), password: secret },
     }),
   ]
   for (const value of ['first', 'second']) {
@@ -83,7 +83,7 @@ t.test('53: a line break in a secret fails the refresh and never gets into a req
   const inventory = await inventoryServer(t)
   const path = join(t.testdir({ token: 'abcd\r\nX-Admin: yes' }), 'token')
   const secret = Secret.file(path, diskFiles)
-  const credentials = { kind: 'credentials', type: 'Bearer', credentials: secret } as const
+  const credentials = { kind: 'authorization', type: 'Bearer', credentials: secret } as const
   const rows = [
     [{ authorization: credentials }, /authorization: .*token holds a line break/],
     [{ headers: [{ name: 'x-token', values: [secret] }] }, /the header x-token: .*token holds a line break/],
@@ -103,7 +103,7 @@ t.test('a secret file that is missing or empty fails the refresh', async (t) => 
     ['empty', /^GET .*: the secret file .*empty is empty/],
   ] as const) {
     const credentials = Secret.file(join(folder, file), diskFiles)
-    const authorization = { kind: 'credentials', type: 'Bearer', credentials } as const
+    const authorization = { kind: 'authorization', type: 'Bearer', credentials } as const
     await t.rejects(httpReader(t, inventory.url, { authorization })(), { reason: 'file', message })
   }
   t.equal(inventory.requests.length, 0)
@@ -113,7 +113,7 @@ t.test('a 401 to what cannot be renewed is asked once', async (t) => {
   const inventory = await inventoryServer(t)
   inventory.handle((_request, response) => response.writeHead(401).end())
   const authorization = {
-    kind: 'credentials',
+    kind: 'authorization',
     type: 'Bearer',
     credentials: Secret.of('wrong-token'),
   } as const
@@ -130,7 +130,7 @@ t.test(
       { name: 'cookie', values: [Secret.of('session=1')] },
       { name: 'accept', values: [Secret.of('text/secret')] },
     ]
-    const authorization = { kind: 'credentials', type: 'Bearer', credentials: Secret.of('t0ken') } as const
+    const authorization = { kind: 'authorization', type: 'Bearer', credentials: Secret.of('t0ken') } as const
     inventory.handle((request, response) => {
       if (request.url === '/back') return response.end('["back"]')
       const location = request.url === '/inventory' ? '/again' : other.url.href

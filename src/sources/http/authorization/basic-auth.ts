@@ -1,0 +1,45 @@
+import type { Redactor } from '../../../base/redactor.ts'
+import type { Secret } from '../../../base/secret.ts'
+import { complain, resolveSecret } from '../../resolving.ts'
+import { type Authorizer, constant, type Style } from './authorizer.ts'
+import type { BasicAuthConfig } from './config.ts'
+
+/** `basic_auth`, resolved. */
+export interface BasicAuthOptions {
+  readonly kind: 'basic_auth'
+  readonly username: Secret | undefined
+  readonly password: Secret | undefined
+}
+
+/** HTTP basic authentication, by RFC 7617. */
+export const basicAuth: Style<BasicAuthConfig, BasicAuthOptions> = {
+  resolve(config, context) {
+    const username = resolveSecret(config, 'username', context)
+    const password = resolveSecret(config, 'password', context)
+    if (Object.keys(config).length === 0) {
+      complain(context, [], 'says nothing; add username and password_file', { atKey: true })
+    }
+    return { kind: 'basic_auth', username, password }
+  },
+  create: ({ username, password }, { redactor }) =>
+    constant(async () => {
+      const [user, pass] = await Promise.all([username?.reveal(), password?.reveal()])
+      return basic(user ?? '', pass ?? '', redactor)
+    }),
+}
+
+/** By the user and password in the URL, if there are any. */
+export function byUrl(redactor: Redactor): Authorizer {
+  return constant(async ({ username, password }) => {
+    if (username === '' && password === '') return undefined
+    return basic(decodeURIComponent(username), decodeURIComponent(password), redactor)
+  })
+}
+
+function basic(user: string, password: string, redactor: Redactor): string {
+  // A user without a password is a key. Others stay, for a user called as the host would spoil every message.
+  redactor.note(password === '' ? user : password)
+  const credentials = Buffer.from(`${user}:${password}`).toString('base64')
+  redactor.note(credentials)
+  return `Basic ${credentials}`
+}
