@@ -97,6 +97,8 @@ const FAULTS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
     75: 'an expression that selects nothing from records',
   },
   'load and local trouble': {
+    76: 'thousands of clients that read nothing',
+    77: 'fewer descriptors than connections',
     78: 'a file system that hangs',
     80: 'no descriptors, no memory, no permission',
     81: 'eighty sources, or two thousand',

@@ -1,16 +1,28 @@
+import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** Most connections at a time: far more than Prometheus servers and probes need, far fewer than descriptors. */
+/** Most connections at a time: far more than Prometheus servers and probes need. */
 export const MAX_CONNECTIONS = 4_096
+
+/** How many file descriptors are left for files, inventories and the process itself. */
+const SPARE_DESCRIPTORS = 256
+
+/** Most responses at a time that wait for their clients: the system keeps up to 2 MB of each. */
+const MAX_UNREAD = 512
 
 /** The connections of a server, and which of them have a request in flight. */
 export interface Connections {
-  /** Watches a server's connections; beyond the maximum the one that has been idle for longest is closed. */
+  /**
+   * Watches a server's connections. Beyond the maximum one is closed to make room, of the address that has most: the
+   * one that has been idle for longest, else the one whose client has left its response unread for longest, else the new
+   * one. Beyond {@link MAX_UNREAD} requests in flight the latter is closed too. A client that reads nothing of its
+   * response for {@link Patience.stallMs}, or not all of it within {@link Patience.responseMs}, is cut off.
+   */
   watch(server: Server): void
   /** A request came in. */
   begin(socket: Socket): void
-  /** Its answer has been sent, or the connection is gone. */
+  /** Its response has been sent, or the connection is gone. */
   end(socket: Socket): void
   /** How many requests are in flight. */
   inFlight(): number
@@ -18,37 +30,118 @@ export interface Connections {
   settled(): Promise<void>
 }
 
+/** How long a client may take to read a response, in milliseconds. */
+export interface Patience {
+  /** Without reading anything. */
+  readonly stallMs: number
+  /** All of it. */
+  readonly responseMs: number
+}
+
+/** Prometheus gives up after its refresh interval, a minute by default; a slow line has 40 MB within the other. */
+const PATIENCE: Patience = { stallMs: 30_000, responseMs: 300_000 }
+
 /** Starts with no connection. */
-export function createConnections(max = MAX_CONNECTIONS): Connections {
-  const open = new Set<Socket>()
+export function createConnections(max = connectionLimit(), patience = PATIENCE): Connections {
+  /** The address that each is from. */
+  const open = new Map<Socket, string>()
+  const perAddress = new Map<string, number>()
   // In the order in which they became idle; one that never sent a whole request is idle too.
   const idle = new Set<Socket>()
+  /** Those with requests in flight, in the order of the oldest of these. */
+  const busy = new Map<Socket, { requests: number; readonly sinceMs: number }>()
   let count = 0
   let onSettled = () => {}
 
   function add(socket: Socket): void {
-    open.add(socket)
+    // A connection that is closed already has no address any more.
+    const address = socket.remoteAddress ?? ''
+    open.set(socket, address)
+    perAddress.set(address, (perAddress.get(address) ?? 0) + 1)
     idle.add(socket)
     socket.once('close', () => {
       open.delete(socket)
       idle.delete(socket)
+      busy.delete(socket)
+      const left = (perAddress.get(address) as number) - 1
+      if (left > 0) perAddress.set(address, left)
+      else perAddress.delete(address)
     })
-    if (open.size > max) for (const oldest of idle) return void oldest.destroy()
+    if (open.size > max) makeRoom(socket)
+  }
+
+  function makeRoom(newest: Socket): void {
+    const most = Math.max(...perAddress.values())
+    const isOfCrowd = (socket: Socket) => perAddress.get(open.get(socket) as string) === most
+    const oldest =
+      find(idle, (socket) => socket !== newest && isOfCrowd(socket)) ??
+      find(busy.keys(), (socket) => isUnread(socket) && isOfCrowd(socket))
+    const closed = oldest ?? newest
+    closed.destroy()
+  }
+
+  function cutOffTheSlow(): void {
+    const untilMs = performance.now() - patience.responseMs
+    for (const [socket, { sinceMs }] of busy) if (sinceMs < untilMs && isUnread(socket)) socket.destroy()
   }
 
   return {
-    watch: (server) => void server.on('connection', add),
+    watch(server) {
+      server.on('connection', add)
+      // The platform's timeout of a socket begins anew whenever the client has read something.
+      server.setTimeout(patience.stallMs, (socket: Socket) => {
+        if (isUnread(socket) || !busy.has(socket)) socket.destroy()
+      })
+      const timer = setInterval(cutOffTheSlow, patience.stallMs).unref()
+      server.once('close', () => clearInterval(timer))
+    },
     begin(socket) {
       count++
-      idle.delete(socket)
+      const request = busy.get(socket)
+      if (request !== undefined) request.requests++
+      // Not one that is closed already.
+      else if (idle.delete(socket)) busy.set(socket, { requests: 1, sinceMs: performance.now() })
+      if (busy.size > MAX_UNREAD) find(busy.keys(), isUnread)?.destroy()
     },
     end(socket) {
       count--
-      if (open.has(socket)) idle.add(socket)
+      const request = busy.get(socket)
+      if (request !== undefined && --request.requests === 0) {
+        busy.delete(socket)
+        idle.add(socket)
+      }
       if (count === 0) onSettled()
     },
     inFlight: () => count,
     settled: () => (count === 0 ? Promise.resolve() : new Promise((resolve) => (onSettled = resolve))),
+  }
+}
+
+function find(sockets: Iterable<Socket>, fits: (socket: Socket) => boolean): Socket | undefined {
+  for (const socket of sockets) if (fits(socket)) return socket
+  return undefined
+}
+
+/** Whether a part of a response waits for the client. */
+function isUnread({ writableLength }: Socket): boolean {
+  return writableLength > 0
+}
+
+/**
+ * How many connections there may be: fewer where the process may open fewer files.
+ * @param limits what Linux says of a process in `/proc/self/limits`
+ */
+export function connectionLimit(limits = readLimits()): number {
+  const descriptors = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY)
+  const spare = Math.min(SPARE_DESCRIPTORS, Math.floor(descriptors / 2))
+  return Math.min(MAX_CONNECTIONS, descriptors - spare)
+}
+
+function readLimits(): string {
+  try {
+    return readFileSync('/proc/self/limits', 'utf8')
+  } catch {
+    return ''
   }
 }
 

@@ -1,0 +1,141 @@
+import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import t, { type Test } from 'tap'
+import { connectionLimit, createConnections, MAX_CONNECTIONS } from '../../src/base/connections.ts'
+import { until } from '../helpers/until.ts'
+
+/** More than all buffers on the way hold. */
+const LARGE = Buffer.alloc(50_000_000)
+
+/** A server with limits of its own; `/later` is answered when the test says so, `/large` is more than is read. */
+async function server(t: Test, { max = 100, stallMs = 60_000, responseMs = 60_000 }) {
+  const connections = createConnections(max, { stallMs, responseMs })
+  const later: ServerResponse[] = []
+  const app = createServer((request, response) => {
+    const { socket } = request
+    connections.begin(socket)
+    response.on('close', () => connections.end(socket))
+    if (request.url === '/later') later.push(response)
+    else response.end(request.url === '/large' ? LARGE : 'here')
+  })
+  app.keepAliveTimeout = 60_000
+  connections.watch(app)
+  await new Promise<void>((resolve) => void app.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    app.closeAllConnections()
+    app.close()
+  })
+  const { port } = app.address() as AddressInfo
+  /** A connection from an address of this machine; it reads when it is told to. */
+  const open = async (path?: string, localAddress = '127.0.0.1'): Promise<Socket> => {
+    const socket = connect({ port, host: '127.0.0.1', localAddress })
+    socket.pause().on('error', () => {})
+    await once(socket, 'connect')
+    if (path !== undefined) socket.write(`GET ${path} HTTP/1.1\r\nhost: here\r\n\r\n`)
+    return socket
+  }
+  const isOver = (socket: Socket) => until('it is closed', () => socket.resume().closed)
+  return { connections, later, open, isOver, app }
+}
+
+/** What a connection gets from now on. */
+async function said(socket: Socket): Promise<string> {
+  let text = ''
+  socket.on('data', (data) => {
+    text += data
+  })
+  socket.resume()
+  await until('an answer', () => text.includes('here'))
+  return text
+}
+
+t.test('who has most connections makes room, and its longest idle first', async (t) => {
+  const { open, isOver } = await server(t, { max: 4 })
+  const other = await open('/', '127.0.0.2')
+  const crowd = [await open('/'), await open('/'), await open('/')]
+  await Promise.all([other, ...crowd].map(said))
+  const fifth = await open('/', '127.0.0.3')
+  await isOver(crowd[0] as Socket)
+  await said(fifth)
+  t.same(
+    [other, ...crowd.slice(1), fifth].map(({ closed }) => closed),
+    [false, false, false, false],
+  )
+})
+
+t.test('without an idle one, the one that was left unread for longest makes room', async (t) => {
+  const { connections, later, open, isOver } = await server(t, { max: 3 })
+  const waiting = await open('/later')
+  const unread = [await open('/large'), await open('/large')]
+  await until('all are asked', () => connections.inFlight() === 3)
+  await said(await open('/'))
+  await isOver(unread[0] as Socket)
+  later[0]?.end('here')
+  await said(waiting)
+  t.equal(unread[1]?.closed, false)
+})
+
+t.test('without any that can make room, the new one is closed', async (t) => {
+  const { connections, later, open, isOver } = await server(t, { max: 2 })
+  const waiting = [await open('/later'), await open('/later')]
+  await until('both are asked', () => connections.inFlight() === 2)
+  await isOver(await open())
+  for (const response of later) response.end('here')
+  await Promise.all(waiting.map(said))
+  t.equal(connections.inFlight(), 0)
+})
+
+t.test('who reads nothing is cut off; who waits for an answer, or reads slowly, is not', async (t) => {
+  const { connections, later, open, isOver } = await server(t, { stallMs: 300 })
+  const waiting = await open('/later')
+  const slow = await open('/large')
+  const deaf = await open('/large')
+  const idle = await open()
+  await until('three ask', () => connections.inFlight() === 3)
+  const reading = setInterval(() => slow.read(100_000), 20)
+  t.teardown(() => clearInterval(reading))
+  await until('it is cut off', () => connections.inFlight() === 2)
+  await isOver(deaf)
+  await isOver(idle)
+  t.equal(slow.closed, false)
+  later[0]?.end('here')
+  await said(waiting)
+})
+
+t.test('who reads for too long is cut off', async (t) => {
+  const { connections, open, isOver } = await server(t, { stallMs: 200, responseMs: 1_000 })
+  const slow = await open('/large')
+  const reading = setInterval(() => slow.read(1_000), 20)
+  t.teardown(() => clearInterval(reading))
+  await until('it asks', () => connections.inFlight() === 1)
+  await until('it is cut off', () => connections.inFlight() === 0)
+  await isOver(slow)
+  t.equal(connections.inFlight(), 0)
+})
+
+t.test('requests that share a connection are in flight until the last is answered', async (t) => {
+  const { connections, later, open } = await server(t, { max: 1 })
+  const socket = await open('/later')
+  socket.write('GET /later HTTP/1.1\r\nhost: here\r\n\r\n')
+  await until('both are asked', () => connections.inFlight() === 2)
+  for (const response of later) response.end('here')
+  await said(socket)
+  await until('both are over', () => connections.inFlight() === 0)
+  t.equal(socket.closed, false)
+})
+
+t.test('77: there are fewer connections where there are fewer descriptors', async (t) => {
+  const line = (soft: string) =>
+    `Limit  Soft Limit  Hard Limit  Units\nMax open files   ${soft}   1048576  files\n`
+  for (const [soft, expected] of [
+    ['1048576', MAX_CONNECTIONS],
+    ['4300', 4_044],
+    ['1024', 768],
+    ['256', 128],
+    ['20', 10],
+    ['unlimited', MAX_CONNECTIONS],
+  ] as const)
+    t.equal(connectionLimit(line(soft)), expected, soft)
+  t.equal(connectionLimit(''), MAX_CONNECTIONS)
+})
