@@ -166,7 +166,14 @@ export function codeOf(error: unknown): string {
 
 /** The message of anything thrown, in one line; where something of this machine stands in the way, with what to do. */
 export function messageOf(error: unknown): string {
-  const text = (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, ' ')
+  const lines = (error instanceof Error ? error.message : String(error)).split('\n')
+  const text =
+    lines.length === 1
+      ? String(lines[0])
+      : lines
+          .map((line) => line.trim())
+          .filter(Boolean)
+          .join(' ')
   const advice = ADVICE[codeOf(error) as keyof typeof ADVICE]
   return advice === undefined || text.includes(advice) ? text : `${text}; ${advice}`
 }

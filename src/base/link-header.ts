@@ -2,7 +2,7 @@ import { RefreshError } from './errors.ts'
 
 const TARGET = /[\s,]*<([^>]*)>/y
 // A parameter without a name (";;", or ";" at the end) is tolerated, as everywhere in HTTP.
-const PARAMETER = /\s*;\s*([^\s=;,"<>]*)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"<>]*)))?/y
+const PARAMETER = /\s*;\s*(?:([^\s=;,"<>]+)\s*)?(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"<>]*)))?/y
 const END = /\s*(?:,|$)/y
 const NOTHING = /^[\s,]*$/
 

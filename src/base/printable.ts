@@ -31,7 +31,17 @@ export function printableJson(value: unknown): string {
  */
 export function shownValue(value: unknown): string {
   const json = String(typeof value === 'number' ? value : JSON.stringify(value))
-    .replace(/(:\/\/[^"]*)@/g, '://…@')
-    .replace(/(:\/\/[^"?]*)\?[^"]*/g, '$1?…')
+    .split('"')
+    .map(withoutSecretParts)
+    .join('"')
   return json.length <= 120 ? json : `${json.slice(0, 119)}…`
+}
+
+function withoutSecretParts(text: string): string {
+  const start = text.indexOf('://')
+  if (start === -1) return text
+  const at = text.lastIndexOf('@')
+  const shown = at > start ? `${text.slice(0, start)}://…${text.slice(at)}` : text
+  const query = shown.indexOf('?', start)
+  return query === -1 ? shown : `${shown.slice(0, query)}?…`
 }

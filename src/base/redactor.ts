@@ -26,8 +26,8 @@ const MIN_QUERY_LENGTH = 8
 /** So many words of a body are remembered. */
 const MAX_WORDS = 50
 
-/** A word with a digit in it: in a query that is written as a text, a name has none, mostly. */
-const LIKE_A_KEY = /(?=[^\s"']*\d)[^\s"'(){},]{8,}/g
+/** A word that may be a key, when it has a digit in it: in a query that is written as a text, a name has none, mostly. */
+const LIKE_A_KEY = /[^\s"'(){},]{8,}/g
 
 /** Values that were rotated away stay known for a while: an old answer may still quote one. */
 const MAX_VALUES = 200
@@ -66,7 +66,8 @@ export function createRedactor(): Redactor {
       for (const value of searchParams.values()) noteAsked(value)
     },
     noteBody(text) {
-      const words = textsIn(text).flatMap((one) => (/\s/.test(one) ? (one.match(LIKE_A_KEY) ?? []) : [one]))
+      const keysIn = (one: string) => (one.match(LIKE_A_KEY) ?? []).filter((word) => /\d/.test(word))
+      const words = textsIn(text).flatMap((one) => (/\s/.test(one) ? keysIn(one) : [one]))
       for (const word of words.slice(0, MAX_WORDS)) noteAsked(word)
     },
     redact(text) {

@@ -32,8 +32,31 @@ export function concealed(url: URL, shown = displayUrl(url)): URL {
   return Object.defineProperties(url, { toJSON: show, [inspect.custom]: show })
 }
 
+/** What no URL holds. */
+const BETWEEN_WORDS = /([\s"'<>]+)/
+
+/** The user and password of a URL, in a text that begins at its "://" and ends with the last "@" of the word. */
+const USER_INFO = /:\/\/(?:([^/?#]+)@|([^/?#:]+:(?!\d+[/?#]).+)@)/y
+
 /**
- * The user and password of a URL within any text: what stands before them, and they. A password that should have
- * been encoded may hold "/", "?" and "#" too; a port is none.
+ * Replaces the user and password of each URL in any text. A password that should have been encoded may hold "/", "?"
+ * and "#" too; a port is none. It takes time in proportion to the length of the text.
  */
-export const USER_INFO = /(:\/\/)([^\s"'<>/?#]+|[^\s"'<>/?#:]+:(?!\d+[/?#])[^\s"'<>]+)@/g
+export function replaceUserInfo(text: string, replacement: (userInfo: string) => string): string {
+  if (!text.includes('@')) return text
+  const inWord = (word: string): string => {
+    const end = word.lastIndexOf('@') + 1
+    const head = word.slice(0, end)
+    let shown = ''
+    let from = 0
+    for (let at = head.indexOf('://'); at !== -1; at = head.indexOf('://', Math.max(from, at + 3))) {
+      USER_INFO.lastIndex = at
+      const match = USER_INFO.exec(head)
+      if (match === null) continue
+      shown += `${head.slice(from, at)}://${replacement((match[1] ?? match[2]) as string)}@`
+      from = USER_INFO.lastIndex
+    }
+    return shown + word.slice(from)
+  }
+  return text.split(BETWEEN_WORDS).map(inWord).join('')
+}

@@ -31,7 +31,7 @@ export function readSensorSettings(given: Given): SensorSettings {
     paths: {
       procfs: readRequired(options.procfs, given),
       sysfs: readRequired(options.sysfs, given),
-      rootfs: readRequired(options.rootfs, given).replace(/(.)\/+$/, '$1'),
+      rootfs: readRequired(options.rootfs, given).replace(/(?<!\/)\/+$/, '') || '/',
     },
     collectors: {
       mountPointsExclude: readRequired(options.mountPointsExclude, given),

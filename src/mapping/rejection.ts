@@ -1,4 +1,4 @@
-import { USER_INFO } from '../base/urls.ts'
+import { replaceUserInfo } from '../base/urls.ts'
 import type { Json } from '../model/record.ts'
 
 /**
@@ -47,7 +47,7 @@ export function shown(value: Json): string {
 
 /** A text as it may stand in a message, cut and without secrets as {@link shown} makes it. */
 export function shownText(text: string): string {
-  const safe = text.slice(0, 1_000).replace(USER_INFO, '$1…@')
+  const safe = replaceUserInfo(text.slice(0, 1_000), () => '…')
   return safe.length <= 80 ? safe : `${safe.slice(0, 79).toWellFormed()}…`
 }
 

@@ -1,5 +1,5 @@
 import { MASK } from '../base/secret.ts'
-import { USER_INFO } from '../base/urls.ts'
+import { replaceUserInfo } from '../base/urls.ts'
 
 /** A block of PEM; one that was cut has no end. */
 const PEM = /-----BEGIN [^-]+-----[\s\S]*?(?:-----END [^-]+-----|$)/g
@@ -24,17 +24,15 @@ export function maskText(text: string, found: (secret: string) => void): string 
     found(secret)
     return before + MASK
   }
-  return text
-    .replace(PEM, (block) => {
-      found(block)
-      return MASK
-    })
-    .replace(USER_INFO, (_all, before: string, userInfo: string) => {
-      for (const part of userInfo.split(':')) for (const form of decoded(part)) found(form)
-      return `${before}${MASK}@`
-    })
-    .replace(BEARER, keep)
-    .replace(ASSIGNED, keep)
+  const withoutPem = text.replace(PEM, (block) => {
+    found(block)
+    return MASK
+  })
+  const withoutUsers = replaceUserInfo(withoutPem, (userInfo) => {
+    for (const part of userInfo.split(':')) for (const form of decoded(part)) found(form)
+    return MASK
+  })
+  return withoutUsers.replace(BEARER, keep).replace(ASSIGNED, keep)
 }
 
 /** A part of a URL as it is written and as it is meant. */

@@ -1,5 +1,5 @@
 import { printable } from '../base/printable.ts'
-import { USER_INFO } from '../base/urls.ts'
+import { replaceUserInfo } from '../base/urls.ts'
 import { isObject, type Json, plain } from './record.ts'
 
 /** Where an answer says why it failed, those that say most first; upper case and separators do not matter. */
@@ -31,10 +31,11 @@ const MAX_DEPTH = 3
 export function reasonIn(told: Json): string | undefined {
   const text = textIn(told, 0)?.replace(/\s+/g, ' ').trim()
   if (text === undefined || text === '') return undefined
-  const safe = text.slice(0, 10 * MAX_LENGTH).replace(USER_INFO, '$1…@')
+  const safe = replaceUserInfo(text.slice(0, 10 * MAX_LENGTH), () => '…')
   // Never in the middle of a word: half of a secret is not recognised any more.
   const isCut = safe.length > MAX_LENGTH
-  return printable(isCut ? `${safe.slice(0, MAX_LENGTH + 1).replace(/\S*$/, '')}…` : safe)
+  const lastSpace = safe.lastIndexOf(' ', MAX_LENGTH)
+  return printable(isCut ? `${safe.slice(0, lastSpace + 1)}…` : safe)
 }
 
 function textIn(told: Json, depth: number): string | undefined {

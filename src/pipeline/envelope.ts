@@ -15,7 +15,7 @@ const ABOUT_RECORDS: ReadonlySet<string> = new Set(
 
 /** What texts say why a list is empty, and those that say that all is well. */
 const REASONS: ReadonlySet<string> = new Set(['message', 'detail', 'reason'])
-const ALL_IS_WELL = /^\s*(?:(?:ok|okay|success|successful|succeeded|done)[.!]?)?\s*$/i
+const ALL_IS_WELL = /^(?:(?:ok|okay|success|successful|succeeded|done)[.!]?)?$/i
 
 /** The lists in an object. */
 export interface Lists {
@@ -45,7 +45,7 @@ export function listsIn(document: { readonly [key: string]: Json }): Lists {
  */
 export function assertNoReason(document: { readonly [key: string]: Json }, name: string, hint: string): void {
   const found = Object.entries(document).find(
-    ([key, value]) => REASONS.has(plain(key)) && typeof value === 'string' && !ALL_IS_WELL.test(value),
+    ([key, value]) => REASONS.has(plain(key)) && typeof value === 'string' && !ALL_IS_WELL.test(value.trim()),
   )
   if (found === undefined || failureIn(document) !== undefined) return
   throw new RefreshError(

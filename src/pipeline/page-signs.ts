@@ -1,6 +1,6 @@
 import { RefreshError } from '../base/errors.ts'
 import { findNextLink } from '../base/link-header.ts'
-import { USER_INFO } from '../base/urls.ts'
+import { replaceUserInfo } from '../base/urls.ts'
 import { shown } from '../mapping/rejection.ts'
 import type { Answer, Headers } from '../model/document.ts'
 import { fieldOf, isObject, type Json, plain } from '../model/record.ts'
@@ -410,7 +410,7 @@ function shownValue(value: Json): string {
 /** A value without the user, the password and the query of any URL in it. */
 function withoutQueries(value: Json, depth: number): Json {
   if (typeof value === 'string') {
-    const text = value.slice(0, MAX_SHOWN.length).replace(USER_INFO, '$1…@')
+    const text = replaceUserInfo(value.slice(0, MAX_SHOWN.length), () => '…')
     return text.replace(QUERY, (query) => (query.startsWith('?') ? '?…' : '…'))
   }
   if (typeof value !== 'object' || value === null) return value

@@ -222,5 +222,8 @@ export function readUrl(text: string): URL {
 
 /** What is meant as a URL in an error message: without user, password and query, wherever they end up in it. */
 export function shownUrl(text: string): string {
-  return shownValue(text.replace(/^([a-z]+:\/*)?.*@/is, '$1…@').replace(/\?.*/s, '?…'))
+  const at = text.lastIndexOf('@')
+  const scheme = at === -1 ? '' : (/^[a-z]+:\/*/i.exec(text.slice(0, at))?.[0] ?? '')
+  const shown = at === -1 ? text : `${scheme}…${text.slice(at)}`
+  return shownValue(shown.replace(/\?.*/s, '?…'))
 }

@@ -15,7 +15,8 @@ export function parseNetDev(netDev: string): Map<string, number[]> {
     .slice(2)
     .map((line): [string, number[]] => {
       // An alias of an old kernel ("eth0:1") has a colon in its name.
-      const [, device = line, counters = ''] = /^\s*(.*):\s*(.*)$/.exec(line) ?? []
+      const colon = line.includes(':') ? line.lastIndexOf(':') : line.length
+      const [device, counters] = [line.slice(0, colon).trim(), line.slice(colon + 1)]
       return [device, FIELDS.map((field, index) => toNumber(wordsOf(counters)[index], `${device} ${field}`))]
     })
   return new Map(rows)

@@ -36,7 +36,7 @@ export interface PushSourceDeps {
 /** The URL of an instance below that of its source. */
 export function instanceUrl(source: URL, id: string): URL {
   const url = new URL(source)
-  url.pathname = `${url.pathname.replace(/\/+$/, '')}/instances/${encodeURIComponent(id)}`
+  url.pathname = `${url.pathname.replace(/(?<!\/)\/+$/, '')}/instances/${encodeURIComponent(id)}`
   return url
 }
 
