@@ -54,7 +54,7 @@ export interface Removed {
 }
 
 /** What this needs from outside. */
-export interface RemovedDeps extends RunnerDeps {
+export interface RemovedDeps extends Omit<RunnerDeps, 'room'> {
   readonly files: Files
   /** Absolute path of the folder that keeps the lists; undefined: nothing is kept. */
   readonly storagePath: string | undefined

@@ -60,7 +60,9 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   const { clock, metrics, log } = deps
   const store = createStore()
   const threads = createThreads()
-  const explain = createExplainer(threads)
+  // Refreshes never wait for explanations.
+  const explaining = createThreads(undefined, 1)
+  const explain = createExplainer(explaining)
   const { storagePath } = settings
   const memory = createMemory<readonly string[]>(
     deps.files,
@@ -118,7 +120,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       await closeWhenSettled(app, connections)
       await supervisor.stop()
       await memory.settled()
-      await threads.close()
+      await Promise.all([threads.close(), explaining.close()])
     },
   }
 }

@@ -8,6 +8,7 @@ import { USER_AGENT } from './base/version.ts'
 import type { SourceSettings } from './config/settings.ts'
 import type { ExplainInput } from './explain/worker.ts'
 import type { Instances } from './model/registration.ts'
+import { createRoom } from './refresh/compute.ts'
 import { fileSdOutput, type Output } from './refresh/outputs.ts'
 import { createRunner, type Outcome, type Runner, type RunnerDeps } from './refresh/runner.ts'
 import { createRemoved } from './removed.ts'
@@ -28,7 +29,7 @@ export interface Applied {
 }
 
 /** What sources at work need from outside. */
-export interface SupervisorDeps extends Omit<RunnerDeps, 'fleet'> {
+export interface SupervisorDeps extends Omit<RunnerDeps, 'fleet' | 'room'> {
   readonly createSource: typeof createSource
   readonly files: Files
   /** Absolute path of the folder that keeps the last good lists; undefined: nothing is kept. */
@@ -91,6 +92,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   // No source has a name that begins with a dot.
   const memoryPath = storagePath && join(storagePath, '.fleet.json')
   const memory = createMemory<FleetMemory>(files, memoryPath, log)
+  const room = createRoom()
   const fleet = createFleet(DEFAULT_GUARD, () => memory.keep(() => fleet.memory(clock.monotonic())))
   // Has every source that is in the store.
   const running = new Map<string, Running>()
@@ -128,7 +130,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     const runner = createRunner(
       { ...settings, selection, outputs },
       source,
-      { ...deps, fleet },
+      { ...deps, fleet, room },
       removed.settleSoon,
     )
     return { name, fingerprint: settings.fingerprint, settings, source, shelf, outputs, runner }
@@ -208,6 +210,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     store.remove(name)
     running.delete(name)
     fleet.forget(name)
+    room.take(name, 0)
     await metrics.removeSource(name)
     if (roll === undefined) await removeAll()
   }

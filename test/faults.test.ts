@@ -100,6 +100,7 @@ const FAULTS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
     76: 'thousands of clients that read nothing',
     77: 'fewer descriptors than connections',
     78: 'a file system that hangs',
+    79: 'what is asked for is long, or asked for often',
     80: 'no descriptors, no memory, no permission',
     81: 'eighty sources, or two thousand',
     82: 'SIGHUP at any moment of the start',

@@ -1,4 +1,4 @@
-import { MASK, type Secret } from './secret.ts'
+import { MASK, type Secret, withoutCutEnd } from './secret.ts'
 
 /** Remembers the secrets that were used, so that no message shows one, whoever put it there. */
 export interface Redactor {
@@ -91,16 +91,8 @@ function withoutCut(text: string, value: string): string {
   const flat = value.trim().replace(/\s+/g, ' ').toLowerCase()
   return text
     .split('…')
-    .map((part, index, parts) => (index < parts.length - 1 ? withoutEnd(part, flat) : part))
+    .map((part, index, parts) => (index < parts.length - 1 ? withoutCutEnd(part, flat, MIN_LENGTH) : part))
     .join('…')
-}
-
-function withoutEnd(part: string, value: string): string {
-  const lower = part.toLowerCase()
-  for (let length = Math.min(value.length - 1, lower.length); length >= MIN_LENGTH; length--) {
-    if (lower.endsWith(value.slice(0, length))) return `${part.slice(0, -length)}${MASK}`
-  }
-  return part
 }
 
 /** The texts in a body, which is JSON or a form, mostly. */

@@ -6,6 +6,27 @@ import type { Files } from './files.ts'
 export const MASK = '<secret>'
 
 /**
+ * A text whose end, where it was cut, may be the beginning of a secret: without that. It takes time in proportion to
+ * the secret (the prefix function of Knuth, Morris and Pratt).
+ * @param secret in lower case
+ * @param minLength so much of a secret, in UTF-16 units, is none yet
+ */
+export function withoutCutEnd(text: string, secret: string, minLength: number): string {
+  const end = text.slice(-(secret.length - 1)).toLowerCase()
+  // How much of the secret each place ends with: the secret itself first, then the end of the text.
+  const ends: number[] = [0]
+  const all = `${secret}\n${end}`
+  for (let index = 1, length = 0; index < all.length; index++) {
+    while (length > 0 && (all[index] !== all[length] || length === secret.length))
+      length = ends[length - 1] as number
+    if (all[index] === all[length] && index !== secret.length) length++
+    ends.push(length)
+  }
+  const found = secret.length < 2 ? 0 : (ends.at(-1) as number)
+  return found < minLength ? text : text.slice(0, -found) + MASK
+}
+
+/**
  * A value that is never printed: text, JSON and inspection show a mask. It is either known or read from a file
  * each time it is asked for, so that a rotated file is used without a restart.
  */

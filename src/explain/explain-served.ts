@@ -5,7 +5,7 @@ import { createMasker } from '../model/mask.ts'
 import { maskText } from '../model/mask-text.ts'
 import { formatSize } from '../model/size.ts'
 import { placeOf, type Target } from '../model/target-group.ts'
-import { type LastRead, MAX_KEPT_BYTES } from '../refresh/compute.ts'
+import { type LastRead, MAX_ALL_KEPT_BYTES, MAX_KEPT_BYTES } from '../refresh/compute.ts'
 import type { SourceState } from '../snapshot/store.ts'
 import { createFieldLister } from './fields.ts'
 import { findOutside } from './find-outside.ts'
@@ -13,33 +13,39 @@ import { type Explainable, findRecords, type Inventory } from './find-records.ts
 import { composeAnswer, type Findings } from './findings.ts'
 import { createMatcher, parseQuery, type Query } from './query.ts'
 
-/** One source that serves, as far as it can be explained. */
-export interface ServedSource extends Explainable {
+/** What of a source is searched. */
+interface Searched {
   readonly lastRead: LastRead | undefined
   readonly state: SourceState
 }
 
+/** One source that serves, as far as it can be explained. */
+export interface ServedSource extends Explainable, Searched {}
+
 /**
  * Tells what became of whatever answers a question, from what the sources last gave and what is served.
- * It costs about what a refresh of the same list costs. What it reads is bounded: documents and lists that are
- * larger than {@link MAX_KEPT_BYTES}, alone or together, are not searched, and the answer says so.
+ * It costs about what a refresh of the same list costs.
+ * @param left the names of sources that were left out, since all together are too large (see {@link withinBudget})
  */
-export function explainServed(text: string, sources: readonly ServedSource[]): ExplainAnswer {
+export function explainServed(
+  text: string,
+  sources: readonly ServedSource[],
+  left: readonly string[],
+): ExplainAnswer {
   const query = parseQuery(text)
-  const { quick, left } = withinBudget(sources)
-  const searched = quick.map((source) => search(source, query))
+  const searched = sources.map((source) => search(source, query))
   return composeAnswer(
     text,
     searched.map(({ findings }) => findings),
     () => searched.map(({ inventory }) => findOutside(inventory, query)),
-    { gaps: [...quick.flatMap(gapsOf), ...left.map(leftGap)], ages: quick.flatMap(ageOf) },
+    { gaps: [...sources.flatMap(gapsOf), ...left.map(leftGap)], ages: sources.flatMap(ageOf) },
   )
 }
 
 /** The sources, in their order, whose documents and lists are together small enough to be searched in one go. */
-function withinBudget(sources: readonly ServedSource[]) {
-  const quick: ServedSource[] = []
-  const left: ServedSource[] = []
+export function withinBudget<Source extends Searched>(sources: readonly Source[]) {
+  const quick: Source[] = []
+  const left: Source[] = []
   let bytes = 0
   for (const source of sources) {
     bytes += sizeOf(source)
@@ -50,12 +56,12 @@ function withinBudget(sources: readonly ServedSource[]) {
   return { quick, left }
 }
 
-function sizeOf({ lastRead, state }: ServedSource): number {
+function sizeOf({ lastRead, state }: Searched): number {
   const documents = lastRead?.documents ?? []
   return documents.reduce((sum, { bytes }) => sum + bytes.byteLength, state.snapshot?.body.byteLength ?? 0)
 }
 
-function leftGap({ source }: ServedSource): string {
+function leftGap(source: string): string {
   return `${source} was not searched, so that other requests are not held up; ask with source=${source}`
 }
 
@@ -169,14 +175,14 @@ function restoredNote({ status: { lastSuccess } }: SourceState): string {
 /** What of a source could not be searched, and why. */
 function gapsOf({ source, lastRead, state }: ServedSource): string[] {
   const { failure } = state.status
-  const limit = formatSize(MAX_KEPT_BYTES)
+  const [limit, all] = [MAX_KEPT_BYTES, MAX_ALL_KEPT_BYTES].map(formatSize)
   const gaps: string[] = []
   if (lastRead === undefined) {
     const why = failure === undefined ? '' : `: ${failure.reason}: ${maskText(failure.message, () => {})}`
     gaps.push(`${source} has not been read ${state.snapshot === undefined ? 'yet' : 'since the start'}${why}`)
   } else if (lastRead.documents === undefined) {
     gaps.push(
-      `the inventory of ${source} is larger than ${limit}, too large to be kept; ask with: rollcall explain`,
+      `the inventory of ${source} is too large to be kept: larger than ${limit}, or all are together than ${all}; ask with: rollcall explain`,
     )
   }
   if (isTooLarge(state)) {

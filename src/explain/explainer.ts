@@ -1,49 +1,52 @@
 import { HttpError } from '../base/errors.ts'
 import type { Job, Threads } from '../base/threads.ts'
 import type { ExplainAnswer } from '../model/explanation.ts'
-import { costOf } from '../refresh/compute.ts'
+import { withinBudget } from './explain-served.ts'
 import { type ExplainInput, type ExplainTask, explainInThread } from './worker.ts'
 
 /** Tells what became of whatever answers a question. */
 export type Explainer = (query: string, sources: readonly ExplainInput[]) => Promise<ExplainAnswer>
 
-/** Served lists that are larger than this together, in bytes, are searched in a thread. */
-const INLINE_BYTES = 512 * 1024
-
-const JOB: Job = { module: new URL('./worker.js', import.meta.url).href, name: 'explainInThread' }
-
-const NEVER = new AbortController().signal
+const JOB: Job = { module: new URL('./worker.js', import.meta.url).href, name: explainInThread.name }
 
 const NO_BYTES = Buffer.alloc(0)
 
 /** How many explanations may be under way or waiting for a thread: each has a copy of what it searches. */
 const MAX_PENDING = 4
 
+/** How long one may take, with its wait for a thread, in milliseconds. */
+const TIMEOUT_MS = 10_000
+
 /** After how many seconds somebody for whom there is no room should ask again. */
 const RETRY_AFTER_SECONDS = 5
 
-/** Creates an explainer that never holds other requests up; it throws HttpError `overloaded` when too many ask. */
-export function createExplainer(threads: Threads): Explainer {
+/**
+ * Creates an explainer that never holds other requests up: whatever a record holds, it is masked and searched in a
+ * thread, which ends after a deadline.
+ * @param threads not those of refreshes, which never wait for it
+ * @throws HttpError `overloaded` when too many ask, or it takes too long
+ */
+export function createExplainer(threads: Threads, timeoutMs = TIMEOUT_MS): Explainer {
   let pending = 0
   return async (query, sources) => {
-    const work = sources.reduce((sum, source) => sum + workOfSource(source), 0)
-    // What is not found is looked for twice.
-    if (work <= 0.5) return explainInThread({ query, sources })
-    if (pending >= MAX_PENDING) {
-      throw new HttpError('overloaded', 'too many explanations at a time; try again', RETRY_AFTER_SECONDS)
-    }
-    const input: ExplainTask = { query, sources: sources.map(light) }
+    if (pending >= MAX_PENDING) throw overloaded('too many explanations at a time; try again')
+    const { quick, left } = withinBudget(sources)
+    const input: ExplainTask = { query, sources: quick.map(light), left: left.map(({ state }) => state.name) }
+    const late = `it took longer than ${timeoutMs / 1000} s; ask more exactly, or of one source`
+    const deadline = AbortSignal.timeout(timeoutMs)
     pending++
     try {
-      return await threads.run<ExplainAnswer>(JOB, input, { signal: NEVER })
+      return await threads.run<ExplainAnswer>(JOB, input, { signal: deadline })
+    } catch (error) {
+      throw deadline.aborted ? overloaded(late) : error
     } finally {
       pending--
     }
   }
 }
 
-function workOfSource({ lastRead, state }: ExplainInput): number {
-  return costOf(lastRead?.documents ?? []) + (state.snapshot?.body.byteLength ?? 0) / INLINE_BYTES
+function overloaded(message: string): HttpError {
+  return new HttpError('overloaded', message, RETRY_AFTER_SECONDS)
 }
 
 /** Without what is not searched, and would be copied for nothing. */

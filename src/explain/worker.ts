@@ -12,14 +12,16 @@ export interface ExplainInput extends Pick<ServedSource, 'lastRead' | 'state'> {
 export interface ExplainTask {
   readonly query: string
   readonly sources: readonly ExplainInput[]
+  /** The names of sources that are too large to be searched with these. */
+  readonly left: readonly string[]
 }
 
-/** The work of {@link explainServed}, here or in a thread of its own. */
-export function explainInThread({ query, sources }: ExplainTask): ExplainAnswer {
+/** The work of {@link explainServed}, in a thread of its own. */
+export function explainInThread({ query, sources, left }: ExplainTask): ExplainAnswer {
   const served = sources.map(({ options, lastRead, state }) => ({
     ...explainableOf(options, compilePlan(options)),
     lastRead,
     state,
   }))
-  return explainServed(query, served)
+  return explainServed(query, served, left)
 }

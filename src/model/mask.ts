@@ -1,4 +1,4 @@
-import { MASK } from '../base/secret.ts'
+import { MASK, withoutCutEnd } from '../base/secret.ts'
 import type { Labels } from './labels.ts'
 import { maskText } from './mask-text.ts'
 import { CUT, itemsOf, MAX_DEPTH } from './nested.ts'
@@ -13,7 +13,7 @@ const MIN_LENGTH = 4
 
 /** With more secrets, or longer ones, in one record nothing of it is shown: looking for all takes too long. */
 const MAX_SECRETS = 1_000
-const MAX_SECRETS_LENGTH = 65_536
+const MAX_SECRETS_LENGTH = 16_384
 
 /** Hides the secrets of one record wherever they come up. */
 export interface Masker {
@@ -94,17 +94,8 @@ function withoutCutSecrets(text: string, secrets: readonly string[]): string {
   if (!text.includes(CUT)) return text
   const parts = text.split(CUT)
   const last = parts.pop()
-  return [...parts.map((part) => withoutEnd(part, secrets)), last].join(CUT)
-}
-
-function withoutEnd(text: string, secrets: readonly string[]): string {
-  const lower = text.toLowerCase()
-  for (const secret of secrets) {
-    for (let length = secret.length - 1; length >= MIN_LENGTH; length--) {
-      if (lower.endsWith(secret.slice(0, length))) return text.slice(0, -length) + MASK
-    }
-  }
-  return text
+  const safe = (part: string) => secrets.reduce((left, one) => withoutCutEnd(left, one, MIN_LENGTH), part)
+  return [...parts.map(safe), last].join(CUT)
 }
 
 function maskValue(value: Json, text: (text: string) => string): Json {

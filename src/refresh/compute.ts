@@ -70,7 +70,7 @@ function sizeOf(work: Work): number {
 }
 
 /** How much work documents are together; up to 1 it is done on the main thread. */
-export function costOf(documents: readonly Document[]): number {
+function costOf(documents: readonly Document[]): number {
   return documents.reduce((sum, { bytes, format }) => sum + bytes.byteLength / rulesOf(format).inlineBytes, 0)
 }
 
@@ -90,14 +90,46 @@ export const MAX_KEPT_BYTES = 16 * 2 ** 20
 
 /** What the inventory of a source last gave, kept so that it can be explained. */
 export interface LastRead {
-  /** Undefined when they are larger than {@link MAX_KEPT_BYTES}. */
+  /** Undefined when they are larger than {@link MAX_KEPT_BYTES}, or than what is left of {@link MAX_ALL_KEPT_BYTES}. */
   readonly documents: readonly Document[] | undefined
   /** When the inventory last said so, on the wall clock, in milliseconds. */
   readonly atMs: number
 }
 
-/** Keeps documents unless they are too large. */
-export function keepRead(documents: readonly Document[], atMs: number): LastRead {
+/** Documents of all sources together that are kept to be explained, in bytes. */
+export const MAX_ALL_KEPT_BYTES = 64 * 2 ** 20
+
+/** What there is room for. */
+export interface Room {
+  /**
+   * Takes room for what a source has, in place of what it had.
+   * @returns false when there is not so much left: then it has none
+   */
+  take(source: string, bytes: number): boolean
+}
+
+/** Room for the documents of all sources. */
+export function createRoom(): Room {
+  const taken = new Map<string, number>()
+  let all = 0
+  return {
+    take(source, bytes) {
+      all -= taken.get(source) ?? 0
+      const fits = bytes <= MAX_KEPT_BYTES && all + bytes <= MAX_ALL_KEPT_BYTES
+      if (fits) taken.set(source, bytes)
+      else taken.delete(source)
+      all += taken.get(source) ?? 0
+      return fits
+    },
+  }
+}
+
+/** Keeps the documents of a source while there is room for them. */
+export function keepRead(
+  source: string,
+  documents: readonly Document[],
+  { atMs, room }: { readonly atMs: number; readonly room: Room },
+): LastRead {
   const bytes = documents.reduce((sum, document) => sum + document.bytes.byteLength, 0)
-  return { documents: bytes <= MAX_KEPT_BYTES ? documents : undefined, atMs }
+  return { documents: room.take(source, bytes) ? documents : undefined, atMs }
 }

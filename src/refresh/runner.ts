@@ -32,7 +32,7 @@ import {
   type Version,
   withoutSecrets,
 } from '../sources/source.ts'
-import { createCompute, keepRead, type LastRead } from './compute.ts'
+import { createCompute, keepRead, type LastRead, type Room } from './compute.ts'
 import type { Output } from './outputs.ts'
 import { nextDelay } from './schedule.ts'
 import type { Computed, Work } from './worker.ts'
@@ -61,6 +61,8 @@ export interface RunnerDeps {
   readonly random: () => number
   /** All sources together. */
   readonly fleet: Fleet
+  /** For what they last read. */
+  readonly room: Room
 }
 
 /** How one refresh ended. */
@@ -277,7 +279,7 @@ export function createRunner(
     }
     const { documents, version, isUnsettled = false } = documentsOf(reading)
     const digest = await digestOf(documents, HEADERS.test(settings.plan.failIf ?? ''))
-    const read = keepRead(documents, at.wallMs)
+    const read = keepRead(name, documents, { atMs: at.wallMs, room: deps.room })
     const now = { digest, version, read, report: last?.report }
     if (digest === last?.digest && !isUnsettled) {
       return { work: roll && ({ kind: 'again', roll, occasion } as const), now, isLast: false }

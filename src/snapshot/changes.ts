@@ -8,7 +8,10 @@ export interface ChangeSamples {
   readonly removed: readonly string[]
 }
 
-/** How much of a sample is shown, in UTF-16 units: the value of a parameter may be long. */
+/** The value of a parameter that is longer is not shown, in UTF-16 units: looking for secrets takes time. */
+const MAX_MASKED = 16_384
+
+/** How much of a sample is shown, in UTF-16 units. */
 const MAX_LENGTH = 500
 
 /** A target with its place as it may be shown: secrets masked by the rule of explanations, and what is long cut. */
@@ -19,10 +22,16 @@ export function shownSample(sample: string): string {
 
 /** Masks the place, and whatever is a secret there, or by its form, in the address too. */
 function maskPlace(sample: string): string {
-  const { address, place } = splitIdentity(sample)
+  const { address, place: whole } = splitIdentity(sample)
+  const place = whole.map(([name, value]) => [name, value.length > MAX_MASKED ? CUT : value] as const)
   const masker = createMasker(null, [place])
   const labels = place.map(([name, value]) => [name, masker.label(name, value)])
   return masker.text(address) + (labels.length === 0 ? '' : ` ${JSON.stringify(labels)}`)
+}
+
+/** A change with its place in the order of all, from 1: the wall clock may be set back. */
+export interface NotedChange extends Change {
+  readonly order: number
 }
 
 /** One change of a served list. */
@@ -42,7 +51,7 @@ export interface Changes {
   /** Remembers a change, without the secrets that its samples may hold. */
   note(change: Change): void
   /** Those of all sources, the newest first. */
-  list(): readonly Change[]
+  list(): readonly NotedChange[]
 }
 
 /** How many changes of one source are remembered. */
@@ -54,10 +63,8 @@ const MAX_SIZE = 2 ** 20
 /** What a change counts for beside its samples. */
 const BARE_SIZE = 200
 
-/** A change with its place in the order of all: the wall clock may be set back. */
 interface Noted {
-  readonly change: Change
-  readonly order: number
+  readonly change: NotedChange
   readonly size: number
 }
 
@@ -67,7 +74,7 @@ interface Noted {
  */
 export function createChanges(): Changes {
   const rows = new Map<string, readonly Noted[]>()
-  let order = 0
+  let order = 1
 
   /** The source whose changes take the most room, and how much all of them take. */
   function weighAll() {
@@ -85,17 +92,17 @@ export function createChanges(): Changes {
 
   return {
     note(change) {
-      const shown = { ...change, samples: shownAll(change.samples) }
+      const shown = { ...change, samples: shownAll(change.samples), order: order++ }
       const row = rows.get(change.source) ?? []
-      const noted = { change: shown, order: order++, size: sizeOf(shown.samples) }
+      const noted = { change: shown, size: sizeOf(shown.samples) }
       rows.set(change.source, [noted, ...row].slice(0, MAX_CHANGES))
       for (let all = weighAll(); all.total > MAX_SIZE; all = weighAll()) {
         rows.set(all.largest, (rows.get(all.largest) as readonly Noted[]).slice(0, -1))
       }
     },
     list() {
-      const all = [...rows.values()].flat().sort((a, b) => b.order - a.order)
-      return all.map(({ change }) => change)
+      const all = [...rows.values()].flat().map(({ change }) => change)
+      return all.sort((a, b) => b.order - a.order)
     },
   }
 }

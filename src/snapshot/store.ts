@@ -1,6 +1,6 @@
 import type { Moment } from '../base/clock.ts'
 import { compareText } from '../model/labels.ts'
-import { type Change, createChanges } from './changes.ts'
+import { type Change, createChanges, type NotedChange } from './changes.ts'
 import { join, type Sendable, type Snapshot } from './freeze.ts'
 
 /** Why a record was quarantined, as it is shown. */
@@ -136,7 +136,7 @@ export interface Store {
   /** Remembers what a published list changed, or what left with a source that was removed. */
   noteChange(change: Change): void
   /** The last changes of all sources, the newest first. */
-  changes(): readonly Change[]
+  changes(): readonly NotedChange[]
 }
 
 /** Creates an empty store. */

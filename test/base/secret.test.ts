@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import t from 'tap'
-import { MASK, Secret } from '../../src/base/secret.ts'
+import { MASK, Secret, withoutCutEnd } from '../../src/base/secret.ts'
 import { manualClock } from '../helpers/clock.ts'
 import { diskFiles } from '../helpers/files.ts'
 import { memoryFiles } from '../helpers/memory-files.ts'
@@ -61,4 +61,25 @@ t.test('78: a secret file that hangs fails in half the usual timeout of a refres
   })
   clock.pass(5_000)
   await failed
+})
+
+t.test('79: what may be the beginning of a secret is cut off, in time that grows with it', async (t) => {
+  const rows: [text: string, secret: string, expected: string][] = [
+    ['say hunt', 'hunter2', `say ${MASK}`],
+    ['say HUNTER', 'hunter2', `say ${MASK}`],
+    ['say hun', 'hunter2', 'say hun'],
+    ['say hunted', 'hunter2', 'say hunted'],
+    ['hunthunt', 'hunter2', `hunt${MASK}`],
+    ['ababab', 'abababac', MASK],
+    ['xababa', 'ababab', `x${MASK}`],
+    ['', 'hunter2', ''],
+    ['hunter2', 'a', 'hunter2'],
+    ['hunter2', '', 'hunter2'],
+  ]
+  for (const [text, secret, expected] of rows) t.equal(withoutCutEnd(text, secret, 4), expected, text)
+  const long = 'a'.repeat(200_000)
+  const before = performance.now()
+  t.equal(withoutCutEnd(`${long}b`, long, 4), `${long}b`)
+  t.equal(withoutCutEnd(`${long}b`, `${long}c`, 4), `${long}b`)
+  t.ok(performance.now() - before < 1_000, 'not a minute')
 })

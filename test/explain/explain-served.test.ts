@@ -1,13 +1,27 @@
 import t from 'tap'
-import { explainServed, type ServedSource } from '../../src/explain/explain-served.ts'
+import {
+  explainServed as explainAll,
+  type ServedSource,
+  withinBudget,
+} from '../../src/explain/explain-served.ts'
 import { explainableOf } from '../../src/explain/find-records.ts'
 import { compilePlan } from '../../src/pipeline/plan.ts'
-import { keepRead, type LastRead, MAX_KEPT_BYTES } from '../../src/refresh/compute.ts'
+import { type LastRead, MAX_KEPT_BYTES } from '../../src/refresh/compute.ts'
 import { freeze } from '../../src/snapshot/freeze.ts'
 import { INITIAL_STATUS, type SourceStatus } from '../../src/snapshot/store.ts'
 import { jsonDocument } from '../helpers/documents.ts'
 import { heldTargets } from '../helpers/held.ts'
-import { type InventorySetup, planOptions, servedOf } from '../helpers/inventory-of.ts'
+import { type InventorySetup, keptOf, planOptions, servedOf } from '../helpers/inventory-of.ts'
+
+/** As the server does it: what is too much is left out. */
+function explainServed(query: string, sources: readonly ServedSource[]) {
+  const { quick, left } = withinBudget(sources)
+  return explainAll(
+    query,
+    quick,
+    left.map(({ source }) => source),
+  )
+}
 
 const NOON = { wallMs: Date.UTC(2026, 0, 1, 12), monotonicMs: 0 }
 
@@ -28,7 +42,7 @@ async function sourceIn(situation: Situation): Promise<ServedSource> {
   return {
     ...explainableOf(options, plan),
     lastRead:
-      situation.lastRead ?? (read === undefined ? undefined : keepRead([jsonDocument(read)], NOON.wallMs)),
+      situation.lastRead ?? (read === undefined ? undefined : keptOf([jsonDocument(read)], NOON.wallMs)),
     state: {
       name: 'sensors',
       required: true,
@@ -194,10 +208,11 @@ t.test('a hundred devices behind one address are told apart by their parameters'
 
 t.test('an inventory that is too large is not kept, but the served list is searched', async (t) => {
   const large = { ...jsonDocument([]), bytes: Buffer.alloc(MAX_KEPT_BYTES) }
-  t.ok(keepRead([large], 0).documents)
-  const lastRead = keepRead([large, jsonDocument('x')], NOON.wallMs)
+  t.ok(keptOf([large], 0).documents)
+  const lastRead = keptOf([large, jsonDocument('x')], NOON.wallMs)
   t.equal(lastRead.documents, undefined)
-  const gap = 'the inventory of sensors is larger than 16MB, too large to be kept; ask with: rollcall explain'
+  const gap =
+    'the inventory of sensors is too large to be kept: larger than 16MB, or all are together than 64MB; ask with: rollcall explain'
   const situation = { lastRead, served: ['a'] }
   t.equal((await explain(situation, 'a')).verdict, `served as a:9100; ${gap}`)
   t.equal((await explain(situation, 'b')).verdict, `not found; ${gap}`)
@@ -220,7 +235,7 @@ t.test('what is together too large is searched one source at a time', async (t) 
   const first = await sourceIn({ read: ['a'], served: ['a'] })
   const padded = { ...jsonDocument(['b']), bytes: Buffer.from(`["b"]${' '.repeat(MAX_KEPT_BYTES - 10)}`) }
   const second = {
-    ...(await sourceIn({ served: ['b'], lastRead: keepRead([padded], NOON.wallMs) })),
+    ...(await sourceIn({ served: ['b'], lastRead: keptOf([padded], NOON.wallMs) })),
     source: 'large',
   }
   const gap = 'large was not searched, so that other requests are not held up; ask with source=large'

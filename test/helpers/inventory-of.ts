@@ -3,10 +3,12 @@ import { explainableOf, findRecords, type Inventory } from '../../src/explain/fi
 import { composeAnswer } from '../../src/explain/findings.ts'
 import { parseQuery } from '../../src/explain/query.ts'
 import { compileTemplate } from '../../src/mapping/template.ts'
+import type { Document } from '../../src/model/document.ts'
 import type { ExplainAnswer } from '../../src/model/explanation.ts'
 import { encodeGroups } from '../../src/model/list.ts'
 import { type Plan, runPipeline } from '../../src/pipeline/pipeline.ts'
 import { compilePlan, type PlanOptions } from '../../src/pipeline/plan.ts'
+import { createRoom, keepRead, type LastRead } from '../../src/refresh/compute.ts'
 import type { RelabelConfig } from '../../src/relabel/config.ts'
 import { freeze, type Snapshot } from '../../src/snapshot/freeze.ts'
 import { jsonDocument } from './documents.ts'
@@ -55,4 +57,9 @@ export function explainIn(inventory: Inventory, text: string): ExplainAnswer {
   const query = parseQuery(text)
   const found = [findRecords(inventory, query)]
   return composeAnswer(text, found, () => [findOutside(inventory, query)], { gaps: [], ages: [] })
+}
+
+/** Documents as they are kept of a source that is alone. */
+export function keptOf(documents: readonly Document[], atMs: number): LastRead {
+  return keepRead('sensors', documents, { atMs, room: createRoom() })
 }

@@ -4,6 +4,7 @@ import { createMetrics } from '../../src/base/metrics.ts'
 import { createThreads } from '../../src/base/threads.ts'
 import { compileTemplate } from '../../src/mapping/template.ts'
 import type { PlanOptions } from '../../src/pipeline/plan.ts'
+import { createRoom } from '../../src/refresh/compute.ts'
 import { fileSdOutput, type Output } from '../../src/refresh/outputs.ts'
 import { createRunner } from '../../src/refresh/runner.ts'
 import { createFleet } from '../../src/roll/fleet.ts'
@@ -98,7 +99,10 @@ export async function refreshing(
       ],
     },
     source,
-    { store, metrics, clock, log, threads, random: () => 0.5, fleet: createFleet(DEFAULT_GUARD) },
+    {
+      ...{ store, metrics, clock, log, threads, random: () => 0.5 },
+      ...{ fleet: createFleet(DEFAULT_GUARD), room: createRoom() },
+    },
   )
   return {
     inventory,

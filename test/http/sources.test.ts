@@ -21,7 +21,7 @@ t.test('what each source last did', async (t) => {
 
 t.test('what joined and left, the newest first, of all sources or of one', async (t) => {
   const { app, store } = await readHalf(t, { sources: ['cmdb', 'stores'] })
-  t.same((await app.inject('/api/v1/changes')).json(), { changes: [] })
+  t.same((await app.inject('/api/v1/changes')).json(), { changes: [], next: null })
   const change = {
     atMs: 0,
     targets: 2,
@@ -38,6 +38,7 @@ t.test('what joined and left, the newest first, of all sources or of one', async
   )
   t.same((await app.inject('/api/v1/changes?source=cmdb')).json().changes, [
     {
+      id: 1,
       source: 'cmdb',
       at: '1970-01-01T00:00:00.000Z',
       targets: 2,
@@ -56,9 +57,36 @@ t.test('changes are remembered within bounds', async (t) => {
   const { app, store } = await readHalf(t)
   const change = { source: 'sensors', targets: 0, added: 0, removed: 0, samples: { added: [], removed: [] } }
   for (let atMs = 0; atMs < 300; atMs++) store.noteChange({ ...change, atMs })
-  const { changes } = (await app.inject('/api/v1/changes')).json()
+  const { changes } = (await app.inject('/api/v1/changes?limit=1000')).json()
   t.equal(changes.length, 200)
   t.equal(changes[0].at, '1970-01-01T00:00:00.299Z')
+})
+
+t.test('79: changes come in pages, without a change twice when others come meanwhile', async (t) => {
+  const { app, store } = await readHalf(t, { sources: ['cmdb', 'stores'] })
+  const change = { targets: 0, added: 0, removed: 0, samples: { added: [], removed: [] } }
+  const note = (atMs: number) => store.noteChange({ ...change, source: atMs % 2 ? 'cmdb' : 'stores', atMs })
+  for (let atMs = 0; atMs < 250; atMs++) note(atMs)
+  const ids: number[] = []
+  let pages = 0
+  for (let next = ''; next !== 'null'; pages++) {
+    const page = (await app.inject(`/api/v1/changes?limit=60${next && `&before=${next}`}`)).json()
+    ids.push(...page.changes.map(({ id }: { id: number }) => id))
+    next = String(page.next)
+    note(1_000)
+  }
+  t.equal(pages, 5)
+  t.same(
+    ids,
+    Array.from({ length: 250 }, (_, index) => 250 - index),
+  )
+  t.equal((await app.inject('/api/v1/changes')).json().changes.length, 100)
+  const one = (await app.inject('/api/v1/changes?source=cmdb&limit=10&before=11')).json()
+  t.match(one, { changes: [{ id: 10 }, { id: 8 }, { id: 6 }, { id: 4 }, { id: 2 }], next: null })
+  for (const query of ['limit=0', 'limit=1001', 'limit=x', 'limit=1&limit=2', 'before=0', 'before=-1']) {
+    t.match((await app.inject(`/api/v1/changes?${query}`)).json(), { error: { code: 'bad_request' } }, query)
+  }
+  t.equal((await app.inject('/api/v1/sources?limit=1')).statusCode, 400)
 })
 
 t.test('a source that changes all the time pushes out only changes of its own', async (t) => {
@@ -67,7 +95,9 @@ t.test('a source that changes all the time pushes out only changes of its own', 
   store.noteChange({ ...change, source: 'quiet' })
   for (let index = 0; index < 300; index++) store.noteChange({ ...change, source: 'chatty' })
   const shown = async () => {
-    const { changes } = (await app.inject('/api/v1/changes')).json() as { changes: { source: string }[] }
+    const { changes } = (await app.inject('/api/v1/changes?limit=1000')).json() as {
+      changes: { source: string }[]
+    }
     return ['quiet', 'chatty', 'verbose'].map(
       (name) => changes.filter(({ source }) => source === name).length,
     )
@@ -80,7 +110,7 @@ t.test('a source that changes all the time pushes out only changes of its own', 
   const [quiet, chatty, verbose = 0] = await shown()
   t.same([quiet, chatty], [1, 200], 'nor does one whose changes are large')
   t.ok(verbose > 50 && verbose < 110, 'of which there are fewer')
-  const { payload } = await app.inject('/api/v1/changes')
+  const { payload } = await app.inject('/api/v1/changes?limit=1000')
   t.ok(payload.length < 2 ** 20 + 100_000, 'all of them are little')
 })
 

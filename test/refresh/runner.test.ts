@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writ
 import { join } from 'node:path'
 import t from 'tap'
 import { createPacker } from '../../src/pipeline/pack.ts'
-import { MAX_KEPT_BYTES } from '../../src/refresh/compute.ts'
+import { createRoom, MAX_ALL_KEPT_BYTES, MAX_KEPT_BYTES } from '../../src/refresh/compute.ts'
 import type { Kept } from '../../src/roll/kept.ts'
 import { absentIn, openRoll } from '../../src/roll/roll.ts'
 import { DEFAULT_GUARD } from '../../src/roll/rules.ts'
@@ -648,4 +648,17 @@ t.test('27: refreshes that are asked for during one share the next', async (t) =
   t.equal(asked[1], asked[2])
   await Promise.all(asked)
   t.equal(inventory.requests.length, 2)
+})
+
+t.test('79: what is kept to be explained has a limit for each source, and for all together', async (t) => {
+  const room = createRoom()
+  t.notOk(room.take('a', MAX_KEPT_BYTES + 1))
+  const count = MAX_ALL_KEPT_BYTES / MAX_KEPT_BYTES
+  for (let index = 0; index < count; index++) t.ok(room.take(`s${index}`, MAX_KEPT_BYTES), `s${index}`)
+  t.notOk(room.take('a', 1), 'there is no room left')
+  t.ok(room.take('s0', MAX_KEPT_BYTES), 'who has room keeps it')
+  t.ok(room.take('s0', 10))
+  t.ok(room.take('a', MAX_KEPT_BYTES - 10))
+  t.notOk(room.take('s0', 11), 'who asks for more than there is has none')
+  t.ok(room.take('b', 10))
 })
