@@ -52,6 +52,27 @@ async function joined(pieces: Uint8Array[], size: number): Promise<Buffer> {
   return whole
 }
 
+/** How many texts are joined at a time. */
+const TEXTS_AT_ONCE = 1_000
+
+/** Joins texts with others between, before and after them. Shares the main thread. */
+export async function joinLines(
+  texts: readonly string[],
+  between: string,
+  before: string,
+  after: string,
+): Promise<Buffer> {
+  const yieldAfter = createYielder()
+  const pieces = [Buffer.from(before)]
+  for (let start = 0; start < texts.length; start += TEXTS_AT_ONCE) {
+    const text = texts.slice(start, start + TEXTS_AT_ONCE).join(between)
+    const piece = Buffer.from(start === 0 ? text : `${between}${text}`)
+    pieces.push(piece)
+    await yieldAfter(piece.byteLength)
+  }
+  return Buffer.concat([...pieces, Buffer.from(after)])
+}
+
 /** The SHA-256 of pieces one after the other, in hex, sharing the main thread. */
 export async function sha256(pieces: Iterable<Uint8Array>): Promise<string> {
   const hash = createHash('sha256')

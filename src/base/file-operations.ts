@@ -152,6 +152,15 @@ const OPERATIONS = {
     return mark
   },
 
+  *append(path: string, body: Uint8Array): Steps<void> {
+    const fd = yield* call('open', path, constants.O_WRONLY | constants.O_APPEND)
+    try {
+      yield* writeThrough(fd, body)
+    } finally {
+      yield* call('close', fd)
+    }
+  },
+
   *remove(path: string): Steps<void> {
     yield* orMissing(call('unlink', yield* behindLinks(path)))
   },
@@ -245,16 +254,20 @@ function* behindLinks(path: string): Steps<string> {
 function* writeNew(path: string, body: Uint8Array): Steps<FileMark> {
   const fd = yield* call('open', path, 'wx', 0o644)
   try {
-    let done = 0
-    do {
-      done += yield* call('write', fd, body, done, Math.min(body.length - done, PIECE_BYTES))
-      yield* call('fsync', fd)
-    } while (done < body.length)
+    yield* writeThrough(fd, body)
     const { ino, mtimeNs, size } = yield* call('fstat', fd, { bigint: true })
     return { ino, mtimeNs, size }
   } finally {
     yield* call('close', fd)
   }
+}
+
+function* writeThrough(fd: number, body: Uint8Array): Steps<void> {
+  let done = 0
+  do {
+    done += yield* call('write', fd, body, done, Math.min(body.length - done, PIECE_BYTES))
+    yield* call('fsync', fd)
+  } while (done < body.length)
 }
 
 function* syncFolder(path: string): Steps<void> {

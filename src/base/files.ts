@@ -29,6 +29,8 @@ export interface Files {
    * temporary name. Where a symbolic link stands, the file that it leads to is replaced.
    */
   write(path: string, body: Uint8Array, options?: WriteOptions): Promise<FileMark>
+  /** Appends to a file that is there, with fsync. When it fails a part may have been appended. */
+  append(path: string, body: Uint8Array): Promise<void>
   /** Removes a file; a missing one is fine. Where a symbolic link stands, the file that it leads to is removed. */
   remove(path: string): Promise<void>
   rename(from: string, to: string): Promise<void>
@@ -57,6 +59,7 @@ export interface FilesDeps {
 const DOING = {
   read: 'reading',
   write: 'writing',
+  append: 'appending to',
   remove: 'removing',
   rename: 'renaming',
   list: 'listing',
@@ -126,6 +129,7 @@ export function createFiles(deps: FilesDeps): OwnFiles {
   return {
     read: (path, options = {}) => ask(dirname(path), ['read', path, options], options.deadlineMs),
     write: (path, body, options = {}) => ask(dirname(path), ['write', path, body, options]),
+    append: (path, body) => ask(dirname(path), ['append', path, body]),
     remove: (path) => ask(dirname(path), ['remove', path]),
     rename: (from, to) => ask(dirname(to), ['rename', from, to]),
     list: (folder) => ask(folder, ['list', folder]),

@@ -138,6 +138,14 @@ export function memoryFiles({ clock }: { clock: Pick<Clock, 'after' | 'now'> }):
       ),
     write: (path, body, { makeFolder: makes = false } = {}) =>
       ask('write', path, dirname(path), () => write(path, body, makes)),
+    append: (path, body) =>
+      ask('append', path, dirname(path), async () => {
+        const life = lives
+        await disk('append', path)
+        const entry = files.get(path)
+        if (entry === undefined) throw systemError('ENOENT', path)
+        if (life === lives) files.set(path, { ...entry, body: Buffer.concat([entry.body, body]) })
+      }),
     remove: (path) =>
       ask('remove', path, dirname(path), async () => {
         await disk('remove', path)
