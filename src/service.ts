@@ -115,7 +115,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
     reload,
     async stop() {
       draining = true
-      supervisor.deafen()
+      supervisor.pauseExpiry()
       await new Promise<void>((resolve) => void clock.after(settings.web.drainDelayMs, resolve))
       await closeWhenSettled(app, connections)
       await supervisor.stop()

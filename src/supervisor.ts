@@ -65,8 +65,8 @@ export interface Supervisor {
   instances(name: string): Instances | undefined
   /** What can be explained of one source, or of all, in order of their names as everywhere. */
   served(name?: string): ExplainInput[]
-  /** The server is about to stop, and may not be reached any more: what is not heard of stays known. */
-  deafen(): void
+  /** The server is about to stop, and devices may not reach it any more: no lease expires. */
+  pauseExpiry(): void
   /** Ends all refreshing and lets go of every source. */
   stop(): Promise<void>
 }
@@ -184,7 +184,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     await finish(before)
     const one = create(settings, before.source)
     one.runner.goOn(before.runner.roll())
-    if (one.source.register === undefined) await before.source.remove?.()
+    if (one.source.registry === undefined) await before.source.remove?.()
     if (settings.fileSd !== before.settings.fileSd) await removeOutputs(before, 'file_sd')
     await one.source.open?.()
     const required = settings.required && store.get(name)?.required === true
@@ -322,8 +322,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
           return { options: settings.plan, lastRead: runner.lastRead(), state }
         })
     },
-    deafen() {
-      for (const { source } of running.values()) source.deafen?.()
+    pauseExpiry() {
+      for (const { source } of running.values()) source.pauseExpiry?.()
     },
     async stop() {
       await Promise.all([...running.values()].map(end))

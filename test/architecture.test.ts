@@ -6,7 +6,7 @@ import t from 'tap'
 const MAY_IMPORT: Record<string, readonly string[]> = {
   base: [],
   model: ['base'],
-  sources: ['base', 'model', 'pipeline'],
+  sources: ['base', 'model', 'relabel', 'pipeline'],
   mapping: ['base', 'model'],
   relabel: ['base', 'model'],
   roll: ['base', 'model'],

@@ -105,6 +105,13 @@ const FAULTS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
     81: 'eighty sources, or two thousand',
     82: 'SIGHUP at any moment of the start',
   },
+  'devices that register': {
+    87: 'a device that says what it may not: labels, addresses, the id of another',
+    88: 'a token that fills its share, in number and in bytes',
+    90: 'killed in the moment of an acknowledgement',
+    91: 'a full disk: no acknowledgement',
+    92: 'registrations that cannot be read at the start',
+  },
 }
 
 /** The name of a test: in a call, in a row of a table, or as the `name` of an object in one. */

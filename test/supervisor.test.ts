@@ -741,7 +741,7 @@ t.test('63: a push source that is taken out and put back has its devices', async
   supervisor.start()
   for (const host of ['a', 'b', 'c']) {
     const registration = { address: `${host}:1`, host, port: 1, labels: {}, ttlMs: 60_000 }
-    supervisor.instances('devices')?.register(host, registration)
+    await supervisor.instances('devices')?.register(host, registration)
   }
   await until('they are served', async () => (await supervisor.refresh()) && served().length === 4)
   await apply({ list: at(inventory) }, { guard })

@@ -5,6 +5,10 @@
 export const HTTP_ERRORS = {
   bad_request: { status: 400, meaning: 'The request is malformed: a bad path, header, parameter or body.' },
   unauthorized: { status: 401, meaning: 'The bearer token of a push source is missing or wrong.' },
+  wrong_device: {
+    status: 403,
+    meaning: 'The token is that of another device; it registers its own id only.',
+  },
   lifecycle_disabled: { status: 403, meaning: 'A POST /-/… endpoint, without --web.enable-lifecycle.' },
   not_found: { status: 404, meaning: 'No such path.' },
   source_not_found: { status: 404, meaning: 'No source of this name is configured.' },
@@ -25,13 +29,24 @@ export const HTTP_ERRORS = {
     status: 415,
     meaning: 'The request body is of a type or encoding that is not read.',
   },
-  too_many_instances: { status: 429, meaning: 'The push source has max_instances already; see Retry-After.' },
+  too_many_instances: {
+    status: 429,
+    meaning: 'The push source, or the token, has as many instances as it may have; see Retry-After.',
+  },
+  too_many_bytes: {
+    status: 429,
+    meaning: 'The registrations of the push source, or of the token, have as many bytes as they may have.',
+  },
   headers_too_large: { status: 431, meaning: 'The request headers are larger than 16 KiB.' },
   internal: { status: 500, meaning: 'A defect in Rollcall; the log has the details.' },
   reload_failed: { status: 500, meaning: 'The configuration is wrong; the old one stays in force.' },
   refresh_failed: { status: 502, meaning: 'A refresh that was asked for failed; the last good list stays.' },
   not_loaded: { status: 503, meaning: 'A source has no list yet; a partial list is never sent.' },
   token_unreadable: { status: 503, meaning: 'The file with the token of a push source cannot be read.' },
+  storage_unavailable: {
+    status: 503,
+    meaning: 'The registration could not be written to disk; an earlier one of the device stays.',
+  },
   view_emptied: {
     status: 503,
     meaning: 'A part of a list that had targets within the hour has none now; that is not believed yet.',

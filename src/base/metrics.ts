@@ -156,10 +156,10 @@ function pushMetrics(registry: Registry) {
     new Gauge({ name: `rollcall_push_${name}`, help, labelNames: ['source'], registers })
   const instances = gauge('instances', 'Instances of a push source that are registered.')
   const limit = gauge('instances_limit', 'Instances that a push source may have (max_instances).')
-  const paused = gauge('expiry_paused', '1 while devices cannot be heard, so that nobody runs out.')
+  const paused = gauge('expiry_paused', '1 while expiry is paused because heartbeats cannot be received.')
   const registrations = new Counter({
     name: 'rollcall_push_registrations_total',
-    help: 'What devices did to a push source, by result: new, changed, renewed, left, expired, or refused beyond max_instances.',
+    help: 'What devices did to a push source, by result: new, changed, renewed, left, expired, or refused for want of room (max_instances, max_bytes).',
     labelNames: ['source', 'result'],
     registers,
   })

@@ -5,9 +5,9 @@ import { isObject, type Json, kindOf } from './record.ts'
 
 /** What a device says of itself when it registers. */
 export interface Registration {
-  /** Where it is scraped: `host:port`, or a host alone, whose port the source decides. */
+  /** Where it is scraped: `host:port`, a host alone, whose port the source decides, or `:port` of the device that sends it. */
   readonly address: string
-  /** Of the address; IPv6 in brackets. */
+  /** Of the address; IPv6 in brackets; empty when it names none. */
   readonly host: string
   /** Of the address; undefined when it names none. */
   readonly port: number | undefined
@@ -24,6 +24,20 @@ export interface Registered {
   readonly ttlMs: number
 }
 
+/** Who holds a token, as far as that matters. */
+export interface Holder {
+  /** Tells the token apart from others that may register any instance; undefined when it is none of these. */
+  readonly token?: string
+  /** The only instance that it may register and remove; undefined: any. */
+  readonly device?: string
+}
+
+/** Who asks. */
+export interface Caller extends Holder {
+  /** The IP address that the request came from. */
+  readonly peer?: string | undefined
+}
+
 /** The instances of a push source, as devices reach them. */
 export interface Instances {
   /**
@@ -31,19 +45,21 @@ export interface Instances {
    * @param token undefined: none was sent
    * @throws HttpError `unauthorized`, or `token_unreadable` when the right one cannot be read
    */
-  authorize(token: string | undefined): Promise<void>
+  authorize(token: string | undefined): Promise<Holder>
   /**
-   * Makes an instance known, or known anew.
-   * @throws HttpError `bad_request` when it would last too long or too briefly, `too_many_instances`
+   * Registers an instance, or renews its lease. Of one that is known the lease is renewed whatever else is wrong.
+   * @returns resolves when the registration is on disk
+   * @throws HttpError `bad_request` when it says what it may not, `wrong_device`, `too_many_instances`,
+   * `too_many_bytes`, or `storage_unavailable`; the earlier registration stays then
    */
-  register(id: string, registration: Registration): Registered
+  register(id: string, registration: Registration, caller?: Caller): Promise<Registered>
+  /** A heartbeat of somebody who may register was refused because of too much load. */
+  overloaded(): void
   /**
-   * Somebody could not be heard, through no fault of its own: nobody is forgotten for a while.
-   * @param why constant, for the log
+   * Removes an instance; a missing one is removed already.
+   * @throws HttpError `wrong_device`, or `storage_unavailable`: it may be back after a restart, for its time to live
    */
-  missed(why: string): void
-  /** Forgets an instance; one that is not known is forgotten already. */
-  leave(id: string): void
+  leave(id: string, caller?: Caller): Promise<void>
 }
 
 /** The longest id, in UTF-16 units: as long as a host name may be. */
@@ -75,7 +91,7 @@ const EXAMPLE = '{"address":"10.0.0.7:9100"}'
 function readAddress(value: Json | undefined): Pick<Registration, 'address' | 'host' | 'port'> {
   if (value === undefined) throw new Error(`address is missing; write one, as in ${EXAMPLE}`)
   const { host: hostText, port: portText } = splitHostPort(typeof value === 'string' ? value : '')
-  const host = parseHost(hostText)
+  const host = hostText === '' && portText !== undefined ? '' : parseHost(hostText)
   const port = portText === undefined ? undefined : parsePort(portText)
   if (host === undefined || (portText !== undefined && port === undefined)) {
     throw new Error(

@@ -4,7 +4,7 @@ import type { Files } from '../base/files.ts'
 import type { Document } from '../model/document.ts'
 import { formatDuration } from '../model/duration.ts'
 import type { Instances } from '../model/registration.ts'
-import type { PushDeps, Register } from './push/register.ts'
+import type { PushDeps, Registry } from './push/registry.ts'
 import type { Context, SourceKeys } from './resolving.ts'
 
 /** What an inventory said of the version that it sent; given back to it, it may answer "unchanged". */
@@ -46,8 +46,8 @@ export interface Source {
   watch?(changed: () => void): void
   /** Gets ready, before anything else is asked of it, with what an earlier process kept; never fails. */
   open?(): Promise<void>
-  /** Devices may not reach it from now on: nobody but who leaves is forgotten any more. */
-  deafen?(): void
+  /** Devices may not reach it from now on: no lease expires any more. */
+  pauseExpiry?(): void
   /** Takes the secrets that it was asked with out of a text; sources without secrets have no such method. */
   redact?(text: string): string
   /** Lets go of connections, watches and timers. */
@@ -57,7 +57,7 @@ export interface Source {
   /** Where devices register themselves; other sources have none. */
   readonly instances?: Instances
   /** What they registered, for the source that takes the place of this one. */
-  readonly register?: Register
+  readonly registry?: Registry
 }
 
 /** A failure whose message shows no secret of its source, whatever the inventory quotes. */

@@ -73,11 +73,28 @@ sources:
     targets: ["{host}:9256"]
   - name: c
     push: { token_file: token, max_ttl: 1m }
+  - name: d
+    push:
+      token_file: token
+      device_tokens_file: device-tokens
+      allowed_labels: [site, "rack_.*"]
+      allowed_networks: [10.0.0.0/8]
+      address: peer
+      max_bytes: 1MB
+      max_instances_per_token: 7
+      max_bytes_per_token: 512KB
 `,
   )
   const { sources, warnings } = await loadSettings(readArguments([`--config.file=${path}`]), {}, diskFiles)
   t.match(sources[0], {
-    source: { kind: 'push', name: 'a', ttlMs: 90_000, maxTtlMs: 86_400_000, maxInstances: 10_000 },
+    source: {
+      kind: 'push',
+      name: 'a',
+      ttlMs: 90_000,
+      maxTtlMs: 86_400_000,
+      maxInstances: 10_000,
+      maxBytes: 64 * 2 ** 20,
+    },
     plan: { mapping: { ownLabels: true, targets: [] } },
     required: true,
   })
@@ -85,6 +102,17 @@ sources:
   t.equal(first?.kind === 'push' && first.token?.file, join(folder, 'secrets/token'))
   t.match(second, { ttlMs: 10_000, maxTtlMs: 60_000, maxInstances: 5, token: undefined })
   t.match(sources[2], { source: { ttlMs: 60_000, maxTtlMs: 60_000 } }, 'never longer than the longest')
+  t.match(sources[3], {
+    source: {
+      deviceTokens: Object,
+      allowedLabels: ['site', 'rack_.*'],
+      allowedNetworks: ['10.0.0.0/8'],
+      address: 'peer',
+      maxBytes: 2 ** 20,
+      maxInstancesPerToken: 7,
+      maxBytesPerToken: 2 ** 19,
+    },
+  })
   t.same(warnings, [
     'source b: insecure_skip_authentication is true, so whoever reaches the port decides what is scraped; use token_file instead',
   ])

@@ -69,12 +69,12 @@ async function pushRig(t: Test): Promise<Rig> {
   let known: readonly SuiteRecord[] = []
   return {
     source,
-    put(records) {
+    async put(records) {
       writeFileSync(token, 'a')
-      for (const { host } of known) instances?.leave(host)
+      for (const { host } of known) await instances?.leave(host)
       known = records
       for (const { host, port, site } of records) {
-        instances?.register(host, readRegistration({ address: `${host}:${port}`, labels: { site } }))
+        await instances?.register(host, readRegistration({ address: `${host}:${port}`, labels: { site } }))
       }
     },
     break: () => rmSync(token),

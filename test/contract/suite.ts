@@ -21,7 +21,7 @@ export interface SuiteRecord {
 export interface Rig {
   readonly source: Source
   /** From now on the inventory works, and holds these records. */
-  put(records: readonly SuiteRecord[]): void
+  put(records: readonly SuiteRecord[]): void | Promise<void>
   /** From now on it cannot be read. */
   break(): void
   /** From now on it says nothing; left out by inventories that cannot do so. */
@@ -76,39 +76,39 @@ export function checkSource(t: Test, kind: SourceKind): void {
 
   t.test('all records are read, and in any order they give the same bytes', async (t) => {
     const rig = await open(t)
-    rig.put(RECORDS)
+    await rig.put(RECORDS)
     t.equal(await bytesOf(rig), BYTES)
-    rig.put(RECORDS.toReversed())
+    await rig.put(RECORDS.toReversed())
     t.equal(await bytesOf(rig), BYTES)
   })
 
   t.test('an empty inventory is documents without a record', async (t) => {
     const rig = await open(t)
-    rig.put([])
+    await rig.put([])
     t.same(groupsOf(await read(rig)), [])
   })
 
   t.test('unchanged is not empty', async (t) => {
     const rig = await open(t)
-    rig.put(RECORDS)
+    await rig.put(RECORDS)
     const first = await read(rig)
     const version = first.kind === 'documents' ? first.version : undefined
     const second = await read(rig, version)
     if (second.kind === 'documents') t.equal(encodeGroups(groupsOf(second)).toString(), BYTES)
     else t.ok(version, 'it was asked about a version')
-    rig.put([])
+    await rig.put([])
     t.same(groupsOf(await read(rig, version)), [], 'and empty is not unchanged')
-    rig.put(RECORDS)
+    await rig.put(RECORDS)
     t.equal(await bytesOf(rig), BYTES, 'without a version nothing is unchanged')
   })
 
   t.test('what cannot be read whole fails, and works again later', async (t) => {
     const rig = await open(t)
-    rig.put(RECORDS)
+    await rig.put(RECORDS)
     await read(rig)
     rig.break()
     await t.rejects(read(rig), { name: 'RefreshError' })
-    rig.put(RECORDS)
+    await rig.put(RECORDS)
     t.equal(await bytesOf(rig), BYTES)
   })
 
@@ -117,7 +117,7 @@ export function checkSource(t: Test, kind: SourceKind): void {
     if (rig.huge === undefined) return void t.pass('it cannot be')
     rig.huge()
     await t.rejects(read(rig), { name: 'RefreshError', reason: 'too_large' })
-    rig.put(RECORDS)
+    await rig.put(RECORDS)
     t.equal(await bytesOf(rig), BYTES)
   })
 
@@ -134,7 +134,7 @@ export function checkSource(t: Test, kind: SourceKind): void {
 
   t.test("11: the deadline ends a read with the signal's reason", async (t) => {
     const rig = await open(t)
-    rig.put(RECORDS)
+    await rig.put(RECORDS)
     rig.hang?.()
     const reason = new Error('too late')
     const controller = new AbortController()
@@ -146,13 +146,13 @@ export function checkSource(t: Test, kind: SourceKind): void {
     ])
     t.equal(end, reason)
     t.equal(await rig.source.read(controller.signal).catch((error) => error), reason, 'nor does it begin')
-    rig.put(RECORDS)
+    await rig.put(RECORDS)
     t.equal(await bytesOf(rig), BYTES)
   })
 
   t.test('a source that is closed can be closed again', async (t) => {
     const rig = await open(t)
-    rig.put(RECORDS)
+    await rig.put(RECORDS)
     await read(rig)
     rig.source.watch?.(() => {})
     await rig.source.close()

@@ -140,7 +140,7 @@ async function printed(t: Test, config: string, env: Setting['env']): Promise<st
 async function registered(t: Test, folder: string, token: string): Promise<string> {
   writeFileSync(join(folder, 'push-token'), `${token}\n`)
   mkdirSync(join(folder, 'data', 'push'), { recursive: true })
-  writeFileSync(join(folder, 'data', 'push', 'devices.json'), '{"format":1,"instances":[]}')
+  writeFileSync(join(folder, 'data', 'push', 'devices.journal'), '{"format":2}\n')
   const storage = `--storage.path=${join(folder, 'data')}`
   const { url } = await start(t, [
     `--config.file=${join(folder, 'rollcall.yml')}`,

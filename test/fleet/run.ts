@@ -187,7 +187,7 @@ async function createServer(scope: Scope, origin: string, ttlMs: number) {
     tokenFile,
     /** Whether an agent is on disk. */
     keeps: (id: string) =>
-      readFileSync(join(folder, 'data', 'push', 'devices.json'), 'utf8').includes(`"${id}"`),
+      readFileSync(join(folder, 'data', 'push', 'devices.journal'), 'utf8').includes(`"${id}"`),
     /** @returns when it began to serve, in milliseconds since the epoch */
     async start(): Promise<number> {
       running = await start(scope, args)

@@ -1,10 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { Files } from '../../src/base/files.ts'
 import { createMetrics } from '../../src/base/metrics.ts'
 import { Secret } from '../../src/base/secret.ts'
-import { readRegistration } from '../../src/model/registration.ts'
+import { type Caller, readRegistration } from '../../src/model/registration.ts'
 import { createPushReport } from '../../src/sources/push/report.ts'
 import { createPushSource, type PushSource, type PushSourceOptions } from '../../src/sources/push/source.ts'
 import { manualClock } from './clock.ts'
@@ -12,7 +12,7 @@ import { seriesValue } from './exposition.ts'
 import { diskFiles } from './files.ts'
 import { recordingLog } from './log.ts'
 
-/** A push source called `devices` over a real folder, and what it tells; the test moves its clock. */
+/** A push source called `devices`, in memory unless there is a folder, and what it reports; the test moves its clock. */
 export function pushSource(
   t: Test,
   given: Partial<PushSourceOptions> = {},
@@ -20,7 +20,7 @@ export function pushSource(
 ) {
   // Before there is a folder: what is registered first is done first, and a folder in use cannot be removed.
   t.teardown(() => source.close())
-  const { folder = t.testdir(), files = diskFiles, before } = setup
+  const { folder = '', files = diskFiles, before } = setup
   const clock = manualClock()
   const metrics = createMetrics('test')
   const { log, lines, messages } = recordingLog()
@@ -33,14 +33,14 @@ export function pushSource(
   }
   const storage = folder === '' ? undefined : { folder }
   const report = createPushReport('devices', metrics, log)
-  const create = (more: Partial<PushSourceOptions> = {}, inherited = before?.register) =>
+  const create = (more: Partial<PushSourceOptions> = {}, inherited = before?.registry) =>
     createPushSource(
       { kind: 'push', name: 'devices', ...options, ...more },
       { clock, files, storage, report },
       inherited,
     )
   const source = create()
-  const path = join(folder, 'push', 'devices.json')
+  const path = join(folder, 'push', 'devices.journal')
   return {
     source,
     create,
@@ -49,10 +49,11 @@ export function pushSource(
     lines,
     messages,
     path,
-    kept: () => (existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).instances : undefined),
+    /** What the journal has of each instance that is registered. */
+    journaled: () => (existsSync(path) ? replayed(readFileSync(path, 'utf8')) : undefined),
     /** Registers an address under its own name. */
-    put: (id: string, body: Record<string, string> = {}, to = source) =>
-      to.instances.register(id, readRegistration({ address: `${id}:9100`, ...body })),
+    put: (id: string, body: object = {}, caller?: Caller, to = source) =>
+      to.instances.register(id, readRegistration({ address: `${id}:9100`, ...body } as never), caller),
     read: (from = source) => from.read(new AbortController().signal),
     metric: async (name: string, labels = {}) =>
       seriesValue(await metrics.registry.metrics(), `rollcall_${name}`, { source: 'devices', ...labels }),
@@ -65,4 +66,34 @@ export async function idsIn(reading: ReturnType<PushSource['read']>): Promise<st
   if (read.kind === 'unchanged') throw new Error('documents were expected')
   const text = Buffer.from(read.documents[0]?.bytes ?? []).toString()
   return (JSON.parse(text) as { id: string }[]).map(({ id }) => id)
+}
+
+/** The lines of the registrations that a journal comes to, by id. */
+export function replayed(text: string): Record<string, Record<string, unknown>> {
+  const instances: Record<string, Record<string, unknown>> = {}
+  for (const line of text.trimEnd().split('\n').slice(1)) {
+    const { id, left, ...rest } = JSON.parse(line)
+    if (left === true) delete instances[id]
+    else instances[id] = rest
+  }
+  return instances
+}
+
+/** A push source at work whose journal is empty, so that there is a list at once. */
+export async function openSource(
+  t: Test,
+  given: Partial<PushSourceOptions> = {},
+  setup: { folder?: string; files?: Files } = {},
+) {
+  const { folder = t.testdir() } = setup
+  const path = join(folder, 'push', 'devices.journal')
+  if (setup.files === undefined && !existsSync(path)) {
+    mkdirSync(join(folder, 'push'), { recursive: true })
+    writeFileSync(path, '{"format":2}\n')
+  }
+  const rig = pushSource(t, given, { ...setup, folder })
+  await rig.source.open?.()
+  let refreshes = 0
+  rig.source.watch?.(() => refreshes++)
+  return { ...rig, refreshes: () => refreshes }
 }

@@ -34,13 +34,13 @@ t.test('a device registers with 201, renews with 200 and leaves with 204, howeve
   const again = await send('PUT', 'a/', { ...body, ttl: '1500ms' })
   t.equal(again.statusCode, 200)
   t.same(again.json(), { ttl_seconds: 1.5 })
-  t.equal(source.register.registrations.size(), 1)
+  t.equal(source.registry.table.size(), 1)
   for (let times = 0; times < 2; times++) {
     const left = await send('DELETE', 'a')
     t.equal(left.statusCode, 204)
     t.equal(left.body, '')
   }
-  t.equal(source.register.registrations.size(), 0)
+  t.equal(source.registry.table.size(), 0)
 })
 
 t.test('a body is JSON whatever it is called, and a DELETE may have one', async (t) => {
@@ -56,7 +56,7 @@ t.test('an id is what it was before it was encoded', async (t) => {
   const ids = ['00:1b:44', 'Küche 1', 'a%b', 'x?y#z', '漢'.repeat(253)]
   for (const id of ids) t.equal((await send('PUT', encodeURIComponent(id), body)).statusCode, 201, id)
   t.same(
-    source.register.registrations.records().map((record) => JSON.parse(record).id),
+    source.registry.table.records().map((record) => JSON.parse(record).id),
     ids,
   )
 })
@@ -121,7 +121,7 @@ t.test('51: without the right token nothing is done, and the answer does not tel
     }
   }
   t.equal((await app.inject({ method: 'PUT', url: `${PATH}/a`, payload: body })).statusCode, 401)
-  t.equal(source.register.registrations.size(), 0)
+  t.equal(source.registry.table.size(), 0)
   t.equal((await send('PUT', 'a', body, { authorization: 'bearer  right ' })).statusCode, 201)
 })
 
@@ -135,26 +135,32 @@ t.test('one too many is asked to come again later', async (t) => {
   t.match(answer.json(), { error: { code: 'too_many_instances' } })
 })
 
-t.test('a heartbeat that is shed makes nobody run out', async (t) => {
-  const { send, app, source, clock, put } = await served(t)
+t.test('a heartbeat that is shed pauses expiry, and a stranger who is refused does not', async (t) => {
+  const { send, app, source, clock, put, metric } = await served(t)
   await app.ready()
   source.watch?.(() => {})
-  put('a')
+  await put('a')
   clock.pass(89_000)
   const block = (ms: number) => {
     const end = performance.now() + ms
     while (performance.now() < end);
   }
   // The load is real: turns of the event loop that each take longer than the bound.
-  let answer = await send('PUT', 'b', body)
-  for (let round = 0; round < 10 && answer.statusCode !== 503; round++) {
+  const underLoad = async (headers: object) => {
     block(1_300)
     await new Promise<void>((resolve) => void setTimeout(resolve, 5))
-    answer = await send('PUT', 'a', body, { authorization: 'not even asked for' })
+    return send('PUT', 'a', body, headers)
   }
+  for (let round = 0; round < 5; round++) {
+    t.equal((await underLoad({ authorization: 'Bearer stranger' })).statusCode, 401)
+  }
+  t.equal(await metric('push_expiry_paused'), 0)
+  let answer = await send('PUT', 'b', body)
+  for (let round = 0; round < 10 && answer.statusCode !== 503; round++) answer = await underLoad({})
   t.match(answer.json(), { error: { code: 'overloaded' } })
-  clock.pass(10_000)
-  t.equal(source.register.registrations.size(), 2)
+  t.equal(await metric('push_expiry_paused'), 1)
+  clock.pass(4_000)
+  t.ok(source.registry.table.get('a'))
 })
 
 t.test('another method is 405 with those that there are', async (t) => {
@@ -169,12 +175,15 @@ t.test('another method is 405 with those that there are', async (t) => {
 t.test('a source that a reload takes away while somebody registers is not there any more', async (t) => {
   const { send, state } = await served(t)
   const gone: Instances = {
-    authorize: async () => void delete state.instances.devices,
-    register: (_id: string, _registration: Registration) => {
+    authorize: async () => {
+      delete state.instances.devices
+      return {}
+    },
+    register: async (_id: string, _registration: Registration) => {
       throw new HttpError('internal', 'it is gone')
     },
-    missed: () => {},
-    leave: () => {},
+    overloaded: () => {},
+    leave: async () => {},
   }
   state.instances.devices = gone
   t.equal((await send('PUT', 'a', body)).statusCode, 404)

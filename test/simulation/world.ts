@@ -479,13 +479,13 @@ export function createWorld(random: { int(below: number): number }) {
       await settle()
     },
     /** A device says that it is there. */
-    register(source: string, id: string, label: string): void {
+    async register(source: string, id: string, label: string): Promise<void> {
       const instances = supervisor.instances(source)
-      instances?.register(id, readRegistration({ address: `${id}.example:9100`, labels: { label } }))
+      await instances?.register(id, readRegistration({ address: `${id}.example:9100`, labels: { label } }))
       heartbeats.set(id, { lastMs: clock.monotonic(), label })
     },
-    leave(source: string, id: string): void {
-      supervisor.instances(source)?.leave(id)
+    async leave(source: string, id: string): Promise<void> {
+      await supervisor.instances(source)?.leave(id)
       heartbeats.delete(id)
     },
   }

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { HttpError, messageOf } from '../../base/errors.ts'
 import {
+  type Caller,
   type Instances,
   isInstanceId,
   MAX_ID_LENGTH,
@@ -29,6 +30,8 @@ export async function pushRoutes(
   deps: HttpDeps,
   assertCapacity: AssertCapacity,
 ): Promise<void> {
+  // Found before the body is read.
+  const callers = new WeakMap<FastifyRequest, Caller>()
   await app.register(async (scope) => {
     // JSON whatever its type is called: curl calls everything a form.
     scope.removeAllContentTypeParsers()
@@ -36,30 +39,35 @@ export async function pushRoutes(
     scope.addHook('onRequest', async (request, reply) => {
       observe(request, reply, PATH, deps)
       const instances = findInstances(request, deps)
-      assertHeard(instances, assertCapacity)
-      await instances.authorize(bearerOf(request))
+      const holder = await instances.authorize(bearerOf(request))
+      callers.set(request, { ...holder, peer: request.socket.remoteAddress })
+      assertCapacityFor(instances, assertCapacity)
     })
-    scope.put(PATH, { bodyLimit: MAX_BODY_BYTES }, (request, reply) => {
+    scope.put(PATH, { bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
       const instances = findInstances(request, deps)
-      const { isNew, ttlMs } = instances.register(idOf(request), registrationIn(request))
+      const registration = registrationIn(request)
+      const { isNew, ttlMs } = await instances.register(idOf(request), registration, callers.get(request))
       return reply
         .code(isNew ? 201 : 200)
         .header('cache-control', 'no-store')
         .send({ ttl_seconds: ttlMs / 1000 })
     })
-    scope.delete(PATH, { bodyLimit: MAX_BODY_BYTES }, (request, reply) => {
-      findInstances(request, deps).leave(idOf(request))
+    scope.delete(PATH, { bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
+      await findInstances(request, deps).leave(idOf(request), callers.get(request))
       return reply.code(204).send()
     })
   })
 }
 
-/** Refuses while the process cannot keep up; the device is not to blame for it. */
-function assertHeard(instances: Instances, assertCapacity: AssertCapacity): void {
+/**
+ * Refuses while the process cannot keep up. Only who showed a valid token is told of as refused: a flood of strangers
+ * pauses no expiry.
+ */
+function assertCapacityFor(instances: Instances, assertCapacity: AssertCapacity): void {
   try {
     assertCapacity()
   } catch (error) {
-    instances.missed('there is too much load')
+    instances.overloaded()
     throw error
   }
 }

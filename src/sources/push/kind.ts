@@ -1,11 +1,27 @@
 import { shownValue } from '../../base/printable.ts'
 import { formatDuration, MAX_TIMER_MS, parseDuration } from '../../model/duration.ts'
-import { isHeaderValue } from '../http/headers.ts'
-import { attempt, type Context, complain, resolveSecretFile, type SourceKeys, within } from '../resolving.ts'
+import { patternFault } from '../../relabel/pattern.ts'
+import {
+  attempt,
+  type Context,
+  complain,
+  readSize,
+  resolveSecretFile,
+  type SourceKeys,
+  within,
+} from '../resolving.ts'
 import type { Kind } from '../source.ts'
 import type { PushConfig } from './config.ts'
-import { DEFAULT_MAX_INSTANCES, DEFAULT_MAX_TTL, DEFAULT_TTL_MS, MIN_TTL_MS } from './defaults.ts'
+import { parseNetwork } from './policy.ts'
+import {
+  DEFAULT_MAX_BYTES,
+  DEFAULT_MAX_INSTANCES,
+  DEFAULT_MAX_TTL,
+  DEFAULT_TTL_MS,
+  MIN_TTL_MS,
+} from './registry.ts'
 import { createPushSource, type PushSourceOptions } from './source.ts'
+import { assertDeviceTokens, assertTokens } from './tokens.ts'
 
 /** Devices that register themselves. */
 export const push: Kind<PushConfig, PushSourceOptions> = {
@@ -14,7 +30,7 @@ export const push: Kind<PushConfig, PushSourceOptions> = {
     createPushSource(
       options,
       { storage: undefined, report: () => {}, ...deps.push, clock: deps.clock, files: deps.files },
-      before?.register,
+      before?.registry,
     ),
   placeOf: ({ name }) => [name],
 }
@@ -27,18 +43,43 @@ function resolve(push: PushConfig, source: SourceKeys, context: Context): PushSo
     complain(context, [key], message, { atKey: true })
   }
   const maxTtlMs = attempt(inPush, ['max_ttl'], () => readTtl(push.max_ttl ?? DEFAULT_MAX_TTL, MAX_TIMER_MS))
+  const secretIn = (key: 'token_file' | 'device_tokens_file', check: (text: string) => void) => {
+    const path = push[key]
+    return path === undefined ? undefined : resolveSecretFile(path, [key], inPush, check)
+  }
+  assertPolicy(push, inPush)
   return {
     kind: 'push',
     name: source.name,
-    token:
-      push.token_file === undefined
-        ? undefined
-        : resolveSecretFile(push.token_file, ['token_file'], inPush, assertTokens),
+    token: secretIn('token_file', assertTokens),
+    deviceTokens: secretIn('device_tokens_file', assertDeviceTokens),
+    allowedLabels: push.allowed_labels,
+    allowedNetworks: push.allowed_networks,
+    address: push.address,
     ttlMs: resolveTtl(push.ttl, maxTtlMs, inPush),
     maxTtlMs,
-    maxInstances: push.max_instances ?? DEFAULT_MAX_INSTANCES,
+    ...resolveCaps(push, inPush),
   }
 }
+
+function resolveCaps(push: PushConfig, context: Context): Caps {
+  const bytes = (key: 'max_bytes' | 'max_bytes_per_token', fallback?: string) => {
+    const text = push[key] ?? fallback
+    return text === undefined ? undefined : attempt(context, [key], () => readSize(text))
+  }
+  for (const key of ['max_instances_per_token', 'max_bytes_per_token'] as const) {
+    if (push[key] === undefined || push.token_file !== undefined) continue
+    complain(context, [key], 'has no meaning without token_file; remove it', { atKey: true })
+  }
+  return {
+    maxInstances: push.max_instances ?? DEFAULT_MAX_INSTANCES,
+    maxBytes: bytes('max_bytes', DEFAULT_MAX_BYTES),
+    maxInstancesPerToken: push.max_instances_per_token,
+    maxBytesPerToken: bytes('max_bytes_per_token'),
+  }
+}
+
+type Caps = Pick<PushSourceOptions, 'maxInstances' | 'maxBytes' | 'maxInstancesPerToken' | 'maxBytesPerToken'>
 
 /** @param maxTtlMs undefined when it is wrong */
 function resolveTtl(text: string | undefined, maxTtlMs = MAX_TIMER_MS, context: Context): number {
@@ -49,16 +90,29 @@ function resolveTtl(text: string | undefined, maxTtlMs = MAX_TIMER_MS, context: 
 /** Nobody forgets the token by mistake: to do without one has to be written down. */
 function assertAuthentication(push: PushConfig, context: Context): void {
   const isOpen = push.insecure_skip_authentication === true
-  if (push.token_file === undefined && !isOpen) {
+  const file = (['token_file', 'device_tokens_file'] as const).find((key) => push[key] !== undefined)
+  if (file === undefined && !isOpen) {
     complain(
       context,
       [],
       'does not say who may register; add token_file: …, or, if everybody may, insecure_skip_authentication: true',
     )
   }
-  if (push.token_file !== undefined && isOpen) {
-    const message = 'token_file says already who may register; leave one of them out'
+  if (file !== undefined && isOpen) {
+    const message = `${file} says already who may register; leave one of them out`
     complain(context, ['insecure_skip_authentication'], message, { atKey: true })
+  }
+}
+
+function assertPolicy({ allowed_labels = [], allowed_networks = [] }: PushConfig, context: Context): void {
+  for (const [index, label] of allowed_labels.entries()) {
+    const fault = patternFault(label)
+    if (fault === undefined) continue
+    const message = `${shownValue(label)} is not an expression: ${fault.reason} at ${shownValue(fault.at)}`
+    complain(context, ['allowed_labels', index], message)
+  }
+  for (const [index, network] of allowed_networks.entries()) {
+    attempt(context, ['allowed_networks', index], () => parseNetwork(network))
   }
 }
 
@@ -71,14 +125,4 @@ function readTtl(text: string, maxMs: number): number {
   const ms = parseDuration(text)
   if (ms !== undefined && ms >= MIN_TTL_MS && ms <= maxMs) return ms
   throw new Error(`${shownValue(text)} is out of range; write a duration from 1s to ${formatDuration(maxMs)}`)
-}
-
-/** Throws an Error when a text is not one token on each line: then the others can be sent by nobody. */
-function assertTokens(text: string): void {
-  const lines = text.split('\n').map((line) => line.trim())
-  const wrong = lines.findIndex((line) => /\s/.test(line) || !isHeaderValue(line))
-  if (wrong === -1) return
-  throw new Error(
-    `holds in line ${wrong + 1} white space or a control character, which no token can hold; write one token on each line, and nothing else`,
-  )
 }

@@ -1,30 +1,30 @@
 import { messageOf } from '../../base/errors.ts'
 import type { Logger } from '../../base/logger.ts'
 import type { Metrics, PushResult } from '../../base/metrics.ts'
+import type { PauseEvent } from './lease.ts'
 
-/** What happens to a push source; `instances` is how many are known after it. */
+/** What happens to a push source; `instances` is how many are registered after it. */
 export type PushEvent =
+  | PauseEvent
   | { readonly kind: 'started'; readonly limit: number; readonly instances: number }
-  | { readonly kind: 'heard'; readonly result: PushResult; readonly instances: number }
+  | { readonly kind: 'registered'; readonly result: PushResult; readonly instances: number }
   | { readonly kind: 'expired'; readonly ids: readonly string[]; readonly instances: number }
-  | { readonly kind: 'refused'; readonly instances: number }
-  | { readonly kind: 'restored'; readonly instances: number }
-  /** So many that were kept cannot be used; why, of the first of them. */
-  | { readonly kind: 'unusable'; readonly instances: number; readonly why: string }
-  /** The file with what was kept, which cannot be used, or a copy of it, has this path now. */
+  | { readonly kind: 'refused'; readonly why: string; readonly instances: number }
+  | { readonly kind: 'replayed'; readonly instances: number }
+  /** The last line of the journal is torn. */
+  | { readonly kind: 'torn'; readonly path: string }
+  /** So many lines of the journal cannot be used; why, of the first of them. */
+  | { readonly kind: 'unusable'; readonly lines: number; readonly why: string }
+  /** The configuration does not allow so many addresses, and these labels, of earlier registrations. */
+  | { readonly kind: 'trimmed'; readonly addresses: number; readonly labels: readonly string[] }
+  /** The journal, which cannot be used, or a copy of it, has this path now. */
   | { readonly kind: 'set_aside'; readonly path: string }
   | { readonly kind: 'not_set_aside'; readonly error: unknown }
   /** For so long, in milliseconds, no list is made. */
   | { readonly kind: 'settling'; readonly ms: number; readonly why: string }
-  /** From now on nobody runs out. */
-  | { readonly kind: 'paused'; readonly why: string }
-  /** From now on they do again, each after its whole time to live; nobody could be heard for so long, in milliseconds. */
-  | { readonly kind: 'resumed'; readonly ms: number; readonly instances: number }
-  /** Nobody could be heard for so long, in milliseconds, and each is known for so much longer. */
-  | { readonly kind: 'stood_still'; readonly ms: number; readonly instances: number }
   | { readonly kind: 'written' }
   | { readonly kind: 'not_written'; readonly error: unknown }
-  /** The source is gone; error: why what it kept is still there. */
+  /** The source is gone; error: why its journal is still there. */
   | { readonly kind: 'removed'; readonly error?: unknown }
 
 /** Whom a push source tells what happens to it. */
@@ -57,56 +57,63 @@ export function createPushReport(
 
   const handlers: Handlers = {
     started: ({ limit, instances }) => push.start(name, limit, instances),
-    heard: ({ result, instances }) => count(result, 1, instances),
+    registered: ({ result, instances }) => count(result, 1, instances),
     expired({ ids, instances }) {
       count('expired', ids.length, instances)
       lines.info(
         { instances: ids.length, ids: ids.slice(0, MAX_NAMED), left: instances },
-        'instances ran out',
+        'registrations expired',
       )
     },
-    refused({ instances }) {
+    refused({ why, instances }) {
       count('refused', 1, instances)
-      if (!isFull) lines.warn({ instances }, 'instance refused: raise max_instances, or see who registers')
+      if (!isFull)
+        lines.warn({ why, instances }, 'registration refused: raise the limit, or see who registers')
       isFull = true
     },
-    restored({ instances }) {
+    replayed({ instances }) {
       push.instances.set({ source: name }, instances)
-      lines.info({ instances }, 'instances that were kept on disk are known, each for its whole time to live')
+      lines.info({ instances }, 'registrations read from the journal; every lease is whole')
     },
-    unusable: ({ instances, why }) =>
+    torn: ({ path }) =>
+      lines.info({ path }, 'the last line of the journal is torn, and left out: it was never acknowledged'),
+    unusable: (event) =>
       lines.warn(
-        { instances, why },
-        'instances that were kept cannot be used, and have to register again; no other is lost',
+        { lines: event.lines, why: event.why },
+        'lines of the journal cannot be used; their devices have to register again',
       ),
-    set_aside: ({ path }) => lines.warn({ path }, 'what was kept was set aside; see what is wrong with it'),
+    trimmed: ({ addresses, labels }) =>
+      lines.warn(
+        { addresses, labels },
+        'earlier registrations have addresses or labels that are not allowed; they are left out',
+      ),
+    set_aside: ({ path }) => lines.warn({ path }, 'the journal was set aside; see what is wrong with it'),
     not_set_aside: ({ error }) =>
-      lines.warn({ error: messageOf(error) }, 'what was kept cannot be set aside, and will be written over'),
+      lines.warn({ error: messageOf(error) }, 'the journal cannot be set aside, and will be written over'),
     settling: ({ ms, why }) =>
       lines.info({ why, seconds: ms / 1000 }, 'no list is made until devices had the time to register'),
     paused({ why }) {
       push.paused.set({ source: name }, 1)
-      lines.warn({ why }, 'devices cannot be heard: nobody runs out')
+      lines.warn({ why }, 'heartbeats cannot be received: expiry is paused')
     },
     resumed({ ms, instances }) {
       push.paused.set({ source: name }, 0)
       lines.info(
         { seconds: Math.round(ms / 1000), instances },
-        'devices could not be heard, and can be again: each is known for its whole time to live',
+        'heartbeats can be received again: every lease is whole',
       )
     },
-    stood_still: ({ ms, instances }) =>
-      lines.info(
-        { seconds: Math.round(ms / 1000), instances },
-        'devices could not be heard, and can be again: each is known for so much longer',
-      ),
     written() {
-      if (isFailing) lines.info('instances written again')
+      if (isFailing) lines.info('journal written again')
       isFailing = false
     },
     not_written({ error }) {
       source.writeFailures.inc({ source: name, file: 'registrations' })
-      if (!isFailing) lines.warn({ error: messageOf(error) }, 'instances not written; check the disk')
+      if (!isFailing)
+        lines.warn(
+          { error: messageOf(error) },
+          'journal not written; registrations are refused; check the disk',
+        )
       isFailing = true
     },
     removed({ error }) {
@@ -114,7 +121,7 @@ export function createPushReport(
       if (error === undefined) return
       lines.warn(
         { error: messageOf(error) },
-        'instances of a source that is gone not deleted; delete the file, or a source of this name knows them again',
+        'journal of a removed source not deleted; delete it, or a source of this name has its registrations again',
       )
     },
   }

@@ -1,66 +1,164 @@
-import { HttpError, RefreshError } from '../../base/errors.ts'
-import type { Secret } from '../../base/secret.ts'
+import { joinLines } from '../../base/bytes.ts'
+import type { Clock } from '../../base/clock.ts'
+import { within } from '../../base/deadline.ts'
+import { HttpError, messageOf, RefreshError } from '../../base/errors.ts'
 import { JSON_FORMAT } from '../../model/document.ts'
 import { formatDuration } from '../../model/duration.ts'
-import type { Instances } from '../../model/registration.ts'
+import type { Caller, Instances, Registered, Registration } from '../../model/registration.ts'
 import type { Source } from '../source.ts'
-import { createAuthorize } from './authorize.ts'
-import { MIN_TTL_MS } from './defaults.ts'
-import { joinLines } from './encode.ts'
-import { createHearing } from './hearing.ts'
-import { createRegister, type PushDeps, type Register, restore } from './register.ts'
-import { createTimers } from './timers.ts'
-import { createReveal } from './token.ts'
+import { type Journaled, leftLine, parseLine, type Replayed, registeredLine } from './journal.ts'
+import { TICK_MS } from './lease.ts'
+import { createPolicy, type PolicyOptions } from './policy.ts'
+import {
+  createRegistry,
+  type Entry,
+  MIN_TTL_MS,
+  type PushDeps,
+  type Registry,
+  type Table,
+} from './registry.ts'
+import { createTokens, type TokenFiles } from './tokens.ts'
 
-/** Who may register, and for how long; every value resolved and checked. */
-export interface PushSourceOptions {
+/** Who may register, what, and for how long; every value resolved and checked. */
+export interface PushSourceOptions extends TokenFiles, PolicyOptions {
   readonly kind: 'push'
   /** The name of the source. */
   readonly name: string
-  /** The tokens, one on each line; undefined: nobody needs one. */
-  readonly token: Secret | undefined
   /** How long a registration lasts that does not say so, in milliseconds. */
   readonly ttlMs: number
   /** The longest time that a registration may ask for, in milliseconds. */
   readonly maxTtlMs: number
   readonly maxInstances: number
+  /** Of all registrations together; undefined: any number. */
+  readonly maxBytes?: number | undefined
+  /** Of one token that may register any instance. */
+  readonly maxInstancesPerToken?: number | undefined
+  readonly maxBytesPerToken?: number | undefined
 }
 
 /** A source whose devices register themselves. */
 export interface PushSource extends Source {
   readonly instances: Instances
   /** What its successor goes on with when the configuration of the source changes. */
-  readonly register: Register
+  readonly registry: Registry
 }
+
+/** How long the start waits for the journal, in milliseconds. */
+const REPLAY_TIMEOUT_MS = 10_000
 
 /** Timers of the platform may come so much too early, in milliseconds. */
 const TIMER_MS = 10
 
-/** After how many seconds a device that is one too many should try again. */
+/** The time from a change to the refresh, in milliseconds: those that come together are served together. */
+const COLLECT_MS = 100
+
+/** The time between two refreshes because of changes, in milliseconds. */
+const BETWEEN_MS = 1_000
+
+/** The least time between two looks for leases that expired, in milliseconds. */
+const LOOK_MS = 100
+
+/** After a heartbeat that was refused because of load others may be too, for so long in milliseconds. */
+const OVERLOAD_MS = 5_000
+
+/** After how many seconds a device should try again: one that is one too many, and one that the disk has no room for. */
 const FULL_RETRY_SECONDS = 60
+const STORAGE_RETRY_SECONDS = 5
+
+/** A limit, and the key that sets it. */
+type Limit = readonly [key: string, most: number | undefined]
 
 /**
- * An inventory of devices that register themselves. They are forgotten when they leave, or are not heard of for their
- * time to live. After a start without anything that was kept there is no list for half the usual time to live:
- * the first devices to register are not all that there are.
- * @param inherited the register of the source that this one takes the place of
+ * An inventory of devices that register themselves, until they leave or their lease expires. After a start without
+ * earlier registrations there is no list for a while: the first devices to register are not all that there are.
+ * @param inherited the registry of the source that this one takes the place of
  */
 export function createPushSource(
   options: PushSourceOptions,
   deps: PushDeps,
-  inherited?: Register,
+  inherited?: Registry,
 ): PushSource {
-  const register = inherited ?? createRegister(options.name, deps)
   const { clock, report } = deps
-  const { registrations, keeper } = register
-  report({ kind: 'started', limit: options.maxInstances, instances: registrations.size() })
-  const hearing = createHearing(register, deps)
-  const { token } = options
-  const reveal = token && createReveal(token, hearing, clock)
-  const timers = createTimers(register, hearing, clock, (ids) => {
-    report({ kind: 'expired', ids, instances: registrations.size() })
-    keeper.changed()
-  })
+  const registry = inherited ?? createRegistry(options.name, deps)
+  const { table, leases, journal } = registry
+  const policy = createPolicy(options)
+  const tokens = createTokens(options, leases, clock)
+  const refresher = createRefresher(registry, clock)
+  report({ kind: 'started', limit: options.maxInstances, instances: table.size() })
+  if (inherited !== undefined) admit(table.lines().map((line) => parseLine(line) as Journaled))
+  let cancelLook: (() => void) | undefined
+
+  function settle(ms: number, why: string): void {
+    registry.settledMs = clock.monotonic() + ms
+    report({ kind: 'settling', ms, why })
+  }
+
+  /** Devices cannot register while the disk fails. */
+  function prolongSettling(): void {
+    const nowMs = clock.monotonic()
+    if (registry.settledMs === Number.POSITIVE_INFINITY || registry.settledMs <= nowMs) return
+    registry.settledMs = nowMs + options.ttlMs
+  }
+
+  // What was registered earlier.
+
+  async function replay(): Promise<void> {
+    try {
+      take(await journal.replay())
+    } catch (error) {
+      settle(options.ttlMs, `the journal cannot be used: ${messageOf(error)}`)
+    }
+    refresher.changed()
+  }
+
+  /** Leases begin anew: no heartbeat could be received while the server was away. */
+  function take(replayed: Replayed | undefined): void {
+    // A heartbeat is due within a third of the time to live.
+    if (replayed === undefined) {
+      settle(options.ttlMs / 2, 'there is no journal of an earlier process')
+      return
+    }
+    const { instances, unusable } = replayed
+    admit(instances)
+    for (const [id, { ttlMs }] of table.entries()) leases.renew(id, ttlMs)
+    report({ kind: 'replayed', instances: table.size() })
+    registry.settledMs = clock.monotonic()
+    const [why] = unusable
+    if (why === undefined) return
+    report({ kind: 'unusable', lines: unusable.length, why })
+    settle(options.ttlMs, `${unusable.length} lines of the journal cannot be used`)
+  }
+
+  /** Registers what is allowed of earlier registrations: the configuration may have changed. */
+  function admit(earlier: readonly Journaled[]): void {
+    let addresses = 0
+    const labels = new Set<string>()
+    for (const before of earlier) {
+      const { id } = before
+      const registration = policy.trim(before.registration)
+      if (registration === undefined) {
+        addresses++
+        remove(id)
+        continue
+      }
+      const names = Object.keys(before.registration.labels).filter((name) => !(name in registration.labels))
+      for (const name of names) labels.add(name)
+      if (table.get(id) === undefined || names.length > 0) table.set(id, entryOf({ ...before, registration }))
+    }
+    if (addresses + labels.size > 0) report({ kind: 'trimmed', addresses, labels: [...labels] })
+  }
+
+  function remove(id: string): void {
+    table.delete(id)
+    leases.end(id)
+  }
+
+  // What devices say.
+
+  function assertOwn(id: string, { device }: Caller): void {
+    if (device === undefined || device === id) return
+    throw new HttpError('wrong_device', 'this token is that of another device; send the one of this id')
+  }
 
   function lifeOf(asked: number | undefined): number {
     const ttlMs = asked ?? options.ttlMs
@@ -69,74 +167,205 @@ export function createPushSource(
     throw new HttpError('bad_request', `ttl ${formatDuration(ttlMs)} is out of range; write 1s to ${most}`)
   }
 
-  function assertRoom(id: string): void {
-    const known = registrations.size()
-    if (registrations.has(id) || known < options.maxInstances) return
-    report({ kind: 'refused', instances: known })
-    const message = `there are ${known} instances, and no more may register (max_instances)`
-    throw new HttpError('too_many_instances', message, FULL_RETRY_SECONDS)
+  /** One token that fills its share keeps no other from registering. */
+  function assertRoom(id: string, next: Entry): void {
+    const { maxInstances, maxBytes, maxInstancesPerToken, maxBytesPerToken } = options
+    const all = table.roomWith(id, next)
+    assertWithin(all, ['max_instances', maxInstances], ['max_bytes', maxBytes])
+    if (next.token === undefined) return
+    assertWithin(
+      table.roomWith(id, next, next.token),
+      ['max_instances_per_token', maxInstancesPerToken],
+      ['max_bytes_per_token', maxBytesPerToken],
+    )
+  }
+
+  function assertWithin(room: ReturnType<Table['roomWith']>, instances: Limit, bytes: Limit): void {
+    if (room.isNew && isBeyond(room.instances, instances)) {
+      throw full('too_many_instances', room.instances, instances)
+    }
+    if (room.isLarger && isBeyond(room.bytes, bytes)) throw full('too_many_bytes', room.bytes, bytes)
+  }
+
+  function full(code: 'too_many_instances' | 'too_many_bytes', there: number, [key, most]: Limit): HttpError {
+    report({ kind: 'refused', why: key, instances: table.size() })
+    const message = `there would be ${there}, and ${key} is ${most}; see which devices register, or raise it`
+    return new HttpError(code, message, FULL_RETRY_SECONDS)
+  }
+
+  async function register(id: string, given: Registration, caller: Caller = {}): Promise<Registered> {
+    assertOwn(id, caller)
+    const before = table.get(id)
+    // A heartbeat is one whatever else it says.
+    if (before !== undefined) leases.renew(id, before.ttlMs)
+    const ttlMs = lifeOf(given.ttlMs)
+    const registration = policy.admit(given, caller.peer)
+    const next = entryOf({ id, registration, ttlMs, token: caller.token })
+    const result = before === undefined ? 'new' : before.line === next.line ? 'renewed' : 'changed'
+    if (before !== undefined && result === 'renewed') await onDisk(before)
+    else {
+      assertRoom(id, next)
+      await write(id, next, before)
+      refresher.changed()
+    }
+    report({ kind: 'registered', result, instances: table.size() })
+    return { isNew: result === 'new', ttlMs }
+  }
+
+  /** Registers an instance; when that cannot be written, what was registered before stays. */
+  async function write(id: string, next: Entry, before: Entry | undefined): Promise<void> {
+    // First, since the journal may be compacted instead.
+    table.set(id, next)
+    leases.renew(id, next.ttlMs)
+    next.written = journal.append(next.line)
+    try {
+      await onDisk(next)
+      next.written = undefined
+    } catch (error) {
+      if (table.get(id) === next) {
+        if (before === undefined || before.written !== undefined) remove(id)
+        else table.set(id, before)
+      }
+      prolongSettling()
+      throw error
+    }
+  }
+
+  async function onDisk({ written }: Pick<Entry, 'written'>): Promise<void> {
+    await written?.catch((error) => {
+      const message = `the registration could not be written to disk: ${messageOf(error)}`
+      throw new HttpError('storage_unavailable', message, STORAGE_RETRY_SECONDS)
+    })
   }
 
   const instances: Instances = {
-    authorize: createAuthorize(reveal),
-    register(id, registration) {
-      const ttlMs = lifeOf(registration.ttlMs)
-      assertRoom(id)
-      const heard = registrations.hear(id, { registration, ttlMs })
-      report({ kind: 'heard', result: heard, instances: registrations.size() })
-      if (heard !== 'renewed') {
-        keeper.changed()
-        timers.changed()
+    authorize: tokens.authorize,
+    register,
+    overloaded: () => leases.pause('there is too much load', OVERLOAD_MS),
+    async leave(id, caller = {}) {
+      assertOwn(id, caller)
+      if (table.get(id) === undefined) return
+      remove(id)
+      report({ kind: 'registered', result: 'left', instances: table.size() })
+      refresher.changed()
+      await onDisk({ written: journal.append(leftLine(id)) })
+    },
+  }
+
+  // Time.
+
+  function look(): void {
+    const ids = leases.expire()
+    if (ids.length > 0) {
+      for (const id of ids) {
+        table.delete(id)
+        // Should that fail, it comes back with the next start, for its time to live.
+        journal.append(leftLine(id)).catch(() => {})
       }
-      return { isNew: heard === 'new', ttlMs }
-    },
-    missed: (why) => hearing.missed(why, 'once'),
-    leave(id) {
-      if (!registrations.forget(id)) return
-      report({ kind: 'heard', result: 'left', instances: registrations.size() })
-      keeper.changed()
-      timers.changed()
-    },
+      report({ kind: 'expired', ids, instances: table.size() })
+      refresher.changed()
+    }
+    lookAgain()
+  }
+
+  function lookAgain(): void {
+    cancelLook = clock.after(Math.min(Math.max(leases.soonestMs(), LOOK_MS), TICK_MS), look)
   }
 
   return {
     instances,
-    register,
+    registry,
     async open() {
       if (inherited !== undefined) return
-      await restore(register, options.ttlMs / 2, deps)
+      registry.settledMs = Number.POSITIVE_INFINITY
+      // A disk that hangs does not hold up the start; nothing is known, and nobody can register, until it answers.
+      await within(REPLAY_TIMEOUT_MS, 'reading the journal', clock, replay()).catch((error) => {
+        report({ kind: 'settling', ms: options.ttlMs, why: messageOf(error) })
+      })
     },
     async read(signal, since) {
       signal.throwIfAborted()
-      // Without the token nobody can renew: what then runs out is not known to be gone.
-      await reveal?.()
+      // Without the tokens nobody can renew: what then expires is not known to be gone.
+      await tokens.assertReadable()
       signal.throwIfAborted()
-      assertSettled(register.settledMs - clock.monotonic())
-      const etag = String(registrations.revision())
+      assertSettled(registry.settledMs - clock.monotonic())
+      const etag = String(table.revision())
       if (since?.etag === etag) return { kind: 'unchanged' }
-      const bytes = await joinLines('[', registrations.records(), ']')
+      const bytes = await joinLines(table.records(), ',\n', '[', ']')
       const name = 'the list of registrations'
       return { kind: 'documents', documents: [{ bytes, format: JSON_FORMAT, name }], version: { etag } }
     },
-    watch: timers.start,
-    deafen: timers.deafen,
+    watch(refresh) {
+      refresher.start(refresh)
+      leases.start()
+      lookAgain()
+    },
+    pauseExpiry: () => cancelLook?.(),
     async close() {
-      timers.stop()
-      await keeper.flush()
+      cancelLook?.()
+      refresher.stop()
+      await journal.close()
     },
     async remove() {
-      const error = await keeper.remove().catch((error: unknown) => error)
+      const error = await journal.remove().catch((error: unknown) => error)
       report({ kind: 'removed', error })
     },
   }
 }
 
+/** Asks for a refresh soon after a change, and not too often. */
+function createRefresher(registry: Pick<Registry, 'settledMs'>, clock: Pick<Clock, 'monotonic' | 'after'>) {
+  let refresh: (() => void) | undefined
+  let cancel: (() => void) | undefined
+  let lastMs = Number.NEGATIVE_INFINITY
+  return {
+    start(how: () => void): void {
+      refresh = how
+    },
+    changed(): void {
+      if (refresh === undefined || cancel !== undefined) return
+      const nowMs = clock.monotonic()
+      const atMs = Math.max(nowMs + COLLECT_MS, lastMs + BETWEEN_MS, registry.settledMs)
+      // Before the journal has been read no list is made at all.
+      if (atMs === Number.POSITIVE_INFINITY) return
+      cancel = clock.after(atMs - nowMs, () => {
+        cancel = undefined
+        lastMs = clock.monotonic()
+        refresh?.()
+      })
+    },
+    stop(): void {
+      refresh = undefined
+      cancel?.()
+    },
+  }
+}
+
+function isBeyond(amount: number, [, most]: Limit): boolean {
+  return most !== undefined && amount > most
+}
+
+function entryOf(journaled: Journaled): Entry {
+  const { id, registration, ttlMs, token } = journaled
+  const { address, host, port, labels } = registration
+  return {
+    ttlMs,
+    token,
+    line: registeredLine(journaled),
+    record: JSON.stringify({ id, address, host, port, labels }),
+    written: undefined,
+  }
+}
+
 function assertSettled(leftMs: number): void {
   if (leftMs <= 0) return
+  if (leftMs === Number.POSITIVE_INFINITY) {
+    throw new RefreshError('settling', 'the journal of earlier registrations has not been read yet')
+  }
   const seconds = Math.ceil(leftMs / 1000)
   throw new RefreshError(
     'settling',
-    `nothing is known of earlier registrations; devices have ${seconds} s to register before a list is made`,
+    `not all earlier registrations are known; devices have ${seconds} s to register before a list is made`,
     { retryAfterMs: leftMs + TIMER_MS },
   )
 }

@@ -91,6 +91,36 @@ export const rows: readonly WrongFile[] = [
     /max_instances: 1.5 is not a whole number/,
   ],
   [
+    'tokens of devices and none',
+    push('{ device_tokens_file: a, insecure_skip_authentication: true }'),
+    /insecure_skip_authentication: device_tokens_file says already who may register; leave one of them out$/,
+  ],
+  [
+    'a share of a token without tokens that have one',
+    push('{ device_tokens_file: a, max_instances_per_token: 5 }'),
+    /^rollcall.yml:3:36: sources\[0\].push.max_instances_per_token: has no meaning without token_file; remove it$/,
+  ],
+  [
+    'bytes that are no size',
+    push('{ token_file: a, max_bytes: lots }'),
+    /push.max_bytes: "lots" is not a size up to 500MB; write one such as 512KB or 64MB$/,
+  ],
+  [
+    'a label that is no expression',
+    push('{ token_file: a, allowed_labels: [site, "rack_("] }'),
+    /^rollcall.yml:3:51: sources\[0\].push.allowed_labels\[1\]: "rack_\(" is not an expression: .*missing closing \)/,
+  ],
+  [
+    'a network that is none',
+    push('{ token_file: a, allowed_networks: [10.0.0.0/33] }'),
+    /push.allowed_networks\[0\]: "10.0.0.0\/33" is not a network; write one such as 10.0.0.0\/8 or fd00::\/8$/,
+  ],
+  [
+    'an address of another kind',
+    push('{ token_file: a, address: own }'),
+    /push.address: "own" is not any or peer$/,
+  ],
+  [
     'fail_if of push',
     push('{ token_file: a }', '    fail_if: errors\n'),
     /^rollcall.yml:4:5: sources\[0\].fail_if: has no meaning for push, as there is no answer that could fail; remove it$/,

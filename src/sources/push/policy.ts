@@ -1,0 +1,138 @@
+import { BlockList, isIP } from 'node:net'
+import { HttpError } from '../../base/errors.ts'
+import { shownValue } from '../../base/printable.ts'
+import type { Registration } from '../../model/registration.ts'
+import { compilePattern } from '../../relabel/pattern.ts'
+
+/** What devices may say of themselves. */
+export interface PolicyOptions {
+  /** Names of labels, or expressions that match whole names (RE2); undefined: {@link DEFAULT_LABELS}. */
+  readonly allowedLabels?: readonly string[] | undefined
+  /** Networks that an address has to be in, as CIDR; undefined: any but link-local ones. */
+  readonly allowedNetworks?: readonly string[] | undefined
+  /** `peer`: the address is the one that the device calls from. `any` by default. */
+  readonly address?: 'any' | 'peer' | undefined
+}
+
+/** What devices may say of themselves. */
+export interface Policy {
+  /**
+   * Checks a registration.
+   * @param peer the IP address that the request came from
+   * @returns the registration, with the address of the peer where it names no host
+   * @throws HttpError `bad_request` that names the label or address
+   */
+  admit(registration: Registration, peer: string | undefined): Registration
+  /**
+   * What of an earlier registration is allowed, after the configuration has changed.
+   * @returns it without labels that are not; undefined when its address is not
+   */
+  trim(registration: Registration): Registration | undefined
+}
+
+/** Why a label is refused when no `allowed_labels` are configured. */
+const DEFAULT_LABELS = 'labels that begin with __ (but __metrics_path__ and __scheme__), job and instance'
+
+/** Networks that only a machine itself should reach: its cloud keeps credentials there. */
+const LINK_LOCAL = networksOf(['169.254.0.0/16', 'fe80::/10', 'fd00:ec2::254/128'])
+
+/** A host name whose last part is a number: some resolvers take it for an IP address. */
+const NUMERIC = /(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?$/i
+
+/** Creates a policy from options that were checked. */
+export function createPolicy({ allowedLabels, allowedNetworks, address = 'any' }: PolicyOptions): Policy {
+  const patterns = allowedLabels?.map(compilePattern)
+  const networks = allowedNetworks && networksOf(allowedNetworks)
+
+  function isAllowed(label: string): boolean {
+    if (patterns !== undefined) return patterns.some((pattern) => pattern.test(label))
+    if (label.startsWith('__')) return label === '__metrics_path__' || label === '__scheme__'
+    return label !== 'job' && label !== 'instance'
+  }
+
+  /** Why Prometheus is not to connect to a host; undefined when it may. */
+  function faultOf(host: string): string | undefined {
+    const ip = plain(host)
+    if (isIP(ip) === 0) {
+      if (NUMERIC.test(host)) return 'looks like an IP address, and is none; write the IP address in full'
+      return networks && 'is a name, whose address may change; allowed_networks takes IP addresses only'
+    }
+    if (networks !== undefined) return has(networks, ip) ? undefined : 'is in none of allowed_networks'
+    return has(LINK_LOCAL, ip) ? 'is link-local; allowed_networks has to name its network' : undefined
+  }
+
+  function located(registration: Registration, peer: string | undefined): Registration {
+    const { host, port } = registration
+    if (address === 'any' && host !== '') return registration
+    if (address === 'any') throw refused(registration, 'has no host; write host:port')
+    const ip = plainPeer(peer)
+    if (isIP(ip) === 0) throw refused(registration, 'came over a connection that is closed')
+    if (host !== '' && !isSame(host, ip)) {
+      throw refused(
+        registration,
+        `is not ${ip}, which this request came from; write a colon and the port alone`,
+      )
+    }
+    const own = isIP(ip) === 6 ? `[${ip}]` : ip
+    return { ...registration, host: own, address: port === undefined ? own : `${own}:${port}` }
+  }
+
+  return {
+    admit(given, peer) {
+      const registration = located(given, peer)
+      const fault = faultOf(registration.host)
+      if (fault !== undefined) throw refused(registration, fault)
+      const label = Object.keys(registration.labels).find((name) => !isAllowed(name))
+      if (label === undefined) return registration
+      const why =
+        patterns === undefined ? `without allowed_labels ${DEFAULT_LABELS} are not` : 'see allowed_labels'
+      throw new HttpError('bad_request', `labels: ${label} is not allowed; leave it out (${why})`)
+    },
+    trim(registration) {
+      if (faultOf(registration.host) !== undefined) return undefined
+      const allowed = Object.entries(registration.labels).filter(([name]) => isAllowed(name))
+      return { ...registration, labels: Object.fromEntries(allowed) }
+    },
+  }
+}
+
+function refused({ address }: Registration, why: string): HttpError {
+  return new HttpError('bad_request', `address ${shownValue(address)} ${why}`)
+}
+
+/**
+ * Reads a network such as `10.0.0.0/8`, `fd00::/8` or `192.0.2.1`.
+ * @throws Error that says what is expected
+ */
+export function parseNetwork(text: string): { ip: string; bits: number; family: 'ipv4' | 'ipv6' } {
+  const [, ip = '', length] = /^([0-9a-f.:]+)(?:\/(\d{1,3}))?$/i.exec(text) ?? []
+  const most = isIP(ip) === 6 ? 128 : 32
+  const bits = Number(length ?? most)
+  if (isIP(ip) !== 0 && bits <= most) return { ip, bits, family: most === 128 ? 'ipv6' : 'ipv4' }
+  throw new Error(`${shownValue(text)} is not a network; write one such as 10.0.0.0/8 or fd00::/8`)
+}
+
+function networksOf(texts: readonly string[]): BlockList {
+  const list = new BlockList()
+  for (const { ip, bits, family } of texts.map(parseNetwork)) list.addSubnet(ip, bits, family)
+  return list
+}
+
+/** An IPv4 address that is written as IPv6 is in the networks of IPv4 too. */
+function has(list: BlockList, ip: string): boolean {
+  return list.check(ip, isIP(ip) === 6 ? 'ipv6' : 'ipv4')
+}
+
+function isSame(host: string, ip: string): boolean {
+  return isIP(plain(host)) !== 0 && has(networksOf([ip]), plain(host))
+}
+
+/** Without the brackets of IPv6. */
+function plain(host: string): string {
+  return host.replace(/^\[|\]$/g, '')
+}
+
+/** The address of a socket, without a zone, and as IPv4 when it is that. */
+function plainPeer(peer = ''): string {
+  return peer.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, '')
+}
