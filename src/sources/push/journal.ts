@@ -82,11 +82,14 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-/**
- * Creates the journal in a file.
- * @param list the lines of all instances, those that are being appended too
- */
-export function createJournal(path: string, list: () => readonly string[], deps: JournalDeps): Journal {
+/** All registrations, those that are being appended too. */
+interface Registered {
+  size(): number
+  lines(): readonly string[]
+}
+
+/** Creates the journal in a file. */
+export function createJournal(path: string, all: Registered, deps: JournalDeps): Journal {
   const { clock, files, report } = deps
   let state: 'unread' | 'read' | 'removed' = 'unread'
   // Whether the file can be appended to: it has all that was acknowledged, and ends with a whole line.
@@ -127,7 +130,7 @@ export function createJournal(path: string, list: () => readonly string[], deps:
 
   /** @returns false when the journal has to be compacted instead */
   async function tryAppend(more: readonly string[]): Promise<boolean> {
-    if (!isWhole || lines + more.length > 2 * list().length + SPARE_LINES) return false
+    if (!isWhole || lines + more.length > 2 * all.size() + SPARE_LINES) return false
     try {
       await files.append(path, Buffer.from(`${more.join('\n')}\n`))
       lines += more.length
@@ -141,10 +144,10 @@ export function createJournal(path: string, list: () => readonly string[], deps:
 
   /** Writes all instances in the place of their history, those that are to be appended too. */
   async function compact(): Promise<void> {
-    const all = [JSON.stringify({ format: FORMAT }), ...list()]
-    await files.write(path, await joinLines(all, '\n', '', '\n'), { makeFolder: true })
+    const now = [JSON.stringify({ format: FORMAT }), ...all.lines()]
+    await files.write(path, await joinLines(now, '\n', '', '\n'), { makeFolder: true })
     isWhole = true
-    lines = all.length
+    lines = now.length
   }
 
   async function read(): Promise<Replayed | undefined> {

@@ -17,12 +17,13 @@ export interface PolicyOptions {
 /** What devices may say of themselves. */
 export interface Policy {
   /**
-   * Checks a registration.
+   * Completes a registration with the address of the peer where it names no host.
    * @param peer the IP address that the request came from
-   * @returns the registration, with the address of the peer where it names no host
-   * @throws HttpError `bad_request` that names the label or address
+   * @throws HttpError `bad_request` when it names another host than it may
    */
-  admit(registration: Registration, peer: string | undefined): Registration
+  locate(registration: Registration, peer: string | undefined): Registration
+  /** Throws HttpError `bad_request` that names the label, or the address, that is not allowed. */
+  assertAllowed(registration: Registration): void
   /**
    * What of an earlier registration is allowed, after the configuration has changed.
    * @returns it without labels that are not; undefined when its address is not
@@ -61,7 +62,7 @@ export function createPolicy({ allowedLabels, allowedNetworks, address = 'any' }
     return has(LINK_LOCAL, ip) ? 'is link-local; allowed_networks has to name its network' : undefined
   }
 
-  function located(registration: Registration, peer: string | undefined): Registration {
+  function locate(registration: Registration, peer: string | undefined): Registration {
     const { host, port } = registration
     if (address === 'any' && host !== '') return registration
     if (address === 'any') throw refused(registration, 'has no host; write host:port')
@@ -78,12 +79,12 @@ export function createPolicy({ allowedLabels, allowedNetworks, address = 'any' }
   }
 
   return {
-    admit(given, peer) {
-      const registration = located(given, peer)
+    locate,
+    assertAllowed(registration) {
       const fault = faultOf(registration.host)
       if (fault !== undefined) throw refused(registration, fault)
       const label = Object.keys(registration.labels).find((name) => !isAllowed(name))
-      if (label === undefined) return registration
+      if (label === undefined) return
       const why =
         patterns === undefined ? `without allowed_labels ${DEFAULT_LABELS} are not` : 'see allowed_labels'
       throw new HttpError('bad_request', `labels: ${label} is not allowed; leave it out (${why})`)

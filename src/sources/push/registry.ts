@@ -43,7 +43,7 @@ export interface Registry {
 export function createRegistry(name: string, { clock, files, storage, report }: PushDeps): Registry {
   const table = createTable()
   const path = storage && join(storage.folder, 'push', `${name}.journal`)
-  const journal = path === undefined ? NO_JOURNAL : createJournal(path, table.lines, { clock, files, report })
+  const journal = path === undefined ? NO_JOURNAL : createJournal(path, table, { clock, files, report })
   return { table, leases: createLeases(clock, report), journal, settledMs: 0 }
 }
 

@@ -199,11 +199,14 @@ export function createPushSource(
     // A heartbeat is one whatever else it says.
     if (before !== undefined) leases.renew(id, before.ttlMs)
     const ttlMs = lifeOf(given.ttlMs)
-    const registration = policy.admit(given, caller.peer)
-    const next = entryOf({ id, registration, ttlMs, token: caller.token })
-    const result = before === undefined ? 'new' : before.line === next.line ? 'renewed' : 'changed'
-    if (before !== undefined && result === 'renewed') await onDisk(before)
+    const registration = policy.locate(given, caller.peer)
+    const journaled = { id, registration, ttlMs, token: caller.token }
+    const line = registeredLine(journaled)
+    const result = before === undefined ? 'new' : before.line === line ? 'renewed' : 'changed'
+    if (before?.line === line) await onDisk(before)
     else {
+      policy.assertAllowed(registration)
+      const next = entryOf(journaled, line)
       assertRoom(id, next)
       await write(id, next, before)
       refresher.changed()
@@ -345,13 +348,13 @@ function isBeyond(amount: number, [, most]: Limit): boolean {
   return most !== undefined && amount > most
 }
 
-function entryOf(journaled: Journaled): Entry {
+function entryOf(journaled: Journaled, line = registeredLine(journaled)): Entry {
   const { id, registration, ttlMs, token } = journaled
   const { address, host, port, labels } = registration
   return {
     ttlMs,
     token,
-    line: registeredLine(journaled),
+    line,
     record: JSON.stringify({ id, address, host, port, labels }),
     written: undefined,
   }

@@ -2,8 +2,12 @@ import t from 'tap'
 import { readRegistration } from '../../../src/model/registration.ts'
 import { createPolicy, type PolicyOptions, parseNetwork } from '../../../src/sources/push/policy.ts'
 
-const admit = (options: PolicyOptions, body: object, peer?: string) =>
-  createPolicy(options).admit(readRegistration({ address: 'a:1', ...body } as never), peer)
+function admit(options: PolicyOptions, body: object, peer?: string) {
+  const policy = createPolicy(options)
+  const registration = policy.locate(readRegistration({ address: 'a:1', ...body } as never), peer)
+  policy.assertAllowed(registration)
+  return registration
+}
 
 t.test('87: labels that steer Prometheus are refused by name, unless they are allowed', async (t) => {
   const refused: [what: string, label: string, allowedLabels?: string[]][] = [
