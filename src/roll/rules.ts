@@ -34,7 +34,7 @@ export const DEFAULT_GUARD: GuardOptions = {
   minExpected: 0,
 }
 
-/** A device that says goodbye, or whose registration ran out, needs no second proof. */
+/** A device that says goodbye, or whose registration expired, needs no second proof. */
 export const PUSH_CONFIRMATIONS = 1
 
 /** What was so in one reading, beside its targets. */

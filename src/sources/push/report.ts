@@ -30,7 +30,7 @@ export type PushEvent =
 /** Whom a push source tells what happens to it. */
 export type Report = (event: PushEvent) => void
 
-/** How many of the ids that ran out are named in the log. */
+/** How many of the ids that expired are named in the log. */
 const MAX_NAMED = 10
 
 /** What does something for each kind of event. */
