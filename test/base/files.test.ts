@@ -122,6 +122,18 @@ for (const [where, setUp] of Object.entries(IMPLEMENTATIONS)) {
       t.equal(text(await files.read(join(folder, 'empty'), { isPlain: true })), '')
     })
 
+    t.test('what is appended comes after what is there, and only to a file that is there', async (t) => {
+      const { files, folder } = setUp(t)
+      const path = join(folder, 'journal')
+      await t.rejects(files.append(path, Buffer.from('x')), { code: 'ENOENT' })
+      await files.write(path, Buffer.from('one\n'))
+      await Promise.all([
+        files.append(path, Buffer.from('two\n')),
+        files.append(path, Buffer.from('three\n')),
+      ])
+      t.equal(text(await files.read(path)), 'one\ntwo\nthree\n')
+    })
+
     t.test('what cannot be done is the error of the platform', async (t) => {
       const { files, folder } = setUp(t)
       const lost = join(folder, 'missing', 'file')

@@ -87,7 +87,15 @@ t.test('a secret in a file that could never be sent is told, and nothing of it i
     /^rollcall: rollcall.yml:3:\d+: \S+: the secret file no holds a line break or another control character, which no header may hold$/
   const token =
     /: sources\[0\].push.token_file: the secret file no holds in line 2 white space or a control character, which no token can hold; write one token on each line, and nothing else$/
+  const device =
+    /push.device_tokens_file: the secret file no holds in line 2 no id and token; write an id, a space/
+  const twice =
+    /push.device_tokens_file: the secret file no holds in line 3 a token that another id has too; make one/
   const rows: [keys: string, content: string, line: RegExp | undefined][] = [
+    ['push: { device_tokens_file: no }', 'press 1 hunter2\nhunter2\n', device],
+    ['push: { device_tokens_file: no }', 'a hunter2\nb hunter2\u0000\n', device],
+    ['push: { device_tokens_file: no }', 'a hunter2\n\nb hunter2\n', twice],
+    ['push: { device_tokens_file: no }', 'a hunter2\na hunter2-next\n\na hunter2\nb other', undefined],
     ['http: { url: http://a, authorization: { credentials_file: no } }', 'hunter2\nhunter2\n', header],
     ['http: { url: http://a, http_headers: { X-Key: { files: [no] } } }', 'hunter2\u0007x', header],
     ['http: { url: http://a, http_headers: { X-Key: { files: [no] } } }', ' hunter2 x\n', undefined],

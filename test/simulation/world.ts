@@ -40,6 +40,9 @@ export interface Config {
 }
 
 const INTERVAL_MS = 300_000
+
+/** How long a device is believed. */
+const TTL_MS = 600_000
 const FOLDER = '/data'
 
 /** The guard of the simulated sources: shorter times than the defaults, so that more happens. */
@@ -81,6 +84,7 @@ export function createWorld(random: { int(below: number): number }) {
   const heartbeats = new Map<string, { lastMs: number; label: string }>()
 
   // One life of the process.
+  let registered: { get(id: string): unknown } | undefined
   let life = 0
   let supervisor: Supervisor
   let store: Store
@@ -150,6 +154,7 @@ export function createWorld(random: { int(below: number): number }) {
             },
             close: async () => {},
           }
+    if (inner.registry !== undefined) registered = inner.registry.table
     return {
       ...inner,
       async read(signal, since) {
@@ -167,7 +172,7 @@ export function createWorld(random: { int(below: number): number }) {
       kind: 'push' as const,
       name,
       token: undefined,
-      ttlMs: 600_000,
+      ttlMs: TTL_MS,
       maxTtlMs: 3_600_000,
       maxInstances: 1_000,
     }
@@ -424,14 +429,19 @@ export function createWorld(random: { int(below: number): number }) {
     },
     /** The process dies; another takes its place. */
     async kill(): Promise<void> {
+      const leased = [...heartbeats].filter(([, { lastMs }]) => clock.monotonic() - lastMs < TTL_MS)
       files.kill()
       clock.clear()
       await boot()
+      const lost = configs.has('push') ? leased.find(([id]) => registered?.get(id) === undefined) : undefined
+      if (lost !== undefined) throw new Violation(`${lost[0]} was acknowledged, and is lost with the process`)
     },
     configure(next: ReadonlyMap<string, Config>): void {
       configs = next
     },
     async reload(next: ReadonlyMap<string, Config>): Promise<void> {
+      // What was registered is deleted when its targets have left.
+      if (!next.has('push')) heartbeats.clear()
       for (const name of configs.keys()) {
         if (next.has(name)) continue
         const roll = rolls.get(name)
@@ -481,7 +491,8 @@ export function createWorld(random: { int(below: number): number }) {
     /** A device says that it is there. */
     async register(source: string, id: string, label: string): Promise<void> {
       const instances = supervisor.instances(source)
-      await instances?.register(id, readRegistration({ address: `${id}.example:9100`, labels: { label } }))
+      if (instances === undefined) return
+      await instances.register(id, readRegistration({ address: `${id}.example:9100`, labels: { label } }))
       heartbeats.set(id, { lastMs: clock.monotonic(), label })
     },
     async leave(source: string, id: string): Promise<void> {

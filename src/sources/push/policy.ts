@@ -54,6 +54,7 @@ export function createPolicy({ allowedLabels, allowedNetworks, address = 'any' }
   /** Why Prometheus is not to connect to a host; undefined when it may. */
   function faultOf(host: string): string | undefined {
     const ip = plain(host)
+    if (host === '') return 'has no host; write host:port'
     if (isIP(ip) === 0) {
       if (NUMERIC.test(host)) return 'looks like an IP address, and is none; write the IP address in full'
       return networks && 'is a name, whose address may change; allowed_networks takes IP addresses only'
@@ -64,8 +65,7 @@ export function createPolicy({ allowedLabels, allowedNetworks, address = 'any' }
 
   function locate(registration: Registration, peer: string | undefined): Registration {
     const { host, port } = registration
-    if (address === 'any' && host !== '') return registration
-    if (address === 'any') throw refused(registration, 'has no host; write host:port')
+    if (address === 'any') return registration
     const ip = plainPeer(peer)
     if (isIP(ip) === 0) throw refused(registration, 'came over a connection that is closed')
     if (host !== '' && !isSame(host, ip)) {

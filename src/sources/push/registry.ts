@@ -60,34 +60,18 @@ export interface Entry {
   written: Promise<void> | undefined
 }
 
-/** How much room registrations take. */
+/** What is registered, by id, in the order in which it was. */
+export type Table = ReturnType<typeof createTable>
+
 interface Room {
   readonly instances: number
   readonly bytes: number
 }
 
-/** What is registered, by id, in the order in which it was. */
-export interface Table {
-  get(id: string): Entry | undefined
-  set(id: string, entry: Entry): void
-  delete(id: string): void
-  size(): number
-  entries(): (readonly [id: string, Entry])[]
-  lines(): string[]
-  records(): string[]
-  /** Another number whenever there are other records. */
-  revision(): number
-  /**
-   * How much room would be taken with an entry in its place, and whether that is more than before.
-   * @param token of the registrations of this token; undefined: of all
-   */
-  roomWith(id: string, entry: Entry, token?: string): Room & { isNew: boolean; isLarger: boolean }
-}
-
 const NO_ROOM: Room = { instances: 0, bytes: 0 }
 
 /** Starts empty. */
-export function createTable(): Table {
+export function createTable() {
   const entries = new Map<string, Entry>()
   // By token; undefined: of all.
   const rooms = new Map<string | undefined, Room>()
@@ -97,22 +81,22 @@ export function createTable(): Table {
     if (entry === undefined) return
     for (const token of new Set([undefined, entry.token])) {
       const { instances, bytes } = rooms.get(token) ?? NO_ROOM
-      const room = { instances: instances + times, bytes: bytes + times * entry.line.length }
+      const room = { instances: instances + times, bytes: bytes + times * sizeOf(entry) }
       if (room.instances === 0) rooms.delete(token)
       else rooms.set(token, room)
     }
   }
 
   return {
-    get: (id) => entries.get(id),
-    set(id, entry) {
+    get: (id: string) => entries.get(id),
+    set(id: string, entry: Entry): void {
       const before = entries.get(id)
       count(before, -1)
       count(entry, 1)
       entries.set(id, entry)
       if (before?.record !== entry.record) revision++
     },
-    delete(id) {
+    delete(id: string): void {
       count(entries.get(id), -1)
       if (entries.delete(id)) revision++
     },
@@ -120,14 +104,23 @@ export function createTable(): Table {
     entries: () => [...entries],
     lines: () => Array.from(entries.values(), ({ line }) => line),
     records: () => Array.from(entries.values(), ({ record }) => record),
+    /** Another number whenever there are other records. */
     revision: () => revision,
-    roomWith(id, entry, token) {
+    /**
+     * How much room registrations would take with an entry in its place, and whether that is more than before.
+     * @param token of the registrations of this token; undefined: of all
+     */
+    roomWith(id: string, entry: Entry, token?: string) {
       const known = entries.get(id)
       const before = token === undefined || known?.token === token ? known : undefined
       const { instances, bytes } = rooms.get(token) ?? NO_ROOM
-      const more = entry.line.length - (before?.line.length ?? 0)
+      const more = sizeOf(entry) - (before === undefined ? 0 : sizeOf(before))
       const isNew = before === undefined
       return { instances: instances + Number(isNew), bytes: bytes + more, isNew, isLarger: more > 0 }
     },
   }
+}
+
+function sizeOf({ line }: Entry): number {
+  return Buffer.byteLength(line)
 }

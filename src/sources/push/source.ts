@@ -326,15 +326,14 @@ function createRefresher(registry: Pick<Registry, 'settledMs'>, clock: Pick<Cloc
       refresh = how
     },
     changed(): void {
-      if (refresh === undefined || cancel !== undefined) return
+      const how = refresh
+      if (how === undefined || cancel !== undefined) return
       const nowMs = clock.monotonic()
       const atMs = Math.max(nowMs + COLLECT_MS, lastMs + BETWEEN_MS, registry.settledMs)
-      // Before the journal has been read no list is made at all.
-      if (atMs === Number.POSITIVE_INFINITY) return
       cancel = clock.after(atMs - nowMs, () => {
         cancel = undefined
         lastMs = clock.monotonic()
-        refresh?.()
+        how()
       })
     },
     stop(): void {
