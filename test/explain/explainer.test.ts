@@ -45,7 +45,6 @@ t.test('what is asked for is found, whatever its size', async (t) => {
 t.test('79: an explanation ends after a deadline, holds nothing up, and others work after it', async (t) => {
   const threads = createThreads()
   t.teardown(() => threads.close())
-  const explain = createExplainer(threads, 1_500)
   // Secrets that begin like the text in which they are looked for: each place of it is compared with all of them.
   const secrets = Array.from({ length: 150 }, (_, index) => `${'a'.repeat(99)}${index}`)
   const record = {
@@ -57,9 +56,12 @@ t.test('79: an explanation ends after a deadline, holds nothing up, and others w
   const ticks: number[] = []
   const timer = setInterval(() => ticks.push(performance.now()), 20)
   t.teardown(() => clearInterval(timer))
-  await t.rejects(explain('sensor_7', [hostile]), { code: 'overloaded', message: /longer than 1.5 s/ })
+  // No thread even starts so fast.
+  const late = createExplainer(threads, 20)('sensor_7', [hostile])
+  await t.rejects(late, { code: 'overloaded', message: /longer than 0.02 s/ })
+  t.match(await createExplainer(threads, 60_000)('sensor_7', [hostile]), { matches: 1 })
   const gaps = ticks.slice(1).map((at, index) => at - (ticks[index] as number))
-  t.ok(ticks.length > 20, `${ticks.length} ticks`)
+  t.ok(ticks.length > 5, `${ticks.length} ticks`)
   t.ok(Math.max(...gaps) < 500, `the longest gap was ${Math.max(...gaps)} ms`)
   t.match(await createExplainer(threads)('sensor_7', [await sourceOf(10, true)]), { matches: Number })
 })
