@@ -19,6 +19,8 @@ import { createStore } from './snapshot/store.ts'
 import { createViews } from './snapshot/views.ts'
 import { createSource } from './sources/kinds.ts'
 import { createSupervisor, type Supervisor } from './supervisor.ts'
+import { createReport, REFUSALS, type ReportRefusal } from './web/access.ts'
+import type { Web } from './web/web.ts'
 
 type Load = () => Promise<Pick<Settings, 'sources' | 'guard' | 'warnings'>>
 
@@ -54,10 +56,12 @@ export interface Service {
 
 /**
  * The composition root: joins sources, loops, store and server, listens, and starts refreshing.
- * @throws StartError when the address cannot be listened on
+ * @throws StartError when the address cannot be listened on, UsageError for a wrong web configuration file
  */
 export async function startService(settings: Settings, deps: ServiceDeps): Promise<Service> {
   const { clock, metrics, log } = deps
+  const reportRefusal = createReport((reason) => deps.metrics.http.refused.inc({ reason }), deps.log, clock)
+  const web = await openWebFile(settings, deps, reportRefusal)
   const store = createStore()
   const threads = createThreads()
   // Refreshes never wait for explanations.
@@ -82,8 +86,9 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   const reload = deps.load === undefined ? refuseReload(deps) : createReload(supervisor, deps.load, deps)
   let draining = false
   const connections = createConnections()
+  for (const reason of REFUSALS) metrics.http.refused.inc({ reason }, 0)
   const created = createApp(
-    { enableLifecycle: settings.web.enableLifecycle, version },
+    { ...settings.web, version },
     {
       store,
       views,
@@ -91,6 +96,8 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       clock,
       log,
       connections,
+      web,
+      reportRefusal,
       isDraining: () => draining,
       refresh: supervisor.refresh,
       holdMs: () => supervisor.guard().holdMs,
@@ -107,7 +114,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   const [app] = await Promise.all([created, applied])
   metrics.config.successful.set(1)
   metrics.config.successTimestamp.set(clock.now() / 1000)
-  const url = await listen(app, settings)
+  const url = await listen(app, settings, web?.createServer !== undefined)
   supervisor.start()
 
   return {
@@ -120,9 +127,26 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       await closeWhenSettled(app, connections)
       await supervisor.stop()
       await memory.settled()
+      await web?.close()
       await Promise.all([threads.close(), explaining.close()])
     },
   }
+}
+
+/** The web configuration file at work; the code for it is loaded only when there is one. */
+async function openWebFile(
+  { web: { configFile } }: Settings,
+  { clock, files, log, metrics }: ServiceDeps,
+  report: ReportRefusal,
+): Promise<Web | undefined> {
+  metrics.config.webSuccessful.set(1)
+  if (configFile === undefined) return undefined
+  const [{ openWeb }, { webFileLoader }] = await Promise.all([
+    import('./web/web.ts'),
+    import('./config/web-file.ts'),
+  ])
+  const onReload = (isInForce: boolean) => metrics.config.webSuccessful.set(isInForce ? 1 : 0)
+  return openWeb(webFileLoader(configFile), { clock, files, log, report, onReload })
 }
 
 /** Without a configuration file nothing has changed that could be loaded; the metric stays as it is. */
@@ -162,7 +186,11 @@ function createReload(
   return () => mutex(reload)
 }
 
-async function listen(app: FastifyInstance, { web: { listenAddress } }: Settings): Promise<string> {
+async function listen(
+  app: FastifyInstance,
+  { web: { listenAddress } }: Settings,
+  isTls: boolean,
+): Promise<string> {
   const { host = '', port } = listenAddress
   try {
     // To the platform an empty host is every interface: IPv6 and IPv4, or IPv4 where there is no IPv6.
@@ -171,5 +199,5 @@ async function listen(app: FastifyInstance, { web: { listenAddress } }: Settings
     await app.close()
     throw explainListen(error as NodeJS.ErrnoException, `${host}:${port}`, '--web.listen-address')
   }
-  return urlOf(app.server.address() as AddressInfo)
+  return urlOf(app.server.address() as AddressInfo, isTls)
 }

@@ -11,11 +11,12 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   relabel: ['base', 'model'],
   roll: ['base', 'model'],
   snapshot: ['base', 'model'],
-  sensor: ['base', 'model'],
+  web: ['base', 'model'],
+  sensor: ['base', 'model', 'web'],
   pipeline: ['base', 'model', 'mapping', 'relabel'],
   refresh: ['base', 'model', 'sources', 'pipeline', 'roll', 'snapshot'],
   explain: ['base', 'model', 'mapping', 'relabel', 'pipeline', 'snapshot', 'refresh'],
-  http: ['base', 'model', 'snapshot'],
+  http: ['base', 'model', 'snapshot', 'web'],
   demo: ['base', 'model', 'sensor'],
   config: [
     'base',
@@ -29,6 +30,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'refresh',
     'http',
     'sensor',
+    'web',
   ],
 }
 

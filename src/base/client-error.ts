@@ -14,7 +14,8 @@ const CLIENT_ERRORS: Record<string, HttpErrorCode> = {
 
 /** Answers a connection whose bytes never became a request: malformed, too slow or too large. */
 export function handleClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  // A handshake that failed leaves nothing that could be answered on.
+  if (error.code === 'ECONNRESET' || String(error.code).startsWith('ERR_SSL') || !socket.writable) {
     socket.destroy()
     return
   }

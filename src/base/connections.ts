@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 
 /** Most connections at a time: far more than Prometheus servers and probes need. */
@@ -11,23 +12,29 @@ const SPARE_DESCRIPTORS = 256
 /** Most responses at a time that wait for their clients: the system keeps up to 2 MB of each. */
 const MAX_UNREAD = 512
 
+/** A response that is being sent. */
+type Sending = Pick<ServerResponse, 'writableLength'>
+
 /** The connections of a server, and which of them have a request in flight. */
 export interface Connections {
   /**
    * Watches a server's connections. Beyond the maximum one is closed to make room, of the address that has most: the
    * one that has been idle for longest, else the one whose client has left its response unread for longest, else the new
-   * one. Beyond {@link MAX_UNREAD} requests in flight the latter is closed too. A client that reads nothing of its
-   * response for {@link Patience.stallMs}, or not all of it within {@link Patience.responseMs}, is cut off.
+   * one. Beyond {@link MAX_UNREAD} connections with a request the latter is closed too. A client that reads nothing of its
+   * response for {@link Patience.stallMs}, or not all of it within {@link Patience.responseMs}, is cut off; over HTTP/2
+   * by the latter only.
    */
   watch(server: Server): void
-  /** A request came in. */
-  begin(socket: Socket): void
+  /** A request came in on a connection (`connectionOf`). */
+  begin(connection: object, response: Sending): void
   /** Its response has been sent, or the connection is gone. */
-  end(socket: Socket): void
+  end(connection: object, response: Sending): void
   /** How many requests are in flight. */
   inFlight(): number
   /** Resolves once no request is in flight; new ones that come in meanwhile are waited for too. */
   settled(): Promise<void>
+  /** Closes every connection; of HTTP/2 as soon as its last answer is sent. */
+  close(): void
 }
 
 /** How long a client may take to read a response, in milliseconds. */
@@ -41,6 +48,18 @@ export interface Patience {
 /** Prometheus gives up after its refresh interval, a minute by default; a slow line has 40 MB within the other. */
 const PATIENCE: Patience = { stallMs: 30_000, responseMs: 300_000 }
 
+/** What stays the same for all requests of a connection: its socket or, of HTTP/2, its session. */
+export function connectionOf(request: IncomingMessage): object {
+  return (request as unknown as Partial<Http2ServerRequest>).stream?.session ?? request.socket
+}
+
+/** The headers of the last answer on a connection; one of HTTP/2 has none, but is told itself. */
+export function lastHeaders(request: IncomingMessage): (readonly [name: string, value: string])[] {
+  if (request.httpVersionMajor < 2) return [['connection', 'close']]
+  ;(request as unknown as Http2ServerRequest).stream.session?.close()
+  return []
+}
+
 /** Starts with no connection. */
 export function createConnections(max = connectionLimit(), patience = PATIENCE): Connections {
   /** The address that each is from. */
@@ -49,9 +68,14 @@ export function createConnections(max = connectionLimit(), patience = PATIENCE):
   // In the order in which they became idle; one that never sent a whole request is idle too.
   const idle = new Set<Socket>()
   /** Those with requests in flight, in the order of the oldest of these. */
-  const busy = new Map<Socket, { requests: number; readonly sinceMs: number }>()
+  const busy = new Map<Socket, { readonly responses: Set<Sending>; readonly sinceMs: number }>()
+  // What requests over TLS know their connection by → its socket without TLS, which is there before any handshake.
+  const sockets = new WeakMap<object, Socket>()
+  const sessions = new Set<Http2Session>()
   let count = 0
   let onSettled = () => {}
+
+  const socketOf = (connection: object) => sockets.get(connection) ?? (connection as Socket)
 
   function add(socket: Socket): void {
     // A connection that is closed already has no address any more.
@@ -80,33 +104,68 @@ export function createConnections(max = connectionLimit(), patience = PATIENCE):
     closed.destroy()
   }
 
+  /** Whether a part of a response waits for the client. */
+  function isUnread(socket: Socket): boolean {
+    for (const { writableLength } of busy.get(socket)?.responses ?? []) if (writableLength > 0) return true
+    return false
+  }
+
   function cutOffTheSlow(): void {
     const untilMs = performance.now() - patience.responseMs
     for (const [socket, { sinceMs }] of busy) if (sinceMs < untilMs && isUnread(socket)) socket.destroy()
   }
 
+  function watchTls(server: Server): void {
+    const byPeer = new Map<string, Socket>()
+    const note = (connection: object, peer: string) => {
+      const socket = byPeer.get(peer)
+      if (socket !== undefined) sockets.set(connection, socket)
+    }
+    server.on('connection', (socket) => {
+      const peer = peerOf(socket)
+      byPeer.set(peer, socket)
+      socket.once('close', () => {
+        // By now it may be the peer of another connection.
+        if (byPeer.get(peer) === socket) byPeer.delete(peer)
+      })
+    })
+    // Before the listener that serves requests.
+    server.prependListener('secureConnection', (socket: Socket) => note(socket, peerOf(socket)))
+    server.on('session', (session: Http2Session) => {
+      note(session, peerOf(session.socket))
+      sessions.add(session)
+      session.once('close', () => sessions.delete(session))
+    })
+  }
+
   return {
     watch(server) {
       server.on('connection', add)
-      // The platform's timeout of a socket begins anew whenever the client has read something.
-      server.setTimeout(patience.stallMs, (socket: Socket) => {
+      if ('setSecureContext' in server) watchTls(server)
+      // The platform's timeout of a connection begins anew whenever the client has read something.
+      server.setTimeout(patience.stallMs, (connection: object) => {
+        const socket = socketOf(connection)
         if (isUnread(socket) || !busy.has(socket)) socket.destroy()
       })
       const timer = setInterval(cutOffTheSlow, patience.stallMs).unref()
       server.once('close', () => clearInterval(timer))
     },
-    begin(socket) {
+    begin(connection, response) {
       count++
+      const socket = socketOf(connection)
       const request = busy.get(socket)
-      if (request !== undefined) request.requests++
+      if (request !== undefined) request.responses.add(response)
       // Not one that is closed already.
-      else if (idle.delete(socket)) busy.set(socket, { requests: 1, sinceMs: performance.now() })
+      else if (idle.delete(socket))
+        busy.set(socket, { responses: new Set([response]), sinceMs: performance.now() })
       if (busy.size > MAX_UNREAD) find(busy.keys(), isUnread)?.destroy()
     },
-    end(socket) {
+    end(connection, response) {
       count--
-      const request = busy.get(socket)
-      if (request !== undefined && --request.requests === 0) {
+      const socket = socketOf(connection)
+      const responses = busy.get(socket)?.responses
+      responses?.delete(response)
+      if (responses?.size === 0) {
         busy.delete(socket)
         idle.add(socket)
       }
@@ -114,6 +173,11 @@ export function createConnections(max = connectionLimit(), patience = PATIENCE):
     },
     inFlight: () => count,
     settled: () => (count === 0 ? Promise.resolve() : new Promise((resolve) => (onSettled = resolve))),
+    close() {
+      const ended = new Set([...sessions].map((session) => sockets.get(session)))
+      for (const session of sessions) session.close()
+      for (const socket of open.keys()) if (!ended.has(socket)) socket.destroy()
+    },
   }
 }
 
@@ -122,9 +186,8 @@ function find(sockets: Iterable<Socket>, fits: (socket: Socket) => boolean): Soc
   return undefined
 }
 
-/** Whether a part of a response waits for the client. */
-function isUnread({ writableLength }: Socket): boolean {
-  return writableLength > 0
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
 }
 
 /**
@@ -150,11 +213,11 @@ function readLimits(): string {
  * platform alone would wait for connections on which nothing, or only half a request, was ever sent.
  */
 export async function closeWhenSettled(
-  app: { readonly server: Server; close(): Promise<unknown> },
-  connections: Pick<Connections, 'settled'>,
+  app: { close(): Promise<unknown> },
+  connections: Pick<Connections, 'settled' | 'close'>,
 ): Promise<void> {
   const closed = app.close()
   await connections.settled()
-  app.server.closeAllConnections()
+  connections.close()
   await closed
 }

@@ -4,11 +4,21 @@
  */
 export const HTTP_ERRORS = {
   bad_request: { status: 400, meaning: 'The request is malformed: a bad path, header, parameter or body.' },
-  unauthorized: { status: 401, meaning: 'The bearer token of a push source is missing or wrong.' },
+  unauthorized: {
+    status: 401,
+    meaning: 'The credentials are missing or wrong: of --web.config.file, or the token of a push source.',
+  },
   wrong_device: {
     status: 403,
     meaning: 'The token is that of another device; it registers its own id only.',
   },
+  forbidden: { status: 403, meaning: 'Whoever asks may not do that, or not with this source.' },
+  cross_site: { status: 403, meaning: 'A browser sent from another site what changes something.' },
+  wrong_host: {
+    status: 403,
+    meaning: 'The Host of a request that changes something is none of this server.',
+  },
+  explain_disabled: { status: 403, meaning: 'Explanations are off (--web.disable-explain).' },
   lifecycle_disabled: { status: 403, meaning: 'A POST /-/… endpoint, without --web.enable-lifecycle.' },
   not_found: { status: 404, meaning: 'No such path.' },
   source_not_found: { status: 404, meaning: 'No source of this name is configured.' },
@@ -29,6 +39,7 @@ export const HTTP_ERRORS = {
     status: 415,
     meaning: 'The request body is of a type or encoding that is not read.',
   },
+  rate_limited: { status: 429, meaning: 'More requests than rate_limit of --web.config.file allows.' },
   too_many_instances: {
     status: 429,
     meaning: 'The push source, or the token, has as many instances as it may have; see Retry-After.',

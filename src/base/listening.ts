@@ -16,8 +16,8 @@ export function explainListen(error: NodeJS.ErrnoException, address: string, fla
 }
 
 /** A URL at which a listening server is reached from this machine. */
-export function urlOf({ address, port }: AddressInfo): string {
+export function urlOf({ address, port }: AddressInfo, isTls = false): string {
   const anywhere = address === '::' || address === '0.0.0.0'
   const host = anywhere ? 'localhost' : address.includes(':') ? `[${address}]` : address
-  return `http://${host}:${port}`
+  return `http${isTls ? 's' : ''}://${host}:${port}`
 }

@@ -190,6 +190,12 @@ function httpMetrics(registry: Registry) {
       help: 'Requests answered 503 because the process was overloaded.',
       registers: [registry],
     }),
+    refused: new Counter({
+      name: 'rollcall_http_refused_total',
+      help: 'Requests and connections that were refused for who sent them, by reason.',
+      labelNames: ['reason'],
+      registers: [registry],
+    }),
   }
 }
 
@@ -199,6 +205,11 @@ function configMetrics(registry: Registry) {
     successful: new Gauge({
       name: 'rollcall_config_last_reload_successful',
       help: 'Whether the last configuration load succeeded.',
+      registers,
+    }),
+    webSuccessful: new Gauge({
+      name: 'rollcall_web_config_last_reload_successful',
+      help: 'Whether the web configuration file, as it is now, is in force; 1 without one.',
       registers,
     }),
     successTimestamp: new Gauge({

@@ -36,6 +36,13 @@ export const flagOptions = {
     help: 'Address to serve on (the demo: 127.0.0.1:8080).',
     parse: parseListenAddress,
   },
+  webConfigFile: {
+    flag: 'web.config.file',
+    value: '<path>',
+    expects: 'a path',
+    help: 'File with TLS, users, tokens and more, as exporters of Prometheus take it. Without one everybody may read.',
+    parse: (text: string) => (text === '' ? undefined : text),
+  },
   drainDelay: {
     flag: 'web.drain-delay',
     value: '<duration>',

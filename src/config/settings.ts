@@ -26,6 +26,9 @@ export interface SourceSettings {
 export interface WebSettings {
   readonly listenAddress: ListenAddress
   readonly enableLifecycle: boolean
+  readonly disableExplain: boolean
+  /** Absolute path of the web configuration file. */
+  readonly configFile: string | undefined
   readonly drainDelayMs: number
   readonly shutdownTimeoutMs: number
   readonly externalUrl: URL | undefined

@@ -1,10 +1,13 @@
+import type { RequestListener, Server } from 'node:http'
 import { type FastifyInstance, fastify } from 'fastify'
 import { handleClientError } from '../base/client-error.ts'
+import { guardRoutes, guardUnknown } from './auth.ts'
 import type { HttpDeps, HttpOptions, Limits } from './deps.ts'
 import { createErrorHandler, sendError } from './errors.ts'
 import { assertHarmlessPath, noRouteError, trackMethods } from './methods.ts'
 import { NO_ROUTE, observe } from './observe.ts'
 import { watchPressure } from './pressure.ts'
+import { lastHeaders } from './reply.ts'
 import { explainRoutes } from './routes/explain.ts'
 import { healthRoutes } from './routes/health.ts'
 import { landingRoutes } from './routes/landing.ts'
@@ -34,10 +37,16 @@ function noSchemas(): never {
 
 /** Creates the server: routes, errors, limits. It listens when told to. */
 export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<FastifyInstance> {
-  const { metrics } = deps
+  const { metrics, web } = deps
+  const createServer = web?.createServer
   const handleError = createErrorHandler(deps)
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
-  const app = fastify({
+  const serverFactory = (handler: RequestListener) => {
+    const server = createServer?.(handler, limits) as Server
+    deps.connections.watch(server)
+    return server
+  }
+  const app = fastify<Server>({
     // The framework's own logger makes a child for every request, and we log none of them.
     logger: false,
     clientErrorHandler: (error, socket) => handleClientError(error, socket),
@@ -56,34 +65,41 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_ENCODED_ID_LENGTH },
     forceCloseConnections: 'idle',
+    ...(createServer && { serverFactory }),
     // Requests on kept-alive connections are still served while the listener closes.
     return503OnClosing: false,
   })
-  deps.connections.watch(app.server)
+  if (createServer === undefined) deps.connections.watch(app.server)
   const methodsOf = trackMethods(app)
   app.setErrorHandler(handleError)
-  app.setNotFoundHandler((request, reply) => {
+  app.setNotFoundHandler({ preHandler: guardUnknown(deps) }, (request, reply) => {
     observe(request, reply, NO_ROUTE, deps)
     assertHarmlessPath(request.url)
     const methods = methodsOf(request)
     if (methods.length > 0) void reply.header('allow', methods.join(', '))
     return sendError(reply, noRouteError(request, methods))
   })
-  app.addHook('onSend', (_request, reply, _payload, done) => {
+  app.addHook('onSend', (request, reply, _payload, done) => {
     void reply.headers(INERT)
     // Asked when the answer is sent, so that requests that were in flight already end their connections too:
     // a connection that stayed open would keep the server from closing.
-    if (deps.isDraining()) void reply.header('connection', 'close')
+    if (deps.isDraining()) for (const [name, value] of lastHeaders(request)) void reply.header(name, value)
     done()
   })
   const assertCapacity = await watchPressure(app, metrics)
-  targetsRoutes(app, deps, assertCapacity)
-  explainRoutes(app, deps, assertCapacity)
-  sourcesRoutes(app, deps)
-  landingRoutes(app, deps, options)
-  healthRoutes(app, deps, options)
-  metricsRoutes(app, deps)
-  lifecycleRoutes(app, deps, options)
-  await pushRoutes(app, deps, assertCapacity)
+  await app.register(async (scope) => {
+    guardRoutes(scope, deps, options)
+    targetsRoutes(scope, deps, assertCapacity)
+    explainRoutes(scope, deps, options, assertCapacity)
+    sourcesRoutes(scope, deps)
+    landingRoutes(scope, deps, options)
+    healthRoutes(scope, deps, options)
+    metricsRoutes(scope, deps)
+    lifecycleRoutes(scope, deps, options)
+  })
+  await app.register(async (scope) => {
+    guardRoutes(scope, deps, options, 'device')
+    await pushRoutes(scope, deps, assertCapacity)
+  })
   return app
 }

@@ -6,6 +6,8 @@ import type { ExplainAnswer } from '../model/explanation.ts'
 import type { Instances } from '../model/registration.ts'
 import type { Store } from '../snapshot/store.ts'
 import type { Views } from '../snapshot/views.ts'
+import type { ReportRefusal } from '../web/access.ts'
+import type { Web } from '../web/web.ts'
 
 /** How a refresh that was asked for ended, as far as the answer tells. */
 export interface RefreshAnswer {
@@ -42,6 +44,9 @@ export interface HttpDeps {
   reload(): Promise<boolean>
   /** Says why whatever is asked for is or is not a target, of one source or of all. */
   explain(query: string, source: string | undefined): Promise<ExplainAnswer>
+  /** What the web configuration file says; undefined: there is none. */
+  readonly web: Pick<Web, 'access' | 'createServer'> | undefined
+  readonly reportRefusal: ReportRefusal
   /** Whether the server was asked to stop. */
   isDraining(): boolean
 }
@@ -62,6 +67,10 @@ export interface Limits {
 export interface HttpOptions {
   readonly enableLifecycle: boolean
   readonly version: string
+  /** The URL under which it is reached from outside. */
+  readonly externalUrl?: URL | undefined
+  /** Whether /api/v1/explain is off. */
+  readonly disableExplain?: boolean
   /** What a client may do to a connection, where it differs from the defaults. */
   readonly limits?: Partial<Limits>
 }

@@ -6,7 +6,8 @@ import type { HttpDeps } from './deps.ts'
 /** Answers with an error of the catalogue. */
 export function sendError(reply: FastifyReply, error: HttpError): FastifyReply {
   if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds)
-  if (error.statusCode === 401) void reply.header('www-authenticate', 'Bearer')
+  if (error.statusCode === 401 && !reply.hasHeader('www-authenticate'))
+    void reply.header('www-authenticate', 'Bearer')
   return reply.code(error.statusCode).send(errorBody(error.code, error.message))
 }
 

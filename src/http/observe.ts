@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { connectionOf } from '../base/connections.ts'
 import type { HttpDeps } from './deps.ts'
 
 /** The `route` of requests that no route took: unknown paths never create series of their own. */
@@ -17,10 +18,10 @@ export function observe(
   const startMs = performance.now()
   const response = reply.raw
   const { method } = request
-  const { socket } = request.raw
-  connections.begin(socket)
+  const connection = connectionOf(request.raw)
+  connections.begin(connection)
   response.on('close', () => {
-    connections.end(socket)
+    connections.end(connection)
     metrics.http.requests.observe(route, method, response.statusCode, (performance.now() - startMs) / 1000)
   })
 }

@@ -1,4 +1,5 @@
-import type { ServerResponse } from 'node:http'
+import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
+import type { Http2ServerRequest } from 'node:http2'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { acceptsGzip } from '../base/accepts-gzip.ts'
 import { bytesIn, type Sendable } from '../snapshot/freeze.ts'
@@ -36,10 +37,29 @@ export function sendList(
       ? undefined
       : [form, forms.plain, forms.gzip].find(({ etag }) => matchesEtag(known, etag))
   const headers = ['x-rollcall-age-seconds', (ageMs / 1000).toFixed(3), ...(held ?? form).headers]
-  if (isLast) headers.push('connection', 'close')
+  if (isLast) for (const header of lastHeaders(request)) headers.push(...header)
   reply.hijack()
-  if (held !== undefined) reply.raw.writeHead(304, headers).end()
-  else sendPieces(reply.raw.writeHead(200, headers.concat(form.bodyHeaders)), form.pieces)
+  if (held !== undefined) writeHead(request, reply, 304, headers).end()
+  else sendPieces(writeHead(request, reply, 200, headers.concat(form.bodyHeaders)), form.pieces)
+}
+
+/** The headers of the last answer on a connection; one of HTTP/2 has none, but is told itself. */
+export function lastHeaders({ raw }: FastifyRequest): (readonly [name: string, value: string])[] {
+  if (raw.httpVersionMajor < 2) return [['connection', 'close']]
+  ;(raw as unknown as Http2ServerRequest).stream.session?.close()
+  return []
+}
+
+function writeHead(
+  request: FastifyRequest,
+  { raw }: FastifyReply,
+  status: number,
+  headers: string[],
+): ServerResponse {
+  if (request.raw.httpVersionMajor < 2) return raw.writeHead(status, headers)
+  // Before Node.js 20.20 HTTP/2 took no flat list.
+  const pairs = headers.flatMap((name, index) => (index % 2 === 0 ? [[name, headers[index + 1]]] : []))
+  return raw.writeHead(status, pairs as unknown as OutgoingHttpHeader[])
 }
 
 /** All pieces in one write to the system. */

@@ -111,7 +111,7 @@ export async function createSensor(options: SensorOptions, deps: SensorDeps): Pr
       // What came in while this process had no time for it counts too.
       await new Promise((resolve) => setImmediate(resolve))
     } while (refused > before && clock.monotonic() < endMs)
-    await closeWhenSettled({ server, close: () => closed(server) }, connections)
+    await closeWhenSettled({ close: () => closed(server) }, connections)
   }
 
   return {

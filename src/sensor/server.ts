@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { gzipSync } from 'node:zlib'
 import { acceptsGzip } from '../base/accepts-gzip.ts'
 import { handleClientError } from '../base/client-error.ts'
-import type { Connections } from '../base/connections.ts'
+import { type Connections, connectionOf } from '../base/connections.ts'
 import { HttpError } from '../base/errors.ts'
 import type { LineLogger } from '../base/line-logger.ts'
 import type { RequestMetrics } from '../base/request-counts.ts'
@@ -106,10 +106,10 @@ function observe(
   { connections, counts }: ServerDeps,
 ): void {
   const startMs = performance.now()
-  const { socket } = request
-  connections.begin(socket)
+  const connection = connectionOf(request)
+  connections.begin(connection)
   response.on('close', () => {
-    connections.end(socket)
+    connections.end(connection)
     const code = response.writableFinished ? response.statusCode : CLIENT_GONE
     counts.observe(route, String(request.method), code, (performance.now() - startMs) / 1000)
   })

@@ -3,7 +3,7 @@ import { createConnections } from '../../src/base/connections.ts'
 import { createMetrics, type Metrics } from '../../src/base/metrics.ts'
 import { createThreads } from '../../src/base/threads.ts'
 import { createApp } from '../../src/http/app.ts'
-import type { Limits, RefreshAnswer } from '../../src/http/deps.ts'
+import type { HttpDeps, Limits, RefreshAnswer } from '../../src/http/deps.ts'
 import type { ExplainAnswer } from '../../src/model/explanation.ts'
 import { encodeGroups } from '../../src/model/list.ts'
 import type { Instances } from '../../src/model/registration.ts'
@@ -25,6 +25,9 @@ export async function readHalf(
     maxStalenessMs?: number
     maxConnections?: number
     limits?: Partial<Limits>
+    web?: HttpDeps['web']
+    externalUrl?: URL
+    disableExplain?: boolean
     /** What a write half of the test's own works on. */
     over?: { clock: ManualClock; store: Store; metrics: Metrics }
   } = {},
@@ -56,7 +59,13 @@ export async function readHalf(
   t.teardown(() => threads.close())
   const views = createViews(threads, clock)
   const app = await createApp(
-    { enableLifecycle: options.enableLifecycle ?? false, version: '1.2.3', limits: options.limits ?? {} },
+    {
+      enableLifecycle: options.enableLifecycle ?? false,
+      version: '1.2.3',
+      limits: options.limits ?? {},
+      externalUrl: options.externalUrl,
+      disableExplain: options.disableExplain ?? false,
+    },
     {
       store,
       views,
@@ -64,6 +73,8 @@ export async function readHalf(
       clock,
       log,
       connections: createConnections(options.maxConnections),
+      web: options.web,
+      reportRefusal: (reason) => metrics.http.refused.inc({ reason }),
       isDraining: () => state.draining,
       refresh: async (source) => {
         state.refreshed.push(source)

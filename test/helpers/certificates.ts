@@ -20,8 +20,11 @@ export interface Pair {
 
 /** An authority of its own, which signs. */
 export interface Authority extends Pair {
-  /** @param names subject alternative names, such as `DNS:localhost,IP:127.0.0.1` */
-  sign(name: string, names?: string): Pair
+  /**
+   * @param names subject alternative names, such as `DNS:localhost,IP:127.0.0.1`
+   * @param newKey how openssl makes the key
+   */
+  sign(name: string, names?: string, newKey?: readonly string[]): Pair
   /** Signs for two days of the year 2020. */
   signExpired(name: string, names: string): Pair
 }
@@ -35,8 +38,14 @@ export function authority(folder: string, name = 'ca', env = process.env): Autho
   const by = ['-CA', own.certFile, '-CAkey', own.keyFile, '-addext', 'basicConstraints=critical,CA:FALSE']
   return {
     ...own,
-    sign: (leaf, names) =>
-      make(folder, env, leaf, names === undefined ? by : [...by, '-addext', `subjectAltName=${names}`]),
+    sign: (leaf, names, newKey) =>
+      make(
+        folder,
+        env,
+        leaf,
+        names === undefined ? by : [...by, '-addext', `subjectAltName=${names}`],
+        newKey,
+      ),
     signExpired: (leaf, names) => signExpired(folder, own, leaf, names),
   }
 }
@@ -63,9 +72,19 @@ function signExpired(folder: string, { certFile, keyFile }: Pair, name: string, 
   }
 }
 
-function make(folder: string, env: NodeJS.ProcessEnv, name: string, more: readonly string[]): Pair {
+const NEW_EC_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
+/** For cipher suites with RSA in their names. */
+export const NEW_RSA_KEY = ['-newkey', 'rsa:2048']
+
+function make(
+  folder: string,
+  env: NodeJS.ProcessEnv,
+  name: string,
+  more: readonly string[],
+  newKey: readonly string[] = NEW_EC_KEY,
+): Pair {
   const [certFile, keyFile] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)]
-  const made = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1']
+  const made = [...newKey, '-nodes', '-days', '1']
   const files = ['-keyout', keyFile, '-out', certFile, '-subj', `/CN=${name}`]
   execFileSync('openssl', ['req', '-x509', ...made, ...files, ...more], { env, stdio: 'pipe' })
   return { certFile, keyFile, cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') }

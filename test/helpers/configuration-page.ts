@@ -9,6 +9,10 @@ export const CONFIGURATION_SCHEMA = 'docs/rollcall.schema.json'
 /** What the server checks a configuration file with, so that it need not load what schemas are made with. */
 export const VALIDATION_SCHEMA = 'src/config/file-schema.json'
 
+/** The reference of the web configuration file, and what it is checked with. */
+export const WEB_PAGE = 'docs/web-configuration.md'
+export const WEB_VALIDATION_SCHEMA = 'src/config/web-schema.json'
+
 const BEGIN = '<!-- From here on written by npm run docs. -->\n'
 
 /** A node of a JSON Schema, as far as the reference tells it. */
@@ -29,7 +33,7 @@ interface Node {
 /** The page with its generated part made anew; the part before it is written by people. */
 export function configurationPage(schema: TSchema, page: string): string {
   const at = page.indexOf(BEGIN)
-  if (at === -1) throw new Error(`${CONFIGURATION_PAGE} has lost its marker`)
+  if (at === -1) throw new Error('the page has lost its marker')
   return page.slice(0, at) + BEGIN + sections(schema as Node)
 }
 

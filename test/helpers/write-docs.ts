@@ -3,6 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createMetrics } from '../../src/base/metrics.ts'
 import { fileSchema } from '../../src/config/schema.ts'
 import { KINDS } from '../../src/sources/kinds.ts'
+import { webSchema } from '../../src/web/config.ts'
 import { chartFiles, copiedFiles } from './chart-files.ts'
 import {
   CONFIGURATION_PAGE,
@@ -11,11 +12,15 @@ import {
   configurationSchema,
   VALIDATION_SCHEMA,
   validationSchema,
+  WEB_PAGE,
+  WEB_VALIDATION_SCHEMA,
 } from './configuration-page.ts'
 import { METRICS_PAGE, metricsPage } from './metrics-page.ts'
 
 writeFileSync(METRICS_PAGE, await metricsPage(createMetrics('')))
 writeFileSync(CONFIGURATION_PAGE, configurationPage(fileSchema, readFileSync(CONFIGURATION_PAGE, 'utf8')))
+writeFileSync(WEB_PAGE, configurationPage(webSchema, readFileSync(WEB_PAGE, 'utf8')))
+writeFileSync(WEB_VALIDATION_SCHEMA, validationSchema(webSchema))
 writeFileSync(VALIDATION_SCHEMA, validationSchema(fileSchema))
 writeFileSync(CONFIGURATION_SCHEMA, configurationSchema(fileSchema, Object.keys(KINDS)))
 

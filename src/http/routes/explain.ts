@@ -2,17 +2,26 @@ import type { FastifyInstance } from 'fastify'
 import { HttpError } from '../../base/errors.ts'
 import { printableJson } from '../../base/printable.ts'
 import { queryFault } from '../../model/explanation.ts'
-import type { HttpDeps } from '../deps.ts'
+import { allow } from '../auth.ts'
+import type { HttpDeps, HttpOptions } from '../deps.ts'
 import { observe } from '../observe.ts'
 import type { AssertCapacity } from '../pressure.ts'
 import { findSource } from '../source-parameter.ts'
 
 const PATH = '/api/v1/explain'
 
-/** `GET /api/v1/explain?q=…[&source=…]`: why an object is or is not a target. It only reads, so it is always on. */
-export function explainRoutes(app: FastifyInstance, deps: HttpDeps, assertCapacity: AssertCapacity): void {
-  app.get(PATH, async (request, reply) => {
+/** `GET /api/v1/explain?q=…[&source=…]`: why an object is or is not a target. It is on unless switched off. */
+export function explainRoutes(
+  app: FastifyInstance,
+  deps: HttpDeps,
+  { disableExplain }: HttpOptions,
+  assertCapacity: AssertCapacity,
+): void {
+  app.get(PATH, allow('explain'), async (request, reply) => {
     observe(request, reply, PATH, deps)
+    if (disableExplain) {
+      throw new HttpError('explain_disabled', 'explanations are off; start without --web.disable-explain')
+    }
     assertCapacity()
     const { q, source } = readParameters(request.query as Record<string, string | string[] | undefined>)
     const name = source === undefined ? undefined : findSource(deps.store, source).name

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { HttpError } from '../../base/errors.ts'
 import { printableJson } from '../../base/printable.ts'
+import { allow } from '../auth.ts'
 import type { HttpDeps, HttpOptions } from '../deps.ts'
 import { describeHeld, describeSource } from '../describe-source.ts'
 import { sendError } from '../errors.ts'
@@ -9,7 +10,7 @@ import { observe } from '../observe.ts'
 
 /** Health (is the process working?) and readiness (should traffic come here?). */
 export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
-  app.get('/health', (request, reply) => {
+  app.get('/health', allow('read'), (request, reply) => {
     observe(request, reply, '/health', deps)
     const health = {
       status: 'ok',
@@ -25,12 +26,12 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
     // Indented, and harmless to the terminal of the person with curl.
     return reply.type('application/json; charset=utf-8').send(printableJson(health))
   })
-  app.get('/-/healthy', (request, reply) => {
+  app.get('/-/healthy', allow('open'), (request, reply) => {
     observe(request, reply, '/-/healthy', deps)
     return reply.type('text/plain; charset=utf-8').send('Rollcall is healthy.\n')
   })
   for (const path of ['/ready', '/-/ready']) {
-    app.get(path, (request, reply) => {
+    app.get(path, allow('open'), (request, reply) => {
       observe(request, reply, path, deps)
       // Sent, not thrown: the log need not know of every probe.
       const error = unready(deps)

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { MAX_QUERY_LENGTH } from '../../model/explanation.ts'
+import { allow } from '../auth.ts'
 import type { HttpDeps, HttpOptions } from '../deps.ts'
 import { observe } from '../observe.ts'
 
@@ -13,8 +14,18 @@ const LINKS = [
   ['/ready', 'whether every required source has a list; also /-/ready'],
 ] as const
 
+const EXPLAIN_FORM = `<form action="api/v1/explain">
+<label>Why is this a target, or not? <input name="q" required maxlength="${MAX_QUERY_LENGTH}" placeholder="host, address or field=value"></label>
+<button>Explain</button>
+</form>
+`
+
 /** `GET /`: what there is, as Prometheus exporters show it. Static, so no data can reach a browser. */
-export function landingRoutes(app: FastifyInstance, deps: HttpDeps, { version }: HttpOptions): void {
+export function landingRoutes(
+  app: FastifyInstance,
+  deps: HttpDeps,
+  { version, disableExplain }: HttpOptions,
+): void {
   const page = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Rollcall</title></head>
 <body style="font-family: sans-serif; margin: 2rem">
@@ -23,13 +34,9 @@ export function landingRoutes(app: FastifyInstance, deps: HttpDeps, { version }:
 <ul>
 ${LINKS.map(([link, what]) => `<li><a href="${link.slice(1)}">${link}</a>: ${what}</li>`).join('\n')}
 </ul>
-<form action="api/v1/explain">
-<label>Why is this a target, or not? <input name="q" required maxlength="${MAX_QUERY_LENGTH}" placeholder="host, address or field=value"></label>
-<button>Explain</button>
-</form>
-</body></html>
+${disableExplain ? '' : EXPLAIN_FORM}</body></html>
 `
-  app.get('/', (request, reply) => {
+  app.get('/', allow('read', 'server'), (request, reply) => {
     observe(request, reply, '/', deps)
     return reply.type('text/html; charset=utf-8').send(page)
   })

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { HttpError, messageOf } from '../../base/errors.ts'
+import { allow } from '../auth.ts'
 import type { HttpDeps, HttpOptions, RefreshAnswer } from '../deps.ts'
 import { observe } from '../observe.ts'
 import { sourceIn } from '../source-parameter.ts'
@@ -12,7 +13,7 @@ export function lifecycleRoutes(app: FastifyInstance, deps: HttpDeps, options: H
   // A webhook's body says nothing that we need, so any type is taken (up to the body limit) and dropped.
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))
   const route = (path: string, act: (query: unknown) => Promise<unknown>) => {
-    app.post(path, async (request, reply) => {
+    app.post(path, allow('operate'), async (request, reply) => {
       observe(request, reply, path, deps)
       if (!options.enableLifecycle) {
         throw new HttpError(

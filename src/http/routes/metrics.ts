@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { observe } from '../observe.ts'
 
@@ -7,7 +8,7 @@ import { observe } from '../observe.ts'
  * counters wrongly after it has once rendered OpenMetrics.
  */
 export function metricsRoutes(app: FastifyInstance, deps: HttpDeps): void {
-  app.get('/metrics', async (request, reply) => {
+  app.get('/metrics', allow('read', 'server'), async (request, reply) => {
     observe(request, reply, '/metrics', deps)
     return reply.type('text/plain; version=0.0.4; charset=utf-8').send(await deps.metrics.registry.metrics())
   })

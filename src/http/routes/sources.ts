@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { HttpError } from '../../base/errors.ts'
 import { printableJson } from '../../base/printable.ts'
 import type { NotedChange } from '../../snapshot/changes.ts'
+import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { describeSource } from '../describe-source.ts'
 import { observe } from '../observe.ts'
@@ -29,7 +30,7 @@ interface Query {
  */
 export function sourcesRoutes(app: FastifyInstance, deps: HttpDeps): void {
   const route = (path: string, answer: (query: Query, isWanted: (name: string) => boolean) => object) => {
-    app.get(path, (request: FastifyRequest, reply: FastifyReply) => {
+    app.get(path, allow('read'), (request: FastifyRequest, reply: FastifyReply) => {
       observe(request, reply, path, deps)
       const { limit, before, ...others } = request.query as Record<string, unknown>
       const query = path === CHANGES ? { limit, before } : {}

@@ -5,6 +5,7 @@ import type { Sendable } from '../../snapshot/freeze.ts'
 import { expiresMs, lastSuccessMs } from '../../snapshot/store.ts'
 import type { View } from '../../snapshot/view-worker.ts'
 import { EmptiedViewError, TooManyViewsError, UnknownLabelError, type Viewed } from '../../snapshot/views.ts'
+import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { notLoaded, tooOld } from '../not-loaded.ts'
 import { observe } from '../observe.ts'
@@ -25,7 +26,7 @@ interface Aged extends Viewed {
 export function targetsRoutes(app: FastifyInstance, deps: HttpDeps, assertCapacity: AssertCapacity): void {
   const route = (path: string, find: (request: FastifyRequest) => Aged) => {
     deps.metrics.http.requests.start(path, 'GET', [200, 503])
-    app.get(path, (request: FastifyRequest, reply: FastifyReply) => {
+    app.get(path, allow('read'), (request: FastifyRequest, reply: FastifyReply) => {
       observe(request, reply, path, deps)
       assertCapacity()
       const view = parseView(request.query as Record<string, unknown>)

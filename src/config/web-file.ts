@@ -1,0 +1,269 @@
+import { dirname, resolve } from 'node:path'
+import { messageOf, UsageError } from '../base/errors.ts'
+import type { Files } from '../base/files.ts'
+import { shownValue } from '../base/printable.ts'
+import type { Path, Problem } from '../sources/resolving.ts'
+import type { AccessOptions, BearerToken, Permissions, User } from '../web/access.ts'
+import type { WebConfig } from '../web/config.ts'
+import { SCOPES, type Scope } from '../web/names.ts'
+import { assertTls, type TlsOptions } from '../web/tls.ts'
+import type { LoadWebFile, WebFile } from '../web/web.ts'
+import { parseConfigDocument } from './document.ts'
+import { validate } from './validate.ts'
+import webSchema from './web-schema.json' with { type: 'json' }
+
+/** What resolving the keys needs; problems are collected. */
+interface Resolving {
+  readonly files: Pick<Files, 'read'>
+  readonly folder: string
+  readonly problems: Problem[]
+  readonly textAt: (path: Path) => string | undefined
+}
+
+/** Certificates of very many authorities. */
+const MAX_FILE_BYTES = 16 * 2 ** 20
+
+const DEADLINE_MS = 5_000
+
+/**
+ * The loader of a web configuration file, as exporter-toolkit 0.15 reads it, and more (`webSchema`).
+ * @param path of the file
+ * @param allowedHosts names that are allowed beside those of the file
+ * @returns what throws a UsageError with one line `file:line:column: key: …` for each thing that is wrong
+ */
+export function webFileLoader(path: string, allowedHosts: readonly string[] = []): LoadWebFile {
+  return async (files) => {
+    const text = await readWebFile(path, files)
+    const document = parseConfigDocument(text, path)
+    if ('syntax' in document) throw new UsageError(document.syntax)
+    const fail = (problems: readonly Problem[]) =>
+      new UsageError(problems.map((problem) => document.describe(problem)).join('\n'))
+    const value = document.value ?? {}
+    const problems = validate(webSchema, value)
+    if (problems.length > 0) throw fail(problems)
+    const resolving = { files, folder: dirname(resolve(path)), problems, textAt: document.text }
+    const file = await resolveFile(value as WebConfig, resolving, allowedHosts)
+    if (problems.length > 0) throw fail(problems)
+    return file
+  }
+}
+
+async function readWebFile(path: string, files: Pick<Files, 'read'>): Promise<string> {
+  const wrong = (why: string) => new UsageError(`--web.config.file: ${path} cannot be read: ${why}`)
+  const bytes = await files
+    .read(path, { maxBytes: MAX_FILE_BYTES, deadlineMs: DEADLINE_MS })
+    .catch((error) => {
+      throw wrong(messageOf(error))
+    })
+  if (bytes === undefined) throw wrong('ENOENT: no such file or directory')
+  return bytes.toString()
+}
+
+async function resolveFile(
+  config: WebConfig,
+  resolving: Resolving,
+  allowedHosts: readonly string[],
+): Promise<WebFile> {
+  const http2 = config.http_server_config?.http2 ?? true
+  const [tls, bearerTokens] = await Promise.all([
+    resolveTls(config, http2, resolving),
+    Promise.all((config.bearer_tokens ?? []).map((_, index) => resolveToken(config, index, resolving))),
+  ])
+  assertDistinct(bearerTokens, resolving)
+  const access: AccessOptions = {
+    users: Object.entries(config.basic_auth_users ?? {}).map(resolveUser),
+    bearerTokens,
+    rateLimit: resolveRateLimit(config, resolving),
+    headers: Object.entries(config.http_server_config?.headers ?? {}).map(([name, value]) => [
+      name,
+      // As it is written: a number means its digits.
+      resolving.textAt(['http_server_config', 'headers', name]) ?? String(value),
+    ]),
+    allowedHosts: [...allowedHosts, ...(config.allowed_hosts ?? [])],
+  }
+  return { tls, http2, access }
+}
+
+type TlsConfig = NonNullable<WebConfig['tls_server_config']>
+
+async function resolveTls(
+  { tls_server_config: config }: WebConfig,
+  http2: boolean,
+  resolving: Resolving,
+): Promise<TlsOptions | undefined> {
+  if (config === undefined || isWithoutTls(config)) return undefined
+  const { problems } = resolving
+  const cert = await readPem('cert', config, resolving)
+  const key = await readPem('key', config, resolving)
+  const clientCa = await readPem('client_ca', config, resolving)
+  if (problems.length > 0) return undefined
+  const tls = {
+    cert,
+    key,
+    clientCa,
+    clientAuthType: config.client_auth_type || 'NoClientCert',
+    clientAllowedSans: config.client_allowed_sans,
+    minVersion: config.min_version ?? 'TLS12',
+    maxVersion: config.max_version ?? 'TLS13',
+    cipherSuites: config.cipher_suites ?? [],
+    curves: config.curve_preferences ?? [],
+    preferServerCipherSuites: config.prefer_server_cipher_suites ?? true,
+    // The schema has seen to the names.
+  } as TlsOptions
+  const fault = tlsFault(tls, config) ?? unusable(tls, http2, config)
+  if (fault === undefined) return tls
+  const { key: at, message } = fault
+  problems.push({ path: ['tls_server_config', ...(at === undefined ? [] : [at])], message })
+  return undefined
+}
+
+type Pem = 'cert' | 'key' | 'client_ca'
+
+/** The key that says what is used: the file, when both are given. */
+function keyOf(pem: Pem, config: TlsConfig): string {
+  return (config[`${pem}_file`] ?? '') === '' ? pem : `${pem}_file`
+}
+
+async function readPem(pem: Pem, config: TlsConfig, resolving: Resolving): Promise<string | undefined> {
+  const key = keyOf(pem, config)
+  const value = config[key as keyof TlsConfig] as string | undefined
+  if (value === undefined || value === '') return undefined
+  return key === pem ? value : readNamed(value, ['tls_server_config', key], resolving)
+}
+
+interface Fault {
+  /** The key that it is about; undefined: one that is missing. */
+  readonly key?: string
+  readonly message: string
+}
+
+/** What is missing from the settings, or does not go together. */
+function tlsFault(tls: TlsOptions, config: TlsConfig): Fault | undefined {
+  const { clientAuthType, minVersion, maxVersion } = tls
+  if (tls.cert === undefined) return { message: 'has no certificate; add cert_file: … or cert: …' }
+  if (tls.key === undefined) return { message: 'has no private key; add key_file: … or key: …' }
+  if (minVersion > maxVersion)
+    return { key: 'max_version', message: `${maxVersion} is older than min_version, ${minVersion}; raise it` }
+  if (clientAuthType !== 'NoClientCert') return undefined
+  const message = 'has no effect without client_auth_type; add client_auth_type: RequireAndVerifyClientCert'
+  if (tls.clientCa !== undefined) return { key: keyOf('client_ca', config), message }
+  return tls.clientAllowedSans === undefined ? undefined : { key: 'client_allowed_sans', message }
+}
+
+/** Why certificates, key or settings are of no use, in words of OpenSSL. */
+function unusable(tls: TlsOptions, http2: boolean, config: TlsConfig): Fault | undefined {
+  try {
+    assertTls(tls, http2)
+    return undefined
+  } catch (error) {
+    return { key: keyOf('cert', config), message: `TLS cannot be spoken: ${messageOf(error)}` }
+  }
+}
+
+/** As exporter-toolkit decides it: none of these keys, or all of them empty, is plain HTTP. */
+function isWithoutTls(config: TlsConfig): boolean {
+  const { cert, key, client_ca, cert_file, key_file, client_ca_file, client_auth_type } = config
+  const said = [cert, key, client_ca, cert_file, key_file, client_ca_file, client_auth_type]
+  return said.every((value) => value === undefined || value === '')
+}
+
+/** A file that a key names; what is wrong with it becomes a problem. */
+async function readNamed(file: string, path: Path, resolving: Resolving): Promise<string | undefined> {
+  const full = resolve(resolving.folder, file)
+  try {
+    const bytes = await resolving.files.read(full, { maxBytes: MAX_FILE_BYTES, deadlineMs: DEADLINE_MS })
+    if (bytes !== undefined) return bytes.toString()
+    resolving.problems.push({ path, message: `${full} cannot be read: ENOENT: no such file or directory` })
+  } catch (error) {
+    resolving.problems.push({ path, message: `${full} cannot be read: ${messageOf(error)}` })
+  }
+  return undefined
+}
+
+type UserConfig = NonNullable<WebConfig['basic_auth_users']>[string]
+
+function resolveUser([name, user]: [name: string, UserConfig]): User {
+  if (typeof user === 'string') return { name, hash: user, ...permissionsOf({}, SCOPES) }
+  return { name, hash: user.hash, ...permissionsOf(user, SCOPES) }
+}
+
+function permissionsOf(
+  { may, sources }: { may?: readonly string[]; sources?: readonly string[] },
+  byDefault: readonly Scope[],
+): Permissions {
+  return {
+    may: new Set((may as Scope[] | undefined) ?? byDefault),
+    sources: sources === undefined ? undefined : new Set(sources),
+  }
+}
+
+/** Shorter ones can be guessed: nothing slows a sender of tokens down. */
+const MIN_TOKEN_LENGTH = 16
+
+async function resolveToken(config: WebConfig, index: number, resolving: Resolving): Promise<BearerToken> {
+  const entry = config.bearer_tokens?.[index] as NonNullable<WebConfig['bearer_tokens']>[number]
+  const path = ['bearer_tokens', index, 'token_file']
+  const text = await readNamed(entry.token_file, path, resolving)
+  const lines = (text ?? '').split('\n').map((line) => line.trim())
+  const tokens = lines.filter((line) => line !== '')
+  const complain = (message: string) =>
+    void resolving.problems.push({ path, message: `${shownValue(entry.token_file)} ${message}` })
+  if (text !== undefined && tokens.length === 0) complain('holds no token; write one on each line')
+  const wrong = lines.findIndex((line) => line !== '' && !/^[\x21-\x7e]+$/.test(line))
+  const short = lines.findIndex((line) => line !== '' && line.length < MIN_TOKEN_LENGTH)
+  if (wrong !== -1)
+    complain(`holds in line ${wrong + 1} a character that no token can hold; write one token on each line`)
+  else if (short !== -1)
+    complain(
+      `holds in line ${short + 1} a token of fewer than ${MIN_TOKEN_LENGTH} characters; make one with: openssl rand -hex 32`,
+    )
+  return { name: entry.name, tokens, ...permissionsOf(entry, ['read']) }
+}
+
+/** One token is one entry: which of two would decide what it may do? */
+function assertDistinct(entries: readonly BearerToken[], { problems }: Resolving): void {
+  const owners = new Map<string, number>()
+  entries.forEach(({ tokens }, index) => {
+    for (const token of tokens) {
+      const before = owners.get(token)
+      if (before !== undefined && before !== index) {
+        const message = `holds a token of bearer_tokens[${before}] too; give each entry its own`
+        problems.push({ path: ['bearer_tokens', index, 'token_file'], message })
+        return
+      }
+      owners.set(token, index)
+    }
+  })
+}
+
+/** Milliseconds in each unit of a duration of Go. */
+const UNITS: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+}
+
+function resolveRateLimit(
+  { rate_limit: limit }: WebConfig,
+  { problems }: Resolving,
+): AccessOptions['rateLimit'] {
+  const intervalMs = parseGoDuration(limit?.interval ?? 0)
+  if (intervalMs === undefined) {
+    const message = `${shownValue(limit?.interval)} is not a duration; write one such as 100ms or 1s`
+    problems.push({ path: ['rate_limit', 'interval'], message })
+  }
+  return intervalMs === undefined || intervalMs === 0 ? undefined : { intervalMs, burst: limit?.burst ?? 0 }
+}
+
+/** Reads `1m30s` as Go does, or a number of nanoseconds; in milliseconds. */
+function parseGoDuration(value: number | string): number | undefined {
+  if (typeof value === 'number') return value * 1e-6
+  if (value === '0') return 0
+  if (!/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(value)) return undefined
+  const parts = value.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)
+  return [...parts].reduce((sum, [, count, unit]) => sum + Number(count) * (UNITS[String(unit)] as number), 0)
+}
