@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { REFRESH_FAILURES, type RefreshFailureReason } from './errors.ts'
+import { REFUSED_METRIC, WEB_CONFIG_METRIC } from './request-counts.ts'
 import { createRequestMetrics } from './request-metrics.ts'
 
 /** What one refresh did: the values of the `result` label of `rollcall_source_refreshes_total`. */
@@ -191,8 +192,7 @@ function httpMetrics(registry: Registry) {
       registers: [registry],
     }),
     refused: new Counter({
-      name: 'rollcall_http_refused_total',
-      help: 'Requests and connections that were refused for who sent them, by reason.',
+      ...REFUSED_METRIC,
       labelNames: ['reason'],
       registers: [registry],
     }),
@@ -208,8 +208,7 @@ function configMetrics(registry: Registry) {
       registers,
     }),
     webSuccessful: new Gauge({
-      name: 'rollcall_web_config_last_reload_successful',
-      help: 'Whether the web configuration file, as it is now, is in force; 1 without one.',
+      ...WEB_CONFIG_METRIC,
       registers,
     }),
     successTimestamp: new Gauge({

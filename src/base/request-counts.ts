@@ -1,6 +1,17 @@
 /** The upper bounds of the latency histogram, in seconds; the last bucket has none. */
 export const LATENCY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 
+/** Which requests and connections were refused for who sent them. */
+export const REFUSED_METRIC = {
+  name: 'rollcall_http_refused_total',
+  help: 'Requests and connections that were refused for who sent them, by reason.',
+}
+
+export const WEB_CONFIG_METRIC = {
+  name: 'rollcall_web_config_last_reload_successful',
+  help: 'Whether the web configuration file, as it is now, is in force; 1 without one.',
+}
+
 /** The names and meanings of the metrics that are made of the counts. */
 export const REQUESTS_METRIC = {
   name: 'rollcall_http_requests_total',

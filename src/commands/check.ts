@@ -28,11 +28,16 @@ export async function check(args: Arguments, env: NodeJS.ProcessEnv, files: File
   if (against !== undefined && !isProbe)
     throw new UsageError('--against: needs --probe, which reads the lists that are compared; add it')
   const settings = await loadSettings(args, env, files)
-  if (settings.demo !== undefined) throw new UsageError(NOTHING)
+  const webLine = await checkWeb(settings, files, isSyntaxOnly)
+  if (settings.demo !== undefined) {
+    if (webLine === '') throw new UsageError(NOTHING)
+    return { out: webLine, err: '', code: 0 }
+  }
   const named = isSyntaxOnly ? { errors: [], warnings: [] } : await lookAtFiles(settings)
   const found = [
     ...warningsOf({ warnings: [...settings.warnings, ...named.warnings] }),
     ...(named.errors.length === 0 ? [`SUCCESS: ${summary(settings)}\n`] : []),
+    webLine,
   ]
   const probed = isProbe ? await probe(settings, files, against) : { lines: [], ends: [] }
   const ends = [...describeFailed(named), ...probed.ends]
@@ -43,9 +48,26 @@ export async function check(args: Arguments, env: NodeJS.ProcessEnv, files: File
   }
 }
 
+/**
+ * Checks the web configuration file, when there is one.
+ * @returns a line that says so; empty: there is none
+ * @throws UsageError, one line for each thing that is wrong
+ */
+async function checkWeb(
+  { web: { configFile } }: Settings,
+  files: Files,
+  isSyntaxOnly: boolean,
+): Promise<string> {
+  if (configFile === undefined) return ''
+  const { readWebFile, webFileLoader } = await import('../config/web-file.ts')
+  if (isSyntaxOnly) await readWebFile(configFile, files)
+  else await webFileLoader(configFile)(files)
+  return 'SUCCESS: the web configuration is valid\n'
+}
+
 /** Whoever checks means a configuration; one that was forgotten must not pass. */
 const NOTHING =
-  'there is no inventory to check: give --config.file or INVENTORY_URL; without them the demo would be served, which needs no check'
+  'there is no inventory to check: give --config.file, INVENTORY_URL or --web.config.file; without them the demo would be served, which needs no check'
 
 const UNREAD = 'FAILED: not every source could be read\n'
 const NOT_COMPARED = 'FAILED: not every list could be compared\n'

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
-import { systemClock } from '../base/clock.ts'
+import { type Clock, systemClock } from '../base/clock.ts'
 import { UsageError } from '../base/errors.ts'
 import type { OwnFiles } from '../base/files.ts'
 import { createLineLogger, type LineLogger } from '../base/line-logger.ts'
@@ -12,7 +12,8 @@ import { readSensorSettings, type SensorSettings } from '../config/sensor-settin
 import { createCollectors } from '../sensor/collectors/collectors.ts'
 import { createHost } from '../sensor/collectors/host.ts'
 import { createMachine } from '../sensor/machine.ts'
-import { createSensor } from '../sensor/sensor.ts'
+import { createSensor, type SensorWeb } from '../sensor/sensor.ts'
+import type { Web } from '../web/web.ts'
 import { flagRow, table } from './help.ts'
 import { notifyReady } from './notify-systemd.ts'
 import { assertPaths } from './sensor-paths.ts'
@@ -66,12 +67,40 @@ export async function sensor(
   const log = await openLog(settings.log)
   const deps = { clock: systemClock, files, random: Math.random, log }
   const collectors = createCollectors(createHost(settings.paths), settings.collectors, systemClock)
-  const running = await createSensor(settings.sensor, { ...deps, machine: createMachine(collectors, deps) })
+  const web =
+    settings.webConfigFile === undefined ? undefined : await openWebFile(settings.webConfigFile, deps)
+  const all = { ...deps, web, machine: createMachine(collectors, deps) }
+  const running = await createSensor(settings.sensor, all)
   log.info({ url: running.url, version }, 'serving metrics')
   const { drainDelayMs } = settings.sensor
-  stopGracefully(running, { shutdownTimeoutMs: settings.shutdownTimeoutMs, drainDelayMs, files }, log)
+  const stop = async () => {
+    await running.stop()
+    await web?.close()
+  }
+  stopGracefully({ stop }, { shutdownTimeoutMs: settings.shutdownTimeoutMs, drainDelayMs, files }, log)
   await notifyReady(`Serving metrics at ${running.url}`, env, log)
   return undefined
+}
+
+/** The web configuration file at work; its code, and the memory for it, are only needed with the flag. */
+async function openWebFile(
+  path: string,
+  deps: { clock: Clock; files: OwnFiles; log: LineLogger },
+): Promise<SensorWeb & Pick<Web, 'close'>> {
+  const [{ openWeb }, { webFileLoader }, { createReport, REFUSALS }] = await Promise.all([
+    import('../web/web.ts'),
+    import('../config/web-file.ts'),
+    import('../web/access.ts'),
+  ])
+  const refused = new Map<string, number>(REFUSALS.map((reason) => [reason, 0]))
+  const count = (reason: string) => void refused.set(reason, (refused.get(reason) ?? 0) + 1)
+  let isInForce = true
+  const onReload = (is: boolean) => {
+    isInForce = is
+  }
+  const report = createReport(count, deps.log, deps.clock)
+  const web = await openWeb(webFileLoader(path), { ...deps, report, onReload })
+  return { ...web, refused, isInForce: () => isInForce }
 }
 
 /** People at a terminal get what the server shows them; everything else gets its lines for less memory. */

@@ -95,12 +95,11 @@ function readWeb(args: Arguments, given: Given, isDemo: boolean): WebSettings {
       `--web.drain-delay: ${drainDelayMs / 1000}s is not shorter than --web.shutdown-timeout (${shutdownTimeoutMs / 1000}s), so requests in flight would be cut off; lower it or raise the timeout`,
     )
   }
-  const configFile = readOption(flagOptions.webConfigFile, given)
   return {
     listenAddress: readRequired({ ...flagOptions.listenAddress, default: defaults.listen }, given),
     enableLifecycle: args.switches.has('web.enable-lifecycle'),
     disableExplain: args.switches.has('web.disable-explain'),
-    configFile: configFile === undefined ? undefined : resolve(configFile),
+    configFile: readOption(flagOptions.webConfigFile, given),
     drainDelayMs,
     shutdownTimeoutMs,
     externalUrl: readOption(flagOptions.externalUrl, given),

@@ -24,6 +24,7 @@ export const sensorOptions = {
     help: 'Address to serve on.',
     parse: parseListenAddress,
   },
+  webConfigFile: flagOptions.webConfigFile,
   drainDelay: {
     flag: 'web.drain-delay',
     value: '<duration>',

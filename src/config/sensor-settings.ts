@@ -11,6 +11,8 @@ import { sensorOptions as options } from './sensor-options.ts'
 /** What `rollcall sensor` runs with. */
 export interface SensorSettings {
   readonly sensor: SensorOptions
+  /** The web configuration file. */
+  readonly webConfigFile: string | undefined
   readonly paths: HostPaths
   readonly collectors: CollectorOptions
   readonly shutdownTimeoutMs: number
@@ -28,6 +30,7 @@ export function readSensorSettings(given: Given): SensorSettings {
       drainDelayMs: readRequired(options.drainDelay, given),
       registration: readRegistration(given),
     },
+    webConfigFile: readOption(options.webConfigFile, given),
     paths: {
       procfs: readRequired(options.procfs, given),
       sysfs: readRequired(options.sysfs, given),

@@ -27,7 +27,7 @@ export interface WebSettings {
   readonly listenAddress: ListenAddress
   readonly enableLifecycle: boolean
   readonly disableExplain: boolean
-  /** Absolute path of the web configuration file. */
+  /** Path of the web configuration file. */
   readonly configFile: string | undefined
   readonly drainDelayMs: number
   readonly shutdownTimeoutMs: number

@@ -8,7 +8,7 @@ import type { WebConfig } from '../web/config.ts'
 import { SCOPES, type Scope } from '../web/names.ts'
 import { assertTls, type TlsOptions } from '../web/tls.ts'
 import type { LoadWebFile, WebFile } from '../web/web.ts'
-import { parseConfigDocument } from './document.ts'
+import { type ConfigDocument, parseConfigDocument } from './document.ts'
 import { validate } from './validate.ts'
 import webSchema from './web-schema.json' with { type: 'json' }
 
@@ -33,22 +33,33 @@ const DEADLINE_MS = 5_000
  */
 export function webFileLoader(path: string, allowedHosts: readonly string[] = []): LoadWebFile {
   return async (files) => {
-    const text = await readWebFile(path, files)
-    const document = parseConfigDocument(text, path)
-    if ('syntax' in document) throw new UsageError(document.syntax)
-    const fail = (problems: readonly Problem[]) =>
-      new UsageError(problems.map((problem) => document.describe(problem)).join('\n'))
-    const value = document.value ?? {}
-    const problems = validate(webSchema, value)
-    if (problems.length > 0) throw fail(problems)
+    const document = await readWebFile(path, files)
+    const problems: Problem[] = []
     const resolving = { files, folder: dirname(resolve(path)), problems, textAt: document.text }
-    const file = await resolveFile(value as WebConfig, resolving, allowedHosts)
-    if (problems.length > 0) throw fail(problems)
+    const file = await resolveFile(document.value as WebConfig, resolving, allowedHosts)
+    if (problems.length > 0) throw faultsOf(problems, document)
     return file
   }
 }
 
-async function readWebFile(path: string, files: Pick<Files, 'read'>): Promise<string> {
+/**
+ * Reads a web configuration file, but none of the files that it names.
+ * @throws UsageError, as the loader does
+ */
+export async function readWebFile(path: string, files: Pick<Files, 'read'>): Promise<ConfigDocument> {
+  const document = parseConfigDocument(await readText(path, files), path)
+  if ('syntax' in document) throw new UsageError(document.syntax)
+  const value = document.value ?? {}
+  const problems = validate(webSchema, value)
+  if (problems.length > 0) throw faultsOf(problems, document)
+  return { ...document, value }
+}
+
+function faultsOf(problems: readonly Problem[], document: ConfigDocument): UsageError {
+  return new UsageError(problems.map((problem) => document.describe(problem)).join('\n'))
+}
+
+async function readText(path: string, files: Pick<Files, 'read'>): Promise<string> {
   const wrong = (why: string) => new UsageError(`--web.config.file: ${path} cannot be read: ${why}`)
   const bytes = await files
     .read(path, { maxBytes: MAX_FILE_BYTES, deadlineMs: DEADLINE_MS })

@@ -1,13 +1,13 @@
 import type { RequestListener, Server } from 'node:http'
 import { type FastifyInstance, fastify } from 'fastify'
 import { handleClientError } from '../base/client-error.ts'
+import { lastHeaders } from '../base/connections.ts'
 import { guardRoutes, guardUnknown } from './auth.ts'
 import type { HttpDeps, HttpOptions, Limits } from './deps.ts'
 import { createErrorHandler, sendError } from './errors.ts'
 import { assertHarmlessPath, noRouteError, trackMethods } from './methods.ts'
 import { NO_ROUTE, observe } from './observe.ts'
 import { watchPressure } from './pressure.ts'
-import { lastHeaders } from './reply.ts'
 import { explainRoutes } from './routes/explain.ts'
 import { healthRoutes } from './routes/health.ts'
 import { landingRoutes } from './routes/landing.ts'
@@ -83,7 +83,8 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
     void reply.headers(INERT)
     // Asked when the answer is sent, so that requests that were in flight already end their connections too:
     // a connection that stayed open would keep the server from closing.
-    if (deps.isDraining()) for (const [name, value] of lastHeaders(request)) void reply.header(name, value)
+    if (deps.isDraining())
+      for (const [name, value] of lastHeaders(request.raw)) void reply.header(name, value)
     done()
   })
   const assertCapacity = await watchPressure(app, metrics)

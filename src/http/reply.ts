@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
-import type { Http2ServerRequest } from 'node:http2'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { acceptsGzip } from '../base/accepts-gzip.ts'
+import { lastHeaders } from '../base/connections.ts'
 import { bytesIn, type Sendable } from '../snapshot/freeze.ts'
 import { matchesEtag } from './conditional.ts'
 
@@ -37,17 +37,10 @@ export function sendList(
       ? undefined
       : [form, forms.plain, forms.gzip].find(({ etag }) => matchesEtag(known, etag))
   const headers = ['x-rollcall-age-seconds', (ageMs / 1000).toFixed(3), ...(held ?? form).headers]
-  if (isLast) for (const header of lastHeaders(request)) headers.push(...header)
+  if (isLast) for (const header of lastHeaders(request.raw)) headers.push(...header)
   reply.hijack()
   if (held !== undefined) writeHead(request, reply, 304, headers).end()
   else sendPieces(writeHead(request, reply, 200, headers.concat(form.bodyHeaders)), form.pieces)
-}
-
-/** The headers of the last answer on a connection; one of HTTP/2 has none, but is told itself. */
-export function lastHeaders({ raw }: FastifyRequest): (readonly [name: string, value: string])[] {
-  if (raw.httpVersionMajor < 2) return [['connection', 'close']]
-  ;(raw as unknown as Http2ServerRequest).stream.session?.close()
-  return []
 }
 
 function writeHead(

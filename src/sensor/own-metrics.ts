@@ -3,11 +3,14 @@ import {
   type createRequestCounts,
   LATENCY_METRIC,
   latencyOf,
+  REFUSED_METRIC,
   REQUESTS_METRIC,
   requestsOf,
+  WEB_CONFIG_METRIC,
 } from '../base/request-counts.ts'
 import { version } from '../base/version.ts'
 import { type Family, single } from './exposition.ts'
+import type { SensorWeb } from './sensor.ts'
 
 /** When this process began, in seconds since the epoch. */
 const STARTED_S = performance.timeOrigin / 1000
@@ -34,6 +37,19 @@ export function ownFamilies(
       series: [{ labels: { version, nodeversion: process.version }, value: 1 }],
     },
     ...processFamilies(),
+  ]
+}
+
+/** What the web configuration file kept out, and whether it is in force; nothing without one. */
+export function webFamilies(web: SensorWeb | undefined): Family[] {
+  if (web === undefined) return []
+  return [
+    {
+      ...REFUSED_METRIC,
+      type: 'counter',
+      series: [...web.refused].map(([reason, value]) => ({ labels: { reason }, value })),
+    },
+    single('gauge', WEB_CONFIG_METRIC.name, WEB_CONFIG_METRIC.help, web.isInForce() ? 1 : 0),
   ]
 }
 

@@ -21,6 +21,8 @@ type Handler = (request: IncomingMessage) => Promise<Reply> | Reply
 /** A path with the methods that it has. */
 export interface Route {
   readonly path: string
+  /** Who may ask: whoever may `read` or `operate`, or everybody. */
+  readonly scope: 'read' | 'operate' | 'open'
   readonly methods: ReadonlyMap<string, Handler>
 }
 
@@ -49,8 +51,9 @@ GET  /ready    whether it takes requests (503 while it stops)
 /** The routes of a sensor; whatever answers GET answers HEAD too. */
 export function createRoutes(deps: RouteDeps): Route[] {
   const { bodies, clock, isDraining } = deps
-  const get = (path: string, handle: Handler): Route => ({
+  const get = (path: string, scope: Route['scope'], handle: Handler): Route => ({
     path,
+    scope,
     methods: new Map([
       ['GET', handle],
       ['HEAD', handle],
@@ -65,9 +68,9 @@ export function createRoutes(deps: RouteDeps): Route[] {
     return text('Rollcall sensor is ready.\n')
   }
   return [
-    get('/', () => text(LANDING)),
-    get('/metrics', async () => ({ status: 200, type: EXPOSITION_TYPE, body: await deps.metrics() })),
-    get('/health', () =>
+    get('/', 'read', () => text(LANDING)),
+    get('/metrics', 'read', async () => ({ status: 200, type: EXPOSITION_TYPE, body: await deps.metrics() })),
+    get('/health', 'read', () =>
       json({
         status: 'ok',
         version,
@@ -76,10 +79,10 @@ export function createRoutes(deps: RouteDeps): Route[] {
         registered: deps.registered(),
       }),
     ),
-    get('/-/healthy', () => text('Rollcall sensor is healthy.\n')),
-    get('/ready', ready),
-    get('/-/ready', ready),
-    { path: '/payload', methods: new Map([['POST', analysed]]) },
+    get('/-/healthy', 'open', () => text('Rollcall sensor is healthy.\n')),
+    get('/ready', 'open', ready),
+    get('/-/ready', 'open', ready),
+    { path: '/payload', scope: 'operate', methods: new Map([['POST', analysed]]) },
   ]
 }
 

@@ -6,10 +6,11 @@ import type { Files } from '../base/files.ts'
 import type { LineLogger } from '../base/line-logger.ts'
 import { explainListen, urlOf } from '../base/listening.ts'
 import { createRequestCounts } from '../base/request-counts.ts'
+import type { Web } from '../web/web.ts'
 import { createBodyReader } from './body.ts'
 import { exposition } from './exposition.ts'
 import type { Machine } from './machine.ts'
-import { ownFamilies } from './own-metrics.ts'
+import { ownFamilies, webFamilies } from './own-metrics.ts'
 import type { RegistrationOptions } from './registration/options.ts'
 import { createRegistration } from './registration/registration.ts'
 import { createRoutes } from './routes.ts'
@@ -39,6 +40,14 @@ export interface SensorOptions {
   readonly limits?: Partial<Limits>
 }
 
+/** A web configuration file at work. */
+export interface SensorWeb extends Pick<Web, 'access' | 'createServer'> {
+  /** How often was refused what, by reason. */
+  readonly refused: ReadonlyMap<string, number>
+  /** Whether the file, as it is now, is in force. */
+  isInForce(): boolean
+}
+
 /** What a sensor needs from outside. */
 export interface SensorDeps {
   /** May be shared between sensors of one process. */
@@ -46,6 +55,8 @@ export interface SensorDeps {
   readonly clock: Clock
   readonly files: Pick<Files, 'read'>
   readonly log: Pick<LineLogger, 'info' | 'warn' | 'error'>
+  /** What the web configuration file says, and what it kept out; undefined: there is none. */
+  readonly web?: SensorWeb | undefined
   /** 0 to 1, as Math.random. */
   readonly random: () => number
 }
@@ -67,11 +78,14 @@ export interface Sensor {
  * @throws StartError when the address cannot be listened on
  */
 export async function createSensor(options: SensorOptions, deps: SensorDeps): Promise<Sensor> {
-  const { clock } = deps
+  const { clock, web } = deps
+  const isTls = web?.createServer !== undefined
   const connections = createConnections(MAX_CONNECTIONS)
   const counts = createRequestCounts()
   const registration =
-    options.registration === undefined ? undefined : createRegistration(options.registration, deps)
+    options.registration === undefined
+      ? undefined
+      : createRegistration(schemeTold(options.registration, isTls), deps)
   let state: 'serving' | 'draining' | 'refusing' = 'serving'
   const isDraining = () => state !== 'serving'
 
@@ -82,7 +96,11 @@ export async function createSensor(options: SensorOptions, deps: SensorDeps): Pr
     registered: () => registration?.isRegistered(),
     async metrics() {
       const resources = await deps.machine.metrics()
-      const own = [...ownFamilies(counts, connections.inFlight()), ...(registration?.families() ?? [])]
+      const own = [
+        ...ownFamilies(counts, connections.inFlight()),
+        ...webFamilies(web),
+        ...(registration?.families() ?? []),
+      ]
       return resources + exposition(own)
     },
   })
@@ -92,7 +110,7 @@ export async function createSensor(options: SensorOptions, deps: SensorDeps): Pr
     return state === 'refusing'
   }
   const server = createSensorServer(
-    { ...deps, routes, connections, counts, isDraining, isRefusing },
+    { ...deps, web, routes, connections, counts, isDraining, isRefusing },
     options.limits,
   )
   const address = await listen(server, options.listenAddress)
@@ -115,13 +133,19 @@ export async function createSensor(options: SensorOptions, deps: SensorDeps): Pr
   }
 
   return {
-    url: urlOf(address),
+    url: urlOf(address, isTls),
     port: address.port,
     async stop() {
       state = 'draining'
       await Promise.all([registration?.leave(), drain()])
     },
   }
+}
+
+/** Over TLS Prometheus has to be told so, unless the labels say what it shall do. */
+function schemeTold(registration: RegistrationOptions, isTls: boolean): RegistrationOptions {
+  if (!isTls) return registration
+  return { ...registration, labels: { __scheme__: 'https', ...registration.labels } }
 }
 
 function closed(server: Server): Promise<void> {

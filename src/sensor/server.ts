@@ -1,11 +1,18 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { acceptsGzip } from '../base/accepts-gzip.ts'
 import { handleClientError } from '../base/client-error.ts'
-import { type Connections, connectionOf } from '../base/connections.ts'
+import { type Connections, connectionOf, lastHeaders } from '../base/connections.ts'
 import { HttpError } from '../base/errors.ts'
 import type { LineLogger } from '../base/line-logger.ts'
 import type { RequestMetrics } from '../base/request-counts.ts'
+import type { Web } from '../web/web.ts'
 import { ClientGoneError, discardBody } from './body.ts'
 import { errorReply, type Reply, type Route } from './routes.ts'
 
@@ -43,6 +50,8 @@ export interface ServerDeps {
   readonly connections: Connections
   readonly counts: RequestMetrics
   readonly log: Pick<LineLogger, 'error'>
+  /** What the web configuration file says; undefined: there is none. */
+  readonly web: Pick<Web, 'access' | 'createServer'> | undefined
   /** Whether clients are asked to close their connections. */
   isDraining(): boolean
   /** Whether new requests are refused. */
@@ -54,10 +63,9 @@ export interface ServerDeps {
  * sensor may use. It listens when told to.
  */
 export function createSensorServer(deps: ServerDeps, limits: Partial<Limits> = {}): Server {
-  const server = createServer(
-    { ...DEFAULT_LIMITS, ...limits, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS },
-    (request, response) => void answer(request, response, deps),
-  )
+  const all = { ...DEFAULT_LIMITS, ...limits, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS }
+  const handler: RequestListener = (request, response) => void answer(request, response, deps)
+  const server = deps.web?.createServer?.(handler, all) ?? createServer(all, handler)
   server.on('clientError', handleClientError)
   deps.connections.watch(server)
   return server
@@ -72,7 +80,9 @@ async function answer(request: IncomingMessage, response: ServerResponse, deps: 
   } catch (error) {
     if (error instanceof ClientGoneError) return
     await discardBody(request)
-    send(request, response, errorReply(asHttpError(error, path, deps)), deps)
+    const reply = errorReply(asHttpError(error, path, deps))
+    if (reply.status === 401) response.setHeader('www-authenticate', deps.web?.access.challenges() ?? [])
+    send(request, response, reply, deps)
   }
 }
 
@@ -82,7 +92,9 @@ async function handle(
   route: Route | undefined,
   deps: ServerDeps,
 ): Promise<Reply> {
+  for (const [name, value] of deps.web?.access.headers() ?? []) response.setHeader(name, value)
   if (deps.isRefusing()) throw new HttpError('draining', 'the sensor is stopping')
+  if (deps.web !== undefined && route?.scope !== 'open') await admit(request, route, deps.web)
   if (route === undefined) throw new HttpError('not_found', 'there is no such path; / lists what there is')
   const method = String(request.method)
   const run = route.methods.get(method)
@@ -90,6 +102,22 @@ async function handle(
   const methods = [...route.methods.keys()].join(', ')
   response.setHeader('allow', methods)
   throw new HttpError('method_not_allowed', `${method} is not possible here; use ${methods}`)
+}
+
+/** @throws HttpError, as the promise does, when whoever asks may not */
+function admit(
+  request: IncomingMessage,
+  route: Route | undefined,
+  { access }: Pick<Web, 'access'>,
+): Promise<void> | undefined {
+  return access.admit({
+    scope: route?.scope === 'operate' ? 'operate' : 'read',
+    source: undefined,
+    isAboutServer: true,
+    authorization: request.headers.authorization,
+    connection: connectionOf(request),
+    address: request.socket.remoteAddress,
+  })
 }
 
 /** The path that is asked for, without a slash at its end. */
@@ -136,7 +164,7 @@ function send(request: IncomingMessage, response: ServerResponse, reply: Reply, 
       'x-content-type-options': 'nosniff',
       vary: 'Accept-Encoding',
       ...(isGzip ? { 'content-encoding': 'gzip' } : {}),
-      ...(isLast ? { connection: 'close' } : {}),
+      ...(isLast ? Object.fromEntries(lastHeaders(request)) : {}),
     })
     .end(body)
 }
