@@ -1,8 +1,8 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { HttpError, messageOf } from '../base/errors.ts'
 import type { LineLogger } from '../base/line-logger.ts'
-import { createSemaphore } from '../base/semaphore.ts'
+import { createMutex } from '../base/mutex.ts'
 import type { Threads } from '../base/threads.ts'
 import type { Scope } from './names.ts'
 
@@ -173,6 +173,15 @@ export function createAccess(first: AccessOptions, deps: AccessDeps): Access {
     return refuse(new HttpError('unauthorized', `${what}; send ${way}`), reason, known, asked)
   }
 
+  async function checked(check: Check, asked: Asked): Promise<boolean> {
+    try {
+      return await passwords.check(check)
+    } catch (error) {
+      const known = users.has(check.name) ? check.name : undefined
+      throw refuse(error as HttpError, 'too_many_checks', known, asked)
+    }
+  }
+
   async function checkPassword(
     name: string,
     password: string,
@@ -182,9 +191,7 @@ export function createAccess(first: AccessOptions, deps: AccessDeps): Access {
     const user = users.get(name)
     const hash = user?.hash ?? passwords.fake(name, options.users)
     const before = options
-    const isRight = await passwords.check({ name, hash, password, address: asked.address }).catch((error) => {
-      throw error instanceof HttpError ? refuse(error, 'too_many_checks', user?.name, asked) : error
-    })
+    const isRight = await checked({ name, hash, password, address: asked.address ?? '' }, asked)
     // Who was changed meanwhile is asked anew.
     if (options !== before && users.get(name)?.hash !== user?.hash) {
       throw unauthorized('wrong_credentials', name, asked)
@@ -288,7 +295,7 @@ interface Check {
   readonly name: string
   readonly hash: string
   readonly password: string
-  readonly address: string | undefined
+  readonly address: string
 }
 
 const JOB = { module: new URL('./password-worker.js', import.meta.url).href, name: 'comparePassword' }
@@ -299,14 +306,12 @@ function createPasswords({ threads }: Pick<AccessDeps, 'threads'>) {
   const wrong = new Map<string, true>()
   const checking = new Map<string, Promise<boolean>>()
   const waiting = new Map<string, number>()
-  const semaphore = createSemaphore(1)
+  const mutex = createMutex()
   const closing = new AbortController()
 
   function digestOf({ name, hash, password }: Check): string {
-    const hmac = createHmac('sha256', SALT)
-    // By themselves, so that no part can pass for a piece of another.
-    for (const part of [name, hash, password]) hmac.update(createHash('sha256').update(part).digest())
-    return hmac.digest('base64')
+    // With the length of the name, so that no part can pass for a piece of another; all hashes are as long.
+    return createHmac('sha256', SALT).update(`${name.length}:${name}${hash}${password}`).digest('base64')
   }
 
   function remember(map: Map<string, true>, key: string): void {
@@ -318,7 +323,23 @@ function createPasswords({ threads }: Pick<AccessDeps, 'threads'>) {
     map.set(key, true)
   }
 
-  async function compare(key: string, { hash, password, address = '' }: Check): Promise<boolean> {
+  async function compare(key: string, { hash, password }: Check): Promise<boolean> {
+    const { signal } = closing
+    try {
+      const isRight = await mutex(() => threads.run<boolean>(JOB, { hash, password }, { signal }))
+      remember(isRight ? right : wrong, key)
+      return isRight
+    } catch (error) {
+      throw new HttpError(
+        'overloaded',
+        `the password cannot be checked: ${messageOf(error)}`,
+        RETRY_AFTER_SECONDS,
+      )
+    }
+  }
+
+  /** @throws HttpError `overloaded` */
+  function takePlace(address: string): () => void {
     const before = waiting.get(address) ?? 0
     if (checking.size >= MAX_WAITING || before >= MAX_WAITING_PER_ADDRESS) {
       throw new HttpError(
@@ -328,36 +349,27 @@ function createPasswords({ threads }: Pick<AccessDeps, 'threads'>) {
       )
     }
     waiting.set(address, before + 1)
-    try {
-      const { signal } = closing
-      const run = () => threads.run<boolean>(JOB, { hash, password }, { signal })
-      const isRight = await semaphore.run(run, signal)
-      remember(isRight ? right : wrong, key)
-      return isRight
-    } catch (error) {
-      throw new HttpError(
-        'overloaded',
-        `the password cannot be checked: ${messageOf(error)}`,
-        RETRY_AFTER_SECONDS,
-      )
-    } finally {
-      const left = (waiting.get(address) ?? 1) - 1
+    return () => {
+      const left = (waiting.get(address) as number) - 1
       if (left === 0) waiting.delete(address)
       else waiting.set(address, left)
     }
   }
 
   return {
+    /** @throws HttpError `overloaded`, as the promise does */
     check(check: Check): Promise<boolean> {
       const key = digestOf(check)
       if (right.has(key)) return Promise.resolve(true)
       if (wrong.has(key)) return Promise.resolve(false)
       const same = checking.get(key)
       if (same !== undefined) return same
-      const compared = compare(key, check)
+      const leave = takePlace(check.address)
+      const compared = compare(key, check).finally(() => {
+        checking.delete(key)
+        leave()
+      })
       checking.set(key, compared)
-      const done = () => void checking.delete(key)
-      compared.then(done, done)
       return compared
     },
     /**

@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import { createConnections } from '../../src/base/connections.ts'
+import { type Connections, createConnections } from '../../src/base/connections.ts'
 import { createMetrics, type Metrics } from '../../src/base/metrics.ts'
 import { createThreads } from '../../src/base/threads.ts'
 import { createApp } from '../../src/http/app.ts'
@@ -25,6 +25,7 @@ export async function readHalf(
     maxStalenessMs?: number
     maxConnections?: number
     limits?: Partial<Limits>
+    connections?: Connections
     web?: HttpDeps['web']
     externalUrl?: URL
     disableExplain?: boolean
@@ -72,7 +73,7 @@ export async function readHalf(
       metrics,
       clock,
       log,
-      connections: createConnections(options.maxConnections),
+      connections: options.connections ?? createConnections(options.maxConnections),
       web: options.web,
       reportRefusal: (reason) => metrics.http.refused.inc({ reason }),
       isDraining: () => state.draining,

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { request as requestPlain } from 'node:http'
+import { type Agent as PlainAgent, request as requestPlain } from 'node:http'
 import { Agent, type RequestOptions, request as requestTls } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -51,6 +51,9 @@ export async function webServer(
   return { ...half, port, ...opened }
 }
 
+/** How a client asks. */
+export type AskOptions = Omit<RequestOptions, 'agent'> & { tls?: boolean; agent?: PlainAgent }
+
 /** What a client got. */
 export interface Answer {
   readonly status: number
@@ -60,11 +63,7 @@ export interface Answer {
 }
 
 /** Sends one request over a connection of its own; fails with the error of the connection. */
-export async function ask(
-  port: number,
-  path: string,
-  options: RequestOptions & { tls?: boolean; auth?: string } = {},
-): Promise<Answer> {
+export async function ask(port: number, path: string, options: AskOptions = {}): Promise<Answer> {
   const { tls = false, ...rest } = options
   const own = { ...(tls ? { agent: new Agent({ maxCachedSessions: 0 }) } : { agent: false }) }
   const all = { host: '127.0.0.1', port, path, servername: 'localhost', ...own, ...rest } as const

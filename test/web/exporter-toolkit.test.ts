@@ -1,14 +1,13 @@
 // The rows of web/tls_config_test.go and web/handler_test.go of exporter-toolkit 0.15, with files of our own: each is
 // accepted or refused alike, and the server then behaves as the row says.
 import { copyFileSync, writeFileSync } from 'node:fs'
-import type { RequestOptions } from 'node:https'
 import { join } from 'node:path'
 import t from 'tap'
 import { webFileLoader } from '../../src/config/web-file.ts'
 import { authority, NEW_RSA_KEY } from '../helpers/certificates.ts'
 import { diskFiles } from '../helpers/files.ts'
 import { until } from '../helpers/until.ts'
-import { ask, CAROL, DAVE, webServer, written } from '../helpers/web.ts'
+import { type AskOptions, ask, CAROL, DAVE, webServer, written } from '../helpers/web.ts'
 
 const folder = t.testdir()
 const ca = authority(folder, 'tls-ca-chain')
@@ -140,7 +139,7 @@ interface Row {
   readonly name: string
   /** Undefined: without a file. */
   readonly text?: string
-  readonly client?: RequestOptions & { tls?: boolean; auth?: string }
+  readonly client?: AskOptions
   readonly status?: number
   readonly cipher?: string
   readonly headers?: Readonly<Record<string, string>>
