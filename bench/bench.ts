@@ -12,11 +12,13 @@ import { prometheusMeasures } from './measures/prometheus.ts'
 import { smallRefreshes } from './measures/small-refreshes.ts'
 import { startUp } from './measures/start-up.ts'
 import { throughput } from './measures/throughput.ts'
+import { web } from './measures/web.ts'
 import { exitOnSignals } from './processes/child.ts'
 import { assertLinux } from './processes/proc.ts'
 
 const MEASURES: readonly Measure[] = [
   throughput,
+  web,
   million,
   memory,
   startUp,

@@ -17,6 +17,12 @@ const bare = (what: string): RowSpec => ({
   ...atLeast(0.95),
 })
 
+const tls = (what: string): RowSpec => ({
+  what: `throughput of /targets over TLS against bare node:https, ${what}`,
+  unit: '×',
+  ...atLeast(0.9),
+})
+
 /** Every row that there is, in the order of the table. */
 export const ROWS = {
   'targets-100': bare('100 targets'),
@@ -24,6 +30,18 @@ export const ROWS = {
   'targets-100000': bare('100,000 targets'),
   'targets-gzip-10000': bare('10,000 targets, gzip'),
   'targets-gzip-100000': bare('100,000 targets, gzip'),
+  'targets-tls-100': tls('100 targets'),
+  'targets-tls-10000': tls('10,000 targets'),
+  'targets-user': {
+    what: 'throughput of /targets for a user with a password against without one, 100 targets',
+    unit: '×',
+    ...atLeast(0.9),
+  },
+  'targets-token': {
+    what: 'throughput of /targets for a bearer token against without one, 100 targets',
+    unit: '×',
+    ...atLeast(0.9),
+  },
   'full-refresh': {
     what: 'full refresh of 1,000,000 records against JSON.parse of the same body',
     unit: '×',

@@ -21,6 +21,8 @@ export interface RollcallOptions {
   readonly inventory: string
   /** Where it keeps its lists; an empty folder of its own when not given. */
   readonly storage?: string
+  /** A web configuration file. */
+  readonly web?: string
   /** More lines of the source in a configuration file; not given: the environment alone configures it. */
   readonly source?: readonly string[]
 }
@@ -30,13 +32,14 @@ export const ONE_LABEL = ['labels: { store: "{store.id}" }'] as const
 
 /** Starts Rollcall on an inventory; it refreshes once, and then only when told to. */
 export async function startRollcall(scope: Scope, options: RollcallOptions): Promise<Rollcall> {
-  const { inventory, storage = scope.testdir(), source } = options
+  const { inventory, storage = scope.testdir(), source, web } = options
   const file = source === undefined ? undefined : writeConfig(scope, inventory, source)
   const args = [
     'dist/cli.js',
     'serve',
     ...(file === undefined ? [] : [`--config.file=${file}`]),
     '--web.listen-address=127.0.0.1:0',
+    ...(web === undefined ? [] : [`--web.config.file=${web}`]),
     '--web.enable-lifecycle',
     `--storage.path=${storage}`,
     '--log.format=json',
