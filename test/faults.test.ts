@@ -105,6 +105,13 @@ const FAULTS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
     81: 'eighty sources, or two thousand',
     82: 'SIGHUP at any moment of the start',
   },
+  'who may ask': {
+    83: 'a POST from another site, or by a Host that is not ours',
+    84: "every row of exporter-toolkit's tests of its web configuration",
+    85: 'a certificate that is replaced while connections are open',
+    86: 'a wrong password a hundred thousand times',
+  },
+  },
   'devices that register': {
     87: 'a device that says what it may not: labels, addresses, the id of another',
     88: 'a token that fills its share, in number and in bytes',

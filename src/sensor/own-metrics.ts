@@ -9,8 +9,16 @@ import {
   WEB_CONFIG_METRIC,
 } from '../base/request-counts.ts'
 import { version } from '../base/version.ts'
+import type { Web } from '../web/web.ts'
 import { type Family, single } from './exposition.ts'
-import type { SensorWeb } from './sensor.ts'
+
+/** A web configuration file at work. */
+export interface SensorWeb extends Pick<Web, 'access' | 'createServer'> {
+  /** How often was refused what, by reason. */
+  readonly refused: ReadonlyMap<string, number>
+  /** Whether the file, as it is now, is in force. */
+  isInForce(): boolean
+}
 
 /** When this process began, in seconds since the epoch. */
 const STARTED_S = performance.timeOrigin / 1000

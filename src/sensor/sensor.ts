@@ -6,11 +6,10 @@ import type { Files } from '../base/files.ts'
 import type { LineLogger } from '../base/line-logger.ts'
 import { explainListen, urlOf } from '../base/listening.ts'
 import { createRequestCounts } from '../base/request-counts.ts'
-import type { Web } from '../web/web.ts'
 import { createBodyReader } from './body.ts'
 import { exposition } from './exposition.ts'
 import type { Machine } from './machine.ts'
-import { ownFamilies, webFamilies } from './own-metrics.ts'
+import { ownFamilies, type SensorWeb, webFamilies } from './own-metrics.ts'
 import type { RegistrationOptions } from './registration/options.ts'
 import { createRegistration } from './registration/registration.ts'
 import { createRoutes } from './routes.ts'
@@ -38,14 +37,6 @@ export interface SensorOptions {
   readonly registration: RegistrationOptions | undefined
   /** What a client may do to a connection, where it differs from the defaults. */
   readonly limits?: Partial<Limits>
-}
-
-/** A web configuration file at work. */
-export interface SensorWeb extends Pick<Web, 'access' | 'createServer'> {
-  /** How often was refused what, by reason. */
-  readonly refused: ReadonlyMap<string, number>
-  /** Whether the file, as it is now, is in force. */
-  isInForce(): boolean
 }
 
 /** What a sensor needs from outside. */

@@ -252,3 +252,74 @@ t.test('a target template without a field is a warning that says what to write',
     t.same([code, out], [0, [...warnings.map((text) => `WARNING: source a: ${text}`), SUCCESS, '']], targets)
   }
 })
+
+t.test('check reads the web configuration file too, alone or beside the other one', async (t) => {
+  const { check, folder } = configured(t, 'http: { url: http://a }')
+  const web = (text: string) => {
+    writeFileSync(join(folder, 'web.yml'), text)
+    return `--web.config.file=${join(folder, 'web.yml')}`
+  }
+  const fine = 'SUCCESS: the web configuration is valid'
+  t.match(await check(web('rate_limit: { interval: 1s, burst: 5 }')), { code: 0, out: [SUCCESS, fine, ''] })
+  t.match(await runHere(['check', web('')]), { code: 0, out: `${fine}\n`, err: '' })
+  const wrong = await check(web('basic_auth_users: { dave: secret }'))
+  t.match(wrong, { code: 2, err: [/^web\.yml:1:27: basic_auth_users\.dave: <secret> is not /, ''] })
+  const named = web('tls_server_config: { cert_file: no, key_file: no }')
+  t.match(await check(named), { code: 2, err: [/tls_server_config\.cert_file: .*ENOENT/, /key_file: /, ''] })
+  t.match(await check(named, '--syntax-only'), { code: 0 }, 'unless told not to')
+  t.match(await check('--web.config.file=nowhere'), {
+    code: 2,
+    err: [/^--web\.config\.file: nowhere cannot be read: ENOENT/, ''],
+  })
+  t.match(await check(`--web.config.file=${folder}`), { code: 2, err: [/cannot be read: E/, ''] })
+})
+
+/** What is wrong with keys that exporters do not have, and where. */
+const WEB_FAULTS: readonly (readonly [text: string, place: RegExp])[] = [
+  ['tls_server_config: {', /:\d+:\d+: not valid YAML/],
+  ['rate_limit: { interval: soon }', /:1:25: rate_limit\.interval: "soon" is not a duration/],
+  ['bearer_tokens: [{ name: a, token_file: no }]', /bearer_tokens\[0\]\.token_file: .*ENOENT/],
+  [
+    'bearer_tokens: [{ name: a, token_file: empty }]',
+    /bearer_tokens\[0\]\.token_file: "empty" holds no token/,
+  ],
+  ['bearer_tokens: [{ name: a, token_file: short }]', /"short" holds in line 2 a token of fewer than 16/],
+  ['bearer_tokens: [{ name: a, token_file: blank }]', /"blank" holds in line 1 a character/],
+  ['bearer_tokens: [{ name: a, token_file: . }]', /bearer_tokens\[0\]\.token_file: .* cannot be read: E/],
+  [
+    'bearer_tokens: [{ name: a, token_file: twice }, { name: b, token_file: twice }]',
+    /:1:\d+: bearer_tokens\[1\]\.token_file: holds a token of bearer_tokens\[0\] too/,
+  ],
+  ['bearer_tokens: [{ name: a, token_file: twice, may: [write] }]', /may\[0\]: "write" is not /],
+  ['basic_auth_users: { a: { may: [read] } }', /basic_auth_users\.a\.hash: is missing/],
+  ['allowed_hosts: ["http://a"]', /allowed_hosts\[0\]: "http:\/\/a" is not a host name/],
+  ['tls_server_config: { cert: a, key: b }', /tls_server_config\.cert: TLS cannot be spoken: /],
+  ['tls_server_config: { cert: a, key: b, client_allowed_sans: [a] }', /client_allowed_sans: has no effect/],
+  ['tls_server_config: { cert: a, key: b, client_ca: c }', /client_ca: has no effect/],
+  [
+    'tls_server_config: { cert: a, key: b, client_ca: c, client_auth_type: RequestClientCert }',
+    /there is no certificate in client_ca/,
+  ],
+  [
+    'tls_server_config: { cert: a, key: b, min_version: TLS13, max_version: TLS12 }',
+    /max_version: TLS12 is older than min_version/,
+  ],
+]
+
+t.test('each mistake in a web configuration file is told with its place, and no token is', async (t) => {
+  const token = 'f'.repeat(40)
+  const folder = t.testdir({
+    empty: '\n',
+    short: `${token}\nshort-token\n`,
+    blank: 'a token in words\n',
+    twice: `${token}\n${token}\n`,
+  })
+  const path = join(folder, 'web.yml')
+  for (const [text, place] of WEB_FAULTS) {
+    writeFileSync(path, text)
+    const { code, err } = await runHere(['check', `--web.config.file=${path}`])
+    t.equal(code, 2)
+    t.match(err, place)
+    t.notMatch(err, token)
+  }
+})

@@ -4,6 +4,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
+import { authority } from '../helpers/certificates.ts'
+import { DAVE, webServer, written } from '../helpers/web.ts'
 
 /** An instruction of the Dockerfile, and its stage. */
 interface Instruction {
@@ -106,3 +108,22 @@ t.test('the health check: 200 is healthy; another status, silence and nobody are
   t.same(await check(silent), { code: 1, err: `${silent}: no answer in time\n` })
   t.match(await check('http://127.0.0.1:9/'), { code: 1, err: 'ECONNREFUSED' })
 })
+
+t.test(
+  'the health check works over TLS, with users, and where clients have to have a certificate',
+  async (t) => {
+    const folder = t.testdir()
+    const ca = authority(folder)
+    const { certFile, keyFile } = ca.sign('server', 'DNS:elsewhere')
+    const tls = `tls_server_config:\n  cert_file: ${certFile}\n  key_file: ${keyFile}\n`
+    const users = `basic_auth_users: { dave: ${DAVE} }\n`
+    const client = `  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ${ca.certFile}\n`
+    for (const text of [`${tls}${users}`, `${tls}${client}${users}`]) {
+      const { port } = await webServer(t, written(folder, text))
+      t.same(await check(`https://127.0.0.1:${port}/-/healthy`), { code: 0, err: '' })
+    }
+    const plain = await webServer(t, written(folder, users))
+    t.same(await check(`http://127.0.0.1:${plain.port}/-/healthy`), { code: 0, err: '' })
+    t.match(await check(`https://127.0.0.1:${plain.port}/-/healthy`), { code: 1, err: 'EPROTO' })
+  },
+)

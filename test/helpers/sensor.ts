@@ -21,7 +21,7 @@ export async function sensorHere(
       registration: options.registration,
       limits: options.limits ?? {},
     },
-    { machine, clock, files: diskFiles, log, random },
+    { machine, clock, files: diskFiles, log, random, web: options.web },
   )
   let stopping: Promise<void> | undefined
   const stop = () => {

@@ -136,7 +136,11 @@ environment
 {{- end -}}
 {{- end -}}
 
+{{- define "rollcall.scheme" -}}
+{{- ternary "https" "http" .Values.web.tls -}}
+{{- end -}}
+
 {{/* Where others in the cluster reach Rollcall. */}}
 {{- define "rollcall.url" -}}
-{{- printf "http://%s.%s.svc:%d" (include "rollcall.fullname" .) (include "rollcall.namespace" .) (int .Values.service.port) -}}
+{{- printf "%s://%s.%s.svc:%d" (include "rollcall.scheme" .) (include "rollcall.fullname" .) (include "rollcall.namespace" .) (int .Values.service.port) -}}
 {{- end -}}

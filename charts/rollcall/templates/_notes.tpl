@@ -1,3 +1,7 @@
+{{- define "rollcall.curlFlags" -}}
+{{- if .Values.web.tls }} --insecure{{ end }}{{ if .Values.web.configSecret }} --user NAME{{ end }}
+{{- end -}}
+
 {{/* What `helm install` prints. */}}
 {{- define "rollcall.notes" -}}
 {{- $url := include "rollcall.url" . -}}
@@ -34,8 +38,8 @@ scrape_configs:
 What Rollcall last read, and why something is or is not a target:
 
   kubectl --namespace {{ include "rollcall.namespace" . }} port-forward service/{{ include "rollcall.fullname" . }} {{ .Values.service.port }}
-  curl http://127.0.0.1:{{ .Values.service.port }}/health
-  curl -G http://127.0.0.1:{{ .Values.service.port }}/api/v1/explain -d q=<name>
+  curl{{ include "rollcall.curlFlags" . }} {{ include "rollcall.scheme" . }}://127.0.0.1:{{ .Values.service.port }}/health
+  curl{{ include "rollcall.curlFlags" . }} -G {{ include "rollcall.scheme" . }}://127.0.0.1:{{ .Values.service.port }}/api/v1/explain -d q=<name>
 {{- if .Values.testFramework.enabled }}
 
 Whether it serves targets:

@@ -6,6 +6,7 @@
 {{- include "rollcall.validate.storage" . -}}
 {{- include "rollcall.validate.scaling" . -}}
 {{- include "rollcall.validate.push" . -}}
+{{- include "rollcall.validate.web" . -}}
 {{- end -}}
 
 {{- define "rollcall.fail" -}}
@@ -32,7 +33,7 @@
 
 {{/* Flags and variables that the chart sets itself. */}}
 {{- define "rollcall.validate.owned" -}}
-{{- $flags := dict "config.file" "config, existingConfigMap or existingSecret" "web.listen-address" "containerPort" "web.drain-delay" "web.drainDelaySeconds" "web.shutdown-timeout" "web.shutdownTimeoutSeconds" "web.enable-lifecycle" "web.enableLifecycle" "web.external-url" "web.externalUrl" "storage.path" "persistence" "log.level" "log.level" "log.format" "log.format" -}}
+{{- $flags := dict "config.file" "config, existingConfigMap or existingSecret" "web.listen-address" "containerPort" "web.drain-delay" "web.drainDelaySeconds" "web.shutdown-timeout" "web.shutdownTimeoutSeconds" "web.enable-lifecycle" "web.enableLifecycle" "web.external-url" "web.externalUrl" "web.config.file" "web.configSecret" "web.disable-explain" "web.disableExplain" "storage.path" "persistence" "log.level" "log.level" "log.format" "log.format" -}}
 {{- range .Values.extraArgs -}}
 {{- $flag := regexReplaceAll "=.*$" . "" | trimPrefix "--" -}}
 {{- with get $flags $flag -}}
@@ -45,6 +46,12 @@
 {{- with get $variables $name -}}
 {{- include "rollcall.fail" (printf "extraEnv: %s is set by the chart; use %s" $name .) -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "rollcall.validate.web" -}}
+{{- if and .Values.web.tls (not .Values.web.configSecret) -}}
+{{- include "rollcall.fail" "web.tls: without web.configSecret there are no certificates; name the Secret with the web configuration file, or leave tls out" -}}
 {{- end -}}
 {{- end -}}
 
