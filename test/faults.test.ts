@@ -111,7 +111,6 @@ const FAULTS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
     85: 'a certificate that is replaced while connections are open',
     86: 'a wrong password a hundred thousand times',
   },
-  },
   'devices that register': {
     87: 'a device that says what it may not: labels, addresses, the id of another',
     88: 'a token that fills its share, in number and in bytes',

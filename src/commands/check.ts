@@ -67,7 +67,7 @@ async function checkWeb(
 
 /** Whoever checks means a configuration; one that was forgotten must not pass. */
 const NOTHING =
-  'there is no inventory to check: give --config.file, INVENTORY_URL or --web.config.file; without them the demo would be served, which needs no check'
+  'there is no inventory to check: give --config.file or INVENTORY_URL; without them the demo would be served, which needs no check'
 
 const UNREAD = 'FAILED: not every source could be read\n'
 const NOT_COMPARED = 'FAILED: not every list could be compared\n'

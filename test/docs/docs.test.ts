@@ -11,6 +11,7 @@ import { options } from '../../src/config/options.ts'
 import { fileSchema } from '../../src/config/schema.ts'
 import { CHANGE_INTERVAL_MS, DEVICES, FLEET_SIZE } from '../../src/demo/size.ts'
 import { KINDS } from '../../src/sources/kinds.ts'
+import { webSchema } from '../../src/web/config.ts'
 import { run } from '../helpers/cli.ts'
 import {
   CONFIGURATION_PAGE,
@@ -19,6 +20,8 @@ import {
   configurationSchema,
   VALIDATION_SCHEMA,
   validationSchema,
+  WEB_PAGE,
+  WEB_VALIDATION_SCHEMA,
 } from '../helpers/configuration-page.ts'
 import { diskFiles } from '../helpers/files.ts'
 import { METRICS_PAGE, metricsPage } from '../helpers/metrics-page.ts'
@@ -60,7 +63,7 @@ t.test('every environment variable is in the README with its default, and no oth
 })
 
 t.test('every flag that the README names exists', async (t) => {
-  const flags = [...readme.matchAll(/--([a-z]+\.[a-z-]+)/g)].map(([, flag]) => flag as string)
+  const flags = [...readme.matchAll(/--([a-z]+(?:\.[a-z-]+)+)/g)].map(([, flag]) => flag as string)
   const known = [...options.flatMap(({ flag }) => flag ?? []), ...Object.keys(SWITCHES), 'storage.tsdb']
   t.same(
     flags.filter((flag) => !known.includes(flag)),
@@ -113,7 +116,7 @@ t.test('what the README says of the demo is so', async (t) => {
 t.test('every file that the README links to is there', async (t) => {
   const links = [...readme.matchAll(/\]\((?!http|#)([^)]+)\)/g)].map(([, path]) => path as string)
   t.ok(links.length > 0)
-  for (const link of links) t.ok(existsSync(link), link)
+  for (const link of links) t.ok(existsSync(link.split('#', 1)[0] as string), link)
 })
 
 t.test('the list of metrics is up to date; npm run docs writes it', async (t) => {
@@ -126,6 +129,10 @@ t.test('the reference of the configuration is up to date; npm run docs writes it
   t.match(page, '## `<source>`')
   t.equal(readFileSync(CONFIGURATION_SCHEMA, 'utf8'), configurationSchema(fileSchema, Object.keys(KINDS)))
   t.equal(readFileSync(VALIDATION_SCHEMA, 'utf8'), validationSchema(fileSchema))
+  const web = readFileSync(WEB_PAGE, 'utf8')
+  t.equal(web, configurationPage(webSchema, web))
+  t.match(web, '## `<tls_server_config>`')
+  t.equal(readFileSync(WEB_VALIDATION_SCHEMA, 'utf8'), validationSchema(webSchema))
 })
 
 t.test('the version has an entry in the changelog', async (t) => {
