@@ -94,7 +94,7 @@ async function openWebFile(
     import('../web/access.ts'),
   ])
   const refused = new Map<string, number>(REFUSALS.map((reason) => [reason, 0]))
-  const count = (reason: string) => void refused.set(reason, (refused.get(reason) ?? 0) + 1)
+  const count = (reason: string) => void refused.set(reason, (refused.get(reason) as number) + 1)
   let isInForce = true
   const onReload = (is: boolean) => {
     isInForce = is

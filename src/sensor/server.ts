@@ -81,7 +81,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, deps: 
     if (error instanceof ClientGoneError) return
     await discardBody(request)
     const reply = errorReply(asHttpError(error, path, deps))
-    if (reply.status === 401) response.setHeader('www-authenticate', deps.web?.access.challenges() ?? [])
+    // Nobody else answers so.
+    if (reply.status === 401) response.setHeader('www-authenticate', (deps.web as Web).access.challenges())
     send(request, response, reply, deps)
   }
 }

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import type { RequestListener, Server } from 'node:http'
-import { createSecureServer, type Http2SecureServer } from 'node:http2'
+import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2'
 import { createServer, type Server as HttpsServer } from 'node:https'
 import { isIPv6 } from 'node:net'
 import { createSecureContext, type SecureContextOptions, type SecureVersion, type TLSSocket } from 'node:tls'
@@ -68,6 +68,9 @@ const TLS13_CIPHERS: readonly CipherSuite[] = [
   'TLS_CHACHA20_POLY1305_SHA256',
 ]
 
+/** As many requests of one connection at once as Go allows. */
+const HTTP2_SETTINGS = { maxConcurrentStreams: 250 }
+
 /** How long a client may take for the handshake, in milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 15_000
 
@@ -106,10 +109,14 @@ export function createTlsServers(
     create(handler, limits) {
       const options = { ...secure, ...limits, handshakeTimeout: HANDSHAKE_TIMEOUT_MS }
       const server = http2
-        ? createSecureServer({ ...options, allowHTTP1: true }, handler as never)
+        ? createSecureServer({ ...options, allowHTTP1: true, settings: HTTP2_SETTINGS }, handler as never)
         : createServer(options, handler)
       // HTTP/2 has these only as properties.
       Object.assign(server, limits)
+      // Of HTTP/2 nothing else ends a connection that is idle.
+      server.on('session', (session: ServerHttp2Session) => {
+        session.setTimeout(limits.keepAliveTimeout, () => session.destroy())
+      })
       ask(server)
       const [serve] = server.listeners('secureConnection') as [(socket: TLSSocket) => void]
       server.removeAllListeners('secureConnection')

@@ -61,7 +61,6 @@ export async function openWeb(load: LoadWebFile, deps: WebDeps): Promise<Web> {
   const threads = createThreads(THREAD_LIMIT_MB, 1)
   const access = createAccess(first.access, { ...deps, threads })
   let isInForce = true
-  let cancel = () => {}
   let looking: Promise<void> = Promise.resolve()
 
   function apply(next: WebFile): void {
@@ -85,17 +84,19 @@ export async function openWeb(load: LoadWebFile, deps: WebDeps): Promise<Web> {
     deps.onReload(isInForce)
   }
 
-  function lookSoon(): void {
-    cancel = deps.clock.after(LOOK_MS, () => {
+  function lookSoon(): () => void {
+    return deps.clock.after(LOOK_MS, () => {
       looking = tracked
         .hasChanged()
         .then((hasChanged) => (hasChanged ? reload() : undefined))
-        .finally(lookSoon)
+        .finally(() => {
+          cancel = lookSoon()
+        })
     })
   }
 
   deps.onReload(true)
-  lookSoon()
+  let cancel = lookSoon()
   return {
     access,
     createServer: servers?.create,

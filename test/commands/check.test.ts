@@ -323,3 +323,19 @@ t.test('each mistake in a web configuration file is told with its place, and no 
     t.notMatch(err, token)
   }
 })
+
+t.test('durations of a rate limit are as Go takes them, and headers may be aliases', async (t) => {
+  const folder = t.testdir()
+  const path = join(folder, 'web.yml')
+  for (const text of [
+    'rate_limit: { interval: 1s }',
+    'rate_limit: { interval: "0", burst: 1 }',
+    'rate_limit: { interval: 1000000, burst: 1 }',
+    'rate_limit: { interval: 1m30.5s, burst: 1 }',
+    'http_server_config: { headers: { X-XSS-Protection: &a 1, Content-Security-Policy: *a } }',
+  ]) {
+    writeFileSync(path, text)
+    t.match(await runHere(['check', `--web.config.file=${path}`]), { code: 0, err: '' }, text)
+  }
+  t.match(await runHere(['check', '--web.config.file=']), { code: 2, err: /^--web\.config\.file: "" is not/ })
+})

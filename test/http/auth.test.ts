@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
+import { connect } from 'node:net'
 import { hostname } from 'node:os'
 import t from 'tap'
 import { guardRoutes } from '../../src/http/auth.ts'
@@ -331,11 +332,21 @@ t.test('a change of the file is in force on connections that are open', async (t
   t.same(reloads, [true, false], 'a broken file is told')
   t.match(lines.at(-1), { level: 50, error: /web\.yml:1:27: basic_auth_users\.dave: <secret>/ })
   t.equal(await status(), 200, 'and the old one stays')
-  written(folder, `basic_auth_users: { carol: ${CAROL} }\nrate_limit: { interval: 0 }`)
+  written(folder, `basic_auth_users: { carol: ${CAROL} }\nrate_limit: { interval: 1ms, burst: 1000 }`)
   await pass(3)
   t.equal(await status(), 401)
   written(folder, 'tls_server_config: { cert_file: a, key_file: b }')
   await pass(4)
   t.same(reloads, [true, false, true, false])
   t.same(lines.filter(({ level }) => level === 50).length, 2)
+})
+
+t.test('83: a request that names no host at all is none of ours', async (t) => {
+  const { port, state } = await webServer(t, undefined, { enableLifecycle: true })
+  const socket = connect(port, '127.0.0.1')
+  socket.end('POST /-/refresh HTTP/1.0\r\n\r\n')
+  let answer = ''
+  for await (const chunk of socket.setEncoding('utf8')) answer += chunk
+  t.match(answer, /^HTTP\/1\.1 403 [\s\S]*"code":"wrong_host"/)
+  t.same(state.refreshed, [])
 })

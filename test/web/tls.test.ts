@@ -227,3 +227,22 @@ t.test('a client that speaks no TLS, or breaks off, hurts nobody', async (t) => 
   }
   t.equal((await ask(port, '/targets', { tls: true, ca: ca.cert })).status, 200)
 })
+
+t.test('an idle connection of HTTP/2 is closed', async (t) => {
+  const { path } = inPlace(t)
+  const { port } = await webServer(t, path, { limits: { keepAliveTimeout: 200 } })
+  const { session, get } = await http2(t, port)
+  const closed = once(session, 'close')
+  t.equal((await get({})).status, 200)
+  await closed
+  t.ok(session.destroyed)
+})
+
+t.test('83: over HTTP/2 the host is the authority', async (t) => {
+  const { path } = inPlace(t)
+  const { port } = await webServer(t, path, { enableLifecycle: true })
+  const { get } = await http2(t, port)
+  const post = { ':method': 'POST', ':path': '/-/refresh' }
+  t.equal((await get(post)).status, 200)
+  t.equal((await get({ ...post, ':authority': 'evil.example.com' })).status, 403)
+})
