@@ -149,7 +149,8 @@ export function createAccess(first: AccessOptions, deps: AccessDeps): Access {
       throw refuse(new HttpError('forbidden', message), 'forbidden', name, asked)
     }
     if (sources === undefined || isAboutServer || (source !== undefined && sources.has(source))) return
-    const message = `${name} may only ask for ${sources.size === 1 ? 'the source' : 'one of the sources'} ${[...sources].join(', ')}; name it, such as /targets/${[...sources][0]} or ?source=${[...sources][0]}`
+    const [first] = sources
+    const message = `${name} may only ask for these sources: ${[...sources].join(', ')}; name one of them, such as /targets/${first} or ?source=${first}`
     throw refuse(new HttpError('forbidden', message), 'forbidden', name, asked)
   }
 
@@ -191,13 +192,13 @@ export function createAccess(first: AccessOptions, deps: AccessDeps): Access {
     const user = users.get(name)
     const hash = user?.hash ?? passwords.fake(name, options.users)
     const before = options
-    const isRight = await checked({ name, hash, password, address: asked.address ?? '' }, asked)
+    const isRight = await checked({ name, hash, password, address: String(asked.address) }, asked)
     // Who was changed meanwhile is asked anew.
     if (options !== before && users.get(name)?.hash !== user?.hash) {
       throw unauthorized('wrong_credentials', name, asked)
     }
     if (!isRight || user === undefined) throw unauthorized('wrong_credentials', name, asked)
-    accept(users.get(name) ?? user, authorization, asked)
+    accept(users.get(name) as User, authorization, asked)
   }
 
   function prove(authorization: string, asked: Asked): Promise<void> | undefined {

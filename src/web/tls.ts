@@ -212,11 +212,9 @@ function peerFault({ clientAuthType, clientAllowedSans }: TlsOptions, socket: TL
 
 const SAN = /(?:DNS|IP Address|URI|email):("(?:[^"\\]|\\.)*"|[^,]*)(?:, |$)/g
 
-/** The subject alternative names that may be allowed, as they are. */
+/** The subject alternative names that may be allowed; one with signs that the platform quotes stays in quotes. */
 function sansOf({ subjectAltName = '' }: X509Certificate): string[] {
-  return [...subjectAltName.matchAll(SAN)].map(([, text = '']) =>
-    text.startsWith('"') ? String(JSON.parse(text)) : text,
-  )
+  return [...subjectAltName.matchAll(SAN)].map((found) => String(found[1]))
 }
 
 /** OpenSSL writes an IPv6 address out; people, and Go, write it short. */
