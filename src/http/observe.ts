@@ -19,9 +19,9 @@ export function observe(
   const response = reply.raw
   const { method } = request
   const connection = connectionOf(request.raw)
-  connections.begin(connection)
+  connections.begin(connection, response)
   response.on('close', () => {
-    connections.end(connection)
+    connections.end(connection, response)
     metrics.http.requests.observe(route, method, response.statusCode, (performance.now() - startMs) / 1000)
   })
 }

@@ -1,4 +1,6 @@
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { acceptsGzip } from '../base/accepts-gzip.ts'
 import { lastHeaders } from '../base/connections.ts'
@@ -39,8 +41,27 @@ export function sendList(
   const headers = ['x-rollcall-age-seconds', (ageMs / 1000).toFixed(3), ...(held ?? form).headers]
   if (isLast) for (const header of lastHeaders(request.raw)) headers.push(...header)
   reply.hijack()
-  if (held !== undefined) writeHead(request, reply, 304, headers).end()
-  else sendPieces(writeHead(request, reply, 200, headers.concat(form.bodyHeaders)), form.pieces)
+  if (held !== undefined) {
+    writeHead(request, reply, 304, headers).end()
+    return
+  }
+  const response = writeHead(request, reply, 200, headers.concat(form.bodyHeaders))
+  if (isEncrypted(request)) Readable.from(slicesOf(form.pieces)).pipe(response)
+  else sendPieces(response, form.pieces)
+}
+
+/** Whether all that is written is encrypted at once; HTTP/2 encrypts no more than its client is ready to take. */
+function isEncrypted({ raw: { socket, httpVersionMajor } }: FastifyRequest): boolean {
+  return httpVersionMajor < 2 && (socket as Partial<TLSSocket>).encrypted === true
+}
+
+/** Over TLS so many bytes are sent at a time: what is encrypted is a copy for each client. */
+const SLICE_BYTES = 2 ** 18
+
+function* slicesOf(pieces: readonly Buffer[]): Iterable<Buffer> {
+  for (const piece of pieces)
+    for (let start = 0; start < piece.length; start += SLICE_BYTES)
+      yield piece.subarray(start, start + SLICE_BYTES)
 }
 
 function writeHead(

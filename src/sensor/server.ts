@@ -136,9 +136,9 @@ function observe(
 ): void {
   const startMs = performance.now()
   const connection = connectionOf(request)
-  connections.begin(connection)
+  connections.begin(connection, response)
   response.on('close', () => {
-    connections.end(connection)
+    connections.end(connection, response)
     const code = response.writableFinished ? response.statusCode : CLIENT_GONE
     counts.observe(route, String(request.method), code, (performance.now() - startMs) / 1000)
   })

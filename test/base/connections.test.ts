@@ -14,8 +14,8 @@ async function server(t: Test, { max = 100, stallMs = 60_000, responseMs = 60_00
   const later: ServerResponse[] = []
   const app = createServer((request, response) => {
     const { socket } = request
-    connections.begin(socket)
-    response.on('close', () => connections.end(socket))
+    connections.begin(socket, response)
+    response.on('close', () => connections.end(socket, response))
     if (request.url === '/later') later.push(response)
     else response.end(request.url === '/large' ? LARGE : 'here')
   })

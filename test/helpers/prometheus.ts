@@ -20,6 +20,8 @@ export interface ActiveTarget {
 export interface Prometheus {
   readonly url: string
   readonly pid: number
+  /** What it logged. */
+  log(): string
   /** The active targets of a job. */
   targets(job: string): Promise<ActiveTarget[]>
   /** The value of a query; undefined when it has none. */
@@ -101,6 +103,7 @@ export async function startPrometheus(t: Scope, binary: string, config: string):
   return {
     url,
     pid: child.pid as number,
+    log: () => log,
     async targets(job) {
       const { activeTargets } = (await api('targets?state=active')) as { activeTargets: ActiveTarget[] }
       return activeTargets.filter((target) => target.labels.job === job)

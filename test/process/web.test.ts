@@ -1,5 +1,7 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { connect } from 'node:http2'
+import { connect as connectTls } from 'node:tls'
 import t from 'tap'
 import { authority } from '../helpers/certificates.ts'
 import { run, start } from '../helpers/cli.ts'
@@ -73,4 +75,44 @@ t.test('a sensor with a web configuration file serves and stops', async (t) => {
   t.equal(seriesValue(body, 'rollcall_web_config_last_reload_successful'), 1)
   child.kill('SIGTERM')
   t.same(await ended, { code: 0, signal: null })
+})
+
+t.test('76: clients that read nothing over TLS cost no copy of the list each', async (t) => {
+  const file = written(folder, TLS)
+  // 20 MB, of which the buffers on the way take 4.
+  const list = Array.from(
+    { length: 200_000 },
+    (_, index) => `sensor-${index}.${'a'.repeat(60)}.example.com:9100`,
+  )
+  const inventory = await inventoryServer(t, list)
+  const { url, child } = await start(t, [`--web.config.file=${file}`], { INVENTORY_URL: inventory.url.href })
+  const port = Number(new URL(url).port)
+  await until(
+    'there are targets',
+    async () => (await ask(port, '/targets', { tls: true, ca: ca.cert })).status === 200,
+  )
+  const rssMb = () =>
+    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024
+  const before = rssMb()
+  const clients = Array.from({ length: 60 }, () =>
+    connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca: ca.cert }).on('error', () => {}),
+  )
+  t.teardown(() => {
+    for (const client of clients) client.destroy()
+  })
+  await Promise.all(clients.map((client) => once(client, 'secureConnect')))
+  for (const client of clients) client.pause().write('GET /targets HTTP/1.1\r\nhost: localhost\r\n\r\n')
+  // Whole for those who read, meanwhile and in any version of HTTP.
+  const { body } = await ask(port, '/targets', { tls: true, ca: ca.cert })
+  t.equal(JSON.parse(body)[0].targets.length, list.length)
+  const session = connect(url, { ca: ca.cert, servername: 'localhost' })
+  t.teardown(() => session.destroy())
+  let second = ''
+  for await (const chunk of session.request({ ':path': '/targets' }).setEncoding('utf8')) second += chunk
+  t.equal(second, body)
+  const more = rssMb() - before
+  t.ok(
+    more < 600,
+    `${more.toFixed(0)} MB more; a copy for each client would be ${(60 * body.length) / 2 ** 20}`,
+  )
 })
