@@ -128,3 +128,16 @@ t.test('actionlint and shellcheck find nothing wrong in the workflows and script
   const linted = spawnSync(String(actionlint), [`-shellcheck=${shellcheck}`, ...files], { encoding: 'utf8' })
   t.same([linted.status, linted.stdout + linted.stderr], [0, ''])
 })
+
+t.test('the package brings the versions that it was tested with', async (t) => {
+  const { status, stdout, stderr } = spawnSync('npm', ['pack', '--dry-run', '--json'], { encoding: 'utf8' })
+  t.equal(status, 0, stderr)
+  const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }]
+  const paths = files.map(({ path }) => path)
+  t.ok(paths.includes('npm-shrinkwrap.json'))
+  t.ok(paths.includes('dist/cli.js'))
+  t.notOk(
+    existsSync('npm-shrinkwrap.json'),
+    'and leaves nothing behind, which npm would read instead of the lock',
+  )
+})
