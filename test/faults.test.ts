@@ -114,6 +114,7 @@ const FAULTS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   'devices that register': {
     87: 'a device that says what it may not: labels, addresses, the id of another',
     88: 'a token that fills its share, in number and in bytes',
+    89: 'a secret of a record, whatever its field is called',
     90: 'killed in the moment of an acknowledgement',
     91: 'a full disk: no acknowledgement',
     92: 'registrations that cannot be read at the start',

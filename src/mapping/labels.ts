@@ -9,6 +9,7 @@ import {
   sanitizeLabelName,
   sortedLabels,
 } from '../model/labels.ts'
+import { maskText } from '../model/mask-text.ts'
 import { fieldOf, type InventoryRecord, isObject, type Json } from '../model/record.ts'
 import { isSecretName } from '../model/secret-names.ts'
 import { isPlaceLabel, SOURCE_LABEL } from '../model/target-group.ts'
@@ -144,7 +145,7 @@ const holdsSecret = memo(isSecretName)
 /**
  * Adds each field of the record as a `__meta_inventory_<field>` label: texts, numbers, booleans and lists
  * of them (`,a,b,`); nested objects and null are no labels. See {@link nameFields} for two fields with the same
- * sanitised name. Fields whose names say that they hold a secret are left out: labels are there for all to see.
+ * sanitised name. Fields whose names, or values, say that they hold a secret are left out: labels are there for all to see.
  */
 export function addMetaLabels(record: InventoryRecord, labels: Map<string, string>, drop: DropLabel): void {
   if (!isObject(record)) return
@@ -157,6 +158,7 @@ export function addMetaLabels(record: InventoryRecord, labels: Map<string, strin
     const value = record[field] ?? null
     const text = labelText(value) ?? (typeof value === 'object' ? '' : undefined)
     if (text === undefined || !isLabelValue(text)) drop('invalid_value', META_PREFIX + name)
+    else if (text !== maskText(text, () => {})) drop('secret', META_PREFIX + name)
     else if (text !== '') labels.set(META_PREFIX + name, text)
   }
 }

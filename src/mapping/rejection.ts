@@ -28,7 +28,8 @@ export interface Rejection {
 /** Why a label was left out: the `reason` label of `rollcall_source_labels_dropped`. */
 export const LABEL_DROP_REASONS = {
   collision: 'two fields have the same label name; the exact name, then the first in order, is kept',
-  secret: 'the name of the field says that it holds a secret; a label of its own can still be configured',
+  secret:
+    'the name of the field, or its value, says that it holds a secret; a label of its own can still be configured',
   misnamed: 'a labelmap rule gave it a name that is none, such as one that begins with a digit',
   not_text: 'the value is an object, or labels is no set of keys',
   invalid_value:

@@ -6,16 +6,21 @@ const PEM = /-----BEGIN [^-]+-----[\s\S]*?(?:-----END [^-]+-----|$)/g
 
 const BEARER = /\b(bearer\s+)([\w.~+/=-]{8,})/gi
 
+/** Tokens that tell themselves: JSON Web Tokens, and those of GitHub, GitLab, Slack, AWS, Vault, Google, npm and others. */
+const TOKEN =
+  /\b(?:eyJ[\w-]{8,}\.[\w.-]{8,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abeoprs]-[\w-]{10,}|A[KS]IA[A-Z0-9]{16}|hv[sbr]\.[\w-]{20,}|sk-[\w-]{20,}|AIza[\w-]{30,}|npm_\w{30,}|dop_v1_\w{30,})/g
+
 /** `password=…`, `"token": "…"`, also as a parameter of a URL; but not `token:9100`, which is an address. */
 const ASSIGNED =
-  /((?:passw(?:or)?d|passphrase|pwd|secret|token|(?:api|access|private)[_-]?key|community)(?:["']?\s*=\s*["']?|["']\s*:\s*["']?|:\s+["']?))([^\s&;,"']+)/gi
+  /((?:pass(?:w(?:or)?d|phrase|code)?|pwd|psk|secret|token|credentials?|(?:api|access|private|account|auth|shared)[_-]?key|\bsig|community)(?:["']?\s*=\s*["']?|["']\s*:\s*["']?|:\s+["']?))([^\s&;,"']+)/gi
 
 /** What all of these have in common; most texts have nothing of it. */
-const MAYBE = /:\/\/|=|-----BEGIN|:\s|["']\s*:|bearer\s/i
+const MAYBE =
+  /:\/\/|=|-----BEGIN|:\s|["']\s*:|bearer\s|eyJ|gh\w_|_pat_|glpat-|xox|A[KS]IA|hv\w\.|sk-|AIza|npm_|dop_v1_/i
 
 /**
- * Masks what in any text is a secret by its form: the user and password of a URL, PEM blocks, bearer tokens,
- * and values that a telling name is given to.
+ * Masks what in any text is a secret by its form: the user and password of a URL, PEM blocks, tokens that tell
+ * themselves, bearer tokens, and values that a telling name is given to.
  * @param found called with each secret that is masked
  */
 export function maskText(text: string, found: (secret: string) => void): string {
@@ -24,10 +29,11 @@ export function maskText(text: string, found: (secret: string) => void): string 
     found(secret)
     return before + MASK
   }
-  const withoutPem = text.replace(PEM, (block) => {
-    found(block)
+  const whole = (secret: string) => {
+    found(secret)
     return MASK
-  })
+  }
+  const withoutPem = text.replace(PEM, whole).replace(TOKEN, whole)
   const withoutUsers = replaceUserInfo(withoutPem, (userInfo) => {
     for (const part of userInfo.split(':')) for (const form of decoded(part)) found(form)
     return MASK

@@ -1,9 +1,23 @@
 /** Found anywhere in a name, these make it the name of a secret; separators and upper case do not matter. */
 const TELLING =
-  /passw|passphrase|passcode|secret|token|credential|authorization|cookie|communit|connectionstring|(?:api|private|priv|access|auth|signing|shared|encryption|master|account|storage|license|wpa|wifi)key/
+  /passw|passphrase|passcode|secret|token|credential|authorization|cookie|communit|connectionstring|keytab|(?:api|private|priv|access|auth|signing|shared|encryption|master|account|storage|license|wpa|wifi|ssh|client|tls|ssl|hmac|aes|rsa)key/
 
 /** Too short to be looked for inside of words: whole words only. */
-const WORDS: ReadonlySet<string> = new Set(['pass', 'pwd', 'pw', 'psk', 'cred', 'creds', 'jwt', 'bearer'])
+const WORDS: ReadonlySet<string> = new Set([
+  'pass',
+  'pwd',
+  'pw',
+  'psk',
+  'cred',
+  'creds',
+  'jwt',
+  'bearer',
+  'dsn',
+  'connstr',
+  'otp',
+  'totp',
+  'sas',
+])
 
 /**
  * Whether a field or label of this name holds a secret. `key` alone does not say so (a key can be an id), nor

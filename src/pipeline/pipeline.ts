@@ -13,7 +13,7 @@ import { decode } from './decode.ts'
 import { splitJson } from './json-parts.ts'
 import { createPacker, type Packed } from './pack.ts'
 import type { Part } from './page-signs.ts'
-import { createTally, type Report } from './report.ts'
+import { createTally, type NumberedRecord, type Report } from './report.ts'
 import type { Select } from './select.ts'
 
 /** Everything that a source's configuration decides about its records, compiled once. */
@@ -158,18 +158,20 @@ function createCollector(plan: Plan): Collector {
     if (mapped.isLeftOut === true) leftOut++
     lacking += mapped.lacking
     const key = keyOf(record)
-    for (const rejection of mapped.rejections) tally.reject(index, key, rejection)
+    const numbered = { record, index, key }
+    for (const rejection of mapped.rejections) tally.reject(numbered, rejection)
     for (const slot of mapped.unreadable) noteUnreadable(key, slot)
     for (const reason of mapped.droppedLabels) tally.dropLabel(reason)
     const isIncomplete = mapped.droppedLabels.some(isFault)
-    for (const target of mapped.targets) finish(target, key, index, isIncomplete)
+    for (const target of mapped.targets) finish(target, numbered, isIncomplete)
   }
 
   /**
    * Applies the rules to a target, and packs what they leave.
    * @param isIncomplete whether its record has labels that cannot be made: the rules might have done otherwise with them
    */
-  function finish(target: MappedTarget, key: string | undefined, index: number, isIncomplete: boolean): void {
+  function finish(target: MappedTarget, numbered: NumberedRecord, isIncomplete: boolean): void {
+    const { key } = numbered
     const hash = key === undefined ? NO_KEY : hashKey(key, target.slot)
     if (plan.rules.length === 0 && target.fault === undefined) {
       packer.add(target, hash)
@@ -177,7 +179,7 @@ function createCollector(plan: Plan): Collector {
     }
     const result = relabelChecked(target, plan.rules, tally.dropLabel)
     if ('target' in result) packer.add(result.target, hash)
-    else if ('rejection' in result) tally.reject(index, key, result.rejection)
+    else if ('rejection' in result) tally.reject(numbered, result.rejection)
     else tally.drop()
     if (mayStandElsewhere(result, target, isIncomplete)) noteUnreadable(key, target.slot)
   }

@@ -4,6 +4,8 @@ import {
   type RejectionReason,
   shownText,
 } from '../mapping/rejection.ts'
+import { createMasker } from '../model/mask.ts'
+import type { InventoryRecord } from '../model/record.ts'
 
 export { LABEL_DROP_REASONS, REJECTION_REASONS } from '../mapping/rejection.ts'
 
@@ -41,6 +43,13 @@ export function rejectedIn({ rejected }: Pick<Report, 'rejected'>): number {
   return [...rejected.values()].reduce((sum, count) => sum + count, 0)
 }
 
+/** A record with its place in the list, from 0, and what tells it apart. */
+export interface NumberedRecord {
+  readonly record: InventoryRecord
+  readonly index: number
+  readonly key: string | undefined
+}
+
 /** What becomes of the records of one list, counted one by one. */
 export type Tally = ReturnType<typeof createTally>
 
@@ -52,10 +61,13 @@ export function createTally() {
   let dropped = 0
   return {
     /** A record, or one target of it, is quarantined. */
-    reject(index: number, key: string | undefined, rejection: Rejection): void {
-      count(rejected, rejection.reason)
-      if (samples.length < MAX_SAMPLES)
-        samples.push({ index, ...(key !== undefined && { key: shownText(key) }), ...rejection })
+    reject({ record, index, key }: NumberedRecord, { reason, detail }: Rejection): void {
+      count(rejected, reason)
+      if (samples.length === MAX_SAMPLES) return
+      // Here, where it is first told, so that no place that shows it can forget to.
+      const { text } = createMasker(record)
+      const own = key === undefined ? {} : { key: shownText(text(key)) }
+      samples.push({ index, ...own, reason, detail: text(detail) })
     },
     /** A label is left out; its target stays. */
     dropLabel: (reason: LabelDropReason) => count(droppedLabels, reason),

@@ -10,7 +10,7 @@ t.test('names of secrets, and names that are none', async (t) => {
   const secret = `password Password PASSWD userPassword db_pass pass passphrase passwort secret client_secret
     clientSecret token auth-token accessToken api_key apikey x-api-key apiKey private_key ssh_private_key access_key
     credential credentials creds community snmp_community snmpCommunity communities authorization Authorization
-    cookie set-cookie psk wpa_psk preSharedKey auth auth_key priv_key jwt pwd connectionString
+    ssh_key tls-key clientKey hmac_key keytab dsn totp sas_token cookie set-cookie psk wpa_psk preSharedKey auth auth_key priv_key jwt pwd connectionString
     __meta_inventory_password __param_token`
   const open = `key id keys public_key host_key keyboard name hostname site status passive bypass compass passenger
     auth_protocol author port serial __address__ __meta_rollcall_source __param_auth monkey`
@@ -29,6 +29,14 @@ t.test('secrets that are known by their form', async (t) => {
     ['a bearer token', 'Authorization is Bearer abcdefgh1234', 'Authorization is Bearer <secret>'],
     ['PEM', 'a -----BEGIN KEY-----\nMII\n-----END KEY----- b', 'a <secret> b'],
     ['PEM that was cut', '-----BEGIN KEY-----\nMII', '<secret>'],
+    ['a JSON Web Token', 'it is eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln!', 'it is <secret>!'],
+    ['a token of GitHub', `ghp_${'a1'.repeat(18)} here`, '<secret> here'],
+    ['a token of GitLab', `in glpat-${'a1'.repeat(10)}`, 'in <secret>'],
+    ['a key of AWS', 'AKIAIOSFODNN7EXAMPLE', '<secret>'],
+    ['a token of Vault', `hvs.${'a1'.repeat(12)}`, '<secret>'],
+    ['a connection string', 'Server=db;Uid=u;Pwd=hunter2;', 'Server=db;Uid=u;Pwd=<secret>;'],
+    ['a shared signature', 'https://x.example/?sv=1&sig=abc%3D', 'https://x.example/?sv=1&sig=<secret>'],
+    ['a word that begins like one', 'task-manager, skiing', 'task-manager, skiing'],
     ['an address', 'token:9100', 'token:9100'],
     ['a URL without a user', 'http://host:80/a@b', 'http://host:80/a@b'],
     ['plain text', 'Berlin, rack 7', 'Berlin, rack 7'],

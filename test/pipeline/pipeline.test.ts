@@ -108,7 +108,7 @@ t.test(
     const rows: [id: unknown, key: string | undefined][] = [
       ['SN-7', 'SN-7'],
       [7, '7'],
-      ['http://admin:hunter2@cam/', 'http://…@cam/'],
+      ['http://admin:hunter2@cam/', 'http://<secret>@cam/'],
       ['x'.repeat(500), `${'x'.repeat(79)}…`],
       [{}, undefined],
     ]

@@ -111,3 +111,59 @@ t.test('51: no command tells a secret', async (t) => {
     clean(t, [command, ...args].join(' '), out + err)
   }
 })
+
+t.test('89: a secret of a record is in no place, whatever its field is called', async (t) => {
+  const dsn = `postgres://app:${CANARY}@db/x`
+  const jwt = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJl'
+  const secrets = {
+    snmp_community: CANARY,
+    totp: `${CANARY}-totp`,
+    backup: dsn,
+    session: jwt,
+    notes: `login: root, password=${CANARY}`,
+    tls: { client_key: `-----BEGIN PRIVATE KEY-----\n${CANARY}\n-----END PRIVATE KEY-----` },
+  }
+  const inventory = await inventoryServer(t, [
+    { host: 'good', site: 'berlin', ...secrets },
+    // Quarantined, and told with what is wrong: in a port, in a host, as the key of the record.
+    { id: `${CANARY}-totp`, host: 'b', port: CANARY, ...secrets },
+    { id: 3, host: { name: CANARY }, ...secrets },
+    { id: 4, host: `c\u0001${CANARY}`, ...secrets },
+  ])
+  const folder = t.testdir()
+  const path = join(folder, 'rollcall.yml')
+  const source = {
+    name: 'a',
+    http: { url: inventory.url.href },
+    targets: ['{host}:{port|9100}'],
+    labels: { community: '{snmp_community}' },
+    meta_labels: true,
+  }
+  writeFileSync(path, stringify({ global: { refresh_interval: '1h' }, sources: [source] }))
+  const server = await start(t, [`--config.file=${path}`, '--log.level=debug', '--storage.path='])
+  const get = async (place: string) => (await fetch(`${server.url}${place}`)).text()
+  await until('a list is served', async () => (await get('/health')).includes('"rejected"'))
+  await until('records are quarantined', async () => (await get('/api/v1/sources')).includes('invalid_port'))
+  for (const place of [
+    '/health',
+    '/api/v1/sources',
+    '/api/v1/changes',
+    '/metrics',
+    '/',
+    '/api/v1/explain?q=bad',
+    '/api/v1/explain?q=good',
+    '/api/v1/explain?q=berlin',
+  ]) {
+    const text = await get(place)
+    clean(t, place, text)
+    t.notMatch(text, /eyJhbGci|BEGIN PRIVATE/, place)
+  }
+  // Only what is configured as a label is served: labels are there for all to see.
+  const [group] = JSON.parse(await get('/targets')) as [{ labels: Record<string, string> }]
+  t.match(group.labels, { __meta_inventory_site: 'berlin', community: CANARY })
+  const { community, ...others } = group.labels
+  clean(t, 'other labels', JSON.stringify(others))
+  t.notMatch(JSON.stringify(others), 'eyJhbGci')
+  t.match(server.err(), /records quarantined/)
+  clean(t, 'the log', server.err())
+})
