@@ -68,7 +68,10 @@ t.test('the command lines of rollcall.service check and serve what its environme
   const shipped = environmentOf(join(FOLDER, 'rollcall.env'))
   t.match(shipped, { CONFIG_FILE: '/etc/rollcall/rollcall.yml', LISTEN_ADDRESS: ':8080' })
   const [defaults] = settings('rollcall.service', 'Environment')
-  t.equal(defaults, 'ARGS= STORAGE_PATH=%S/rollcall LOG_FORMAT=json')
+  t.equal(
+    defaults,
+    'ARGS= STORAGE_PATH=%S/rollcall LOG_FORMAT=json MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=65536',
+  )
   const storage = join(folder, 'state')
   mkdirSync(storage)
   const env = { ...shipped, CONFIG_FILE: config, STORAGE_PATH: storage, LOG_FORMAT: 'json' }

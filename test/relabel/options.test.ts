@@ -15,7 +15,7 @@ const wrong: readonly [name: string, rule: unknown][] = [
   ['a regex that is a list', { regex: ['a'] }],
   ['a modulus below 0', { modulus: -1 }],
   ['a modulus that is no whole number', { modulus: 1.5 }],
-  ['a modulus that is not exact', { modulus: 2 ** 53 }],
+  ['a modulus that no 64 bits hold', { modulus: 2 ** 65 }],
   ['a modulus that is a text', { modulus: '4' }],
   ['no keys but a text', 'keep'],
 ]
@@ -40,4 +40,15 @@ t.test('keys that are not given have defaults, and empty ones are empty', async 
     regex: '',
     replacement: '',
   })
+})
+
+t.test('a modulus may be the text of a number with more digits than a number has', async (t) => {
+  const rows: [written: string, modulus: bigint][] = [
+    ['18446744073709551615', 2n ** 64n - 1n],
+    ['0xFFFFFFFFFFFFFFFF', 2n ** 64n - 1n],
+    ['0o1777777777777777777777', 2n ** 64n - 1n],
+    ['18446744073709551616', 0n],
+    ['1e19', 0n],
+  ]
+  for (const [modulus, expected] of rows) t.equal(resolveRelabel({ modulus }).modulus, expected, modulus)
 })

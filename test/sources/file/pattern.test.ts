@@ -5,16 +5,16 @@ const defaults = { folder: '/etc/rollcall', kind: undefined, delimiter: ';' }
 
 t.test('a path says where its files are, and how they are written', async (t) => {
   const rows: [text: string, folder: string, name: string, isGlob: boolean, format: object][] = [
-    ['a.json', '/etc/rollcall', 'a.json', false, { kind: 'json' }],
-    ['./b/*.yml', '/etc/rollcall/b', '*.yml', true, { kind: 'yaml' }],
-    ['../b/host?.YAML', '/etc/b', 'host?.YAML', true, { kind: 'yaml' }],
+    ['a.json', '/etc/rollcall', 'a.json', false, { kind: 'json', delimiter: ';' }],
+    ['./b/*.yml', '/etc/rollcall/b', '*.yml', true, { kind: 'yaml', delimiter: ';' }],
+    ['../b/host?.YAML', '/etc/b', 'host?.YAML', true, { kind: 'yaml', delimiter: ';' }],
     ['/var/c.d/x.csv', '/var/c.d', 'x.csv', false, { kind: 'csv', delimiter: ';' }],
   ]
   for (const [text, folder, name, isGlob, format] of rows) {
     t.same(parsePattern(text, defaults), { text, folder, name, isGlob, format }, text)
   }
   t.same(parsePattern('hosts', { ...defaults, kind: 'csv' }).format, { kind: 'csv', delimiter: ';' })
-  t.same(parsePattern('a.json', { ...defaults, kind: 'yaml' }).format, { kind: 'yaml' })
+  t.same(parsePattern('a.json', { ...defaults, kind: 'yaml' }).format, { kind: 'yaml', delimiter: ';' })
 })
 
 t.test('a pattern matches names as a whole, and hidden ones only when it says so', async (t) => {
