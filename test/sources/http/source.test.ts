@@ -447,7 +447,7 @@ t.test('the answer is asked for in the format that is configured', async (t) => 
     [{}, 'application/json', { kind: 'json' }],
     [{ format: 'json' }, 'application/json', { kind: 'json' }],
     [{ format: 'yaml' }, 'application/yaml, */*;q=0.9', { kind: 'yaml' }],
-    [{ format: 'csv' }, 'text/csv, */*;q=0.9', { kind: 'csv', delimiter: ',' }],
+    [{ format: 'csv' }, 'text/csv, */*;q=0.9', { kind: 'csv' }],
     [{ format: 'csv', csv_delimiter: '\t' }, 'text/csv, */*;q=0.9', { kind: 'csv', delimiter: '\t' }],
   ] as const
   for (const [keys, accept, format] of rows) {
