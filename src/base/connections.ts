@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2Session } from 'node:http2'
 import type { Socket } from 'node:net'
@@ -9,9 +9,6 @@ export const MAX_CONNECTIONS = 4_096
 /** How many file descriptors are left for files, inventories and the process itself. */
 const SPARE_DESCRIPTORS = 256
 
-/** Most responses at a time that wait for their clients: the system keeps up to 2 MB of each. */
-const MAX_UNREAD = 512
-
 /** A response that is being sent. */
 type Sending = Pick<ServerResponse, 'writableLength'>
 
@@ -20,9 +17,8 @@ export interface Connections {
   /**
    * Watches a server's connections. Beyond the maximum one is closed to make room, of the address that has most: the
    * one that has been idle for longest, else the one whose client has left its response unread for longest, else the new
-   * one. Beyond {@link MAX_UNREAD} connections with a request the latter is closed too. A client that reads nothing of its
-   * response for {@link Patience.stallMs}, or not all of it within {@link Patience.responseMs}, is cut off; over HTTP/2
-   * by the latter only.
+   * one. Beyond {@link Bounds.requests} the latter is closed too. A client that reads nothing of its response for
+   * {@link Bounds.stallMs}, or not all of it within {@link Bounds.responseMs}, is cut off; over HTTP/2 by the latter only.
    */
   watch(server: Server): void
   /** A request came in on a connection (`connectionOf`). */
@@ -37,16 +33,23 @@ export interface Connections {
   close(): void
 }
 
-/** How long a client may take to read a response, in milliseconds. */
-export interface Patience {
-  /** Without reading anything. */
+/** What clients may take. */
+export interface Bounds {
+  /** Connections at a time. */
+  readonly connections: number
+  /** Connections with a request at a time, before those that do not read are closed. */
+  readonly requests: number
+  /** The time in which a client reads something of its response, in milliseconds. */
   readonly stallMs: number
-  /** All of it. */
+  /** The time in which it reads all of it, in milliseconds. */
   readonly responseMs: number
 }
 
-/** Prometheus gives up after its refresh interval, a minute by default; a slow line has 40 MB within the other. */
-const PATIENCE: Patience = { stallMs: 30_000, responseMs: 300_000 }
+/**
+ * The system keeps up to 2 MB of each response that is not read. Prometheus gives up after its refresh interval, a minute
+ * by default; a slow line has 40 MB within the longer time.
+ */
+const BOUNDS = { requests: 512, stallMs: 30_000, responseMs: 300_000 }
 
 /** What stays the same for all requests of a connection: its socket or, of HTTP/2, its session. */
 export function connectionOf(request: IncomingMessage): object {
@@ -61,7 +64,8 @@ export function lastHeaders(request: IncomingMessage): (readonly [name: string, 
 }
 
 /** Starts with no connection. */
-export function createConnections(max = connectionLimit(), patience = PATIENCE): Connections {
+export function createConnections(own: Partial<Bounds> = {}): Connections {
+  const { connections: max = connectionLimit(), requests, stallMs, responseMs } = { ...BOUNDS, ...own }
   /** The address that each is from. */
   const open = new Map<Socket, string>()
   const perAddress = new Map<string, number>()
@@ -79,7 +83,7 @@ export function createConnections(max = connectionLimit(), patience = PATIENCE):
 
   function add(socket: Socket): void {
     // A connection that is closed already has no address any more.
-    const address = socket.remoteAddress ?? ''
+    const address = String(socket.remoteAddress)
     open.set(socket, address)
     perAddress.set(address, (perAddress.get(address) ?? 0) + 1)
     idle.add(socket)
@@ -111,23 +115,17 @@ export function createConnections(max = connectionLimit(), patience = PATIENCE):
   }
 
   function cutOffTheSlow(): void {
-    const untilMs = performance.now() - patience.responseMs
+    const untilMs = performance.now() - responseMs
     for (const [socket, { sinceMs }] of busy) if (sinceMs < untilMs && isUnread(socket)) socket.destroy()
   }
 
   function watchTls(server: Server): void {
     const byPeer = new Map<string, Socket>()
-    const note = (connection: object, peer: string) => {
-      const socket = byPeer.get(peer)
-      if (socket !== undefined) sockets.set(connection, socket)
-    }
+    const note = (connection: object, peer: string) => sockets.set(connection, byPeer.get(peer) as Socket)
     server.on('connection', (socket) => {
       const peer = peerOf(socket)
       byPeer.set(peer, socket)
-      socket.once('close', () => {
-        // By now it may be the peer of another connection.
-        if (byPeer.get(peer) === socket) byPeer.delete(peer)
-      })
+      socket.once('close', () => byPeer.delete(peer))
     })
     // Before the listener that serves requests.
     server.prependListener('secureConnection', (socket: Socket) => note(socket, peerOf(socket)))
@@ -143,11 +141,11 @@ export function createConnections(max = connectionLimit(), patience = PATIENCE):
       server.on('connection', add)
       if ('setSecureContext' in server) watchTls(server)
       // The platform's timeout of a connection begins anew whenever the client has read something.
-      server.setTimeout(patience.stallMs, (connection: object) => {
+      server.setTimeout(stallMs, (connection: object) => {
         const socket = socketOf(connection)
         if (isUnread(socket) || !busy.has(socket)) socket.destroy()
       })
-      const timer = setInterval(cutOffTheSlow, patience.stallMs).unref()
+      const timer = setInterval(cutOffTheSlow, stallMs).unref()
       server.once('close', () => clearInterval(timer))
     },
     begin(connection, response) {
@@ -158,7 +156,7 @@ export function createConnections(max = connectionLimit(), patience = PATIENCE):
       // Not one that is closed already.
       else if (idle.delete(socket))
         busy.set(socket, { responses: new Set([response]), sinceMs: performance.now() })
-      if (busy.size > MAX_UNREAD) find(busy.keys(), isUnread)?.destroy()
+      if (busy.size > requests) find(busy.keys(), isUnread)?.destroy()
     },
     end(connection, response) {
       count--
@@ -192,20 +190,13 @@ function peerOf({ remoteAddress, remotePort }: Socket): string {
 
 /**
  * How many connections there may be: fewer where the process may open fewer files.
- * @param limits what Linux says of a process in `/proc/self/limits`
+ * @param path where Linux says what a process may take
  */
-export function connectionLimit(limits = readLimits()): number {
+export function connectionLimit(path = '/proc/self/limits'): number {
+  const limits = existsSync(path) ? readFileSync(path, 'utf8') : ''
   const descriptors = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY)
   const spare = Math.min(SPARE_DESCRIPTORS, Math.floor(descriptors / 2))
   return Math.min(MAX_CONNECTIONS, descriptors - spare)
-}
-
-function readLimits(): string {
-  try {
-    return readFileSync('/proc/self/limits', 'utf8')
-  } catch {
-    return ''
-  }
 }
 
 /**

@@ -71,7 +71,7 @@ export interface Sensor {
 export async function createSensor(options: SensorOptions, deps: SensorDeps): Promise<Sensor> {
   const { clock, web } = deps
   const isTls = web?.createServer !== undefined
-  const connections = createConnections(MAX_CONNECTIONS)
+  const connections = createConnections({ connections: MAX_CONNECTIONS })
   const counts = createRequestCounts()
   const registration =
     options.registration === undefined

@@ -1,16 +1,22 @@
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { connectionLimit, createConnections, MAX_CONNECTIONS } from '../../src/base/connections.ts'
+import {
+  type Bounds,
+  connectionLimit,
+  createConnections,
+  MAX_CONNECTIONS,
+} from '../../src/base/connections.ts'
 import { until } from '../helpers/until.ts'
 
 /** More than all buffers on the way hold. */
 const LARGE = Buffer.alloc(50_000_000)
 
 /** A server with limits of its own; `/later` is answered when the test says so, `/large` is more than is read. */
-async function server(t: Test, { max = 100, stallMs = 60_000, responseMs = 60_000 }) {
-  const connections = createConnections(max, { stallMs, responseMs })
+async function server(t: Test, bounds: Partial<Bounds>) {
+  const connections = createConnections({ connections: 100, stallMs: 60_000, ...bounds })
   const later: ServerResponse[] = []
   const app = createServer((request, response) => {
     const { socket } = request
@@ -51,7 +57,7 @@ async function said(socket: Socket): Promise<string> {
 }
 
 t.test('who has most connections makes room, and its longest idle first', async (t) => {
-  const { open, isOver } = await server(t, { max: 4 })
+  const { open, isOver } = await server(t, { connections: 4 })
   const other = await open('/', '127.0.0.2')
   const crowd = [await open('/'), await open('/'), await open('/')]
   await Promise.all([other, ...crowd].map(said))
@@ -65,7 +71,7 @@ t.test('who has most connections makes room, and its longest idle first', async 
 })
 
 t.test('without an idle one, the one that was left unread for longest makes room', async (t) => {
-  const { connections, later, open, isOver } = await server(t, { max: 3 })
+  const { connections, later, open, isOver } = await server(t, { connections: 3 })
   const waiting = await open('/later')
   const unread = [await open('/large'), await open('/large')]
   await until('all are asked', () => connections.inFlight() === 3)
@@ -77,7 +83,7 @@ t.test('without an idle one, the one that was left unread for longest makes room
 })
 
 t.test('without any that can make room, the new one is closed', async (t) => {
-  const { connections, later, open, isOver } = await server(t, { max: 2 })
+  const { connections, later, open, isOver } = await server(t, { connections: 2 })
   const waiting = [await open('/later'), await open('/later')]
   await until('both are asked', () => connections.inFlight() === 2)
   await isOver(await open())
@@ -115,7 +121,7 @@ t.test('who reads for too long is cut off', async (t) => {
 })
 
 t.test('requests that share a connection are in flight until the last is answered', async (t) => {
-  const { connections, later, open } = await server(t, { max: 1 })
+  const { connections, later, open } = await server(t, { connections: 1 })
   const socket = await open('/later')
   socket.write('GET /later HTTP/1.1\r\nhost: here\r\n\r\n')
   await until('both are asked', () => connections.inFlight() === 2)
@@ -136,6 +142,29 @@ t.test('77: there are fewer connections where there are fewer descriptors', asyn
     ['20', 10],
     ['unlimited', MAX_CONNECTIONS],
   ] as const)
-    t.equal(connectionLimit(line(soft)), expected, soft)
-  t.equal(connectionLimit(''), MAX_CONNECTIONS)
+    t.equal(connectionLimit(join(t.testdir({ limits: line(soft) }), 'limits')), expected, soft)
+  t.equal(connectionLimit('/no/such/file'), MAX_CONNECTIONS)
+})
+
+t.test('76: with many requests at a time, the one that was left unread for longest is closed', async (t) => {
+  const { connections, later, open, isOver } = await server(t, { requests: 2 })
+  const waiting = await open('/later')
+  const unread = await open('/large')
+  await until('both are asked', () => connections.inFlight() === 2)
+  const more = [await open('/later'), await open('/later')]
+  await isOver(unread)
+  await until('three are asked', () => connections.inFlight() === 3)
+  for (const response of later) response.end('here')
+  await Promise.all([waiting, ...more].map(said))
+})
+
+t.test('a request on a connection that is closed already is counted, and that is all', async (t) => {
+  const { connections, open } = await server(t, { connections: 1 })
+  const gone = {}
+  const response = { writableLength: 1 }
+  connections.begin(gone, response)
+  t.equal(connections.inFlight(), 1)
+  connections.end(gone, response)
+  t.equal(connections.inFlight(), 0)
+  await said(await open('/'))
 })

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { createThreads } from '../../src/base/threads.ts'
 import { createExplainer } from '../../src/explain/explainer.ts'
-import type { ExplainInput } from '../../src/explain/worker.ts'
+import { type ExplainInput, explainInThread } from '../../src/explain/worker.ts'
 import { compilePlan } from '../../src/pipeline/plan.ts'
 import { INITIAL_STATUS } from '../../src/snapshot/store.ts'
 import { jsonDocument } from '../helpers/documents.ts'
@@ -79,3 +79,13 @@ t.test(
     t.match(await explain('sensor_7', sources), { matches: Number })
   },
 )
+
+t.test('what a thread does is done here too; one that cannot start says why', async (t) => {
+  const threads = createThreads()
+  const source = await sourceOf(10, true)
+  t.match(explainInThread({ query: 'sensor_7', sources: [source], left: [] }), {
+    verdict: 'served as sensor_7:9100',
+  })
+  await threads.close()
+  await t.rejects(createExplainer(threads)('sensor_7', [source]), { message: /threads have ended/ })
+})

@@ -73,7 +73,11 @@ export async function readHalf(
       metrics,
       clock,
       log,
-      connections: options.connections ?? createConnections(options.maxConnections),
+      connections:
+        options.connections ??
+        createConnections(
+          options.maxConnections === undefined ? {} : { connections: options.maxConnections },
+        ),
       web: options.web,
       reportRefusal: (reason) => metrics.http.refused.inc({ reason }),
       isDraining: () => state.draining,

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { placeOf } from '../../src/model/target-group.ts'
 import { readHalf } from '../helpers/app.ts'
 import { refreshing } from '../helpers/refreshing.ts'
 
@@ -172,4 +173,14 @@ t.test('55: the parameters of targets that joined or left show no secret', async
     )
     t.ok(sample.length <= 501, 'what is long is cut')
   }
+})
+
+t.test('79: a parameter of 48 KB is no part of a change', async (t) => {
+  const { app, store } = await readHalf(t)
+  const change = { source: 'sensors', atMs: 0, targets: 1, added: 1, removed: 0 }
+  const sample = (value: string) => `a:1${placeOf([['__param_x', value]])}`
+  const added = [sample('x'.repeat(48_000)), sample('short')]
+  store.noteChange({ ...change, samples: { added, removed: [] } })
+  const { changes } = (await app.inject('/api/v1/changes')).json()
+  t.same(changes[0].added_samples, ['a:1 [["__param_x","…"]]', 'a:1 [["__param_x","short"]]'])
 })

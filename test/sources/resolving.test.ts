@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import t from 'tap'
-import { concealedInPath, expandEnv, expandUrl } from '../../src/sources/resolving.ts'
+import { concealedInPath, expandEnv, expandUrl, shownUrl } from '../../src/sources/resolving.ts'
 
 const env = { USER: 'me', TOKEN: 'hunter2', EMPTY: '', ODD: '${USER} $& $1' }
 
@@ -41,4 +41,15 @@ t.test('what variables put into the path is known, for messages would show it', 
   t.same(concealedInPath('http://${USER}@${USER}/v1/${TOKEN}/${USER}?x=${USER}', env), ['hunter2', 'me'])
   t.same(concealedInPath('http://inventory/$${USER}', env), [])
   t.same(concealedInPath('${USER}/x', env), [], 'a whole URL in a variable has a path that is no secret')
+})
+
+t.test('51: what is meant as a URL is shown without user, password and query', async (t) => {
+  const rows = [
+    ['ftp://user:hunter2@host/x?a=hunter2', '"ftp://…@host/x?…"'],
+    ['user:hunter2@host', '"user:…@host"'],
+    ['1:hunter2@host', '"…@host"'],
+    ['inventory?x=hunter2', '"inventory?…"'],
+    ['inventory', '"inventory"'],
+  ] as const
+  for (const [text, shown] of rows) t.equal(shownUrl(text), shown, text)
 })
