@@ -17,8 +17,9 @@ export interface Connections {
   /**
    * Watches a server's connections. Beyond the maximum one is closed to make room, of the address that has most: the
    * one that has been idle for longest, else the one whose client has left its response unread for longest, else the new
-   * one. Beyond {@link Bounds.requests} the latter is closed too. A client that reads nothing of its response for
-   * {@link Bounds.stallMs}, or not all of it within {@link Bounds.responseMs}, is cut off; over HTTP/2 by the latter only.
+   * one. Beyond {@link Bounds.requests} the one with the response that was left unread is closed too. A client that reads nothing of its response for
+   * {@link Bounds.stallMs}, or not all of it within {@link Bounds.responseMs}, is cut off; over HTTP/2
+   * for the second reason only.
    */
   watch(server: Server): void
   /** A request came in on a connection (`connectionOf`). */
@@ -71,13 +72,13 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
   const perAddress = new Map<string, number>()
   // In the order in which they became idle; one that never sent a whole request is idle too.
   const idle = new Set<Socket>()
-  /** Those with requests in flight, in the order of the oldest of these. */
-  const busy = new Map<Socket, { readonly responses: Set<Sending>; readonly sinceMs: number }>()
+  /** Those with requests in flight, in the order in which they became busy: when each request came. */
+  const busy = new Map<Socket, Map<Sending, number>>()
   // What requests over TLS know their connection by → its socket without TLS, which is there before any handshake.
   const sockets = new WeakMap<object, Socket>()
   const sessions = new Set<Http2Session>()
   let count = 0
-  let onSettled = () => {}
+  let waiting: (() => void)[] = []
 
   const socketOf = (connection: object) => sockets.get(connection) ?? (connection as Socket)
 
@@ -110,13 +111,12 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
 
   /** Whether a part of a response waits for the client. */
   function isUnread(socket: Socket): boolean {
-    for (const { writableLength } of busy.get(socket)?.responses ?? []) if (writableLength > 0) return true
-    return false
+    return hasUnread(busy.get(socket) ?? NOTHING, Number.POSITIVE_INFINITY)
   }
 
   function cutOffTheSlow(): void {
     const untilMs = performance.now() - responseMs
-    for (const [socket, { sinceMs }] of busy) if (sinceMs < untilMs && isUnread(socket)) socket.destroy()
+    for (const [socket, responses] of busy) if (hasUnread(responses, untilMs)) socket.destroy()
   }
 
   function watchTls(server: Server): void {
@@ -151,32 +151,40 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
     begin(connection, response) {
       count++
       const socket = socketOf(connection)
-      const request = busy.get(socket)
-      if (request !== undefined) request.responses.add(response)
       // Not one that is closed already.
-      else if (idle.delete(socket))
-        busy.set(socket, { responses: new Set([response]), sinceMs: performance.now() })
+      if (idle.delete(socket)) busy.set(socket, new Map())
+      busy.get(socket)?.set(response, performance.now())
       if (busy.size > requests) find(busy.keys(), isUnread)?.destroy()
     },
     end(connection, response) {
       count--
       const socket = socketOf(connection)
-      const responses = busy.get(socket)?.responses
+      const responses = busy.get(socket)
       responses?.delete(response)
       if (responses?.size === 0) {
         busy.delete(socket)
         idle.add(socket)
       }
-      if (count === 0) onSettled()
+      if (count > 0) return
+      for (const settle of waiting) settle()
+      waiting = []
     },
     inFlight: () => count,
-    settled: () => (count === 0 ? Promise.resolve() : new Promise((resolve) => (onSettled = resolve))),
+    settled: () => (count === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
     close() {
       const ended = new Set([...sessions].map((session) => sockets.get(session)))
       for (const session of sessions) session.close()
       for (const socket of open.keys()) if (!ended.has(socket)) socket.destroy()
     },
   }
+}
+
+const NOTHING: ReadonlyMap<Sending, number> = new Map()
+
+/** Whether a part of a response waits for the client, to a request that came before a time. */
+function hasUnread(responses: ReadonlyMap<Sending, number>, untilMs: number): boolean {
+  for (const [{ writableLength }, atMs] of responses) if (writableLength > 0 && atMs < untilMs) return true
+  return false
 }
 
 function find(sockets: Iterable<Socket>, fits: (socket: Socket) => boolean): Socket | undefined {

@@ -19,10 +19,10 @@ const UNCHECKED =
   'insecure_skip_verify is true, so whoever stands between can read its secrets and change its list; use ca_file instead'
 
 const OPEN =
-  'insecure_skip_authentication is true, so whoever reaches the port decides what is scraped; use token_file instead'
+  'insecure_skip_authentication is true, so whoever reaches the port decides what is scraped; use token_file or device_tokens_file instead'
 
 function isOpen({ source }: SourceSettings): boolean {
-  return source.kind === 'push' && source.token === undefined
+  return source.kind === 'push' && source.token === undefined && source.deviceTokens === undefined
 }
 
 function isUnchecked({ source }: SourceSettings): boolean {

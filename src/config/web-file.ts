@@ -81,6 +81,12 @@ async function resolveFile(
     Promise.all((config.bearer_tokens ?? []).map((_, index) => resolveToken(config, index, resolving))),
   ])
   assertDistinct(bearerTokens, resolving)
+  for (const name of Object.keys(config.basic_auth_users ?? {})) {
+    if (!name.includes(':')) continue
+    const message =
+      'no user can have a colon in its name: it ends the name in basic authentication (RFC 7617)'
+    resolving.problems.push({ path: ['basic_auth_users', name], message, atKey: true })
+  }
   const access: AccessOptions = {
     users: Object.entries(config.basic_auth_users ?? {}).map(resolveUser),
     bearerTokens,

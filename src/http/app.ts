@@ -99,7 +99,7 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
     lifecycleRoutes(scope, deps, options)
   })
   await app.register(async (scope) => {
-    guardRoutes(scope, deps, options, 'device')
+    guardRoutes(scope, deps, options)
     await pushRoutes(scope, deps, assertCapacity)
   })
   return app

@@ -10,18 +10,27 @@ import { NO_ROUTE, observe } from './observe.ts'
 /** Who may ask for a route: whoever may `read`, `explain` or `operate`; everybody (`open`); devices, with tokens of their own. */
 type RouteScope = Scope | 'open' | 'device'
 
+/**
+ * The source that a route is about: the one that is named in its path, or by the parameter `source`, or all of them; or
+ * it is about the server, so that those who may ask for some sources only may ask for it too.
+ */
+type About = 'path' | 'query' | 'all' | 'server'
+
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may ask for this route; every route says so. */
     scope?: RouteScope
-    /** It is about the server, not about sources: those who may ask for some sources only may ask it too. */
-    isAboutServer?: boolean
+    /** Where it says which source it is about. */
+    about?: About
   }
 }
 
-/** The options of a route that says who may ask for it. */
-export function allow(scope: RouteScope, about: 'sources' | 'server' = 'sources') {
-  return { config: { scope, isAboutServer: about === 'server' } }
+/**
+ * The options of a route that says who may ask for it.
+ * @param about where it reads the source that it is about; `all`: it is about all of them, whatever a request names
+ */
+export function allow(scope: RouteScope, about: About = 'all') {
+  return { config: { scope, about } }
 }
 
 type Guard = (request: FastifyRequest) => Promise<void> | undefined
@@ -29,36 +38,39 @@ type Guard = (request: FastifyRequest) => Promise<void> | undefined
 /**
  * Guards every route that is added from here on, by what it says in `allow`. Without a web configuration file only
  * those that change something are guarded, and all others cost nothing.
- * @param fallback for routes that do not say
- * @throws Error for a route that says nothing, when there is no fallback
+ * @throws Error for a route that says nothing
  */
-export function guardRoutes(
-  app: FastifyInstance,
-  deps: HttpDeps,
-  options: HttpOptions,
-  fallback?: RouteScope,
-): void {
+export function guardRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
+  const guards = new WeakSet<object>()
   app.addHook('onRoute', (route: RouteOptions) => {
-    const scope = route.config?.scope ?? fallback
+    const { scope, about = 'all' } = route.config ?? {}
     if (scope === undefined)
       throw new Error(`the route ${route.url} does not say who may ask for it (src/http/auth.ts)`)
-    const guard = guardOf(scope, route.config?.isAboutServer === true, deps, options)
-    // A route of HEAD is made of that of GET, and has its hooks already.
-    if (guard === undefined || (route.method === 'HEAD' && route.onRequest !== undefined)) return
-    route.onRequest = [hookOf(guard, route.url, deps), ...[route.onRequest ?? []].flat()]
+    const guard = guardOf(scope, about, deps, options)
+    const hooks = [route.onRequest ?? []].flat()
+    // A route of HEAD is made of that of GET, and has its guard already.
+    if (guard === undefined || hooks.some((hook) => guards.has(hook))) return
+    const hook = hookOf(guard, route.url, deps)
+    guards.add(hook)
+    route.onRequest = [hook, ...hooks]
   })
 }
 
-/** The guard of paths that do not exist: what there is, is only told to those who may ask. */
+/** Below this devices register, with tokens of their own. */
+const INSTANCES = /^\/api\/v1\/sources\/[^/]*\/instances(?:\/|$)/
+
+/** The guard of paths that do not exist: what there is, is only told to those who may ask, and to devices. */
 export function guardUnknown(deps: HttpDeps): onRequestHookHandler[] {
   if (deps.web === undefined) return []
   const { access } = deps.web
-  return [hookOf((request) => admit(request, 'read', true, access), NO_ROUTE, deps)]
+  const guard: Guard = (request) =>
+    INSTANCES.test(request.url) ? undefined : admit(request, 'read', 'server', access)
+  return [hookOf(guard, NO_ROUTE, deps)]
 }
 
 function guardOf(
   scope: RouteScope,
-  isAboutServer: boolean,
+  about: About,
   { web, reportRefusal }: HttpDeps,
   { externalUrl }: HttpOptions,
 ): Guard | undefined {
@@ -71,9 +83,10 @@ function guardOf(
     return (request) => {
       check(request, () => assertSameSite(request.headers, externalUrl))
       // Who shows credentials was not led here by a name that somebody else chose: browsers have none for that.
-      if (web?.access.isClosed()) return admit(request, scope, isAboutServer, web.access)
+      if (web?.access.isClosed()) return admit(request, scope, about, web.access)
       check(request, () => assertOwnHost(request.headers, allowedHosts()))
-      return web && admit(request, scope, isAboutServer, web.access)
+      // Nobody has to say who they are; they may still ask too often.
+      return web && admit(request, scope, about, web.access)
     }
   }
   if (scope === 'device') {
@@ -86,8 +99,9 @@ function guardOf(
     }
   }
   if (web === undefined) return undefined
+  // Its hook sets the headers of the file.
   if (scope === 'open') return () => undefined
-  return (request) => admit(request, scope, isAboutServer, web.access)
+  return (request) => admit(request, scope, about, web.access)
 }
 
 /** @throws what the check throws, which is reported */
@@ -103,23 +117,24 @@ function reported(request: FastifyRequest, report: ReportRefusal, assert: () => 
 function admit(
   request: FastifyRequest,
   scope: Scope,
-  isAboutServer: boolean,
+  about: About,
   access: Access,
 ): Promise<void> | undefined {
   return access.admit({
     scope,
-    isAboutServer,
-    source: sourceOf(request),
+    isAboutServer: about === 'server',
+    source: sourceOf(request, about),
     authorization: request.headers.authorization,
     connection: connectionOf(request.raw),
     address: request.raw.socket.remoteAddress,
   })
 }
 
-/** The source that a request names, where its route reads it; several are none. */
-function sourceOf({ params, query }: FastifyRequest): string | undefined {
-  const name = (params as { source?: string }).source ?? (query as { source?: unknown }).source
-  return typeof name === 'string' ? name : undefined
+/** The source that a request names where its route reads it; undefined: none, or several. */
+function sourceOf({ params, query }: FastifyRequest, about: About): string | undefined {
+  if (about !== 'path' && about !== 'query') return undefined
+  const { source } = (about === 'path' ? params : query) as { source?: unknown }
+  return typeof source === 'string' ? source : undefined
 }
 
 function hookOf(guard: Guard, route: string, deps: HttpDeps): onRequestHookHandler {

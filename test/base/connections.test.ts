@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -167,4 +167,29 @@ t.test('a request on a connection that is closed already is counted, and that is
   connections.end(gone, response)
   t.equal(connections.inFlight(), 0)
   await said(await open('/'))
+})
+
+t.test('a connection that is busy all the time is not cut off while each response is read', async (t) => {
+  const { connections, app } = await server(t, {})
+  const socket = new EventEmitter() as Socket
+  let isCut = false
+  Object.assign(socket, { remoteAddress: '127.0.0.1', destroy: () => (isCut = true) })
+  const own = createConnections({ connections: 9, stallMs: 20, responseMs: 200 })
+  own.watch(app)
+  app.emit('connection', socket)
+  let before = { writableLength: 1 }
+  own.begin(socket, before)
+  const sinceMs = performance.now()
+  await until('it is busy for long enough', () => {
+    const next = { writableLength: 1 }
+    own.begin(socket, next)
+    own.end(socket, before)
+    before = next
+    return performance.now() - sinceMs > 600
+  })
+  t.equal(isCut, false)
+  await until('one that is not read is cut off', () => isCut)
+  own.end(socket, before)
+  const both = Promise.all([own.settled(), own.settled(), connections.settled()])
+  t.same(await both, [undefined, undefined, undefined])
 })

@@ -114,6 +114,6 @@ sources:
     },
   })
   t.same(warnings, [
-    'source b: insecure_skip_authentication is true, so whoever reaches the port decides what is scraped; use token_file instead',
+    'source b: insecure_skip_authentication is true, so whoever reaches the port decides what is scraped; use token_file or device_tokens_file instead',
   ])
 })

@@ -2,13 +2,14 @@ import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { connect } from 'node:net'
 import { hostname } from 'node:os'
+import { fastify } from 'fastify'
 import t from 'tap'
-import { guardRoutes } from '../../src/http/auth.ts'
+import { allow, guardRoutes } from '../../src/http/auth.ts'
 import { readHalf } from '../helpers/app.ts'
 import { manualClock } from '../helpers/clock.ts'
 import { pushSource } from '../helpers/push-source.ts'
 import { until } from '../helpers/until.ts'
-import { ask, CAROL, DAVE, webServer, written } from '../helpers/web.ts'
+import { ask, CAROL, DAVE, openWebFile, webServer, written } from '../helpers/web.ts'
 
 const DIGEST = '9'.repeat(64)
 
@@ -61,6 +62,8 @@ const TABLE: readonly (readonly [method: string, path: string, ...statuses: numb
   ['GET', '/targets/others', 401, 200, 403, 200, 200, 403, 403],
   ['GET', '/metrics', 401, 200, 200, 200, 200, 403, 200],
   ['GET', '/health', 401, 200, 403, 200, 200, 403, 403],
+  // A parameter that the route does not read limits nothing.
+  ['GET', '/health?source=sensors', 401, 200, 403, 200, 200, 403, 403],
   ['GET', '/api/v1/sources', 401, 200, 403, 200, 200, 403, 403],
   ['GET', '/api/v1/sources?source=sensors', 401, 200, 200, 200, 200, 403, 200],
   ['GET', '/api/v1/sources?source=others', 401, 200, 403, 200, 200, 403, 403],
@@ -72,6 +75,9 @@ const TABLE: readonly (readonly [method: string, path: string, ...statuses: numb
   ['POST', '/-/refresh?source=sensors', 401, 200, 403, 403, 403, 200, 200],
   ['POST', `/-/accept?digest=${DIGEST}`, 401, 409, 403, 403, 403, 409, 403],
   ['POST', '/-/reload', 401, 200, 403, 403, 403, 200, 403],
+  ['POST', '/-/reload?source=sensors', 401, 400, 403, 403, 403, 400, 403],
+  // Devices have tokens of their own.
+  ['GET', '/api/v1/sources/sensors/instances/a', 405, 405, 405, 405, 405, 405, 405],
   ['GET', '/nowhere', 401, 404, 404, 404, 404, 403, 404],
   ['POST', '/targets', 401, 405, 405, 405, 405, 403, 405],
 ]
@@ -349,4 +355,22 @@ t.test('83: a request that names no host at all is none of ours', async (t) => {
   for await (const chunk of socket.setEncoding('utf8')) answer += chunk
   t.match(answer, /^HTTP\/1\.1 403 [\s\S]*"code":"wrong_host"/)
   t.same(state.refreshed, [])
+})
+
+t.test('a route of HEAD with a hook of its own is guarded like any other', async (t) => {
+  const { web, report } = await openWebFile(t, everybody(t.testdir()))
+  const app = fastify()
+  t.teardown(() => app.close())
+  const connections = { begin: () => {}, end: () => {} }
+  const { metrics } = await readHalf(t)
+  guardRoutes(app, { web, reportRefusal: report, connections, metrics } as never, {} as never)
+  const onRequest = (_request: unknown, _reply: unknown, done: () => void) => done()
+  app.head('/x', { ...allow('operate'), onRequest }, (_request, reply) => reply.send(''))
+  app.get('/y', allow('read'), (_request, reply) => reply.send('y'))
+  for (const [method, url] of [
+    ['HEAD', '/x'],
+    ['GET', '/y'],
+    ['HEAD', '/y'],
+  ] as const)
+    t.equal((await app.inject({ method, url })).statusCode, 401, `${method} ${url}`)
 })

@@ -17,7 +17,7 @@ export function explainRoutes(
   { disableExplain }: HttpOptions,
   assertCapacity: AssertCapacity,
 ): void {
-  app.get(PATH, allow('explain'), async (request, reply) => {
+  app.get(PATH, allow('explain', 'query'), async (request, reply) => {
     observe(request, reply, PATH, deps)
     if (disableExplain) {
       throw new HttpError('explain_disabled', 'explanations are off; start without --web.disable-explain')

@@ -12,8 +12,8 @@ import { sourceIn } from '../source-parameter.ts'
 export function lifecycleRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
   // A webhook's body says nothing that we need, so any type is taken (up to the body limit) and dropped.
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))
-  const route = (path: string, act: (query: unknown) => Promise<unknown>) => {
-    app.post(path, allow('operate'), async (request, reply) => {
+  const route = (path: string, about: 'query' | 'all', act: (query: unknown) => Promise<unknown>) => {
+    app.post(path, allow('operate', about), async (request, reply) => {
       observe(request, reply, path, deps)
       if (!options.enableLifecycle) {
         throw new HttpError(
@@ -24,10 +24,11 @@ export function lifecycleRoutes(app: FastifyInstance, deps: HttpDeps, options: H
       return act(request.query)
     })
   }
-  route('/-/refresh', (query) => refresh(sourceIn(query, deps.store), deps))
-  route('/-/accept', (query) => accept(query, deps))
-  route('/-/reload', (query) => {
-    sourceIn(query, deps.store)
+  route('/-/refresh', 'query', (query) => refresh(sourceIn(query, deps.store), deps))
+  route('/-/accept', 'query', (query) => accept(query, deps))
+  route('/-/reload', 'all', (query) => {
+    if (Object.keys(query as object).length > 0)
+      throw new HttpError('bad_request', 'a reload is one of everything, and takes no parameter')
     return reload(deps)
   })
 }

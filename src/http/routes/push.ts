@@ -8,6 +8,7 @@ import {
   type Registration,
   readRegistration,
 } from '../../model/registration.ts'
+import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { observe } from '../observe.ts'
 import type { AssertCapacity } from '../pressure.ts'
@@ -43,7 +44,7 @@ export async function pushRoutes(
       callers.set(request, { ...holder, peer: request.socket.remoteAddress })
       assertCapacityFor(instances, assertCapacity)
     })
-    scope.put(PATH, { bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
+    scope.put(PATH, { ...allow('device'), bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
       const instances = findInstances(request, deps)
       const registration = registrationIn(request)
       const { isNew, ttlMs } = await instances.register(idOf(request), registration, callers.get(request))
@@ -52,7 +53,7 @@ export async function pushRoutes(
         .header('cache-control', 'no-store')
         .send({ ttl_seconds: ttlMs / 1000 })
     })
-    scope.delete(PATH, { bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
+    scope.delete(PATH, { ...allow('device'), bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
       await findInstances(request, deps).leave(idOf(request), callers.get(request))
       return reply.code(204).send()
     })

@@ -30,7 +30,7 @@ interface Query {
  */
 export function sourcesRoutes(app: FastifyInstance, deps: HttpDeps): void {
   const route = (path: string, answer: (query: Query, isWanted: (name: string) => boolean) => object) => {
-    app.get(path, allow('read'), (request: FastifyRequest, reply: FastifyReply) => {
+    app.get(path, allow('read', 'query'), (request: FastifyRequest, reply: FastifyReply) => {
       observe(request, reply, path, deps)
       const { limit, before, ...others } = request.query as Record<string, unknown>
       const query = path === CHANGES ? { limit, before } : {}

@@ -24,9 +24,9 @@ interface Aged extends Viewed {
  * that `?shard=` and `?label.NAME=` ask for.
  */
 export function targetsRoutes(app: FastifyInstance, deps: HttpDeps, assertCapacity: AssertCapacity): void {
-  const route = (path: string, find: (request: FastifyRequest) => Aged) => {
+  const route = (path: string, about: 'all' | 'path', find: (request: FastifyRequest) => Aged) => {
     deps.metrics.http.requests.start(path, 'GET', [200, 503])
-    app.get(path, allow('read'), (request: FastifyRequest, reply: FastifyReply) => {
+    app.get(path, allow('read', about), (request: FastifyRequest, reply: FastifyReply) => {
       observe(request, reply, path, deps)
       assertCapacity()
       const view = parseView(request.query as Record<string, unknown>)
@@ -37,8 +37,8 @@ export function targetsRoutes(app: FastifyInstance, deps: HttpDeps, assertCapaci
       return view === undefined ? send(snapshot) : partOf(aged, view, deps).then(send)
     })
   }
-  route('/targets', () => allTargets(deps))
-  route('/targets/:source', (request) => {
+  route('/targets', 'all', () => allTargets(deps))
+  route('/targets/:source', 'path', (request) => {
     const state = findSource(deps.store, (request.params as { source: string }).source)
     if (state.snapshot === undefined) throw notLoaded([state])
     const nowMs = deps.clock.monotonic()

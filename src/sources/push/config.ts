@@ -69,7 +69,7 @@ export const pushSchema = Type.Object(
       Type.Array(Type.String({ minLength: 1, expects: 'a network such as 10.0.0.0/8' }), {
         minItems: 1,
         description:
-          'Networks, as CIDR, that addresses have to be in; host names are refused then. By default any address but link-local ones (169.254.0.0/16, fe80::/10), where clouds keep credentials.',
+          'Networks, as CIDR, that addresses have to be in; host names are refused then. By default any address but link-local ones (169.254.0.0/16, fe80::/10, fd00:ec2::254), where clouds keep credentials.',
         examples: [['10.0.0.0/8', 'fd00::/8']],
       }),
     ),

@@ -95,7 +95,7 @@ function assertAuthentication(push: PushConfig, context: Context): void {
     complain(
       context,
       [],
-      'does not say who may register; add token_file: …, or, if everybody may, insecure_skip_authentication: true',
+      'does not say who may register; add token_file: … or device_tokens_file: …, or, if everybody may, insecure_skip_authentication: true',
     )
   }
   if (file !== undefined && isOpen) {

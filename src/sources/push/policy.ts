@@ -4,9 +4,9 @@ import { shownValue } from '../../base/printable.ts'
 import type { Registration } from '../../model/registration.ts'
 import { compilePattern } from '../../relabel/pattern.ts'
 
-/** What devices may say of themselves. */
+/** What devices may say of themselves, as it is configured. */
 export interface PolicyOptions {
-  /** Names of labels, or expressions that match whole names (RE2); undefined: {@link DEFAULT_LABELS}. */
+  /** Names of labels, or expressions that match whole names (RE2); undefined: all but {@link REFUSED_BY_DEFAULT}. */
   readonly allowedLabels?: readonly string[] | undefined
   /** Networks that an address has to be in, as CIDR; undefined: any but link-local ones. */
   readonly allowedNetworks?: readonly string[] | undefined
@@ -14,7 +14,7 @@ export interface PolicyOptions {
   readonly address?: 'any' | 'peer' | undefined
 }
 
-/** What devices may say of themselves. */
+/** Checks what devices say of themselves. */
 export interface Policy {
   /**
    * Completes a registration with the address of the peer where it names no host.
@@ -32,7 +32,8 @@ export interface Policy {
 }
 
 /** Why a label is refused when no `allowed_labels` are configured. */
-const DEFAULT_LABELS = 'labels that begin with __ (but __metrics_path__ and __scheme__), job and instance'
+const REFUSED_BY_DEFAULT =
+  'job, instance, and names that begin with __, except __metrics_path__ and __scheme__'
 
 /** Networks that only a machine itself should reach: its cloud keeps credentials there. */
 const LINK_LOCAL = networksOf(['169.254.0.0/16', 'fe80::/10', 'fd00:ec2::254/128'])
@@ -46,8 +47,10 @@ export function createPolicy({ allowedLabels, allowedNetworks, address = 'any' }
   const networks = allowedNetworks && networksOf(allowedNetworks)
 
   function isAllowed(label: string): boolean {
+    // Where its metrics are; a sensor that serves TLS says so by itself.
+    if (label === '__metrics_path__' || label === '__scheme__') return true
     if (patterns !== undefined) return patterns.some((pattern) => pattern.test(label))
-    if (label.startsWith('__')) return label === '__metrics_path__' || label === '__scheme__'
+    if (label.startsWith('__')) return false
     return label !== 'job' && label !== 'instance'
   }
 
@@ -85,8 +88,7 @@ export function createPolicy({ allowedLabels, allowedNetworks, address = 'any' }
       if (fault !== undefined) throw refused(registration, fault)
       const label = Object.keys(registration.labels).find((name) => !isAllowed(name))
       if (label === undefined) return
-      const why =
-        patterns === undefined ? `without allowed_labels ${DEFAULT_LABELS} are not` : 'see allowed_labels'
+      const why = patterns === undefined ? `by default refused: ${REFUSED_BY_DEFAULT}` : 'see allowed_labels'
       throw new HttpError('bad_request', `labels: ${label} is not allowed; leave it out (${why})`)
     },
     trim(registration) {

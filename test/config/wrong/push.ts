@@ -12,7 +12,7 @@ export const rows: readonly WrongFile[] = [
   [
     'nobody who may register',
     push('{}'),
-    /^rollcall.yml:3:11: sources\[0\].push: does not say who may register; add token_file: …, or, if everybody may, insecure_skip_authentication: true$/,
+    /^rollcall.yml:3:11: sources\[0\].push: does not say who may register; add token_file: … or device_tokens_file: …, or, if everybody may, insecure_skip_authentication: true$/,
   ],
   [
     'authentication that is not skipped',
