@@ -97,6 +97,12 @@ export class PlainFleet {
     this.hour.note(nowMs, 'sizes', this.total())
   }
 
+  /** A source is removed: until now it had what it had. */
+  forget(source: string, nowMs: number): void {
+    this.hour.note(nowMs, 'sizes', this.total())
+    this.present.set(source, 0)
+  }
+
   /** So many left; what left is kept on disk. */
   lose(count: number, nowMs: number): void {
     if (count === 0) return

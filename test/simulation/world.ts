@@ -448,7 +448,7 @@ export function createWorld(random: { int(below: number): number }) {
         const roll = rolls.get(name)
         if (roll !== undefined) gone.set(name, roll)
         rolls.delete(name)
-        fleet.present.set(name, 0)
+        fleet.forget(name, clock.monotonic())
       }
       const added = [...next.keys()].filter((name) => !configs.has(name))
       for (const [name, config] of next)
