@@ -1,10 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 
 /** Most connections at a time: far more than Prometheus servers and probes need. */
 export const MAX_CONNECTIONS = 4_096
+
+/** Most requests at a time on one connection. */
+export const MAX_PER_CONNECTION = 16
 
 /** How many file descriptors are left for files, inventories and the process itself. */
 const SPARE_DESCRIPTORS = 256
@@ -17,15 +20,13 @@ export interface Connections {
   /**
    * Watches a server's connections. Beyond the maximum one is closed to make room, of the address that has most: the
    * one that has been idle for longest, else the one whose client has left its response unread for longest, else the new
-   * one. Beyond {@link Bounds.requests} the one with the response that was left unread is closed too. A client that reads nothing of its response for
+   * one when it is of that address, else the one that has been busy for longest. Beyond {@link Bounds.requests} in flight
+   * the one with the response that was left unread for longest is closed too, and one that has more than
+   * {@link Bounds.perConnection} of them at once. A client that reads nothing of its response for
    * {@link Bounds.stallMs}, or not all of it within {@link Bounds.responseMs}, is cut off; over HTTP/2
    * for the second reason only.
    */
   watch(server: Server): void
-  /** A request came in on a connection (`connectionOf`). */
-  begin(connection: object, response: Sending): void
-  /** Its response has been sent, or the connection is gone. */
-  end(connection: object, response: Sending): void
   /** How many requests are in flight. */
   inFlight(): number
   /** Resolves once no request is in flight; new ones that come in meanwhile are waited for too. */
@@ -38,8 +39,10 @@ export interface Connections {
 export interface Bounds {
   /** Connections at a time. */
   readonly connections: number
-  /** Connections with a request at a time, before those that do not read are closed. */
+  /** Requests in flight, before connections that do not read are closed. */
   readonly requests: number
+  /** Requests in flight on one connection: Prometheus does not pipeline, and HTTP/2 is told. */
+  readonly perConnection: number
   /** The time in which a client reads something of its response, in milliseconds. */
   readonly stallMs: number
   /** The time in which it reads all of it, in milliseconds. */
@@ -48,17 +51,19 @@ export interface Bounds {
 
 /**
  * The system keeps up to 2 MB of each response that is not read. Prometheus gives up after its refresh interval, a minute
- * by default; a slow line has 40 MB within the longer time.
+ * by default.
  */
-const BOUNDS = { requests: 512, stallMs: 30_000, responseMs: 300_000 }
+const BOUNDS = { requests: 512, perConnection: MAX_PER_CONNECTION, stallMs: 30_000, responseMs: 120_000 }
 
 /** What stays the same for all requests of a connection: its socket or, of HTTP/2, its session. */
 export function connectionOf(request: IncomingMessage): object {
   return (request as unknown as Partial<Http2ServerRequest>).stream?.session ?? request.socket
 }
 
-/** The headers of the last answer on a connection; one of HTTP/2 has none, but is told itself. */
-export function lastHeaders(request: IncomingMessage): (readonly [name: string, value: string])[] {
+/**
+ * Ends a connection after this response: of HTTP/1 by a header, which is returned; a session of HTTP/2 is closed here.
+ */
+export function endConnection(request: IncomingMessage): (readonly [name: string, value: string])[] {
   if (request.httpVersionMajor < 2) return [['connection', 'close']]
   ;(request as unknown as Http2ServerRequest).stream.session?.close()
   return []
@@ -66,7 +71,8 @@ export function lastHeaders(request: IncomingMessage): (readonly [name: string, 
 
 /** Starts with no connection. */
 export function createConnections(own: Partial<Bounds> = {}): Connections {
-  const { connections: max = connectionLimit(), requests, stallMs, responseMs } = { ...BOUNDS, ...own }
+  const bounds: Omit<Bounds, 'connections'> & Partial<Bounds> = { ...BOUNDS, ...own }
+  const { connections: max = connectionLimit(), stallMs, responseMs } = bounds
   /** The address that each is from. */
   const open = new Map<Socket, string>()
   const perAddress = new Map<string, number>()
@@ -91,6 +97,8 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
     socket.once('close', () => {
       open.delete(socket)
       idle.delete(socket)
+      // Of requests that came together, the platform ends the first only.
+      leave(busy.get(socket)?.size ?? 0)
       busy.delete(socket)
       const left = (perAddress.get(address) as number) - 1
       if (left > 0) perAddress.set(address, left)
@@ -104,7 +112,8 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
     const isOfCrowd = (socket: Socket) => perAddress.get(open.get(socket) as string) === most
     const oldest =
       find(idle, (socket) => socket !== newest && isOfCrowd(socket)) ??
-      find(busy.keys(), (socket) => isUnread(socket) && isOfCrowd(socket))
+      find(busy.keys(), (socket) => isUnread(socket) && isOfCrowd(socket)) ??
+      (isOfCrowd(newest) ? undefined : find(busy.keys(), isOfCrowd))
     const closed = oldest ?? newest
     closed.destroy()
   }
@@ -136,9 +145,49 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
     })
   }
 
+  /** @returns false when the connection is closed, or is closed for it */
+  function begin(request: IncomingMessage, response: ServerResponse): boolean {
+    const socket = socketOf(connectionOf(request))
+    if (idle.delete(socket)) busy.set(socket, new Map())
+    const responses = busy.get(socket)
+    if (responses === undefined || responses.size >= bounds.perConnection) {
+      socket.destroy()
+      return false
+    }
+    responses.set(response, performance.now())
+    count++
+    response.once('close', () => end(socket, response))
+    if (count > bounds.requests) find(busy.keys(), isUnread)?.destroy()
+    return true
+  }
+
+  function end(socket: Socket, response: ServerResponse): void {
+    const responses = busy.get(socket)
+    if (responses?.delete(response) !== true) return
+    if (responses.size === 0) {
+      busy.delete(socket)
+      idle.add(socket)
+    }
+    leave(1)
+  }
+
+  /** So many requests are in flight no more. */
+  function leave(requests: number): void {
+    count -= requests
+    if (count > 0) return
+    for (const settle of waiting) settle()
+    waiting = []
+  }
+
   return {
     watch(server) {
       server.on('connection', add)
+      // Before anything is done for a request: many may come at once on one connection.
+      const [serve] = server.listeners('request') as [RequestListener]
+      server.removeAllListeners('request')
+      server.on('request', (request, response) => {
+        if (begin(request, response)) serve.call(server, request, response)
+      })
       if ('setSecureContext' in server) watchTls(server)
       // The platform's timeout of a connection begins anew whenever the client has read something.
       server.setTimeout(stallMs, (connection: object) => {
@@ -147,27 +196,6 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
       })
       const timer = setInterval(cutOffTheSlow, stallMs).unref()
       server.once('close', () => clearInterval(timer))
-    },
-    begin(connection, response) {
-      count++
-      const socket = socketOf(connection)
-      // Not one that is closed already.
-      if (idle.delete(socket)) busy.set(socket, new Map())
-      busy.get(socket)?.set(response, performance.now())
-      if (busy.size > requests) find(busy.keys(), isUnread)?.destroy()
-    },
-    end(connection, response) {
-      count--
-      const socket = socketOf(connection)
-      const responses = busy.get(socket)
-      responses?.delete(response)
-      if (responses?.size === 0) {
-        busy.delete(socket)
-        idle.add(socket)
-      }
-      if (count > 0) return
-      for (const settle of waiting) settle()
-      waiting = []
     },
     inFlight: () => count,
     settled: () => (count === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),

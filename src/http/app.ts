@@ -1,7 +1,7 @@
 import type { RequestListener, Server } from 'node:http'
 import { type FastifyInstance, fastify } from 'fastify'
 import { handleClientError } from '../base/client-error.ts'
-import { lastHeaders } from '../base/connections.ts'
+import { endConnection } from '../base/connections.ts'
 import { guardRoutes, guardUnknown } from './auth.ts'
 import type { HttpDeps, HttpOptions, Limits } from './deps.ts'
 import { createErrorHandler, sendError } from './errors.ts'
@@ -84,7 +84,7 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
     // Asked when the answer is sent, so that requests that were in flight already end their connections too:
     // a connection that stayed open would keep the server from closing.
     if (deps.isDraining())
-      for (const [name, value] of lastHeaders(request.raw)) void reply.header(name, value)
+      for (const [name, value] of endConnection(request.raw)) void reply.header(name, value)
     done()
   })
   const assertCapacity = await watchPressure(app, metrics)

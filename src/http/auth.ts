@@ -83,7 +83,7 @@ function guardOf(
     return (request) => {
       check(request, () => assertSameSite(request.headers, externalUrl))
       // Who shows credentials was not led here by a name that somebody else chose: browsers have none for that.
-      if (web?.access.isClosed()) return admit(request, scope, about, web.access)
+      if (web?.access.needsCredentials()) return admit(request, scope, about, web.access)
       check(request, () => assertOwnHost(request.headers, allowedHosts()))
       // Nobody has to say who they are; they may still ask too often.
       return web && admit(request, scope, about, web.access)

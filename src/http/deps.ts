@@ -17,7 +17,7 @@ export interface RefreshAnswer {
   readonly error?: Error
 }
 
-/** What the read half needs from the rest of Rollcall. */
+/** What the HTTP server needs from the rest of Rollcall. */
 export interface HttpDeps {
   readonly store: Pick<Store, 'get' | 'list' | 'combined' | 'changes' | 'removed'>
   readonly views: Pick<Views, 'get'>

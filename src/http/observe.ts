@@ -1,5 +1,4 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { connectionOf } from '../base/connections.ts'
 import type { HttpDeps } from './deps.ts'
 
 /** The `route` of requests that no route took: unknown paths never create series of their own. */
@@ -13,15 +12,12 @@ export function observe(
   request: FastifyRequest,
   reply: FastifyReply,
   route: string,
-  { metrics, connections }: Pick<HttpDeps, 'metrics' | 'connections'>,
+  { metrics }: Pick<HttpDeps, 'metrics'>,
 ): void {
   const startMs = performance.now()
   const response = reply.raw
   const { method } = request
-  const connection = connectionOf(request.raw)
-  connections.begin(connection, response)
   response.on('close', () => {
-    connections.end(connection, response)
     metrics.http.requests.observe(route, method, response.statusCode, (performance.now() - startMs) / 1000)
   })
 }

@@ -13,7 +13,7 @@ const RETRY_AFTER_SECONDS = 5
 export type AssertCapacity = () => void
 
 /**
- * Watches the event loop. Only `/targets` asks it: `/health` and `/metrics` must answer most of all when
+ * Watches the event loop. Not `/health` and `/metrics`, which must answer most of all when
  * the process is in trouble. The plugin has a scope without routes, since its own hook would look up the
  * configuration of the route on every request.
  */

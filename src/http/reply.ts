@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { acceptsGzip } from '../base/accepts-gzip.ts'
-import { lastHeaders } from '../base/connections.ts'
+import { endConnection } from '../base/connections.ts'
 import { bytesIn, type Sendable } from '../snapshot/freeze.ts'
 import { matchesEtag } from './conditional.ts'
 
@@ -39,7 +39,7 @@ export function sendList(
       ? undefined
       : [form, forms.plain, forms.gzip].find(({ etag }) => matchesEtag(known, etag))
   const headers = ['x-rollcall-age-seconds', (ageMs / 1000).toFixed(3), ...(held ?? form).headers]
-  if (isLast) for (const header of lastHeaders(request.raw)) headers.push(...header)
+  if (isLast) for (const header of endConnection(request.raw)) headers.push(...header)
   reply.hijack()
   if (held !== undefined) {
     writeHead(request, reply, 304, headers).end()

@@ -8,7 +8,7 @@ const BEARER = /\b(bearer\s+)([\w.~+/=-]{8,})/gi
 
 /** Tokens that tell themselves: JSON Web Tokens, and those of GitHub, GitLab, Slack, AWS, Vault, Google, npm and others. */
 const TOKEN =
-  /\b(?:eyJ[\w-]{8,}\.[\w.-]{8,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abeoprs]-[\w-]{10,}|A[KS]IA[A-Z0-9]{16}|hv[sbr]\.[\w-]{20,}|sk-[\w-]{20,}|AIza[\w-]{30,}|npm_\w{30,}|dop_v1_\w{30,})/g
+  /(?<![\w-])(?:eyJ[\w-]{8,4096}\.[\w.-]{8,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abeoprs]-[\w-]{10,}|A[KS]IA[A-Z0-9]{16}|hv[sbr]\.[\w-]{20,}|sk-[\w-]{20,}|AIza[\w-]{30,}|npm_\w{30,}|dop_v1_\w{30,})/g
 
 /** `password=…`, `"token": "…"`, also as a parameter of a URL; but not `token:9100`, which is an address. */
 const ASSIGNED =

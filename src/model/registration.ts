@@ -53,6 +53,8 @@ export interface Instances {
    * `too_many_bytes`, or `storage_unavailable`; the earlier registration stays then
    */
   register(id: string, registration: Registration, caller?: Caller): Promise<Registered>
+  /** A heartbeat of an instance came in, whatever else is wrong with it: its lease is renewed. */
+  heard(id: string, caller?: Caller): void
   /** A heartbeat of somebody who may register was refused because of too much load. */
   overloaded(): void
   /**

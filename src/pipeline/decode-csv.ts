@@ -12,7 +12,7 @@ const load = createRequire(import.meta.url)
 export const csv: FormatRules = {
   extensions: ['csv'],
   accept: 'text/csv, */*;q=0.9',
-  showsItsEnd: false,
+  failsWhenCut: false,
   inlineBytes: 128 * 1024,
   decode: decodeCsv,
 }

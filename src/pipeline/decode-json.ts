@@ -8,7 +8,7 @@ import { parseJson } from './parse-json.ts'
 export const json: FormatRules = {
   extensions: ['json'],
   accept: 'application/json',
-  showsItsEnd: true,
+  failsWhenCut: true,
   inlineBytes: 512 * 1024,
   decode: decodeJson,
 }

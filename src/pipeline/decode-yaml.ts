@@ -13,7 +13,7 @@ const load = createRequire(import.meta.url)
 export const yaml: FormatRules = {
   extensions: ['yml', 'yaml'],
   accept: 'application/yaml, */*;q=0.9',
-  showsItsEnd: false,
+  failsWhenCut: false,
   inlineBytes: 8 * 1024,
   decode: decodeYaml,
 }

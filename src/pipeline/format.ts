@@ -5,10 +5,10 @@ import type { Json } from '../model/record.ts'
 export interface FormatRules {
   /** How the names of such files end, in lower case. */
   readonly extensions: readonly string[]
-  /** What an inventory is asked for; a server that has it in one format only may not know its right name. */
+  /** The `Accept` header; it ends with any type, since many servers do not know the right one. */
   readonly accept: string
-  /** Whether a document that was cut is none any more: one that is not may be just a shorter list. */
-  readonly showsItsEnd: boolean
+  /** Whether a document that was cut cannot be read any more; otherwise it may look like a shorter list. */
+  readonly failsWhenCut: boolean
   /**
    * The most bytes that are worked on in the main thread: about 10 ms of work, less than it takes to start a thread
    * (`npm run bench` shows both).

@@ -8,7 +8,7 @@ import {
 import { gzipSync } from 'node:zlib'
 import { acceptsGzip } from '../base/accepts-gzip.ts'
 import { handleClientError } from '../base/client-error.ts'
-import { type Connections, connectionOf, lastHeaders } from '../base/connections.ts'
+import { type Connections, connectionOf, endConnection } from '../base/connections.ts'
 import { HttpError } from '../base/errors.ts'
 import type { LineLogger } from '../base/line-logger.ts'
 import type { RequestMetrics } from '../base/request-counts.ts'
@@ -132,13 +132,10 @@ function observe(
   request: IncomingMessage,
   response: ServerResponse,
   route: string,
-  { connections, counts }: ServerDeps,
+  { counts }: ServerDeps,
 ): void {
   const startMs = performance.now()
-  const connection = connectionOf(request)
-  connections.begin(connection, response)
   response.on('close', () => {
-    connections.end(connection, response)
     const code = response.writableFinished ? response.statusCode : CLIENT_GONE
     counts.observe(route, String(request.method), code, (performance.now() - startMs) / 1000)
   })
@@ -165,7 +162,7 @@ function send(request: IncomingMessage, response: ServerResponse, reply: Reply, 
       'x-content-type-options': 'nosniff',
       vary: 'Accept-Encoding',
       ...(isGzip ? { 'content-encoding': 'gzip' } : {}),
-      ...(isLast ? Object.fromEntries(lastHeaders(request)) : {}),
+      ...(isLast ? Object.fromEntries(endConnection(request)) : {}),
     })
     .end(body)
 }

@@ -83,7 +83,7 @@ export interface Access {
   headers(): AccessOptions['headers']
   allowedHosts(): readonly string[]
   /** Whether anybody has to say who they are. */
-  isClosed(): boolean
+  needsCredentials(): boolean
   /** What a 401 tells clients to send. */
   challenges(): string[]
   /**
@@ -131,7 +131,7 @@ export function createAccess(first: AccessOptions, deps: AccessDeps): Access {
   let tokens = byDigest(first)
   let limit = createRateLimit(first.rateLimit, deps.clock)
 
-  function isClosed(): boolean {
+  function needsCredentials(): boolean {
     return options.users.length + options.bearerTokens.length > 0
   }
 
@@ -226,7 +226,7 @@ export function createAccess(first: AccessOptions, deps: AccessDeps): Access {
     },
     headers: () => options.headers,
     allowedHosts: () => options.allowedHosts,
-    isClosed,
+    needsCredentials,
     challenges: () => [
       ...(options.users.length > 0 ? ['Basic realm="rollcall", charset="UTF-8"'] : []),
       ...(options.bearerTokens.length > 0 ? ['Bearer realm="rollcall"'] : []),
@@ -236,7 +236,7 @@ export function createAccess(first: AccessOptions, deps: AccessDeps): Access {
         const error = new HttpError('rate_limited', 'more requests than rate_limit allows; ask less often', 1)
         throw refuse(error, 'rate_limited', undefined, asked)
       }
-      if (!isClosed()) return undefined
+      if (!needsCredentials()) return undefined
       const { authorization, connection } = asked
       if (authorization === undefined) throw unauthorized('no_credentials', undefined, asked)
       const before = known.get(connection)

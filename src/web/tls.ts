@@ -4,6 +4,7 @@ import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } f
 import { createServer, type Server as HttpsServer } from 'node:https'
 import { isIPv6 } from 'node:net'
 import { createSecureContext, type SecureContextOptions, type SecureVersion, type TLSSocket } from 'node:tls'
+import { MAX_PER_CONNECTION } from '../base/connections.ts'
 import type { CIPHER_SUITES, ClientAuthType, CURVES, TLS_VERSIONS } from './names.ts'
 
 type CipherSuite = (typeof CIPHER_SUITES)[number]
@@ -68,8 +69,8 @@ const TLS13_CIPHERS: readonly CipherSuite[] = [
   'TLS_CHACHA20_POLY1305_SHA256',
 ]
 
-/** As many requests of one connection at once as Go allows. */
-const HTTP2_SETTINGS = { maxConcurrentStreams: 250 }
+/** A response that is not read stays in memory. */
+const HTTP2_SETTINGS = { maxConcurrentStreams: MAX_PER_CONNECTION }
 
 /** How long a client may take for the handshake, in milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 15_000

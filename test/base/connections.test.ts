@@ -1,4 +1,4 @@
-import { EventEmitter, once } from 'node:events'
+import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -19,9 +19,6 @@ async function server(t: Test, bounds: Partial<Bounds>) {
   const connections = createConnections({ connections: 100, stallMs: 60_000, ...bounds })
   const later: ServerResponse[] = []
   const app = createServer((request, response) => {
-    const { socket } = request
-    connections.begin(socket, response)
-    response.on('close', () => connections.end(socket, response))
     if (request.url === '/later') later.push(response)
     else response.end(request.url === '/large' ? LARGE : 'here')
   })
@@ -158,38 +155,55 @@ t.test('76: with many requests at a time, the one that was left unread for longe
   await Promise.all([waiting, ...more].map(said))
 })
 
-t.test('a request on a connection that is closed already is counted, and that is all', async (t) => {
-  const { connections, open } = await server(t, { connections: 1 })
-  const gone = {}
-  const response = { writableLength: 1 }
-  connections.begin(gone, response)
-  t.equal(connections.inFlight(), 1)
-  connections.end(gone, response)
-  t.equal(connections.inFlight(), 0)
-  await said(await open('/'))
+t.test(
+  '76: a connection with many requests at once is closed, before anything is done for them',
+  async (t) => {
+    const { connections, later, open, isOver } = await server(t, { perConnection: 3 })
+    const patient = await open('/later')
+    await until('it is asked', () => later.length === 1)
+    const hasty = await open()
+    hasty.write('GET /later HTTP/1.1\r\nhost: here\r\n\r\n'.repeat(500))
+    await isOver(hasty)
+    t.equal(later.length, 1 + 3)
+    await until('only the other is in flight', () => connections.inFlight() === 1)
+    later[0]?.end('here')
+    await said(patient)
+  },
+)
+
+t.test('who is of another address makes room where all are busy, and not the new one', async (t) => {
+  const { later, open, isOver } = await server(t, { connections: 2 })
+  const crowd = [await open('/later'), await open('/later')]
+  await until('both are asked', () => later.length === 2)
+  const other = await open('/', '127.0.0.2')
+  await said(other)
+  await isOver(crowd[0] as Socket)
+  t.equal(crowd[1]?.closed, false)
 })
 
 t.test('a connection that is busy all the time is not cut off while each response is read', async (t) => {
-  const { connections, app } = await server(t, {})
-  const socket = new EventEmitter() as Socket
-  let isCut = false
-  Object.assign(socket, { remoteAddress: '127.0.0.1', destroy: () => (isCut = true) })
-  const own = createConnections({ connections: 9, stallMs: 20, responseMs: 200 })
-  own.watch(app)
-  app.emit('connection', socket)
-  let before = { writableLength: 1 }
-  own.begin(socket, before)
+  const { connections, later, open, isOver } = await server(t, { stallMs: 20, responseMs: 400 })
+  const socket = await open('/later')
+  await until('it is asked', () => later.length === 1)
   const sinceMs = performance.now()
-  await until('it is busy for long enough', () => {
-    const next = { writableLength: 1 }
-    own.begin(socket, next)
-    own.end(socket, before)
-    before = next
-    return performance.now() - sinceMs > 600
-  })
-  t.equal(isCut, false)
-  await until('one that is not read is cut off', () => isCut)
-  own.end(socket, before)
-  const both = Promise.all([own.settled(), own.settled(), connections.settled()])
-  t.same(await both, [undefined, undefined, undefined])
+  // Always one in flight, each for a moment only.
+  await until(
+    'it is busy for long enough',
+    async () => {
+      const asked = later.length
+      socket.write('GET /later HTTP/1.1\r\nhost: here\r\n\r\n')
+      await until('the next is asked', () => later.length > asked, { everyMs: 1 })
+      later[asked - 1]?.end('here')
+      socket.read()
+      return performance.now() - sinceMs > 1_200
+    },
+    { everyMs: 1 },
+  )
+  t.equal(socket.closed, false)
+  await until('one is in flight', () => connections.inFlight() === 1)
+  const both = Promise.all([connections.settled(), connections.settled()])
+  later.at(-1)?.end(LARGE)
+  await until('it is cut off', () => connections.inFlight() === 0)
+  await isOver(socket)
+  t.same(await both, [undefined, undefined])
 })

@@ -62,10 +62,16 @@ export function pushSource(
 
 /** The ids in what was read. */
 export async function idsIn(reading: ReturnType<PushSource['read']>): Promise<string[]> {
+  return (await recordsIn(reading)).map(({ id }) => id)
+}
+
+/** The records that a source gave. */
+export async function recordsIn(
+  reading: ReturnType<PushSource['read']>,
+): Promise<{ readonly id: string; readonly address: string }[]> {
   const read = await reading
   if (read.kind === 'unchanged') throw new Error('documents were expected')
-  const text = Buffer.from(read.documents[0]?.bytes ?? []).toString()
-  return (JSON.parse(text) as { id: string }[]).map(({ id }) => id)
+  return JSON.parse(Buffer.from(read.documents[0]?.bytes ?? []).toString())
 }
 
 /** The lines of the registrations that a journal comes to, by id. */

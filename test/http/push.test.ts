@@ -182,6 +182,7 @@ t.test('a source that a reload takes away while somebody registers is not there 
     register: async (_id: string, _registration: Registration) => {
       throw new HttpError('internal', 'it is gone')
     },
+    heard: () => {},
     overloaded: () => {},
     leave: async () => {},
   }
@@ -208,4 +209,25 @@ t.test('/ready does not wait for a push source, but /targets does', async (t) =>
   t.equal((await app.inject('/targets')).statusCode, 503)
   delete state.instances.devices
   t.equal((await app.inject('/ready')).statusCode, 503)
+})
+
+t.test('whatever is wrong with it, a request with a valid token is a heartbeat', async (t) => {
+  const { send, source, read, clock } = await served(t)
+  const wrong: (string | object)[] = [
+    '{',
+    { address: 'a:99999' },
+    { ...body, more: 1 },
+    { ...body, ttl: '9d' },
+  ]
+  source.watch?.(() => {})
+  for (const index of [...wrong.keys(), 'silent'])
+    t.equal((await send('PUT', `d${index}`, body)).statusCode, 201)
+  for (let ms = 0; ms < 120_000; ms += 500) {
+    if (ms % 30_000 === 0)
+      for (const [index, payload] of wrong.entries())
+        t.equal((await send('PUT', `d${index}`, payload)).statusCode, 400)
+    clock.pass(500)
+  }
+  t.equal(source.registry.table.size(), wrong.length)
+  t.match(await read(), { kind: 'documents' })
 })

@@ -8,8 +8,13 @@ import { observe } from '../observe.ts'
  * counters wrongly after it has once rendered OpenMetrics.
  */
 export function metricsRoutes(app: FastifyInstance, deps: HttpDeps): void {
+  let rendering: Promise<string> | undefined
   app.get('/metrics', allow('read', 'server'), async (request, reply) => {
     observe(request, reply, '/metrics', deps)
-    return reply.type('text/plain; version=0.0.4; charset=utf-8').send(await deps.metrics.registry.metrics())
+    // Those who ask at the same time share one rendering.
+    rendering ??= deps.metrics.registry.metrics().finally(() => {
+      rendering = undefined
+    })
+    return reply.type('text/plain; version=0.0.4; charset=utf-8').send(await rendering)
   })
 }

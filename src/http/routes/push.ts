@@ -41,7 +41,9 @@ export async function pushRoutes(
       observe(request, reply, PATH, deps)
       const instances = findInstances(request, deps)
       const holder = await instances.authorize(bearerOf(request))
-      callers.set(request, { ...holder, peer: request.socket.remoteAddress })
+      const caller = { ...holder, peer: request.socket.remoteAddress }
+      callers.set(request, caller)
+      if (request.method === 'PUT') instances.heard((request.params as { id: string }).id, caller)
       assertCapacityFor(instances, assertCapacity)
     })
     scope.put(PATH, { ...allow('device'), bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {

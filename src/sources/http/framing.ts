@@ -10,7 +10,7 @@ import type { HttpAnswer } from './requester.ts'
  * @throws RefreshError `parse`
  */
 export function assertFramed({ headers }: Pick<HttpAnswer, 'headers'>, format: Format): void {
-  if (rulesOf(format).showsItsEnd) return
+  if (rulesOf(format).failsWhenCut) return
   const marks = ['content-length', 'transfer-encoding', 'content-encoding']
   if (marks.some((name) => headers[name] !== undefined)) return
   throw new RefreshError(

@@ -36,7 +36,11 @@ const REFUSED_BY_DEFAULT =
   'job, instance, and names that begin with __, except __metrics_path__ and __scheme__'
 
 /** Networks that only a machine itself should reach: its cloud keeps credentials there. */
-const LINK_LOCAL = networksOf(['169.254.0.0/16', 'fe80::/10', 'fd00:ec2::254/128'])
+const LINK_LOCAL = networksOf([
+  ...['169.254.0.0/16', 'fe80::/10', 'fd00:ec2::254/128'],
+  // The same IPv4 network as gateways write it in IPv6: NAT64, 6to4, SIIT, and the compatible form.
+  ...['64:ff9b::a9fe:0/112', '64:ff9b:1::/48', '2002:a9fe::/32', '::ffff:0:a9fe:0/112', '::a9fe:0/112'],
+])
 
 /** A host name whose last part is a number: some resolvers take it for an IP address. */
 const NUMERIC = /(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?$/i

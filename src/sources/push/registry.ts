@@ -58,6 +58,8 @@ export interface Entry {
   readonly record: string
   /** Until it is on disk. */
   written: Promise<void> | undefined
+  /** What is on disk of the instance until then; undefined: nothing. */
+  kept: Entry | undefined
 }
 
 /** What is registered, by id, in the order in which it was. */

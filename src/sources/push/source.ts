@@ -220,14 +220,19 @@ export function createPushSource(
     // First, since the journal may be compacted instead.
     table.set(id, next)
     leases.renew(id, next.ttlMs)
+    next.kept = before?.written === undefined ? before : before.kept
     next.written = journal.append(next.line)
     try {
       await onDisk(next)
       next.written = undefined
+      next.kept = undefined
+      // What came meanwhile, and may fail, has this one to go back to.
+      const newest = table.get(id)
+      if (newest !== next && newest?.written !== undefined) newest.kept = next
     } catch (error) {
       if (table.get(id) === next) {
-        if (before === undefined || before.written !== undefined) remove(id)
-        else table.set(id, before)
+        if (next.kept === undefined) remove(id)
+        else table.set(id, next.kept)
       }
       prolongSettling()
       throw error
@@ -244,6 +249,10 @@ export function createPushSource(
   const instances: Instances = {
     authorize: tokens.authorize,
     register,
+    heard(id, { device } = {}) {
+      const known = table.get(id)
+      if (known !== undefined && (device === undefined || device === id)) leases.renew(id, known.ttlMs)
+    },
     overloaded: () => leases.pause('there is too much load', OVERLOAD_MS),
     async leave(id, caller = {}) {
       assertOwn(id, caller)
@@ -356,6 +365,7 @@ function entryOf(journaled: Journaled, line = registeredLine(journaled)): Entry 
     line,
     record: JSON.stringify({ id, address, host, port, labels }),
     written: undefined,
+    kept: undefined,
   }
 }
 

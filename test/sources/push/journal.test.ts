@@ -5,7 +5,7 @@ import type { Files } from '../../../src/base/files.ts'
 import { manualClock } from '../../helpers/clock.ts'
 import { diskFiles } from '../../helpers/files.ts'
 import { memoryFiles } from '../../helpers/memory-files.ts'
-import { idsIn, openSource, pushSource, replayed } from '../../helpers/push-source.ts'
+import { idsIn, openSource, pushSource, recordsIn, replayed } from '../../helpers/push-source.ts'
 import { until } from '../../helpers/until.ts'
 
 const JOURNAL = '/data/push/devices.journal'
@@ -146,6 +146,28 @@ t.test('91: on a full disk nothing is acknowledged, and an earlier registration 
   t.match(lines.filter(({ msg }) => String(msg).startsWith('journal not written')).length, 1, 'said once')
   t.same(Object.keys(replayed(files.contents()[JOURNAL] ?? '')), ['b'])
   await source.close()
+})
+
+t.test('91: of changes that come together, those that fail leave what is on disk', async (t) => {
+  const files = memoryFiles({ clock: manualClock() })
+  const { put, read, clock } = await openSource(t, {}, { folder: '/data', files })
+  clock.pass(45_000)
+  const hosts = async () => (await recordsIn(read())).map(({ address }) => address)
+  await put('a')
+  files.fail('/data', 'ENOSPC', ['append', 'write'])
+  const both = [put('a', { address: 'b:1' }), put('a', { address: 'c:1' }), put('a')]
+  for (const one of both.slice(0, 2)) await t.rejects(one, { code: 'storage_unavailable' })
+  await t.rejects(both[2] as Promise<unknown>, { code: 'storage_unavailable' })
+  t.same(await hosts(), ['a:9100'])
+  files.fail('/data', undefined)
+  clock.pass(1_000)
+  // The first is written while the second waits; only the second fails.
+  const first = put('a', { address: 'b:1' })
+  const second = put('a', { address: 'c:1' }).catch((error) => error)
+  await first
+  files.fail('/data', 'ENOSPC', ['append', 'write'])
+  const late = await second
+  t.same(await hosts(), [late instanceof Error ? 'b:1' : 'c:1'])
 })
 
 t.test('91: a device that registers twice while the disk fails is not known', async (t) => {
