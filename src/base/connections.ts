@@ -194,7 +194,7 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
         const socket = socketOf(connection)
         if (isUnread(socket) || !busy.has(socket)) socket.destroy()
       })
-      const timer = setInterval(cutOffTheSlow, stallMs).unref()
+      const timer = setInterval(cutOffTheSlow, Math.min(stallMs, responseMs)).unref()
       server.once('close', () => clearInterval(timer))
     },
     inFlight: () => count,

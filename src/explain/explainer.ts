@@ -35,13 +35,12 @@ export function createExplainer(threads: Threads, timeoutMs = TIMEOUT_MS): Expla
     const late = `it took longer than ${timeoutMs / 1000} s; ask more exactly, or of one source`
     const deadline = AbortSignal.timeout(timeoutMs)
     pending++
-    try {
-      return await threads.run<ExplainAnswer>(JOB, input, { signal: deadline })
-    } catch (error) {
-      throw deadline.aborted ? overloaded(late) : error
-    } finally {
-      pending--
-    }
+    return threads
+      .run<ExplainAnswer>(JOB, input, { signal: deadline })
+      .catch((error) => {
+        throw deadline.aborted ? overloaded(late) : error
+      })
+      .finally(() => pending--)
   }
 }
 

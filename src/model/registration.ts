@@ -54,7 +54,7 @@ export interface Instances {
    */
   register(id: string, registration: Registration, caller?: Caller): Promise<Registered>
   /** A heartbeat of an instance came in, whatever else is wrong with it: its lease is renewed. */
-  heard(id: string, caller?: Caller): void
+  heard(id: string, caller: Caller): void
   /** A heartbeat of somebody who may register was refused because of too much load. */
   overloaded(): void
   /**

@@ -291,6 +291,10 @@ const WEB_FAULTS: readonly (readonly [text: string, place: RegExp])[] = [
     /:1:\d+: bearer_tokens\[1\]\.token_file: holds a token of bearer_tokens\[0\] too/,
   ],
   ['bearer_tokens: [{ name: a, token_file: twice, may: [write] }]', /may\[0\]: "write" is not /],
+  [
+    'basic_auth_users: { "a:b": $2y$04$EkcFz2cXaSPh/oLwRkO0ReXCBepeAZxj63aisCYmCBqgTJJIjH7Ny }',
+    /basic_auth_users\.a:b: no user can have a colon/,
+  ],
   ['basic_auth_users: { a: { may: [read] } }', /basic_auth_users\.a\.hash: is missing/],
   ['allowed_hosts: ["http://a"]', /allowed_hosts\[0\]: "http:\/\/a" is not a host name/],
   ['tls_server_config: { cert: a, key: b }', /tls_server_config\.cert: TLS cannot be spoken: /],

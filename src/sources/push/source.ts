@@ -249,7 +249,7 @@ export function createPushSource(
   const instances: Instances = {
     authorize: tokens.authorize,
     register,
-    heard(id, { device } = {}) {
+    heard(id, { device }) {
       const known = table.get(id)
       if (known !== undefined && (device === undefined || device === id)) leases.renew(id, known.ttlMs)
     },

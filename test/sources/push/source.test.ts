@@ -296,3 +296,17 @@ t.test('87: what a new configuration does not allow any more is left out', async
   t.same(await idsIn(read(next)), [], 'leases went on')
   await next.close()
 })
+
+t.test('87: a heartbeat renews the lease of its own instance only', async (t) => {
+  const { source, put, read, clock } = pushSource(t)
+  source.watch?.(() => {})
+  await put('a')
+  await put('b')
+  for (let times = 0; times < 4; times++) {
+    clock.pass(40_000)
+    source.instances.heard('a', { device: 'a' })
+    source.instances.heard('b', { device: 'a' })
+    source.instances.heard('unknown', {})
+  }
+  t.same(await idsIn(read()), ['a'])
+})
