@@ -281,6 +281,6 @@ function parseGoDuration(value: number | string): number | undefined {
   if (typeof value === 'number') return value * 1e-6
   if (value === '0') return 0
   if (!/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(value)) return undefined
-  const parts = value.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)
+  const parts = value.matchAll(/(?<![\d.])([\d.]+)(ns|us|µs|ms|s|m|h)/g)
   return [...parts].reduce((sum, [, count, unit]) => sum + Number(count) * (UNITS[String(unit)] as number), 0)
 }

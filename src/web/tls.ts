@@ -211,7 +211,7 @@ function peerFault({ clientAuthType, clientAllowedSans }: TlsOptions, socket: TL
   return 'the certificate of the client has none of client_allowed_sans'
 }
 
-const SAN = /(?:DNS|IP Address|URI|email):("(?:[^"\\]|\\.)*"|[^,]*)(?:, |$)/g
+const SAN = /(?:^|, )(?:DNS|IP Address|URI|email):("(?:[^"\\]|\\.)*"|[^,"]*)(?=, |$)/g
 
 /** The subject alternative names that may be allowed; one with signs that the platform quotes stays in quotes. */
 function sansOf({ subjectAltName = '' }: X509Certificate): string[] {

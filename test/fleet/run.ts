@@ -5,6 +5,7 @@ import { heartbeatMs } from '../../src/sensor/registration/schedule.ts'
 import { type Running, start } from '../helpers/cli.ts'
 import { seriesValue } from '../helpers/exposition.ts'
 import { freePort, startPrometheus } from '../helpers/prometheus.ts'
+import { replayed } from '../helpers/push-source.ts'
 import type { Scope } from '../helpers/scope.ts'
 import { until } from '../helpers/until.ts'
 import { type AgentProcess, type Registered, startAgents } from './processes.ts'
@@ -187,7 +188,7 @@ async function createServer(scope: Scope, origin: string, ttlMs: number) {
     tokenFile,
     /** Whether an agent is on disk. */
     keeps: (id: string) =>
-      readFileSync(join(folder, 'data', 'push', 'devices.journal'), 'utf8').includes(`"${id}"`),
+      id in replayed(readFileSync(join(folder, 'data', 'push', 'devices.journal'), 'utf8')),
     /** @returns when it began to serve, in milliseconds since the epoch */
     async start(): Promise<number> {
       running = await start(scope, args)

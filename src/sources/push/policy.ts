@@ -141,5 +141,6 @@ function plain(host: string): string {
 
 /** The address of a socket, without a zone, and as IPv4 when it is that. */
 function plainPeer(peer = ''): string {
-  return peer.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, '')
+  const end = peer.indexOf('%')
+  return peer.slice(0, end === -1 ? undefined : end).replace(/^::ffff:(?=\d+\.)/i, '')
 }
