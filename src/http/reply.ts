@@ -46,7 +46,8 @@ export function sendList(
     return
   }
   const response = writeHead(request, reply, 200, headers.concat(form.bodyHeaders))
-  if (isEncrypted(request)) Readable.from(slicesOf(form.pieces)).pipe(response)
+  if (isEncrypted(request) && bytesIn(form.pieces) > SLICE_BYTES)
+    Readable.from(slicesOf(form.pieces)).pipe(response)
   else sendPieces(response, form.pieces)
 }
 
@@ -55,8 +56,8 @@ function isEncrypted({ raw: { socket, httpVersionMajor } }: FastifyRequest): boo
   return httpVersionMajor < 2 && (socket as Partial<TLSSocket>).encrypted === true
 }
 
-/** Over TLS so many bytes are sent at a time: what is encrypted is a copy for each client. */
-const SLICE_BYTES = 2 ** 18
+/** Over TLS so many bytes of a larger list are sent at a time: what is encrypted is a copy for each client. */
+const SLICE_BYTES = 2 ** 20
 
 function* slicesOf(pieces: readonly Buffer[]): Iterable<Buffer> {
   for (const piece of pieces)
