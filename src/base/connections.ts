@@ -71,8 +71,8 @@ export function endConnection(request: IncomingMessage): (readonly [name: string
 
 /** Starts with no connection. */
 export function createConnections(own: Partial<Bounds> = {}): Connections {
-  const bounds: Omit<Bounds, 'connections'> & Partial<Bounds> = { ...BOUNDS, ...own }
-  const { connections: max = connectionLimit(), stallMs, responseMs } = bounds
+  const bounds = { ...BOUNDS, ...own }
+  const { connections: max = connectionLimit(), requests, perConnection, stallMs, responseMs } = bounds
   /** The address that each is from. */
   const open = new Map<Socket, string>()
   const perAddress = new Map<string, number>()
@@ -150,14 +150,14 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
     const socket = socketOf(connectionOf(request))
     if (idle.delete(socket)) busy.set(socket, new Map())
     const responses = busy.get(socket)
-    if (responses === undefined || responses.size >= bounds.perConnection) {
+    if (responses === undefined || responses.size >= perConnection) {
       socket.destroy()
       return false
     }
     responses.set(response, performance.now())
     count++
     response.once('close', () => end(socket, response))
-    if (count > bounds.requests) find(busy.keys(), isUnread)?.destroy()
+    if (count > requests) find(busy.keys(), isUnread)?.destroy()
     return true
   }
 
@@ -172,8 +172,8 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
   }
 
   /** So many requests are in flight no more. */
-  function leave(requests: number): void {
-    count -= requests
+  function leave(ended: number): void {
+    count -= ended
     if (count > 0) return
     for (const settle of waiting) settle()
     waiting = []

@@ -202,7 +202,7 @@ export function createAccess(first: AccessOptions, deps: AccessDeps): Access {
   }
 
   function prove(authorization: string, asked: Asked): Promise<void> | undefined {
-    const bearer = /^bearer +(\S+) *$/i.exec(authorization)?.[1]
+    const bearer = bearerIn(authorization)
     if (bearer !== undefined) {
       const asker = tokens.get(tokenDigest(bearer))
       if (asker === undefined) throw unauthorized('wrong_credentials', undefined, asked)
@@ -262,6 +262,11 @@ function byDigest({ bearerTokens }: AccessOptions): Map<string, Asker> {
 
 function tokenDigest(token: string): string {
   return createHmac('sha256', SALT).update(token).digest('base64')
+}
+
+/** The token of a header, by RFC 6750; the name of the scheme in any case, as RFC 9110 has it. */
+export function bearerIn(authorization = ''): string | undefined {
+  return /^bearer +(\S+) *$/i.exec(authorization)?.[1]
 }
 
 /** User and password of RFC 7617; undefined when it is none. */

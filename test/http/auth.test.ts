@@ -361,9 +361,8 @@ t.test('a route of HEAD with a hook of its own is guarded like any other', async
   const { web, report } = await openWebFile(t, everybody(t.testdir()))
   const app = fastify()
   t.teardown(() => app.close())
-  const connections = { begin: () => {}, end: () => {} }
   const { metrics } = await readHalf(t)
-  guardRoutes(app, { web, reportRefusal: report, connections, metrics } as never, {} as never)
+  guardRoutes(app, { web, reportRefusal: report, metrics } as never, {} as never)
   const onRequest = (_request: unknown, _reply: unknown, done: () => void) => done()
   app.head('/x', { ...allow('operate'), onRequest }, (_request, reply) => reply.send(''))
   app.get('/y', allow('read'), (_request, reply) => reply.send('y'))

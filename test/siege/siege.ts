@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { Agent, request as httpRequest } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { start } from '../helpers/cli.ts'
 import { seriesValue } from '../helpers/exposition.ts'
 import { startPrometheus } from '../helpers/prometheus.ts'
@@ -48,8 +49,6 @@ const HEALTHY_WITHIN_MS = 1_000
 const MOST_MEMORY = 1.2
 /** How long memory has to come back, in milliseconds. */
 const REST_MS = 60_000
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Lays siege to a Rollcall that a real Prometheus polls every second, and with which 500 devices are registered. */
 export async function besiege(scope: Scope, options: SiegeOptions): Promise<Besieged> {
@@ -130,7 +129,7 @@ export async function besiege(scope: Scope, options: SiegeOptions): Promise<Besi
   let heartbeats = 0
   let isOver = false
   const device = async (index: number) => {
-    await sleep((HEARTBEAT_MS / DEVICES) * index)
+    await delay((HEARTBEAT_MS / DEVICES) * index)
     while (!isOver) {
       // One that is lost on the way is sent again, as by the sensor; one that is refused is not.
       const answer = await heartbeat(index)
@@ -139,7 +138,7 @@ export async function besiege(scope: Scope, options: SiegeOptions): Promise<Besi
       heartbeats++
       if (answer instanceof Error) violations.push(`heartbeat of device-${index}: ${answer.message}`)
       else if (answer.status >= 300) violations.push(`heartbeat of device-${index}: ${answer.status}`)
-      await sleep(HEARTBEAT_MS)
+      await delay(HEARTBEAT_MS)
     }
   }
   const devices = Array.from({ length: DEVICES }, (_, index) => device(index))
@@ -172,7 +171,7 @@ scrape_configs:
     'Prometheus has all of them',
     async () => (await prometheus.targets('besieged')).length === 1_000 + DEVICES,
   )
-  await sleep(5_000)
+  await delay(5_000)
   const before = rss()
   print(`before: ${before.toFixed(0)} MB`)
 
@@ -244,7 +243,7 @@ scrape_configs:
       if (answer instanceof Error) violations.push(`/-/healthy: ${answer.message}`)
       else if (answer.status !== 200) violations.push(`/-/healthy: ${answer.status}`)
       else if (tookMs > HEALTHY_WITHIN_MS) violations.push(`/-/healthy took ${tookMs.toFixed(0)} ms`)
-      await sleep(250)
+      await delay(250)
     }
   }
   let most = before
@@ -281,7 +280,7 @@ scrape_configs:
   isOver = true
   await Promise.all(devices)
   const restMs = performance.now()
-  while (rss() > MOST_MEMORY * before && performance.now() - restMs < REST_MS) await sleep(1_000)
+  while (rss() > MOST_MEMORY * before && performance.now() - restMs < REST_MS) await delay(1_000)
   const after = rss()
   if (after > MOST_MEMORY * before)
     violations.push(`memory is ${after.toFixed(0)} MB, and was ${before.toFixed(0)} MB`)

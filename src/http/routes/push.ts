@@ -8,6 +8,7 @@ import {
   type Registration,
   readRegistration,
 } from '../../model/registration.ts'
+import { bearerIn } from '../../web/access.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { observe } from '../observe.ts'
@@ -40,7 +41,7 @@ export async function pushRoutes(
     scope.addHook('onRequest', async (request, reply) => {
       observe(request, reply, PATH, deps)
       const instances = findInstances(request, deps)
-      const holder = await instances.authorize(bearerOf(request))
+      const holder = await instances.authorize(bearerIn(request.headers.authorization))
       const caller = { ...holder, peer: request.socket.remoteAddress }
       callers.set(request, caller)
       if (request.method === 'PUT') instances.heard((request.params as { id: string }).id, caller)
@@ -106,9 +107,4 @@ function parse(body: unknown) {
   } catch {
     throw new Error('the body is not JSON; send one such as {"address":"10.0.0.7:9100"}')
   }
-}
-
-/** The token of the request; the name of the scheme in any case, as RFC 9110 has it. */
-function bearerOf({ headers }: FastifyRequest): string | undefined {
-  return /^bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1]
 }
