@@ -15,6 +15,14 @@ const SPARE_DESCRIPTORS = 256
 /** A response that is being sent. */
 type Sending = Pick<ServerResponse, 'writableLength'>
 
+/** A connection. */
+interface Open {
+  /** The address that it is from. */
+  readonly address: string
+  /** Its requests in flight: when each came. */
+  readonly sending: Map<Sending, number>
+}
+
 /** The connections of a server, and which of them have a request in flight. */
 export interface Connections {
   /**
@@ -73,13 +81,12 @@ export function endConnection(request: IncomingMessage): (readonly [name: string
 export function createConnections(own: Partial<Bounds> = {}): Connections {
   const bounds = { ...BOUNDS, ...own }
   const { connections: max = connectionLimit(), requests, perConnection, stallMs, responseMs } = bounds
-  /** The address that each is from. */
-  const open = new Map<Socket, string>()
+  const open = new Map<Socket, Open>()
   const perAddress = new Map<string, number>()
   // In the order in which they became idle; one that never sent a whole request is idle too.
   const idle = new Set<Socket>()
-  /** Those with requests in flight, in the order in which they became busy: when each request came. */
-  const busy = new Map<Socket, Map<Sending, number>>()
+  // Those with requests in flight, in the order in which they became busy.
+  const busy = new Set<Socket>()
   // What requests over TLS know their connection by → its socket without TLS, which is there before any handshake.
   const sockets = new WeakMap<object, Socket>()
   const sessions = new Set<Http2Session>()
@@ -91,14 +98,16 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
   function add(socket: Socket): void {
     // A connection that is closed already has no address any more.
     const address = String(socket.remoteAddress)
-    open.set(socket, address)
+    const sending = new Map<Sending, number>()
+    open.set(socket, { address, sending })
     perAddress.set(address, (perAddress.get(address) ?? 0) + 1)
     idle.add(socket)
     socket.once('close', () => {
       open.delete(socket)
       idle.delete(socket)
       // Of requests that came together, the platform ends the first only.
-      leave(busy.get(socket)?.size ?? 0)
+      leave(sending.size)
+      sending.clear()
       busy.delete(socket)
       const left = (perAddress.get(address) as number) - 1
       if (left > 0) perAddress.set(address, left)
@@ -109,23 +118,23 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
 
   function makeRoom(newest: Socket): void {
     const most = Math.max(...perAddress.values())
-    const isOfCrowd = (socket: Socket) => perAddress.get(open.get(socket) as string) === most
+    const isOfCrowd = (socket: Socket) => perAddress.get((open.get(socket) as Open).address) === most
     const oldest =
       find(idle, (socket) => socket !== newest && isOfCrowd(socket)) ??
-      find(busy.keys(), (socket) => isUnread(socket) && isOfCrowd(socket)) ??
-      (isOfCrowd(newest) ? undefined : find(busy.keys(), isOfCrowd))
+      find(busy, (socket) => isUnread(socket) && isOfCrowd(socket)) ??
+      (isOfCrowd(newest) ? undefined : find(busy, isOfCrowd))
     const closed = oldest ?? newest
     closed.destroy()
   }
 
   /** Whether a part of a response waits for the client. */
   function isUnread(socket: Socket): boolean {
-    return hasUnread(busy.get(socket) ?? NOTHING, Number.POSITIVE_INFINITY)
+    return hasUnread(open.get(socket), Number.POSITIVE_INFINITY)
   }
 
   function cutOffTheSlow(): void {
     const untilMs = performance.now() - responseMs
-    for (const [socket, responses] of busy) if (hasUnread(responses, untilMs)) socket.destroy()
+    for (const socket of busy) if (hasUnread(open.get(socket), untilMs)) socket.destroy()
   }
 
   function watchTls(server: Server): void {
@@ -148,23 +157,22 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
   /** @returns false when the connection is closed, or is closed for it */
   function begin(request: IncomingMessage, response: ServerResponse): boolean {
     const socket = socketOf(connectionOf(request))
-    if (idle.delete(socket)) busy.set(socket, new Map())
-    const responses = busy.get(socket)
-    if (responses === undefined || responses.size >= perConnection) {
+    const sending = open.get(socket)?.sending
+    if (sending === undefined || sending.size >= perConnection) {
       socket.destroy()
       return false
     }
-    responses.set(response, performance.now())
+    if (idle.delete(socket)) busy.add(socket)
+    sending.set(response, performance.now())
     count++
-    response.once('close', () => end(socket, response))
-    if (count > requests) find(busy.keys(), isUnread)?.destroy()
+    response.on('close', () => end(socket, sending, response))
+    if (count > requests) find(busy, isUnread)?.destroy()
     return true
   }
 
-  function end(socket: Socket, response: ServerResponse): void {
-    const responses = busy.get(socket)
-    if (responses?.delete(response) !== true) return
-    if (responses.size === 0) {
+  function end(socket: Socket, sending: Map<Sending, number>, response: ServerResponse): void {
+    if (!sending.delete(response)) return
+    if (sending.size === 0) {
       busy.delete(socket)
       idle.add(socket)
     }
@@ -207,11 +215,10 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
   }
 }
 
-const NOTHING: ReadonlyMap<Sending, number> = new Map()
-
 /** Whether a part of a response waits for the client, to a request that came before a time. */
-function hasUnread(responses: ReadonlyMap<Sending, number>, untilMs: number): boolean {
-  for (const [{ writableLength }, atMs] of responses) if (writableLength > 0 && atMs < untilMs) return true
+function hasUnread(connection: Open | undefined, untilMs: number): boolean {
+  for (const [{ writableLength }, atMs] of connection?.sending ?? [])
+    if (writableLength > 0 && atMs < untilMs) return true
   return false
 }
 

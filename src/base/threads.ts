@@ -1,7 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os'
-import { setFlagsFromString } from 'node:v8'
 import type { Piscina } from 'piscina'
 import { messageOf } from './errors.ts'
+import { letHeapGrow } from './heap.ts'
 import { createSemaphore } from './semaphore.ts'
 
 /** Where a thread finds its work: an exported function of a module. */
@@ -70,11 +70,7 @@ export function createThreads(limitMb = defaultLimitMb(), count = defaultCount()
   async function start(): Promise<Piscina> {
     // Loaded when it is first needed: small inventories never need it.
     const { Piscina } = await import('piscina')
-    // The server began with a heap that grows little (cli.ts); with much to compute, that would take twice as long.
-    // Flags are those of the process, and a thread takes them over when it starts: from the first job on, the heap of
-    // the main thread may grow as it usually does, too.
-    setFlagsFromString('--no-optimize-for-size')
-    setFlagsFromString('--max-semi-space-size=0')
+    letHeapGrow()
     return new Piscina({
       minThreads: 0,
       maxThreads: count,

@@ -1,7 +1,7 @@
-import { setFlagsFromString } from 'node:v8'
 import { systemClock } from '../base/clock.ts'
 import { isLocal, messageOf, StartError, UsageError } from '../base/errors.ts'
 import { createFiles } from '../base/files.ts'
+import { keepHeapSmall } from '../base/heap.ts'
 import { suggest } from '../base/suggest.ts'
 import { version } from '../base/version.ts'
 import { type Arguments, assertOwnFlags, readArguments } from '../config/arguments.ts'
@@ -59,12 +59,8 @@ async function run(command: Command, args: Arguments, hangups: Hangups): Promise
     case 'explain':
       return finish((await import('./explain.ts')).explain(args, process.env, files))
     default: {
-      // Before the server is loaded, which is most of all that is (only what this file imports is there already): the
-      // heap grows less, by a fifth of what is resident, until the first work for a thread sets it free (base/threads.ts);
-      // and undici's WebAssembly, which only splits HTTP answers, is not optimised: that takes 30 MB for a moment
-      // (npm run bench).
-      setFlagsFromString('--optimize-for-size')
-      setFlagsFromString('--liftoff-only')
+      // Before the server is loaded, which is most of all that is: only what this file imports is there already.
+      keepHeapSmall()
       const { serve } = await import('./serve.ts')
       await serve(args, command === 'demo' ? 'demo' : 'configured', process.env, { files, hangups })
     }

@@ -1,5 +1,6 @@
 import { systemClock } from '../base/clock.ts'
 import type { OwnFiles } from '../base/files.ts'
+import { letHeapGrowOnceBusy } from '../base/heap.ts'
 import { createLogger } from '../base/logger.ts'
 import { measureMemoryAlways } from '../base/memory.ts'
 import { createMetrics } from '../base/metrics.ts'
@@ -36,6 +37,7 @@ export async function serve(
   const deps = { clock: systemClock, random: Math.random, files, log }
   const service =
     settings.demo === undefined ? await run(settings, { ...deps, load }) : await demo(settings, deps)
+  letHeapGrowOnceBusy()
   // As in Prometheus; what comes of it is logged by the service.
   hangups.use(() => void service.reload().catch(() => {}))
   stopGracefully(service, { ...settings.web, files }, log, ['SIGHUP'])

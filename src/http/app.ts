@@ -1,4 +1,4 @@
-import type { RequestListener, Server } from 'node:http'
+import { createServer as createPlainServer, type RequestListener, type Server } from 'node:http'
 import { type FastifyInstance, fastify } from 'fastify'
 import { handleClientError } from '../base/client-error.ts'
 import { endConnection } from '../base/connections.ts'
@@ -7,7 +7,7 @@ import type { HttpDeps, HttpOptions, Limits } from './deps.ts'
 import { createErrorHandler, sendError } from './errors.ts'
 import { assertHarmlessPath, noRouteError, trackMethods } from './methods.ts'
 import { NO_ROUTE, observe } from './observe.ts'
-import { watchPressure } from './pressure.ts'
+import { type Capacity, watchPressure } from './pressure.ts'
 import { explainRoutes } from './routes/explain.ts'
 import { healthRoutes } from './routes/health.ts'
 import { landingRoutes } from './routes/landing.ts'
@@ -15,7 +15,7 @@ import { lifecycleRoutes } from './routes/lifecycle.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { MAX_ENCODED_ID_LENGTH, pushRoutes } from './routes/push.ts'
 import { sourcesRoutes } from './routes/sources.ts'
-import { targetsRoutes } from './routes/targets.ts'
+import { answerPoll, targetsRoutes } from './routes/targets.ts'
 
 const DEFAULT_LIMITS: Limits = {
   headersTimeout: 15_000,
@@ -38,11 +38,15 @@ function noSchemas(): never {
 /** Creates the server: routes, errors, limits. It listens when told to. */
 export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<FastifyInstance> {
   const { metrics, web } = deps
-  const createServer = web?.createServer
   const handleError = createErrorHandler(deps)
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
-  const serverFactory = (handler: RequestListener) => {
-    const server = createServer?.(handler, limits) as Server
+  let capacity: Capacity | undefined
+  const serverFactory = (handle: RequestListener) => {
+    const serve: RequestListener = (request, response) => {
+      if (capacity && answerPoll(request, response, deps, capacity)) return
+      handle(request, response)
+    }
+    const server = web?.createServer?.(serve, limits) ?? createPlainServer({ ...limits }, serve)
     deps.connections.watch(server)
     return server
   }
@@ -52,28 +56,21 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
     clientErrorHandler: (error, socket) => handleClientError(error, socket),
     frameworkErrors: (error, request, reply) => {
       void reply.headers(INERT) // no hook sees these answers
-      observe(request, reply, NO_ROUTE, deps)
+      observe(request, reply.raw, NO_ROUTE, deps)
       handleError(error, request, reply)
     },
-    requestTimeout: limits.requestTimeout,
-    keepAliveTimeout: limits.keepAliveTimeout,
     bodyLimit: limits.bodyLimit,
-    http: {
-      headersTimeout: limits.headersTimeout,
-      connectionsCheckingInterval: limits.connectionsCheckingInterval,
-    },
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_ENCODED_ID_LENGTH },
     forceCloseConnections: 'idle',
-    ...(createServer && { serverFactory }),
+    serverFactory,
     // Requests on kept-alive connections are still served while the listener closes.
     return503OnClosing: false,
   })
-  if (createServer === undefined) deps.connections.watch(app.server)
   const methodsOf = trackMethods(app)
   app.setErrorHandler(handleError)
   app.setNotFoundHandler({ preHandler: guardUnknown(deps) }, (request, reply) => {
-    observe(request, reply, NO_ROUTE, deps)
+    observe(request, reply.raw, NO_ROUTE, deps)
     assertHarmlessPath(request.url)
     const methods = methodsOf(request)
     if (methods.length > 0) void reply.header('allow', methods.join(', '))
@@ -87,11 +84,12 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
       for (const [name, value] of endConnection(request.raw)) void reply.header(name, value)
     done()
   })
-  const assertCapacity = await watchPressure(app, metrics)
+  const watched = await watchPressure(app, metrics)
+  capacity = watched
   await app.register(async (scope) => {
     guardRoutes(scope, deps, options)
-    targetsRoutes(scope, deps, assertCapacity)
-    explainRoutes(scope, deps, options, assertCapacity)
+    targetsRoutes(scope, deps, watched)
+    explainRoutes(scope, deps, options, watched)
     sourcesRoutes(scope, deps)
     landingRoutes(scope, deps, options)
     healthRoutes(scope, deps, options)
@@ -100,7 +98,7 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
   })
   await app.register(async (scope) => {
     guardRoutes(scope, deps, options)
-    await pushRoutes(scope, deps, assertCapacity)
+    await pushRoutes(scope, deps, watched)
   })
   return app
 }

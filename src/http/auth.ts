@@ -1,7 +1,8 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyRequest, onRequestHookHandler, RouteOptions } from 'fastify'
 import { connectionOf } from '../base/connections.ts'
 import type { HttpError } from '../base/errors.ts'
-import type { Access, Refusal, ReportRefusal } from '../web/access.ts'
+import type { Access, Asked, Refusal, ReportRefusal } from '../web/access.ts'
 import type { Scope } from '../web/names.ts'
 import { assertOwnHost, assertSameSite, isFromBrowser } from '../web/same-origin.ts'
 import type { HttpDeps, HttpOptions } from './deps.ts'
@@ -120,14 +121,7 @@ function admit(
   about: About,
   access: Access,
 ): Promise<void> | undefined {
-  return access.admit({
-    scope,
-    isAboutServer: about === 'server',
-    source: sourceOf(request, about),
-    authorization: request.headers.authorization,
-    connection: connectionOf(request.raw),
-    address: request.raw.socket.remoteAddress,
-  })
+  return access.admit(askedBy(request.raw, scope, sourceOf(request, about), about === 'server'))
 }
 
 /** The source that a request names where its route reads it; undefined: none, or several. */
@@ -137,13 +131,44 @@ function sourceOf({ params, query }: FastifyRequest, about: About): string | und
   return typeof source === 'string' ? source : undefined
 }
 
+/**
+ * Whether a request to read a source, or all, is admitted without any more being asked; then the headers of the web
+ * configuration are set. Nothing else is done: what is not admitted at once is for the guard of its route.
+ */
+export function isAdmittedAtOnce(
+  request: IncomingMessage,
+  response: ServerResponse,
+  source: string | undefined,
+  { web }: HttpDeps,
+): boolean {
+  if (web === undefined) return true
+  if (!web.access.admitsAtOnce(askedBy(request, 'read', source, false))) return false
+  setHeaders(response, web.access)
+  return true
+}
+
+function setHeaders(response: ServerResponse, access: Access | undefined): void {
+  for (const [name, value] of access?.headers() ?? []) response.setHeader(name, value)
+}
+
+function askedBy(
+  request: IncomingMessage,
+  scope: Scope,
+  source: string | undefined,
+  isAboutServer: boolean,
+): Asked {
+  const { authorization } = request.headers
+  const { remoteAddress: address } = request.socket
+  return { scope, isAboutServer, source, authorization, connection: connectionOf(request), address }
+}
+
 function hookOf(guard: Guard, route: string, deps: HttpDeps): onRequestHookHandler {
   const access = deps.web?.access
   return (request, reply, done) => {
-    for (const [name, value] of access?.headers() ?? []) reply.raw.setHeader(name, value)
+    setHeaders(reply.raw, access)
     const refuse = (error: HttpError) => {
       // The handler, which would do so, is not reached.
-      observe(request, reply, route, deps)
+      observe(request, reply.raw, route, deps)
       if (error.statusCode === 401) void reply.header('www-authenticate', access?.challenges())
       done(error)
     }

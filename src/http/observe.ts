@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ServerResponse } from 'node:http'
 import type { HttpDeps } from './deps.ts'
 
 /** The `route` of requests that no route took: unknown paths never create series of their own. */
@@ -9,14 +9,12 @@ export const NO_ROUTE = 'none'
  * a handler: a hook of the framework would cost more than sending the targets does.
  */
 export function observe(
-  request: FastifyRequest,
-  reply: FastifyReply,
+  { method = '' }: { readonly method?: string | undefined },
+  response: ServerResponse,
   route: string,
   { metrics }: Pick<HttpDeps, 'metrics'>,
 ): void {
   const startMs = performance.now()
-  const response = reply.raw
-  const { method } = request
   response.on('close', () => {
     metrics.http.requests.observe(route, method, response.statusCode, (performance.now() - startMs) / 1000)
   })

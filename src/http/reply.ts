@@ -1,7 +1,6 @@
-import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeader, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import { acceptsGzip } from '../base/accepts-gzip.ts'
 import { endConnection } from '../base/connections.ts'
 import { bytesIn, type Sendable } from '../snapshot/freeze.ts'
@@ -25,8 +24,8 @@ const representations = new WeakMap<Sendable, { plain: Representation; gzip: Rep
  * @param isLast ask the client to close the connection
  */
 export function sendList(
-  request: FastifyRequest,
-  reply: FastifyReply,
+  request: IncomingMessage,
+  response: ServerResponse,
   list: Sendable,
   { ageMs, isLast }: { readonly ageMs: number; readonly isLast: boolean },
 ): void {
@@ -39,20 +38,20 @@ export function sendList(
       ? undefined
       : [form, forms.plain, forms.gzip].find(({ etag }) => matchesEtag(known, etag))
   const headers = ['x-rollcall-age-seconds', (ageMs / 1000).toFixed(3), ...(held ?? form).headers]
-  if (isLast) for (const header of endConnection(request.raw)) headers.push(...header)
-  reply.hijack()
+  if (isLast) for (const header of endConnection(request)) headers.push(...header)
   if (held !== undefined) {
-    writeHead(request, reply, 304, headers).end()
+    writeHead(request, response, 304, headers).end()
     return
   }
-  const response = writeHead(request, reply, 200, headers.concat(form.bodyHeaders))
+  for (const header of form.bodyHeaders) headers.push(header)
+  writeHead(request, response, 200, headers)
   if (isEncrypted(request) && bytesIn(form.pieces) > SLICE_BYTES)
     Readable.from(slicesOf(form.pieces)).pipe(response)
   else sendPieces(response, form.pieces)
 }
 
 /** Whether all that is written is encrypted at once; HTTP/2 encrypts no more than its client is ready to take. */
-function isEncrypted({ raw: { socket, httpVersionMajor } }: FastifyRequest): boolean {
+function isEncrypted({ socket, httpVersionMajor }: IncomingMessage): boolean {
   return httpVersionMajor < 2 && (socket as Partial<TLSSocket>).encrypted === true
 }
 
@@ -66,15 +65,15 @@ function* slicesOf(pieces: readonly Buffer[]): Iterable<Buffer> {
 }
 
 function writeHead(
-  request: FastifyRequest,
-  { raw }: FastifyReply,
+  { httpVersionMajor }: IncomingMessage,
+  response: ServerResponse,
   status: number,
   headers: string[],
 ): ServerResponse {
-  if (request.raw.httpVersionMajor < 2) return raw.writeHead(status, headers)
+  if (httpVersionMajor < 2) return response.writeHead(status, headers)
   // Before Node.js 20.20 HTTP/2 took no flat list.
   const pairs = headers.flatMap((name, index) => (index % 2 === 0 ? [[name, headers[index + 1]]] : []))
-  return raw.writeHead(status, pairs as unknown as OutgoingHttpHeader[])
+  return response.writeHead(status, pairs as unknown as OutgoingHttpHeader[])
 }
 
 /** All pieces in one write to the system. */
@@ -113,12 +112,12 @@ function represent(
     // Without it a cache may guess from Last-Modified how long an old list is good enough.
     ...['cache-control', 'no-cache'],
   ]
-  const length = String(bytesIn(pieces))
+  const length = bytesIn(pieces)
   const bodyHeaders = [
     'content-type',
     'application/json; charset=utf-8',
     'content-length',
-    length,
+    String(length),
     ...encoding,
   ]
   return { pieces, etag, headers, bodyHeaders }

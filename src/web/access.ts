@@ -91,6 +91,11 @@ export interface Access {
    * @throws HttpError `rate_limited`, `unauthorized`, `forbidden`, `overloaded`; so does the promise
    */
   admit(asked: Asked): Promise<void> | undefined
+  /**
+   * Whether {@link admit} would admit a request at once. Nothing is counted or reported; false where requests are
+   * counted.
+   */
+  admitsAtOnce(asked: Asked): boolean
   /** Ends the threads that check passwords. */
   close(): Promise<void>
 }
@@ -140,15 +145,21 @@ export function createAccess(first: AccessOptions, deps: AccessDeps): Access {
     return error
   }
 
+  /** Who sent the same credentials on this connection before. */
+  function askerOf({ connection, authorization }: Asked): Asker | undefined {
+    const before = known.get(connection)
+    return before?.authorization === authorization ? before?.asker : undefined
+  }
+
   /** @throws HttpError `forbidden` */
   function assertMay(asker: Asker, asked: Asked): void {
     const { name, may, sources } = asker
-    const { scope, source, isAboutServer } = asked
+    const { scope } = asked
     if (!may.has(scope)) {
       const message = `${name} may not ${scope}, but only ${[...may].join(', ')}; use other credentials, or add ${scope} to what it may do in the file of --web.config.file`
       throw refuse(new HttpError('forbidden', message), 'forbidden', name, asked)
     }
-    if (sources === undefined || isAboutServer || (source !== undefined && sources.has(source))) return
+    if (sources === undefined || isWithin(sources, asked)) return
     const [first] = sources
     const message = `${name} may only ask for these sources: ${[...sources].join(', ')}; name one of them, such as /targets/${first} or ?source=${first}`
     throw refuse(new HttpError('forbidden', message), 'forbidden', name, asked)
@@ -237,14 +248,25 @@ export function createAccess(first: AccessOptions, deps: AccessDeps): Access {
         throw refuse(error, 'rate_limited', undefined, asked)
       }
       if (!needsCredentials()) return undefined
-      const { authorization, connection } = asked
+      const { authorization } = asked
       if (authorization === undefined) throw unauthorized('no_credentials', undefined, asked)
-      const before = known.get(connection)
-      if (before?.authorization !== authorization) return prove(authorization, asked)
-      return void assertMay(before.asker, asked)
+      const asker = askerOf(asked)
+      if (asker === undefined) return prove(authorization, asked)
+      return void assertMay(asker, asked)
+    },
+    admitsAtOnce(asked) {
+      if (options.rateLimit !== undefined) return false
+      if (!needsCredentials()) return true
+      const asker = askerOf(asked)
+      if (asker === undefined || !asker.may.has(asked.scope)) return false
+      return asker.sources === undefined || isWithin(asker.sources, asked)
     },
     close: () => passwords.close(),
   }
+}
+
+function isWithin(sources: ReadonlySet<string>, { source, isAboutServer }: Asked): boolean {
+  return isAboutServer || (source !== undefined && sources.has(source))
 }
 
 function byName({ users }: AccessOptions): Map<string, User> {

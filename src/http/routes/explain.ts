@@ -5,7 +5,7 @@ import { queryFault } from '../../model/explanation.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps, HttpOptions } from '../deps.ts'
 import { observe } from '../observe.ts'
-import type { AssertCapacity } from '../pressure.ts'
+import type { Capacity } from '../pressure.ts'
 import { findSource } from '../source-parameter.ts'
 
 const PATH = '/api/v1/explain'
@@ -15,14 +15,14 @@ export function explainRoutes(
   app: FastifyInstance,
   deps: HttpDeps,
   { disableExplain }: HttpOptions,
-  assertCapacity: AssertCapacity,
+  capacity: Capacity,
 ): void {
   app.get(PATH, allow('explain', 'query'), async (request, reply) => {
-    observe(request, reply, PATH, deps)
+    observe(request, reply.raw, PATH, deps)
     if (disableExplain) {
       throw new HttpError('explain_disabled', 'explanations are off; start without --web.disable-explain')
     }
-    assertCapacity()
+    capacity.assert()
     const { q, source } = readParameters(request.query as Record<string, string | string[] | undefined>)
     const name = source === undefined ? undefined : findSource(deps.store, source).name
     // What an inventory says is shown here, so no cache may keep it.

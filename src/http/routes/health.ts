@@ -11,7 +11,7 @@ import { observe } from '../observe.ts'
 /** Health (is the process working?) and readiness (should traffic come here?). */
 export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
   app.get('/health', allow('read'), (request, reply) => {
-    observe(request, reply, '/health', deps)
+    observe(request, reply.raw, '/health', deps)
     const health = {
       status: 'ok',
       version: options.version,
@@ -27,12 +27,12 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
     return reply.type('application/json; charset=utf-8').send(printableJson(health))
   })
   app.get('/-/healthy', allow('open'), (request, reply) => {
-    observe(request, reply, '/-/healthy', deps)
+    observe(request, reply.raw, '/-/healthy', deps)
     return reply.type('text/plain; charset=utf-8').send('Rollcall is healthy.\n')
   })
   for (const path of ['/ready', '/-/ready']) {
     app.get(path, allow('open'), (request, reply) => {
-      observe(request, reply, path, deps)
+      observe(request, reply.raw, path, deps)
       // Sent, not thrown: the log need not know of every probe.
       const error = unready(deps)
       if (error !== undefined) return sendError(reply, error)

@@ -37,7 +37,7 @@ ${LINKS.map(([link, what]) => `<li><a href="${link.slice(1)}">${link}</a>: ${wha
 ${disableExplain ? '' : EXPLAIN_FORM}</body></html>
 `
   app.get('/', allow('read', 'server'), (request, reply) => {
-    observe(request, reply, '/', deps)
+    observe(request, reply.raw, '/', deps)
     return reply.type('text/html; charset=utf-8').send(page)
   })
 }

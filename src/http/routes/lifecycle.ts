@@ -14,7 +14,7 @@ export function lifecycleRoutes(app: FastifyInstance, deps: HttpDeps, options: H
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))
   const route = (path: string, about: 'query' | 'all', act: (query: unknown) => Promise<unknown>) => {
     app.post(path, allow('operate', about), async (request, reply) => {
-      observe(request, reply, path, deps)
+      observe(request, reply.raw, path, deps)
       if (!options.enableLifecycle) {
         throw new HttpError(
           'lifecycle_disabled',

@@ -10,7 +10,7 @@ import { observe } from '../observe.ts'
 export function metricsRoutes(app: FastifyInstance, deps: HttpDeps): void {
   let rendering: Promise<string> | undefined
   app.get('/metrics', allow('read', 'server'), async (request, reply) => {
-    observe(request, reply, '/metrics', deps)
+    observe(request, reply.raw, '/metrics', deps)
     // Those who ask at the same time share one rendering.
     rendering ??= deps.metrics.registry.metrics().finally(() => {
       rendering = undefined

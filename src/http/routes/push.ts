@@ -12,7 +12,7 @@ import { bearerIn } from '../../web/access.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { observe } from '../observe.ts'
-import type { AssertCapacity } from '../pressure.ts'
+import type { Capacity } from '../pressure.ts'
 import { findSource } from '../source-parameter.ts'
 
 const PATH = '/api/v1/sources/:source/instances/:id'
@@ -27,11 +27,7 @@ export const MAX_ENCODED_ID_LENGTH = 9 * MAX_ID_LENGTH
  * `PUT` and `DELETE /api/v1/sources/{source}/instances/{id}`: devices register with a push source, and leave it. Who
  * asks is checked before a body is read.
  */
-export async function pushRoutes(
-  app: FastifyInstance,
-  deps: HttpDeps,
-  assertCapacity: AssertCapacity,
-): Promise<void> {
+export async function pushRoutes(app: FastifyInstance, deps: HttpDeps, capacity: Capacity): Promise<void> {
   // Found before the body is read.
   const callers = new WeakMap<FastifyRequest, Caller>()
   await app.register(async (scope) => {
@@ -39,13 +35,13 @@ export async function pushRoutes(
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body))
     scope.addHook('onRequest', async (request, reply) => {
-      observe(request, reply, PATH, deps)
+      observe(request, reply.raw, PATH, deps)
       const instances = findInstances(request, deps)
       const holder = await instances.authorize(bearerIn(request.headers.authorization))
       const caller = { ...holder, peer: request.socket.remoteAddress }
       callers.set(request, caller)
       if (request.method === 'PUT') instances.heard((request.params as { id: string }).id, caller)
-      assertCapacityFor(instances, assertCapacity)
+      assertCapacityFor(instances, capacity)
     })
     scope.put(PATH, { ...allow('device'), bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
       const instances = findInstances(request, deps)
@@ -67,9 +63,9 @@ export async function pushRoutes(
  * Refuses while the process cannot keep up. Only who showed a valid token is told of as refused: a flood of strangers
  * pauses no expiry.
  */
-function assertCapacityFor(instances: Instances, assertCapacity: AssertCapacity): void {
+function assertCapacityFor(instances: Instances, capacity: Capacity): void {
   try {
-    assertCapacity()
+    capacity.assert()
   } catch (error) {
     instances.overloaded()
     throw error

@@ -19,7 +19,7 @@ const MAX_LIMIT = 1_000
 export function sourcesRoutes(app: FastifyInstance, deps: HttpDeps): void {
   const route = (path: string, answer: (query: Record<string, unknown>) => object) => {
     app.get(path, allow('read', 'query'), (request, reply) => {
-      observe(request, reply, path, deps)
+      observe(request, reply.raw, path, deps)
       const shown = answer(request.query as Record<string, unknown>)
       // What an inventory says is shown here, so no cache may keep it.
       const json = reply.type('application/json; charset=utf-8').header('cache-control', 'no-store')
