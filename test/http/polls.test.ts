@@ -23,14 +23,7 @@ async function both(t: Half, url: string, headers: Record<string, string>) {
 const PATHS = [
   ...['/targets', '/targets/', '/targets/sensors', '/targets/sensors/', '/targets/other', '/targets/none'],
   ...['/targets?', '/targets/sensors?', '/targets?shard=0/2', '/targets?a=b', '/targets%2Fsensors'],
-  ...[
-    '/targetsxsensors',
-    '/targets/sensors%20',
-    '/targets//sensors',
-    '//targets',
-    '/targets/../targets',
-    '/',
-  ],
+  ...['/targetsxsensors', '/targets/sensors%20', '/targets//sensors', '//targets', '/'],
 ]
 
 t.test('a poll is answered as the framework would answer it', async (t) => {
