@@ -25,15 +25,18 @@ export function letHeapGrow(): void {
   setFlagsFromString('--max-semi-space-size=0')
 }
 
-/** Lets the heap grow as usual as soon as the process is busy: one that serves a few Prometheus servers never is. */
-export function letHeapGrowOnceBusy(): void {
+/**
+ * Lets the heap grow as usual as soon as the process is busy: one that serves a few Prometheus servers never is.
+ * @param grow what is done then, once
+ */
+export function letHeapGrowOnceBusy(grow = letHeapGrow, lookMs = LOOK_MS): void {
   let before = performance.eventLoopUtilization()
   const timer = setInterval(() => {
     const now = performance.eventLoopUtilization()
     if (performance.eventLoopUtilization(now, before).utilization > BUSY) {
       clearInterval(timer)
-      letHeapGrow()
+      grow()
     }
     before = now
-  }, LOOK_MS).unref()
+  }, lookMs).unref()
 }

@@ -1,0 +1,22 @@
+import { once } from 'node:events'
+import t from 'tap'
+import { letHeapGrowOnceBusy } from '../../src/base/heap.ts'
+
+const LOOK_MS = 50
+
+t.test('the heap may grow once the process is busy, and not before', async (t) => {
+  const looks = new EventTarget()
+  let grown = 0
+  letHeapGrowOnceBusy(() => grown++, LOOK_MS)
+  // Due after the same time as the looks, and so called after each of them.
+  const timer = setInterval(() => looks.dispatchEvent(new Event('look')), LOOK_MS)
+  t.teardown(() => clearInterval(timer))
+  for (let look = 0; look < 3; look++) await once(looks, 'look')
+  t.equal(grown, 0, 'nothing to do')
+  for (let look = 0; look < 6; look++) {
+    const endMs = performance.now() + LOOK_MS
+    while (performance.now() < endMs);
+    await once(looks, 'look')
+  }
+  t.equal(grown, 1, 'busy: once')
+})
