@@ -1,9 +1,11 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
 import { readArguments } from '../../src/config/arguments.ts'
 import { loadSettings } from '../../src/config/load.ts'
+import { webFileLoader } from '../../src/config/web-file.ts'
 import { diskFiles } from '../helpers/files.ts'
 
 /** A service as compose.yaml describes it, after its anchors. */
@@ -151,6 +153,33 @@ t.test(
     }
   },
 )
+
+t.test('with TLS: Rollcall has a certificate and a token, and Prometheus is told both', async (t) => {
+  const folder = join(t.testdir(), 'tls')
+  cpSync('compose/tls', folder, { recursive: true, filter: (path) => !/\.pem$|token$/.test(path) })
+  const { status, stderr } = spawnSync(join(folder, 'make-secrets'), { encoding: 'utf8' })
+  t.equal(status, 0, stderr)
+  const before = readFileSync(join(folder, 'token'), 'utf8')
+  t.equal(spawnSync(join(folder, 'make-secrets')).status, 0)
+  t.equal(readFileSync(join(folder, 'token'), 'utf8'), before, 'what is there stays')
+  const file = await webFileLoader(join(folder, 'web.yml'))(diskFiles)
+  t.match(file, { tls: { cert: /BEGIN CERTIFICATE/ }, access: { bearerTokens: [{ tokens: [before.trim()] }] } })
+
+  const over = read('compose/tls/tls.yaml').services as Record<string, Service>
+  t.same(Object.keys(over).sort(), ['prometheus', 'rollcall-1', 'rollcall-2'])
+  for (const { volumes = [] } of Object.values(over)) {
+    for (const volume of volumes) t.ok(existsSync(volume.split(':')[0] as string), volume)
+  }
+  const secure = {
+    authorization: { credentials_file: '/etc/prometheus/tls/token' },
+    tls_config: { ca_file: '/etc/prometheus/tls/cert.pem' },
+  }
+  const expected = read('compose/prometheus.yml')
+  const [sensors, rollcall] = expected.scrape_configs
+  Object.assign(sensors.http_sd_configs[0], secure, { url: 'https://rollcall:8080/targets' })
+  Object.assign(rollcall, secure, { scheme: 'https' })
+  t.same(read('compose/tls/prometheus.yml'), expected, 'otherwise it is the same')
+})
 
 t.test('Grafana finds its data sources and dashboards', async (t) => {
   const provisioning = fileAt('grafana', '/etc/grafana/provisioning')

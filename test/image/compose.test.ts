@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { get as getTls } from 'node:https'
 import { basename, dirname, join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
@@ -30,10 +31,16 @@ scrape_configs:
     static_configs: [{ targets: ["localhost:9090"] }]
 `
 
+const TLS = { COMPOSE_FILE: 'compose.yaml:compose/tls/tls.yaml' }
+
 async function compose(...args: readonly string[]): Promise<string> {
+  return composeWith({}, ...args)
+}
+
+async function composeWith(env: Record<string, string>, ...args: readonly string[]): Promise<string> {
   const [command, ...first] = findCompose()
   const all = [...first, '--project-name', PROJECT, '--profile', 'core', ...args]
-  const { code, out, err } = await finish(command, all, PORTS)
+  const { code, out, err } = await finish(command, all, { ...PORTS, ...env })
   if (code !== 0) throw new Error(`${command} ${all.join(' ')}: exit code ${code}: ${err}\n${out}`)
   return out
 }
@@ -233,6 +240,34 @@ function tests() {
     )
     t.same(await targets(state.prometheus, 'sensors'), allUp(SENSORS))
     t.same(await query(state.prometheus, 'sum(prometheus_sd_http_failures_total)'), { '': 0 })
+  })
+
+  t.test('with TLS and a token Prometheus has every sensor up', async (t) => {
+    t.equal((await finish('compose/tls/make-secrets', [])).code, 0)
+    const token = readFileSync('compose/tls/token', 'utf8').trim()
+    await composeWith(TLS, 'up', '--detach')
+    for (const service of ['rollcall-1', 'rollcall-2']) await healthy(service)
+    const url = await published(await healthy('prometheus'), 9090)
+    await until(
+      'the sensors are up',
+      async () => isSame(await targets(url, 'sensors'), allUp(SENSORS)),
+      PATIENCE,
+    )
+    await until('Rollcall is', async () =>
+      isSame(await targets(url, 'rollcall'), allUp(['rollcall-1:8080', 'rollcall-2:8080'])),
+    )
+    const rollcall = await published(await healthy('rollcall-1'), 8080)
+    const status = (authorization: Record<string, string>) =>
+      new Promise((resolve, reject) => {
+        const ca = readFileSync('compose/tls/cert.pem')
+        const options = { ca, servername: 'localhost', headers: authorization, agent: false }
+        getTls(`${rollcall.replace('http:', 'https:')}/targets`, options, (response) => {
+          response.resume()
+          resolve(response.statusCode)
+        }).on('error', reject)
+      })
+    t.equal(await status({}), 401)
+    t.equal(await status({ authorization: `Bearer ${token}` }), 200)
   })
 
   t.test('one command takes all of it down', async (t) => {
