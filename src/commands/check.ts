@@ -54,16 +54,29 @@ export async function check(args: Arguments, env: NodeJS.ProcessEnv, files: File
  * @throws UsageError, one line for each thing that is wrong
  */
 async function checkWeb(
-  { web: { configFile } }: Settings,
+  { web: { configFile }, sources }: Settings,
   files: Files,
   isSyntaxOnly: boolean,
 ): Promise<string> {
   if (configFile === undefined) return ''
   const { readWebFile, webFileLoader } = await import('../config/web-file.ts')
-  if (isSyntaxOnly) await readWebFile(configFile, files)
-  else await webFileLoader(configFile)(files)
-  return 'SUCCESS: the web configuration is valid\n'
+  if (isSyntaxOnly) {
+    await readWebFile(configFile, files)
+    return WEB_VALID
+  }
+  const { access } = await webFileLoader(configFile)(files)
+  const names = new Set(sources.map(({ name }) => name))
+  const warnings = [...access.users, ...access.bearerTokens].flatMap((asker) =>
+    [...(asker.sources ?? [])]
+      .filter((source) => !names.has(source))
+      .map(
+        (source) => `${configFile}: ${asker.name} may ask for ${source}, which is no source; is it misspelt?`,
+      ),
+  )
+  return [...warningsOf({ warnings }), WEB_VALID].join('')
 }
+
+const WEB_VALID = 'SUCCESS: the web configuration is valid\n'
 
 /** Whoever checks means a configuration; one that was forgotten must not pass. */
 const NOTHING =

@@ -61,6 +61,7 @@ export const REFUSALS = [
   'cross_site',
   'wrong_host',
   'client_certificate',
+  'plain_http',
 ] as const
 export type Refusal = (typeof REFUSALS)[number]
 

@@ -5,6 +5,7 @@ import { createServer, type Server as HttpsServer } from 'node:https'
 import { isIPv6 } from 'node:net'
 import { createSecureContext, type SecureContextOptions, type SecureVersion, type TLSSocket } from 'node:tls'
 import { MAX_PER_CONNECTION } from '../base/connections.ts'
+import type { Refused } from './access.ts'
 import type { CIPHER_SUITES, ClientAuthType, CURVES, TLS_VERSIONS } from './names.ts'
 
 type CipherSuite = (typeof CIPHER_SUITES)[number]
@@ -75,15 +76,18 @@ const HTTP2_SETTINGS = { maxConcurrentStreams: MAX_PER_CONNECTION }
 /** How long a client may take for the handshake, in milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 15_000
 
+const PLAIN_HTTP = 'the client speaks plain HTTP to a port with TLS; use https (in Prometheus scheme: https)'
+
 /**
  * Creates the servers of a process, none of them yet.
- * @param onRefused called for each client that is refused for its certificate, with what is wrong and its address
+ * @param onRefused called for each client that is refused for its certificate, or speaks plain HTTP, with what is wrong
+ * and its address
  * @throws Error of OpenSSL when certificates and key are of no use
  */
 export function createTlsServers(
   first: TlsOptions,
   http2: boolean,
-  onRefused: (fault: string, address: string | undefined) => void,
+  onRefused: (reason: 'client_certificate' | 'plain_http', who: Pick<Refused, 'fault' | 'address'>) => void,
 ): TlsServers {
   const servers: (HttpsServer | Http2SecureServer)[] = []
   let tls = first
@@ -102,7 +106,7 @@ export function createTlsServers(
       serve(socket)
       return
     }
-    onRefused(fault, socket.remoteAddress)
+    onRefused('client_certificate', { fault, address: socket.remoteAddress })
     socket.destroy()
   }
 
@@ -117,6 +121,10 @@ export function createTlsServers(
       // Of HTTP/2 nothing else ends a connection that is idle.
       server.on('session', (session: ServerHttp2Session) => {
         session.setTimeout(limits.keepAliveTimeout, () => session.destroy())
+      })
+      server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+        if (error.code === 'ERR_SSL_HTTP_REQUEST')
+          onRefused('plain_http', { fault: PLAIN_HTTP, address: socket.remoteAddress })
       })
       ask(server)
       const [serve] = server.listeners('secureConnection') as [(socket: TLSSocket) => void]

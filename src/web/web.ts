@@ -1,7 +1,7 @@
 import type { RequestListener, Server } from 'node:http'
 import type { Clock } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
-import type { FileLook, Files } from '../base/files.ts'
+import { type FileLook, type Files, HangingFileError } from '../base/files.ts'
 import type { LineLogger } from '../base/line-logger.ts'
 import { createThreads } from '../base/threads.ts'
 import { type Access, type AccessOptions, createAccess, type ReportRefusal } from './access.ts'
@@ -52,12 +52,7 @@ export async function openWeb(load: LoadWebFile, deps: WebDeps): Promise<Web> {
   const { log, report } = deps
   const tracked = createTracked(deps.files)
   const first = await load(tracked)
-  const servers =
-    first.tls === undefined
-      ? undefined
-      : createTlsServers(first.tls, first.http2, (fault, address) =>
-          report('client_certificate', { fault, address }),
-        )
+  const servers = first.tls === undefined ? undefined : createTlsServers(first.tls, first.http2, report)
   const threads = createThreads(THREAD_LIMIT_MB, 1)
   const access = createAccess(first.access, { ...deps, threads })
   let isInForce = true
@@ -109,6 +104,9 @@ export async function openWeb(load: LoadWebFile, deps: WebDeps): Promise<Web> {
   }
 }
 
+/** No mark of a file is the same. */
+const HUNG = 'hung'
+
 /** Reads files and knows whether any of those that were read last is another by now. */
 function createTracked(files: WebDeps['files']) {
   let marks = new Map<string, string>()
@@ -124,7 +122,11 @@ function createTracked(files: WebDeps['files']) {
       // Before it is read: what changes meanwhile is seen the next time.
       const mark = await markOf(path)
       marks.set(path, mark)
-      return files.read(path, options)
+      return files.read(path, options).catch((error) => {
+        // It has not changed when its disk answers again, and is to be read then.
+        if (error instanceof HangingFileError) marks.set(path, HUNG)
+        throw error
+      })
     },
     async hasChanged(): Promise<boolean> {
       for (const [path, mark] of marks) {

@@ -262,6 +262,12 @@ t.test('check reads the web configuration file too, alone or beside the other on
   const fine = 'SUCCESS: the web configuration is valid'
   t.match(await check(web('rate_limit: { interval: 1s, burst: 5 }')), { code: 0, out: [SUCCESS, fine, ''] })
   t.match(await runHere(['check', web('')]), { code: 0, out: `${fine}\n`, err: '' })
+  writeFileSync(join(folder, 'token'), 'f'.repeat(32))
+  t.match(
+    await check(web('bearer_tokens: [{ name: shop, token_file: token, sources: [a, typo] }]')),
+    { code: 0, out: [SUCCESS, /^WARNING: .*web\.yml: shop may ask for typo/, fine, ''] },
+    'no source has this name',
+  )
   const wrong = await check(web('basic_auth_users: { dave: secret }'))
   t.match(wrong, { code: 2, err: [/^web\.yml:1:27: basic_auth_users\.dave: <secret> is not /, ''] })
   const named = web('tls_server_config: { cert_file: no, key_file: no }')

@@ -163,7 +163,10 @@ t.test('with TLS: Rollcall has a certificate and a token, and Prometheus is told
   t.equal(spawnSync(join(folder, 'make-secrets')).status, 0)
   t.equal(readFileSync(join(folder, 'token'), 'utf8'), before, 'what is there stays')
   const file = await webFileLoader(join(folder, 'web.yml'))(diskFiles)
-  t.match(file, { tls: { cert: /BEGIN CERTIFICATE/ }, access: { bearerTokens: [{ tokens: [before.trim()] }] } })
+  t.match(file, {
+    tls: { cert: /BEGIN CERTIFICATE/ },
+    access: { bearerTokens: [{ tokens: [before.trim()] }] },
+  })
 
   const over = read('compose/tls/tls.yaml').services as Record<string, Service>
   t.same(Object.keys(over).sort(), ['prometheus', 'rollcall-1', 'rollcall-2'])

@@ -52,6 +52,17 @@ async function peerName(port: number): Promise<string> {
   return String(name)
 }
 
+t.test('a client that speaks plain HTTP to a port with TLS is told in the log', async (t) => {
+  const { path } = inPlace(t)
+  const { port, refused = [], lines = [] } = await webServer(t, path)
+  const socket = connectPlain(port, '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  socket.on('error', () => {}).write('GET /targets HTTP/1.1\r\nhost: localhost\r\n\r\n')
+  await until('it is refused', () => refused.length > 0)
+  t.same(refused, ['plain_http'])
+  t.match(lines.at(-1), { level: 40, reason: 'plain_http', address: '127.0.0.1', fault: /https/ })
+})
+
 t.test('85: certificates are replaced while connections are open, and no poll fails', async (t) => {
   const clock = manualClock()
   const { put, path } = inPlace(t)
