@@ -15,6 +15,7 @@ import { version } from './base/version.ts'
 import type { Settings } from './config/settings.ts'
 import { createExplainer } from './explain/explainer.ts'
 import { createApp } from './http/app.ts'
+import { createPollers } from './http/pollers.ts'
 import { createStore } from './snapshot/store.ts'
 import { createViews } from './snapshot/views.ts'
 import { createSource } from './sources/kinds.ts'
@@ -98,6 +99,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       connections,
       web,
       reportRefusal,
+      pollers: createPollers({ clock, store, metrics }),
       isDraining: () => draining,
       refresh: supervisor.refresh,
       holdMs: () => supervisor.guard().holdMs,

@@ -76,6 +76,7 @@ export function createMetrics(version: string) {
     },
     /** Ends every series of a source. */
     async removeSource(name: string): Promise<void> {
+      http.polled.delete(`/targets/${name}`)
       for (const metric of Object.values(source) as Metric[]) {
         const { values } = await metric.get()
         const series = values.map(({ labels }) => labels).filter((labels) => labels.source === name)
@@ -184,8 +185,21 @@ function pushMetrics(registry: Registry) {
 }
 
 function httpMetrics(registry: Registry) {
+  const polled = new Map<string, number>()
+  new Gauge({
+    name: 'rollcall_last_poll_timestamp_seconds',
+    help: 'When a list was last sent to a client, or a client told that it has it, by path: /targets, or that of a source.',
+    labelNames: ['path'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const [path, seconds] of polled) this.set({ path }, seconds)
+    },
+  })
   return {
     requests: createRequestMetrics(registry),
+    /** When the list of each path was last sent, in seconds of Unix time. */
+    polled,
     shed: new Counter({
       name: 'rollcall_http_requests_shed_total',
       help: 'Requests answered 503 because the process was overloaded.',

@@ -13,6 +13,7 @@ import { healthRoutes } from './routes/health.ts'
 import { landingRoutes } from './routes/landing.ts'
 import { lifecycleRoutes } from './routes/lifecycle.ts'
 import { metricsRoutes } from './routes/metrics.ts'
+import { pollersRoutes } from './routes/pollers.ts'
 import { MAX_ENCODED_ID_LENGTH, pushRoutes } from './routes/push.ts'
 import { sourcesRoutes } from './routes/sources.ts'
 import { answerPoll, targetsRoutes } from './routes/targets.ts'
@@ -95,6 +96,7 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
     healthRoutes(scope, deps, options)
     metricsRoutes(scope, deps)
     lifecycleRoutes(scope, deps, options)
+    pollersRoutes(scope, deps)
   })
   await app.register(async (scope) => {
     guardRoutes(scope, deps, options)

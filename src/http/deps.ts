@@ -8,6 +8,7 @@ import type { Store } from '../snapshot/store.ts'
 import type { Views } from '../snapshot/views.ts'
 import type { ReportRefusal } from '../web/access.ts'
 import type { Web } from '../web/web.ts'
+import type { Pollers } from './pollers.ts'
 
 /** How a refresh that was asked for ended, as far as the answer tells. */
 export interface RefreshAnswer {
@@ -47,6 +48,8 @@ export interface HttpDeps {
   /** What the web configuration file says; undefined: there is none. */
   readonly web: Pick<Web, 'access' | 'createServer'> | undefined
   readonly reportRefusal: ReportRefusal
+  /** Who asks for targets. */
+  readonly pollers: Pollers
   /** Whether the server was asked to stop. */
   isDraining(): boolean
 }

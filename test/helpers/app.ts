@@ -4,6 +4,7 @@ import { createMetrics, type Metrics } from '../../src/base/metrics.ts'
 import { createThreads } from '../../src/base/threads.ts'
 import { createApp } from '../../src/http/app.ts'
 import type { HttpDeps, Limits, RefreshAnswer } from '../../src/http/deps.ts'
+import { createPollers } from '../../src/http/pollers.ts'
 import type { ExplainAnswer } from '../../src/model/explanation.ts'
 import { encodeGroups } from '../../src/model/list.ts'
 import type { Instances } from '../../src/model/registration.ts'
@@ -79,6 +80,7 @@ export async function readHalf(
           options.maxConnections === undefined ? {} : { connections: options.maxConnections },
         ),
       web: options.web,
+      pollers: createPollers({ clock, store, metrics }),
       reportRefusal: (reason) => metrics.http.refused.inc({ reason }),
       isDraining: () => state.draining,
       refresh: async (source) => {

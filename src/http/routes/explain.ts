@@ -5,6 +5,7 @@ import { queryFault } from '../../model/explanation.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps, HttpOptions } from '../deps.ts'
 import { observe } from '../observe.ts'
+import { pollsOf } from '../pollers.ts'
 import type { Capacity } from '../pressure.ts'
 import { findSource } from '../source-parameter.ts'
 
@@ -29,8 +30,16 @@ export function explainRoutes(
     return reply
       .type('application/json; charset=utf-8')
       .header('cache-control', 'no-store')
-      .send(printableJson(await deps.explain(q, name)))
+      .send(printableJson(await answer(q, name, deps)))
   })
+}
+
+/** The explanation, and who has fetched what it is about. */
+async function answer(q: string, source: string | undefined, deps: HttpDeps) {
+  const { verdict, ...explained } = await deps.explain(q, source)
+  const names = new Set(explained.explanations.map((one) => one.source))
+  const polls = new Set([...names].flatMap((name) => pollsOf(name, deps.pollers, deps)))
+  return { ...explained, polls: [...polls], verdict }
 }
 
 /** @throws HttpError `bad_request` that says what is wrong */

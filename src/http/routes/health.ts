@@ -7,6 +7,7 @@ import { describeHeld, describeSource } from '../describe-source.ts'
 import { sendError } from '../errors.ts'
 import { notLoaded } from '../not-loaded.ts'
 import { observe } from '../observe.ts'
+import { faultOf, isServed, nameOf } from '../pollers.ts'
 
 /** Health (is the process working?) and readiness (should traffic come here?). */
 export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
@@ -17,6 +18,7 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
       version: options.version,
       uptime_seconds: Math.round(process.uptime()),
       draining: deps.isDraining(),
+      polls: describePolls(deps),
       // Of sources that are not configured any more.
       removed: { held: deps.store.removed().held.map(describeHeld) },
       sources: Object.fromEntries(
@@ -38,6 +40,23 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
       if (error !== undefined) return sendError(reply, error)
       return reply.type('text/plain; charset=utf-8').send('Rollcall is ready.\n')
     })
+  }
+}
+
+/** How many of those who ask who ask in vain are told. */
+const MAX_IN_VAIN = 5
+
+function describePolls({ pollers, store }: HttpDeps) {
+  const all = pollers.list()
+  const last = all.find(isServed)
+  const inVain = all.flatMap((poller) => {
+    const fault = faultOf(poller, store)
+    return fault === undefined ? [] : [`${nameOf(poller)}, ${poller.status}: ${fault}`]
+  })
+  return {
+    last: last === undefined ? null : new Date(last.lastMs).toISOString(),
+    pollers: all.filter(isServed).length,
+    in_vain: inVain.slice(0, MAX_IN_VAIN),
   }
 }
 

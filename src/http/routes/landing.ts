@@ -9,6 +9,7 @@ const LINKS = [
   ['/targets', 'the target groups of every source; of one of them: /targets/{source}'],
   ['/api/v1/sources', 'what each source last did'],
   ['/api/v1/changes', 'what joined and left, the newest first'],
+  ['/api/v1/pollers', 'who asks for targets, and what for'],
   ['/metrics', 'the metrics of Rollcall'],
   ['/health', 'whether the process works, and each source; also /-/healthy'],
   ['/ready', 'whether every required source has a list; also /-/ready'],

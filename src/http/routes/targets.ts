@@ -28,11 +28,12 @@ export function targetsRoutes(app: FastifyInstance, deps: HttpDeps, capacity: Ca
   const route = (path: Path, about: 'all' | 'path', find: (request: FastifyRequest) => Aged) => {
     deps.metrics.http.requests.start(path, 'GET', [200, 503])
     app.get(path, allow('read', about), (request: FastifyRequest, reply: FastifyReply) => {
-      observe(request, reply.raw, path, deps)
+      const observed = observe(request, reply.raw, path, deps)
       capacity.assert()
       const view = parseView(request.query as Record<string, unknown>)
       const aged = find(request)
       const send = (part: Sendable) => {
+        observed.digest = part.digest
         reply.hijack()
         sendList(request.raw, reply.raw, part, { ageMs: aged.ageMs, isLast: deps.isDraining() })
       }
@@ -71,7 +72,7 @@ export function answerPoll(
   } catch {
     return false
   }
-  observe(request, response, path, deps)
+  observe(request, response, path, deps).digest = aged.snapshot.digest
   sendList(request, response, aged.snapshot, { ageMs: aged.ageMs, isLast: deps.isDraining() })
   return true
 }
