@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { Scope } from './scope.ts'
@@ -73,7 +74,8 @@ scrape_configs:
 
 /** Starts a Prometheus on a free loopback port, also where it scrapes itself; the test's end stops it. */
 export async function startPrometheus(t: Scope, binary: string, config: string): Promise<Prometheus> {
-  const folder = t.testdir()
+  // Of its own: a test that has its folder made anew would empty it under a Prometheus that writes.
+  const folder = mkdtempSync(join(tmpdir(), 'rollcall-prometheus-'))
   const file = join(folder, 'prometheus.yml')
   const port = await freePort()
   writeFileSync(file, config.replaceAll('127.0.0.1:9090', `127.0.0.1:${port}`))
@@ -90,6 +92,7 @@ export async function startPrometheus(t: Scope, binary: string, config: string):
   t.teardown(async () => {
     child.kill('SIGKILL')
     if (child.exitCode === null && child.signalCode === null) await once(child, 'close')
+    rmSync(folder, { recursive: true, force: true })
   })
   const url = `http://127.0.0.1:${port}`
   const api = async (path: string) => {
