@@ -135,13 +135,22 @@ export function resolveGuard(
     const text = own?.[key]
     return text === undefined ? otherwise : attempt(context, [key], () => readHold(text))
   }
+  const [holdMs, holdEmptyMs] = [
+    duration('hold', fallback.holdMs),
+    duration('hold_empty', fallback.holdEmptyMs),
+  ]
+  if (holdEmptyMs < holdMs) {
+    const key = own?.hold_empty === undefined ? 'hold' : 'hold_empty'
+    const message = `hold_empty (${formatDuration(holdEmptyMs)}) is shorter than hold (${formatDuration(holdMs)}), so that all targets would leave before a few do; write at least as much`
+    complain(context, [key], message)
+  }
   return {
     confirmations: own?.confirmations ?? fallback.confirmations,
     graceMs: duration('grace', fallback.graceMs),
     maxDrop: own?.max_drop === undefined ? fallback.maxDrop : Number.parseFloat(own.max_drop) / 100,
     minTargets: own?.min_targets ?? fallback.minTargets,
-    holdMs: duration('hold', fallback.holdMs),
-    holdEmptyMs: duration('hold_empty', fallback.holdEmptyMs),
+    holdMs,
+    holdEmptyMs,
     minExpected: own?.min_expected ?? fallback.minExpected,
     accept: own?.accept ?? fallback.accept,
   }

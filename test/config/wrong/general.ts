@@ -401,6 +401,16 @@ export const rows: readonly WrongFile[] = [
     /^rollcall.yml:4:26: sources\[0\].guard.hold_empty: "101y" is out of range; write a duration from 0s to 100y$/,
   ],
   [
+    'a hold_empty that is shorter than hold',
+    `${SOURCE}    guard: { hold: 1h, hold_empty: 30m }\n`,
+    /^rollcall.yml:4:36: sources\[0\].guard.hold_empty: hold_empty \(30m\) is shorter than hold \(1h\)/,
+  ],
+  [
+    'a hold that is longer than the default of hold_empty',
+    `${SOURCE}    guard: { hold: 2d }\n`,
+    /^rollcall.yml:4:20: sources\[0\].guard.hold: hold_empty \(1d\) is shorter than hold \(2d\)/,
+  ],
+  [
     'fewer than no expected targets',
     `${SOURCE}    guard: { min_expected: -1 }\n`,
     /^rollcall.yml:4:28: .*min_expected: -1 is not a whole number, 0 or more$/,
