@@ -135,6 +135,12 @@ function sourceMetrics(registry: Registry) {
     dropped: gauge('targets_dropped', 'Targets of the last list that relabel rules dropped.'),
     targets: gauge('targets', 'Targets that are served.'),
     groups: gauge('target_groups', 'Target groups that are served.'),
+    digest: new Gauge({
+      name: 'rollcall_targets_digest',
+      help: 'The first 52 bits of the SHA-256 of the served list: equal for the same targets with the same labels, in any order and at any time.',
+      labelNames,
+      registers,
+    }),
     added: counter('targets_added_total', 'Targets that joined the served list.'),
     removed: counter('targets_removed_total', 'Targets that left the served list.'),
     holding: gauge(

@@ -431,8 +431,9 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
     return held
   }
 
-  function setSnapshotGauges({ changedAtMs, targets, groups }: Snapshot): void {
+  function setSnapshotGauges({ changedAtMs, targets, groups, digest }: Snapshot): void {
     metrics.lastChange.set(labels, changedAtMs / 1000)
+    metrics.digest.set(labels, digestNumber(digest))
     metrics.targets.set(labels, targets)
     metrics.groups.set(labels, groups)
   }
@@ -572,6 +573,14 @@ function logRejected(log: Logger, report: Report, before: string): string {
   if (sample === undefined) log.info('no record is quarantined any more')
   else log.warn({ rejected, sample }, 'records quarantined')
   return now
+}
+
+/**
+ * A digest as the value of a metric: its first 13 hexadecimal digits, read as one number. These are 52 bits, which a
+ * float holds exactly. The bytes of a list do not depend on the order or the time of its readings, nor does this.
+ */
+function digestNumber(digest: string): number {
+  return Number.parseInt(digest.slice(0, 13), 16)
 }
 
 function keysOf<Key extends string>(catalogue: Readonly<Record<Key, string>>): Key[] {

@@ -9,6 +9,7 @@ import { absentIn, openRoll } from '../../src/roll/roll.ts'
 import { DEFAULT_GUARD } from '../../src/roll/rules.ts'
 import type { Source } from '../../src/sources/source.ts'
 import { jsonDocument } from '../helpers/documents.ts'
+import { seriesValue } from '../helpers/exposition.ts'
 import { httpSource, serveApi } from '../helpers/http-source.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
 import { INTERVAL_MS, names, refreshing } from '../helpers/refreshing.ts'
@@ -43,6 +44,54 @@ t.test('an unchanged list keeps the very same snapshot and logs nothing', async 
   t.equal(await metric('last_success_timestamp_seconds'), clock.now() / 1000)
   t.equal(await metric('last_change_timestamp_seconds'), changedAt / 1000)
   t.same(messages(), ['targets changed'])
+})
+
+t.test(
+  'the digest tells the members of lists apart, in whichever order and whenever they are read',
+  async (t) => {
+    const [one, other] = [await refreshing(t), await refreshing(t)]
+    const digestOf = async ({ metrics }: typeof one) =>
+      seriesValue(await metrics.registry.metrics(), 'rollcall_targets_digest', { source: 'sensors' })
+    t.equal(await digestOf(one), undefined, 'none before the first list')
+    await one.refresh()
+    other.inventory.json([...names(3)].reverse())
+    await other.refresh(3_600_000)
+    const digest = (await digestOf(one)) as number
+    t.equal(digest, Number(`0x${one.served()?.digest.slice(0, 13)}`))
+    t.ok(Number.isSafeInteger(digest))
+    t.equal(await digestOf(other), digest)
+    other.inventory.json(names(3, 1))
+    for (let round = 0; round < 2; round++) await other.refresh()
+    t.equal(await other.metric('targets'), 3)
+    t.not(await digestOf(other), digest, 'as many targets, others among them')
+    other.inventory.json(names(3))
+    for (let round = 0; round < 2; round++) await other.refresh()
+    t.equal(await digestOf(other), digest)
+    await one.metrics.removeSource('sensors')
+    t.equal(await digestOf(one), undefined)
+  },
+)
+
+t.test('targets with other labels have another digest', async (t) => {
+  const digests = ['a', 'b'].map(async (site) => {
+    const { refresh, metrics } = await refreshing(t, { labels: { site } })
+    await refresh()
+    return seriesValue(await metrics.registry.metrics(), 'rollcall_targets_digest', { source: 'sensors' })
+  })
+  t.not(await digests[0], await digests[1])
+})
+
+t.test('a list that was kept has its digest at once', async (t) => {
+  const storage = t.testdir()
+  const before = await refreshing(t, { storage })
+  await before.refresh()
+  const after = await refreshing(t, { storage })
+  await after.restore()
+  const [one, other] = [before, after].map(({ metrics }) => metrics.registry.metrics())
+  const labels = { source: 'sensors' }
+  const digest = seriesValue((await one) as string, 'rollcall_targets_digest', labels)
+  t.ok(digest)
+  t.equal(seriesValue((await other) as string, 'rollcall_targets_digest', labels), digest)
 })
 
 t.test('targets that join and leave are counted', async (t) => {
