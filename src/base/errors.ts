@@ -62,7 +62,11 @@ export const HTTP_ERRORS = {
     status: 503,
     meaning: 'A part of a list that had targets within the hour has none now; that is not believed yet.',
   },
-  stale: { status: 503, meaning: 'The list is older than the max_staleness of its source.' },
+  stale: {
+    status: 503,
+    meaning:
+      'The list is older than the max_staleness of its source, or (only /ready says so) than --web.ready-max-age.',
+  },
   draining: { status: 503, meaning: 'The server was asked to stop (only /ready says so).' },
   overloaded: { status: 503, meaning: 'Too much load on the process; try again after Retry-After.' },
 } as const satisfies Record<string, { status: number; meaning: string }>

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path'
 import { UsageError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { assertMakeable, assertWritable } from '../base/writable.ts'
+import { formatDuration } from '../model/duration.ts'
 import { DEFAULT_GUARD } from '../roll/rules.ts'
 import type { Need } from '../sources/resolving.ts'
 import type { Arguments } from './arguments.ts'
@@ -10,6 +11,7 @@ import { ENV_SOURCE_NAME, envSource, ignoredVariables } from './env.ts'
 import { type Given, readOption, readRequired } from './option.ts'
 import { flagOptions, inventoryOptions } from './options.ts'
 import type { Settings, SourceSettings, WebSettings } from './settings.ts'
+import { leastStalenessMs } from './staleness.ts'
 import { warningsOf } from './warnings.ts'
 
 /**
@@ -36,6 +38,7 @@ export async function loadSettings(
   if (origin.kind === 'file') {
     const { loadFile } = await import('./file.ts') // only here, so that others never load the YAML parser
     const { sources, guard, needs } = await loadFile(origin.path, env, files)
+    assertReadyMaxAge(web, sources)
     const ignored = ignoredVariables(given).map((name) => `${name} has no effect beside a configuration file`)
     const warnings = [...ignored, ...warningsOf(sources)]
     const all = [...needs, ...storageNeeds(storagePath)]
@@ -44,6 +47,7 @@ export async function loadSettings(
   const plain = { configFile: undefined, guard: DEFAULT_GUARD }
   if (origin.kind === 'url') {
     const source = envSource({ name: ENV_SOURCE_NAME, url: origin.url }, given)
+    assertReadyMaxAge(web, [source])
     const needs = [...targetsFileNeeds(source), ...storageNeeds(storagePath)]
     return { ...common, ...plain, sources: [source], demo: undefined, needs, warnings: [] }
   }
@@ -102,7 +106,19 @@ function readWeb(args: Arguments, given: Given, isDemo: boolean): WebSettings {
     configFile: readOption(flagOptions.webConfigFile, given),
     drainDelayMs,
     shutdownTimeoutMs,
+    readyMaxAgeMs: readRequired(flagOptions.readyMaxAge, given) || Number.POSITIVE_INFINITY,
     externalUrl: readOption(flagOptions.externalUrl, given),
+  }
+}
+
+/** The server must not turn unready between refreshes that succeed; of push sources it does not mind the age. */
+function assertReadyMaxAge({ readyMaxAgeMs }: WebSettings, sources: readonly SourceSettings[]): void {
+  for (const { name, source, ...times } of sources) {
+    const leastMs = leastStalenessMs(times)
+    if (source.kind === 'push' || readyMaxAgeMs >= leastMs) continue
+    throw new UsageError(
+      `--web.ready-max-age: ${formatDuration(readyMaxAgeMs)} is too short: the list of ${name} gets as old although nothing fails (refresh_interval ${formatDuration(times.refreshIntervalMs)}, timeout ${formatDuration(times.timeoutMs)}); write at least ${formatDuration(leastMs)}`,
+    )
   }
 }
 

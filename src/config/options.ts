@@ -59,6 +59,14 @@ export const flagOptions = {
     help: 'After SIGTERM: the latest moment at which the process ends.',
     parse: (text: string) => timerDuration(text) || undefined,
   },
+  readyMaxAge: {
+    flag: 'web.ready-max-age',
+    value: '<duration>',
+    default: '0',
+    expects: 'a duration such as 5m, or 0',
+    help: 'From this age of a list on /ready says 503, so that a load balancer prefers another replica; 0: never.',
+    parse: parseDuration,
+  },
   externalUrl: {
     flag: 'web.external-url',
     value: '<URL>',

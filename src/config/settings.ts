@@ -31,6 +31,8 @@ export interface WebSettings {
   readonly configFile: string | undefined
   readonly drainDelayMs: number
   readonly shutdownTimeoutMs: number
+  /** The age of a list from which on the server is not ready; Infinity: however old it is. */
+  readonly readyMaxAgeMs: number
   readonly externalUrl: URL | undefined
 }
 

@@ -72,6 +72,8 @@ export interface HttpOptions {
   readonly version: string
   /** The URL under which it is reached from outside. */
   readonly externalUrl?: URL | undefined
+  /** The age of a list, in milliseconds, from which on the server is not ready; by default Infinity. */
+  readonly readyMaxAgeMs?: number
   /** Whether /api/v1/explain is off. */
   readonly disableExplain?: boolean
   /** What a client may do to a connection, where it differs from the defaults. */

@@ -9,12 +9,41 @@ const RETRY_AFTER_SECONDS = 5
 export function tooOld(states: readonly SourceState[], nowMs: number): HttpError {
   const reasons = states
     .filter((state) => nowMs >= expiresMs(state))
-    .map((state) => {
-      const age = formatDuration(Math.round(nowMs - lastSuccessMs(state)))
-      const why = state.status.failure?.message ?? 'no refresh has succeeded since'
-      return `${state.name}: its list is ${age} old, more than its max_staleness: ${why}`
-    })
+    .map((state) => ageReason(state, nowMs, 'its max_staleness'))
   return new HttpError('stale', reasons.join('; '), RETRY_AFTER_SECONDS)
+}
+
+/**
+ * The 503 of `/ready` when lists are too old: a load balancer then prefers another replica.
+ * @param maxAgeMs the age that no list may reach, whatever its source allows
+ * @returns undefined when none is too old
+ */
+export function notFresh(
+  states: readonly SourceState[],
+  nowMs: number,
+  maxAgeMs: number,
+): HttpError | undefined {
+  const reasons = states.flatMap((state) => {
+    const limit = exceeded(state, nowMs, maxAgeMs)
+    return limit === undefined ? [] : [ageReason(state, nowMs, limit)]
+  })
+  if (reasons.length === 0) return undefined
+  const advice = 'repair what keeps it from being read (see /health), or raise the limit'
+  return new HttpError('stale', `${reasons.join('; ')}; ${advice}`, RETRY_AFTER_SECONDS)
+}
+
+/** The limit that the age of a list exceeds; undefined when it is young enough. */
+function exceeded(state: SourceState, nowMs: number, maxAgeMs: number): string | undefined {
+  if (nowMs >= expiresMs(state)) return 'its max_staleness'
+  return nowMs >= lastSuccessMs(state) + maxAgeMs
+    ? `--web.ready-max-age (${formatDuration(maxAgeMs)})`
+    : undefined
+}
+
+function ageReason(state: SourceState, nowMs: number, limit: string): string {
+  const age = formatDuration(Math.round(nowMs - lastSuccessMs(state)))
+  const why = state.status.failure?.message ?? 'no refresh has succeeded since'
+  return `${state.name}: its list is ${age} old, more than ${limit}: ${why}`
 }
 
 /** The 503 of `/targets` and `/ready` before the first lists are there, with the reason for each source. */

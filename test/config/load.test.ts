@@ -59,7 +59,11 @@ t.test('a URL in the environment is enough for an inventory of one’s own', asy
   t.match(settings, {
     demo: undefined,
     storagePath: resolve('data'),
-    web: { listenAddress: { host: undefined, port: 8080 }, drainDelayMs: 5_000 },
+    web: {
+      listenAddress: { host: undefined, port: 8080 },
+      drainDelayMs: 5_000,
+      readyMaxAgeMs: Number.POSITIVE_INFINITY,
+    },
     sources: [
       {
         name: 'inventory',
@@ -118,6 +122,7 @@ t.test('flags win over variables, and an empty variable counts as not set', asyn
     '--log.level=error',
     '--web.enable-lifecycle',
     '--web.drain-delay=1s',
+    '--web.ready-max-age=5m',
     '--web.external-url=https://r.example',
   ]
   t.match(await load([], env), {
@@ -129,9 +134,33 @@ t.test('flags win over variables, and an empty variable counts as not set', asyn
       listenAddress: { host: '::1', port: 2 },
       enableLifecycle: true,
       drainDelayMs: 1_000,
+      readyMaxAgeMs: 300_000,
       externalUrl: new URL('https://r.example'),
     },
     log: { level: 'error' },
+  })
+})
+
+t.test('lists must not get too old for /ready while nothing fails', async (t) => {
+  const folder = t.testdir({
+    'rollcall.yml': `
+sources:
+  - { name: slow, http: { url: 'http://a' }, refresh_interval: 10m, timeout: 1m }
+  - { name: devices, push: { insecure_skip_authentication: true }, refresh_interval: 1h }
+`,
+  })
+  const args = (age: string) => [
+    `--config.file=${join(folder, 'rollcall.yml')}`,
+    `--web.ready-max-age=${age}`,
+  ]
+  t.match(await load(args('12m')), { web: { readyMaxAgeMs: 720_000 } })
+  await t.rejects(load(args('11m59s')), {
+    name: 'UsageError',
+    message: /^--web\.ready-max-age: 11m59s .*slow.*at least 12m/,
+  })
+  t.match(await load(args('0')), { web: { readyMaxAgeMs: Number.POSITIVE_INFINITY } })
+  await t.rejects(load(['--web.ready-max-age=40s'], { INVENTORY_URL: 'http://a' }), {
+    message: /^--web\.ready-max-age: 40s .*at least 43s/,
   })
 })
 

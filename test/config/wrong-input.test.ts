@@ -70,6 +70,7 @@ t.test(
         {},
         /^--web.drain-delay: 60s is not shorter than --web.shutdown-timeout \(30s\)/,
       ],
+      [['--web.ready-max-age=5'], {}, /^--web.ready-max-age: "5" is not a duration such as 5m, or 0$/],
       [
         ['--web.shutdown-timeout=0'],
         {},

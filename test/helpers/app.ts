@@ -30,6 +30,7 @@ export async function readHalf(
     web?: HttpDeps['web']
     externalUrl?: URL
     disableExplain?: boolean
+    readyMaxAgeMs?: number
     /** What a write half of the test's own works on. */
     over?: { clock: ManualClock; store: Store; metrics: Metrics }
   } = {},
@@ -67,6 +68,7 @@ export async function readHalf(
       limits: options.limits ?? {},
       externalUrl: options.externalUrl,
       disableExplain: options.disableExplain ?? false,
+      ...(options.readyMaxAgeMs !== undefined && { readyMaxAgeMs: options.readyMaxAgeMs }),
     },
     {
       store,

@@ -186,6 +186,57 @@ t.test('ready is 503 until every required source has a list', async (t) => {
   }
 })
 
+t.test('ready is 503 while a list is older than its max_staleness', async (t) => {
+  const { app, publish, clock } = await readHalf(t, { sources: ['a', 'b'], maxStalenessMs: 60_000 })
+  await publish('a', ['a:1'])
+  clock.advance(30_000)
+  const at = { wallMs: 0, monotonicMs: 0 }
+  await publish('b', ['b:1'], { failure: { reason: 'dns', message: 'no such host', at } })
+  clock.advance(29_999)
+  t.equal((await app.inject('/ready')).statusCode, 200)
+  clock.advance(1)
+  for (const url of ['/ready', '/-/ready']) {
+    const answer = await app.inject(url)
+    t.equal(answer.statusCode, 503)
+    t.equal(answer.headers['retry-after'], '5')
+    t.match(answer.json().error, { code: 'stale', message: /^a: its list is 1m old, .*max_staleness/ })
+    t.notMatch(answer.json().error.message, /b: /)
+  }
+  clock.advance(30_000)
+  t.match(
+    (await app.inject('/ready')).json().error.message,
+    /a: its list is 1m30s .*b: its list is 1m .*no such host/,
+  )
+  await publish('a', ['a:1'])
+  await publish('b', ['b:1'])
+  t.equal((await app.inject('/ready')).statusCode, 200)
+})
+
+t.test('ready is 503 while a list is older than --web.ready-max-age, and targets are served', async (t) => {
+  const { app, publish, clock, store } = await readHalf(t, { readyMaxAgeMs: 60_000 })
+  store.add('optional', { required: false, maxStalenessMs: 90_000, holdMs: 0 })
+  await publish('sensors', ['a:1'])
+  clock.advance(59_999)
+  t.equal((await app.inject('/ready')).statusCode, 200)
+  clock.advance(1)
+  const answer = await app.inject('/ready')
+  t.equal(answer.statusCode, 503)
+  t.match(answer.json().error, {
+    code: 'stale',
+    message: /^sensors: its list is 1m old, .*--web\.ready-max-age \(1m\).*\/health/,
+  })
+  t.equal((await app.inject('/targets')).statusCode, 200)
+  await publish('sensors', ['a:1'])
+  t.equal((await app.inject('/ready')).statusCode, 200)
+})
+
+t.test('by default ready does not mind how old a list is', async (t) => {
+  const { app, publish, clock } = await readHalf(t)
+  await publish('sensors', ['a:1'])
+  clock.advance(400 * 86_400_000)
+  t.equal((await app.inject('/ready')).statusCode, 200)
+})
+
 t.test('35: while the server drains, only ready says 503', async (t) => {
   const { app, publish, state } = await readHalf(t)
   await publish('sensors', ['a:1'])

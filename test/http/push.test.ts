@@ -211,6 +211,20 @@ t.test('/ready does not wait for a push source, but /targets does', async (t) =>
   t.equal((await app.inject('/ready')).statusCode, 503)
 })
 
+t.test('/ready does not mind how old the list of a push source is', async (t) => {
+  const { app, publish, clock, state } = await readHalf(t, {
+    sources: ['devices', 'sensors'],
+    readyMaxAgeMs: 60_000,
+  })
+  state.instances.devices = pushSource(t).source.instances
+  for (const name of ['sensors', 'devices']) await publish(name, ['a:1'])
+  clock.advance(60_000)
+  await publish('sensors', ['a:1'])
+  t.equal((await app.inject('/ready')).statusCode, 200)
+  delete state.instances.devices
+  t.match((await app.inject('/ready')).json().error, { code: 'stale', message: /^devices: / })
+})
+
 t.test('whatever is wrong with it, a request with a valid token is a heartbeat', async (t) => {
   const { send, source, read, clock } = await served(t)
   const wrong: (string | object)[] = [

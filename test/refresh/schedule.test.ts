@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { LATEST_BEGIN } from '../../src/config/resolve/sources.ts'
+import { LATEST_BEGIN } from '../../src/config/staleness.ts'
 import { nextDelay } from '../../src/refresh/schedule.ts'
 import { holds } from '../helpers/property.ts'
 

@@ -14,6 +14,7 @@ import type { Kind } from '../../sources/source.ts'
 import { DEFAULT_REFRESH_INTERVAL, DEFAULT_TIMEOUT, MAX_INTERVAL_MS, MIN_INTERVAL_MS } from '../options.ts'
 import type { FileConfig, FileSource } from '../schema.ts'
 import type { SourceSettings } from '../settings.ts'
+import { leastStalenessMs, type Times } from '../staleness.ts'
 import { resolveMapping } from './mapping.ts'
 import { resolveRelabel } from './relabel.ts'
 
@@ -214,25 +215,17 @@ export function readHold(text: string): number {
   )
 }
 
-/** How a source is refreshed, in milliseconds. */
-export interface Times {
-  readonly refreshIntervalMs: number
-  readonly timeoutMs: number
-}
-
-/** How many intervals after a good refresh the next begins at the latest. */
-export const LATEST_BEGIN = 1.1
-
 /**
  * Reads a max_staleness, in milliseconds. No list gets as old unless a refresh has failed.
  * @throws Error that says what is expected
  */
-export function readMaxStaleness(text: string, { refreshIntervalMs, timeoutMs }: Times): number {
+export function readMaxStaleness(text: string, times: Times): number {
   const ms = parseDuration(text)
   if (ms === undefined || ms === 0) {
     throw new Error(`${shownValue(text)} is out of range; write a duration longer than 0, such as 1d`)
   }
-  const leastMs = Math.ceil(refreshIntervalMs * LATEST_BEGIN + timeoutMs)
+  const { refreshIntervalMs, timeoutMs } = times
+  const leastMs = leastStalenessMs(times)
   if (ms < leastMs) {
     throw new Error(
       `${shownValue(text)} is too short: a refresh begins up to a tenth more than its refresh_interval (${formatDuration(refreshIntervalMs)}) after the last and may take its timeout (${formatDuration(timeoutMs)}), so /targets would answer 503 although nothing fails; write at least ${formatDuration(leastMs)}`,

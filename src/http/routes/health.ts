@@ -5,7 +5,7 @@ import { allow } from '../auth.ts'
 import type { HttpDeps, HttpOptions } from '../deps.ts'
 import { describeHeld, describeSource } from '../describe-source.ts'
 import { sendError } from '../errors.ts'
-import { notLoaded } from '../not-loaded.ts'
+import { notFresh, notLoaded } from '../not-loaded.ts'
 import { observe } from '../observe.ts'
 import { faultOf, isServed, nameOf } from '../pollers.ts'
 
@@ -36,7 +36,7 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
     app.get(path, allow('open'), (request, reply) => {
       observe(request, reply.raw, path, deps)
       // Sent, not thrown: the log need not know of every probe.
-      const error = unready(deps)
+      const error = unready(deps, options.readyMaxAgeMs)
       if (error !== undefined) return sendError(reply, error)
       return reply.type('text/plain; charset=utf-8').send('Rollcall is ready.\n')
     })
@@ -61,11 +61,12 @@ function describePolls({ pollers, store }: HttpDeps) {
 }
 
 /** Why no traffic should come here; undefined when it should. */
-function unready(deps: HttpDeps): HttpError | undefined {
+function unready(deps: HttpDeps, maxAgeMs = Number.POSITIVE_INFINITY): HttpError | undefined {
   if (deps.isDraining()) return new HttpError('draining', 'the server is stopping')
-  // Devices may reach the server only once it is ready, so their source is not waited for.
-  const waiting = deps.store
-    .list()
-    .filter(({ name, required, snapshot }) => required && snapshot === undefined && !deps.instances(name))
-  return waiting.length > 0 ? notLoaded(waiting) : undefined
+  // Devices may reach the server only once it is ready, so their sources are not waited for.
+  const sources = deps.store.list().filter(({ name }) => deps.instances(name) === undefined)
+  const waiting = sources.filter(({ required, snapshot }) => required && snapshot === undefined)
+  if (waiting.length > 0) return notLoaded(waiting)
+  const loaded = sources.filter(({ snapshot }) => snapshot !== undefined)
+  return notFresh(loaded, deps.clock.monotonic(), maxAgeMs)
 }
