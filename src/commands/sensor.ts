@@ -7,7 +7,7 @@ import { createLineLogger, type LineLogger } from '../base/line-logger.ts'
 import { createLogger } from '../base/logger.ts'
 import { version } from '../base/version.ts'
 import { readCommandLine } from '../config/command-line.ts'
-import { SENSOR_SWITCHES, sensorOptions } from '../config/sensor-options.ts'
+import { SENSOR_REPEATABLE, SENSOR_SWITCHES, sensorOptions } from '../config/sensor-options.ts'
 import { readSensorSettings, type SensorSettings } from '../config/sensor-settings.ts'
 import { createCollectors } from '../sensor/collectors/collectors.ts'
 import { createHost } from '../sensor/collectors/host.ts'
@@ -53,8 +53,9 @@ export async function sensor(
   env: NodeJS.ProcessEnv,
   files: OwnFiles,
 ): Promise<string | undefined> {
-  const { flags, switches, positionals } = readCommandLine(argv, {
+  const { flags, repeated, switches, positionals } = readCommandLine(argv, {
     values: Object.values(sensorOptions).map(({ flag }) => flag),
+    repeatable: SENSOR_REPEATABLE,
     switches: Object.keys(SENSOR_SWITCHES),
     listedBy: 'rollcall sensor --help',
   })
@@ -62,7 +63,7 @@ export async function sensor(
   if (positionals[0] !== undefined) {
     throw new UsageError(`${positionals[0]}: unexpected; rollcall sensor takes only flags`)
   }
-  const settings = readSensorSettings({ flags, env })
+  const settings = readSensorSettings({ flags, repeated, env })
   assertPaths({ flags })
   for (const flag of SMALL_HEAP) setFlagsFromString(flag)
   const log = await openLog(settings.log)

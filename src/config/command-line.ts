@@ -6,6 +6,8 @@ import { suggest } from '../base/suggest.ts'
 export interface Arguments {
   readonly positionals: readonly string[]
   readonly flags: Readonly<Record<string, string | undefined>>
+  /** The values, in order, of each flag that may be given several times. */
+  readonly repeated: Readonly<Record<string, readonly string[]>>
   readonly switches: ReadonlySet<string>
 }
 
@@ -13,6 +15,8 @@ export interface Arguments {
 export interface KnownFlags {
   /** Those with a value. */
   readonly values: readonly string[]
+  /** Those of them that may be given several times. */
+  readonly repeatable?: readonly string[]
   /** Those without one; `help` is among them. */
   readonly switches: readonly string[]
   /** The command that lists them. */
@@ -36,15 +40,18 @@ export function readCommandLine(argv: readonly string[], known: KnownFlags): Arg
   })
   const positionals: string[] = []
   const flags: Record<string, string> = {}
+  const repeated: Record<string, string[]> = {}
   const switches = new Set<string>()
   for (const token of tokens) {
     if (token.kind === 'positional') positionals.push(token.value)
     if (token.kind !== 'option') continue
     if (known.switches.includes(token.name)) switches.add(readSwitch(token))
-    else if (known.values.includes(token.name)) flags[token.name] = readValue(token, flags)
+    else if (known.repeatable?.includes(token.name)) {
+      repeated[token.name] = [...(repeated[token.name] ?? []), readValue(token, flags)]
+    } else if (known.values.includes(token.name)) flags[token.name] = readValue(token, flags)
     else throw unknownFlag(token.rawName, known)
   }
-  return { positionals, flags, switches }
+  return { positionals, flags, repeated, switches }
 }
 
 interface FlagToken {

@@ -20,6 +20,8 @@ export interface Option<Value> {
 export interface Given {
   readonly flags: Readonly<Record<string, string | undefined>>
   readonly env: Readonly<Record<string, string | undefined>>
+  /** The values of flags that may be given several times. */
+  readonly repeated?: Readonly<Record<string, readonly string[]>>
 }
 
 /**
@@ -40,6 +42,16 @@ export function readOption<Value>(option: Option<Value>, given: Given): Value | 
   const value = option.parse(text)
   if (value === undefined) throw new UsageError(`${where}: ${shownValue(text)} is not ${option.expects}`)
   return value
+}
+
+/**
+ * Reads a flag that may be given several times.
+ * @returns its values in order; none when it is not given
+ * @throws UsageError as {@link readOption} does
+ */
+export function readAll<Value>(option: Option<Value> & { flag: string }, given: Given): Value[] {
+  const texts = given.repeated?.[option.flag] ?? []
+  return texts.map((text) => readOption(option, { ...given, flags: { [option.flag]: text } }) as Value)
 }
 
 /** Reads an option that has a default. */

@@ -38,7 +38,7 @@ export const sensorOptions = {
     flag: 'register.url',
     value: '<URL>',
     expects: 'the http or https URL of a push source, such as http://rollcall:8080/api/v1/sources/devices',
-    help: 'Push source of a Rollcall to register with. Without it the sensor does not register.',
+    help: 'Push source of a Rollcall to register with; given several times, it registers with each. Without it the sensor does not register.',
     parse(text) {
       const url = parseHttpUrl(text)
       return url === undefined || url.username !== '' || url.password !== '' ? undefined : url
@@ -97,6 +97,9 @@ export const sensorOptions = {
   logLevel: flagOptions.logLevel,
   logFormat: flagOptions.logFormat,
 } satisfies Record<string, Option<unknown>>
+
+/** Flags that may be given several times. */
+export const SENSOR_REPEATABLE = [sensorOptions.registerUrl.flag]
 
 /** Flags of `rollcall sensor` without a value. */
 export const SENSOR_SWITCHES = { help: 'Print this help and exit.' } as const

@@ -1,11 +1,12 @@
 import { hostname } from 'node:os'
 import { UsageError } from '../base/errors.ts'
 import type { LogFormat, LogLevel } from '../base/logger.ts'
+import { displayUrl } from '../base/urls.ts'
 import type { CollectorOptions } from '../sensor/collectors/collectors.ts'
 import type { HostPaths } from '../sensor/collectors/host.ts'
 import type { RegistrationOptions } from '../sensor/registration/options.ts'
 import type { SensorOptions } from '../sensor/sensor.ts'
-import { type Given, readOption, readRequired } from './option.ts'
+import { type Given, readAll, readOption, readRequired } from './option.ts'
 import { sensorOptions as options } from './sensor-options.ts'
 
 /** What `rollcall sensor` runs with. */
@@ -28,7 +29,7 @@ export function readSensorSettings(given: Given): SensorSettings {
     sensor: {
       listenAddress: readRequired(options.listenAddress, given),
       drainDelayMs: readRequired(options.drainDelay, given),
-      registration: readRegistration(given),
+      registrations: readRegistrations(given),
     },
     webConfigFile: readOption(options.webConfigFile, given),
     paths: {
@@ -48,8 +49,9 @@ export function readSensorSettings(given: Given): SensorSettings {
   }
 }
 
-function readRegistration(given: Given): RegistrationOptions | undefined {
-  const url = readOption(options.registerUrl, given)
+/** One registration for each URL; all else is the same for all of them. */
+function readRegistrations(given: Given): RegistrationOptions[] {
+  const urls = readAll(options.registerUrl, given)
   const rest = {
     tokenFile: readOption(options.registerTokenFile, given),
     id: readOption(options.registerId, given) ?? hostname(),
@@ -57,8 +59,17 @@ function readRegistration(given: Given): RegistrationOptions | undefined {
     labels: Object.fromEntries(readOption(options.registerLabels, given) ?? []),
     ttl: readOption(options.registerTtl, given),
   }
-  if (url !== undefined) return { url, ...rest }
   const stray = Object.keys(given.flags).find((flag) => flag.startsWith('register.'))
-  if (stray !== undefined) throw new UsageError(`--${stray}: has no effect without --register.url`)
-  return undefined
+  if (urls.length === 0 && stray !== undefined) {
+    throw new UsageError(`--${stray}: has no effect without --register.url`)
+  }
+  assertDistinct(urls)
+  return urls.map((url) => ({ url, ...rest }))
+}
+
+/** Two registrations of one name would be told apart by nothing, neither by the server nor in metrics. */
+function assertDistinct(urls: readonly URL[]): void {
+  const shown = urls.map((url) => displayUrl(url).replace(/(?<!\/)\/+$/, ''))
+  const twice = shown.find((one, index) => shown.indexOf(one) !== index)
+  if (twice !== undefined) throw new UsageError(`--register.url: ${twice} is given twice; leave one out`)
 }

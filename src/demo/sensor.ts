@@ -43,14 +43,11 @@ export async function startSensor(
   const options = (port: number): SensorOptions => ({
     listenAddress: { host: HOST, port },
     drainDelayMs: 0,
-    registration: registration && {
-      ...registration,
-      id: hostname,
-      // Also when the server is reached by another address of this machine.
-      address: HOST,
-      tokenFile: undefined,
-      ttl: undefined,
-    },
+    // The address: also when the server is reached by another one of this machine.
+    registrations:
+      registration === undefined
+        ? []
+        : [{ ...registration, id: hostname, address: HOST, tokenFile: undefined, ttl: undefined }],
   })
   const own = { ...deps, machine: withTemperature(deps), log: quiet(deps.log) }
   const sensor = await createSensor(options(preferredPort), own).catch(() => createSensor(options(0), own))

@@ -6,6 +6,7 @@ import { version } from '../base/version.ts'
 import type { BodyReader } from './body.ts'
 import { EXPOSITION_TYPE } from './exposition.ts'
 import { analyse } from './payload/analyse.ts'
+import type { Registrations } from './registration/registrations.ts'
 
 /** An answer before it is sent. */
 export interface Reply {
@@ -33,8 +34,8 @@ export interface RouteDeps {
   /** All metrics in the text format. */
   metrics(): Promise<string>
   isDraining(): boolean
-  /** What /health tells beside the rest: whether the sensor is registered; undefined: it does not register. */
-  registered(): boolean | undefined
+  /** What /health tells beside the rest. */
+  readonly registrations: Pick<Registrations, 'isRegistered' | 'states'>
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8'
@@ -76,7 +77,8 @@ export function createRoutes(deps: RouteDeps): Route[] {
         version,
         uptime_seconds: Math.round(process.uptime()),
         draining: isDraining(),
-        registered: deps.registered(),
+        registered: deps.registrations.isRegistered(),
+        registrations: deps.registrations.states(),
       }),
     ),
     get('/-/healthy', 'open', () => text('Rollcall sensor is healthy.\n')),

@@ -11,7 +11,7 @@ import { exposition } from './exposition.ts'
 import type { Machine } from './machine.ts'
 import { ownFamilies, type SensorWeb, webFamilies } from './own-metrics.ts'
 import type { RegistrationOptions } from './registration/options.ts'
-import { createRegistration } from './registration/registration.ts'
+import { createRegistrations } from './registration/registrations.ts'
 import { createRoutes } from './routes.ts'
 import { createSensorServer, type Limits } from './server.ts'
 
@@ -33,8 +33,8 @@ export interface SensorOptions {
   readonly listenAddress: { readonly host: string | undefined; readonly port: number }
   /** For how long requests are still answered while /ready says 503, in milliseconds. */
   readonly drainDelayMs: number
-  /** Undefined: it does not register itself. */
-  readonly registration: RegistrationOptions | undefined
+  /** Where it registers itself; nowhere when there are none. */
+  readonly registrations: readonly RegistrationOptions[]
   /** What a client may do to a connection, where it differs from the defaults. */
   readonly limits?: Partial<Limits>
 }
@@ -58,7 +58,7 @@ export interface Sensor {
   readonly url: string
   readonly port: number
   /**
-   * Stops: it leaves its push source and /ready turns 503 at once; requests are answered for the drain delay and
+   * Stops: it leaves its push sources and /ready turns 503 at once; requests are answered for the drain delay and
    * refused from then on; those in flight are finished.
    */
   stop(): Promise<void>
@@ -73,10 +73,10 @@ export async function createSensor(options: SensorOptions, deps: SensorDeps): Pr
   const isTls = web?.createServer !== undefined
   const connections = createConnections({ connections: MAX_CONNECTIONS })
   const counts = createRequestCounts()
-  const registration =
-    options.registration === undefined
-      ? undefined
-      : createRegistration(schemeTold(options.registration, isTls), deps)
+  const registrations = createRegistrations(
+    options.registrations.map((one) => schemeTold(one, isTls)),
+    deps,
+  )
   let state: 'serving' | 'draining' | 'refusing' = 'serving'
   const isDraining = () => state !== 'serving'
 
@@ -84,13 +84,13 @@ export async function createSensor(options: SensorOptions, deps: SensorDeps): Pr
     bodies: createBodyReader(),
     clock,
     isDraining,
-    registered: () => registration?.isRegistered(),
+    registrations,
     async metrics() {
       const resources = await deps.machine.metrics()
       const own = [
         ...ownFamilies(counts, connections.inFlight()),
         ...webFamilies(web),
-        ...(registration?.families() ?? []),
+        ...registrations.families(),
       ]
       return resources + exposition(own)
     },
@@ -105,7 +105,7 @@ export async function createSensor(options: SensorOptions, deps: SensorDeps): Pr
     options.limits,
   )
   const address = await listen(server, options.listenAddress)
-  registration?.start({ host: options.listenAddress.host, port: address.port })
+  registrations.start({ host: options.listenAddress.host, port: address.port })
 
   async function drain(): Promise<void> {
     const wait = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve))
@@ -128,7 +128,7 @@ export async function createSensor(options: SensorOptions, deps: SensorDeps): Pr
     port: address.port,
     async stop() {
       state = 'draining'
-      await Promise.all([registration?.leave(), drain()])
+      await Promise.all([registrations.leave(), drain()])
     },
   }
 }

@@ -2,11 +2,15 @@ import { hostname } from 'node:os'
 import t from 'tap'
 import { readSensorSettings } from '../../src/config/sensor-settings.ts'
 
-const read = (flags: Record<string, string> = {}) => readSensorSettings({ flags, env: {} })
+/** Settings of flags, of which `register.url` may be several. */
+function read({ 'register.url': urls, ...flags }: Record<string, string> & { 'register.url'?: string } = {}) {
+  const repeated = urls === undefined ? undefined : { 'register.url': urls.split(' ') }
+  return readSensorSettings({ flags, env: {}, ...(repeated && { repeated }) })
+}
 
 t.test('without flags: port 9100, this machine, no registration', async (t) => {
   const { sensor, paths, collectors, shutdownTimeoutMs } = read()
-  t.same(sensor, { listenAddress: { host: undefined, port: 9100 }, drainDelayMs: 0, registration: undefined })
+  t.same(sensor, { listenAddress: { host: undefined, port: 9100 }, drainDelayMs: 0, registrations: [] })
   t.same(paths, { procfs: '/proc', sysfs: '/sys', rootfs: '/' })
   t.equal(shutdownTimeoutMs, 30_000)
   t.ok(collectors.mountPointsExclude.test('/var/lib/docker/overlay2/x'))
@@ -17,11 +21,9 @@ t.test('without flags: port 9100, this machine, no registration', async (t) => {
 
 t.test('a registration has the host name for its id, unless it is given one', async (t) => {
   const url = 'http://rollcall:8080/api/v1/sources/devices'
-  t.match(read({ 'register.url': url }).sensor.registration, {
-    url: new URL(url),
-    id: hostname(),
-    labels: {},
-  })
+  t.match(read({ 'register.url': url }).sensor.registrations, [
+    { url: new URL(url), id: hostname(), labels: {} },
+  ])
   t.match(
     read({
       'register.url': url,
@@ -30,8 +32,13 @@ t.test('a registration has the host name for its id, unless it is given one', as
       'register.token-file': '/t',
       'register.address': '10.0.0.7',
       'register.ttl': '2m',
-    }).sensor.registration,
-    { id: 'a', labels: { site: 's1', floor: '2' }, tokenFile: '/t', address: '10.0.0.7', ttl: '2m' },
+    }).sensor.registrations,
+    [{ id: 'a', labels: { site: 's1', floor: '2' }, tokenFile: '/t', address: '10.0.0.7', ttl: '2m' }],
+  )
+  const others = ['http://a:1/api/v1/sources/d', 'http://b:1/api/v1/sources/d']
+  t.match(
+    read({ 'register.url': others.join(' '), 'register.id': 'a' }).sensor.registrations,
+    others.map((other) => ({ url: new URL(other), id: 'a' })),
   )
 })
 
@@ -46,6 +53,11 @@ t.test('what is wrong is named with what is expected', async (t) => {
     [{ 'web.drain-delay': 'soon' }, /^--web.drain-delay: "soon" is not a duration/],
     [{ 'register.url': 'ftp://a' }, /^--register.url: .* is not the http or https URL of a push source/],
     [{ 'register.url': 'http://u:p@a/' }, /^--register.url: "http:\/\/…@a\/" is not/],
+    [
+      { 'register.url': 'http://a/x?token=1 http://b/x http://a/x?token=2' },
+      /^--register.url: http:\/\/a\/x.* is given twice/,
+    ],
+    [{ 'register.url': 'http://a/x http://a/x/' }, /^--register.url: http:\/\/a\/x is given twice/],
     [{ 'register.url': 'http://a', 'register.id': '..' }, /^--register.id: ".." is not a name/],
     [
       { 'register.url': 'http://a', 'register.id': 'a/b' },

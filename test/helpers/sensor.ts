@@ -18,7 +18,7 @@ export async function sensorHere(
     {
       listenAddress: options.listenAddress ?? { host: '127.0.0.1', port: 0 },
       drainDelayMs: options.drainDelayMs ?? 0,
-      registration: options.registration,
+      registrations: options.registrations ?? [],
       limits: options.limits ?? {},
     },
     { machine, clock, files: diskFiles, log, random, web: options.web },

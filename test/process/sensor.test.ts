@@ -11,17 +11,20 @@ const sensor = (t: Test, ...flags: string[]) => start(t, ['sensor', ...flags], {
 
 t.test('a sensor serves, registers, and leaves on SIGTERM with exit code 0', async (t) => {
   const server = await pushServer(t)
+  const other = await pushServer(t)
   const tokenFile = join(t.testdir({ token: 'a-token' }), 'token')
   const { url, child, ended, err } = await sensor(
     t,
     '--path.rootfs=/',
     `--register.url=${server.url}`,
+    `--register.url=${other.url}`,
     `--register.token-file=${tokenFile}`,
     '--register.id=device-1',
     '--register.labels=site=s1',
     '--log.format=auto',
   )
-  await until('it is registered', () => server.pushed.length === 1)
+  await until('it is registered', () => server.pushed.length === 1 && other.pushed.length === 1)
+  t.same(other.pushed, server.pushed)
   t.match(server.pushed, [
     {
       authorization: 'Bearer a-token',
@@ -33,7 +36,7 @@ t.test('a sensor serves, registers, and leaves on SIGTERM with exit code 0', asy
   t.ok(Number(seriesValue(text, 'node_memory_MemTotal_bytes')) > 0)
   child.kill('SIGTERM')
   t.same(await ended, { code: 0, signal: null })
-  t.equal(server.pushed.at(-1)?.method, 'DELETE')
+  for (const { pushed } of [server, other]) t.equal(pushed.at(-1)?.method, 'DELETE')
   t.match(err(), /"msg":"left"/)
   t.match(err(), /"msg":"stopped"/)
   t.notMatch(err(), 'a-token')

@@ -12,7 +12,11 @@ import { until } from '../helpers/until.ts'
 const JSON_HEADERS = { 'content-type': 'application/json' }
 
 const healthOf = async (url: string) =>
-  (await (await fetch(`${url}/health`)).json()) as { status: string; registered?: boolean }
+  (await (await fetch(`${url}/health`)).json()) as {
+    status: string
+    registered?: boolean
+    registrations?: { url: string; registered: boolean }[]
+  }
 
 /** Sends bytes as they are and gives what comes back, until the connection ends. */
 function raw(port: number, ...parts: string[]): Promise<string> {
@@ -303,10 +307,45 @@ t.test('a sensor registers where it listens, tells so, and leaves when it stops'
     labels: {},
     ttl: undefined,
   }
-  const { url, port, stop } = await sensorHere(t, { registration })
+  const { url, port, stop } = await sensorHere(t, { registrations: [registration] })
   await until('it is registered', async () => (await healthOf(url)).registered)
   t.match(await (await fetch(`${url}/metrics`)).text(), /^rollcall_sensor_registered 1$/m)
   t.match(server.pushed, [{ method: 'PUT', body: { address: `127.0.0.1:${port}` } }])
   await stop()
   t.equal(server.pushed.at(-1)?.method, 'DELETE')
+})
+
+t.test('a sensor registers with several servers, and says which of them know it', async (t) => {
+  const servers = await Promise.all([pushServer(t), pushServer(t)])
+  const [one, other] = servers
+  await other.stop()
+  const registrations = servers.map(({ url }) => ({
+    url,
+    tokenFile: undefined,
+    id: 'me',
+    address: undefined,
+    labels: {},
+    ttl: undefined,
+  }))
+  const { url, stop } = await sensorHere(t, { registrations, random: () => 0.05 })
+  const known = (registered: boolean[]) => ({
+    registered: registered.every(Boolean),
+    registrations: servers.map((server, index) => ({
+      url: server.url.href,
+      registered: registered[index],
+    })),
+  })
+  await until('one is registered', async () => (await healthOf(url)).registrations?.[0]?.registered)
+  t.match(await healthOf(url), known([true, false]), 'one that is away holds up no other')
+  const metrics = await (await fetch(`${url}/metrics`)).text()
+  t.equal(seriesValue(metrics, 'rollcall_sensor_registered', { url: one.url.href }), 1)
+  t.equal(seriesValue(metrics, 'rollcall_sensor_registered', { url: other.url.href }), 0)
+  t.equal(metrics.match(/^# TYPE rollcall_sensor_registered /gm)?.length, 1)
+  t.match(metrics, `rollcall_sensor_registration_failures_total{url="${other.url.href}",reason="connect"}`)
+  await other.restart()
+  await until('both are', async () => (await healthOf(url)).registered)
+  t.match(await healthOf(url), known([true, true]))
+  t.equal(one.pushed.length, 1, 'the retries of one are none of the other')
+  await stop()
+  for (const { pushed } of servers) t.equal(pushed.at(-1)?.method, 'DELETE')
 })

@@ -63,14 +63,16 @@ t.test('a sensor with TLS tells its push source so, unless its labels say otherw
     const before = server.pushed.length
     const { stop } = await sensorHere(t, {
       web: { ...web, refused: new Map(), isInForce: () => true },
-      registration: {
-        url: new URL(server.url),
-        tokenFile: undefined,
-        id: 'a',
-        address: undefined,
-        labels,
-        ttl: undefined,
-      },
+      registrations: [
+        {
+          url: new URL(server.url),
+          tokenFile: undefined,
+          id: 'a',
+          address: undefined,
+          labels,
+          ttl: undefined,
+        },
+      ],
     })
     await until('it is registered', () => server.pushed.length > before)
     t.match(server.pushed[before], { body: { labels: { __scheme__: scheme } } })
