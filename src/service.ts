@@ -68,7 +68,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   // Refreshes never wait for explanations.
   const explaining = createThreads(undefined, 1)
   const explain = createExplainer(explaining)
-  const { storagePath } = settings
+  const { storagePath, seedUrl } = settings
   const memory = createMemory<readonly string[]>(
     deps.files,
     storagePath && join(storagePath, '.views.json'),
@@ -81,6 +81,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
     threads,
     createSource,
     storagePath,
+    seedUrl,
   })
   // What was kept is read while the server is made, and before it listens: not even the first request finds nothing.
   const applied = supervisor.apply(settings.sources, settings.guard)

@@ -11,6 +11,7 @@ import type { Instances } from './model/registration.ts'
 import { createRoom } from './refresh/compute.ts'
 import { fileSdOutput, type Output } from './refresh/outputs.ts'
 import { createRunner, type Outcome, type Runner, type RunnerDeps } from './refresh/runner.ts'
+import { createSeed, type Seed } from './refresh/seed.ts'
 import { createRemoved } from './removed.ts'
 import { createFleet, type FleetMemory } from './roll/fleet.ts'
 import { createShelf, type Kept, type Shelf } from './roll/kept.ts'
@@ -34,6 +35,8 @@ export interface SupervisorDeps extends Omit<RunnerDeps, 'fleet' | 'room'> {
   readonly files: Files
   /** Absolute path of the folder that keeps the last good lists; undefined: nothing is kept. */
   readonly storagePath: string | undefined
+  /** The peer that is asked, before the first `start`, for the lists that are not kept here; undefined: none is. */
+  readonly seedUrl?: URL | undefined
 }
 
 /** The sources at work, from their inventories to the store. */
@@ -152,8 +155,11 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     await source.close()
   }
 
-  /** @param isServing whether there is a list of all, of which a source that has none yet may be left out */
-  async function add(settings: SourceSettings, isServing: boolean): Promise<void> {
+  /**
+   * @param isServing whether there is a list of all, of which a source that has none yet may be left out
+   * @param seed where to ask for the list of one of which none was kept
+   */
+  async function add(settings: SourceSettings, isServing: boolean, seed: Seed | undefined): Promise<void> {
     const { name, required, maxStalenessMs, guard: own } = settings
     const one = create(settings)
     const before = removed.giveBack(name)
@@ -166,15 +172,21 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     metrics.addSource(name)
     // It may have been taken out of the configuration, and be back.
     if (before !== undefined) one.runner.goOn(before.roll, before)
-    const restored = before === undefined ? one.runner.restore((nowMs) => loadOwn(one, nowMs)) : undefined
+    const restored =
+      before === undefined ? one.runner.restore((nowMs) => loadOwn(one, nowMs, seed)) : undefined
     await Promise.all([one.source.open?.(), restored])
     if (isStarted) begin(one)
   }
 
   /** What was kept of a source; the list of another inventory is as that of a removed source. */
-  async function loadOwn({ name, shelf }: Running, nowMs: number): Promise<Kept | undefined> {
+  async function loadOwn(
+    { name, shelf }: Running,
+    nowMs: number,
+    seed: Seed | undefined,
+  ): Promise<Kept | undefined> {
     const kept = await shelf?.load(nowMs)
-    if (kept?.otherOrigin === undefined) return kept
+    if (kept === undefined) return seed?.load(name, nowMs)
+    if (kept.otherOrigin === undefined) return kept
     await removed.restoreOther(name, kept)
     return undefined
   }
@@ -272,11 +284,16 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       })
       const fresh = [...added.map(({ name }) => name), ...changed.map(({ before }) => before.name)]
       removed.waitFor(fresh)
+      const seed =
+        isStarted || deps.seedUrl === undefined
+          ? undefined
+          : createSeed(deps.seedUrl, { clock, log, userAgent: USER_AGENT })
       const done = await Promise.allSettled([
-        ...added.map((settings) => note(settings.name, add(settings, isServing))),
+        ...added.map((settings) => note(settings.name, add(settings, isServing, seed))),
         ...changed.map(({ settings, before }) => note(settings.name, change(settings, before))),
         ...leaving.map((before) => note(before.name, remove(before, fresh))),
       ])
+      await seed?.close()
       if (!isStarted) await removed.restore(names)
       await removed.settle()
       for (const one of done) if (one.status === 'rejected') throw one.reason

@@ -20,6 +20,7 @@ import { loadSettings } from '../src/config/load.ts'
 import { createStore } from '../src/snapshot/store.ts'
 import { createSource } from '../src/sources/kinds.ts'
 import { createSupervisor } from '../src/supervisor.ts'
+import { readHalf } from './helpers/app.ts'
 import { seriesValue } from './helpers/exposition.ts'
 import { diskFiles } from './helpers/files.ts'
 import { inventoryServer } from './helpers/inventory-server.ts'
@@ -37,6 +38,7 @@ async function supervised(
   files: Files = diskFiles,
   threads = createThreads(),
   make = createSource,
+  seedUrl?: URL,
 ) {
   // A folder of its own: that of the test may be the storage of several.
   const folder = mkdtempSync(join(tmpdir(), 'supervisor-'))
@@ -55,6 +57,7 @@ async function supervised(
     createSource: make,
     random: () => 0.5,
     storagePath,
+    seedUrl,
   })
   t.teardown(async () => {
     await supervisor.stop()
@@ -831,4 +834,73 @@ t.test('a file of a removed source that cannot be deleted is told', async (t) =>
   writeFileSync(join(folder, 'shared'), 'in the way')
   await apply({ other: at(other) })
   t.ok(messages().includes('file of a removed source not deleted'))
+})
+
+/** A Rollcall that serves the list of one source. */
+async function peerOf(t: Test, source: string, addresses: string[]) {
+  const peer = await readHalf(t, { sources: [source] })
+  await peer.publish(source, addresses)
+  return new URL(await peer.app.listen({ host: '127.0.0.1', port: 0 }))
+}
+
+const seededFrom = (t: Test, seedUrl: URL, storagePath?: string) =>
+  supervised(t, storagePath, diskFiles, createThreads(), createSource, seedUrl)
+
+t.test('a server without a list begins with that of a peer, and the rules protect it', async (t) => {
+  const known = names(20).map((name) => `${name}:9100`)
+  const peer = await peerOf(t, 'sensors', known)
+  const inventory = await inventoryServer(t, names(20))
+  await inventory.stop()
+  const storagePath = t.testdir()
+  const { supervisor, store, apply, served, messages } = await seededFrom(t, peer, storagePath)
+  await apply({ sensors: at(inventory) })
+  t.same(served(), known.sort(), 'before anything was read')
+  t.match(store.get('sensors')?.status, { restored: true, failure: undefined })
+  t.ok(messages().includes('list taken from the peer'))
+  supervisor.start()
+  t.match(await supervisor.refresh(), [{ result: 'failed', targets: 20 }])
+  await inventory.restart()
+  inventory.json(names(3))
+  t.match(await supervisor.refresh(), [{ result: 'held', targets: 20 }])
+  t.match(store.get('sensors')?.status.held, [{ reason: 'configuration', targets: 17, until: undefined }])
+  inventory.json(names(21, 1))
+  t.match(await supervisor.refresh(), [{ result: 'changed', targets: 22 }])
+  t.same(store.get('sensors')?.status.held, [])
+  await until('the one that is gone has left', () => !served().includes('sensor_0:9100'))
+  t.equal(served().length, 21)
+  await supervisor.stop()
+  const next = await supervised(t, storagePath)
+  await next.apply({ sensors: at(inventory) })
+  t.equal(next.served().length, 21, 'what was taken is kept here from then on')
+})
+
+t.test('a list that is kept is not asked for, nor that of a source that a reload adds', async (t) => {
+  const peer = await inventoryServer(t)
+  peer.handle((_request, response) => response.writeHead(404).end())
+  const inventory = await inventoryServer(t, ['a'])
+  const storagePath = t.testdir()
+  const first = await supervised(t, storagePath)
+  await first.apply({ sensors: at(inventory) })
+  first.supervisor.start()
+  await first.supervisor.refresh()
+  await first.supervisor.stop()
+  const { supervisor, apply, served, messages } = await seededFrom(t, peer.url, storagePath)
+  await apply({ sensors: at(inventory) })
+  t.same(served(), ['a:9100'])
+  supervisor.start()
+  await apply({ sensors: at(inventory), later: at(inventory) })
+  t.same(peer.requests.length, 0)
+  t.notOk(messages().some((message) => String(message).includes('peer')))
+})
+
+t.test('a peer that fails costs a warning, and the inventory is waited for', async (t) => {
+  const peer = await inventoryServer(t)
+  await peer.stop()
+  const inventory = await inventoryServer(t, ['a'])
+  const { supervisor, store, apply, messages } = await seededFrom(t, peer.url)
+  await apply({ sensors: at(inventory) })
+  t.equal(store.get('sensors')?.snapshot, undefined)
+  t.ok(messages().includes('no list from the peer; the inventory is waited for'))
+  supervisor.start()
+  t.match(await supervisor.refresh(), [{ targets: 1 }])
 })

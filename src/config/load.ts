@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { UsageError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
+import { concealed, displayUrl } from '../base/urls.ts'
 import { assertMakeable, assertWritable } from '../base/writable.ts'
 import { formatDuration } from '../model/duration.ts'
 import { DEFAULT_GUARD } from '../roll/rules.ts'
@@ -34,13 +35,14 @@ export async function loadSettings(
   const origin = mode === 'demo' ? ({ kind: 'demo' } as const) : whereFrom(given)
   const web = readWeb(args, given, origin.kind === 'demo')
   const storagePath = readStoragePath(given, origin.kind === 'demo')
-  const common = { web, log, storagePath }
+  const seedUrl = readSeedUrl(given)
+  const common = { web, log, storagePath, seedUrl }
   if (origin.kind === 'file') {
     const { loadFile } = await import('./file.ts') // only here, so that others never load the YAML parser
     const { sources, guard, needs } = await loadFile(origin.path, env, files)
     assertReadyMaxAge(web, sources)
     const ignored = ignoredVariables(given).map((name) => `${name} has no effect beside a configuration file`)
-    const warnings = [...ignored, ...warningsOf(sources)]
+    const warnings = [...ignored, ...seedWarnings(seedUrl), ...warningsOf(sources)]
     const all = [...needs, ...storageNeeds(storagePath)]
     return { ...common, configFile: origin.path, sources, guard, demo: undefined, needs: all, warnings }
   }
@@ -49,10 +51,10 @@ export async function loadSettings(
     const source = envSource({ name: ENV_SOURCE_NAME, url: origin.url }, given)
     assertReadyMaxAge(web, [source])
     const needs = [...targetsFileNeeds(source), ...storageNeeds(storagePath)]
-    return { ...common, ...plain, sources: [source], demo: undefined, needs, warnings: [] }
+    return { ...common, ...plain, sources: [source], demo: undefined, needs, warnings: seedWarnings(seedUrl) }
   }
   const demo = { listenAddress: demoListen, sources: demoSources(given) }
-  return { ...common, ...plain, sources: [], demo, needs: [], warnings: [] }
+  return { ...common, ...plain, sources: [], demo, needs: [], warnings: seedWarnings(seedUrl) }
 }
 
 type Origin = { kind: 'file'; path: string } | { kind: 'url'; url: URL } | { kind: 'demo' }
@@ -87,6 +89,19 @@ function readStoragePath(given: Given, isDemo: boolean): string | undefined {
     given,
   )
   return path === '' ? undefined : resolve(path)
+}
+
+function readSeedUrl(given: Given): URL | undefined {
+  const url = readOption(flagOptions.seedUrl, given)
+  return url && concealed(url)
+}
+
+/** Nothing else proves where a list comes from. */
+function seedWarnings(url: URL | undefined): string[] {
+  if (url?.protocol !== 'http:') return []
+  return [
+    `--storage.seed-url: ${displayUrl(url)} is not protected on the way, where somebody could change the lists that are taken from it; use https, or a network that is trusted`,
+  ]
 }
 
 function readWeb(args: Arguments, given: Given, isDemo: boolean): WebSettings {

@@ -83,6 +83,17 @@ export const flagOptions = {
     help: 'Folder that keeps the last good lists over a restart; empty: none are kept (the demo keeps none).',
     parse: (text: string) => text,
   },
+  seedUrl: {
+    flag: 'storage.seed-url',
+    env: 'STORAGE_SEED_URL',
+    value: '<URL>',
+    expects: 'the http or https URL of another Rollcall, without a query, such as https://rollcall-1:8080',
+    help: 'Another Rollcall of the same configuration; at the start it is asked for lists that are not kept here.',
+    parse(text: string) {
+      const url = parseHttpUrl(text)
+      return url?.search === '' ? url : undefined // a part is not the whole
+    },
+  },
   demoInventory: {
     flag: 'demo.listen-address',
     value: '<address>',

@@ -56,6 +56,8 @@ export interface Settings {
   readonly log: LogSettings
   /** Absolute path of the folder that keeps the last good lists; undefined: nothing is kept. */
   readonly storagePath: string | undefined
+  /** Another Rollcall that is asked at the start for lists that are not kept here; undefined: none is. */
+  readonly seedUrl: URL | undefined
   readonly sources: readonly SourceSettings[]
   /** What is asked for of all sources together. */
   readonly guard: GuardOptions

@@ -141,6 +141,24 @@ t.test('flags win over variables, and an empty variable counts as not set', asyn
   })
 })
 
+t.test('a peer without TLS is warned of, whatever says what the sources are', async (t) => {
+  const folder = t.testdir({ 'rollcall.yml': "sources: [{ name: a, http: { url: 'http://a' } }]" })
+  const file = `--config.file=${join(folder, 'rollcall.yml')}`
+  for (const [argv, env] of [
+    [[file], {}],
+    [[], { INVENTORY_URL: 'http://a' }],
+    [[], {}],
+  ] as const) {
+    const from = async (url: string) => load([...argv, `--storage.seed-url=${url}`], env)
+    const { seedUrl, warnings } = await from('http://me:hunter2@peer:8080/')
+    t.equal(seedUrl?.password, 'hunter2')
+    t.equal(JSON.stringify({ seedUrl }), '{"seedUrl":"http://peer:8080/"}')
+    t.match(warnings, [/^--storage\.seed-url: http:\/\/peer:8080\/ .*https/])
+    t.same((await from('https://peer')).warnings, [])
+    t.match(await load([...argv], env), { seedUrl: undefined, warnings: [] })
+  }
+})
+
 t.test('lists must not get too old for /ready while nothing fails', async (t) => {
   const folder = t.testdir({
     'rollcall.yml': `

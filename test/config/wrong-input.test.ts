@@ -70,6 +70,9 @@ t.test(
         {},
         /^--web.drain-delay: 60s is not shorter than --web.shutdown-timeout \(30s\)/,
       ],
+      [['--storage.seed-url=rollcall'], {}, /^--storage.seed-url: "rollcall" is not the http or https URL/],
+      [['--storage.seed-url=https://a/?shard=0/2'], {}, /^--storage.seed-url: .* without a query/],
+      [[], { STORAGE_SEED_URL: 'ftp://a' }, /^STORAGE_SEED_URL: "ftp:/],
       [['--web.ready-max-age=5'], {}, /^--web.ready-max-age: "5" is not a duration such as 5m, or 0$/],
       [
         ['--web.shutdown-timeout=0'],

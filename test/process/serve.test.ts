@@ -99,6 +99,45 @@ t.test('34: after a kill, with the inventory down, the last good list is there a
   await until('all is well', async () => (await state()) === 'ok')
 })
 
+t.test('a new server begins with the list of another one, with the inventory down', async (t) => {
+  const inventory = await inventoryServer(t, ['a', 'b'])
+  const env = { INVENTORY_URL: inventory.url.href, UPDATE_INTERVAL: '0.2' }
+  const first = await start(t, [], env)
+  const etag = (await firstList(first.url)).headers.get('etag')
+  await inventory.stop()
+  const next = await start(t, [`--storage.seed-url=${first.url}`], env)
+  const answer = await fetch(`${next.url}/targets`)
+  t.equal(answer.status, 200)
+  t.equal(answer.headers.get('etag'), etag)
+  t.equal((await fetch(`${next.url}/ready`)).status, 200)
+  t.match(next.err(), /--storage\.seed-url: http:.*list taken from the peer/s)
+  t.match(await (await fetch(`${next.url}/health`)).json(), { sources: { inventory: { targets: 2 } } })
+})
+
+t.test('lists that are too old make the server not ready, and are served', async (t) => {
+  const inventory = await inventoryServer(t, ['a'])
+  const folder = t.testdir({
+    'rollcall.yml': JSON.stringify({
+      global: { refresh_interval: '100ms', timeout: '400ms' },
+      sources: [{ name: 'sensors', http: { url: inventory.url.href } }],
+    }),
+  })
+  const flags = [`--config.file=${join(folder, 'rollcall.yml')}`, '--web.ready-max-age=600ms']
+  const { url } = await start(t, flags)
+  await firstList(url)
+  const ready = () => fetch(`${url}/ready`)
+  await until('it is ready', async () => (await ready()).status === 200)
+  await inventory.stop()
+  const answer = await until('it is not', async () => {
+    const now = await ready()
+    return now.status === 503 && now
+  })
+  t.match(await answer.json(), { error: { code: 'stale', message: /^sensors: .*--web\.ready-max-age/ } })
+  t.equal((await fetch(`${url}/targets`)).status, 200)
+  await inventory.restart()
+  await until('it is ready again', async () => (await ready()).status === 200)
+})
+
 t.test('33: files that cannot be written or read are shown where one looks, until they can be', async (t) => {
   const inventory = await inventoryServer(t, ['a'])
   await inventory.stop()
