@@ -904,3 +904,12 @@ t.test('a peer that fails costs a warning, and the inventory is waited for', asy
   supervisor.start()
   t.match(await supervisor.refresh(), [{ targets: 1 }])
 })
+
+t.test('a push source begins with the list of a peer while its devices register', async (t) => {
+  const peer = await peerOf(t, 'devices', ['d1:1', 'd2:1'])
+  const { supervisor, apply, served } = await seededFrom(t, peer)
+  await apply({ devices: { push: { insecure_skip_authentication: true } } })
+  supervisor.start()
+  t.match(await supervisor.refresh(), [{ result: 'failed', targets: 2, error: { reason: 'settling' } }])
+  t.same(served(), ['d1:1', 'd2:1'])
+})
