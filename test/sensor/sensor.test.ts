@@ -349,3 +349,24 @@ t.test('a sensor registers with several servers, and says which of them know it'
   await stop()
   for (const { pushed } of servers) t.equal(pushed.at(-1)?.method, 'DELETE')
 })
+
+t.test(
+  'a server that does not answer holds up neither registering with another one nor leaving it',
+  async (t) => {
+    const servers = await Promise.all([pushServer(t), pushServer(t)])
+    const [hangs, other] = servers
+    hangs.answer(() => {})
+    const rest = { tokenFile: undefined, id: 'me', address: undefined, labels: {}, ttl: undefined }
+    const { stop } = await sensorHere(t, { registrations: servers.map(({ url }) => ({ url, ...rest })) })
+    await until('both are asked', () => servers.every(({ pushed }) => pushed.length === 1))
+    const stopped = stop()
+    await until('it has left the other', () => other.pushed.at(-1)?.method === 'DELETE')
+    t.same(
+      hangs.pushed.map(({ method }) => method),
+      ['PUT'],
+      'and the one that hangs is still waited for',
+    )
+    await hangs.stop()
+    await stopped
+  },
+)
