@@ -70,7 +70,7 @@ t.test('the command lines of rollcall.service check and serve what its environme
   const [defaults] = settings('rollcall.service', 'Environment')
   t.equal(
     defaults,
-    'ARGS= STORAGE_PATH=%S/rollcall LOG_FORMAT=json MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=65536',
+    'ARGS= STORAGE_PATH=%S/rollcall LOG_FORMAT=json MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=65536 NODE_OPTIONS=--max-semi-space-size=4',
   )
   const storage = join(folder, 'state')
   mkdirSync(storage)
