@@ -10,8 +10,10 @@ import type { WebSettings } from '../config/settings.ts'
 import { findOutside } from '../explain/find-outside.ts'
 import { explainableOf, findRecords, type Inventory } from '../explain/find-records.ts'
 import { composeAnswer } from '../explain/findings.ts'
+import { nearNames } from '../explain/near.ts'
 import { parseQuery } from '../explain/query.ts'
 import { type ExplainAnswer, queryFault } from '../model/explanation.ts'
+import { maskText } from '../model/mask-text.ts'
 import { askServer } from './ask-server.ts'
 import { describeRun } from './describe-run.ts'
 import { chooseSources, type DryRun, dryRun } from './dry-run.ts'
@@ -45,11 +47,16 @@ function answerFrom(runs: readonly DryRun[], text: string, web: WebSettings): Ex
   const query = parseQuery(text)
   const inventories = runs.filter(hasRecords).map(inventoryOf)
   const gaps = runs.filter((run) => !hasRecords(run)).map((run) => gapOf(run, text, web))
+  const addresses = new Set<string>()
   return composeAnswer(
     text,
-    inventories.map((inventory) => findRecords(inventory, query)),
+    inventories.map((inventory) => findRecords(inventory, query, ({ address }) => addresses.add(address))),
     () => inventories.map((inventory) => findOutside(inventory, query)),
-    { gaps, ages: [] },
+    {
+      gaps,
+      ages: [],
+      near: () => nearNames(query, addresses).map(({ host }) => maskText(host, () => {})),
+    },
   )
 }
 

@@ -11,6 +11,7 @@ import { createFieldLister } from './fields.ts'
 import { findOutside } from './find-outside.ts'
 import { type Explainable, findRecords, type Inventory } from './find-records.ts'
 import { composeAnswer, type Findings } from './findings.ts'
+import { nearNames } from './near.ts'
 import { createMatcher, parseQuery, type Query } from './query.ts'
 
 /** What of a source is searched. */
@@ -38,7 +39,21 @@ export function explainServed(
     text,
     searched.map(({ findings }) => findings),
     () => searched.map(({ inventory }) => findOutside(inventory, query)),
-    { gaps: [...sources.flatMap(gapsOf), ...left.map(leftGap)], ages: sources.flatMap(ageOf) },
+    {
+      gaps: [...sources.flatMap(gapsOf), ...left.map(leftGap)],
+      ages: sources.flatMap(ageOf),
+      near: () => nearServed(query, sources),
+    },
+  )
+}
+
+/** Names of what is served that may be meant. */
+function nearServed(query: Query, sources: readonly ServedSource[]): string[] {
+  const labelsOf = new Map<string, Target['labels']>()
+  for (const source of sources)
+    for (const { address, labels } of [...readServed(source).values()].flat()) labelsOf.set(address, labels)
+  return nearNames(query, labelsOf.keys()).map(({ host, address }) =>
+    createMasker(null, [labelsOf.get(address) as Target['labels']]).text(host),
   )
 }
 

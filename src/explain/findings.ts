@@ -46,6 +46,8 @@ export interface Notes {
   readonly gaps: readonly string[]
   /** What was searched, but is old. */
   readonly ages: readonly string[]
+  /** Names that may be meant; asked for only when nothing was found. */
+  near(): readonly string[]
 }
 
 /**
@@ -73,12 +75,17 @@ function bestOf(found: readonly Findings[]): { matches: number; first: readonly 
   return { matches: total(level), first: found.flatMap((findings) => findings.first(level)) }
 }
 
-function verdictOf(matches: number, explanations: readonly Explanation[], { gaps, ages }: Notes): string {
+function verdictOf(
+  matches: number,
+  explanations: readonly Explanation[],
+  { gaps, ages, near }: Notes,
+): string {
   const [first] = explanations
   if (first === undefined) {
-    return gaps.length === 0
-      ? ['not in the inventory', ...ages].join('; ')
-      : ['not found', ...gaps, ...ages].join('; ')
+    const names = near()
+    const meant = names.length === 0 ? [] : [`did you mean ${names.join(', ')}?`]
+    const what = gaps.length === 0 ? 'not in the inventory' : 'not found'
+    return [what, ...gaps, ...ages, ...meant].join('; ')
   }
   const many = matches >= MAX_MATCHES ? `at least ${matches}` : matches
   const rest = matches > explanations.length ? `, of which ${explanations.length} are shown` : ''

@@ -133,6 +133,24 @@ t.test('verdicts on what is served, held back, gone or unknown', async (t) => {
       'b',
       'in the inventory, but not served yet',
     ],
+    [
+      'neither read nor served, under a longer name',
+      { read: ['a.example', 'b.example'], served: ['a.example', 'b.example'] },
+      'A:9100',
+      'not in the inventory; did you mean a.example?',
+    ],
+    [
+      'neither read nor served, under a shorter name',
+      { read: ['a'], served: ['a'] },
+      'a.example',
+      'not in the inventory; did you mean a?',
+    ],
+    [
+      'misspelt: the nearest first',
+      { read: ['x'], served: ['sensor-0x0', 'sensor-001', 'sensor-1234', 'other'] },
+      'host=sensor-0001',
+      'not in the inventory; did you mean sensor-001, sensor-0x0?',
+    ],
     ['neither read nor served', { read: ['a'], served: ['a'] }, 'b', 'not in the inventory'],
     [
       'failing',

@@ -56,7 +56,11 @@ export function servedOf(answer: unknown, plan: Plan, changedAtMs: number): Prom
 export function explainIn(inventory: Inventory, text: string): ExplainAnswer {
   const query = parseQuery(text)
   const found = [findRecords(inventory, query)]
-  return composeAnswer(text, found, () => [findOutside(inventory, query)], { gaps: [], ages: [] })
+  return composeAnswer(text, found, () => [findOutside(inventory, query)], {
+    gaps: [],
+    ages: [],
+    near: () => [],
+  })
 }
 
 /** Documents as they are kept of a source that is alone. */
