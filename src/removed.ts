@@ -7,7 +7,7 @@ import { createMutex } from './base/mutex.ts'
 import type { Job } from './base/threads.ts'
 import { compareText } from './model/labels.ts'
 import type { RunnerDeps } from './refresh/runner.ts'
-import { createShelf, type Kept, keptIn, type Shelf } from './roll/kept.ts'
+import { createShelf, type Keepable, type Kept, keptIn, type Origin, type Shelf } from './roll/kept.ts'
 import { MAX_SAMPLES, type SubtractTask, subtract } from './roll/members.ts'
 import type { Roll } from './roll/roll.ts'
 import { isTooMany, REASONS_TO_STAY, type ReasonToStay } from './roll/rules.ts'
@@ -19,6 +19,8 @@ import type { HeldTargets } from './snapshot/store.ts'
 interface Left {
   readonly snapshot: Snapshot
   readonly roll: Roll
+  /** Which inventory its list is of. */
+  readonly origin: Origin
   /** When its inventory was last read whole. */
   readonly lastSuccess: Moment
   /** Deletes what is kept of it. */
@@ -47,6 +49,8 @@ export interface Removed {
   settle(accepted?: string): Promise<string[]>
   /** The same, not waited for. */
   settleSoon(): void
+  /** The whole lists of all of them, as they are kept, by name. */
+  keepables(): { readonly name: string; readonly origin: Origin; readonly list: Keepable }[]
   /** Takes what an earlier process kept of sources that are not configured now. */
   restore(configured: ReadonlySet<string>): Promise<void>
   /** Takes what an earlier process kept of a source that had another inventory then. */
@@ -262,11 +266,11 @@ export function createRemoved(deps: RemovedDeps): Removed {
 
   /** Serves what was kept. */
   async function takeKept(id: string, shelf: Shelf, kept: Kept, waitsFor: Iterable<string>) {
-    const { roll, changedAtMs } = kept
+    const { roll, origin, changedAtMs } = kept
     const lastSuccess = momentAtWall(clock, kept.lastSuccessMs)
     const counts = { groups: roll.groups, targets: roll.keys.length }
     const snapshot = await freeze(asBuffer(roll.body), counts, changedAtMs)
-    take(id, { snapshot, roll, lastSuccess, remove: shelf.remove }, waitsFor)
+    take(id, { snapshot, roll, origin, lastSuccess, remove: shelf.remove }, waitsFor)
     // They are a part of what there was within the hour.
     fleet.note(id, counts.targets, clock.monotonic())
     fleet.forget(id)
@@ -295,6 +299,20 @@ export function createRemoved(deps: RemovedDeps): Removed {
       }
       mutex(begin).catch((error) => log.error({ err: error }, 'removed sources not settled'))
     },
+    keepables: () =>
+      [...all].map(
+        ([
+          name,
+          {
+            roll,
+            origin,
+            snapshot: { digest, changedAtMs },
+            lastSuccess,
+          },
+        ]) => {
+          return { name, origin, list: { roll, digest, changedAtMs, lastSuccessMs: lastSuccess.wallMs } }
+        },
+      ),
     async restore(configured) {
       if (storagePath === undefined) return
       for (const id of await keptIn(files, storagePath)) {

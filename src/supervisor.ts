@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Moment } from './base/clock.ts'
-import { messageOf } from './base/errors.ts'
+import { HttpError, messageOf } from './base/errors.ts'
 import type { Files } from './base/files.ts'
-import { createMemory } from './base/sealed-file.ts'
+import { createMemory, sealedValue } from './base/sealed-file.ts'
 import { USER_AGENT } from './base/version.ts'
 import type { SourceSettings } from './config/settings.ts'
 import type { ExplainInput } from './explain/worker.ts'
@@ -14,11 +14,13 @@ import { createRunner, type Outcome, type Runner, type RunnerDeps } from './refr
 import { createSeed, type Seed } from './refresh/seed.ts'
 import { createRemoved } from './removed.ts'
 import { createFleet, type FleetMemory } from './roll/fleet.ts'
-import { createShelf, type Kept, type Shelf } from './roll/kept.ts'
+import { type Before, createShelf, type FileOf, filesOf, originOf, type Shelf } from './roll/kept.ts'
 import { DEFAULT_GUARD, type GuardOptions } from './roll/rules.ts'
 import type { Snapshot } from './snapshot/freeze.ts'
 import type { SourceState } from './snapshot/store.ts'
 import { addressOf, type createSource } from './sources/kinds.ts'
+import { encodeJournal } from './sources/push/journal.ts'
+import { journalPath, type Registry } from './sources/push/registry.ts'
 import { createPushReport } from './sources/push/report.ts'
 import type { Source, SourceDeps } from './sources/source.ts'
 
@@ -68,11 +70,23 @@ export interface Supervisor {
   instances(name: string): Instances | undefined
   /** What can be explained of one source, or of all, in order of their names as everywhere. */
   served(name?: string): ExplainInput[]
+  /**
+   * What is known, all of one moment, as the files of a folder that a start reads: lists with their rolls,
+   * registrations, and what all sources together lost.
+   * @throws HttpError `backup_unavailable` while earlier registrations have not been read
+   */
+  keepable(): Promise<FileOf[]>
   /** The server is about to stop, and devices may not reach it any more: no lease expires. */
   pauseExpiry(): void
   /** Ends all refreshing and lets go of every source. */
   stop(): Promise<void>
 }
+
+/** What is kept of all sources together; no source has a name that begins with a dot. */
+const FLEET_FILE = '.fleet.json'
+
+/** After how many seconds a backup may be asked for again. */
+const UNREAD_RETRY_SECONDS = 10
 
 /** At the start, the first reading of each source whose list was kept begins so long after the one before, in milliseconds. */
 const BETWEEN_MS = 10
@@ -92,8 +106,7 @@ interface Running {
 /** Creates a supervisor without sources. */
 export function createSupervisor(deps: SupervisorDeps): Supervisor {
   const { store, metrics, log, clock, files, storagePath } = deps
-  // No source has a name that begins with a dot.
-  const memoryPath = storagePath && join(storagePath, '.fleet.json')
+  const memoryPath = storagePath && join(storagePath, FLEET_FILE)
   const memory = createMemory<FleetMemory>(files, memoryPath, log)
   const room = createRoom()
   const fleet = createFleet(DEFAULT_GUARD, () => memory.keep(() => fleet.memory(clock.monotonic())))
@@ -183,7 +196,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     { name, shelf }: Running,
     nowMs: number,
     seed: Seed | undefined,
-  ): Promise<Kept | undefined> {
+  ): Promise<Before | undefined> {
     const kept = await shelf?.load(nowMs)
     if (kept === undefined) return seed?.load(name, nowMs)
     if (kept.otherOrigin === undefined) return kept
@@ -215,7 +228,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     }
     if (roll !== undefined) {
       const { snapshot, status } = store.get(name) as SourceState
-      const list = { snapshot: snapshot as Snapshot, lastSuccess: status.lastSuccess as Moment }
+      const origin = originOf(addressOf(before.settings.source))
+      const list = { snapshot: snapshot as Snapshot, lastSuccess: status.lastSuccess as Moment, origin }
       removed.take(name, { ...list, roll, remove: removeAll }, waitsFor)
     }
     // In the same step, so that no list has it twice, or not at all.
@@ -253,6 +267,14 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       done.catch(() => {}),
     )
     return done
+  }
+
+  function listsOf() {
+    const own = [...running.values()].flatMap(({ name, settings, runner }) => {
+      const list = runner.keepable()
+      return list === undefined ? [] : [{ name, origin: originOf(addressOf(settings.source)), list }]
+    })
+    return [...own, ...removed.keepables()]
   }
 
   async function refreshSettled(name: string): Promise<Outcome | undefined> {
@@ -339,6 +361,27 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
           return { options: settings.plan, lastRead: runner.lastRead(), state }
         })
     },
+    async keepable() {
+      await Promise.all(underWay.values())
+      // All of one moment: nothing changes before the first wait.
+      const nowMs = clock.monotonic()
+      const lists = listsOf()
+      const registered = [...running.values()].flatMap(({ name, source: { registry } }) =>
+        registry === undefined ? [] : [{ name, lines: linesOf(name, registry) }],
+      )
+      const all = fleet.memory(nowMs)
+      const kept = await Promise.all(
+        lists.map(({ name, origin, list }) => filesOf(name, origin, list, nowMs)),
+      )
+      const journals = registered.map(async ({ name, lines }) => {
+        return { path: journalPath(name), pieces: [await encodeJournal(lines)] }
+      })
+      return [
+        ...kept.flat(),
+        ...(await Promise.all(journals)),
+        { path: FLEET_FILE, pieces: await sealedValue(all) },
+      ]
+    },
     pauseExpiry() {
       for (const { source } of running.values()) source.pauseExpiry?.()
     },
@@ -347,4 +390,14 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       await memory.settled()
     },
   }
+}
+
+/** @throws HttpError `backup_unavailable` while earlier registrations are not known */
+function linesOf(name: string, { table, settledMs }: Registry): readonly string[] {
+  if (settledMs !== Number.POSITIVE_INFINITY) return table.lines()
+  throw new HttpError(
+    'backup_unavailable',
+    `the earlier registrations of ${name} have not been read yet, and a backup would lack them; try again, or look at the disk`,
+    UNREAD_RETRY_SECONDS,
+  )
 }

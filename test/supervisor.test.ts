@@ -25,6 +25,7 @@ import { seriesValue } from './helpers/exposition.ts'
 import { diskFiles } from './helpers/files.ts'
 import { inventoryServer } from './helpers/inventory-server.ts'
 import { recordingLog } from './helpers/log.ts'
+import { memoryFiles } from './helpers/memory-files.ts'
 import { addressesIn, names } from './helpers/refreshing.ts'
 import { until } from './helpers/until.ts'
 
@@ -912,4 +913,21 @@ t.test('a push source begins with the list of a peer while its devices register'
   supervisor.start()
   t.match(await supervisor.refresh(), [{ result: 'failed', targets: 2, error: { reason: 'settling' } }])
   t.same(served(), ['d1:1', 'd2:1'])
+})
+
+t.test('what is known is told once earlier registrations have been read', async (t) => {
+  const files = memoryFiles({ clock: systemClock })
+  const journal = '/data/push/devices.journal'
+  // As when reading takes so long that the start goes on without.
+  const make: typeof createSource = (options, deps, before) => {
+    const source = createSource(options, deps, before)
+    return { ...source, open: async () => void source.open?.() }
+  }
+  const { supervisor, apply } = await supervised(t, '/data', files, undefined, make)
+  files.hang(journal)
+  await apply({ devices: { push: { insecure_skip_authentication: true } } })
+  await t.rejects(supervisor.keepable(), { code: 'backup_unavailable', retryAfterSeconds: 10 })
+  files.release(journal)
+  const kept = await until('it has been read', () => supervisor.keepable())
+  t.same(kept.map(({ path }) => path).sort(), ['.fleet.json', 'push/devices.journal'])
 })

@@ -19,7 +19,10 @@ export const HTTP_ERRORS = {
     meaning: 'The Host of a request that changes something is none of this server.',
   },
   explain_disabled: { status: 403, meaning: 'Explanations are off (--web.disable-explain).' },
-  lifecycle_disabled: { status: 403, meaning: 'A POST /-/… endpoint, without --web.enable-lifecycle.' },
+  lifecycle_disabled: {
+    status: 403,
+    meaning: 'A POST /-/… endpoint, or /api/v1/backup, without --web.enable-lifecycle.',
+  },
   not_found: { status: 404, meaning: 'No such path.' },
   source_not_found: { status: 404, meaning: 'No source of this name is configured.' },
   no_push_source: { status: 404, meaning: 'Nobody can register with this source: it is no push source.' },
@@ -57,6 +60,10 @@ export const HTTP_ERRORS = {
   storage_unavailable: {
     status: 503,
     meaning: 'The registration could not be written to disk; an earlier one of the device stays.',
+  },
+  backup_unavailable: {
+    status: 503,
+    meaning: 'A backup cannot be made whole, or not be signed; a partial one is never sent.',
   },
   view_emptied: {
     status: 503,

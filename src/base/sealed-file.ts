@@ -7,6 +7,17 @@ import { createMutex } from './mutex.ts'
 /** The version of what Rollcall keeps; files of another version are not read. */
 const FORMAT = 4
 
+/** Pieces behind a first line that has the digest of all of them. */
+export async function sealed(pieces: readonly Uint8Array[]): Promise<Uint8Array[]> {
+  const seal = { format: FORMAT, sha256: await sha256(pieces) }
+  return [Buffer.from(`${JSON.stringify(seal)}\n`), ...pieces]
+}
+
+/** A value as a {@link Memory} keeps it. */
+export function sealedValue(value: unknown): Promise<Uint8Array[]> {
+  return sealed([Buffer.from(`${JSON.stringify(value)}\n`)])
+}
+
 /**
  * Writes a file whose first line has the digest of all that follows: what was cut, or changed by somebody else, is
  * recognised when it is read.
@@ -16,9 +27,7 @@ export async function writeSealed(
   path: string,
   pieces: readonly Uint8Array[],
 ): Promise<FileMark> {
-  const seal = { format: FORMAT, sha256: await sha256(pieces) }
-  const whole = Buffer.concat([Buffer.from(`${JSON.stringify(seal)}\n`), ...pieces])
-  return files.write(path, whole, { makeFolder: true })
+  return files.write(path, Buffer.concat(await sealed(pieces)), { makeFolder: true })
 }
 
 /**

@@ -10,7 +10,7 @@ import { tellingHeaders } from '../pipeline/page-signs.ts'
 import { HEADERS, type PlanOptions } from '../pipeline/plan.ts'
 import { LABEL_DROP_REASONS, REJECTION_REASONS, type Report } from '../pipeline/report.ts'
 import type { Fleet } from '../roll/fleet.ts'
-import type { Kept } from '../roll/kept.ts'
+import type { Before, Keepable } from '../roll/kept.ts'
 import { absentIn, type Called, type Held, presentIn, type Roll } from '../roll/roll.ts'
 import {
   type Absence,
@@ -77,7 +77,7 @@ export interface Outcome {
 /** One source at work: schedule, read, compute, prove, publish, report. */
 export interface Runner {
   /** Serves the list that an earlier process kept, marked stale, until a refresh succeeds; never fails. */
-  restore(load: (nowMs: number) => Promise<Kept | undefined>): Promise<void>
+  restore(load: (nowMs: number) => Promise<Before | undefined>): Promise<void>
   /**
    * Goes on with a roll that was known before.
    * @param list of it, unless that is in the store: it is served, marked as restored, until a refresh succeeds
@@ -94,6 +94,8 @@ export interface Runner {
   accept(digest: string): Promise<Outcome | undefined>
   /** What is known of the targets; undefined before the first list. */
   roll(): Roll | undefined
+  /** The same with the list that is served, as it is kept; undefined before the first list. */
+  keepable(): Keepable | undefined
   /** Whether a target that no reading of this runner had is proven to be none of its source (rule 2). */
   provesGone(): boolean
   /** What the inventory last gave that a list could be made of; undefined before the first. */
@@ -313,14 +315,19 @@ export function createRunner(
     fleet.note(name, presentIn(now), clock.monotonic())
   }
 
-  async function writeOutputs(): Promise<void> {
+  function keepable(): Keepable | undefined {
     const { snapshot, status } = store.get(name) ?? {}
     const lastSuccessMs = status?.lastSuccess?.wallMs
-    if (snapshot === undefined || roll === undefined || lastSuccessMs === undefined) return
+    if (snapshot === undefined || roll === undefined || lastSuccessMs === undefined) return undefined
     const { digest, changedAtMs } = snapshot
+    return { roll, digest, changedAtMs, lastSuccessMs }
+  }
+
+  async function writeOutputs(): Promise<void> {
+    const list = keepable()
+    if (list === undefined) return
     for (const output of outputs) {
       try {
-        const list = { roll, digest, changedAtMs, lastSuccessMs }
         report.written(output, await output.keep(list, clock.monotonic()))
       } catch (error) {
         report.notWritten(output, error)
@@ -373,6 +380,7 @@ export function createRunner(
         return outcomeOf('changed')
       }),
     roll: () => roll,
+    keepable,
     provesGone: () => neverSeen !== undefined && isProven(neverSeen, clock.monotonic(), guard),
     lastRead: () => last?.read,
     async stop() {

@@ -7,7 +7,7 @@ import { isLabelName, isLabelValue, sortedLabels } from '../model/labels.ts'
 import type { EncodedGroup } from '../model/list.ts'
 import { fieldOf, isObject, type Json } from '../model/record.ts'
 import { createPacker } from '../pipeline/pack.ts'
-import type { Kept } from '../roll/kept.ts'
+import type { Before } from '../roll/kept.ts'
 import { openRoll, type Roll } from '../roll/roll.ts'
 import { DEFAULT_GUARD } from '../roll/rules.ts'
 import { createRequester, DEFAULT_HTTP_CLIENT, type HttpAnswer } from '../sources/http/requester.ts'
@@ -31,7 +31,7 @@ export interface Seed {
    * @param nowMs on the monotonic clock
    * @returns undefined when the peer has no list, or not in time
    */
-  load(source: string, nowMs: number): Promise<Kept | undefined>
+  load(source: string, nowMs: number): Promise<Before | undefined>
   /** Drops connections, and ends what is under way. */
   close(): Promise<void>
 }
@@ -47,7 +47,7 @@ export function createSeed(peer: URL, { clock, log, userAgent }: SeedDeps): Seed
     controller.abort(new Error(`its lists took longer than ${SEED_TIMEOUT_MS / 1000} s`))
   })
 
-  async function read(url: URL, nowMs: number): Promise<Kept> {
+  async function read(url: URL, nowMs: number): Promise<Before> {
     const request = { method: 'GET' as const, url, maxBytes: DEFAULT_MAX_RESPONSE_BYTES }
     const answer = await requester.send(request, controller.signal)
     const ageMs = ageIn(answer)

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { asBuffer, sha256 } from '../base/bytes.ts'
 import type { FileMark, Files } from '../base/files.ts'
-import { readSealed, writeSealed } from '../base/sealed-file.ts'
+import { readSealed, sealed, writeSealed } from '../base/sealed-file.ts'
 import type { Roll } from './roll.ts'
 import { type Absence, countedAnew, type History, shifted } from './rules.ts'
 
@@ -10,14 +10,26 @@ import { type Absence, countedAnew, type History, shifted } from './rules.ts'
 // digest and never changed; and the roll, which names them and is replaced atomically. A process that dies leaves the
 // old list or the new one.
 
-/** The list of a source as it was kept. */
-export interface Kept {
+/** The list of a source as it was known before. */
+export interface Before {
   readonly roll: Roll
   /** On the wall clock, in milliseconds. */
   readonly changedAtMs: number
   readonly lastSuccessMs: number
   /** Set when it is the list of another inventory: tells it apart from other such lists. */
   readonly otherOrigin: string | undefined
+}
+
+/** The list of a source as it was kept. */
+export interface Kept extends Before {
+  /** Which inventory it is of. */
+  readonly origin: Origin
+}
+
+/** Which inventory a list is of: a digest, in hex, of its address with a salt. */
+export interface Origin {
+  readonly origin: string
+  readonly salt: string
 }
 
 /** What is to be kept. */
@@ -49,13 +61,10 @@ export interface Shelf {
 }
 
 /** The first line of a kept roll; the numbers of its targets follow, four bytes each, the lowest first. */
-interface Head extends Pick<Roll, 'groups' | 'seen' | 'accepted'> {
+interface Head extends Pick<Roll, 'groups' | 'seen' | 'accepted'>, Origin {
   /** The name of the list, and SHA-256 of it, in hex. */
   readonly file: string
   readonly sha256: string
-  /** Which inventory the list is of: a digest of its address with this salt. */
-  readonly origin: string
-  readonly salt: string
   readonly changedAtMs: number
   readonly lastSuccessMs: number
   /** How many targets there are. */
@@ -89,6 +98,104 @@ export async function keptIn(files: Pick<Files, 'list'>, folder: string): Promis
   return names.filter((name) => name.endsWith(ENDING)).map((name) => name.slice(0, -ENDING.length))
 }
 
+/** A file of a folder, piece by piece. */
+export interface FileOf {
+  /** In the folder. */
+  readonly path: string
+  readonly pieces: readonly Uint8Array[]
+}
+
+/**
+ * The files that a list is kept in, the roll last.
+ * @param nowMs on the monotonic clock
+ */
+export async function filesOf(
+  source: string,
+  origin: Origin,
+  list: Keepable,
+  nowMs: number,
+): Promise<FileOf[]> {
+  const roll = { path: source + ENDING, pieces: await sealed(piecesOf(source, origin, list, nowMs)) }
+  return [{ path: listName(source, list), pieces: [list.roll.body] }, roll]
+}
+
+/** The origin of the lists of an inventory, with a salt of its own. */
+export function originOf(address: string, salt = randomBytes(16).toString('hex')): Origin {
+  const digest = createHash('sha256').update(`${salt} ${address}`).digest('hex')
+  return { origin: digest, salt }
+}
+
+function listName(source: string, { digest }: Pick<Keepable, 'digest'>): string {
+  return `${source}.${digest.slice(0, 16)}.json`
+}
+
+/** What follows the seal in the file of a roll. */
+function piecesOf(source: string, origin: Origin, list: Keepable, nowMs: number): Uint8Array[] {
+  const { roll, digest, changedAtMs, lastSuccessMs } = list
+  const { groups, seen, accepted, history } = roll
+  const head: Head = {
+    file: listName(source, list),
+    sha256: digest,
+    ...origin,
+    changedAtMs,
+    lastSuccessMs,
+    groups,
+    targets: roll.keys.length,
+    absences: keptAbsences(roll),
+    seen,
+    accepted,
+    history: shifted(history, -nowMs),
+  }
+  return [Buffer.from(`${JSON.stringify(head)}\n`), ...numbersOf(roll)]
+}
+
+function keptAbsences({ absences }: Roll): Head['absences'] {
+  return absences.map(({ lastSeen, rollBefore, isUnreadable }) => ({ lastSeen, rollBefore, isUnreadable }))
+}
+
+function numbersOf({ keys, absenceOf }: Roll): Uint8Array[] {
+  return [keys, absenceOf].map(asBuffer)
+}
+
+/**
+ * Reads what is kept of a source, whichever inventory it is of.
+ * @param nowMs on the monotonic clock
+ * @returns undefined when nothing is
+ * @throws Error when what is there is not whole, or was changed
+ */
+export async function readKept(
+  files: Pick<Files, 'read'>,
+  folder: string,
+  source: string,
+  nowMs: number,
+): Promise<Omit<Kept, 'otherOrigin'> | undefined> {
+  const path = join(folder, source + ENDING)
+  const bytes = await readSealed(files, path)
+  if (bytes === undefined) return undefined
+  const end = bytes.indexOf('\n') + 1
+  const head = JSON.parse(bytes.toString('utf8', 0, end)) as Head
+  // Whoever wrote it: no path leads elsewhere.
+  if (!/^[^/\\]+\.json$/.test(head.file)) throw new Error(`${path} is damaged: file is ${head.file}`)
+  const body = await files.read(join(folder, head.file))
+  if (body === undefined) throw new Error(`${join(folder, head.file)} is missing`)
+  if ((await sha256([body])) !== head.sha256)
+    throw new Error(`${join(folder, head.file)} is not the file that was written: its digest differs`)
+  const numbers = new Uint8Array(bytes.subarray(end)).buffer
+  const { groups, targets, seen, accepted, changedAtMs, lastSuccessMs, origin, salt } = head
+  const roll: Roll = {
+    body,
+    groups,
+    keys: new Uint32Array(numbers, 0, targets),
+    absenceOf: new Int32Array(numbers, 4 * targets),
+    absences: head.absences.map((one) => countedAnew(one, nowMs)),
+    seen,
+    accepted,
+    history: shifted(head.history, nowMs),
+    held: [],
+  }
+  return { roll, changedAtMs, lastSuccessMs, origin: { origin, salt } }
+}
+
 /**
  * Keeps the list of a source in a folder.
  * @param address tells inventories apart; empty: whichever was kept is of this one
@@ -100,7 +207,7 @@ export function createShelf(
   address: string,
 ): Shelf {
   const path = join(folder, source + ENDING)
-  const salt = randomBytes(16).toString('hex')
+  const own = originOf(address)
   // What is on disk, as far as it is known.
   let saved: Saved | undefined
 
@@ -125,38 +232,21 @@ export function createShelf(
   }
 
   return {
-    async keep({ roll, digest, changedAtMs, lastSuccessMs }, nowMs) {
-      const file = `${source}.${digest.slice(0, 16)}.json`
-      const numbers = [roll.keys, roll.absenceOf].map(asBuffer)
-      const { groups, seen, accepted, history } = roll
-      const absences = roll.absences.map(({ lastSeen, rollBefore, isUnreadable }) => {
-        return { lastSeen, rollBefore, isUnreadable }
-      })
+    async keep(list, nowMs) {
+      const { roll, lastSuccessMs } = list
+      const file = listName(source, list)
+      const { seen, accepted, history } = roll
       const counts = [history.left, history.returned, history.sizes].map((tallies) =>
         tallies.map(({ count }) => count),
       )
-      const timeless = JSON.stringify([file, absences, seen, accepted, counts])
-      const id = await sha256([Buffer.from(timeless), ...numbers])
+      const timeless = JSON.stringify([file, keptAbsences(roll), seen, accepted, counts])
+      const id = await sha256([Buffer.from(timeless), ...numbersOf(roll)])
       const isGone = saved !== undefined && !(await isThere(saved))
       const before = isGone ? undefined : saved
       if (before?.id === id && lastSuccessMs - before.lastSuccessMs < STALE_ON_DISK_MS) return false
       saved = undefined
       if (before?.file !== file) await files.write(join(folder, file), roll.body, { makeFolder: true })
-      const head: Head = {
-        file,
-        sha256: digest,
-        origin: originOf(salt, address),
-        salt,
-        changedAtMs,
-        lastSuccessMs,
-        groups,
-        targets: roll.keys.length,
-        absences,
-        seen,
-        accepted,
-        history: shifted(history, -nowMs),
-      }
-      const mark = await writeSealed(files, path, [Buffer.from(`${JSON.stringify(head)}\n`), ...numbers])
+      const mark = await writeSealed(files, path, piecesOf(source, own, list, nowMs))
       saved = { mark, file, size: roll.body.byteLength, id, lastSuccessMs }
       // What is there is known from then on: a folder of many sources is not searched for each change of one.
       if (before === undefined) await removeOthers(file)
@@ -164,31 +254,11 @@ export function createShelf(
       return isGone
     },
     async load(nowMs) {
-      const bytes = await readSealed(files, path)
-      if (bytes === undefined) return undefined
-      const end = bytes.indexOf('\n') + 1
-      const head = JSON.parse(bytes.toString('utf8', 0, end)) as Head
-      // Whoever wrote it: no path leads elsewhere.
-      if (!/^[^/\\]+\.json$/.test(head.file)) throw new Error(`${path} is damaged: file is ${head.file}`)
-      const body = await files.read(join(folder, head.file))
-      if (body === undefined) throw new Error(`${join(folder, head.file)} is missing`)
-      if ((await sha256([body])) !== head.sha256)
-        throw new Error(`${join(folder, head.file)} is not the file that was written: its digest differs`)
-      const numbers = new Uint8Array(bytes.subarray(end)).buffer
-      const { groups, targets, seen, accepted, changedAtMs, lastSuccessMs, origin, salt } = head
-      const roll: Roll = {
-        body,
-        groups,
-        keys: new Uint32Array(numbers, 0, targets),
-        absenceOf: new Int32Array(numbers, 4 * targets),
-        absences: head.absences.map((one) => countedAnew(one, nowMs)),
-        seen,
-        accepted,
-        history: shifted(head.history, nowMs),
-        held: [],
-      }
-      const isOurs = address === '' || origin === originOf(salt, address)
-      return { roll, changedAtMs, lastSuccessMs, otherOrigin: isOurs ? undefined : origin.slice(0, 8) }
+      const kept = await readKept(files, folder, source, nowMs)
+      if (kept === undefined) return undefined
+      const { origin, salt } = kept.origin
+      const isOurs = address === '' || origin === originOf(address, salt).origin
+      return { ...kept, otherOrigin: isOurs ? undefined : origin.slice(0, 8) }
     },
     async remove() {
       saved = undefined
@@ -196,8 +266,4 @@ export function createShelf(
       await removeOthers()
     },
   }
-}
-
-function originOf(salt: string, address: string): string {
-  return createHash('sha256').update(`${salt} ${address}`).digest('hex')
 }

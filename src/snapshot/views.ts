@@ -53,6 +53,8 @@ export interface Views {
   get(viewed: Viewed, view: View): Promise<Sendable>
   /** Lets a view be empty from now on, on an operator's word; false: none with this digest has just turned empty. */
   accept(digest: string): boolean
+  /** The digests of the views that had targets, as they are kept. */
+  known(): readonly string[]
   /** How much is kept, in bytes. */
   size(): number
 }
@@ -139,6 +141,7 @@ export function createViews(
       return part
     },
     accept: watched.accept,
+    known: watched.digests,
     size: () => cache.calculatedSize,
   }
 }
@@ -187,6 +190,7 @@ function createWatched(
       views.set(digest, { ...before, emptySinceMs })
       throw new EmptiedViewError(digest, emptySinceMs + holdMs - nowMs)
     },
+    digests,
     accept: (digest: string) => views.peek(digest)?.emptySinceMs !== undefined && forget(digest),
   }
 }

@@ -277,6 +277,7 @@ function keptList(hosts: string[]): Kept {
     roll: openRoll(reading, { nowMs: 0, startedMs: 0, selection: 'all', options: DEFAULT_GUARD, all }).roll,
     changedAtMs: hourAgo - 60_000,
     lastSuccessMs: hourAgo,
+    origin: { origin: '', salt: '' },
     otherOrigin: undefined,
   }
 }

@@ -144,17 +144,17 @@ export function createJournal(path: string, all: Registered, deps: JournalDeps):
 
   /** Writes all instances in the place of their history, those that are to be appended too. */
   async function compact(): Promise<void> {
-    const now = [JSON.stringify({ format: FORMAT }), ...all.lines()]
-    await files.write(path, await joinLines(now, '\n', '', '\n'), { makeFolder: true })
+    const now = all.lines()
+    await files.write(path, await encodeJournal(now), { makeFolder: true })
     isWhole = true
-    lines = now.length
+    lines = now.length + 1
   }
 
   async function read(): Promise<Replayed | undefined> {
     try {
       const bytes = await readPatiently()
       if (bytes === undefined) return undefined
-      const replayed = decode(bytes.toString(), path)
+      const replayed = decodeJournal(bytes.toString(), path)
       const { isTorn, unusable } = replayed
       if (isTorn) report({ kind: 'torn', path })
       if (unusable.length > 0) await setAside((to) => files.write(to, bytes))
@@ -220,8 +220,19 @@ export const NO_JOURNAL: Journal = {
   remove: async () => {},
 }
 
-/** Replays lines, each as strictly as a request: the file may have been changed. One that cannot be used costs no other. */
-function decode(text: string, path: string): Replayed & { readonly isTorn: boolean; readonly lines: number } {
+/** A journal that has so many lines and no others. */
+export function encodeJournal(lines: readonly string[]): Promise<Buffer> {
+  return joinLines([JSON.stringify({ format: FORMAT }), ...lines], '\n', '', '\n')
+}
+
+/**
+ * Replays lines, each as strictly as a request: the file may have been changed. One that cannot be used costs no other.
+ * @throws Error when it is no journal, or has another format
+ */
+export function decodeJournal(
+  text: string,
+  path: string,
+): Replayed & { readonly isTorn: boolean; readonly lines: number } {
   const [header = '', ...lines] = text.split('\n')
   assertFormat(header, path)
   const isTorn = lines.pop() !== ''

@@ -39,10 +39,15 @@ export interface Registry {
   settledMs: number
 }
 
+/** The journal of a source, in the folder of what is kept. */
+export function journalPath(name: string): string {
+  return join('push', `${name}.journal`)
+}
+
 /** Creates the registry of a source, with nothing in it. */
 export function createRegistry(name: string, { clock, files, storage, report }: PushDeps): Registry {
   const table = createTable()
-  const path = storage && join(storage.folder, 'push', `${name}.journal`)
+  const path = storage && join(storage.folder, journalPath(name))
   const journal = path === undefined ? NO_JOURNAL : createJournal(path, table, { clock, files, report })
   return { table, leases: createLeases(clock, report), journal, settledMs: 0 }
 }
