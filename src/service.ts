@@ -1,15 +1,17 @@
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
+import { PENDING } from './backup/paths.ts'
 import type { Clock } from './base/clock.ts'
 import { closeWhenSettled, createConnections } from './base/connections.ts'
-import { messageOf } from './base/errors.ts'
+import { HttpError, messageOf } from './base/errors.ts'
 import type { Files } from './base/files.ts'
 import { explainListen, urlOf } from './base/listening.ts'
 import type { Logger } from './base/logger.ts'
 import type { Metrics } from './base/metrics.ts'
 import { createMutex } from './base/mutex.ts'
-import { createMemory } from './base/sealed-file.ts'
+import { createMemory, sealedValue } from './base/sealed-file.ts'
 import { createThreads } from './base/threads.ts'
 import { version } from './base/version.ts'
 import type { Settings } from './config/settings.ts'
@@ -17,7 +19,7 @@ import { createExplainer } from './explain/explainer.ts'
 import { createApp } from './http/app.ts'
 import { createPollers } from './http/pollers.ts'
 import { createStore } from './snapshot/store.ts'
-import { createViews } from './snapshot/views.ts'
+import { createViews, type Views } from './snapshot/views.ts'
 import { createSource } from './sources/kinds.ts'
 import { createSupervisor, type Supervisor } from './supervisor.ts'
 import { createReport, REFUSALS, type ReportRefusal } from './web/access.ts'
@@ -69,9 +71,10 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   const explaining = createThreads(undefined, 1)
   const explain = createExplainer(explaining)
   const { storagePath, seedUrl } = settings
+  if (storagePath !== undefined) await finishRestore(storagePath, deps)
   const memory = createMemory<readonly string[]>(
     deps.files,
-    storagePath && join(storagePath, '.views.json'),
+    storagePath && join(storagePath, VIEWS_FILE),
     log,
   )
   const views = createViews(threads, clock, await memory.load(), memory.keep)
@@ -111,6 +114,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       },
       instances: supervisor.instances,
       reload,
+      backup: () => makeBackup(settings, { supervisor, views, clock }),
       explain: (query, name) => explain(query, supervisor.served(name)),
     },
   )
@@ -134,6 +138,38 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       await Promise.all([threads.close(), explaining.close()])
     },
   }
+}
+
+/** Which views had targets; no source has a name that begins with a dot. */
+const VIEWS_FILE = '.views.json'
+
+/** What a restore left that died; whatever goes wrong, the server starts. */
+async function finishRestore(storagePath: string, { files, log }: ServiceDeps): Promise<void> {
+  const path = join(storagePath, PENDING)
+  try {
+    if ((await files.look(path)) === undefined) return
+    // Loaded only here: hardly any start needs it.
+    const { unpackPending } = await import('./backup/install.ts')
+    await unpackPending(files, storagePath)
+    log.info({ path }, 'a restore that was interrupted is finished')
+  } catch (error) {
+    log.warn({ path, error: messageOf(error) }, 'a restore that was interrupted is not finished')
+  }
+}
+
+/** @throws HttpError `backup_unavailable` */
+async function makeBackup(
+  { signingKey }: Settings,
+  { supervisor, views, clock }: Pick<ServiceDeps, 'clock'> & { supervisor: Supervisor; views: Views },
+): Promise<Readable> {
+  // Loaded only here: backups are rare.
+  const { packArchive } = await import('./backup/archive.ts')
+  const key = await signingKey?.reveal().catch((error) => {
+    throw new HttpError('backup_unavailable', `the backup cannot be signed: ${messageOf(error)}`)
+  })
+  const parts = await supervisor.keepable()
+  const known = { path: VIEWS_FILE, pieces: await sealedValue(views.known()) }
+  return packArchive([...parts, known], { rollcall: version, atMs: clock.now() }, key)
 }
 
 /** The web configuration file at work; the code for it is loaded only when there is one. */

@@ -10,6 +10,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   mapping: ['base', 'model'],
   relabel: ['base', 'model'],
   roll: ['base', 'model'],
+  backup: ['base', 'model'],
   snapshot: ['base', 'model'],
   web: ['base', 'model'],
   sensor: ['base', 'model', 'web'],

@@ -9,6 +9,8 @@ export const COMMANDS = {
   check: 'Check flags, environment, configuration file and the files it names, without touching the network.',
   targets: 'Read the inventory once and print the targets that it makes; nothing is served or written.',
   explain: 'Say why something is or is not a target: explain <host, address, value or field=value>.',
+  restore:
+    'Make the folder of --storage.path have what a backup has: restore <file>, or - for standard input.',
   sensor:
     'Run the agent of a device: metrics, registration, payloads; rollcall sensor --help lists its flags.',
   demo: 'Serve the demo fleet, whatever is configured.',

@@ -58,6 +58,10 @@ async function run(command: Command, args: Arguments, hangups: Hangups): Promise
       return finish((await import('./targets.ts')).targets(args, process.env, files))
     case 'explain':
       return finish((await import('./explain.ts')).explain(args, process.env, files))
+    case 'restore': {
+      const deps = { files, now: systemClock.now, stdin: process.stdin }
+      return finish((await import('./restore.ts')).restore(args, process.env, deps))
+    }
     default: {
       // Before the server is loaded, which is most of all that is: only what this file imports is there already.
       keepHeapSmall()
@@ -66,6 +70,9 @@ async function run(command: Command, args: Arguments, hangups: Hangups): Promise
     }
   }
 }
+
+/** The commands that take one word beside their flags, and what to do about another. */
+const TAKES_WORD = { explain: 'quote a query that has spaces', restore: 'a backup is one file' } as const
 
 function readCommand(args: Arguments): Command {
   const [command = 'serve', ...words] = args.positionals
@@ -77,9 +84,9 @@ function readCommand(args: Arguments): Command {
   }
   if (command === 'sensor') throw new UsageError('sensor: write the command before its flags')
   assertOwnFlags(args, command)
-  const extra = command === 'explain' ? words.slice(1) : words
+  const extra = command in TAKES_WORD ? words.slice(1) : words
   if (extra[0] !== undefined) {
-    const hint = command === 'explain' ? 'quote a query that has spaces' : 'a command takes only flags'
+    const hint = TAKES_WORD[command as keyof typeof TAKES_WORD] ?? 'a command takes only flags'
     throw new UsageError(`${extra[0]}: unexpected; ${hint}`)
   }
   return command as Command

@@ -7,7 +7,8 @@ export type { Arguments }
 
 /** Flags without a value. */
 export const SWITCHES = {
-  'web.enable-lifecycle': 'Enable POST /-/refresh, /-/accept and /-/reload; without it they answer 403.',
+  'web.enable-lifecycle':
+    'Enable POST /-/refresh, /-/accept and /-/reload, and /api/v1/backup; without it they answer 403.',
   'web.disable-explain': 'Disable /api/v1/explain, which shows records of the inventory.',
   version: 'Print the version and exit.',
   help: 'Print this help and exit.',

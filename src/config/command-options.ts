@@ -41,6 +41,7 @@ export const COMMAND_FLAGS = {
     format: format(['json', 'table'], 'As /targets answers (also a valid file_sd file), or for people.'),
   },
   explain: { source, format: format(['text', 'json'], 'For people, or as /api/v1/explain answers.') },
+  restore: {},
 } as const satisfies Record<string, Readonly<Record<string, Option<unknown>>>>
 
 /** The commands that have flags of their own. */
@@ -54,4 +55,7 @@ export const COMMAND_SWITCHES: Readonly<Record<FlagCommand, Readonly<Record<stri
   },
   targets: {},
   explain: {},
+  restore: {
+    force: 'Restore to a folder that is not empty; what Rollcall kept there is replaced.',
+  },
 }

@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { UsageError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
+import { Secret } from '../base/secret.ts'
 import { concealed, displayUrl } from '../base/urls.ts'
 import { assertMakeable, assertWritable } from '../base/writable.ts'
 import { formatDuration } from '../model/duration.ts'
@@ -36,21 +37,22 @@ export async function loadSettings(
   const web = readWeb(args, given, origin.kind === 'demo')
   const storagePath = readStoragePath(given, origin.kind === 'demo')
   const seedUrl = readSeedUrl(given)
-  const common = { web, log, storagePath, seedUrl }
+  const signingKey = readSigningKey(given, files)
+  const common = { web, log, storagePath, seedUrl, signingKey }
   if (origin.kind === 'file') {
     const { loadFile } = await import('./file.ts') // only here, so that others never load the YAML parser
     const { sources, guard, needs } = await loadFile(origin.path, env, files)
     assertReadyMaxAge(web, sources)
     const ignored = ignoredVariables(given).map((name) => `${name} has no effect beside a configuration file`)
     const warnings = [...ignored, ...seedWarnings(seedUrl), ...warningsOf(sources)]
-    const all = [...needs, ...storageNeeds(storagePath)]
+    const all = [...needs, ...storageNeeds(common)]
     return { ...common, configFile: origin.path, sources, guard, demo: undefined, needs: all, warnings }
   }
   const plain = { configFile: undefined, guard: DEFAULT_GUARD }
   if (origin.kind === 'url') {
     const source = envSource({ name: ENV_SOURCE_NAME, url: origin.url }, given)
     assertReadyMaxAge(web, [source])
-    const needs = [...targetsFileNeeds(source), ...storageNeeds(storagePath)]
+    const needs = [...targetsFileNeeds(source), ...storageNeeds(common)]
     return { ...common, ...plain, sources: [source], demo: undefined, needs, warnings: seedWarnings(seedUrl) }
   }
   const demo = { listenAddress: demoListen, sources: demoSources(given) }
@@ -104,6 +106,12 @@ function seedWarnings(url: URL | undefined): string[] {
   ]
 }
 
+/** The key that backups are signed with, read each time it is used. */
+export function readSigningKey(given: Given, files: Pick<Files, 'read'>): Secret | undefined {
+  const path = readOption(flagOptions.signingKeyFile, given)
+  return path === undefined ? undefined : Secret.file(resolve(path), files)
+}
+
 function readWeb(args: Arguments, given: Given, isDemo: boolean): WebSettings {
   // The demo is for one person at one machine: seen from nowhere else, and gone at once on Ctrl-C.
   const defaults = isDemo ? { listen: '127.0.0.1:8080', drain: '0s' } : { listen: ':8080', drain: '5s' }
@@ -137,10 +145,16 @@ function assertReadyMaxAge({ readyMaxAgeMs }: WebSettings, sources: readonly Sou
   }
 }
 
-/** The folder that flags or variables say the last good lists are kept in. */
-function storageNeeds(path: string | undefined): Need[] {
-  if (path === undefined) return []
-  return [{ where: '--storage.path', severity: 'warning', assert: () => assertMakeable(path) }]
+/** The folder that flags or variables say the last good lists are kept in, and the key that backups are signed with. */
+function storageNeeds({ storagePath, signingKey }: Pick<Settings, 'storagePath' | 'signingKey'>): Need[] {
+  const needs: Need[] = []
+  if (storagePath !== undefined)
+    needs.push({ where: '--storage.path', severity: 'warning', assert: () => assertMakeable(storagePath) })
+  if (signingKey !== undefined) {
+    const assert = async () => void (await signingKey.reveal())
+    needs.push({ where: '--storage.signing-key-file', severity: 'error', assert })
+  }
+  return needs
 }
 
 /** The folder of the file that TARGETS_FILE names. */

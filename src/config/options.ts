@@ -94,6 +94,13 @@ export const flagOptions = {
       return url?.search === '' ? url : undefined // a part is not the whole
     },
   },
+  signingKeyFile: {
+    flag: 'storage.signing-key-file',
+    value: '<path>',
+    expects: 'a path',
+    help: 'File with a key that signs backups, read for each; a restore then takes only what is signed with it.',
+    parse: (text: string) => (text === '' ? undefined : text),
+  },
   demoInventory: {
     flag: 'demo.listen-address',
     value: '<address>',

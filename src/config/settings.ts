@@ -1,4 +1,5 @@
 import type { LogFormat, LogLevel } from '../base/logger.ts'
+import type { Secret } from '../base/secret.ts'
 import type { PlanOptions } from '../pipeline/plan.ts'
 import type { GuardOptions } from '../roll/rules.ts'
 import type { SourceOptions } from '../sources/kinds.ts'
@@ -58,6 +59,8 @@ export interface Settings {
   readonly storagePath: string | undefined
   /** Another Rollcall that is asked at the start for lists that are not kept here; undefined: none is. */
   readonly seedUrl: URL | undefined
+  /** Signs backups; undefined: they are not signed. */
+  readonly signingKey: Secret | undefined
   readonly sources: readonly SourceSettings[]
   /** What is asked for of all sources together. */
   readonly guard: GuardOptions

@@ -8,6 +8,7 @@ import { createErrorHandler, sendError } from './errors.ts'
 import { assertHarmlessPath, noRouteError, trackMethods } from './methods.ts'
 import { NO_ROUTE, observe } from './observe.ts'
 import { type Capacity, watchPressure } from './pressure.ts'
+import { backupRoutes } from './routes/backup.ts'
 import { explainRoutes } from './routes/explain.ts'
 import { healthRoutes } from './routes/health.ts'
 import { landingRoutes } from './routes/landing.ts'
@@ -97,6 +98,7 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
     metricsRoutes(scope, deps)
     lifecycleRoutes(scope, deps, options)
     pollersRoutes(scope, deps)
+    backupRoutes(scope, deps, options, watched)
   })
   await app.register(async (scope) => {
     guardRoutes(scope, deps, options)

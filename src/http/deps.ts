@@ -1,5 +1,7 @@
+import type { Readable } from 'node:stream'
 import type { Clock } from '../base/clock.ts'
 import type { Connections } from '../base/connections.ts'
+import { HttpError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { ExplainAnswer } from '../model/explanation.ts'
@@ -43,6 +45,11 @@ export interface HttpDeps {
    * @returns false when there is no configuration file
    */
   reload(): Promise<boolean>
+  /**
+   * Everything that a new machine needs to go on, compressed; destroying it ends the work.
+   * @throws HttpError `backup_unavailable`
+   */
+  backup(): Promise<Readable>
   /** Says why whatever is asked for is or is not a target, of one source or of all. */
   explain(query: string, source: string | undefined): Promise<ExplainAnswer>
   /** What the web configuration file says; undefined: there is none. */
@@ -78,4 +85,13 @@ export interface HttpOptions {
   readonly disableExplain?: boolean
   /** What a client may do to a connection, where it differs from the defaults. */
   readonly limits?: Partial<Limits>
+}
+
+/**
+ * Refuses what changes or reveals all, unless it was switched on.
+ * @throws HttpError `lifecycle_disabled`
+ */
+export function assertLifecycle({ enableLifecycle }: HttpOptions): void {
+  if (enableLifecycle) return
+  throw new HttpError('lifecycle_disabled', 'the lifecycle API is off; start with --web.enable-lifecycle')
 }

@@ -18,6 +18,13 @@ function configured(t: Test, keys: string) {
   }
 }
 
+t.test('a key for backups that cannot be read is told', async (t) => {
+  const { check } = configured(t, 'http: { url: http://a }')
+  const answer = await check('--storage.signing-key-file=/nowhere/key')
+  t.match(answer, { code: 1, out: [/^FAILED/] })
+  t.match(answer.out.join('\n') + answer.err.join('\n'), /--storage.signing-key-file.*\/nowhere\/key/)
+})
+
 const SUCCESS = 'SUCCESS: the configuration is valid: 1 source (a)'
 const FAILED =
   'FAILED: the configuration is valid, but not every file that it names can be used (--syntax-only leaves them out)'

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { Test } from 'tap'
 import { type Connections, createConnections } from '../../src/base/connections.ts'
 import { createMetrics, type Metrics } from '../../src/base/metrics.ts'
@@ -55,6 +56,8 @@ export async function readHalf(
     acceptAnswer: undefined as RefreshAnswer[] | undefined,
     reloadError: undefined as Error | undefined,
     instances: {} as Record<string, Instances>,
+    backups: 0,
+    backup: () => Readable.from([Buffer.from('a backup')]),
     asked: [] as [query: string, source: string | undefined][],
     explanation: {} as Partial<ExplainAnswer>,
   }
@@ -98,6 +101,10 @@ export async function readHalf(
       reload: async () => {
         if (state.reloadError !== undefined) throw state.reloadError
         return true
+      },
+      backup: async () => {
+        state.backups++
+        return state.backup()
       },
       explain: async (query, source) => {
         state.asked.push([query, source])

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { HttpError, messageOf } from '../../base/errors.ts'
 import { allow } from '../auth.ts'
-import type { HttpDeps, HttpOptions, RefreshAnswer } from '../deps.ts'
+import { assertLifecycle, type HttpDeps, type HttpOptions, type RefreshAnswer } from '../deps.ts'
 import { observe } from '../observe.ts'
 import { sourceIn } from '../source-parameter.ts'
 
@@ -15,12 +15,7 @@ export function lifecycleRoutes(app: FastifyInstance, deps: HttpDeps, options: H
   const route = (path: string, about: 'query' | 'all', act: (query: unknown) => Promise<unknown>) => {
     app.post(path, allow('operate', about), async (request, reply) => {
       observe(request, reply.raw, path, deps)
-      if (!options.enableLifecycle) {
-        throw new HttpError(
-          'lifecycle_disabled',
-          'the lifecycle API is off; start with --web.enable-lifecycle',
-        )
-      }
+      assertLifecycle(options)
       return act(request.query)
     })
   }

@@ -1,0 +1,67 @@
+import { join } from 'node:path'
+import type { Files } from '../base/files.ts'
+import { type Archive, readArchive } from './archive.ts'
+import { isKeptPath, PENDING } from './paths.ts'
+
+/** What follows the name of a file in that of the temporary one which is to take its place. */
+const TEMPORARY = /\.[0-9a-f]{8}-[0-9a-f-]{27}\.tmp$/
+
+/** Below the folder of what is kept. */
+const PUSH = 'push'
+
+type FolderFiles = Pick<Files, 'read' | 'write' | 'remove' | 'list'>
+
+/** Whether nothing is in a folder, or it is missing; what a killed restore left unfinished is nothing. */
+export async function isEmptyFolder(files: Pick<Files, 'list'>, folder: string): Promise<boolean> {
+  const names = await namesIn(files, folder)
+  return names.every((name) => name === 'lost+found' || name.replace(TEMPORARY, '') === PENDING)
+}
+
+/**
+ * Makes a folder have what a backup has, in place of what Rollcall kept there; other files stay. A process that dies
+ * leaves what was there, or the whole backup, which the next start puts in place.
+ * @param packed the bytes of the archive
+ */
+export async function install(
+  files: FolderFiles,
+  folder: string,
+  packed: Uint8Array,
+  archive: Archive,
+): Promise<void> {
+  await files.write(join(folder, PENDING), packed, { makeFolder: true })
+  await unpack(files, folder, archive)
+}
+
+/**
+ * Puts in place what a restore left that died.
+ * @throws Error when what it left cannot be read, or the folder not be written to
+ */
+export async function unpackPending(files: FolderFiles, folder: string): Promise<void> {
+  const packed = await files.read(join(folder, PENDING))
+  if (packed !== undefined) await unpack(files, folder, await readArchive(packed))
+}
+
+async function unpack(files: FolderFiles, folder: string, { parts }: Archive): Promise<void> {
+  for (const path of await keptIn(files, folder)) {
+    if (!parts.has(path)) await files.remove(join(folder, path))
+  }
+  for (const [path, bytes] of parts) await files.write(join(folder, path), bytes, { makeFolder: true })
+  await files.remove(join(folder, PENDING))
+}
+
+/** The paths of what is Rollcall's, and of what it left unfinished. */
+async function keptIn(files: Pick<Files, 'list'>, folder: string): Promise<string[]> {
+  const journals = await namesIn(files, join(folder, PUSH))
+  const paths = [...(await namesIn(files, folder)), ...journals.map((name) => join(PUSH, name))]
+  return paths.filter((path) => {
+    const whole = path.replace(TEMPORARY, '')
+    return isKeptPath(whole) || (whole === PENDING && path !== PENDING)
+  })
+}
+
+async function namesIn(files: Pick<Files, 'list'>, folder: string): Promise<string[]> {
+  return files.list(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+}

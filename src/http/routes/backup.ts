@@ -1,0 +1,40 @@
+import type { FastifyInstance } from 'fastify'
+import { HttpError } from '../../base/errors.ts'
+import { allow } from '../auth.ts'
+import { assertLifecycle, type HttpDeps, type HttpOptions } from '../deps.ts'
+import { observe } from '../observe.ts'
+import { type Capacity, overloaded } from '../pressure.ts'
+
+const PATH = '/api/v1/backup'
+
+/**
+ * `GET /api/v1/backup`: what a new machine needs to go on, in one file. One at a time: what is being sent stays in
+ * memory.
+ */
+export function backupRoutes(
+  app: FastifyInstance,
+  deps: HttpDeps,
+  options: HttpOptions,
+  capacity: Capacity,
+): void {
+  let isSending = false
+  app.get(PATH, allow('operate'), async (request, reply) => {
+    observe(request, reply.raw, PATH, deps)
+    assertLifecycle(options)
+    if (Object.keys(request.query as object).length > 0)
+      throw new HttpError('bad_request', 'a backup is one of everything, and takes no parameter')
+    capacity.assert()
+    if (isSending) throw overloaded('another backup is being sent')
+    isSending = true
+    reply.raw.once('close', () => {
+      isSending = false
+    })
+    const bytes = await deps.backup()
+    const name = `rollcall-${new Date(deps.clock.now()).toISOString().replaceAll(':', '')}.backup`
+    return reply
+      .type('application/gzip')
+      .header('content-disposition', `attachment; filename="${name}"`)
+      .header('cache-control', 'no-store')
+      .send(bytes)
+  })
+}
