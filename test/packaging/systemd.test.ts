@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { flagOptions } from '../../src/config/options.ts'
@@ -13,6 +13,8 @@ import { until } from '../helpers/until.ts'
 
 const FOLDER = 'packaging/systemd'
 const UNITS = ['rollcall.service', 'rollcall-sensor.service']
+
+const BACKUP = 'rollcall-backup.service'
 
 /** What "systemd-analyze security" may say at most, in tenths. */
 const MAX_EXPOSURE = 20
@@ -40,7 +42,7 @@ function argumentsOf(command: string | undefined, args: string): string[] {
     .filter((word) => word !== '')
 }
 
-for (const unit of UNITS) {
+for (const unit of [...UNITS, BACKUP]) {
   t.test(`systemd finds nothing wrong in ${unit}, and little to harden`, async (t) => {
     if (missing(t, analyze, 'systemd-analyze')) return
     const path = join(FOLDER, unit)
@@ -50,7 +52,9 @@ for (const unit of UNITS) {
     const judged = spawnSync(String(analyze), args, { encoding: 'utf8' })
     t.equal(judged.status, 0, String(judged.stdout.trim().split('\n').at(-1)))
   })
+}
 
+for (const unit of UNITS) {
   t.test(`${unit} starts again after a failure, and has time to stop`, async (t) => {
     t.same(settings(unit, 'Restart'), ['on-failure'])
     t.same(settings(unit, 'StartLimitIntervalSec'), ['0'])
@@ -90,6 +94,38 @@ t.test('the command lines of rollcall.service check and serve what its environme
   await until('the list', async () => (await fetch(`${url}/targets`)).status === 200)
   child.kill('SIGHUP')
   await until('the reload', () => err().includes('configuration reloaded'))
+})
+
+t.test('the timer makes a backup, and keeps the last ones', async (t) => {
+  if (missing(t, findTool('curl'), 'curl')) return
+  t.same(settings('rollcall-backup.timer', 'OnCalendar'), ['hourly'])
+  if (!missing(t, analyze, 'systemd-analyze')) {
+    const path = join(FOLDER, 'rollcall-backup.timer')
+    t.match(spawnSync(String(analyze), ['verify', path], { encoding: 'utf8' }), { status: 0, stderr: '' })
+  }
+  const inventory = await inventoryServer(t, ['a'])
+  const { url } = await start(t, ['--web.enable-lifecycle'], { INVENTORY_URL: inventory.url.href })
+  await until('the list', async () => (await fetch(`${url}/targets`)).status === 200)
+  const folder = t.testdir({ 'rollcall-1.backup': '', 'rollcall-2.backup': '', others: '' })
+  const [defaults] = settings(BACKUP, 'Environment')
+  t.equal(defaults, 'URL=http://127.0.0.1:8080 KEEP=48 CURL_ARGS=')
+  const runUnit = (to: string) => {
+    const env = { PATH: process.env.PATH, URL: to, KEEP: '2', CURL_ARGS: '--globoff' }
+    // As systemd reads them; one that fails is the last.
+    const lines = settings(BACKUP, 'ExecStart').map((line) =>
+      line.replaceAll('$$', '$').replaceAll('%%', '%'),
+    )
+    return spawnSync('sh', ['-e', '-c', lines.join('\n')], { cwd: folder, env, encoding: 'utf8' })
+  }
+  t.match(runUnit(url), { status: 0, stderr: '' })
+  const names = readdirSync(folder).sort()
+  t.match(names, ['others', 'rollcall-2.backup', /^rollcall-\d{8}T\d{6}Z\.backup$/])
+  t.equal(names.length, 3)
+  const file = join(folder, String(names.at(-1)))
+  const to = `--storage.path=${join(folder, 'data')}`
+  t.match(await run(['restore', file, to]), { code: 0, out: /\ninventory +1 target/ })
+  t.match(runUnit(`${url}/nowhere`), { status: 22, stderr: /404/ })
+  t.same(readdirSync(folder).sort(), ['data', ...names])
 })
 
 /** Receives what is sent to a datagram socket, as systemd does; Node.js itself has no such sockets. */
