@@ -17,6 +17,7 @@ const KINDS = {
   api__v1: ['ConfigMap', 'PersistentVolumeClaim', 'Pod', 'Secret', 'Service', 'ServiceAccount'],
   apis__apps__v1: ['Deployment'],
   apis__autoscaling__v2: ['HorizontalPodAutoscaler'],
+  apis__batch__v1: ['CronJob'],
   apis__networking_k8s_io__v1: ['Ingress', 'NetworkPolicy'],
   apis__policy__v1: ['PodDisruptionBudget'],
 }

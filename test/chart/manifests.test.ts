@@ -88,6 +88,8 @@ function assertSelected(t: Test, manifests: readonly Manifest[]): void {
   t.ok(selectors.length >= 5)
   const test = only(manifests, 'Pod')
   for (const [name, selector] of selectors) {
+    for (const pod of pods(every(manifests, 'CronJob')))
+      t.notOk(matches(pod.metadata.labels, selector), `the selector of ${name} does not find ${pod.name}`)
     t.ok(matches(labels, selector), `the selector of ${name} finds the server`)
     t.notOk(matches(test.metadata.labels, selector), `the selector of ${name} does not find the test`)
   }

@@ -69,6 +69,7 @@ const WRONG: Record<string, readonly [values: string, message: RegExp]> = {
     'persistence.accessModes={ReadOnlyMany}',
     /at '\/persistence\/accessModes\/0': value must be one of 'ReadWriteOnce'/,
   ],
+  'backups of which none is kept': ['backup.keep=0', /at '\/backup\/keep': minimum: got 0, want 1/],
   'an Ingress without host': ['ingress.enabled=true', /at '\/ingress\/hosts': minItems: got 0, want 1/],
   'a route without Gateway': [
     'route.main.enabled=true',
@@ -108,6 +109,10 @@ const CONTRARY: Record<string, readonly [values: string, message: RegExp]> = {
   'a variable of the chart': [
     'extraEnv[0].name=METRICS_PORT',
     /extraEnv: METRICS_PORT is set by the chart; use inventory\.metricsPort/,
+  ],
+  'backups of a server that makes none': [
+    'backup.enabled=true',
+    /backup\.enabled: without web\.enableLifecycle/,
   ],
   'a drain that never ends': [
     'web.drainDelaySeconds=30',

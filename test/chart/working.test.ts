@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
@@ -13,6 +13,7 @@ import { every, type Manifest, NAMESPACE, only, RELEASE, template } from '../hel
 import { inventoryServer } from '../helpers/inventory-server.ts'
 import { checkConfig, findPromtools } from '../helpers/promtool.ts'
 import { findHelm, missing } from '../helpers/tools.ts'
+import { until } from '../helpers/until.ts'
 
 const execute = promisify(execFile)
 const command = findHelm()
@@ -141,6 +142,48 @@ t.test(
     t.equal(stdout, `${url}/targets serves 2 targets\n`)
   },
 )
+
+t.test('the CronJob makes a backup that can be restored, and keeps the last ones', async (t) => {
+  if (missing(t, command, 'Helm')) return
+  const inventory = await inventoryServer(t, ['a'])
+  const folder = t.testdir({ backups: { 'rollcall-1.backup': '', 'rollcall-2.backup': '', others: '' } })
+  const web = join(folder, 'web.yml')
+  const token = join(folder, 'token')
+  writeFileSync(token, 'a-token-that-may-operate\n')
+  writeFileSync(web, `bearer_tokens: [{ name: backup, token_file: token, may: [read, operate] }]\n`)
+  const set = '--set=backup.enabled=true,web.enableLifecycle=true,backup.keep=2,backup.tokenSecret=a'
+  const manifests = await template(command as string, [`--set=inventoryUrl=${inventory.url}`, set])
+  const main = container(manifests)
+  const { url } = await start(t, [...flags(main), `--web.config.file=${web}`], variables(main))
+  const { spec } = only(manifests, 'CronJob').spec.jobTemplate.spec.template
+  const [{ command: node, args, volumeMounts }] = spec.containers
+  t.same(args.slice(1), [
+    `http://${RELEASE}-rollcall.${NAMESPACE}.svc:8080/api/v1/backup`,
+    '/backups',
+    '2',
+    '/etc/rollcall-backup/token',
+  ])
+  t.same(
+    volumeMounts.map(({ mountPath }: Manifest) => mountPath),
+    ['/backups', '/etc/rollcall-backup'],
+  )
+  const [claim] = every(manifests, 'PersistentVolumeClaim')
+  t.equal(spec.volumes[0].persistentVolumeClaim.claimName, claim.metadata.name)
+  const headers = { authorization: 'Bearer a-token-that-may-operate' }
+  await until('a list', async () => (await fetch(`${url}/targets`, { headers })).status === 200)
+
+  const backups = join(folder, 'backups')
+  const backUp = (path: string) =>
+    execute(process.execPath, [...node.slice(1), args[0], url + path, backups, '2', token])
+  t.match((await backUp('/api/v1/backup')).stdout, /^rollcall-\d{8}T\d{6}Z\.backup: \d+ bytes\n$/)
+  const names = readdirSync(backups).sort()
+  t.match(names, ['others', 'rollcall-2.backup', /^rollcall-\d{8}T/])
+  t.equal(names.length, 3)
+  const data = `--storage.path=${join(folder, 'data')}`
+  t.match(await run(['restore', join(backups, String(names.at(-1))), data]), { code: 0, out: /1 target/ })
+  await t.rejects(backUp('/nowhere'), { code: 1, stderr: /no backup of .*\/nowhere: 404/ })
+  t.same(readdirSync(backups).sort(), names)
+})
 
 t.test('without configuration, or with a Secret that lost its URL, the demo is not served', async (t) => {
   if (missing(t, command, 'Helm')) return

@@ -74,6 +74,10 @@ export function pods(manifests: readonly Manifest[]): { name: string; metadata: 
   return manifests.flatMap(({ kind, metadata, spec }) => {
     const name = `${kind} ${metadata.name}`
     if (kind === 'Pod') return [{ name, metadata, spec }]
+    if (kind === 'CronJob') {
+      const { template: pod } = spec.jobTemplate.spec
+      return [{ name, metadata: pod.metadata, spec: pod.spec }]
+    }
     return kind === 'Deployment' ? [{ name, metadata: spec.template.metadata, spec: spec.template.spec }] : []
   })
 }

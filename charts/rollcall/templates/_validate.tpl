@@ -7,6 +7,7 @@
 {{- include "rollcall.validate.scaling" . -}}
 {{- include "rollcall.validate.push" . -}}
 {{- include "rollcall.validate.web" . -}}
+{{- include "rollcall.validate.backup" . -}}
 {{- end -}}
 
 {{- define "rollcall.fail" -}}
@@ -52,6 +53,12 @@
 {{- define "rollcall.validate.web" -}}
 {{- if and .Values.web.tls (not .Values.web.configSecret) -}}
 {{- include "rollcall.fail" "web.tls: without web.configSecret there are no certificates; name the Secret with the web configuration file, or leave tls out" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "rollcall.validate.backup" -}}
+{{- if and .Values.backup.enabled (not .Values.web.enableLifecycle) -}}
+{{- include "rollcall.fail" "backup.enabled: without web.enableLifecycle a server answers 403; set it, and with web.configSecret say who may operate" -}}
 {{- end -}}
 {{- end -}}
 
