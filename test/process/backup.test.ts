@@ -223,7 +223,7 @@ t.test('a start finishes a restore that was killed, and does without one that it
   t.match(first.err(), '"msg":"a restore that was interrupted is finished"')
   t.ok(readdirSync(data).includes('gone.snapshot'))
   t.notOk(readdirSync(data).includes('.restored'))
-  first.child.kill('SIGKILL')
+  first.child.kill('SIGTERM')
   await first.ended
   writeFileSync(join(data, '.restored'), packed.subarray(0, 40))
   const second = await serve('data')

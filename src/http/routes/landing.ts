@@ -10,6 +10,7 @@ const LINKS = [
   ['/api/v1/sources', 'what each source last did'],
   ['/api/v1/changes', 'what joined and left, the newest first'],
   ['/api/v1/pollers', 'who asks for targets, and what for'],
+  ['/api/v1/backup', 'all that a new machine needs, in one file; needs --web.enable-lifecycle'],
   ['/metrics', 'the metrics of Rollcall'],
   ['/health', 'whether the process works, and each source; also /-/healthy'],
   ['/ready', 'whether every required source has a list; also /-/ready'],
