@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
@@ -172,6 +172,22 @@ t.test('a server that keeps nothing, and one with sources that are gone, can be 
   writeFileSync(config, text)
   const third = await serve('third')
   t.match((await served(third, '/targets/sensors')).body, /"a:9100"/, 'it is of the same inventory')
+})
+
+t.test('a backup goes from one machine to another through a pipe', async (t) => {
+  const data = join(t.testdir(), 'data')
+  const packed = await backupOf(await filesOfSource('sensors', ['a:1', 'b:1']))
+  const [command, ...first] = nodeCommand()
+  for (const [bytes, code, names] of [
+    [packed.subarray(0, -9), 1, undefined],
+    [packed, 0, 2],
+  ] as const) {
+    const child = spawn(command, [...first, CLI, 'restore', '-', `--storage.path=${data}`])
+    const closed = once(child, 'close')
+    child.stdin.end(bytes)
+    t.same(await closed, [code, null])
+    t.equal(existsSync(data) ? readdirSync(data).length : undefined, names)
+  }
 })
 
 t.test('a key that cannot be read makes no backup', async (t) => {
