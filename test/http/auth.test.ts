@@ -76,6 +76,8 @@ const TABLE: readonly (readonly [method: string, path: string, ...statuses: numb
   ['POST', `/-/accept?digest=${DIGEST}`, 401, 409, 403, 403, 403, 409, 403],
   ['POST', '/-/reload', 401, 200, 403, 403, 403, 200, 403],
   ['POST', '/-/reload?source=sensors', 401, 400, 403, 403, 403, 400, 403],
+  // A backup is one of everything, and is not for who may operate some sources only.
+  ['GET', '/api/v1/backup?source=sensors', 401, 400, 403, 403, 403, 400, 403],
   // Devices have tokens of their own.
   ['GET', '/api/v1/sources/sensors/instances/a', 405, 405, 405, 405, 405, 405, 405],
   ['GET', '/nowhere', 401, 404, 404, 404, 404, 403, 404],
