@@ -186,9 +186,14 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     // It may have been taken out of the configuration, and be back.
     if (before !== undefined) one.runner.goOn(before.roll, before)
     const restored =
-      before === undefined ? one.runner.restore((nowMs) => loadOwn(one, nowMs, seed)) : undefined
+      before === undefined ? one.runner.restore((nowMs) => loadOwn(one, nowMs, seedOf(one, seed))) : undefined
     await Promise.all([one.source.open?.(), restored])
     if (isStarted) begin(one)
+  }
+
+  /** Not of devices that register themselves: those that a peer knows need not have come here before the first list. */
+  function seedOf({ source }: Running, seed: Seed | undefined): Seed | undefined {
+    return source.registry === undefined ? seed : undefined
   }
 
   /** What was kept of a source; the list of another inventory is as that of a removed source. */

@@ -875,6 +875,23 @@ t.test('a server without a list begins with that of a peer, and the rules protec
   t.equal(next.served().length, 21, 'what was taken is kept here from then on')
 })
 
+t.test('a file_sd file is not replaced by what a peer has, before anything was read here', async (t) => {
+  const peer = await peerOf(t, 'sensors', ['only:9100'])
+  const inventory = await inventoryServer(t, ['only', 'other'])
+  await inventory.stop()
+  const fileSd = join(t.testdir(), 'targets.json')
+  writeFileSync(fileSd, 'what was there')
+  const { supervisor, apply, served } = await seededFrom(t, peer)
+  await apply({ sensors: { ...at(inventory), file_sd: fileSd } })
+  supervisor.start()
+  t.match(await supervisor.refresh(), [{ result: 'failed', targets: 1 }])
+  t.same(served(), ['only:9100'])
+  t.equal(readFileSync(fileSd, 'utf8'), 'what was there')
+  await inventory.restart()
+  t.match(await supervisor.refresh(), [{ result: 'changed', targets: 2 }])
+  t.match(readFileSync(fileSd, 'utf8'), /only:9100.*other:9100/s)
+})
+
 t.test('a list that is kept is not asked for, nor that of a source that a reload adds', async (t) => {
   const peer = await inventoryServer(t)
   peer.handle((_request, response) => response.writeHead(404).end())
@@ -906,14 +923,17 @@ t.test('a peer that fails costs a warning, and the inventory is waited for', asy
   t.match(await supervisor.refresh(), [{ targets: 1 }])
 })
 
-t.test('a push source begins with the list of a peer while its devices register', async (t) => {
-  const peer = await peerOf(t, 'devices', ['d1:1', 'd2:1'])
-  const { supervisor, apply, served } = await seededFrom(t, peer)
-  await apply({ devices: { push: { insecure_skip_authentication: true } } })
-  supervisor.start()
-  t.match(await supervisor.refresh(), [{ result: 'failed', targets: 2, error: { reason: 'settling' } }])
-  t.same(served(), ['d1:1', 'd2:1'])
-})
+t.test(
+  'a push source does not begin with the list of a peer: its devices may be known there only',
+  async (t) => {
+    const peer = await peerOf(t, 'devices', ['d1:1', 'd2:1'])
+    const { supervisor, apply, served } = await seededFrom(t, peer)
+    await apply({ devices: { push: { insecure_skip_authentication: true } } })
+    supervisor.start()
+    t.match(await supervisor.refresh(), [{ result: 'failed', targets: 0, error: { reason: 'settling' } }])
+    t.same(served(), [])
+  },
+)
 
 t.test('what is known is told once earlier registrations have been read', async (t) => {
   const files = memoryFiles({ clock: systemClock })

@@ -34,7 +34,6 @@ export function notFresh(
 
 /** The limit that the age of a list exceeds; undefined when it is young enough. */
 function exceeded(state: SourceState, nowMs: number, maxAgeMs: number): string | undefined {
-  if (nowMs >= expiresMs(state)) return 'its max_staleness'
   return nowMs >= lastSuccessMs(state) + maxAgeMs
     ? `--web.ready-max-age (${formatDuration(maxAgeMs)})`
     : undefined

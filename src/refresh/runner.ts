@@ -221,6 +221,7 @@ export function createRunner(
 
   async function serve(called: Called, read: Last, at: Moment): Promise<void> {
     await publish(called)
+    isSeed = false
     // Not before: the same bytes once more must not be taken for those of a roll that was never published.
     last = read
     report.succeeded(read.report, called.roll, at)
@@ -315,6 +316,9 @@ export function createRunner(
     fleet.note(name, presentIn(now), clock.monotonic())
   }
 
+  // Whether what is served is the list of a peer, and nothing of it was read here.
+  let isSeed = false
+
   function keepable(): Keepable | undefined {
     const { snapshot, status } = store.get(name) ?? {}
     const lastSuccessMs = status?.lastSuccess?.wallMs
@@ -327,6 +331,8 @@ export function createRunner(
     const list = keepable()
     if (list === undefined) return
     for (const output of outputs) {
+      // What stands there may be more than the peer had.
+      if (isSeed && output.kind === 'file_sd') continue
       try {
         report.written(output, await output.keep(list, clock.monotonic()))
       } catch (error) {
@@ -347,6 +353,7 @@ export function createRunner(
       try {
         const kept = await load(clock.monotonic())
         if (kept === undefined) return
+        isSeed = kept.isSeed === true
         const { body, groups, keys } = kept.roll
         const snapshot = await freeze(asBuffer(body), { groups, targets: keys.length }, kept.changedAtMs)
         goOn(kept.roll, { snapshot, lastSuccess: momentAtWall(clock, kept.lastSuccessMs) })

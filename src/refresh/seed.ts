@@ -1,11 +1,14 @@
+import { getHeapStatistics } from 'node:v8'
 import type { Clock } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
+import { createMutex } from '../base/mutex.ts'
 import { displayUrl } from '../base/urls.ts'
 import { discoveryFault } from '../model/address.ts'
 import { isLabelName, isLabelValue, sortedLabels } from '../model/labels.ts'
 import type { EncodedGroup } from '../model/list.ts'
 import { fieldOf, isObject, type Json } from '../model/record.ts'
+import { SOURCE_LABEL } from '../model/target-group.ts'
 import { createPacker } from '../pipeline/pack.ts'
 import type { Before } from '../roll/kept.ts'
 import { openRoll, type Roll } from '../roll/roll.ts'
@@ -47,13 +50,17 @@ export function createSeed(peer: URL, { clock, log, userAgent }: SeedDeps): Seed
     controller.abort(new Error(`its lists took longer than ${SEED_TIMEOUT_MS / 1000} s`))
   })
 
-  async function read(url: URL, nowMs: number): Promise<Before> {
-    const request = { method: 'GET' as const, url, maxBytes: DEFAULT_MAX_RESPONSE_BYTES }
+  // One list at a time: each takes a multiple of its bytes while it is read.
+  const inTurn = createMutex()
+
+  async function read(source: string, url: URL, nowMs: number): Promise<Before> {
+    const request = { method: 'GET' as const, url, maxBytes: maxBytes() }
     const answer = await requester.send(request, controller.signal)
-    const ageMs = ageIn(answer)
     const wallMs = clock.now()
-    const roll = rollOf(answer.body, nowMs)
-    return { roll, changedAtMs: wallMs, lastSuccessMs: wallMs - ageMs, otherOrigin: undefined }
+    const ageMs = ageIn(answer, wallMs)
+    const roll = rollOf(answer.body, source, nowMs)
+    controller.signal.throwIfAborted()
+    return { roll, changedAtMs: wallMs, lastSuccessMs: wallMs - ageMs, isSeed: true, otherOrigin: undefined }
   }
 
   return {
@@ -61,7 +68,7 @@ export function createSeed(peer: URL, { clock, log, userAgent }: SeedDeps): Seed
       const url = listUrl(peer, source)
       const told = { source, peer: displayUrl(url) }
       try {
-        const kept = await read(url, nowMs)
+        const kept = await inTurn(() => read(source, url, nowMs))
         log.info({ ...told, targets: kept.roll.keys.length }, 'list taken from the peer')
         return kept
       } catch (error) {
@@ -82,13 +89,24 @@ function listUrl(peer: URL, source: string): URL {
   return url
 }
 
+/** As Rollcall writes it. */
+const AGE = /^\d{1,12}(?:\.\d{1,3})?$/
+
+/** The part of the heap that one list may take: what is made of it takes several times as much for a while. */
+const HEAP_SHARE = 1 / 20
+
+/** The largest list that is taken, in bytes. */
+function maxBytes(): number {
+  return Math.min(DEFAULT_MAX_RESPONSE_BYTES, Math.floor(getHeapStatistics().heap_size_limit * HEAP_SHARE))
+}
+
 /**
  * How old a list was when it was sent, in milliseconds.
  * @throws Error when it is not Rollcall that answered, or not with the whole list
  */
-function ageIn({ status, headers }: HttpAnswer): number {
-  const seconds = Number(headers['x-rollcall-age-seconds'])
-  if (status === 200 && seconds >= 0) return seconds * 1000
+function ageIn({ status, headers }: HttpAnswer, wallMs: number): number {
+  const ageMs = Number(AGE.exec(String(headers['x-rollcall-age-seconds']))?.[0] ?? Number.NaN) * 1000
+  if (status === 200 && ageMs <= wallMs) return ageMs
   throw new Error(
     'what answered is no Rollcall; --storage.seed-url must be the URL of one, such as https://rollcall:8080',
   )
@@ -97,11 +115,13 @@ function ageIn({ status, headers }: HttpAnswer): number {
 /**
  * The roll of a list whose targets all answered. Which configuration selected them is not known: many of them that are
  * missing in the first reading wait for an operator (rule 4).
- * @throws Error when it is no list of target groups, or an empty one
+ * @throws Error when it is no list of target groups, or an empty one, or of another source
  */
-function rollOf(body: Buffer, nowMs: number): Roll {
+function rollOf(body: Buffer, source: string, nowMs: number): Roll {
   const packer = createPacker()
   for (const { targets, labels } of groupsOf(JSON.parse(body.toString()))) {
+    const of = labels[SOURCE_LABEL]
+    if (of !== undefined && of !== source) throw new Error(`its list is of the source ${of}`)
     const sorted = sortedLabels(new Map(Object.entries(labels)))
     for (const address of targets) packer.add({ address, labels: sorted })
   }

@@ -16,6 +16,8 @@ export interface Before {
   /** On the wall clock, in milliseconds. */
   readonly changedAtMs: number
   readonly lastSuccessMs: number
+  /** Whether a peer gave it, so that nothing of this machine says that it is whole. */
+  readonly isSeed?: boolean
   /** Set when it is the list of another inventory: tells it apart from other such lists. */
   readonly otherOrigin: string | undefined
 }

@@ -83,7 +83,11 @@ t.test('what is no list of a Rollcall costs a warning', async (t) => {
   ][] = [
     ['it has no list yet', /HTTP 503 \(no list yet\)/, { error: { message: 'no list yet' } }, 503],
     ['another server', /--storage\.seed-url/, group({}), 200, {}],
-    ['an age that is none', /--storage\.seed-url/, group({}), 200, { 'x-rollcall-age-seconds': 'old' }],
+    [
+      'another source',
+      /of the source other/,
+      [{ targets: ['a:1'], labels: { __meta_rollcall_source: 'other' } }],
+    ],
     ['a part', /--storage\.seed-url/, group({}), 206],
     ['an empty list', /empty/, []],
     ['an object', /no list of target groups/, {}],
@@ -96,6 +100,8 @@ t.test('what is no list of a Rollcall costs a warning', async (t) => {
     ['a label that is no text', /no list of target groups/, group({ labels: { a: 1 } })],
     ['a label that cannot be sent', /no list of target groups/, group({ labels: { a: '\u0001' } })],
   ]
+  for (const old of ['old', '', 'Infinity', '1e300', '0x10', '100000000000000', '999999999999'])
+    rows.push([`the age ${old}`, /--storage\.seed-url/, group({}), 200, { 'x-rollcall-age-seconds': old }])
   const peer = await inventoryServer(t)
   for (const [what, error, body, status = 200, headers = age] of rows) {
     peer.handle((_request, response) => response.writeHead(status, headers).end(JSON.stringify(body)))

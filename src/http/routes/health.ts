@@ -64,9 +64,12 @@ function describePolls({ pollers, store }: HttpDeps) {
 function unready(deps: HttpDeps, maxAgeMs = Number.POSITIVE_INFINITY): HttpError | undefined {
   if (deps.isDraining()) return new HttpError('draining', 'the server is stopping')
   // Devices may reach the server only once it is ready, so their sources are not waited for.
-  const sources = deps.store.list().filter(({ name }) => deps.instances(name) === undefined)
+  const all = deps.store.list()
+  const sources = all.filter(({ name }) => deps.instances(name) === undefined)
   const waiting = sources.filter(({ required, snapshot }) => required && snapshot === undefined)
   if (waiting.length > 0) return notLoaded(waiting)
-  const loaded = sources.filter(({ snapshot }) => snapshot !== undefined)
+  // Nor may an old list of another source keep them away: their leases would expire.
+  if (sources.length < all.length) return undefined
+  const loaded = sources.filter(({ required, snapshot }) => required && snapshot !== undefined)
   return notFresh(loaded, deps.clock.monotonic(), maxAgeMs)
 }
