@@ -103,7 +103,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       connections,
       web,
       reportRefusal,
-      pollers: createPollers({ clock, store, metrics }),
+      pollers: createPollers({ clock, metrics }),
       isDraining: () => draining,
       refresh: supervisor.refresh,
       holdMs: () => supervisor.guard().holdMs,

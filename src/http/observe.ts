@@ -1,13 +1,23 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerResponse } from 'node:http2'
 import type { HttpDeps } from './deps.ts'
+import type { Fetched } from './pollers.ts'
 
 /** The `route` of requests that no route took: unknown paths never create series of their own. */
 export const NO_ROUTE = 'none'
 
+/** Whether all of a response that is closed was sent: then it has left its connection, which has not failed, or its stream ended without an error. */
+function isWhole(response: ServerResponse): boolean {
+  const { stream } = response as unknown as Partial<Http2ServerResponse>
+  return stream === undefined
+    ? response.socket === null && !response.req.socket.errored
+    : stream.rstCode === 0
+}
+
 /** What a handler tells of its answer. */
 export interface Observed {
-  /** The digest of the list that is sent, or that the client has. */
-  digest: string | undefined
+  /** The list that is sent, or that the client has. */
+  fetched: Fetched | undefined
 }
 
 /**
@@ -24,10 +34,12 @@ export function observe(
   const { method = '' } = request
   const isList = route.startsWith('/targets')
   const asking = isList || route === NO_ROUTE ? pollers.asking(request, isList) : undefined
-  const observed: Observed = { digest: undefined }
+  const observed: Observed = { fetched: undefined }
   response.on('close', () => {
     metrics.http.requests.observe(route, method, response.statusCode, (performance.now() - startMs) / 1000)
-    if (asking !== undefined) pollers.answered(asking, response.statusCode, observed.digest)
+    if (asking === undefined) return
+    // Of a list that was sent in part the client has nothing.
+    pollers.answered(asking, response.statusCode, isWhole(response) ? observed.fetched : undefined)
   })
   return observed
 }

@@ -10,6 +10,9 @@ const MAX_POLLERS = 256
 /** The longest user agent and the longest URL that are remembered, in UTF-16 units. */
 const MAX_TEXT = 200
 
+/** Who has not asked for so long, in milliseconds, and for three of its intervals, asks no more. */
+const FORGET_MS = 3_600_000
+
 /** Programs that discover targets, by their user agents. */
 const DISCOVERS = /^(?:prometheus|vmagent|vm_promscrape|victoriametrics|grafana|alloy|otel|opentelemetry)/i
 
@@ -24,10 +27,15 @@ export interface Asking {
   readonly url: string
 }
 
+/** The list that was sent, or that the client had already. */
+export interface Fetched {
+  /** The source that it is of; undefined: all of them. */
+  readonly source: string | undefined
+  readonly digest: string
+}
+
 /** A client that asks for targets again and again, known by its address, its user agent and what it asks for. */
 export interface Poller extends Asking {
-  /** The source that it asks for; undefined: all of them, or none that there is. */
-  readonly source: string | undefined
   polls: number
   readonly firstMs: number
   /** When it was last answered, on the wall clock, in milliseconds. */
@@ -36,8 +44,8 @@ export interface Poller extends Asking {
   intervalMs: number | undefined
   /** The status of its last answer. */
   status: number
-  /** The digest of the list that it last got, or had already; undefined: it has none. */
-  digest: string | undefined
+  /** The list that it last got, and when; undefined: it never got one. */
+  fetched: (Fetched & { readonly atMs: number }) | undefined
 }
 
 /** Remembers who asks for targets, also for some that there are not: so that it can be told who does not get them, and why. */
@@ -48,9 +56,9 @@ export interface Pollers {
    * @param isList whether it asks for a list of targets that there may be
    */
   asking(request: Asked, isList: boolean): Asking | undefined
-  /** Remembers an answer. @param digest of the list that was sent, or that the client had */
-  answered(asking: Asking, status: number, digest: string | undefined): void
-  /** All that are remembered, who asked last first. */
+  /** Remembers an answer. @param fetched the list that was sent whole, or that the client had */
+  answered(asking: Asking, status: number, fetched: Fetched | undefined): void
+  /** All that still ask, who asked last first. */
   list(): readonly Poller[]
 }
 
@@ -59,25 +67,27 @@ type Asked = Pick<IncomingMessage, 'method' | 'url' | 'headers' | 'socket'>
 /** What pollers need. */
 export interface PollersDeps {
   readonly clock: Pick<Clock, 'now'>
-  readonly store: Pick<Store, 'get'>
   readonly metrics: { readonly http: Pick<Metrics['http'], 'polled'> }
 }
 
 /** Starts with nobody. */
-export function createPollers({ clock, store, metrics }: PollersDeps): Pollers {
+export function createPollers({ clock, metrics }: PollersDeps): Pollers {
   // In the order in which they last asked.
   const pollers = new Map<string, Poller>()
 
-  /** Of the address that has most the one that has not asked for longest: a stranger pushes out none but itself. */
+  /**
+   * Of those that never got a list, if any, and of the address that has most of them, the one that has not asked for
+   * longest: who may not ask pushes out nobody who may.
+   */
   function makeRoom(): void {
+    const all = [...pollers]
+    const inVain = all.filter(([, { fetched }]) => fetched === undefined)
+    const among = inVain.length > 0 ? inVain : all
     const perAddress = new Map<string, number>()
-    for (const { address } of pollers.values()) perAddress.set(address, (perAddress.get(address) ?? 0) + 1)
+    for (const [, { address }] of among) perAddress.set(address, (perAddress.get(address) ?? 0) + 1)
     const most = Math.max(...perAddress.values())
-    for (const [key, { address }] of pollers) {
-      if (perAddress.get(address) !== most) continue
-      pollers.delete(key)
-      return
-    }
+    const [key] = among.find(([, { address }]) => perAddress.get(address) === most) as [string, Poller]
+    pollers.delete(key)
   }
 
   return {
@@ -87,40 +97,51 @@ export function createPollers({ clock, store, metrics }: PollersDeps): Pollers {
       if (!isList && !NEARLY.test(url) && !DISCOVERS.test(userAgent)) return undefined
       return { address: socket.remoteAddress ?? '', userAgent, url }
     },
-    answered({ address, userAgent, url: asked }, status, digest) {
-      const isFound = digest !== undefined
-      const path = asked.split('?', 1)[0] as string
-      // What else was sent is not for others to read, and may be a secret in the wrong place.
-      const url = (isFound ? asked : path).slice(0, MAX_TEXT)
+    answered({ address, userAgent, url: asked }, status, fetched) {
+      const url = shownUrl(asked, status)
       const nowMs = clock.now()
-      const source = sourceIn(path, store)
       const key = `${address}\n${userAgent}\n${url}`
       const before = pollers.get(key)
       const poller = before ?? {
-        ...{ address, userAgent, url, source, polls: 0, firstMs: nowMs },
-        ...{ lastMs: nowMs, intervalMs: undefined, status, digest: undefined },
+        ...{ address, userAgent, url, polls: 0, firstMs: nowMs },
+        ...{ lastMs: nowMs, intervalMs: undefined, status, fetched: undefined },
       }
       if (before !== undefined) poller.intervalMs = nowMs - before.lastMs
       poller.polls++
       poller.lastMs = nowMs
       poller.status = status
-      poller.digest = digest ?? poller.digest
       pollers.delete(key)
       pollers.set(key, poller)
+      if (fetched !== undefined) {
+        poller.fetched = { ...fetched, atMs: nowMs }
+        metrics.http.polled.set(pathOf(fetched.source), nowMs / 1000)
+      }
       if (pollers.size > MAX_POLLERS) makeRoom()
-      const list = source === undefined ? '/targets' : `/targets/${source}`
-      if (isFound) metrics.http.polled.set(list, nowMs / 1000)
     },
-    list: () => [...pollers.values()].reverse(),
+    list() {
+      const nowMs = clock.now()
+      for (const [key, { lastMs, intervalMs = 0 }] of pollers)
+        if (nowMs - lastMs > Math.max(FORGET_MS, 3 * intervalMs)) pollers.delete(key)
+      return [...pollers.values()].reverse()
+    },
   }
 }
 
-function sourceIn(path: string, store: PollersDeps['store']): string | undefined {
-  const name = /^\/targets\/([^/]+)\/?$/.exec(path)?.[1]
-  return name === undefined ? undefined : store.get(name)?.name
+/**
+ * What may be shown of a URL. What else was sent is not for others to read, and may be a secret in the wrong place;
+ * parameters were understood where there is, or will be, a list.
+ */
+function shownUrl(url: string, status: number): string {
+  const own = url.replace(/^[a-z]+:\/\/[^/]*/i, '')
+  const isUnderstood = status === 200 || status === 304 || status === 503
+  return (isUnderstood ? own : (own.split('?', 1)[0] as string)).slice(0, MAX_TEXT)
 }
 
-/** Whether it was answered with a list, or told that it has that list. */
+function pathOf(source: string | undefined): string {
+  return source === undefined ? '/targets' : `/targets/${source}`
+}
+
+/** Whether it was last answered with a list, or told that it has that list. */
 export function isServed({ status }: Pick<Poller, 'status'>): boolean {
   return status === 200 || status === 304
 }
@@ -130,7 +151,7 @@ export function faultOf(poller: Poller, store: Pick<Store, 'list'>): string | un
   if (isServed(poller)) return undefined
   const { url, status } = poller
   if (status === 404) {
-    const names = store.list().map(({ name }) => `/targets/${name}`)
+    const names = store.list().map(({ name }) => pathOf(name))
     return `${url} is no list; there are /targets and ${names.join(', ')}`
   }
   if (status === 401 || status === 403) return `it may not ask for ${url}: see rollcall_http_refused_total`
@@ -142,43 +163,39 @@ export function nameOf({ address, userAgent }: Asking): string {
   return userAgent === '' ? address : `${address} (${userAgent})`
 }
 
-/** What is known of the polls of a source, a sentence each: who has its list, who has an older one, who asks in vain. */
-export function pollsOf(
-  source: string,
-  pollers: Pollers,
-  {
-    store,
-    clock,
-  }: { readonly store: Pick<Store, 'get' | 'list' | 'combined'>; readonly clock: Pick<Clock, 'now'> },
-): string[] {
-  const all = pollers.list()
+/** What telling of polls needs. */
+export interface PollsDeps {
+  readonly store: Pick<Store, 'get' | 'list' | 'combined'>
+  readonly clock: Pick<Clock, 'now'>
+  readonly pollers: Pick<Pollers, 'list'>
+}
+
+/** Who has the list of a source, or of all, and who has an older one: a sentence each. */
+export function fetchesOf(source: string, { store, clock, pollers }: PollsDeps): string[] {
   const ago = (ms: number) => formatDuration(Math.max(1, Math.round((clock.now() - ms) / 1000)) * 1000)
-  const current = (poller: Poller) =>
-    poller.source === undefined
-      ? store.combined().snapshot?.digest
-      : store.get(poller.source)?.snapshot?.digest
-  const served = all
-    .filter(
-      (poller) => isServed(poller) && (poller.source === source || /^\/targets\/?(?:\?|$)/.test(poller.url)),
-    )
-    .map((poller) => {
-      const isPart = poller.url.includes('?')
-      const state = isPart
-        ? 'a part of the list; see whether the target is in it'
-        : poller.digest === current(poller)
-          ? 'the list that is served now; see its targets page'
-          : `an older list${poller.intervalMs === undefined ? '' : `; it asks every ${ago(clock.now() - poller.intervalMs)}`}`
-      return `${nameOf(poller)} fetched ${poller.url} ${ago(poller.lastMs)} ago and has ${state}`
-    })
-  const inVain = all.flatMap((poller) => {
-    const fault = faultOf(poller, store)
-    return fault === undefined
-      ? []
-      : [`${nameOf(poller)} asked ${ago(poller.lastMs)} ago and got ${poller.status}: ${fault}`]
+  const told = pollers.list().flatMap((poller) => {
+    const { fetched, url, intervalMs, status } = poller
+    if (fetched === undefined || (fetched.source ?? source) !== source) return []
+    const now = fetched.source === undefined ? store.combined().snapshot : store.get(source)?.snapshot
+    const asks = intervalMs === undefined ? '' : `; it asks every ${ago(clock.now() - intervalMs)}`
+    const state = url.includes('?')
+      ? 'a part of the list; see whether the target is in it'
+      : fetched.digest === now?.digest
+        ? 'the list that is served now; see its targets page'
+        : `an older list${asks}`
+    const since = isServed(poller) ? '' : `, and gets ${status} now: ${faultOf(poller, store)}`
+    return [`${nameOf(poller)} fetched ${url} ${ago(fetched.atMs)} ago and has ${state}${since}`]
   })
-  if (served.length > 0) return [...served, ...inVain]
+  if (told.length > 0) return told
   return [
-    `nobody has fetched /targets or /targets/${source} since the start; point http_sd_configs at one of them`,
-    ...inVain,
+    `nobody who is remembered has fetched /targets or ${pathOf(source)}; point http_sd_configs at one of them`,
   ]
+}
+
+/** Who asks for what it does not get, a sentence each. */
+export function inVain({ store, pollers }: Omit<PollsDeps, 'clock'>): string[] {
+  return pollers.list().flatMap((poller) => {
+    const fault = faultOf(poller, store)
+    return fault === undefined ? [] : [`${nameOf(poller)} got ${poller.status}: ${fault}`]
+  })
 }

@@ -48,7 +48,7 @@ for (const { name, find } of PROMETHEUS_VERSIONS) {
     const { polls } = await ask('/health')
     t.match(polls, {
       pollers: 1,
-      in_vain: Array(3).fill(/^127\.0\.0\.1 \(Prometheus\/.*404: .* is no list/),
+      in_vain: Array(3).fill(/^127\.0\.0\.1 \(Prometheus\/.* got 404: .* is no list/),
     })
     const explained = await ask('/api/v1/explain?q=a.example')
     t.match(explained.polls[0], /fetched \/targets\/sensors \d+s ago and has the list that is served now/)

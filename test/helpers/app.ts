@@ -85,7 +85,7 @@ export async function readHalf(
           options.maxConnections === undefined ? {} : { connections: options.maxConnections },
         ),
       web: options.web,
-      pollers: createPollers({ clock, store, metrics }),
+      pollers: createPollers({ clock, metrics }),
       reportRefusal: (reason) => metrics.http.refused.inc({ reason }),
       isDraining: () => state.draining,
       refresh: async (source) => {

@@ -1,11 +1,22 @@
+import { once } from 'node:events'
+import { connect as connectHttp2 } from 'node:http2'
+import { connect } from 'node:net'
 import t from 'tap'
-import { createPollers, type Poller } from '../../src/http/pollers.ts'
+import { createPollers } from '../../src/http/pollers.ts'
 import { readHalf } from '../helpers/app.ts'
+import { authority } from '../helpers/certificates.ts'
 import { manualClock } from '../helpers/clock.ts'
 import { seriesValue } from '../helpers/exposition.ts'
+import { until } from '../helpers/until.ts'
 import { ask, DAVE, webServer, written } from '../helpers/web.ts'
 
 const PROMETHEUS = { 'user-agent': 'Prometheus/3.9.1' }
+
+const EXPLAINED = {
+  explanations: [
+    { source: 'sensors', position: null, record: null, targets: [], dropped_labels: [], verdict: '' },
+  ],
+}
 
 type Half = Awaited<ReturnType<typeof webServer>>
 type Shown = { address: string; user_agent: string; path: string; fault: string | null } & Record<
@@ -29,13 +40,30 @@ t.test('who polls is known by address, user agent and what it asks for', async (
   await ask(port, '/targets?shard=0/2')
   const found = await pollers(half)
   t.match(found, [
-    { address: '127.0.0.1', user_agent: '', path: '/targets?shard=0/2', source: null, polls: 1, status: 200 },
-    { user_agent: 'curl/8', path: '/targets/sensors/', source: 'sensors', polls: 1, status: 200, digest },
-    { user_agent: 'Prometheus/3.9.1', path: '/targets', source: null, polls: 2, status: 304 },
+    {
+      address: '127.0.0.1',
+      user_agent: '',
+      path: '/targets?shard=0/2',
+      polls: 1,
+      status: 200,
+      fetched: { source: null },
+    },
+    {
+      user_agent: 'curl/8',
+      path: '/targets/sensors/',
+      polls: 1,
+      status: 200,
+      fetched: { source: 'sensors', digest },
+    },
+    { user_agent: 'Prometheus/3.9.1', path: '/targets', polls: 2, status: 304 },
   ])
   t.match(found[2], {
     interval_seconds: 30,
-    digest: half.store.combined().snapshot?.digest,
+    fetched: {
+      source: null,
+      digest: half.store.combined().snapshot?.digest,
+      at: new Date(clock.now() - 2_000).toISOString(),
+    },
     first: new Date(clock.now() - 32_000).toISOString(),
     last: new Date(clock.now() - 2_000).toISOString(),
     fault: null,
@@ -75,10 +103,10 @@ t.test('who asks in vain is told with what there is', async (t) => {
     ],
   )
   t.notMatch(JSON.stringify(found), /secret/)
-  t.equal((await pollers(half, '?source=other')).length, 4, 'without who asks for another source')
+  t.same(await pollers(half, '?source=other'), [], 'who has fetched it')
   const { polls } = (await half.app.inject({ url: '/health' })).json()
   t.match(polls, { last: null, pollers: 0, in_vain: Array(5).fill(String) })
-  t.match(polls.in_vain[4], /^127\.0\.0\.1 \(Prometheus\/3\.9\.1\), 404: \/targets\/typo is no list/)
+  t.match(polls.in_vain[4], /^127\.0\.0\.1 \(Prometheus\/3\.9\.1\) got 404: \/targets\/typo is no list/)
 })
 
 t.test('who is refused is told', async (t) => {
@@ -91,13 +119,9 @@ t.test('who is refused is told', async (t) => {
 
 t.test('an explanation says who has fetched the list', async (t) => {
   const half = await webServer(t, undefined)
-  half.state.explanation = {
-    explanations: [
-      { source: 'sensors', position: null, record: null, targets: [], dropped_labels: [], verdict: '' },
-    ],
-  }
+  half.state.explanation = EXPLAINED
   const polls = async () => (await half.app.inject({ url: '/api/v1/explain?q=a' })).json().polls as string[]
-  t.match(await polls(), [/^nobody has fetched \/targets or \/targets\/sensors/])
+  t.match(await polls(), [/^nobody who is remembered has fetched \/targets or \/targets\/sensors/])
   await ask(half.port, '/targets/sensors', { headers: PROMETHEUS })
   half.clock.advance(3_000)
   await ask(half.port, '/targets?shard=1/2', { headers: PROMETHEUS })
@@ -106,7 +130,7 @@ t.test('an explanation says who has fetched the list', async (t) => {
   t.match(await polls(), [
     /^127\.0\.0\.1 \(Prometheus\/3\.9\.1\) fetched \/targets\?shard=1\/2 2s ago and has a part/,
     /^127\.0\.0\.1 \(Prometheus\/3\.9\.1\) fetched \/targets\/sensors 5s ago and has the list that is served now/,
-    /asked 2s ago and got 404: \/targets\/typo is no list/,
+    /\(Prometheus\/3\.9\.1\) got 404: \/targets\/typo is no list/,
   ])
   await half.publish('sensors', ['10.0.0.2:9100'])
   t.match((await polls())[1], /5s ago and has an older list$/)
@@ -126,15 +150,100 @@ t.test('a source that is gone has no last poll', async (t) => {
   )
 })
 
-t.test('so many are remembered; one address pushes out none of another', async (t) => {
-  const { store, metrics } = await readHalf(t)
+t.test('whoever got a list and then does not is told as both', async (t) => {
+  const half = await webServer(t, undefined, { maxStalenessMs: 10_000 })
+  half.state.explanation = EXPLAINED
+  await ask(half.port, '/targets?shard=0/2', { headers: PROMETHEUS })
+  half.clock.advance(20_000)
+  await ask(half.port, '/targets?shard=0/2', { headers: PROMETHEUS })
+  const { polls } = (await half.app.inject('/api/v1/explain?q=a')).json()
+  t.match(polls, [
+    /fetched \/targets\?shard=0\/2 20s ago and has a part of the list.*, and gets 503 now: .*\/ready$/,
+    /got 503/,
+  ])
+  t.equal((await pollers(half)).length, 1, 'it is one')
+})
+
+t.test('a list that was not read whole is not fetched', async (t) => {
+  const half = await webServer(t, undefined)
+  await half.publish(
+    'sensors',
+    Array.from({ length: 300_000 }, (_, index) => `sensor-${index}.a-rather-long-domain.example:9100`),
+  )
+  const socket = connect(half.port, '127.0.0.1')
+  socket.write('GET /targets HTTP/1.1\r\nhost: localhost\r\nuser-agent: half\r\n\r\n')
+  await once(socket, 'data')
+  socket.resetAndDestroy()
+  const found = await until('it is remembered', async () => {
+    const all = await pollers(half)
+    return all.length > 0 && all
+  })
+  t.match(found, [{ user_agent: 'half', fetched: null }])
+})
+
+t.test('over HTTP/2 too', async (t) => {
+  const folder = t.testdir()
+  const pair = authority(folder).sign('one', 'DNS:localhost,IP:127.0.0.1')
+  const file = written(
+    folder,
+    `tls_server_config: { cert_file: ${pair.certFile}, key_file: ${pair.keyFile} }\n`,
+  )
+  const half = await webServer(t, file)
+  const session = connectHttp2(`https://127.0.0.1:${half.port}`, { rejectUnauthorized: false })
+  t.teardown(() => session.destroy())
+  const stream = session.request({ ':path': '/targets/sensors', 'user-agent': 'two' })
+  stream.resume()
+  await once(stream, 'close')
+  const found = await until('it is remembered', async () => {
+    const all = await pollers(half)
+    return all.length > 0 && all
+  })
+  t.match(found, [{ user_agent: 'two', fetched: { source: 'sensors' } }])
+})
+
+t.test('what strangers write is not shown, nor told to who may ask for one source only', async (t) => {
+  const half = await webServer(t, undefined, { sources: ['sensors', 'secretproject'] })
+  await half.publish('secretproject', ['b:1'])
+  half.state.explanation = EXPLAINED
+  await ask(half.port, 'http://bob:pa55w0rd@x/targets/sensors', { headers: PROMETHEUS })
+  await ask(half.port, '/targets/secretproject', { headers: PROMETHEUS })
+  await ask(half.port, '/targetz/1')
+  await ask(half.port, '/target')
+  const all = await pollers(half)
+  t.notMatch(JSON.stringify(all), /pa55w0rd/)
+  t.match(all.at(-1), { path: '/targets/sensors', fetched: { source: 'sensors' } })
+  t.match(await pollers(half, '?source=sensors'), [{ path: '/targets/sensors' }])
+  t.equal((await pollers(half, '?source=sensors')).length, 1)
+  const { polls } = (await half.app.inject('/api/v1/explain?q=a&source=sensors')).json()
+  t.equal(polls.length, 1)
+  t.notMatch(JSON.stringify(polls), /secretproject/)
+})
+
+t.test('who asks no more is forgotten, and who got a list later than who did not', async (t) => {
+  const { metrics } = await readHalf(t)
   const clock = manualClock()
-  const all = createPollers({ clock, store, metrics })
-  const answered = (address: string, userAgent: string) =>
-    all.answered({ address, userAgent, url: '/targets' }, 200, 'd')
+  const all = createPollers({ clock, metrics })
+  const answered = (address: string, userAgent: string, status = 200) =>
+    all.answered(
+      { address, userAgent, url: '/targets' },
+      status,
+      status === 200 ? { source: undefined, digest: 'd' } : undefined,
+    )
   answered('10.0.0.1', 'Prometheus/3.9.1')
+  for (let turn = 0; turn < 1_000; turn++) answered('10.0.0.1', `stranger-${turn}`, 401)
+  for (let turn = 0; turn < 1_000; turn++) answered(`10.1.0.${turn}`, 'stranger', 401)
+  t.equal(all.list().length, 256)
+  t.match(all.list().at(-1), { userAgent: 'Prometheus/3.9.1' })
   for (let turn = 0; turn < 1_000; turn++) answered('10.6.6.6', `flood-${turn}`)
   t.equal(all.list().length, 256)
-  t.match(all.list().at(-1), { address: '10.0.0.1', userAgent: 'Prometheus/3.9.1' } satisfies Partial<Poller>)
+  t.match(all.list().at(-1), { address: '10.0.0.1', userAgent: 'Prometheus/3.9.1' })
   t.equal(all.list()[0]?.userAgent, 'flood-999')
+  clock.advance(3_600_000)
+  answered('10.0.0.1', 'Prometheus/3.9.1')
+  clock.advance(1)
+  t.equal(all.list().length, 1)
+  clock.advance(3 * 3_600_000 - 1)
+  t.equal(all.list().length, 1, 'it asks every hour')
+  clock.advance(1)
+  t.equal(all.list().length, 0)
 })

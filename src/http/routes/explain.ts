@@ -5,7 +5,7 @@ import { queryFault } from '../../model/explanation.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps, HttpOptions } from '../deps.ts'
 import { observe } from '../observe.ts'
-import { pollsOf } from '../pollers.ts'
+import { fetchesOf, inVain } from '../pollers.ts'
 import type { Capacity } from '../pressure.ts'
 import { findSource } from '../source-parameter.ts'
 
@@ -38,8 +38,10 @@ export function explainRoutes(
 async function answer(q: string, source: string | undefined, deps: HttpDeps) {
   const { verdict, ...explained } = await deps.explain(q, source)
   const names = new Set(explained.explanations.map((one) => one.source))
-  const polls = new Set([...names].flatMap((name) => pollsOf(name, deps.pollers, deps)))
-  return { ...explained, polls: [...polls], verdict }
+  const fetches = new Set([...names].flatMap((name) => fetchesOf(name, deps)))
+  // Who asks for one source may not know of others.
+  const polls = [...fetches, ...(source === undefined && names.size > 0 ? inVain(deps) : [])]
+  return { ...explained, polls, verdict }
 }
 
 /** @throws HttpError `bad_request` that says what is wrong */

@@ -7,7 +7,7 @@ import { describeHeld, describeSource } from '../describe-source.ts'
 import { sendError } from '../errors.ts'
 import { notFresh, notLoaded } from '../not-loaded.ts'
 import { observe } from '../observe.ts'
-import { faultOf, isServed, nameOf } from '../pollers.ts'
+import { inVain } from '../pollers.ts'
 
 /** Health (is the process working?) and readiness (should traffic come here?). */
 export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
@@ -46,17 +46,13 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
 /** How many of those who ask who ask in vain are told. */
 const MAX_IN_VAIN = 5
 
-function describePolls({ pollers, store }: HttpDeps) {
-  const all = pollers.list()
-  const last = all.find(isServed)
-  const inVain = all.flatMap((poller) => {
-    const fault = faultOf(poller, store)
-    return fault === undefined ? [] : [`${nameOf(poller)}, ${poller.status}: ${fault}`]
-  })
+function describePolls(deps: HttpDeps) {
+  const fetched = deps.pollers.list().flatMap((poller) => poller.fetched ?? [])
+  const lastMs = Math.max(...fetched.map(({ atMs }) => atMs))
   return {
-    last: last === undefined ? null : new Date(last.lastMs).toISOString(),
-    pollers: all.filter(isServed).length,
-    in_vain: inVain.slice(0, MAX_IN_VAIN),
+    last: fetched.length === 0 ? null : new Date(lastMs).toISOString(),
+    pollers: fetched.length,
+    in_vain: inVain(deps).slice(0, MAX_IN_VAIN),
   }
 }
 

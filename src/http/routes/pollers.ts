@@ -8,33 +8,41 @@ import { sourceIn } from '../source-parameter.ts'
 
 const PATH = '/api/v1/pollers'
 
-/** `GET /api/v1/pollers[?source=]`: who asks for targets, who asked last first; with a source only who asks for it or all. */
+/** `GET /api/v1/pollers[?source=]`: who asks for targets, who asked last first; with a source only who has fetched its list, or all. */
 export function pollersRoutes(app: FastifyInstance, deps: HttpDeps): void {
   app.get(PATH, allow('read', 'query'), (request, reply) => {
     observe(request, reply.raw, PATH, deps)
     const wanted = sourceIn(request.query, deps.store)
-    const shown = deps.pollers
-      .list()
-      .filter(({ source }) => wanted === undefined || source === undefined || source === wanted)
-      .map((poller) => describePoller(poller, deps))
+    // Who asks for one source may not know of others, nor of who asks for them.
+    const isAbout = ({ fetched }: Poller) =>
+      wanted === undefined || (fetched !== undefined && (fetched.source ?? wanted) === wanted)
+    const shown = deps.pollers.list().filter(isAbout)
     const json = reply.type('application/json; charset=utf-8').header('cache-control', 'no-store')
-    return json.send(printableJson({ pollers: shown }))
+    return json.send(
+      printableJson({ pollers: shown.map((poller) => describePoller(poller, deps, wanted === undefined)) }),
+    )
   })
 }
 
-function describePoller(poller: Poller, { store }: HttpDeps) {
-  const { address, userAgent, url, source, polls, firstMs, lastMs, intervalMs, status, digest } = poller
+function describePoller(poller: Poller, { store }: HttpDeps, isAll: boolean) {
+  const { address, userAgent, url, polls, firstMs, lastMs, intervalMs, status, fetched } = poller
   return {
     address,
     user_agent: userAgent,
     path: url,
-    source: source ?? null,
     polls,
-    first: new Date(firstMs).toISOString(),
-    last: new Date(lastMs).toISOString(),
+    first: timeOf(firstMs),
+    last: timeOf(lastMs),
     interval_seconds: intervalMs === undefined ? null : intervalMs / 1000,
     status,
-    digest: digest ?? null,
-    fault: faultOf(poller, store) ?? null,
+    fetched:
+      fetched === undefined
+        ? null
+        : { source: fetched.source ?? null, digest: fetched.digest, at: timeOf(fetched.atMs) },
+    fault: (isAll ? faultOf(poller, store) : undefined) ?? null,
   }
+}
+
+function timeOf(wallMs: number): string {
+  return new Date(wallMs).toISOString()
 }

@@ -33,7 +33,7 @@ export function targetsRoutes(app: FastifyInstance, deps: HttpDeps, capacity: Ca
       const view = parseView(request.query as Record<string, unknown>)
       const aged = find(request)
       const send = (part: Sendable) => {
-        observed.digest = part.digest
+        observed.fetched = { source: aged.list === '' ? undefined : aged.list, digest: part.digest }
         reply.hijack()
         sendList(request.raw, reply.raw, part, { ageMs: aged.ageMs, isLast: deps.isDraining() })
       }
@@ -72,7 +72,7 @@ export function answerPoll(
   } catch {
     return false
   }
-  observe(request, response, path, deps).digest = aged.snapshot.digest
+  observe(request, response, path, deps).fetched = { source: state?.name, digest: aged.snapshot.digest }
   sendList(request, response, aged.snapshot, { ageMs: aged.ageMs, isLast: deps.isDraining() })
   return true
 }
