@@ -76,7 +76,7 @@ export function createMetrics(version: string) {
     },
     /** Ends every series of a source. */
     async removeSource(name: string): Promise<void> {
-      http.polled.delete(`/targets/${name}`)
+      http.polled.delete(name)
       for (const metric of Object.values(source) as Metric[]) {
         const { values } = await metric.get()
         const series = values.map(({ labels }) => labels).filter((labels) => labels.source === name)
@@ -191,7 +191,7 @@ function pushMetrics(registry: Registry) {
 }
 
 function httpMetrics(registry: Registry) {
-  const polled = new Map<string, number>()
+  const polled = new Map<string | undefined, number>()
   new Gauge({
     name: 'rollcall_last_poll_timestamp_seconds',
     help: 'When a list was last sent to a client, or a client told that it has it, by path: /targets, or that of a source.',
@@ -199,12 +199,13 @@ function httpMetrics(registry: Registry) {
     registers: [registry],
     collect() {
       this.reset()
-      for (const [path, seconds] of polled) this.set({ path }, seconds)
+      for (const [source, seconds] of polled)
+        this.set({ path: source === undefined ? '/targets' : `/targets/${source}` }, seconds)
     },
   })
   return {
     requests: createRequestMetrics(registry),
-    /** When the list of each path was last sent, in seconds of Unix time. */
+    /** When the list of each source was last sent, and that of all (undefined), in seconds of Unix time. */
     polled,
     shed: new Counter({
       name: 'rollcall_http_requests_shed_total',

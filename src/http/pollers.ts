@@ -46,6 +46,14 @@ export interface Poller extends Asking {
   status: number
   /** The list that it last got, and when; undefined: it never got one. */
   fetched: (Fetched & { readonly atMs: number }) | undefined
+  /** Another took its place. */
+  isForgotten: boolean
+}
+
+/** A request for targets. */
+export interface Poll extends Asking {
+  /** Whose it is; undefined: not known yet. */
+  poller: Poller | undefined
 }
 
 /** Remembers who asks for targets, also for some that there are not: so that it can be told who does not get them, and why. */
@@ -55,9 +63,9 @@ export interface Pollers {
    * is closed has no address any more.
    * @param isList whether it asks for a list of targets that there may be
    */
-  asking(request: Asked, isList: boolean): Asking | undefined
+  asking(request: Asked, isList: boolean): Poll | undefined
   /** Remembers an answer. @param fetched the list that was sent whole, or that the client had */
-  answered(asking: Asking, status: number, fetched: Fetched | undefined): void
+  answered(poll: Poll, status: number, fetched: Fetched | undefined): void
   /** All that still ask, who asked last first. */
   list(): readonly Poller[]
 }
@@ -72,8 +80,9 @@ export interface PollersDeps {
 
 /** Starts with nobody. */
 export function createPollers({ clock, metrics }: PollersDeps): Pollers {
-  // In the order in which they last asked.
   const pollers = new Map<string, Poller>()
+  // The last poll of each connection: most ask for the same again, and then nothing has to be looked up.
+  const last = new WeakMap<object, Poll>()
 
   /**
    * Of those that never got a list, if any, and of the address that has most of them, the one that has not asked for
@@ -86,8 +95,28 @@ export function createPollers({ clock, metrics }: PollersDeps): Pollers {
     const perAddress = new Map<string, number>()
     for (const [, { address }] of among) perAddress.set(address, (perAddress.get(address) ?? 0) + 1)
     const most = Math.max(...perAddress.values())
-    const [key] = among.find(([, { address }]) => perAddress.get(address) === most) as [string, Poller]
+    const crowd = among.filter(([, { address }]) => perAddress.get(address) === most)
+    const [oldest] = crowd.sort(([, a], [, b]) => a.lastMs - b.lastMs)
+    forget(...(oldest as [string, Poller]))
+  }
+
+  function forget(key: string, poller: Poller): void {
+    poller.isForgotten = true
     pollers.delete(key)
+  }
+
+  function pollerOf({ address, userAgent, url: asked }: Poll, status: number): Poller {
+    const url = shownUrl(asked, status)
+    const key = `${address}\n${userAgent}\n${url}`
+    const known = pollers.get(key)
+    if (known !== undefined) return known
+    const nowMs = clock.now()
+    const poller: Poller = {
+      ...{ address, userAgent, url, polls: 0, firstMs: nowMs, lastMs: nowMs },
+      ...{ intervalMs: undefined, status, fetched: undefined, isForgotten: false },
+    }
+    pollers.set(key, poller)
+    return poller
   }
 
   return {
@@ -95,34 +124,34 @@ export function createPollers({ clock, metrics }: PollersDeps): Pollers {
       const userAgent = (headers['user-agent'] ?? '').slice(0, MAX_TEXT)
       if (method !== 'GET') return undefined
       if (!isList && !NEARLY.test(url) && !DISCOVERS.test(userAgent)) return undefined
-      return { address: socket.remoteAddress ?? '', userAgent, url }
+      const before = last.get(socket)
+      if (before?.url === url && before.userAgent === userAgent) return before
+      const poll = { address: socket.remoteAddress ?? '', userAgent, url, poller: undefined }
+      last.set(socket, poll)
+      return poll
     },
-    answered({ address, userAgent, url: asked }, status, fetched) {
-      const url = shownUrl(asked, status)
+    answered(poll, status, fetched) {
+      const before = poll.poller
+      const isSame = before !== undefined && !before.isForgotten && before.status === status
+      const poller = isSame ? before : pollerOf(poll, status)
+      poll.poller = poller
       const nowMs = clock.now()
-      const key = `${address}\n${userAgent}\n${url}`
-      const before = pollers.get(key)
-      const poller = before ?? {
-        ...{ address, userAgent, url, polls: 0, firstMs: nowMs },
-        ...{ lastMs: nowMs, intervalMs: undefined, status, fetched: undefined },
-      }
-      if (before !== undefined) poller.intervalMs = nowMs - before.lastMs
+      if (poller.polls > 0) poller.intervalMs = nowMs - poller.lastMs
       poller.polls++
       poller.lastMs = nowMs
       poller.status = status
-      pollers.delete(key)
-      pollers.set(key, poller)
       if (fetched !== undefined) {
-        poller.fetched = { ...fetched, atMs: nowMs }
-        metrics.http.polled.set(pathOf(fetched.source), nowMs / 1000)
+        poller.fetched = { source: fetched.source, digest: fetched.digest, atMs: nowMs }
+        metrics.http.polled.set(fetched.source, nowMs / 1000)
       }
       if (pollers.size > MAX_POLLERS) makeRoom()
     },
     list() {
       const nowMs = clock.now()
-      for (const [key, { lastMs, intervalMs = 0 }] of pollers)
-        if (nowMs - lastMs > Math.max(FORGET_MS, 3 * intervalMs)) pollers.delete(key)
-      return [...pollers.values()].reverse()
+      for (const [key, poller] of pollers)
+        if (nowMs - poller.lastMs > Math.max(FORGET_MS, 3 * (poller.intervalMs ?? 0))) forget(key, poller)
+      // Of those that asked at the same time who came later first.
+      return [...pollers.values()].reverse().sort((a, b) => b.lastMs - a.lastMs)
     },
   }
 }

@@ -225,7 +225,7 @@ t.test('who asks no more is forgotten, and who got a list later than who did not
   const all = createPollers({ clock, metrics })
   const answered = (address: string, userAgent: string, status = 200) =>
     all.answered(
-      { address, userAgent, url: '/targets' },
+      { address, userAgent, url: '/targets', poller: undefined },
       status,
       status === 200 ? { source: undefined, digest: 'd' } : undefined,
     )
