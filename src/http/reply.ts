@@ -6,13 +6,17 @@ import { endConnection } from '../base/connections.ts'
 import { bytesIn, type Sendable } from '../snapshot/freeze.ts'
 import { matchesEtag } from './conditional.ts'
 
-/** One form of a list with the headers that never change, as flat names and values. */
+/** One form of a list. */
 interface Representation {
   readonly pieces: readonly Buffer[]
   readonly etag: string
-  readonly headers: readonly string[]
-  readonly bodyHeaders: readonly string[]
+  /** The headers of a 304, and of a 200, as flat names and values; the age, at {@link AGE}, is set for each answer. */
+  readonly head: string[]
+  readonly whole: string[]
 }
+
+/** The place of the age among the headers. */
+const AGE = 1
 
 const representations = new WeakMap<Sendable, { plain: Representation; gzip: Representation }>()
 
@@ -37,13 +41,13 @@ export function sendList(
     known === undefined
       ? undefined
       : [form, forms.plain, forms.gzip].find(({ etag }) => matchesEtag(known, etag))
-  const headers = ['x-rollcall-age-seconds', (ageMs / 1000).toFixed(3), ...(held ?? form).headers]
-  if (isLast) for (const header of endConnection(request)) headers.push(...header)
+  const kept = held?.head ?? form.whole
+  kept[AGE] = (ageMs / 1000).toFixed(3)
+  const headers = isLast ? [...kept, ...endConnection(request).flat()] : kept
   if (held !== undefined) {
     writeHead(request, response, 304, headers).end()
     return
   }
-  for (const header of form.bodyHeaders) headers.push(header)
   writeHead(request, response, 200, headers)
   if (isEncrypted(request) && bytesIn(form.pieces) > SLICE_BYTES)
     Readable.from(slicesOf(form.pieces)).pipe(response)
@@ -103,7 +107,8 @@ function represent(
   etag: string,
   encoding: readonly string[],
 ): Representation {
-  const headers = [
+  const head = [
+    ...['x-rollcall-age-seconds', ''],
     ...['etag', etag],
     ...['last-modified', new Date(changedAtMs).toUTCString()],
     ...['vary', 'Accept-Encoding'],
@@ -112,13 +117,11 @@ function represent(
     // Without it a cache may guess from Last-Modified how long an old list is good enough.
     ...['cache-control', 'no-cache'],
   ]
-  const length = bytesIn(pieces)
-  const bodyHeaders = [
-    'content-type',
-    'application/json; charset=utf-8',
-    'content-length',
-    String(length),
+  const whole = [
+    ...head,
+    ...['content-type', 'application/json; charset=utf-8'],
+    ...['content-length', String(bytesIn(pieces))],
     ...encoding,
   ]
-  return { pieces, etag, headers, bodyHeaders }
+  return { pieces, etag, head, whole }
 }
