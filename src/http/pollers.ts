@@ -63,14 +63,14 @@ export interface Pollers {
    * is closed has no address any more.
    * @param isList whether it asks for a list of targets that there may be
    */
-  asking(request: Asked, isList: boolean): Poll | undefined
+  asking(request: PollRequest, isList: boolean): Poll | undefined
   /** Remembers an answer. @param fetched the list that was sent whole, or that the client had */
   answered(poll: Poll, status: number, fetched: Fetched | undefined): void
   /** All that still ask, who asked last first. */
   list(): readonly Poller[]
 }
 
-type Asked = Pick<IncomingMessage, 'method' | 'url' | 'headers' | 'socket'>
+type PollRequest = Pick<IncomingMessage, 'method' | 'url' | 'headers' | 'socket'>
 
 /** What pollers need. */
 export interface PollersDeps {
@@ -163,7 +163,8 @@ export function createPollers({ clock, metrics }: PollersDeps): Pollers {
 function shownUrl(url: string, status: number): string {
   const own = url.replace(/^[a-z]+:\/\/[^/]*/i, '')
   const isUnderstood = status === 200 || status === 304 || status === 503
-  return (isUnderstood ? own : (own.split('?', 1)[0] as string)).slice(0, MAX_TEXT)
+  const [path, query] = own.split('?', 2)
+  return (isUnderstood || query === undefined ? own : `${path}?…`).slice(0, MAX_TEXT)
 }
 
 function pathOf(source: string | undefined): string {
@@ -180,11 +181,13 @@ export function faultOf(poller: Poller, store: Pick<Store, 'list'>): string | un
   if (isServed(poller)) return undefined
   const { url, status } = poller
   if (status === 404) {
+    if (url.includes('?')) return `${url}: no target has the label that it asks for, or there is no such list`
     const names = store.list().map(({ name }) => pathOf(name))
     return `${url} is no list; there are /targets and ${names.join(', ')}`
   }
   if (status === 401 || status === 403) return `it may not ask for ${url}: see rollcall_http_refused_total`
-  return status === 503 ? `there is no list that can be sent; see /ready` : `what it asks for is wrong`
+  const what = status === 503 ? 'there was no list to send' : 'it cannot be answered'
+  return `${what}; ask for ${url} with curl to see why`
 }
 
 /** A poller as people name it: `10.0.0.7 (Prometheus/3.9.1)`. */
@@ -212,7 +215,7 @@ export function fetchesOf(source: string, { store, clock, pollers }: PollsDeps):
       : fetched.digest === now?.digest
         ? 'the list that is served now; see its targets page'
         : `an older list${asks}`
-    const since = isServed(poller) ? '' : `, and gets ${status} now: ${faultOf(poller, store)}`
+    const since = isServed(poller) ? '' : `, and gets ${status} now`
     return [`${nameOf(poller)} fetched ${url} ${ago(fetched.atMs)} ago and has ${state}${since}`]
   })
   if (told.length > 0) return told

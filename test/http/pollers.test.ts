@@ -95,8 +95,8 @@ t.test('who asks in vain is told with what there is', async (t) => {
   t.match(
     found.map(({ path, status, fault }) => [path, status, fault]),
     [
-      ['/targets', 503, /\/ready/],
-      ['/targets/sensors', 400, /wrong/],
+      ['/targets', 503, /no list to send.*curl/],
+      ['/targets/sensors?…', 400, /cannot be answered.*curl/],
       ['/sd/prometheus', 404, /there are \/targets and \/targets\/other, \/targets\/sensors$/],
       ['/target', 404, /^\/target is no list/],
       ['/targets/typo', 404, /^\/targets\/typo is no list/],
@@ -107,6 +107,19 @@ t.test('who asks in vain is told with what there is', async (t) => {
   const { polls } = (await half.app.inject({ url: '/health' })).json()
   t.match(polls, { last: null, pollers: 0, in_vain: Array(5).fill(String) })
   t.match(polls.in_vain[4], /^127\.0\.0\.1 \(Prometheus\/3\.9\.1\) got 404: \/targets\/typo is no list/)
+})
+
+t.test('who asks for a label that no target has is another than who asks for all', async (t) => {
+  const half = await webServer(t, undefined)
+  await ask(half.port, '/targets', { headers: PROMETHEUS })
+  await ask(half.port, '/targets?label.none=x', { headers: PROMETHEUS })
+  t.match(
+    (await pollers(half)).map(({ path, status, fault }) => [path, status, fault]),
+    [
+      ['/targets?…', 404, /no target has the label/],
+      ['/targets', 200, null],
+    ],
+  )
 })
 
 t.test('who is refused is told', async (t) => {
@@ -158,7 +171,7 @@ t.test('whoever got a list and then does not is told as both', async (t) => {
   await ask(half.port, '/targets?shard=0/2', { headers: PROMETHEUS })
   const { polls } = (await half.app.inject('/api/v1/explain?q=a')).json()
   t.match(polls, [
-    /fetched \/targets\?shard=0\/2 20s ago and has a part of the list.*, and gets 503 now: .*\/ready$/,
+    /fetched \/targets\?shard=0\/2 20s ago and has a part of the list.*, and gets 503 now$/,
     /got 503/,
   ])
   t.equal((await pollers(half)).length, 1, 'it is one')
