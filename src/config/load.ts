@@ -134,11 +134,12 @@ function readWeb(args: Arguments, given: Given, isDemo: boolean): WebSettings {
   }
 }
 
-/** The server must not turn unready between refreshes that succeed; of push sources it does not mind the age. */
+/** The server must not turn unready between refreshes that succeed; with a push source it never does for age. */
 function assertReadyMaxAge({ readyMaxAgeMs }: WebSettings, sources: readonly SourceSettings[]): void {
-  for (const { name, source, ...times } of sources) {
+  if (sources.some(({ source }) => source.kind === 'push')) return
+  for (const { name, required, ...times } of sources) {
     const leastMs = leastStalenessMs(times)
-    if (source.kind === 'push' || readyMaxAgeMs >= leastMs) continue
+    if (!required || readyMaxAgeMs >= leastMs) continue
     throw new UsageError(
       `--web.ready-max-age: ${formatDuration(readyMaxAgeMs)} is too short: the list of ${name} gets as old although nothing fails (refresh_interval ${formatDuration(times.refreshIntervalMs)}, timeout ${formatDuration(times.timeoutMs)}); write at least ${formatDuration(leastMs)}`,
     )

@@ -1,4 +1,5 @@
 import { editDistance } from '../base/suggest.ts'
+import { hostIn } from '../model/address.ts'
 import type { Query } from './query.ts'
 
 /** How many names are told. */
@@ -16,12 +17,12 @@ export interface Near {
  * @param addresses of targets, with or without ports
  */
 export function nearNames(query: Query, addresses: Iterable<string>): Near[] {
-  const wanted = hostOf(query.field?.text ?? query.text)
+  const wanted = hostIn(query.field?.text ?? query.text)
   // Of very short names each is near to any other.
   const most = wanted.length < 4 ? 0 : Math.max(1, Math.floor(wanted.length / 5))
   const near = new Map<string, { readonly address: string; readonly distance: number }>()
   for (const address of addresses) {
-    const host = hostOf(address)
+    const host = hostIn(address)
     const distance = distanceOf(wanted, host.toLowerCase(), most)
     if (distance <= most) near.set(host, { address, distance })
   }
@@ -38,8 +39,4 @@ function distanceOf(wanted: string, host: string, most: number): number {
 /** Whether a name is the first labels of another. */
 function isShortOf(short: string, long: string): boolean {
   return short !== '' && long.startsWith(`${short}.`)
-}
-
-function hostOf(address: string): string {
-  return address.replace(/:\d+$/, '')
 }

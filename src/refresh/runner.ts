@@ -322,7 +322,9 @@ export function createRunner(
   function keepable(): Keepable | undefined {
     const { snapshot, status } = store.get(name) ?? {}
     const lastSuccessMs = status?.lastSuccess?.wallMs
-    if (snapshot === undefined || roll === undefined || lastSuccessMs === undefined) return undefined
+    // What a peer said is not known here: it is asked again.
+    if (isSeed || snapshot === undefined || roll === undefined || lastSuccessMs === undefined)
+      return undefined
     const { digest, changedAtMs } = snapshot
     return { roll, digest, changedAtMs, lastSuccessMs }
   }
@@ -331,8 +333,6 @@ export function createRunner(
     const list = keepable()
     if (list === undefined) return
     for (const output of outputs) {
-      // What stands there may be more than the peer had.
-      if (isSeed && output.kind === 'file_sd') continue
       try {
         report.written(output, await output.keep(list, clock.monotonic()))
       } catch (error) {

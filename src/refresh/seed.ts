@@ -46,12 +46,14 @@ export interface Seed {
 export function createSeed(peer: URL, { clock, log, userAgent }: SeedDeps): Seed {
   const requester = createRequester(DEFAULT_HTTP_CLIENT, { clock, userAgent })
   const controller = new AbortController()
+  const endMs = clock.monotonic() + SEED_TIMEOUT_MS
+  const tooLong = () => new Error(`its lists took longer than ${SEED_TIMEOUT_MS / 1000} s`)
   const cancel = clock.after(SEED_TIMEOUT_MS, () => {
-    controller.abort(new Error(`its lists took longer than ${SEED_TIMEOUT_MS / 1000} s`))
+    controller.abort(tooLong())
   })
 
   // One list at a time: each takes a multiple of its bytes while it is read.
-  const inTurn = createMutex()
+  const mutex = createMutex()
 
   async function read(source: string, url: URL, nowMs: number): Promise<Before> {
     const request = { method: 'GET' as const, url, maxBytes: maxBytes() }
@@ -59,7 +61,8 @@ export function createSeed(peer: URL, { clock, log, userAgent }: SeedDeps): Seed
     const wallMs = clock.now()
     const ageMs = ageIn(answer, wallMs)
     const roll = rollOf(answer.body, source, nowMs)
-    controller.signal.throwIfAborted()
+    // While it was read no timer could end it.
+    if (clock.monotonic() >= endMs) throw tooLong()
     return { roll, changedAtMs: wallMs, lastSuccessMs: wallMs - ageMs, isSeed: true, otherOrigin: undefined }
   }
 
@@ -68,7 +71,7 @@ export function createSeed(peer: URL, { clock, log, userAgent }: SeedDeps): Seed
       const url = listUrl(peer, source)
       const told = { source, peer: displayUrl(url) }
       try {
-        const kept = await inTurn(() => read(source, url, nowMs))
+        const kept = await mutex(() => read(source, url, nowMs))
         log.info({ ...told, targets: kept.roll.keys.length }, 'list taken from the peer')
         return kept
       } catch (error) {

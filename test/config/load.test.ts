@@ -164,7 +164,12 @@ t.test('lists must not get too old for /ready while nothing fails', async (t) =>
     'rollcall.yml': `
 sources:
   - { name: slow, http: { url: 'http://a' }, refresh_interval: 10m, timeout: 1m }
-  - { name: devices, push: { insecure_skip_authentication: true }, refresh_interval: 1h }
+  - { name: optional, http: { url: 'http://a' }, refresh_interval: 1h, required: false }
+`,
+    'push.yml': `
+sources:
+  - { name: slow, http: { url: 'http://a' }, refresh_interval: 10m, timeout: 1m }
+  - { name: devices, push: { insecure_skip_authentication: true } }
 `,
   })
   const args = (age: string) => [
@@ -176,6 +181,8 @@ sources:
     name: 'UsageError',
     message: /^--web\.ready-max-age: 11m59s .*slow.*at least 12m/,
   })
+  const [config] = args('') as [string]
+  t.ok(await load([config.replace('rollcall.yml', 'push.yml'), '--web.ready-max-age=1s']), 'it has no effect')
   t.match(await load(args('0')), { web: { readyMaxAgeMs: Number.POSITIVE_INFINITY } })
   await t.rejects(load(['--web.ready-max-age=40s'], { INVENTORY_URL: 'http://a' }), {
     message: /^--web\.ready-max-age: 40s .*at least 43s/,
