@@ -153,7 +153,10 @@ async function finishRestore(storagePath: string, { files, log }: ServiceDeps): 
     await unpackPending(files, storagePath)
     log.info({ path }, 'a restore that was interrupted is finished')
   } catch (error) {
-    log.warn({ path, error: messageOf(error) }, 'a restore that was interrupted is not finished')
+    log.warn(
+      { path, error: messageOf(error) },
+      'a restore that was interrupted is not finished; the next start tries again, and replaces what is kept until then: restart once the cause is repaired, or delete this file',
+    )
   }
 }
 

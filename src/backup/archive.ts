@@ -127,7 +127,7 @@ function readManifest(line: string): Manifest {
     throw new Error('it is no backup of Rollcall: its first line is no manifest')
   const { format, rollcall, at, parts } = manifest
   if (format !== FORMAT) {
-    const by = JSON.stringify(rollcall).slice(0, 60)
+    const by = JSON.stringify(rollcall ?? 'unknown').slice(0, 60)
     throw new Error(
       `it has the format ${format}, not ${FORMAT}; restore it with the version that made it, ${by}`,
     )
@@ -193,7 +193,8 @@ function createReader(stream: Readable) {
     /** The next line, without its end. */
     async line(): Promise<string> {
       const bytes = await collect((now, before) => {
-        if (before > MAX_LINE_BYTES) throw new Error('it is no backup of Rollcall: its first line has no end')
+        if (before > MAX_LINE_BYTES)
+          throw new Error('it is no backup of Rollcall: a line at its beginning has no end')
         return now.indexOf('\n') + 1 || -1
       })
       return bytes.toString('utf8', 0, bytes.length - 1)

@@ -66,3 +66,25 @@ t.test('while a backup is sent there is no other; one that nobody wants any more
   state.backup = () => Readable.from([Buffer.from('another')])
   t.equal((await app.inject(URL_PATH)).payload, 'another', 'one that failed is over too')
 })
+
+t.test('who leaves while a backup is made ends it, and it alone, when it is made', async (t) => {
+  const { app, state } = await readHalf(t, { enableLifecycle: true })
+  let make: (bytes: Readable) => void = () => {}
+  state.backup = () =>
+    new Promise<Readable>((resolve) => {
+      make = resolve
+    }) as unknown as Readable
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const first = get({ port, path: URL_PATH, agent: false }).on('error', () => {})
+  const closed = new Promise((resolve) => first.on('close', resolve))
+  await until('it is being made', () => state.backups === 1)
+  first.destroy()
+  await closed
+  t.equal((await app.inject(URL_PATH)).statusCode, 503, 'it is still being made')
+  const bytes = new Readable({ read: () => {} })
+  make(bytes)
+  await once(bytes, 'close')
+  state.backup = () => Readable.from([Buffer.from('another')])
+  t.equal((await app.inject(URL_PATH)).payload, 'another')
+})

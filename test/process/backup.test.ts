@@ -243,6 +243,6 @@ t.test('a start finishes a restore that was killed, and does without one that it
   await first.ended
   writeFileSync(join(data, '.restored'), packed.subarray(0, 40))
   const second = await serve('data')
-  t.match(second.err(), '"msg":"a restore that was interrupted is not finished"')
+  t.match(second.err(), '"msg":"a restore that was interrupted is not finished;')
   t.ok(readdirSync(data).includes('gone.snapshot'), 'what was there stays')
 })

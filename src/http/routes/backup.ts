@@ -26,10 +26,15 @@ export function backupRoutes(
     capacity.assert()
     if (isSending) throw overloaded('another backup is being sent')
     isSending = true
-    reply.raw.once('close', () => {
+    const end = () => {
       isSending = false
+    }
+    const bytes = await deps.backup().catch((error) => {
+      end()
+      throw error
     })
-    const bytes = await deps.backup()
+    // Whatever became of the client: the bytes are closed with it.
+    bytes.once('end', end).once('close', end)
     const name = `rollcall-${new Date(deps.clock.now()).toISOString().replaceAll(':', '')}.backup`
     return reply
       .type('application/gzip')
