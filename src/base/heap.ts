@@ -1,14 +1,14 @@
 import { setFlagsFromString } from 'node:v8'
 
-/** Time over which it is looked at how busy the process is, in milliseconds. */
+/** The interval between two looks at the load, in milliseconds. */
 const LOOK_MS = 2_000
 
 /** The part of that time in which it works, from which on processor time is worth more than memory. */
 const BUSY = 0.5
 
 /**
- * Makes the heap grow less, by a fifth of what is resident, while the program is loaded, and keeps undici's WebAssembly,
- * which only splits HTTP answers, from being optimised: that takes 30 MB for a moment (npm run bench).
+ * Keeps the heap small while the program is loaded: a fifth less resident memory. undici's WebAssembly, which only splits
+ * HTTP answers, is never optimised: that takes 30 MB for a moment (npm run bench).
  */
 export function keepHeapSmall(): void {
   setFlagsFromString('--optimize-for-size')

@@ -64,7 +64,7 @@ export const flagOptions = {
     value: '<duration>',
     default: '0',
     expects: 'a duration such as 5m, or 0',
-    help: 'From this age of a list on /ready says 503, so that a load balancer prefers another replica; 0: never.',
+    help: 'From this age of a list on /ready says 503, so that a load balancer prefers another replica; no effect with a push source. 0: never.',
     parse: parseDuration,
   },
   externalUrl: {

@@ -236,7 +236,7 @@ const sourceOptions = Type.Object(
     ),
     max_staleness: Type.Optional(
       duration(
-        'From this age on /targets answers 503 instead of the last good list; by default it is served however old it is. At least 1.1 × refresh_interval + timeout. /ready then says 503 too, but for a push source. Prometheus keeps its targets either way, until it restarts.',
+        'From this age on /targets answers 503 instead of the last good list; by default it is served however old it is. At least 1.1 × refresh_interval + timeout. /ready does not mind; see --web.ready-max-age. Prometheus keeps its targets either way, until it restarts.',
       ),
     ),
     refresh_interval: Type.Optional(duration('Time between refreshes; by default the global one.')),

@@ -132,10 +132,11 @@ function sourceOf({ params, query }: FastifyRequest, about: About): string | und
 }
 
 /**
- * Whether a request to read a source, or all, is admitted without any more being asked; then the headers of the web
- * configuration are set. Nothing else is done: what is not admitted at once is for the guard of its route.
+ * Admits a request to read a source, or all, if no more has to be asked, and sets the headers of the web configuration
+ * then. What is not admitted at once is for the guard of its route.
+ * @returns whether it is
  */
-export function isAdmittedAtOnce(
+export function admitAtOnce(
   request: IncomingMessage,
   response: ServerResponse,
   source: string | undefined,

@@ -168,7 +168,7 @@ const permissions = {
       minItems: 1,
       expects: `a list of ${SCOPES.join(', ')}`,
       description:
-        'read: /targets, /metrics, /health, sources and changes. explain: /api/v1/explain. operate: POST /-/refresh, /-/accept and /-/reload, and /api/v1/backup, which need --web.enable-lifecycle too.',
+        'read: /targets, /metrics, /health, sources, changes and pollers. explain: /api/v1/explain. operate: POST /-/refresh, /-/accept and /-/reload, and /api/v1/backup, which need --web.enable-lifecycle too.',
     }),
   ),
   sources: Type.Optional(

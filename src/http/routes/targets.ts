@@ -6,7 +6,7 @@ import type { Sendable } from '../../snapshot/freeze.ts'
 import { expiresMs, lastSuccessMs, type SourceState } from '../../snapshot/store.ts'
 import type { View } from '../../snapshot/view-worker.ts'
 import { EmptiedViewError, TooManyViewsError, UnknownLabelError, type Viewed } from '../../snapshot/views.ts'
-import { allow, isAdmittedAtOnce } from '../auth.ts'
+import { admitAtOnce, allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { notLoaded, tooOld } from '../not-loaded.ts'
 import { observe } from '../observe.ts'
@@ -49,10 +49,13 @@ export function targetsRoutes(app: FastifyInstance, deps: HttpDeps, capacity: Ca
 
 type Path = '/targets' | '/targets/:source'
 
+/** What stands before the name of a source. */
+const SOURCE_PREFIX = '/targets/'
+
 /**
  * Answers a poll of a whole list before the framework sees it: nearly all requests are such polls, and the framework
  * costs more than sending a small list does (npm run bench).
- * @returns false when it is anything else, or cannot be answered with a list: then nothing was done, and the routes tell
+ * @returns false when it is anything else, or cannot be answered with a list: then nothing was sent or counted, and the routes answer
  */
 export function answerPoll(
   request: IncomingMessage,
@@ -62,10 +65,11 @@ export function answerPoll(
 ): boolean {
   const { method, url = '' } = request
   if (method !== 'GET' || !url.startsWith('/targets') || capacity.isShort()) return false
-  const state = url.length > ONE.length ? deps.store.get(url.slice(ONE.length)) : undefined
+  const state =
+    url.length > SOURCE_PREFIX.length ? deps.store.get(url.slice(SOURCE_PREFIX.length)) : undefined
   const path = state === undefined ? '/targets' : '/targets/:source'
-  if (state === undefined ? url !== path : url[ONE.length - 1] !== '/') return false
-  if (!isAdmittedAtOnce(request, response, state?.name, deps)) return false
+  if (state === undefined ? url !== path : url[SOURCE_PREFIX.length - 1] !== '/') return false
+  if (!admitAtOnce(request, response, state?.name, deps)) return false
   let aged: Aged
   try {
     aged = state === undefined ? allTargets(deps) : targetsOf(state, deps)
@@ -76,8 +80,6 @@ export function answerPoll(
   sendList(request, response, aged.snapshot, { ageMs: aged.ageMs, isLast: deps.isDraining() })
   return true
 }
-
-const ONE = '/targets/'
 
 function targetsOf(state: SourceState, { clock }: HttpDeps): Aged {
   if (state.snapshot === undefined) throw notLoaded([state])
