@@ -126,7 +126,7 @@ export function createPollers({ clock, metrics }: PollersDeps): Pollers {
       if (!isList && !NEARLY.test(url) && !DISCOVERS.test(userAgent)) return undefined
       const before = last.get(socket)
       if (before?.url === url && before.userAgent === userAgent) return before
-      const poll = { address: socket.remoteAddress ?? '', userAgent, url, poller: undefined }
+      const poll = { address: String(socket.remoteAddress), userAgent, url, poller: undefined }
       last.set(socket, poll)
       return poll
     },
@@ -167,8 +167,8 @@ function shownUrl(url: string, status: number): string {
   return (isUnderstood || query === undefined ? own : `${path}?…`).slice(0, MAX_TEXT)
 }
 
-function pathOf(source: string | undefined): string {
-  return source === undefined ? '/targets' : `/targets/${source}`
+function pathOf(source: string): string {
+  return `/targets/${source}`
 }
 
 /** Whether it was last answered with a list, or told that it has that list. */

@@ -81,6 +81,7 @@ t.test('a backup that is not what was made is refused', async (t) => {
     ['half a byte', forged(manifestOf(listed('.fleet.json', 'x', 0.5))), /does not keep/],
     ['a path elsewhere', forged(manifestOf(listed('../x.snapshot', 'x')), 'x'), /does not keep: .*\.\.\/x/],
     ['a size that is a lie', forged(manifestOf(listed('.fleet.json', 'x', 2 ** 52)), 'x'), /ends too early/],
+    ['another format, of no version', gzipSync('{"format":2}\n\n'), /format 2.*unknown/],
     ['a line without end', gzipSync(Buffer.alloc(2 ** 25, 'x')), /has no end/],
   ]
   for (const [why, bytes, message, key] of rows) await t.rejects(readArchive(bytes, key), { message }, why)

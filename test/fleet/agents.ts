@@ -26,10 +26,10 @@ const settingsOf = (id: string) =>
     flags: {
       'web.listen-address': '127.0.0.1:0',
       'web.drain-delay': '0s',
-      'register.url': url,
       'register.token-file': tokenFile,
       'register.id': id,
     },
+    repeated: { 'register.url': [url] },
     env: {},
   })
 

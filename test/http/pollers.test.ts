@@ -226,9 +226,14 @@ t.test('what strangers write is not shown, nor told to who may ask for one sourc
   t.notMatch(JSON.stringify(all), /pa55w0rd/)
   t.match(all.at(-1), { path: '/targets/sensors', fetched: { source: 'sensors' } })
   t.match(await pollers(half, '?source=sensors'), [{ path: '/targets/sensors' }])
-  t.equal((await pollers(half, '?source=sensors')).length, 1)
+  await ask(half.port, '/targets')
+  t.match(await pollers(half, '?source=secretproject'), [
+    { path: '/targets' },
+    { path: '/targets/secretproject' },
+  ])
+  t.equal((await pollers(half, '?source=sensors')).length, 2)
   const { polls } = (await half.app.inject('/api/v1/explain?q=a&source=sensors')).json()
-  t.equal(polls.length, 1)
+  t.equal(polls.length, 2)
   t.notMatch(JSON.stringify(polls), /secretproject/)
 })
 

@@ -118,6 +118,23 @@ t.test('what is no list of a Rollcall costs a warning', async (t) => {
   t.match(away.lines, [{ error: /ECONNREFUSED/ }])
 })
 
+t.test('a list that is read for too long is not taken, though no timer can end that', async (t) => {
+  const peer = await inventoryServer(t)
+  const headers = { 'x-rollcall-age-seconds': '1.000' }
+  peer.handle((_request, response) =>
+    response.writeHead(200, headers).end('[{"targets":["a:1"],"labels":{}}]'),
+  )
+  const clock = manualClock()
+  const { log, lines } = recordingLog()
+  let readings = 0
+  // The first time it is asked for is when the time begins.
+  const monotonic = () => (readings++ === 0 ? 0 : SEED_TIMEOUT_MS)
+  const seed = createSeed(peer.url, { clock: { ...clock, monotonic }, log, userAgent: 'Rollcall/test' })
+  t.teardown(() => seed.close())
+  t.equal(await seed.load('sensors', 0), undefined)
+  t.match(lines, [{ level: 40, error: /took longer than 10 s/ }])
+})
+
 t.test('the lists of all sources together have ten seconds', async (t) => {
   const peer = await inventoryServer(t)
   peer.handle(() => {})
