@@ -20,6 +20,10 @@ function configured(t: Test, keys: string) {
 
 t.test('a key for backups that cannot be read is told', async (t) => {
   const { check } = configured(t, 'http: { url: http://a }')
+  t.match(await check('--storage.signing-key-file='), {
+    code: 2,
+    err: [/^--storage\.signing-key-file: "" is not a path/, ''],
+  })
   const answer = await check('--storage.signing-key-file=/nowhere/key')
   t.match(answer, { code: 1, out: [/^FAILED/] })
   t.match(answer.out.join('\n') + answer.err.join('\n'), /--storage.signing-key-file.*\/nowhere\/key/)
