@@ -64,7 +64,7 @@ export async function packArchive(
   const manifest = JSON.stringify({ format: FORMAT, rollcall, at, parts: listed })
   const head = Buffer.from(`${manifest}\n${key === undefined ? '' : signatureOf(manifest, key)}\n`)
   const gzip = createGzip({ level: constants.Z_BEST_SPEED })
-  // Whoever reads is told of an error by the stream itself.
+  // The reader of the stream gets its errors.
   pipeline(Readable.from(bytesOf(head, parts)), gzip, () => {})
   return gzip
 }
@@ -108,7 +108,7 @@ function signatureOf(manifest: string, key: string): string {
 
 function assertSigned(manifest: string, signature: string, key: string): void {
   if (signature === '')
-    throw new Error('it is not signed; leave --storage.signing-key-file out if you trust whoever had it')
+    throw new Error('it is not signed; leave --storage.signing-key-file out if you trust where it comes from')
   const expected = Buffer.from(signatureOf(manifest, key))
   const given = Buffer.from(signature)
   if (given.length === expected.length && timingSafeEqual(given, expected)) return

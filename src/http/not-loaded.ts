@@ -23,20 +23,12 @@ export function notFresh(
   nowMs: number,
   maxAgeMs: number,
 ): HttpError | undefined {
-  const reasons = states.flatMap((state) => {
-    const limit = exceeded(state, nowMs, maxAgeMs)
-    return limit === undefined ? [] : [ageReason(state, nowMs, limit)]
-  })
+  const reasons = states
+    .filter((state) => nowMs >= lastSuccessMs(state) + maxAgeMs)
+    .map((state) => ageReason(state, nowMs, `--web.ready-max-age (${formatDuration(maxAgeMs)})`))
   if (reasons.length === 0) return undefined
   const advice = 'repair what keeps it from being read (see /health), or raise the limit'
   return new HttpError('stale', `${reasons.join('; ')}; ${advice}`, RETRY_AFTER_SECONDS)
-}
-
-/** The limit that the age of a list exceeds; undefined when it is young enough. */
-function exceeded(state: SourceState, nowMs: number, maxAgeMs: number): string | undefined {
-  return nowMs >= lastSuccessMs(state) + maxAgeMs
-    ? `--web.ready-max-age (${formatDuration(maxAgeMs)})`
-    : undefined
 }
 
 function ageReason(state: SourceState, nowMs: number, limit: string): string {

@@ -19,7 +19,7 @@ const DISCOVERS = /^(?:prometheus|vmagent|vm_promscrape|victoriametrics|grafana|
 /** What looks like a list of targets, and is none. */
 const NEARLY = /^\/+targets?(?:[/?]|$)/i
 
-/** Who asks, for what. */
+/** A client, and the URL that it asks for. */
 export interface Asking {
   readonly address: string
   readonly userAgent: string
@@ -56,10 +56,10 @@ export interface Poll extends Asking {
   poller: Poller | undefined
 }
 
-/** Remembers who asks for targets, also for some that there are not: so that it can be told who does not get them, and why. */
+/** Remembers the clients that ask for targets, also those that ask for a list that does not exist. */
 export interface Pollers {
   /**
-   * Who asks; undefined when the answer need not be remembered. To be called when a request comes in: a connection that
+   * The poll of a request; undefined when it is none. To be called when a request comes in: a connection that
    * is closed has no address any more.
    * @param isList whether it asks for a list of targets that there may be
    */
@@ -204,19 +204,21 @@ export interface PollsDeps {
 
 /** Who has the list of a source, or of all, and who has an older one: a sentence each. */
 export function fetchesOf(source: string, { store, clock, pollers }: PollsDeps): string[] {
-  const ago = (ms: number) => formatDuration(Math.max(1, Math.round((clock.now() - ms) / 1000)) * 1000)
+  const shown = (ms: number) => formatDuration(Math.max(1, Math.round(ms / 1000)) * 1000)
   const told = pollers.list().flatMap((poller) => {
     const { fetched, url, intervalMs, status } = poller
     if (fetched === undefined || (fetched.source ?? source) !== source) return []
     const now = fetched.source === undefined ? store.combined().snapshot : store.get(source)?.snapshot
-    const asks = intervalMs === undefined ? '' : `; it asks every ${ago(clock.now() - intervalMs)}`
+    const asks = intervalMs === undefined ? '' : `; it asks every ${shown(intervalMs)}`
     const state = url.includes('?')
       ? 'a part of the list; see whether the target is in it'
       : fetched.digest === now?.digest
         ? 'the list that is served now; see its targets page'
         : `an older list${asks}`
     const since = isServed(poller) ? '' : `, and gets ${status} now`
-    return [`${nameOf(poller)} fetched ${url} ${ago(fetched.atMs)} ago and has ${state}${since}`]
+    return [
+      `${nameOf(poller)} fetched ${url} ${shown(clock.now() - fetched.atMs)} ago and has ${state}${since}`,
+    ]
   })
   if (told.length > 0) return told
   return [

@@ -9,6 +9,8 @@ import { matchesEtag } from './conditional.ts'
 /** One form of a list. */
 interface Representation {
   readonly pieces: readonly Buffer[]
+  /** The length of all pieces. */
+  readonly bytes: number
   readonly etag: string
   /** The headers of a 304, and of a 200, as flat names and values; the age, at {@link AGE}, is set for each answer. */
   readonly head: string[]
@@ -49,8 +51,7 @@ export function sendList(
     return
   }
   writeHead(request, response, 200, headers)
-  if (isEncrypted(request) && bytesIn(form.pieces) > SLICE_BYTES)
-    Readable.from(slicesOf(form.pieces)).pipe(response)
+  if (isEncrypted(request) && form.bytes > SLICE_BYTES) Readable.from(slicesOf(form.pieces)).pipe(response)
   else sendPieces(response, form.pieces)
 }
 
@@ -117,11 +118,12 @@ function represent(
     // Without it a cache may guess from Last-Modified how long an old list is good enough.
     ...['cache-control', 'no-cache'],
   ]
+  const bytes = bytesIn(pieces)
   const whole = [
     ...head,
     ...['content-type', 'application/json; charset=utf-8'],
-    ...['content-length', String(bytesIn(pieces))],
+    ...['content-length', String(bytes)],
     ...encoding,
   ]
-  return { pieces, etag, head, whole }
+  return { pieces, bytes, etag, head, whole }
 }

@@ -43,7 +43,7 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
   }
 }
 
-/** How many of those who ask who ask in vain are told. */
+/** At most so many pollers without a list are named. */
 const MAX_IN_VAIN = 5
 
 function describePolls(deps: HttpDeps) {
