@@ -85,8 +85,8 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
   const perAddress = new Map<string, number>()
   // In the order in which they became idle; one that never sent a whole request is idle too.
   const idle = new Set<Socket>()
-  // Those with requests in flight, in the order in which they became busy.
-  const busy = new Set<Socket>()
+  // Those with requests in flight, in the order in which they became busy, and their responses.
+  const busy = new Map<Socket, ReadonlyMap<Sending, number>>()
   // What requests over TLS know their connection by → its socket without TLS, which is there before any handshake.
   const sockets = new WeakMap<object, Socket>()
   const sessions = new Set<Http2Session>()
@@ -121,20 +121,15 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
     const isOfCrowd = (socket: Socket) => perAddress.get((open.get(socket) as Open).address) === most
     const oldest =
       find(idle, (socket) => socket !== newest && isOfCrowd(socket)) ??
-      find(busy, (socket) => isUnread(socket) && isOfCrowd(socket)) ??
-      (isOfCrowd(newest) ? undefined : find(busy, isOfCrowd))
+      find(busy.keys(), (socket) => isOfCrowd(socket) && isUnread(busy.get(socket))) ??
+      (isOfCrowd(newest) ? undefined : find(busy.keys(), isOfCrowd))
     const closed = oldest ?? newest
     closed.destroy()
   }
 
-  /** Whether a part of a response waits for the client. */
-  function isUnread(socket: Socket): boolean {
-    return hasUnread(open.get(socket), Number.POSITIVE_INFINITY)
-  }
-
   function cutOffTheSlow(): void {
     const untilMs = performance.now() - responseMs
-    for (const socket of busy) if (hasUnread(open.get(socket), untilMs)) socket.destroy()
+    for (const [socket, sending] of busy) if (isUnread(sending, untilMs)) socket.destroy()
   }
 
   function watchTls(server: Server): void {
@@ -162,11 +157,11 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
       socket.destroy()
       return false
     }
-    if (idle.delete(socket)) busy.add(socket)
+    if (idle.delete(socket)) busy.set(socket, sending)
     sending.set(response, performance.now())
     count++
     response.on('close', () => end(socket, sending, response))
-    if (count > requests) find(busy, isUnread)?.destroy()
+    if (count > requests) find(busy.keys(), (each) => isUnread(busy.get(each)))?.destroy()
     return true
   }
 
@@ -200,7 +195,7 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
       // The platform's timeout of a connection begins anew whenever the client has read something.
       server.setTimeout(stallMs, (connection: object) => {
         const socket = socketOf(connection)
-        if (isUnread(socket) || !busy.has(socket)) socket.destroy()
+        if (isUnread(busy.get(socket)) || !busy.has(socket)) socket.destroy()
       })
       const timer = setInterval(cutOffTheSlow, Math.min(stallMs, responseMs)).unref()
       server.once('close', () => clearInterval(timer))
@@ -215,12 +210,13 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
   }
 }
 
-/** Whether a part of a response waits for the client, to a request that came before a time. */
-function hasUnread(connection: Open | undefined, untilMs: number): boolean {
-  for (const [{ writableLength }, atMs] of connection?.sending ?? [])
-    if (writableLength > 0 && atMs < untilMs) return true
+/** Whether a part of one of the responses waits for the client, to a request that came before a time. */
+function isUnread(sending: ReadonlyMap<Sending, number> = NONE, untilMs = Number.POSITIVE_INFINITY): boolean {
+  for (const [{ writableLength }, atMs] of sending) if (writableLength > 0 && atMs < untilMs) return true
   return false
 }
+
+const NONE: ReadonlyMap<Sending, number> = new Map()
 
 function find(sockets: Iterable<Socket>, fits: (socket: Socket) => boolean): Socket | undefined {
   for (const socket of sockets) if (fits(socket)) return socket

@@ -273,9 +273,13 @@ t.test('check reads the web configuration file too, alone or beside the other on
   const fine = 'SUCCESS: the web configuration is valid'
   t.match(await check(web('rate_limit: { interval: 1s, burst: 5 }')), { code: 0, out: [SUCCESS, fine, ''] })
   t.match(await runHere(['check', web('')]), { code: 0, out: `${fine}\n`, err: '' })
-  writeFileSync(join(folder, 'token'), 'f'.repeat(32))
+  for (const token of ['token', 'other']) writeFileSync(join(folder, token), token.repeat(32))
   t.match(
-    await check(web('bearer_tokens: [{ name: shop, token_file: token, sources: [a, typo] }]')),
+    await check(
+      web(
+        'bearer_tokens: [{ name: shop, token_file: token, sources: [a, typo] }, { name: all, token_file: other }]',
+      ),
+    ),
     { code: 0, out: [SUCCESS, /^WARNING: .*web\.yml: shop may ask for typo/, fine, ''] },
     'no source has this name',
   )

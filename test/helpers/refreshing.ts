@@ -7,7 +7,7 @@ import type { PlanOptions } from '../../src/pipeline/plan.ts'
 import { createRoom } from '../../src/refresh/compute.ts'
 import { fileSdOutput, type Output } from '../../src/refresh/outputs.ts'
 import { createRunner } from '../../src/refresh/runner.ts'
-import { createFleet } from '../../src/roll/fleet.ts'
+import { createFleet, type Fleet } from '../../src/roll/fleet.ts'
 import { createShelf, type Kept } from '../../src/roll/kept.ts'
 import type { Roll } from '../../src/roll/roll.ts'
 import { DEFAULT_GUARD, type GuardOptions } from '../../src/roll/rules.ts'
@@ -49,6 +49,8 @@ export async function refreshing(
     /** Labels of all targets, as templates. */
     labels?: Record<string, string>
     isPaged?: boolean
+    /** All sources together. */
+    fleet?: Fleet
   } = {},
 ) {
   const inventory = await inventoryServer(t, names(3))
@@ -101,7 +103,7 @@ export async function refreshing(
     source,
     {
       ...{ store, metrics, clock, log, threads, random: () => 0.5 },
-      ...{ fleet: createFleet(DEFAULT_GUARD), room: createRoom() },
+      ...{ fleet: options.fleet ?? createFleet(DEFAULT_GUARD), room: createRoom() },
     },
   )
   return {

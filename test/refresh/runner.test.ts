@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { createPacker } from '../../src/pipeline/pack.ts'
 import { createRoom, MAX_ALL_KEPT_BYTES, MAX_KEPT_BYTES } from '../../src/refresh/compute.ts'
+import { createFleet } from '../../src/roll/fleet.ts'
 import type { Kept } from '../../src/roll/kept.ts'
 import { absentIn, openRoll } from '../../src/roll/roll.ts'
 import { DEFAULT_GUARD } from '../../src/roll/rules.ts'
@@ -105,6 +106,31 @@ t.test('targets that join and leave are counted', async (t) => {
   t.match(await refresh(), { result: 'changed', targets: 3 })
   t.equal(await metric('targets_removed_total'), 1)
   t.equal(await metric('targets_absent'), 0)
+})
+
+t.test('rule 5: what leaves another source while a reading is decided counts for it', async (t) => {
+  const fleet = createFleet(DEFAULT_GUARD)
+  const decisions: (() => void)[] = []
+  const { refresh, inventory, addresses, held } = await refreshing(t, {
+    fleet: {
+      ...fleet,
+      scope(nowMs) {
+        const scope = fleet.scope(nowMs)
+        decisions.shift()?.()
+        return scope
+      },
+    },
+  })
+  inventory.json(names(20))
+  fleet.note('other', 10, 0)
+  await refresh()
+  inventory.json(names(12))
+  await refresh()
+  // Between the moment for which the second reading is judged, and its judgement.
+  decisions.push(() => fleet.claim(8, fleet.scope(0), 0))
+  await refresh()
+  t.equal(addresses().length, 20, '8 of 30 might leave; 16 of 30 are held')
+  t.match(held(), [{ reason: 'too_many_of_all' }])
 })
 
 t.test('rule 8: while the inventory fails, the last good list stays and the log says so once', async (t) => {
