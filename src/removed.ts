@@ -1,28 +1,23 @@
 import { createHash } from 'node:crypto'
 import { asBuffer } from './base/bytes.ts'
-import { type Moment, momentAtWall, momentNow } from './base/clock.ts'
+import { type Moment, momentNow } from './base/clock.ts'
 import { messageOf } from './base/errors.ts'
 import type { Files } from './base/files.ts'
 import { createMutex } from './base/mutex.ts'
 import type { Job } from './base/threads.ts'
 import { compareText } from './model/labels.ts'
-import type { RunnerDeps } from './refresh/runner.ts'
+import { type KnownList, keepableOf, knownListOf, type RunnerDeps } from './refresh/runner.ts'
 import { createShelf, type Keepable, type Kept, keptIn, type Origin, type Shelf } from './roll/kept.ts'
 import { MAX_SAMPLES, type SubtractTask, subtract } from './roll/members.ts'
-import type { Roll } from './roll/roll.ts'
 import { isTooMany, REASONS_TO_STAY, type ReasonToStay } from './roll/rules.ts'
 import { shownSample } from './snapshot/changes.ts'
 import { freeze, type Snapshot } from './snapshot/freeze.ts'
 import type { HeldTargets } from './snapshot/store.ts'
 
 /** What a source leaves behind that is not configured any more. */
-interface Left {
-  readonly snapshot: Snapshot
-  readonly roll: Roll
+interface Left extends KnownList {
   /** Which inventory its list is of. */
   readonly origin: Origin
-  /** When its inventory was last read whole. */
-  readonly lastSuccess: Moment
   /** Deletes what is kept of it. */
   readonly remove: () => Promise<void>
 }
@@ -266,15 +261,12 @@ export function createRemoved(deps: RemovedDeps): Removed {
 
   /** Serves what was kept. */
   async function takeKept(id: string, shelf: Shelf, kept: Kept, waitsFor: Iterable<string>) {
-    const { roll, origin, changedAtMs } = kept
-    const lastSuccess = momentAtWall(clock, kept.lastSuccessMs)
-    const counts = { groups: roll.groups, targets: roll.keys.length }
-    const snapshot = await freeze(asBuffer(roll.body), counts, changedAtMs)
-    take(id, { snapshot, roll, origin, lastSuccess, remove: shelf.remove }, waitsFor)
+    const list = await knownListOf(kept, clock)
+    take(id, { ...list, origin: kept.origin, remove: shelf.remove }, waitsFor)
     // They are a part of what there was within the hour.
-    fleet.note(id, counts.targets, clock.monotonic())
+    fleet.note(id, list.snapshot.targets, clock.monotonic())
     fleet.forget(id)
-    return snapshot
+    return list.snapshot
   }
 
   return {
@@ -300,19 +292,10 @@ export function createRemoved(deps: RemovedDeps): Removed {
       mutex(begin).catch((error) => log.error({ err: error }, 'removed sources not settled'))
     },
     keepables: () =>
-      [...all].map(
-        ([
-          name,
-          {
-            roll,
-            origin,
-            snapshot: { digest, changedAtMs },
-            lastSuccess,
-          },
-        ]) => {
-          return { name, origin, list: { roll, digest, changedAtMs, lastSuccessMs: lastSuccess.wallMs } }
-        },
-      ),
+      [...all].flatMap(([name, gone]) => {
+        const list = keepableOf(gone)
+        return list === undefined ? [] : [{ name, origin: gone.origin, list }]
+      }),
     async restore(configured) {
       if (storagePath === undefined) return
       for (const id of await keptIn(files, storagePath)) {

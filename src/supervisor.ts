@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import type { Moment } from './base/clock.ts'
 import { HttpError, messageOf } from './base/errors.ts'
 import type { Files } from './base/files.ts'
 import { createMemory, sealedValue } from './base/sealed-file.ts'
@@ -10,13 +9,12 @@ import type { ExplainInput } from './explain/worker.ts'
 import type { Instances } from './model/registration.ts'
 import { createRoom } from './refresh/compute.ts'
 import { fileSdOutput, type Output } from './refresh/outputs.ts'
-import { createRunner, type Outcome, type Runner, type RunnerDeps } from './refresh/runner.ts'
+import { createRunner, keepableOf, type Outcome, type Runner, type RunnerDeps } from './refresh/runner.ts'
 import { createSeed, type Seed } from './refresh/seed.ts'
 import { createRemoved } from './removed.ts'
 import { createFleet, type FleetMemory } from './roll/fleet.ts'
 import { type Before, createShelf, type FileOf, filesOf, originOf, type Shelf } from './roll/kept.ts'
 import { DEFAULT_GUARD, type GuardOptions } from './roll/rules.ts'
-import type { Snapshot } from './snapshot/freeze.ts'
 import type { SourceState } from './snapshot/store.ts'
 import { addressOf, type createSource } from './sources/kinds.ts'
 import { encodeJournal } from './sources/push/journal.ts'
@@ -184,7 +182,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     })
     metrics.addSource(name)
     // It may have been taken out of the configuration, and be back.
-    if (before !== undefined) one.runner.goOn(before.roll, before)
+    if (before !== undefined) one.runner.takeOver(before)
     const restored =
       before === undefined ? one.runner.restore((nowMs) => loadOwn(one, nowMs, seedOf(one, seed))) : undefined
     await Promise.all([one.source.open?.(), restored])
@@ -226,16 +224,14 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   async function remove(before: Running, waitsFor: readonly string[]): Promise<void> {
     const { name } = before
     await finish(before)
-    const roll = before.runner.roll()
+    const list = before.runner.known()
     const removeAll = async () => {
       await removeOutputs(before)
       await before.source.remove?.()
     }
-    if (roll !== undefined) {
-      const { snapshot, status } = store.get(name) as SourceState
+    if (list !== undefined) {
       const origin = originOf(addressOf(before.settings.source))
-      const list = { snapshot: snapshot as Snapshot, lastSuccess: status.lastSuccess as Moment, origin }
-      removed.take(name, { ...list, roll, remove: removeAll }, waitsFor)
+      removed.take(name, { ...list, origin, remove: removeAll }, waitsFor)
     }
     // In the same step, so that no list has it twice, or not at all.
     store.remove(name)
@@ -243,7 +239,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     fleet.forget(name)
     room.take(name, 0)
     await metrics.removeSource(name)
-    if (roll === undefined) await removeAll()
+    if (list === undefined) await removeAll()
   }
 
   /** Ends a source. Should anything fail from here on, it is none that the next configuration finds at work. */
@@ -276,7 +272,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
 
   function listsOf() {
     const own = [...running.values()].flatMap(({ name, settings, runner }) => {
-      const list = runner.keepable()
+      const known = runner.known()
+      const list = known && keepableOf(known)
       return list === undefined ? [] : [{ name, origin: originOf(addressOf(settings.source)), list }]
     })
     return [...own, ...removed.keepables()]

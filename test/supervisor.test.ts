@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { systemClock } from '../src/base/clock.ts'
+import { type Clock, systemClock } from '../src/base/clock.ts'
 import type { Files } from '../src/base/files.ts'
 import { createMetrics } from '../src/base/metrics.ts'
 import { createThreads, type Threads } from '../src/base/threads.ts'
@@ -40,6 +40,7 @@ async function supervised(
   threads = createThreads(),
   make = createSource,
   seedUrl?: URL,
+  clock: Clock = systemClock,
 ) {
   // A folder of its own: that of the test may be the storage of several.
   const folder = mkdtempSync(join(tmpdir(), 'supervisor-'))
@@ -50,7 +51,7 @@ async function supervised(
   const { log, messages } = recordingLog()
   const supervisor = createSupervisor({
     store,
-    clock: systemClock,
+    clock,
     metrics,
     log,
     threads,
@@ -890,6 +891,41 @@ t.test('a file_sd file is not replaced by what a peer has, before anything was r
   await inventory.restart()
   t.match(await supervisor.refresh(), [{ result: 'changed', targets: 2 }])
   t.match(readFileSync(fileSd, 'utf8'), /only:9100.*other:9100/s)
+})
+
+t.test('a list is that of a peer until it is read, whatever reloads do meanwhile', async (t) => {
+  const peer = await peerOf(t, 'sensors', ['only:9100'])
+  const inventory = await inventoryServer(t, ['only', 'other'])
+  await inventory.stop()
+  const folder = t.testdir()
+  const fileSd = join(folder, 'targets.json')
+  const storagePath = join(folder, 'data')
+  const { supervisor, apply, served } = await seededFrom(t, peer, storagePath)
+  const sensors = { ...at(inventory), file_sd: fileSd }
+  await apply({ sensors })
+  supervisor.start()
+  const reloads: Record<string, Keys>[] = [
+    { sensors: { ...sensors, timeout: '6s' } },
+    { other: at(inventory) },
+    { sensors },
+    { sensors: { ...sensors, timeout: '7s' } },
+  ]
+  for (const sources of reloads) {
+    await apply(sources)
+    for (const { result } of await supervisor.refresh()) t.equal(result, 'failed')
+    t.same(served(), ['only:9100'])
+    t.notOk(existsSync(fileSd), 'nothing is written')
+    t.same(
+      (await supervisor.keepable()).map(({ path }) => path),
+      ['.fleet.json'],
+      'nor is it a part of a backup',
+    )
+  }
+  t.notOk(existsSync(join(storagePath, 'sensors.snapshot')))
+  await inventory.restart()
+  t.match(await supervisor.refresh(), [{ result: 'changed', targets: 2 }])
+  t.match(readFileSync(fileSd, 'utf8'), /only:9100.*other:9100/s)
+  t.ok(existsSync(join(storagePath, 'sensors.snapshot')))
 })
 
 t.test('a list that is kept is not asked for, nor that of a source that a reload adds', async (t) => {

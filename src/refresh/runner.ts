@@ -78,11 +78,10 @@ export interface Outcome {
 export interface Runner {
   /** Serves the list that an earlier process kept, marked stale, until a refresh succeeds; never fails. */
   restore(load: (nowMs: number) => Promise<Before | undefined>): Promise<void>
-  /**
-   * Goes on with a roll that was known before.
-   * @param list of it, unless that is in the store: it is served, marked as restored, until a refresh succeeds
-   */
-  goOn(roll: Roll | undefined, list?: KnownList): void
+  /** Goes on with the roll of the list that is in the store; undefined: there is none. */
+  goOn(roll: Roll | undefined): void
+  /** Serves a list that was known before, marked as restored, until a refresh succeeds. */
+  takeOver(list: KnownList): void
   /** Refreshes after so long, and then again and again. */
   start(delayMs: number): void
   /**
@@ -94,8 +93,8 @@ export interface Runner {
   accept(digest: string): Promise<Outcome | undefined>
   /** What is known of the targets; undefined before the first list. */
   roll(): Roll | undefined
-  /** The same with the list that is served, as it is kept; undefined before the first list. */
-  keepable(): Keepable | undefined
+  /** The same with the list that is served; undefined before the first. */
+  known(): KnownList | undefined
   /** Whether a target that no reading of this runner had is proven to be none of its source (rule 2). */
   provesGone(): boolean
   /** What the inventory last gave that a list could be made of; undefined before the first. */
@@ -104,11 +103,28 @@ export interface Runner {
   stop(): Promise<void>
 }
 
-/** A list that was served before, by an earlier process or configuration. */
+/** A list that is served, or was, by an earlier process or configuration. */
 export interface KnownList {
   readonly snapshot: Snapshot
+  readonly roll: Roll
   /** When its inventory was last read whole. */
   readonly lastSuccess: Moment
+  /** Whether a peer gave it, and nothing of it was read here. */
+  readonly isSeed: boolean
+}
+
+/** A list that was kept, ready to be served. */
+export async function knownListOf(before: Before, clock: Clock): Promise<KnownList> {
+  const { roll, changedAtMs, lastSuccessMs, isSeed = false } = before
+  const counts = { groups: roll.groups, targets: roll.keys.length }
+  const snapshot = await freeze(asBuffer(roll.body), counts, changedAtMs)
+  return { snapshot, roll, lastSuccess: momentAtWall(clock, lastSuccessMs), isSeed }
+}
+
+/** A list as it is kept; undefined when a peer gave it: that is asked again. */
+export function keepableOf({ snapshot, roll, lastSuccess, isSeed }: KnownList): Keepable | undefined {
+  const { digest, changedAtMs } = snapshot
+  return isSeed ? undefined : { roll, digest, changedAtMs, lastSuccessMs: lastSuccess.wallMs }
 }
 
 /** What the last reading gave, so that it is recognised when it comes again. */
@@ -221,7 +237,6 @@ export function createRunner(
 
   async function serve(called: Called, read: Last, at: Moment): Promise<void> {
     await publish(called)
-    isSeed = false
     // Not before: the same bytes once more must not be taken for those of a roll that was never published.
     last = read
     report.succeeded(read.report, called.roll, at)
@@ -316,54 +331,46 @@ export function createRunner(
     fleet.note(name, presentIn(now), clock.monotonic())
   }
 
-  // Whether what is served is the list of a peer, and nothing of it was read here.
-  let isSeed = false
-
-  function keepable(): Keepable | undefined {
+  function known(): KnownList | undefined {
     const { snapshot, status } = store.get(name) ?? {}
-    const lastSuccessMs = status?.lastSuccess?.wallMs
-    // What a peer said is not known here: it is asked again.
-    if (isSeed || snapshot === undefined || roll === undefined || lastSuccessMs === undefined)
-      return undefined
-    const { digest, changedAtMs } = snapshot
-    return { roll, digest, changedAtMs, lastSuccessMs }
+    if (roll === undefined || snapshot === undefined || status?.lastSuccess === undefined) return undefined
+    return { snapshot, roll, lastSuccess: status.lastSuccess, isSeed: status.isSeed }
   }
 
   async function writeOutputs(): Promise<void> {
-    const list = keepable()
-    if (list === undefined) return
+    const list = known()
+    const keepable = list && keepableOf(list)
+    if (keepable === undefined) return
     for (const output of outputs) {
       try {
-        report.written(output, await output.keep(list, clock.monotonic()))
+        report.written(output, await output.keep(keepable, clock.monotonic()))
       } catch (error) {
         report.notWritten(output, error)
       }
     }
   }
 
-  function goOn(before: Roll | undefined, list?: KnownList): void {
-    roll = before
-    if (before === undefined || list === undefined) return
+  function takeOver(list: KnownList): void {
+    roll = list.roll
     store.publish(name, list.snapshot)
-    report.restored(before, list)
+    report.restored(list)
+    // What is absent was there within the hour, as far as is known.
+    fleet.note(name, roll.keys.length, clock.monotonic())
   }
 
   return {
     async restore(load) {
       try {
         const kept = await load(clock.monotonic())
-        if (kept === undefined) return
-        isSeed = kept.isSeed === true
-        const { body, groups, keys } = kept.roll
-        const snapshot = await freeze(asBuffer(body), { groups, targets: keys.length }, kept.changedAtMs)
-        goOn(kept.roll, { snapshot, lastSuccess: momentAtWall(clock, kept.lastSuccessMs) })
-        // What was absent then was there within the hour, as far as is known.
-        fleet.note(name, keys.length, clock.monotonic())
+        if (kept !== undefined) takeOver(await knownListOf(kept, clock))
       } catch (error) {
         report.notRestored(error)
       }
     },
-    goOn,
+    goOn(before) {
+      roll = before
+    },
+    takeOver,
     start(delayMs) {
       if (delayMs === 0) void begin()
       else cancelTimer = clock.after(delayMs, () => void begin())
@@ -387,7 +394,7 @@ export function createRunner(
         return outcomeOf('changed')
       }),
     roll: () => roll,
-    keepable,
+    known,
     provesGone: () => neverSeen !== undefined && isProven(neverSeen, clock.monotonic(), guard),
     lastRead: () => last?.read,
     async stop() {
@@ -491,6 +498,7 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
         ...(roll !== undefined && { lastSuccess: at }),
         failure: undefined,
         restored: false,
+        isSeed: roll === undefined && before.isSeed,
         failures: 0,
         records: report.records,
         dropped: report.dropped,
@@ -538,9 +546,9 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
       })
     },
     /** A list that was served before is served again. */
-    restored(roll: Roll, { snapshot, lastSuccess }: KnownList): void {
+    restored({ snapshot, roll, lastSuccess, isSeed }: KnownList): void {
       const absent = absentIn(roll)
-      store.setStatus(name, { ...INITIAL_STATUS, lastSuccess, restored: true, absent })
+      store.setStatus(name, { ...INITIAL_STATUS, lastSuccess, restored: true, isSeed, absent })
       metrics.absent.set(labels, absent)
       metrics.lastSuccess.set(labels, lastSuccess.wallMs / 1000)
       setSnapshotGauges(snapshot)

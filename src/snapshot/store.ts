@@ -36,6 +36,8 @@ export interface SourceStatus {
   readonly failure: { readonly reason: string; readonly message: string; readonly at: Moment } | undefined
   /** Whether the served list was known before the source was created, and no refresh has succeeded since. */
   readonly restored: boolean
+  /** Whether a peer gave the served list, and nothing of it was read here. */
+  readonly isSeed: boolean
   /** Failed refreshes in a row. */
   readonly failures: number
   readonly records: number
@@ -55,6 +57,7 @@ export const INITIAL_STATUS: SourceStatus = {
   lastSuccess: undefined,
   failure: undefined,
   restored: false,
+  isSeed: false,
   failures: 0,
   records: 0,
   dropped: 0,
