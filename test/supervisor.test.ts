@@ -506,6 +506,32 @@ t.test('63: a source that is put back is as old as it was, and has its metrics',
   )
 })
 
+t.test('63: a source that is put back is served for as long as its list may be old', async (t) => {
+  const inventory = await inventoryServer(t, names(20))
+  // The process has been up for longer than a list may be old.
+  const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + 3_600_000 }
+  const { supervisor, apply, store, served } = await supervised(
+    t,
+    undefined,
+    diskFiles,
+    createThreads(),
+    createSource,
+    undefined,
+    clock,
+  )
+  const other = at(await inventoryServer(t, ['other']))
+  const sources = { one: at(inventory, { max_staleness: '30m', refresh_interval: '5m' }), other }
+  await apply(sources)
+  supervisor.start()
+  await supervisor.refresh()
+  await inventory.stop()
+  await apply({ other })
+  await apply(sources)
+  t.equal(served().length, 21)
+  const { expiresMs = 0 } = store.combined() as { expiresMs?: number }
+  t.ok(expiresMs > clock.monotonic(), 'and by all together')
+})
+
 t.test('63: what a source read before it was changed proves nothing of what it reads now', async (t) => {
   const [gone, other, third] = [
     await inventoryServer(t, names(3)),
