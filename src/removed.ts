@@ -5,6 +5,7 @@ import { messageOf } from './base/errors.ts'
 import type { Files } from './base/files.ts'
 import { createMutex } from './base/mutex.ts'
 import type { Job } from './base/threads.ts'
+import type { RemovedSource } from './explain/explain-served.ts'
 import { compareText } from './model/labels.ts'
 import { type KnownList, keepableOf, knownListOf, type RunnerDeps } from './refresh/runner.ts'
 import { createShelf, type Keepable, type Kept, keptIn, type Origin, type Shelf } from './roll/kept.ts'
@@ -44,6 +45,8 @@ export interface Removed {
   settle(accepted?: string): Promise<string[]>
   /** The same, not waited for. */
   settleSoon(): void
+  /** What is served of them, as it is explained. */
+  served(): RemovedSource[]
   /** The whole lists of all of them, as they are kept, by name. */
   keepables(): { readonly name: string; readonly origin: Origin; readonly list: Keepable }[]
   /** Takes what an earlier process kept of sources that are not configured now. */
@@ -291,6 +294,11 @@ export function createRemoved(deps: RemovedDeps): Removed {
       }
       mutex(begin).catch((error) => log.error({ err: error }, 'removed sources not settled'))
     },
+    served: () =>
+      [...served].map(([id, { body }]) => {
+        const source = sourceOf(id)
+        return { source, body, held: store.removed().held.find(({ sources }) => sources?.includes(source)) }
+      }),
     keepables: () =>
       [...all].flatMap(([name, gone]) => {
         const list = keepableOf(gone)

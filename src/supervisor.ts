@@ -5,6 +5,7 @@ import type { Files } from './base/files.ts'
 import { createMemory, sealedValue } from './base/sealed-file.ts'
 import { USER_AGENT } from './base/version.ts'
 import type { SourceSettings } from './config/settings.ts'
+import type { Served } from './explain/explain-served.ts'
 import type { ExplainInput } from './explain/worker.ts'
 import type { Instances } from './model/registration.ts'
 import { createRoom } from './refresh/compute.ts'
@@ -15,7 +16,6 @@ import { createRemoved } from './removed.ts'
 import { createFleet, type FleetMemory } from './roll/fleet.ts'
 import { type Before, createShelf, type FileOf, filesOf, originOf, type Shelf } from './roll/kept.ts'
 import { DEFAULT_GUARD, type GuardOptions } from './roll/rules.ts'
-import type { SourceState } from './snapshot/store.ts'
 import { addressOf, type createSource } from './sources/kinds.ts'
 import { encodeJournal } from './sources/push/journal.ts'
 import { journalPath, type Registry } from './sources/push/registry.ts'
@@ -67,7 +67,7 @@ export interface Supervisor {
   /** Where devices register with a source; undefined when it is no push source. */
   instances(name: string): Instances | undefined
   /** What can be explained of one source, or of all, in order of their names as everywhere. */
-  served(name?: string): ExplainInput[]
+  served(name?: string): Served<ExplainInput>
   /**
    * What is known, all of one moment, as the files of a folder that a start reads: lists with their rolls,
    * registrations, and what all sources together lost.
@@ -355,13 +355,13 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       return left.map((source) => ({ source, result: 'changed', targets: 0 }))
     },
     served(name) {
-      const states: readonly SourceState[] = store.list()
-      return states
-        .filter((state) => name === undefined || name === state.name)
-        .map((state) => {
-          const { settings, runner } = running.get(state.name) as Running
-          return { options: settings.plan, lastRead: runner.lastRead(), state }
-        })
+      const isAsked = (source: string) => name === undefined || name === source
+      const states = store.list().filter((state) => isAsked(state.name))
+      const sources = states.map((state) => {
+        const { settings, runner } = running.get(state.name) as Running
+        return { options: settings.plan, lastRead: runner.lastRead(), state }
+      })
+      return { sources, removed: removed.served().filter(({ source }) => isAsked(source)) }
     },
     async keepable() {
       await Promise.all(underWay.values())

@@ -743,6 +743,29 @@ t.test('33, 71: the list of another inventory is kept as soon as the disk has ro
   t.equal(last.served().length, 43)
 })
 
+t.test('63: what a removed source leaves can be explained, also to who asks for its name', async (t) => {
+  const [before, now] = [await inventoryServer(t, names(40)), await inventoryServer(t, names(20, 100))]
+  const storage = t.testdir()
+  const first = await supervised(t, storage)
+  await first.apply({ sensors: at(before), gone: at(now) })
+  first.supervisor.start()
+  await first.supervisor.refresh()
+  await first.supervisor.stop()
+  await now.stop()
+  const next = await supervised(t, storage)
+  await next.apply({ sensors: at(now), other: at(now) })
+  const shown = (name?: string) =>
+    next.supervisor.served(name).removed.map(({ source, body, held }) => {
+      return [source, addressesIn(body).length, held?.reason]
+    })
+  t.same(shown().sort(), [
+    ['gone', 20, 'replaced'],
+    ['sensors', 40, 'replaced'],
+  ])
+  t.same(shown('sensors'), [['sensors', 40, 'replaced']], 'which had another inventory')
+  t.same(shown('other'), [])
+})
+
 t.test('63: a source that is renamed twice before it is read stays', async (t) => {
   const [small, large] = [await inventoryServer(t, names(3)), await inventoryServer(t, names(20, 100))]
   const { supervisor, apply, served, held } = await supervised(t)

@@ -6,11 +6,11 @@ import { maskText } from '../model/mask-text.ts'
 import { formatSize } from '../model/size.ts'
 import { placeOf, type Target } from '../model/target-group.ts'
 import { type LastRead, MAX_ALL_KEPT_BYTES, MAX_KEPT_BYTES } from '../refresh/compute.ts'
-import type { SourceState } from '../snapshot/store.ts'
+import type { HeldTargets, SourceState } from '../snapshot/store.ts'
 import { createFieldLister } from './fields.ts'
 import { findOutside } from './find-outside.ts'
 import { type Explainable, findRecords, type Inventory } from './find-records.ts'
-import { composeAnswer, type Findings } from './findings.ts'
+import { composeAnswer, createFindings, type Findings } from './findings.ts'
 import { nearNames } from './near.ts'
 import { createMatcher, parseQuery, type Query } from './query.ts'
 
@@ -23,52 +23,76 @@ interface Searched {
 /** One source that serves, as far as it can be explained. */
 export interface ServedSource extends Explainable, Searched {}
 
+/** A source that is not configured any more, and whose targets are still served. */
+export interface RemovedSource {
+  readonly source: string
+  /** Its targets that no other source has. */
+  readonly body: Uint8Array
+  /** Why they are served, with those of other removed sources; undefined: that is about to be decided. */
+  readonly held: HeldTargets | undefined
+}
+
+/** What is searched. */
+export interface Served<Source> {
+  readonly sources: readonly Source[]
+  readonly removed: readonly RemovedSource[]
+}
+
 /**
  * Tells what became of whatever answers a question, from what the sources last gave and what is served.
  * It costs about what a refresh of the same list costs.
- * @param left the names of sources that were left out, since all together are too large (see {@link withinBudget})
+ * @param gaps what was left out, since all together is too large (see {@link withinBudget})
  */
 export function explainServed(
   text: string,
-  sources: readonly ServedSource[],
-  left: readonly string[],
+  { sources, removed }: Served<ServedSource>,
+  gaps: readonly string[],
 ): ExplainAnswer {
   const query = parseQuery(text)
   const searched = sources.map((source) => search(source, query))
   return composeAnswer(
     text,
-    searched.map(({ findings }) => findings),
+    [...searched.map(({ findings }) => findings), ...removed.map((source) => searchRemoved(source, query))],
     () => searched.map(({ inventory }) => findOutside(inventory, query)),
     {
-      gaps: [...sources.flatMap(gapsOf), ...left.map(leftGap)],
+      gaps: [...sources.flatMap(gapsOf), ...gaps],
       ages: sources.flatMap(ageOf),
-      near: () => nearServed(query, sources),
+      near: () =>
+        nearServed(query, [...sources.map(readServed), ...removed.map(({ body }) => readList(body))]),
     },
   )
 }
 
 /** Names of what is served that may be meant. */
-function nearServed(query: Query, sources: readonly ServedSource[]): string[] {
+function nearServed(query: Query, lists: readonly TargetsByKey[]): string[] {
   const labelsOf = new Map<string, Target['labels']>()
-  for (const source of sources)
-    for (const { address, labels } of [...readServed(source).values()].flat()) labelsOf.set(address, labels)
+  for (const list of lists)
+    for (const { address, labels } of [...list.values()].flat()) labelsOf.set(address, labels)
   return nearNames(query, labelsOf.keys()).map(({ host, address }) =>
     createMasker(null, [labelsOf.get(address) as Target['labels']]).text(host),
   )
 }
 
-/** The sources, in their order, whose documents and lists are together small enough to be searched in one go. */
-export function withinBudget<Source extends Searched>(sources: readonly Source[]) {
-  const quick: Source[] = []
-  const left: Source[] = []
+/**
+ * The sources, in their order, whose documents and lists are together small enough to be searched in one go.
+ * @returns them, and what is to be said of the others
+ */
+export function withinBudget<Source extends Searched>({ sources, removed }: Served<Source>) {
+  const gaps: string[] = []
   let bytes = 0
-  for (const source of sources) {
-    bytes += sizeOf(source)
-    // The first one always: it is bounded by itself.
-    if (quick.length === 0 || bytes <= MAX_KEPT_BYTES) quick.push(source)
-    else left.push(source)
+  const choose = <One>(all: readonly One[], sizeOf: (one: One) => number, gapOf: (one: One) => string) =>
+    all.filter((one) => {
+      // The first one always: it is bounded by itself.
+      const isFirst = bytes === 0
+      bytes += sizeOf(one)
+      const isChosen = isFirst || bytes <= MAX_KEPT_BYTES
+      if (!isChosen) gaps.push(gapOf(one))
+      return isChosen
+    })
+  return {
+    quick: { sources: choose(sources, sizeOf, leftGap), removed: choose(removed, listSize, removedGap) },
+    gaps,
   }
-  return { quick, left }
 }
 
 function sizeOf({ lastRead, state }: Searched): number {
@@ -76,8 +100,16 @@ function sizeOf({ lastRead, state }: Searched): number {
   return documents.reduce((sum, { bytes }) => sum + bytes.byteLength, state.snapshot?.body.byteLength ?? 0)
 }
 
-function leftGap(source: string): string {
-  return `${source} was not searched, so that other requests are not held up; ask with source=${source}`
+function listSize({ body }: RemovedSource): number {
+  return body.byteLength
+}
+
+function leftGap({ state: { name } }: Searched): string {
+  return `${name} was not searched, so that other requests are not held up; ask with source=${name}`
+}
+
+function removedGap({ source }: RemovedSource): string {
+  return `the targets of ${source}, which is not configured any more, were not searched: all lists together are too large`
 }
 
 function search(source: ServedSource, query: Query): { findings: Findings; inventory: Inventory } {
@@ -92,17 +124,32 @@ function search(source: ServedSource, query: Query): { findings: Findings; inven
       .join(''),
   }
   const findings = findRecords(inventory, query, (target) => unknown.delete(keyOf(target)))
-  addUnknown([...unknown.values()].flat(), findings, query, source)
+  addUnknown([...unknown.values()].flat(), findings, query, {
+    source: source.source,
+    verdictOf: (address) => unknownVerdict(address, source),
+  })
   return { findings, inventory }
 }
 
-/** The served targets of a source by what makes them the same; none when the list is too large. */
-type Served = ReadonlyMap<string, readonly Target[]>
+function searchRemoved({ source, body, held }: RemovedSource, query: Query): Findings {
+  const findings = createFindings()
+  const verdictOf = (address: string) =>
+    `served as ${address}, although its source is not configured any more: ${removedWhy(held)}`
+  addUnknown([...readList(body).values()].flat(), findings, query, { source, verdictOf })
+  return findings
+}
 
-function readServed({ state }: ServedSource): Served {
+/** The targets of a list by what makes them the same. */
+type TargetsByKey = ReadonlyMap<string, readonly Target[]>
+
+/** The served targets of a source; none when the list is too large. */
+function readServed({ state }: ServedSource): TargetsByKey {
+  return state.snapshot === undefined || isTooLarge(state) ? new Map() : readList(state.snapshot.body)
+}
+
+function readList(body: Uint8Array): TargetsByKey {
   const served = new Map<string, Target[]>()
-  if (state.snapshot === undefined || isTooLarge(state)) return served
-  for (const { targets, labels: object } of groupsIn(state.snapshot.body)) {
+  for (const { targets, labels: object } of groupsIn(body)) {
     const labels = Object.entries(object)
     for (const address of targets) {
       const target = { address, labels }
@@ -124,13 +171,14 @@ function keyOf({ address, labels }: Target): string {
   return address + placeOf(labels)
 }
 
+/** A source of targets without records, and what is said of one by its address. */
+interface Recordless {
+  readonly source: string
+  readonly verdictOf: (address: string) => string
+}
+
 /** Adds the served targets of which no record is known, if they answer a question by address or by any label. */
-function addUnknown(
-  targets: readonly Target[],
-  findings: Findings,
-  query: Query,
-  source: ServedSource,
-): void {
+function addUnknown(targets: readonly Target[], findings: Findings, query: Query, source: Recordless): void {
   const lister = createFieldLister()
   for (const target of targets) {
     const mask = (text: string) => createMasker(null, [target.labels]).text(text)
@@ -141,7 +189,7 @@ function addUnknown(
 }
 
 /** What is said of a target that the last documents make. */
-function verdictOf(target: Target, address: string, { state }: ServedSource, served: Served): string {
+function verdictOf(target: Target, address: string, { state }: ServedSource, served: TargetsByKey): string {
   if (isTooLarge(state)) return 'in the inventory; the served list is too large to be searched for it'
   const same = served.get(keyOf(target)) ?? []
   const labels = JSON.stringify(target.labels)
@@ -154,23 +202,28 @@ function verdictOf(target: Target, address: string, { state }: ServedSource, ser
 function heldWhy({ status: { held, absent } }: SourceState): string {
   if (absent === 0) return 'the next reading is about to be served'
   if (held.length === 0) return 'the next reading has to lack it too'
-  return held
-    .map(({ why, until, digest }) => {
-      const end =
-        until === undefined ? `until it is accepted (digest ${digest})` : `until ${timeOf(until.wallMs)}`
-      return `held ${end}: ${why}`
-    })
-    .join('; or ')
+  return held.map(heldUntil).join('; or ')
+}
+
+function heldUntil({ why, until, digest }: HeldTargets): string {
+  const end =
+    until === undefined ? `until it is accepted (digest ${digest})` : `until ${timeOf(until.wallMs)}`
+  return `held ${end}: ${why}`
+}
+
+/** Why targets of a removed source are served. */
+function removedWhy(held: HeldTargets | undefined): string {
+  if (held === undefined) return 'whether another source has it is about to be looked at'
+  if (held.reason !== 'replaced') return heldUntil(held)
+  const { digest, why } = held
+  return `held until every source that was added or changed has been read, or it is accepted (digest ${digest}): ${why}`
 }
 
 /** Explains a target that is served although no record makes it, as far as is known. */
-function explainTarget({ address, labels }: Target, { source, lastRead, state }: ServedSource): Explanation {
+function explainTarget({ address, labels }: Target, { source, verdictOf }: Recordless): Explanation {
   const masker = createMasker(null, [labels])
   const shown = { address: masker.text(address), labels: masker.labels(labels) }
-  const verdict =
-    lastRead?.documents === undefined
-      ? `served as ${shown.address}${lastRead === undefined ? restoredNote(state) : ''}`
-      : `no longer in the inventory, but still served: ${heldWhy(state)}`
+  const verdict = verdictOf(shown.address)
   return {
     source,
     position: null,
@@ -179,6 +232,13 @@ function explainTarget({ address, labels }: Target, { source, lastRead, state }:
     dropped_labels: [],
     verdict,
   }
+}
+
+/** What is said of a target of a source that no record makes. */
+function unknownVerdict(address: string, { lastRead, state }: ServedSource): string {
+  return lastRead?.documents === undefined
+    ? `served as ${address}${lastRead === undefined ? restoredNote(state) : ''}`
+    : `no longer in the inventory, but still served: ${heldWhy(state)}`
 }
 
 function restoredNote({ status: { lastSuccess } }: SourceState): string {

@@ -1,11 +1,11 @@
 import { HttpError } from '../base/errors.ts'
 import type { Job, Threads } from '../base/threads.ts'
 import type { ExplainAnswer } from '../model/explanation.ts'
-import { withinBudget } from './explain-served.ts'
+import { type Served, withinBudget } from './explain-served.ts'
 import { type ExplainInput, type ExplainTask, explainInThread } from './worker.ts'
 
 /** Tells what became of whatever answers a question. */
-export type Explainer = (query: string, sources: readonly ExplainInput[]) => Promise<ExplainAnswer>
+export type Explainer = (query: string, served: Served<ExplainInput>) => Promise<ExplainAnswer>
 
 const JOB: Job = { module: new URL('./worker.js', import.meta.url).href, name: explainInThread.name }
 
@@ -28,10 +28,10 @@ const RETRY_AFTER_SECONDS = 5
  */
 export function createExplainer(threads: Threads, timeoutMs = TIMEOUT_MS): Explainer {
   let pending = 0
-  return async (query, sources) => {
+  return async (query, served) => {
     if (pending >= MAX_PENDING) throw overloaded('too many explanations at a time; try again')
-    const { quick, left } = withinBudget(sources)
-    const input: ExplainTask = { query, sources: quick.map(light), left: left.map(({ state }) => state.name) }
+    const { quick, gaps } = withinBudget(served)
+    const input: ExplainTask = { query, served: { ...quick, sources: quick.sources.map(light) }, gaps }
     const late = `it took longer than ${timeoutMs / 1000} s; ask more exactly, or of one source`
     const deadline = AbortSignal.timeout(timeoutMs)
     pending++

@@ -1,6 +1,6 @@
 import type { ExplainAnswer } from '../model/explanation.ts'
 import { compilePlan, type PlanOptions } from '../pipeline/plan.ts'
-import { explainServed, type ServedSource } from './explain-served.ts'
+import { explainServed, type Served, type ServedSource } from './explain-served.ts'
 import { explainableOf } from './find-records.ts'
 
 /** One source that serves, in a form that travels between threads. */
@@ -11,17 +11,17 @@ export interface ExplainInput extends Pick<ServedSource, 'lastRead' | 'state'> {
 /** What a thread needs to explain something. */
 export interface ExplainTask {
   readonly query: string
-  readonly sources: readonly ExplainInput[]
-  /** The names of sources that are too large to be searched with these. */
-  readonly left: readonly string[]
+  readonly served: Served<ExplainInput>
+  /** What is too large to be searched with these. */
+  readonly gaps: readonly string[]
 }
 
 /** The work of {@link explainServed}, in a thread of its own. */
-export function explainInThread({ query, sources, left }: ExplainTask): ExplainAnswer {
-  const served = sources.map(({ options, lastRead, state }) => ({
+export function explainInThread({ query, served, gaps }: ExplainTask): ExplainAnswer {
+  const sources = served.sources.map(({ options, lastRead, state }) => ({
     ...explainableOf(options, compilePlan(options)),
     lastRead,
     state,
   }))
-  return explainServed(query, served, left)
+  return explainServed(query, { ...served, sources }, gaps)
 }

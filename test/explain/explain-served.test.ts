@@ -1,6 +1,7 @@
 import t from 'tap'
 import {
   explainServed as explainAll,
+  type RemovedSource,
   type ServedSource,
   withinBudget,
 } from '../../src/explain/explain-served.ts'
@@ -8,19 +9,19 @@ import { explainableOf } from '../../src/explain/find-records.ts'
 import { compilePlan } from '../../src/pipeline/plan.ts'
 import { type LastRead, MAX_KEPT_BYTES } from '../../src/refresh/compute.ts'
 import { freeze } from '../../src/snapshot/freeze.ts'
-import { INITIAL_STATUS, type SourceStatus } from '../../src/snapshot/store.ts'
+import { type HeldTargets, INITIAL_STATUS, type SourceStatus } from '../../src/snapshot/store.ts'
 import { jsonDocument } from '../helpers/documents.ts'
 import { heldTargets } from '../helpers/held.ts'
 import { type InventorySetup, keptOf, planOptions, servedOf } from '../helpers/inventory-of.ts'
 
 /** As the server does it: what is too much is left out. */
-function explainServed(query: string, sources: readonly ServedSource[]) {
-  const { quick, left } = withinBudget(sources)
-  return explainAll(
-    query,
-    quick,
-    left.map(({ source }) => source),
-  )
+function explainServed(
+  query: string,
+  sources: readonly ServedSource[],
+  removed: readonly RemovedSource[] = [],
+) {
+  const { quick, gaps } = withinBudget({ sources, removed })
+  return explainAll(query, quick, gaps)
 }
 
 const NOON = { wallMs: Date.UTC(2026, 0, 1, 12), monotonicMs: 0 }
@@ -252,14 +253,42 @@ t.test('a served list that is too large is not searched', async (t) => {
 t.test('what is together too large is searched one source at a time', async (t) => {
   const first = await sourceIn({ read: ['a'], served: ['a'] })
   const padded = { ...jsonDocument(['b']), bytes: Buffer.from(`["b"]${' '.repeat(MAX_KEPT_BYTES - 10)}`) }
-  const second = {
-    ...(await sourceIn({ served: ['b'], lastRead: keptOf([padded], NOON.wallMs) })),
-    source: 'large',
-  }
+  const other = await sourceIn({ served: ['b'], lastRead: keptOf([padded], NOON.wallMs) })
+  const second = { ...other, source: 'large', state: { ...other.state, name: 'large' } }
   const gap = 'large was not searched, so that other requests are not held up; ask with source=large'
   t.equal(explainServed('a', [first, second]).verdict, `served as a:9100; ${gap}`)
   t.equal(explainServed('b', [first, second]).verdict, `not found; ${gap}`)
   t.match(explainServed('b', [second]).verdict, 'b:9100')
+})
+
+t.test('a target of a removed source is served for a reason, until something happens', async (t) => {
+  const body = Buffer.from('[{"targets":["gone:1"],"labels":{"token":"c4n4ry","site":"x"}}]')
+  const removedAs = (held: HeldTargets | undefined) => [{ source: 'old', body, held }]
+  const digest = 'd'.repeat(64)
+  const rows: [name: string, held: HeldTargets | undefined, verdict: RegExp][] = [
+    ['before it is looked at', undefined, /about to be/],
+    [
+      'while the others have not been read',
+      heldTargets({ reason: 'replaced', why: 'WHY', until: undefined }),
+      new RegExp(`until every source .* has been read, .*digest ${digest}.*: WHY$`),
+    ],
+    [
+      'when too many would leave',
+      heldTargets({ reason: 'removed', why: 'WHY', until: undefined }),
+      new RegExp(`held until it is accepted \\(digest ${digest}\\): WHY$`),
+    ],
+  ]
+  const configured = [await sourceIn({ read: ['a'], served: ['a'] })]
+  for (const [name, held, verdict] of rows) {
+    const answer = explainServed('gone', configured, removedAs(held))
+    t.match(answer, { matches: 1, explanations: [{ source: 'old', position: null, record: null }], verdict })
+    t.match(answer.verdict, /^served as gone:1, although its source is not configured any more: /, name)
+    t.notMatch(JSON.stringify(answer), 'c4n4ry')
+  }
+  t.match(explainServed('site=x', configured, removedAs(undefined)), { matches: 1 })
+  t.match(explainServed('gonne', configured, removedAs(undefined)).verdict, /did you mean gone\?/)
+  const padded = { source: 'old', body: Buffer.concat([body, Buffer.alloc(MAX_KEPT_BYTES)]), held: undefined }
+  t.match(explainServed('gone', configured, [padded]).verdict, /^not found; .*of old, .*not searched/)
 })
 
 t.test('of several sources the best matches are shown, in the order of the sources', async (t) => {

@@ -36,10 +36,14 @@ t.test('what is asked for is found, whatever its size', async (t) => {
     [30_000, false, 'in the inventory, but not served yet'],
   ]
   for (const [count, isServed, verdict] of rows) {
-    const answer = await explain('sensor_7', [await sourceOf(count, isServed)])
+    const answer = await explain('sensor_7', { sources: [await sourceOf(count, isServed)], removed: [] })
     t.match(answer.explanations[0], { verdict: new RegExp(verdict) })
   }
-  t.match(await explain('sensor_7', []), { verdict: /not/ }, 'nothing is there at all')
+  t.match(
+    await explain('sensor_7', { sources: [], removed: [] }),
+    { verdict: /not/ },
+    'nothing is there at all',
+  )
 })
 
 t.test('79: an explanation ends after a deadline, holds nothing up, and others work after it', async (t) => {
@@ -57,13 +61,17 @@ t.test('79: an explanation ends after a deadline, holds nothing up, and others w
   const timer = setInterval(() => ticks.push(performance.now()), 20)
   t.teardown(() => clearInterval(timer))
   // No thread even starts so fast.
-  const late = createExplainer(threads, 20)('sensor_7', [hostile])
+  const late = createExplainer(threads, 20)('sensor_7', { sources: [hostile], removed: [] })
   await t.rejects(late, { code: 'overloaded', message: /longer than 0.02 s/ })
-  t.match(await createExplainer(threads, 60_000)('sensor_7', [hostile]), { matches: 1 })
+  t.match(await createExplainer(threads, 60_000)('sensor_7', { sources: [hostile], removed: [] }), {
+    matches: 1,
+  })
   const gaps = ticks.slice(1).map((at, index) => at - (ticks[index] as number))
   t.ok(ticks.length > 5, `${ticks.length} ticks`)
   t.ok(Math.max(...gaps) < 500, `the longest gap was ${Math.max(...gaps)} ms`)
-  t.match(await createExplainer(threads)('sensor_7', [await sourceOf(10, true)]), { matches: Number })
+  t.match(await createExplainer(threads)('sensor_7', { sources: [await sourceOf(10, true)], removed: [] }), {
+    matches: Number,
+  })
 })
 
 t.test(
@@ -72,20 +80,20 @@ t.test(
     const threads = createThreads()
     t.teardown(() => threads.close())
     const explain = createExplainer(threads, 60_000)
-    const sources = [await sourceOf(30_000, true)]
-    const answers = await Promise.allSettled(names(6).map((name) => explain(name, sources)))
+    const served = { sources: [await sourceOf(30_000, true)], removed: [] }
+    const answers = await Promise.allSettled(names(6).map((name) => explain(name, served)))
     t.equal(answers.filter(({ status }) => status === 'fulfilled').length, 4)
     t.match(answers.at(-1), { reason: { code: 'overloaded', retryAfterSeconds: 5 } })
-    t.match(await explain('sensor_7', sources), { matches: Number })
+    t.match(await explain('sensor_7', served), { matches: Number })
   },
 )
 
 t.test('what a thread does is done here too; one that cannot start says why', async (t) => {
   const threads = createThreads()
-  const source = await sourceOf(10, true)
-  t.match(explainInThread({ query: 'sensor_7', sources: [source], left: [] }), {
+  const served = { sources: [await sourceOf(10, true)], removed: [] }
+  t.match(explainInThread({ query: 'sensor_7', served, gaps: [] }), {
     verdict: 'served as sensor_7:9100',
   })
   await threads.close()
-  await t.rejects(createExplainer(threads)('sensor_7', [source]), { message: /threads have ended/ })
+  await t.rejects(createExplainer(threads)('sensor_7', served), { message: /threads have ended/ })
 })
