@@ -311,7 +311,7 @@ export function createRemoved(deps: RemovedDeps): Removed {
         if (configured.has(id) || all.has(id)) continue
         const shelf = createShelf(files, storagePath, id, '')
         try {
-          const kept = await shelf.load(clock.monotonic())
+          const kept = await shelf.load(momentNow(clock))
           if (kept !== undefined) await takeKept(id, shelf, kept, configured)
         } catch (error) {
           log.warn({ source: id, error: messageOf(error) }, 'the list of a removed source is not used')
@@ -322,7 +322,7 @@ export function createRemoved(deps: RemovedDeps): Removed {
       const id = `${name}.${kept.otherOrigin}`
       const shelf = createShelf(files, storagePath as string, id, '')
       const { digest } = await takeKept(id, shelf, kept, [name])
-      unkept.set(id, () => shelf.keep({ ...kept, digest }, clock.monotonic()))
+      unkept.set(id, () => shelf.keep({ ...kept, digest }, momentNow(clock)))
       await keepOthers()
     },
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { type Moment, momentNow } from './base/clock.ts'
 import { HttpError, messageOf } from './base/errors.ts'
 import type { Files } from './base/files.ts'
 import { createMemory, sealedValue } from './base/sealed-file.ts'
@@ -184,7 +185,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     // It may have been taken out of the configuration, and be back.
     if (before !== undefined) one.runner.takeOver(before)
     const restored =
-      before === undefined ? one.runner.restore((nowMs) => loadOwn(one, nowMs, seedOf(one, seed))) : undefined
+      before === undefined ? one.runner.restore((now) => loadOwn(one, now, seedOf(one, seed))) : undefined
     await Promise.all([one.source.open?.(), restored])
     if (isStarted) begin(one)
   }
@@ -197,11 +198,11 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   /** What was kept of a source; the list of another inventory is as that of a removed source. */
   async function loadOwn(
     { name, shelf }: Running,
-    nowMs: number,
+    now: Moment,
     seed: Seed | undefined,
   ): Promise<Before | undefined> {
-    const kept = await shelf?.load(nowMs)
-    if (kept === undefined) return seed?.load(name, nowMs)
+    const kept = await shelf?.load(now)
+    if (kept === undefined) return seed?.load(name, now.monotonicMs)
     if (kept.otherOrigin === undefined) return kept
     await removed.restoreOther(name, kept)
     return undefined
@@ -366,15 +367,13 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     async keepable() {
       await Promise.all(underWay.values())
       // All of one moment: nothing changes before the first wait.
-      const nowMs = clock.monotonic()
+      const now = momentNow(clock)
       const lists = listsOf()
       const registered = [...running.values()].flatMap(({ name, source: { registry } }) =>
         registry === undefined ? [] : [{ name, lines: linesOf(name, registry) }],
       )
-      const all = fleet.memory(nowMs)
-      const kept = await Promise.all(
-        lists.map(({ name, origin, list }) => filesOf(name, origin, list, nowMs)),
-      )
+      const all = fleet.memory(now.monotonicMs)
+      const kept = await Promise.all(lists.map(({ name, origin, list }) => filesOf(name, origin, list, now)))
       const journals = registered.map(async ({ name, lines }) => {
         return { path: journalPath(name), pieces: [await encodeJournal(lines)] }
       })

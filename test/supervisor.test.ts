@@ -17,7 +17,7 @@ import { createMetrics } from '../src/base/metrics.ts'
 import { createThreads, type Threads } from '../src/base/threads.ts'
 import { readArguments } from '../src/config/arguments.ts'
 import { loadSettings } from '../src/config/load.ts'
-import { createStore } from '../src/snapshot/store.ts'
+import { createStore, type HeldTargets } from '../src/snapshot/store.ts'
 import { createSource } from '../src/sources/kinds.ts'
 import { createSupervisor } from '../src/supervisor.ts'
 import { readHalf } from './helpers/app.ts'
@@ -530,6 +530,31 @@ t.test('63: a source that is put back is served for as long as its list may be o
   t.equal(served().length, 21)
   const { expiresMs = 0 } = store.combined() as { expiresMs?: number }
   t.ok(expiresMs > clock.monotonic(), 'and by all together')
+})
+
+t.test('since when targets are held stays the same when their source is changed or put back', async (t) => {
+  const inventory = await inventoryServer(t, names(40))
+  const other = at(await inventoryServer(t, ['other']))
+  const { supervisor, apply, store } = await supervised(t)
+  await apply({ one: at(inventory), other })
+  supervisor.start()
+  await supervisor.refresh()
+  inventory.json(names(4))
+  await supervisor.refresh()
+  const held = () => store.get('one')?.status.held ?? []
+  t.match(held(), [{ targets: 36, reason: 'too_many' }])
+  const { since, digest } = held()[0] as HeldTargets
+  await apply({ one: at(inventory, { timeout: '6s' }), other })
+  await supervisor.refresh()
+  t.match(held(), [{ since: { monotonicMs: since.monotonicMs }, reason: 'too_many' }])
+  await apply({ one: at(inventory, { records: '[?@]' }), other })
+  await supervisor.refresh()
+  t.match(held(), [{ since: { monotonicMs: since.monotonicMs }, reason: 'configuration' }])
+  await apply({ other })
+  await apply({ one: at(inventory), other })
+  t.match(held(), [{ since: { monotonicMs: since.monotonicMs }, digest }], 'before it is read again')
+  await supervisor.refresh()
+  t.match(held(), [{ since: { monotonicMs: since.monotonicMs }, digest }])
 })
 
 t.test('63: what a source read before it was changed proves nothing of what it reads now', async (t) => {

@@ -20,8 +20,7 @@ export function momentNow(clock: Pick<Clock, 'now' | 'monotonic'>): Moment {
 }
 
 /** A time on the wall clock, on both; now when it is later than now. */
-export function momentAtWall(clock: Pick<Clock, 'now' | 'monotonic'>, wallMs: number): Moment {
-  const now = momentNow(clock)
+export function momentAtWall(now: Moment, wallMs: number): Moment {
   const ageMs = Math.max(0, now.wallMs - wallMs)
   return { wallMs: now.wallMs - ageMs, monotonicMs: now.monotonicMs - ageMs }
 }

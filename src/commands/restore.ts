@@ -117,7 +117,7 @@ async function check(packed: Uint8Array, key: string | undefined) {
 type Reading = Parameters<typeof readKept>[0]
 
 async function targetsIn(files: Reading, name: string): Promise<number> {
-  const { roll } = (await readKept(files, '', name, 0)) as Pick<Kept, 'roll'>
+  const { roll } = (await readKept(files, '', name, { wallMs: 0, monotonicMs: 0 })) as Pick<Kept, 'roll'>
   return roll.keys.length
 }
 

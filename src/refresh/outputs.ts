@@ -1,4 +1,5 @@
 import { basename, dirname, join } from 'node:path'
+import type { Moment } from '../base/clock.ts'
 import type { FileMark, Files } from '../base/files.ts'
 import type { Keepable } from '../roll/kept.ts'
 
@@ -10,10 +11,9 @@ export interface Output {
   readonly path: string
   /**
    * Replaces what was written before, atomically, unless it is still there and right.
-   * @param nowMs on the monotonic clock
    * @returns whether somebody had removed or replaced it
    */
-  keep(list: Keepable, nowMs: number): Promise<boolean>
+  keep(list: Keepable, now: Moment): Promise<boolean>
   /** Removes what was written, if it is still ours. */
   remove(): Promise<void>
 }

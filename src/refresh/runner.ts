@@ -77,7 +77,7 @@ export interface Outcome {
 /** One source at work: schedule, read, compute, prove, publish, report. */
 export interface Runner {
   /** Serves the list that an earlier process kept, marked stale, until a refresh succeeds; never fails. */
-  restore(load: (nowMs: number) => Promise<Before | undefined>): Promise<void>
+  restore(load: (now: Moment) => Promise<Before | undefined>): Promise<void>
   /** Goes on with the roll of the list that is in the store; undefined: there is none. */
   goOn(roll: Roll | undefined): void
   /** Serves a list that was known before, marked as restored, until a refresh succeeds. */
@@ -118,7 +118,7 @@ export async function knownListOf(before: Before, clock: Clock): Promise<KnownLi
   const { roll, changedAtMs, lastSuccessMs, isSeed = false } = before
   const counts = { groups: roll.groups, targets: roll.keys.length }
   const snapshot = await freeze(asBuffer(roll.body), counts, changedAtMs)
-  return { snapshot, roll, lastSuccess: momentAtWall(clock, lastSuccessMs), isSeed }
+  return { snapshot, roll, lastSuccess: momentAtWall(momentNow(clock), lastSuccessMs), isSeed }
 }
 
 /** A list as it is kept; undefined when a peer gave it: that is asked again. */
@@ -343,7 +343,7 @@ export function createRunner(
     if (keepable === undefined) return
     for (const output of outputs) {
       try {
-        report.written(output, await output.keep(keepable, clock.monotonic()))
+        report.written(output, await output.keep(keepable, momentNow(clock)))
       } catch (error) {
         report.notWritten(output, error)
       }
@@ -361,7 +361,7 @@ export function createRunner(
   return {
     async restore(load) {
       try {
-        const kept = await load(clock.monotonic())
+        const kept = await load(momentNow(clock))
         if (kept !== undefined) takeOver(await knownListOf(kept, clock))
       } catch (error) {
         report.notRestored(error)
@@ -547,9 +547,14 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
     },
     /** A list that was served before is served again. */
     restored({ snapshot, roll, lastSuccess, isSeed }: KnownList): void {
-      const absent = absentIn(roll)
-      store.setStatus(name, { ...INITIAL_STATUS, lastSuccess, restored: true, isSeed, absent })
-      metrics.absent.set(labels, absent)
+      store.setStatus(name, {
+        ...INITIAL_STATUS,
+        lastSuccess,
+        restored: true,
+        isSeed,
+        absent: absentIn(roll),
+        held: noteHeld(roll, []),
+      })
       metrics.lastSuccess.set(labels, lastSuccess.wallMs / 1000)
       setSnapshotGauges(snapshot)
       log.info(

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { asBuffer, sha256 } from '../base/bytes.ts'
+import { type Moment, momentAtWall } from '../base/clock.ts'
 import type { FileMark, Files } from '../base/files.ts'
 import { readSealed, sealed, writeSealed } from '../base/sealed-file.ts'
 import type { Roll } from './roll.ts'
@@ -47,17 +48,15 @@ export interface Keepable {
 export interface Shelf {
   /**
    * Keeps a list, in place of the one before. Only what changed is written; that it is still right, once a minute.
-   * @param nowMs on the monotonic clock
    * @returns whether what was kept before had been removed, or another had been written in its place
    */
-  keep(list: Keepable, nowMs: number): Promise<boolean>
+  keep(list: Keepable, now: Moment): Promise<boolean>
   /**
    * Reads what is kept.
-   * @param nowMs on the monotonic clock
    * @returns undefined when nothing is
    * @throws Error when what is there is not whole, or was changed
    */
-  load(nowMs: number): Promise<Kept | undefined>
+  load(now: Moment): Promise<Kept | undefined>
   /** Removes it all. */
   remove(): Promise<void>
 }
@@ -71,10 +70,14 @@ interface Head extends Pick<Roll, 'groups' | 'seen' | 'accepted'>, Origin {
   readonly lastSuccessMs: number
   /** How many targets there are. */
   readonly targets: number
-  readonly absences: readonly Pick<Absence, 'lastSeen' | 'rollBefore' | 'isUnreadable'>[]
+  readonly absences: readonly KeptAbsence[]
+  /** Since when the targets of each absence are missing, on the wall clock. */
+  readonly sinceMs?: readonly number[]
   /** Its times are ages, below 0: the monotonic clock begins anew with each process. */
   readonly history: History
 }
+
+type KeptAbsence = Pick<Absence, 'lastSeen' | 'rollBefore' | 'isUnreadable'>
 
 /** What was written. */
 interface Saved {
@@ -107,17 +110,14 @@ export interface FileOf {
   readonly pieces: readonly Uint8Array[]
 }
 
-/**
- * The files that a list is kept in, the roll last.
- * @param nowMs on the monotonic clock
- */
+/** The files that a list is kept in, the roll last. */
 export async function filesOf(
   source: string,
   origin: Origin,
   list: Keepable,
-  nowMs: number,
+  now: Moment,
 ): Promise<FileOf[]> {
-  const roll = { path: source + ENDING, pieces: await sealed(piecesOf(source, origin, list, nowMs)) }
+  const roll = { path: source + ENDING, pieces: await sealed(piecesOf(source, origin, list, now)) }
   return [{ path: listName(source, list), pieces: [list.roll.body] }, roll]
 }
 
@@ -132,7 +132,7 @@ function listName(source: string, { digest }: Pick<Keepable, 'digest'>): string 
 }
 
 /** What follows the seal in the file of a roll. */
-function piecesOf(source: string, origin: Origin, list: Keepable, nowMs: number): Uint8Array[] {
+function piecesOf(source: string, origin: Origin, list: Keepable, now: Moment): Uint8Array[] {
   const { roll, digest, changedAtMs, lastSuccessMs } = list
   const { groups, seen, accepted, history } = roll
   const head: Head = {
@@ -144,14 +144,15 @@ function piecesOf(source: string, origin: Origin, list: Keepable, nowMs: number)
     groups,
     targets: roll.keys.length,
     absences: keptAbsences(roll),
+    sinceMs: roll.absences.map(({ sinceMs }) => now.wallMs - now.monotonicMs + sinceMs),
     seen,
     accepted,
-    history: shifted(history, -nowMs),
+    history: shifted(history, -now.monotonicMs),
   }
   return [Buffer.from(`${JSON.stringify(head)}\n`), ...numbersOf(roll)]
 }
 
-function keptAbsences({ absences }: Roll): Head['absences'] {
+function keptAbsences({ absences }: Roll): KeptAbsence[] {
   return absences.map(({ lastSeen, rollBefore, isUnreadable }) => ({ lastSeen, rollBefore, isUnreadable }))
 }
 
@@ -161,7 +162,6 @@ function numbersOf({ keys, absenceOf }: Roll): Uint8Array[] {
 
 /**
  * Reads what is kept of a source, whichever inventory it is of.
- * @param nowMs on the monotonic clock
  * @returns undefined when nothing is
  * @throws Error when what is there is not whole, or was changed
  */
@@ -169,7 +169,7 @@ export async function readKept(
   files: Pick<Files, 'read'>,
   folder: string,
   source: string,
-  nowMs: number,
+  now: Moment,
 ): Promise<Omit<Kept, 'otherOrigin'> | undefined> {
   const path = join(folder, source + ENDING)
   const bytes = await readSealed(files, path)
@@ -184,15 +184,17 @@ export async function readKept(
     throw new Error(`${join(folder, head.file)} is not the file that was written: its digest differs`)
   const numbers = new Uint8Array(bytes.subarray(end)).buffer
   const { groups, targets, seen, accepted, changedAtMs, lastSuccessMs, origin, salt } = head
+  // Earlier versions did not keep it.
+  const sinceOf = (index: number) => momentAtWall(now, head.sinceMs?.[index] ?? now.wallMs).monotonicMs
   const roll: Roll = {
     body,
     groups,
     keys: new Uint32Array(numbers, 0, targets),
     absenceOf: new Int32Array(numbers, 4 * targets),
-    absences: head.absences.map((one) => countedAnew(one, nowMs)),
+    absences: head.absences.map((one, index) => countedAnew(one, now.monotonicMs, sinceOf(index))),
     seen,
     accepted,
-    history: shifted(head.history, nowMs),
+    history: shifted(head.history, now.monotonicMs),
     held: [],
   }
   return { roll, changedAtMs, lastSuccessMs, origin: { origin, salt } }
@@ -234,7 +236,7 @@ export function createShelf(
   }
 
   return {
-    async keep(list, nowMs) {
+    async keep(list, now) {
       const { roll, lastSuccessMs } = list
       const file = listName(source, list)
       const { seen, accepted, history } = roll
@@ -248,15 +250,15 @@ export function createShelf(
       if (before?.id === id && lastSuccessMs - before.lastSuccessMs < STALE_ON_DISK_MS) return false
       saved = undefined
       if (before?.file !== file) await files.write(join(folder, file), roll.body, { makeFolder: true })
-      const mark = await writeSealed(files, path, piecesOf(source, own, list, nowMs))
+      const mark = await writeSealed(files, path, piecesOf(source, own, list, now))
       saved = { mark, file, size: roll.body.byteLength, id, lastSuccessMs }
       // What is there is known from then on: a folder of many sources is not searched for each change of one.
       if (before === undefined) await removeOthers(file)
       else if (before.file !== file) await Promise.allSettled([files.remove(join(folder, before.file))])
       return isGone
     },
-    async load(nowMs) {
-      const kept = await readKept(files, folder, source, nowMs)
+    async load(now) {
+      const kept = await readKept(files, folder, source, now)
       if (kept === undefined) return undefined
       const { origin, salt } = kept.origin
       const isOurs = address === '' || origin === originOf(address, salt).origin

@@ -161,12 +161,13 @@ export function discounted(absence: Absence, verdict: Verdict): Absence {
   return !verdict.leaves && UNTELLING.has(verdict.reason) ? { ...absence, readings: 0 } : absence
 }
 
-/** Counts anew: of what a former process saw only that they were missing is kept (rule 8). */
+/** Counts anew: of what a former process saw only that they were missing, and since when, is kept (rule 8). */
 export function countedAnew(
   absence: Pick<Absence, 'lastSeen' | 'rollBefore' | 'isUnreadable'>,
   nowMs: number,
+  sinceMs: number,
 ): Absence {
-  return { ...absence, readings: 0, sinceMs: nowMs, fromMs: nowMs, countedMs: nowMs - APART_MS }
+  return { ...absence, readings: 0, sinceMs, fromMs: nowMs, countedMs: nowMs - APART_MS }
 }
 
 /** The history with what just happened, without what is older than an hour. */

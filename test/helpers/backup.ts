@@ -5,6 +5,7 @@ import { createPacker } from '../../src/pipeline/pack.ts'
 import { filesOf, originOf } from '../../src/roll/kept.ts'
 import { openRoll } from '../../src/roll/roll.ts'
 import { encodeJournal } from '../../src/sources/push/journal.ts'
+import { momentOf } from './clock.ts'
 import { occasionAt } from './occasion.ts'
 
 /** The files of a source with these targets, that was read a second after the epoch. */
@@ -14,7 +15,7 @@ export async function filesOfSource(name: string, targets: readonly string[]): P
   const reading = { ...packer.pack(), unreadable: new Set<number>(), keyless: 0, idle: 0, isAtRest: true }
   const { roll } = openRoll(reading, occasionAt(0))
   const list = { roll, digest: await sha256([roll.body]), changedAtMs: 500, lastSuccessMs: 1_000 }
-  return filesOf(name, originOf('here'), list, 0)
+  return filesOf(name, originOf('here'), list, momentOf(0))
 }
 
 /** The journal of a push source with these lines. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/base/clock.ts'
+import type { Clock, Moment } from '../../src/base/clock.ts'
 
 /** A clock that stands still until it is told to move, so that tests of time need none. */
 export interface ManualClock extends Clock {
@@ -13,6 +13,9 @@ export interface ManualClock extends Clock {
   /** The delays of the timers that wait. */
   pending(): number[]
 }
+
+/** A time of a machine whose monotonic clock began with the epoch. */
+export const momentOf = (ms: number): Moment => ({ wallMs: ms, monotonicMs: ms })
 
 export function manualClock(wallMs = Date.UTC(2026, 0, 1)): ManualClock {
   let wall = wallMs

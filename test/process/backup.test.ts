@@ -9,6 +9,7 @@ import { unpackPending } from '../../src/backup/install.ts'
 import { readKept } from '../../src/roll/kept.ts'
 import { backupOf, filesOfSource } from '../helpers/backup.ts'
 import { CLI, type Running, run, start } from '../helpers/cli.ts'
+import { momentOf } from '../helpers/clock.ts'
 import { diskFiles } from '../helpers/files.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
 import { nodeCommand } from '../helpers/node.ts'
@@ -136,7 +137,7 @@ t.test('a backup is of one moment, however often lists change meanwhile', async 
     const after = await readArchive(await backup(server))
     for (const { parts } of [during, after]) {
       const files = { read: async (path: string) => parts.get(path) }
-      const kept = await readKept(files, '', 'sensors', 0)
+      const kept = await readKept(files, '', 'sensors', momentOf(0))
       const groups = JSON.parse(String(kept?.roll.body)) as { targets: string[] }[]
       if (groups.flatMap(({ targets }) => targets).length === kept?.roll.keys.length) seen++
     }

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { momentOf } from '../helpers/clock.ts'
 import { names, refreshing } from '../helpers/refreshing.ts'
 
 /** Enough for a roll call to take a thread, and so some time. */
@@ -46,7 +47,7 @@ t.test('25: a failure during the word of an operator is told after it, and undoe
   t.match(refreshed, { result: 'failed' })
   t.match(status(), { failures: 1, failure: { reason: 'connect' }, held: [] })
   t.equal(messages().at(-1), 'refresh failed')
-  t.same((await shelf?.load(0))?.roll.body, served()?.body, 'what was accepted is on disk')
+  t.same((await shelf?.load(momentOf(0)))?.roll.body, served()?.body, 'what was accepted is on disk')
 })
 
 t.test('25: two words at once are carried out once, and none after the end', async (t) => {
@@ -92,7 +93,7 @@ t.test('28: an accepted list is as old as its reading, also after a restart', as
   clock.skip(20_000)
   await accept(digest)
   t.same(status()?.lastSuccess, readAt)
-  t.equal((await shelf?.load(0))?.lastSuccessMs, readAt?.wallMs)
+  t.equal((await shelf?.load(momentOf(0)))?.lastSuccessMs, readAt?.wallMs)
 })
 
 t.test('the word can stand in the configuration', async (t) => {

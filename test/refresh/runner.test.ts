@@ -8,7 +8,9 @@ import { createFleet } from '../../src/roll/fleet.ts'
 import type { Kept } from '../../src/roll/kept.ts'
 import { absentIn, openRoll } from '../../src/roll/roll.ts'
 import { DEFAULT_GUARD } from '../../src/roll/rules.ts'
+import type { HeldTargets } from '../../src/snapshot/store.ts'
 import type { Source } from '../../src/sources/source.ts'
+import { manualClock, momentOf } from '../helpers/clock.ts'
 import { jsonDocument } from '../helpers/documents.ts'
 import { seriesValue } from '../helpers/exposition.ts'
 import { httpSource, serveApi } from '../helpers/http-source.ts'
@@ -384,7 +386,7 @@ t.test(
       rmSync(storage, { recursive: true })
       t.equal((await refresh()).result, 'unchanged')
       t.same(readFileSync(file), served()?.body)
-      t.same((await shelf?.load(0))?.roll.body, served()?.body)
+      t.same((await shelf?.load(momentOf(0)))?.roll.body, served()?.body)
       t.equal(told().length, times, 'once for each file, however often in a row')
       if (round === 1) await refresh()
     }
@@ -637,9 +639,9 @@ t.test('the kept list says once a minute that it is right', async (t) => {
   await refresh()
   const first = clock.now()
   await refresh()
-  t.equal((await shelf?.load(0))?.lastSuccessMs, first)
+  t.equal((await shelf?.load(momentOf(0)))?.lastSuccessMs, first)
   await refresh()
-  t.equal((await shelf?.load(0))?.lastSuccessMs, clock.now())
+  t.equal((await shelf?.load(momentOf(0)))?.lastSuccessMs, clock.now())
 })
 
 t.test('33: a disk that hangs holds up neither refreshing nor what is served', async (t) => {
@@ -737,4 +739,38 @@ t.test('79: what is kept to be explained has a limit for each source, and for al
   t.ok(room.take('a', MAX_KEPT_BYTES - 10))
   t.notOk(room.take('s0', 11), 'who asks for more than there is has none')
   t.ok(room.take('b', 10))
+})
+
+t.test('rule 8: since when targets are held stays the same, whatever happens meanwhile', async (t) => {
+  const storage = t.testdir()
+  const one = await refreshing(t, { storage })
+  one.inventory.json(names(40))
+  await one.refresh()
+  one.inventory.json(names(4))
+  await one.refresh()
+  const since = new Date(one.held()[0]?.since.wallMs ?? 0).toISOString()
+  const sinceOf = ([held]: readonly HeldTargets[]) => new Date(held?.since.wallMs ?? 0).toISOString()
+  t.equal(since, new Date(one.clock.now()).toISOString())
+  one.inventory.json(names(3))
+  await one.refresh()
+  t.match(one.held(), [{ targets: 37, reason: 'too_many' }])
+  t.equal(sinceOf(one.held()), since, 'more are held')
+  await one.refresh()
+  t.equal(sinceOf(one.held()), since, 'the same once more')
+  await one.stop()
+
+  for (const selection of ['all', 'other']) {
+    // The machine was off for an hour, and its monotonic clock begins anew.
+    const clock = manualClock(one.clock.now() + 3_600_000)
+    const next = await refreshing(t, { storage, clock, selection })
+    next.inventory.json(names(3))
+    await next.restore()
+    await next.refresh()
+    t.match(next.held(), [{ targets: 37, reason: selection === 'all' ? 'too_many' : 'configuration' }])
+    t.equal(sinceOf(next.held()), since, `after a restart that selects ${selection}`)
+    next.inventory.json(names(2))
+    await next.refresh()
+    t.equal(sinceOf(next.held()), since)
+    await next.stop()
+  }
 })

@@ -6,11 +6,11 @@ import type { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
 import { sha256 } from '../../src/base/bytes.ts'
 import { createFiles } from '../../src/base/files.ts'
-import { writeSealed } from '../../src/base/sealed-file.ts'
+import { readSealed, writeSealed } from '../../src/base/sealed-file.ts'
 import { createPacker } from '../../src/pipeline/pack.ts'
 import { createShelf, type Keepable, keptIn } from '../../src/roll/kept.ts'
 import { callRoll, openRoll, type Roll } from '../../src/roll/roll.ts'
-import { manualClock } from '../helpers/clock.ts'
+import { manualClock, momentOf } from '../helpers/clock.ts'
 import { spawnNode } from '../helpers/node.ts'
 import { occasionAt } from '../helpers/occasion.ts'
 import { isThorough } from '../helpers/thorough.ts'
@@ -45,19 +45,20 @@ function headIn(folder: string) {
 
 t.test('rule 8: a list and its roll are loaded as they were kept; absences are counted anew', async (t) => {
   const { shelf } = shelves(t, join(t.testdir(), 'made', 'when needed'))
-  t.equal(await shelf().load(0), undefined, 'nothing at first')
+  t.equal(await shelf().load(momentOf(0)), undefined, 'nothing at first')
   const all = Array.from({ length: 20 }, (_, index) => `host-${index}:1`)
   const first = openRoll(readingOf(all), occasionAt(0)).roll
   const second = callRoll(first, readingOf(all.slice(15)), occasionAt(60_000))?.roll as Roll
   const third = callRoll(second, readingOf(all.slice(15)), occasionAt(120_000))?.roll as Roll
   t.match(third.absences, [{ readings: 2, sinceMs: 60_000 }])
-  await shelf().keep(await keepable(third), 120_000)
-  const kept = await shelf().load(5_000)
+  await shelf().keep(await keepable(third), momentOf(120_000))
+  // Another process, whose monotonic clock began anew.
+  const kept = await shelf().load({ wallMs: 125_000, monotonicMs: 5_000 })
   t.match(kept, { changedAtMs: 500, lastSuccessMs: 1_000 })
   t.same(kept?.roll.body, third.body)
   for (const key of ['keys', 'absenceOf', 'seen', 'groups'] as const) t.same(kept?.roll[key], third[key], key)
   t.match(kept?.roll.absences, [
-    { readings: 0, sinceMs: 5_000, rollBefore: 20, lastSeen: { selection: 'all' } },
+    { readings: 0, sinceMs: -60_000, fromMs: 5_000, rollBefore: 20, lastSeen: { selection: 'all' } },
   ])
   t.same(
     kept?.roll.history.sizes,
@@ -69,21 +70,35 @@ t.test('rule 8: a list and its roll are loaded as they were kept; absences are c
   )
 })
 
+t.test('a roll that does not say since when targets are missing is one of an earlier version', async (t) => {
+  const { shelf, files, folder } = shelves(t)
+  const first = openRoll(readingOf(['a:1', 'b:1']), occasionAt(0)).roll
+  const second = callRoll(first, readingOf(['a:1']), occasionAt(60_000))?.roll as Roll
+  await shelf().keep(await keepable(second), momentOf(60_000))
+  const path = join(folder, 'sensors.snapshot')
+  const bytes = (await readSealed(files, path)) as Buffer
+  const end = bytes.indexOf('\n')
+  const { sinceMs, ...head } = JSON.parse(bytes.toString('utf8', 0, end))
+  t.same(sinceMs, [60_000])
+  await writeSealed(files, path, [Buffer.from(JSON.stringify(head)), bytes.subarray(end)])
+  t.match((await shelf().load(momentOf(90_000)))?.roll.absences, [{ sinceMs: 90_000 }])
+})
+
 t.test('only what changed is written; that it is right once a minute', async (t) => {
   const { shelf, folder } = shelves(t)
   const one = shelf()
   const list = await listOf('a:1', 'b:1')
-  t.equal(await one.keep(list, 0), false)
+  t.equal(await one.keep(list, momentOf(0)), false)
   const written = () => readdirSync(folder).map((name) => statSync(join(folder, name)).mtimeMs)
   const before = written()
-  await one.keep({ ...list, lastSuccessMs: 60_999 }, 60_999)
+  await one.keep({ ...list, lastSuccessMs: 60_999 }, momentOf(60_999))
   t.same(written(), before)
-  await one.keep({ ...list, lastSuccessMs: 61_000 }, 61_000)
+  await one.keep({ ...list, lastSuccessMs: 61_000 }, momentOf(61_000))
   t.equal(written()[0], before[0], 'the list is as it was')
   t.not(written()[1], before[1])
-  await one.keep(await listOf('a:1'), 62_000)
+  await one.keep(await listOf('a:1'), momentOf(62_000))
   t.not(written()[0], before[0])
-  t.match(await shelf().load(0), { roll: { keys: new Uint32Array([1]) } })
+  t.match(await shelf().load(momentOf(0)), { roll: { keys: new Uint32Array([1]) } })
 })
 
 t.test('the group file is a file_sd file, and only current ones are there', async (t) => {
@@ -109,9 +124,9 @@ t.test('the group file is a file_sd file, and only current ones are there', asyn
     t.testdir(Object.fromEntries([...others, ...ours].map((name) => [name, 'text']))),
   )
   const one = shelf()
-  await one.keep(await listOf('a:1'), 0)
+  await one.keep(await listOf('a:1'), momentOf(0))
   const latest = await listOf('b:1')
-  await one.keep(latest, 0)
+  await one.keep(latest, momentOf(0))
   const file = `sensors.${latest.digest.slice(0, 16)}.json`
   const names = readdirSync(folder)
   t.same(names.sort(), [...others, file, 'sensors.snapshot'].sort())
@@ -123,25 +138,27 @@ t.test('the group file is a file_sd file, and only current ones are there', asyn
 t.test('what cannot be tidied away does not fail what was kept', async (t) => {
   const { shelf } = shelves(t, t.testdir({ 'sensors.0123456789abcdef.json': { in: 'the way' } }))
   const list = await listOf('a:1')
-  await shelf().keep(list, 0)
-  t.same((await shelf().load(0))?.roll.body, list.roll.body)
+  await shelf().keep(list, momentOf(0))
+  t.same((await shelf().load(momentOf(0)))?.roll.body, list.roll.body)
 })
 
 t.test('32: a list that is missing, or is another one, is refused', async (t) => {
   const { shelf, folder, files } = shelves(t)
-  await shelf().keep(await listOf('a:1'), 0)
+  await shelf().keep(await listOf('a:1'), momentOf(0))
   const path = join(folder, headIn(folder).file)
   const body = readFileSync(path)
   writeFileSync(path, '[]')
-  await t.rejects(shelf().load(0), { message: /is not the file that was written: its digest differs/ })
+  await t.rejects(shelf().load(momentOf(0)), {
+    message: /is not the file that was written: its digest differs/,
+  })
   rmSync(path)
-  await t.rejects(shelf().load(0), { message: /\.json is missing/ })
+  await t.rejects(shelf().load(momentOf(0)), { message: /\.json is missing/ })
   writeFileSync(path, body)
-  t.ok(await shelf().load(0))
+  t.ok(await shelf().load(momentOf(0)))
   for (const file of ['../../etc/passwd', '/etc/passwd.json', '..', 'a\\b.json']) {
     const head = Buffer.from(`${JSON.stringify({ ...headIn(folder), file })}\n`)
     await writeSealed(files, join(folder, 'sensors.snapshot'), [head])
-    await t.rejects(shelf().load(0), { message: /is damaged: file is/ }, file)
+    await t.rejects(shelf().load(momentOf(0)), { message: /is damaged: file is/ }, file)
   }
 })
 
@@ -149,58 +166,58 @@ t.test(
   '71: the list of another inventory is told apart from that of this one, and from others',
   async (t) => {
     const { shelf } = shelves(t)
-    const originOf = async (address: string) => (await shelf(address).load(0))?.otherOrigin
-    await shelf('http://inventory/?site=b').keep(await listOf('a:1'), 0)
+    const originOf = async (address: string) => (await shelf(address).load(momentOf(0)))?.otherOrigin
+    await shelf('http://inventory/?site=b').keep(await listOf('a:1'), momentOf(0))
     t.equal(await originOf('http://inventory/?site=b'), undefined)
     t.equal(await originOf(''), undefined)
     const other = await originOf('http://inventory/?site=a')
     t.match(other, /^[0-9a-f]{8}$/)
-    await shelf('http://inventory/?site=c').keep(await listOf('a:1'), 0)
+    await shelf('http://inventory/?site=c').keep(await listOf('a:1'), momentOf(0))
     t.not(await originOf('http://inventory/?site=a'), other)
   },
 )
 
 t.test('51: what tells inventories apart shows nothing of their addresses', async (t) => {
   const { shelf, folder } = shelves(t)
-  await shelf('http://inventory/?token=hunter2').keep(await listOf('a:1'), 0)
+  await shelf('http://inventory/?token=hunter2').keep(await listOf('a:1'), momentOf(0))
   const origin = () => headIn(folder).origin
   const first = origin()
-  await shelf('http://inventory/?token=hunter2').keep(await listOf('a:1'), 0)
+  await shelf('http://inventory/?token=hunter2').keep(await listOf('a:1'), momentOf(0))
   t.not(origin(), first, 'not even that they are the same')
 })
 
 t.test('33: a folder that cannot be written is an error', async (t) => {
   const { shelf } = shelves(t, join(t.testdir({ file: 'not a folder' }), 'file'))
-  await t.rejects(shelf().keep(await listOf('a:1'), 0))
-  await t.rejects(shelf().load(0), { code: 'ENOTDIR' })
+  await t.rejects(shelf().keep(await listOf('a:1'), momentOf(0)))
+  await t.rejects(shelf().load(momentOf(0)), { code: 'ENOTDIR' })
 })
 
 t.test('33: what somebody removed or replaced is written again, and that is told', async (t) => {
   const { shelf, folder } = shelves(t)
   const [one, other] = [shelf(), shelf()]
   const list = await listOf('a:1')
-  await one.keep(list, 0)
+  await one.keep(list, momentOf(0))
   const { file } = headIn(folder)
   truncateSync(join(folder, file), 5)
-  t.equal(await one.keep(list, 0), true, 'the list is cut')
+  t.equal(await one.keep(list, momentOf(0)), true, 'the list is cut')
   for (const name of [file, 'sensors.snapshot']) {
     rmSync(join(folder, name))
-    t.equal(await one.keep(list, 0), true, `${name} is gone`)
-    t.ok(await shelf().load(0))
+    t.equal(await one.keep(list, momentOf(0)), true, `${name} is gone`)
+    t.ok(await shelf().load(momentOf(0)))
   }
-  t.equal(await one.keep(list, 0), false)
-  await other.keep(await listOf('b:1'), 0)
-  t.equal(await one.keep(list, 0), true, 'another process kept another list')
-  t.same((await shelf().load(0))?.roll.body, list.roll.body)
+  t.equal(await one.keep(list, momentOf(0)), false)
+  await other.keep(await listOf('b:1'), momentOf(0))
+  t.equal(await one.keep(list, momentOf(0)), true, 'another process kept another list')
+  t.same((await shelf().load(momentOf(0)))?.roll.body, list.roll.body)
 })
 
 t.test('63: what is kept is found again by the names of its sources', async (t) => {
   const { shelf, files, folder } = shelves(t)
   t.same(await keptIn(files, join(folder, 'none')), [])
-  await shelf().keep(await listOf('a:1'), 0)
-  await shelf('here', 'other').keep(await listOf('b:1'), 0)
+  await shelf().keep(await listOf('a:1'), momentOf(0))
+  await shelf('here', 'other').keep(await listOf('b:1'), momentOf(0))
   t.same((await keptIn(files, folder)).sort(), ['other', 'sensors'])
-  t.ok(await shelf('').load(0), 'whatever its address was')
+  t.ok(await shelf('').load(momentOf(0)), 'whatever its address was')
 })
 
 /** How often the writer is killed, at moments that are spread over its first 140 ms. */
@@ -221,7 +238,7 @@ for (let round = 0; ; round++) {
   for (let index = 0; index < 500; index++) packer.add({ address: 'sensor-' + index + ':' + (1 + (round % 60000)), labels: [] }, 1 + (round % 60000))
   const reading = { ...packer.pack(), unreadable: new Set(), keyless: 0, idle: 0, isAtRest: true }
   const { roll } = openRoll(reading, { nowMs: 0, startedMs: 0, selection: '', options: DEFAULT_GUARD, all: { left: 0, roll: 0, options: DEFAULT_GUARD } })
-  await shelf.keep({ roll, digest: await sha256([roll.body]), changedAtMs: round, lastSuccessMs: 1000 }, 0)
+  await shelf.keep({ roll, digest: await sha256([roll.body]), changedAtMs: round, lastSuccessMs: 1000 }, { wallMs: 0, monotonicMs: 0 })
   if (round === 0) console.log('first')
 }`
     for (let kill = 0; kill < KILLS; kill++) {
@@ -232,7 +249,7 @@ for (let round = 0; ; round++) {
       await new Promise<void>((done) => void setTimeout(done, (140 * kill) / KILLS))
       child.kill('SIGKILL')
       await once(child, 'close')
-      const kept = await shelves(t, folder).shelf().load(0)
+      const kept = await shelves(t, folder).shelf().load(momentOf(0))
       const [group] = JSON.parse(Buffer.from(kept?.roll.body ?? []).toString()) as { targets: string[] }[]
       const ports = new Set(group?.targets.map((target) => Number(target.split(':')[1])))
       t.equal(ports.size, 1, 'one generation')

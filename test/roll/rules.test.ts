@@ -201,9 +201,15 @@ t.test('rule 7: a first list that is empty is believed after three readings over
 
 t.test('rule 8: after a restart absences are counted anew', async (t) => {
   const before = absence({ readings: 9, isUnreadable: true })
-  t.match(countedAnew(before, 7_000), { readings: 0, sinceMs: 7_000, rollBefore: 100, isUnreadable: true })
+  t.match(countedAnew(before, 7_000, 3_000), {
+    readings: 0,
+    sinceMs: 3_000,
+    fromMs: 7_000,
+    rollBefore: 100,
+    isUnreadable: true,
+  })
   t.match(
-    missedAgain(countedAnew(absence(), 7_000), 7_000, false),
+    missedAgain(countedAnew(absence(), 7_000, 7_000), 7_000, false),
     { readings: 1 },
     'the first reading counts',
   )

@@ -30,6 +30,12 @@ export interface PlainGuard {
   readonly holdEmptyMs: number
 }
 
+/** One time, on the monotonic clock and on the wall clock. */
+export interface PlainMoment {
+  readonly atMs: number
+  readonly wallMs: number
+}
+
 interface Missing {
   readonly rollBefore: number
   readonly idle: number
@@ -293,10 +299,15 @@ export class PlainRoll {
     return copy
   }
 
-  /** A process starts with what was kept: absences are counted anew, and no time has passed. */
-  restart(keptMs: number, nowMs: number): void {
-    this.hour.shift(nowMs - keptMs)
-    for (const one of this.missing.values())
-      Object.assign(one, { readings: 0, sinceMs: nowMs, fromMs: nowMs, countedMs: nowMs - 1_000 })
+  /**
+   * A process starts with what was kept: absences are counted anew, and no time has passed. Since when they are
+   * missing is known by the wall clock.
+   */
+  restart(kept: PlainMoment, { atMs: nowMs, wallMs }: PlainMoment): void {
+    this.hour.shift(nowMs - kept.atMs)
+    for (const one of this.missing.values()) {
+      const ageMs = Math.max(0, wallMs - kept.wallMs + kept.atMs - one.sinceMs)
+      Object.assign(one, { readings: 0, sinceMs: nowMs - ageMs, fromMs: nowMs, countedMs: nowMs - 1_000 })
+    }
   }
 }

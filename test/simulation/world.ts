@@ -14,7 +14,7 @@ import { createSupervisor, type Supervisor } from '../../src/supervisor.ts'
 import { httpOptions } from '../helpers/http-options.ts'
 import { memoryFiles } from '../helpers/memory-files.ts'
 import { virtualClock } from './clock.ts'
-import { PlainFleet, type PlainReading, PlainRoll, type PlainTarget } from './model.ts'
+import { PlainFleet, type PlainMoment, type PlainReading, PlainRoll, type PlainTarget } from './model.ts'
 
 /** One thing of an inventory. */
 export interface Device {
@@ -59,10 +59,8 @@ const quiet = () => {}
 const LOG = { info: quiet, warn: quiet, error: quiet, fatal: quiet, child: () => LOG } as never
 
 /** What is on disk of a source. */
-interface PlainKept {
+interface PlainKept extends PlainMoment {
   readonly roll: PlainRoll
-  /** When it was written, on the monotonic clock. */
-  readonly atMs: number
   /** Whether a runner wrote it that is no more: the next one writes it first of all. */
   readonly isInherited: boolean
   /** The last success that it tells of, on the wall clock. */
@@ -250,7 +248,7 @@ export function createWorld(random: { int(below: number): number }) {
     const successMs = store.get(source)?.status.lastSuccess?.wallMs as number
     // A runner writes it first of all, and then that it is still right once a minute.
     if (isSame && !before.isInherited && successMs - before.successMs < 60_000) return
-    const at = { atMs: clock.monotonic(), successMs, isInherited: false }
+    const at = { atMs: clock.monotonic(), wallMs: clock.now(), successMs, isInherited: false }
     kept.set(source, { roll: roll.clone(), ...at, timeless, address: inventory })
   }
 
@@ -362,9 +360,9 @@ export function createWorld(random: { int(below: number): number }) {
     }
   }
 
-  function restarted({ roll, atMs }: { readonly roll: PlainRoll; readonly atMs: number }): PlainRoll {
+  function restarted({ roll, ...at }: PlainMoment & { readonly roll: PlainRoll }): PlainRoll {
     const next = roll.clone()
-    next.restart(atMs, clock.monotonic())
+    next.restart(at, { atMs: clock.monotonic(), wallMs: clock.now() })
     return next
   }
 
