@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
 import { createFiles } from '../../src/base/files.ts'
 import { createMetrics } from '../../src/base/metrics.ts'
-import { createThreads } from '../../src/base/threads.ts'
+import { createThreads, type Threads } from '../../src/base/threads.ts'
 import { compileTemplate } from '../../src/mapping/template.ts'
 import type { PlanOptions } from '../../src/pipeline/plan.ts'
 import { createRoom } from '../../src/refresh/compute.ts'
@@ -40,6 +40,7 @@ export async function refreshing(
     selection?: string
     source?: Source
     clock?: ManualClock
+    threads?: Threads
     load?: () => Promise<Kept | undefined>
     outputs?: Output[]
     /** JMESPath expressions. */
@@ -79,7 +80,7 @@ export async function refreshing(
     },
     relabelConfigs: [],
   }
-  const threads = createThreads()
+  const threads = options.threads ?? createThreads()
   t.teardown(() => threads.close())
   const files = createFiles({ clock })
   t.teardown(() => files.close())

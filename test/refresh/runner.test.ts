@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { createThreads, type Threads } from '../../src/base/threads.ts'
 import { createPacker } from '../../src/pipeline/pack.ts'
 import { createRoom, MAX_ALL_KEPT_BYTES, MAX_KEPT_BYTES } from '../../src/refresh/compute.ts'
+import type { Computed } from '../../src/refresh/worker.ts'
 import { createFleet } from '../../src/roll/fleet.ts'
 import type { Kept } from '../../src/roll/kept.ts'
 import { absentIn, openRoll } from '../../src/roll/roll.ts'
@@ -739,6 +741,30 @@ t.test('79: what is kept to be explained has a limit for each source, and for al
   t.ok(room.take('a', MAX_KEPT_BYTES - 10))
   t.notOk(room.take('s0', 11), 'who asks for more than there is has none')
   t.ok(room.take('b', 10))
+})
+
+t.test('a list that could not be published is published when the same bytes come again', async (t) => {
+  const threads = createThreads()
+  let isDamaged = false
+  // A thread whose answer arrives damaged: freezing it fails.
+  const run: Threads['run'] = async (...args) => {
+    const answer = await threads.run<Computed>(...args)
+    const { called } = answer
+    if (!isDamaged || called === undefined) return answer as never
+    return { ...answer, called: { ...called, roll: { ...called.roll, body: Buffer.from('[') } } } as never
+  }
+  const { inventory, refresh, served, status } = await refreshing(t, { threads: { ...threads, run } })
+  // Enough for a thread.
+  inventory.json(names(30_000))
+  t.match(await refresh(), { result: 'changed', targets: 30_000 })
+  inventory.json(names(30_001))
+  isDamaged = true
+  t.match(await refresh(), { result: 'failed', targets: 30_000 })
+  t.match(status(), { failures: 1 })
+  isDamaged = false
+  t.match(await refresh(), { result: 'changed', targets: 30_001 })
+  t.equal(served()?.targets, 30_001)
+  t.match(await refresh(), { result: 'unchanged' })
 })
 
 t.test('rule 8: since when targets are held stays the same, whatever happens meanwhile', async (t) => {
