@@ -21,6 +21,13 @@ export interface Wiring {
   readonly token: string
 }
 
+/** Targets that are held, as `/health` shows them. */
+export interface Held {
+  readonly digest: string
+  readonly reason: string
+  readonly targets: number
+}
+
 /** What of its configuration changes. */
 export interface Configured {
   /** The name of the main source. */
@@ -79,6 +86,11 @@ export function createRollcall(scope: Scope, model: Model, machine: Machine, wir
     return path
   }
 
+  async function health() {
+    const answer = await fetch(`${running?.url}/health`)
+    return (await answer.json()) as { sources: Record<string, { held: Held[] }>; removed: { held: Held[] } }
+  }
+
   writeFileSync(join(folder, 'file'), 'not a folder')
   let kept = newFolder()
   point(kept)
@@ -113,13 +125,12 @@ export function createRollcall(scope: Scope, model: Model, machine: Machine, wir
     },
     /** How often this process has reloaded its configuration. */
     reloads: () => running?.err().split('"msg":"configuration reloaded"').length ?? 0,
+    /** The name of the main source. */
+    sourceName: () => configured.name,
     /** The targets of the main source that are held. */
-    async held(): Promise<readonly { digest: string; targets: number }[]> {
-      const { sources } = (await (await fetch(`${running?.url}/health`)).json()) as {
-        sources: Record<string, { held: { digest: string; targets: number }[] }>
-      }
-      return sources[configured.name]?.held ?? []
-    },
+    held: async (): Promise<readonly Held[]> => (await health()).sources[configured.name]?.held ?? [],
+    /** The targets of removed sources that are held. */
+    heldOfRemoved: async (): Promise<readonly Held[]> => (await health()).removed.held,
     /** Lets held targets leave; how many targets the main source has then, undefined when that is refused. */
     async accept(digest: string): Promise<number | undefined> {
       const answer = await fetch(`${running?.url}/-/accept?digest=${digest}`, { method: 'POST' })

@@ -168,19 +168,67 @@ export function createSteps(world: World) {
   }
 
   /** The main source has another name; sometimes it cannot be read then, and sometimes nobody waits until it is. */
-  async function rename(name: string, isKilled: boolean): Promise<void> {
+  async function rename(name: string, { isKilled = false, mayLeave = false }): Promise<void> {
     const isDown = random.once(2)
     count(isDown ? 'a source is renamed while the inventory is down' : 'a source is renamed')
     if (isDown) await inventory.stop()
     world.model.named('anew')
     await reload({ name })
-    await wait(between(100, 2_500))
+    await wait(between(0, 2_500))
+    if (mayLeave && random.once(2)) {
+      count('sensors leave while their source is renamed')
+      change('sensors leave', between(1, 300))
+    }
     if (isKilled) await killAndStart()
     if (isDown) await wait(between(100, 1_000))
     await inventory.restart()
     if (random.once(3)) return
     await calm()
     world.model.named('as before')
+  }
+
+  /**
+   * The main source has another name, and the process is killed while what it had still waits for the first reading
+   * under the new one. The neighbour can never be read: what has left meanwhile stays until an operator accepts it.
+   */
+  async function renameAndKill(): Promise<void> {
+    await calm()
+    count('SIGKILL while a removed source waits')
+    const before = truth
+    const waits = () => isHeldOfRemoved(before.sites.size)
+    await inventory.stop()
+    world.model.named('anew')
+    await reload({ name: rollcall.sourceName() === 'chaos' ? 'renamed' : 'chaos' })
+    await world.eventually('all that the removed source had waits', waits)
+    if (random.once(2)) change('sensors leave', between(1, 300))
+    for (let kills = between(1, 3); kills > 0; kills--) {
+      await killAndStart(false)
+      await world.eventually('all that the removed source had waits after a kill', waits)
+    }
+    await inventory.restart()
+    healthy()
+    await acceptRemoved(new Set([...before.sites.keys()].filter((target) => !truth.sites.has(target))))
+    await calm()
+    world.model.named('as before')
+  }
+
+  const isHeldOfRemoved = async (targets: number) =>
+    (await rollcall.heldOfRemoved()).some((held) => held.targets === targets && held.reason === 'replaced')
+
+  /** An operator lets leave what a removed source had, and no other has. */
+  async function acceptRemoved(leaving: ReadonlySet<string>): Promise<void> {
+    if (leaving.size === 0) return
+    const what = `${leaving.size} targets of a removed source are held`
+    if (!(await world.eventually(what, () => isHeldOfRemoved(leaving.size)))) return
+    // Until then it stays, however often it is read.
+    await wait(between(0, PROOF_MS))
+    const [held] = await rollcall.heldOfRemoved()
+    if (held?.targets !== leaving.size)
+      return world.violated(`${held?.targets} targets are held now; ${what}`)
+    note(`${what}, and accepted`)
+    count('what a removed source had is accepted')
+    world.model.accepts(leaving)
+    if ((await rollcall.accept(held.digest)) === undefined) world.violated(`not accepted: ${what}`)
   }
 
   /** An operator lets leave what is held. */
@@ -323,12 +371,15 @@ export function createSteps(world: World) {
     },
     async rename() {
       await calm()
-      await rename('renamed', random.once(2))
-      // Killed now, it would keep what leaves later, under the other name, until the neighbour has been read: never.
-      await rename('chaos', false)
+      const isKilled = random.once(2)
+      const [first, second] = rollcall.sourceName() === 'chaos' ? ['renamed', 'chaos'] : ['chaos', 'renamed']
+      // Once killed, it keeps what leaves later, under the other name, until the neighbour has been read: never.
+      await rename(first, { isKilled, mayLeave: !isKilled })
+      await rename(second, { mayLeave: !isKilled })
       await calm()
       world.model.named('as before')
     },
+    'rename and kill': renameAndKill,
     async accept() {
       await accept(nextBigChange())
       if (fleet.size() < 2_000) change('sensors join', 5_000 - fleet.size())
