@@ -7,6 +7,7 @@ import type { Clock } from './base/clock.ts'
 import { closeWhenSettled, createConnections } from './base/connections.ts'
 import { HttpError, messageOf } from './base/errors.ts'
 import type { Files } from './base/files.ts'
+import { type FolderLock, lockFolder } from './base/folder-lock.ts'
 import { explainListen, urlOf } from './base/listening.ts'
 import type { Logger } from './base/logger.ts'
 import type { Metrics } from './base/metrics.ts'
@@ -59,7 +60,7 @@ export interface Service {
 
 /**
  * The composition root: joins sources, loops, store and server, listens, and starts refreshing.
- * @throws StartError when the address cannot be listened on, UsageError for a wrong web configuration file
+ * @throws StartError when the address cannot be listened on, or another Rollcall uses the storage folder; UsageError for a wrong web configuration file
  */
 export async function startService(settings: Settings, deps: ServiceDeps): Promise<Service> {
   const { clock, metrics, log } = deps
@@ -71,6 +72,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   const explaining = createThreads(undefined, 1)
   const explain = createExplainer(explaining)
   const { storagePath, seedUrl } = settings
+  const lock = storagePath === undefined ? undefined : await lockStorage(storagePath, deps)
   if (storagePath !== undefined) await finishRestore(storagePath, deps)
   const memory = createMemory<readonly string[]>(
     deps.files,
@@ -134,10 +136,19 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       await closeWhenSettled(app, connections)
       await supervisor.stop()
       await memory.settled()
+      await lock?.release()
       await web?.close()
       await Promise.all([threads.close(), explaining.close()])
     },
   }
+}
+
+/** @throws StartError when another Rollcall uses the folder */
+function lockStorage(path: string, { files, log }: ServiceDeps): Promise<FolderLock | undefined> {
+  return lockFolder(files, path, (error) => {
+    const advice = 'the folder of --storage.path is not locked; see to it that no other Rollcall uses it'
+    log.warn({ path, error: messageOf(error) }, advice)
+  })
 }
 
 /** Which views had targets; no source has a name that begins with a dot. */

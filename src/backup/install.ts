@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Files } from '../base/files.ts'
+import { LOCK } from '../base/folder-lock.ts'
 import { type Archive, readArchive } from './archive.ts'
 import { isKeptPath, PENDING } from './paths.ts'
 
@@ -9,12 +10,15 @@ const TEMPORARY = /\.[0-9a-f]{8}-[0-9a-f-]{27}\.tmp$/
 /** Below the folder of what is kept. */
 const PUSH = 'push'
 
+/** What may be in a folder in which nothing is kept. */
+const NOTHING: ReadonlySet<string> = new Set(['lost+found', LOCK])
+
 type FolderFiles = Pick<Files, 'read' | 'write' | 'remove' | 'list'>
 
-/** Whether nothing is in a folder, or it is missing; what a killed restore left unfinished is nothing. */
+/** Whether nothing is in a folder, or it is missing; a lock, and what a killed restore left unfinished, are nothing. */
 export async function isEmptyFolder(files: Pick<Files, 'list'>, folder: string): Promise<boolean> {
   const names = await namesIn(files, folder)
-  return names.every((name) => name === 'lost+found' || name.replace(TEMPORARY, '') === PENDING)
+  return names.every((name) => NOTHING.has(name) || name.replace(TEMPORARY, '') === PENDING)
 }
 
 /**

@@ -169,6 +169,10 @@ const OPERATIONS = {
     yield* call('rename', from, to)
   },
 
+  *makeFolder(path: string): Steps<void> {
+    yield* call('mkdir', path, { recursive: true })
+  },
+
   *list(folder: string): Steps<string[]> {
     return yield* call('readdir', folder)
   },

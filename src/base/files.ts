@@ -34,6 +34,8 @@ export interface Files {
   /** Removes a file; a missing one is fine. Where a symbolic link stands, the file that it leads to is removed. */
   remove(path: string): Promise<void>
   rename(from: string, to: string): Promise<void>
+  /** Makes a folder, and those above it, when they are missing. */
+  makeFolder(path: string): Promise<void>
   /** The names in a folder. */
   list(folder: string): Promise<string[]>
   /** How something stands, through symbolic links; undefined when it is missing. */
@@ -62,6 +64,7 @@ const DOING = {
   append: 'appending to',
   remove: 'removing',
   rename: 'renaming',
+  makeFolder: 'making',
   list: 'listing',
   look: 'looking at',
   access: 'looking at',
@@ -132,6 +135,7 @@ export function createFiles(deps: FilesDeps): OwnFiles {
     append: (path, body) => ask(dirname(path), ['append', path, body]),
     remove: (path) => ask(dirname(path), ['remove', path]),
     rename: (from, to) => ask(dirname(to), ['rename', from, to]),
+    makeFolder: (path) => ask(path, ['makeFolder', path]),
     list: (folder) => ask(folder, ['list', folder]),
     look: (path) => ask(dirname(path), ['look', path]),
     access: (path, how) => ask(how === 'read' ? dirname(path) : path, ['access', path, how]),

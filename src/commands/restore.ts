@@ -3,6 +3,7 @@ import { type Archive, readArchive } from '../backup/archive.ts'
 import { install, isEmptyFolder } from '../backup/install.ts'
 import { messageOf, StartError, UsageError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
+import { lockFolder } from '../base/folder-lock.ts'
 import { readSealed } from '../base/sealed-file.ts'
 import type { Arguments } from '../config/arguments.ts'
 import { readSigningKey } from '../config/load.ts'
@@ -48,11 +49,15 @@ export async function restore(args: Arguments, env: NodeJS.ProcessEnv, deps: Res
     fail(`${name}: ${messageOf(error)}; nothing was restored`),
   )
   const force = args.switches.has('force')
+  // What cannot be locked is told once it cannot be written.
+  const lock = await lockFolder(files, folder, () => {})
   try {
     if (!force && !(await isEmptyFolder(files, folder))) throw new Error(NOT_EMPTY)
     await install(files, folder, packed, archive)
   } catch (error) {
     fail(`--storage.path: ${folder}: ${messageOf(error)}`)
+  } finally {
+    await lock?.release()
   }
   const isUnchecked = archive.isSigned && key === undefined
   return {

@@ -93,6 +93,15 @@ const text = (bytes: Buffer | undefined) => bytes?.toString()
 
 for (const [where, setUp] of Object.entries(IMPLEMENTATIONS)) {
   t.test(where, async (t) => {
+    t.test('a folder is made with those above it, once', async (t) => {
+      const { files, folder } = setUp(t)
+      const path = join(folder, 'above', 'below')
+      await files.makeFolder(path)
+      await files.makeFolder(path)
+      t.match(await files.look(path), { kind: 'folder' })
+      t.same(await files.list(join(folder, 'above')), ['below'])
+    })
+
     t.test('a file is written, read, looked at, renamed, listed and removed', async (t) => {
       const { files, folder } = setUp(t)
       const path = join(folder, 'a.json')

@@ -14,8 +14,6 @@ export interface MemoryFiles extends Files {
   fail(path: string, code: string | undefined, operations?: readonly Operation[]): void
   /** The process dies: what was not yet renamed to its name is forgotten, and whoever waits hears nothing any more. */
   kill(): void
-  /** Makes a folder, and those above it. */
-  makeFolder(path: string): void
   /** Writes into a file that is there, as an editor or a shell does: it is the same file afterwards. */
   overwrite(path: string, text: string): void
   /** Everything that is there, as text, by path. */
@@ -202,7 +200,7 @@ export function memoryFiles({ clock }: { clock: Pick<Clock, 'after' | 'now'> }):
       late.clear()
       queues.clear()
     },
-    makeFolder,
+    makeFolder: async (path) => makeFolder(path),
     overwrite(path, text) {
       const mtimeNs = BigInt(Math.round(clock.now())) * 1_000_000n
       files.set(path, { ...(files.get(path) as Entry), body: Buffer.from(text), mtimeNs })

@@ -191,6 +191,22 @@ t.test('a backup goes from one machine to another through a pipe', async (t) => 
   }
 })
 
+t.test('nothing is restored to the folder of a server that runs', async (t) => {
+  const { folder, serve } = await backingUp(t)
+  const server = await serve('data')
+  const file = join(folder, 'rollcall.backup')
+  writeFileSync(file, await backupOf(await filesOfSource('gone', ['x:1'])))
+  const data = join(folder, 'data')
+  const { code, err } = await run(['restore', file, `--storage.path=${data}`, '--force'])
+  t.equal(code, 1)
+  t.match(err, `--storage.path: ${data} is in use by another Rollcall`)
+  t.notOk(existsSync(join(data, 'gone.snapshot')))
+  server.child.kill('SIGKILL')
+  await server.ended
+  t.match(await run(['restore', file, `--storage.path=${data}`, '--force']), { code: 0 })
+  t.ok(existsSync(join(data, 'gone.snapshot')))
+})
+
 t.test('a key that cannot be read makes no backup', async (t) => {
   const { serve } = await backingUp(t)
   const server = await serve('data', '--storage.signing-key-file=/nowhere/key')

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { run, start } from '../helpers/cli.ts'
@@ -387,4 +388,41 @@ t.test('the log is JSON, a line per transition, none per poll that is answered',
   )
   t.match(lines[1], { level: 'info', source: 'inventory', targets: 1, added: 1, removed: 0 })
   t.ok(Date.parse(lines[0].time))
+})
+
+t.test('a folder of --storage.path is that of one server, until it ends, however it ends', async (t) => {
+  const inventory = await inventoryServer(t, ['a', 'b'])
+  const folder = mkdtempSync(join(tmpdir(), 'serve-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const env = { INVENTORY_URL: inventory.url.href, UPDATE_INTERVAL: '0.2' }
+  const flags = [`--storage.path=${folder}`]
+  const second = () => run([...flags, '--web.listen-address=127.0.0.1:0'], env)
+  for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+    const first = await start(t, flags, env)
+    const { code, err, out } = await second()
+    t.equal(code, 1)
+    t.match(err, `--storage.path: ${folder} is in use by another Rollcall`)
+    t.equal(out, '')
+    t.equal((await fetch(`${first.url}/-/healthy`)).status, 200, 'the first one goes on')
+    t.notMatch(first.err(), 'not locked')
+    first.child.kill(signal)
+    await first.ended
+    t.equal(existsSync(join(folder, 'lock')), signal === 'SIGKILL')
+  }
+  t.ok(await start(t, flags, env))
+})
+
+t.test('a folder that cannot be locked is told, and served from', async (t) => {
+  const inventory = await inventoryServer(t, ['a'])
+  const folder = mkdtempSync(join(tmpdir(), 'serve-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  writeFileSync(join(folder, 'lock'), 'of Prometheus, say')
+  const env = { INVENTORY_URL: inventory.url.href, UPDATE_INTERVAL: '0.2' }
+  const { url, err } = await start(t, [`--storage.path=${folder}`], env)
+  t.match(await (await firstList(url)).text(), 'a:9100')
+  const [line = ''] = err()
+    .split('\n')
+    .filter((one) => one.includes('is not locked'))
+  t.match(JSON.parse(line), { level: 'warn', path: folder, error: /lock is a file/ })
+  t.equal(readFileSync(join(folder, 'lock'), 'utf8'), 'of Prometheus, say')
 })

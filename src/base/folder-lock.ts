@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { connect, createServer, type Server } from 'node:net'
+import { join, relative } from 'node:path'
+import { StartError } from './errors.ts'
+import type { Files } from './files.ts'
+
+/** The name of the lock in a folder. */
+export const LOCK = 'lock'
+
+/** What a folder is locked by. */
+export interface FolderLock {
+  /** Lets another process use the folder; never fails. */
+  release(): Promise<void>
+}
+
+type FolderFiles = Pick<Files, 'look' | 'makeFolder' | 'remove' | 'rename'>
+
+/** So many bytes a path may have that a socket is bound to; every platform has a few more. */
+const MAX_PATH_BYTES = 90
+
+/**
+ * Locks a folder for this process, and makes it when it is missing. The lock is a Unix socket in it that listens: it ends
+ * with its process, however that ends, and containers that share the folder of one machine see it. What a killed process
+ * leaves behind is replaced.
+ * @param onFailure called when it cannot be known whether another process uses the folder
+ * @returns undefined after a failure
+ * @throws StartError when another process uses the folder
+ */
+export async function lockFolder(
+  files: FolderFiles,
+  folder: string,
+  onFailure: (error: unknown) => void,
+): Promise<FolderLock | undefined> {
+  try {
+    return await lock(files, folder)
+  } catch (error) {
+    if (error instanceof StartError) throw error
+    onFailure(error)
+    return undefined
+  }
+}
+
+async function lock(files: FolderFiles, folder: string): Promise<FolderLock> {
+  const path = join(folder, LOCK)
+  if (Buffer.byteLength(shortened(path)) > MAX_PATH_BYTES)
+    throw new Error(`${path} is longer than the ${MAX_PATH_BYTES} bytes that the path of a socket may have`)
+  // Binding waits for the file system on the main thread: only once it has answered.
+  await files.makeFolder(folder)
+  let server = await listen(path)
+  while (server === undefined) {
+    if (await isListening(path)) throw inUse(folder)
+    await removeLeftover(files, folder)
+    server = await listen(path)
+  }
+  return createLock(files, path, server)
+}
+
+async function createLock(files: FolderFiles, path: string, server: Server): Promise<FolderLock> {
+  const own = await files.look(path)
+  return {
+    async release() {
+      const now = await files.look(path).catch(() => undefined)
+      // Closing removes the file on the main thread: not while the file system hangs, nor the file of another process.
+      if (now !== undefined && now.ino === own?.ino) await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+/** Moves it away first: should another process have replaced it meanwhile, that one has it back. */
+async function removeLeftover(files: FolderFiles, folder: string): Promise<void> {
+  const path = join(folder, LOCK)
+  const found = await files.look(path)
+  if (found === undefined) return
+  if (found.kind !== 'pipe or device') throw new Error(`${path} is a ${found.kind}, and no lock of Rollcall`)
+  const aside = `${path}.${randomUUID().slice(0, 8)}`
+  if (!(await isMoved(files, path, aside))) return
+  if (await isListening(aside)) {
+    await files.rename(aside, path)
+    throw inUse(folder)
+  }
+  await files.remove(aside)
+}
+
+/** Moves a file; false: it is not there any more. */
+async function isMoved(files: FolderFiles, from: string, to: string): Promise<boolean> {
+  try {
+    await files.rename(from, to)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw error
+  }
+}
+
+function inUse(folder: string): StartError {
+  return new StartError(
+    `--storage.path: ${folder} is in use by another Rollcall; stop that one, or choose another folder: each overwrites what the other keeps`,
+  )
+}
+
+/** A path, from the working folder if it is shorter so. */
+function shortened(path: string): string {
+  const short = relative('.', path)
+  return short.length < path.length ? short : path
+}
+
+/** @returns undefined when the path is taken */
+async function listen(path: string): Promise<Server | undefined> {
+  const server = createServer((socket) => socket.destroy()).unref()
+  try {
+    await once(server.listen(shortened(path)), 'listening')
+    return server
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return undefined
+    throw error
+  }
+}
+
+/** What connecting fails with when nobody listens at a path, or it is free now. */
+const NOBODY = new Set(['ECONNREFUSED', 'ENOENT'])
+
+/**
+ * Whether a process listens at a path.
+ * @throws Error when that cannot be known
+ */
+async function isListening(path: string): Promise<boolean> {
+  const socket = connect(shortened(path))
+  const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
+    socket.once('connect', () => resolve(undefined)).once('error', resolve)
+  })
+  socket.destroy()
+  if (error !== undefined && !NOBODY.has(String(error.code))) throw error
+  return error === undefined
+}
