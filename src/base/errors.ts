@@ -95,6 +95,14 @@ export class HttpError extends Error {
   }
 }
 
+/** After how many seconds who is refused for want of room should try again. */
+const OVERLOADED_RETRY_SECONDS = 5
+
+/** What cannot be done now, since there is too much to do. */
+export function overloaded(why: string): HttpError {
+  return new HttpError('overloaded', `${why}; try again`, OVERLOADED_RETRY_SECONDS)
+}
+
 /**
  * Why a refresh can fail: the values of the `reason` label of
  * `rollcall_source_refresh_failures_total`, with what each means.

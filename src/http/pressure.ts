@@ -1,13 +1,10 @@
 import underPressure from '@fastify/under-pressure'
 import type { FastifyInstance } from 'fastify'
-import { HttpError } from '../base/errors.ts'
+import { overloaded } from '../base/errors.ts'
 import type { Metrics } from '../base/metrics.ts'
 
 /** Mean delay of the event loop over the last second, in milliseconds, from which on requests are shed. */
 const MAX_EVENT_LOOP_DELAY_MS = 1_000
-
-/** After how many seconds a shed client should try again. */
-const RETRY_AFTER_SECONDS = 5
 
 /** Whether the process keeps up. */
 export interface Capacity {
@@ -36,9 +33,4 @@ export async function watchPressure(app: FastifyInstance, metrics: Metrics): Pro
       throw overloaded('too much load at the moment')
     },
   }
-}
-
-/** The 503 of a request that cannot be served now. */
-export function overloaded(why: string): HttpError {
-  return new HttpError('overloaded', `${why}; try again`, RETRY_AFTER_SECONDS)
 }

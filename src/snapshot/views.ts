@@ -2,38 +2,13 @@ import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { asBuffer } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
+import { HttpError, overloaded } from '../base/errors.ts'
 import { createMutex } from '../base/mutex.ts'
 import type { Job, Threads } from '../base/threads.ts'
+import { formatDuration } from '../model/duration.ts'
 import { compareText } from '../model/labels.ts'
 import { bytesIn, freeze, type Sendable } from './freeze.ts'
 import { makeParts, type Parts, type PartsTask, type View } from './view-worker.ts'
-
-/** A label that no target of the list has: an empty list would tell Prometheus to forget every target. */
-export class UnknownLabelError extends Error {
-  override readonly name = 'UnknownLabelError'
-}
-
-/** More different parts are asked for at once than can be made. */
-export class TooManyViewsError extends Error {
-  override readonly name = 'TooManyViewsError'
-}
-
-/** A view that had targets has none: that is not believed yet (rule 6). */
-export class EmptiedViewError extends Error {
-  override readonly name = 'EmptiedViewError'
-  readonly digest: string
-  readonly leftMs: number
-
-  /**
-   * @param digest by which an operator names the view
-   * @param leftMs until it is believed, in milliseconds
-   */
-  constructor(digest: string, leftMs: number) {
-    super('the view had targets and has none')
-    this.digest = digest
-    this.leftMs = leftMs
-  }
-}
 
 /** A list that views are cut out of. */
 export interface Viewed {
@@ -48,7 +23,7 @@ export interface Viewed {
 export interface Views {
   /**
    * The part of a list that a view asks for; the same list and view give the same bytes.
-   * @throws UnknownLabelError, TooManyViewsError, EmptiedViewError
+   * @throws HttpError `label_not_found`, `overloaded`, `view_emptied`
    */
   get(viewed: Viewed, view: View): Promise<Sendable>
   /** Lets a view be empty from now on, on an operator's word; false: none with this digest has just turned empty. */
@@ -104,7 +79,7 @@ export function createViews(
   /** All shards of one number together: whoever asks for one is asked for the others by its neighbours. */
   async function make(snapshot: Sendable, labels: View['labels'], shards: number, key: string) {
     const { parts, unknownLabel } = await compute(snapshot, labels, shards)
-    if (unknownLabel !== undefined) throw new UnknownLabelError(unknownLabel)
+    if (unknownLabel !== undefined) throw labelNotFound(unknownLabel)
     const made: Sendable[] = []
     for (const { body, groups, targets } of parts) {
       const part = await freeze(asBuffer(body), { groups, targets }, snapshot.changedAtMs)
@@ -124,7 +99,7 @@ export function createViews(
   function makeOnce(snapshot: Sendable, labels: View['labels'], shards: number, key: string) {
     const begun = pending.get(key)
     if (begun !== undefined) return begun
-    if (pending.size >= MAX_PENDING) throw new TooManyViewsError('too many different parts are being made')
+    if (pending.size >= MAX_PENDING) throw overloaded('too many different parts are being made')
     const making = make(snapshot, labels, shards, key).finally(() => pending.delete(key))
     pending.set(key, making)
     return making
@@ -170,7 +145,7 @@ function createWatched(
   }
 
   return {
-    /** @throws EmptiedViewError when it turned empty, and that is not believed yet */
+    /** @throws HttpError `view_emptied` when it turned empty, and that is not believed yet */
     look(view: string, targets: number, holdMs: number): void {
       const nowMs = clock.monotonic()
       const digest = createHash('sha256').update(view).digest('hex')
@@ -188,9 +163,28 @@ function createWatched(
         return
       }
       views.set(digest, { ...before, emptySinceMs })
-      throw new EmptiedViewError(digest, emptySinceMs + holdMs - nowMs)
+      throw viewEmptied(digest, emptySinceMs + holdMs - nowMs)
     },
     digests,
     accept: (digest: string) => views.peek(digest)?.emptySinceMs !== undefined && forget(digest),
   }
+}
+
+/** An empty list would make Prometheus forget every target; after an error it keeps them. */
+function labelNotFound(name: string): HttpError {
+  return new HttpError('label_not_found', `no target of this list has a label ${name}; check its spelling`)
+}
+
+/**
+ * A view had targets within the hour, and has none: that is not believed yet (rule 6).
+ * @param digest by which an operator names the view
+ * @param leftMs until it is believed
+ */
+function viewEmptied(digest: string, leftMs: number): HttpError {
+  const seconds = Math.ceil(leftMs / 1000)
+  return new HttpError(
+    'view_emptied',
+    `no target has these labels any more, though some had within the last hour; [] is answered in ${formatDuration(seconds * 1000)}, or once it is accepted: POST /-/accept?digest=${digest}`,
+    Math.min(seconds, 60),
+  )
 }

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify'
-import { HttpError } from '../../base/errors.ts'
+import { HttpError, overloaded } from '../../base/errors.ts'
 import { allow } from '../auth.ts'
 import { assertLifecycle, type HttpDeps, type HttpOptions } from '../deps.ts'
 import { observe } from '../observe.ts'
-import { type Capacity, overloaded } from '../pressure.ts'
+import type { Capacity } from '../pressure.ts'
 
 const PATH = '/api/v1/backup'
 

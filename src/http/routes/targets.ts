@@ -1,16 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { HttpError } from '../../base/errors.ts'
-import { formatDuration } from '../../model/duration.ts'
 import type { Sendable } from '../../snapshot/freeze.ts'
 import { expiresMs, lastSuccessMs, type SourceState } from '../../snapshot/store.ts'
 import type { View } from '../../snapshot/view-worker.ts'
-import { EmptiedViewError, TooManyViewsError, UnknownLabelError, type Viewed } from '../../snapshot/views.ts'
+import type { Viewed } from '../../snapshot/views.ts'
 import { admitAtOnce, allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { notLoaded, tooOld } from '../not-loaded.ts'
 import { observe } from '../observe.ts'
-import { type Capacity, overloaded } from '../pressure.ts'
+import type { Capacity } from '../pressure.ts'
 import { sendList } from '../reply.ts'
 import { findSource } from '../source-parameter.ts'
 import { parseView } from '../view-parameters.ts'
@@ -94,27 +93,9 @@ async function partOf(viewed: Viewed, view: View, { views, metrics }: HttpDeps):
   try {
     return await views.get(viewed, view)
   } catch (error) {
-    if (error instanceof UnknownLabelError) throw unknownLabel(error.message)
-    if (error instanceof EmptiedViewError) throw viewEmptied(error)
-    if (!(error instanceof TooManyViewsError)) throw error
-    metrics.http.shed.inc()
-    throw overloaded(error.message)
+    if (error instanceof HttpError && error.code === 'overloaded') metrics.http.shed.inc()
+    throw error
   }
-}
-
-/** An empty list would make Prometheus forget every target; after an error it keeps them. */
-function unknownLabel(name: string): HttpError {
-  return new HttpError('label_not_found', `no target of this list has a label ${name}; check its spelling`)
-}
-
-/** A view that had targets within the hour. */
-function viewEmptied({ digest, leftMs }: EmptiedViewError): HttpError {
-  const seconds = Math.ceil(leftMs / 1000)
-  return new HttpError(
-    'view_emptied',
-    `no target has these labels any more, though some had within the last hour; [] is answered in ${formatDuration(seconds * 1000)}, or once it is accepted: POST /-/accept?digest=${digest}`,
-    Math.min(seconds, 60),
-  )
 }
 
 function allTargets(deps: HttpDeps): Aged {
