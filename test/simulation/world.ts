@@ -231,6 +231,8 @@ export function createWorld(random: { int(below: number): number }) {
     if (roll === undefined || !configs.has(source) || store.get(source)?.snapshot === undefined) return
     gone.delete(source)
     rolls.set(source, roll)
+    // All of it was served within the hour.
+    fleet.note(source, roll.targets.size, 0, clock.monotonic())
   }
 
   function newRoll(source: string, { kind }: Config): PlainRoll {
