@@ -15,6 +15,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   web: ['base', 'model'],
   sensor: ['base', 'model', 'web'],
   pipeline: ['base', 'model', 'mapping', 'relabel'],
+  cluster: ['base', 'model', 'sources'],
   refresh: ['base', 'model', 'sources', 'pipeline', 'roll', 'snapshot'],
   explain: ['base', 'model', 'mapping', 'relabel', 'pipeline', 'snapshot', 'refresh'],
   http: ['base', 'model', 'snapshot', 'web'],
