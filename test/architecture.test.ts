@@ -110,7 +110,8 @@ t.test(
   async (t) => {
     const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { dependencies: object }
     // As compiled, where imports of types are gone.
-    const running = new Set([resolve('build/src/cli.js')])
+    // What several replicas share is joined to nothing yet.
+    const running = new Set([resolve('build/src/cli.js'), resolve('build/src/cluster/redis.js')])
     const packages = new Set<string>()
     for (const file of running) {
       const text = readFileSync(file, 'utf8')
@@ -127,6 +128,27 @@ t.test(
     t.ok(running.has(resolve('build/src/refresh/worker.js')), 'and what threads load')
     t.same([...packages].sort(), Object.keys(dependencies).sort())
     t.notOk(packages.has('typebox'))
+  },
+)
+
+t.test(
+  'the client of the store is loaded only with what speaks to the store, and that only late',
+  async (t) => {
+    const isStore = (file: string) => file.startsWith('cluster/redis')
+    const early = /^(?:import|export) (?!type )[^']*'([^']+)'/gm
+    const offences = files
+      .filter(({ file }) => !isStore(file))
+      .flatMap(({ file, text }) =>
+        [...text.matchAll(early)].map(([, path]) => ({ file, path: path as string })),
+      )
+      .filter(
+        ({ file, path }) => path === 'redis' || isStore(relative(src, resolve(src, dirname(file), path))),
+      )
+    t.same(offences, [])
+    t.match(
+      files.filter(({ text }) => text.includes("from 'redis'")).map(({ file }) => file),
+      [/^cluster/],
+    )
   },
 )
 

@@ -82,6 +82,10 @@ const CONTRACT: Readonly<Record<string, (t: Test, rig: Rig) => Promise<void>>> =
   async 'replicas see each other, in order, until they say nothing'(t, { a, b, pass }) {
     t.same(await b.meet(replica('b', 2), 1_500), [replica('b', 2)])
     t.same(await a.meet(replica('a'), MINUTE), [replica('a'), replica('b', 2)])
+    t.same(
+      (await b.meet(replica('c'), 1_500)).map(({ id }) => id),
+      ['a', 'b', 'c'],
+    )
     await pass(1_600)
     t.same(await a.meet(replica('a', 1), MINUTE), [replica('a', 1)])
   },
