@@ -26,7 +26,7 @@ import { createSupervisor, type Supervisor } from './supervisor.ts'
 import { createReport, REFUSALS, type ReportRefusal } from './web/access.ts'
 import type { Web } from './web/web.ts'
 
-type Load = () => Promise<Pick<Settings, 'sources' | 'guard' | 'warnings'>>
+type Load = () => Promise<Pick<Settings, 'sources' | 'guard' | 'warnings' | 'cluster'>>
 
 /** What the service needs from outside. */
 export interface ServiceDeps {
@@ -90,7 +90,8 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   })
   // What was kept is read while the server is made, and before it listens: not even the first request finds nothing.
   const applied = supervisor.apply(settings.sources, settings.guard)
-  const reload = deps.load === undefined ? refuseReload(deps) : createReload(supervisor, deps.load, deps)
+  const reload =
+    deps.load === undefined ? refuseReload(deps) : createReload(supervisor, deps.load, deps, settings.cluster)
   let draining = false
   const connections = createConnections()
   for (const reason of REFUSALS) metrics.http.refused.inc({ reason }, 0)
@@ -215,14 +216,17 @@ function createReload(
   supervisor: Supervisor,
   load: Load,
   { log, metrics, clock }: ServiceDeps,
+  inForce: Settings['cluster'],
 ): () => Promise<boolean> {
   const mutex = createMutex()
 
   async function reload(): Promise<boolean> {
     let state = 'configuration not reloaded; the old one stays'
     try {
-      const { sources, guard, warnings } = await load()
+      const { sources, guard, warnings, cluster } = await load()
       for (const warning of warnings) log.warn(warning)
+      if (cluster?.fingerprint !== inForce?.fingerprint)
+        log.warn('cluster has changed in the configuration file; restart Rollcall to apply it')
       state = 'configuration reloaded in part; the next reload does the rest'
       const applied = await supervisor.apply(sources, guard)
       metrics.config.successful.set(1)

@@ -23,6 +23,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   config: [
     'base',
     'model',
+    'cluster',
     'sources',
     'mapping',
     'relabel',

@@ -1,8 +1,9 @@
 import { dirname, resolve } from 'node:path'
 import { messageOf, UsageError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
+import { type ClusterOptions, resolveCluster } from '../cluster/resolve.ts'
 import type { GuardOptions } from '../roll/rules.ts'
-import type { Context, Need, PlacedNeed, Problem } from '../sources/resolving.ts'
+import { type Context, type Need, type PlacedNeed, type Problem, within } from '../sources/resolving.ts'
 import { parseConfigDocument } from './document.ts'
 import fileSchema from './file-schema.json' with { type: 'json' }
 import { resolveGlobalGuard, resolveSources } from './resolve/sources.ts'
@@ -15,6 +16,8 @@ export interface LoadedFile {
   readonly sources: SourceSettings[]
   /** What is asked for of all sources together. */
   readonly guard: GuardOptions
+  /** What is shared with other replicas. */
+  readonly cluster: ClusterOptions | undefined
   /** The files that it names, none of which was looked at. */
   readonly needs: Need[]
 }
@@ -37,9 +40,10 @@ export async function loadFile(path: string, env: Context['env'], files: Files):
   const context = { config, folder, env, files, textAt, problems, needs, path: [] }
   const sources = resolveSources(context)
   const guard = resolveGlobalGuard(context)
+  const cluster = config.cluster && resolveCluster(config.cluster, within(context, 'cluster'))
   if (problems.length > 0) throw fail(problems)
   // Now, so that the parsed file need not be kept.
-  return { sources, guard, needs: needs.map((need) => ({ ...need, where: document.place(need) })) }
+  return { sources, guard, cluster, needs: needs.map((need) => ({ ...need, where: document.place(need) })) }
 }
 
 async function read(path: string, files: Files): Promise<string> {

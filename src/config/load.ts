@@ -41,14 +41,23 @@ export async function loadSettings(
   const common = { web, log, storagePath, seedUrl, signingKey }
   if (origin.kind === 'file') {
     const { loadFile } = await import('./file.ts') // only here, so that others never load the YAML parser
-    const { sources, guard, needs } = await loadFile(origin.path, env, files)
+    const { sources, guard, cluster, needs } = await loadFile(origin.path, env, files)
     assertReadyMaxAge(web, sources)
     const ignored = ignoredVariables(given).map((name) => `${name} has no effect beside a configuration file`)
     const warnings = [...ignored, ...seedWarnings(seedUrl), ...warningsOf(sources)]
     const all = [...needs, ...storageNeeds(common)]
-    return { ...common, configFile: origin.path, sources, guard, demo: undefined, needs: all, warnings }
+    return {
+      ...common,
+      configFile: origin.path,
+      sources,
+      guard,
+      cluster,
+      demo: undefined,
+      needs: all,
+      warnings,
+    }
   }
-  const plain = { configFile: undefined, guard: DEFAULT_GUARD }
+  const plain = { configFile: undefined, guard: DEFAULT_GUARD, cluster: undefined }
   if (origin.kind === 'url') {
     const source = envSource({ name: ENV_SOURCE_NAME, url: origin.url }, given)
     assertReadyMaxAge(web, [source])

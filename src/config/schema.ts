@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { clusterSchema } from '../cluster/config.ts'
 import { formatDuration, MAX_TIMER_MS } from '../model/duration.ts'
 import { KEY_FIELDS } from '../model/record-key.ts'
 import { relabelSchema } from '../relabel/config.ts'
@@ -285,6 +286,7 @@ export const fileSchema = Type.Object(
         },
       ),
     ),
+    cluster: Type.Optional(clusterSchema),
     sources: Type.Array(sourceOptions, {
       minItems: 1,
       expects: 'a list with at least one source in it',

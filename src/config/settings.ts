@@ -1,5 +1,6 @@
 import type { LogFormat, LogLevel } from '../base/logger.ts'
 import type { Secret } from '../base/secret.ts'
+import type { ClusterOptions } from '../cluster/resolve.ts'
 import type { PlanOptions } from '../pipeline/plan.ts'
 import type { GuardOptions } from '../roll/rules.ts'
 import type { SourceOptions } from '../sources/kinds.ts'
@@ -64,6 +65,8 @@ export interface Settings {
   readonly sources: readonly SourceSettings[]
   /** What is asked for of all sources together. */
   readonly guard: GuardOptions
+  /** What is shared with other replicas; undefined: nothing is. */
+  readonly cluster: ClusterOptions | undefined
   /** Set when the embedded demo is what to serve. */
   readonly demo: DemoSettings | undefined
   /** The files and folders that it names. */

@@ -7,6 +7,7 @@ import { serve } from '../../src/commands/serve.ts'
 import { type Arguments, readArguments } from '../../src/config/arguments.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { diskFiles } from '../helpers/files.ts'
+import { rows as cluster } from './wrong/cluster.ts'
 import { rows as file } from './wrong/file.ts'
 import { rows as general } from './wrong/general.ts'
 import { rows as http } from './wrong/http.ts'
@@ -169,7 +170,7 @@ const COMMANDS: Record<string, (args: Arguments) => Promise<unknown>> = {
 t.test(
   'every wrong file gives its line, with the place of the key or value, from check and serve',
   async (t) => {
-    const rows = Object.entries({ general, http, client, file, push }).flatMap(([table, found]) =>
+    const rows = Object.entries({ general, http, client, cluster, file, push }).flatMap(([table, found]) =>
       found.map(([what, yaml, line]) => [`${table}: ${what}`, yaml, line] as const),
     )
     t.equal(new Set(rows.map(([what]) => what)).size, rows.length, 'each row has a name of its own')

@@ -14,8 +14,8 @@ const names = (count: number, from = 0) => Array.from({ length: count }, (_, ind
 /** A Rollcall with a configuration file that a test rewrites, whose sources are refreshed only on demand. */
 async function reloadable(t: Test, sources: string) {
   const path = join(t.testdir(), 'rollcall.yml')
-  const write = (text: string) =>
-    writeFileSync(path, `global: { refresh_interval: 1h }\nsources:\n${text.replace(/^/gm, '  ')}\n`)
+  const write = (text: string, more = '') =>
+    writeFileSync(path, `global: { refresh_interval: 1h }\nsources:\n${text.replace(/^/gm, '  ')}\n${more}`)
   write(sources)
   const server = await start(t, [`--config.file=${path}`, '--web.enable-lifecycle'], { METRICS_PORT: '9200' })
   const addresses = async (source: string) => {
@@ -273,4 +273,15 @@ t.test('a reload with another guard goes on with what is held', async (t) => {
   t.equal((await states())[1]?.[0], 1, 'the other source is as it was')
   await acceptHeld(url, 'same')
   t.same(await addresses('same'), await addresses('changed'))
+})
+
+t.test('a reload that changes cluster asks for a restart, and loads nothing of it', async (t) => {
+  const inventory = await inventoryServer(t, ['a'])
+  const good = `- { name: sensors, http: { url: "${inventory.url}" } }`
+  const { write, reload, err } = await reloadable(t, good)
+  t.equal((await reload()).status, 200)
+  t.notMatch(err(), 'cluster has changed')
+  write(good, 'cluster: { redis: { url: "redis://127.0.0.1:1" }, signing_key_file: key }\n')
+  t.equal((await reload()).status, 200)
+  t.match(err(), 'cluster has changed')
 })
