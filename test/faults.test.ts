@@ -119,6 +119,10 @@ const FAULTS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
     91: 'a full disk: no acknowledgement',
     92: 'registrations that cannot be read at the start',
   },
+  'several replicas': {
+    94: 'a store that dies, hangs, is flushed, fails over, is full, refuses, or answers garbage',
+    98: 'a replica of another version',
+  },
 }
 
 /** The name of a test: in a call, in a row of a table, or as the `name` of an object in one. */

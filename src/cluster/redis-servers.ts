@@ -94,13 +94,19 @@ function createBehindSentinels(
   const link = createLink({ find, access: to(sentinels[0] as ServerUrl), channel }, clock)
   const closing = new AbortController()
 
+  /** How many Sentinels in a row named another primary; one that is cut off may name the old one. */
+  let doubts = 0
+  const enough = Math.min(2, sentinels.length)
+
   /** A primary that was replaced may live on, alone, and take what is lost when it comes back. */
   async function recheck(): Promise<void> {
     const before = current
     const attempt = AbortSignal.any([closing.signal, AbortSignal.timeout(RECHECK_MS)])
     const named = await ask(attempt).catch(() => before)
-    if (before === current && before !== undefined && named !== undefined && !isSame(named, before))
-      link.restart(`${before.host}:${before.port} is not the primary any more`)
+    const isOther =
+      before !== undefined && before === current && named !== undefined && !isSame(named, before)
+    doubts = isOther ? doubts + 1 : 0
+    if (doubts === enough) link.restart('the Sentinels name another primary by now')
     if (!closing.signal.aborted) cancel = clock.after(RECHECK_MS, recheck)
   }
   let cancel = clock.after(RECHECK_MS, recheck)

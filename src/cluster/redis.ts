@@ -17,7 +17,7 @@ import {
 /** A list that is larger travels in parts, so that nothing waits long for it; in bytes. */
 const PART_BYTES = 4 * 2 ** 20
 
-/** What everything that is registered, or was heard, may have; in bytes. */
+/** What everything that is registered, or was heard, is taken to have while that is not known; in bytes. */
 const WHOLE_BYTES = 10 * 2 ** 20
 
 /** How often a list that is replaced while it is taken is begun anew. */
@@ -46,6 +46,8 @@ export function createRedisStore(
   const servers = createServers(options, { name: channel, hear }, deps.clock)
   /** The digest of the list of each source that the store has, as far as is known here. */
   const stored = new Map<string, string>()
+  /** How many bytes it took last time who was heard, twice. */
+  const heardBytes = new Map<string, number>()
   let isClosed = false
 
   async function send(slot: string, command: (string | Buffer)[], bytes = 0): Promise<unknown> {
@@ -167,8 +169,13 @@ export function createRedisStore(
     },
     async heardSince(source, sinceMs) {
       const keys = keysOf(source, 'heard')
-      const [time, ids] = listOf(await run(scripts.HEARD, keys, [String(sinceMs)], WHOLE_BYTES), keys)
-      return { ids: listOf(ids, keys).map((id) => textOf(id, keys)), timeMs: numberOf(time, keys) }
+      const bytes = heardBytes.get(source) ?? WHOLE_BYTES
+      // When that was too few, more are waited for next time.
+      heardBytes.delete(source)
+      const [time, found] = listOf(await run(scripts.HEARD, keys, [String(sinceMs)], bytes), keys)
+      const ids = listOf(found, keys).map((id) => textOf(id, keys))
+      heardBytes.set(source, 2 * sizeOf(ids))
+      return { ids, timeMs: numberOf(time, keys) }
     },
     async expire(source, replicaId, ids, unheardSinceMs) {
       const news = written({ kind: 'registrations', source })
