@@ -120,6 +120,36 @@ withRedis('94: a server that was flushed lacks everything, and takes it again', 
   t.equal(String((await store.take('s', undefined))?.list), 'list')
 })
 
+withRedis(
+  '94: a server that lost its last writes gives everything, and goes on from what it has',
+  async (t) => {
+    const server = await startRedis(t)
+    const store = openStore(t, optionsOf(server))
+    await store.look('s', wanted('a'))
+    await store.publish('s', publication())
+    await store.register('s', [{ id: 'x', line: 'x' }], [])
+    const early = await store.changesSince('s', undefined)
+    await server.command('SAVE')
+    await store.register('s', [{ id: 'y', line: 'y' }], [])
+    await store.publish('s', publication({ base: 1, generation: 2, text: 'lost' }))
+    const late = await store.changesSince('s', early.position)
+    t.same(late.changes, [{ id: 'y', line: 'y' }])
+    await server.kill()
+    await server.start()
+    await works(store)
+    t.equal((await store.take('s', undefined))?.generation, 1)
+    await store.register('s', [{ id: 'z', line: 'z' }], [])
+    const { changes, isWhole } = await store.changesSince('s', late.position)
+    t.equal(isWhole, true)
+    t.same(new Set(changes.map(({ id }) => id)), new Set(['x', 'z']))
+    t.same((await store.changesSince('s', early.position)).changes, [{ id: 'z', line: 'z' }])
+    await store.look('s', wanted('a'))
+    const unsent = publication({ base: 1, generation: 3, text: 'lost', list: undefined })
+    t.equal(await store.publish('s', unsent), 'needs_list')
+    t.equal(await store.publish('s', publication({ base: 1, generation: 3, text: 'lost' })), 'published')
+  },
+)
+
 withRedis('94: a server that is full keeps leases, and takes nothing else', async (t) => {
   const server = await startRedis(t, ['maxmemory-policy noeviction'])
   const store = openStore(t, optionsOf(server))
