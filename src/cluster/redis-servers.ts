@@ -5,8 +5,8 @@ import { Refusal, storeError } from './redis-errors.ts'
 import { type Access, type Address, type Command, createLink, type Link, open } from './redis-link.ts'
 import { StoreError } from './store.ts'
 
-// The client's own Sentinel and Cluster are not used: they queue without bounds, have no deadlines, and cannot be
-// closed while they connect. What a store needs of both is little.
+// The client's own Sentinel and Cluster are not used: they bound no answer in time, and a connection that they are still
+// making outlives them. What a store needs of both is little.
 
 /** One server of a store, or of those that know where it is. */
 export interface ServerUrl extends Address {
