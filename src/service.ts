@@ -80,6 +80,9 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
     log,
   )
   const views = createViews(threads, clock, await memory.load(), memory.keep)
+  // Loaded only here: most servers are alone.
+  const cluster =
+    settings.cluster && (await (await import('./cluster/open.ts')).openCluster(settings.cluster, deps))
   const supervisor = createSupervisor({
     ...deps,
     store,
@@ -87,6 +90,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
     createSource,
     storagePath,
     seedUrl,
+    cluster,
   })
   // What was kept is read while the server is made, and before it listens: not even the first request finds nothing.
   const applied = supervisor.apply(settings.sources, settings.guard)
@@ -107,6 +111,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       web,
       reportRefusal,
       pollers: createPollers({ clock, metrics }),
+      cluster: cluster && { ...cluster, outdated: supervisor.outdated },
       isDraining: () => draining,
       refresh: supervisor.refresh,
       holdMs: () => supervisor.guard().holdMs,

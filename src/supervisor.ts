@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { type Moment, momentNow } from './base/clock.ts'
-import { HttpError, messageOf } from './base/errors.ts'
+import { HttpError, messageOf, RefreshError } from './base/errors.ts'
 import type { Files } from './base/files.ts'
 import { createMemory, sealedValue } from './base/sealed-file.ts'
 import { USER_AGENT } from './base/version.ts'
+import type { Cluster, Member } from './cluster/member.ts'
 import type { SourceSettings } from './config/settings.ts'
 import type { Served } from './explain/explain-served.ts'
 import type { ExplainInput } from './explain/worker.ts'
@@ -17,6 +18,7 @@ import { createRemoved } from './removed.ts'
 import { createFleet, type FleetMemory } from './roll/fleet.ts'
 import { type Before, createShelf, type FileOf, filesOf, originOf, type Shelf } from './roll/kept.ts'
 import { DEFAULT_GUARD, type GuardOptions } from './roll/rules.ts'
+import { lastSuccessMs, type SourceState } from './snapshot/store.ts'
 import { addressOf, type createSource } from './sources/kinds.ts'
 import { encodeJournal } from './sources/push/journal.ts'
 import { journalPath, type Registry } from './sources/push/registry.ts'
@@ -31,13 +33,15 @@ export interface Applied {
 }
 
 /** What sources at work need from outside. */
-export interface SupervisorDeps extends Omit<RunnerDeps, 'fleet' | 'room'> {
+export interface SupervisorDeps extends Omit<RunnerDeps, 'fleet' | 'room' | 'sharing'> {
   readonly createSource: typeof createSource
   readonly files: Files
   /** Absolute path of the folder that keeps the last good lists; undefined: nothing is kept. */
   readonly storagePath: string | undefined
   /** The peer that is asked, before the first `start`, for the lists that are not kept here; undefined: none is. */
   readonly seedUrl?: URL | undefined
+  /** The replicas that serve the same; undefined: this process is the only one. */
+  readonly cluster?: Cluster | undefined
 }
 
 /** The sources at work, from their inventories to the store. */
@@ -75,6 +79,8 @@ export interface Supervisor {
    * @throws HttpError `backup_unavailable` while earlier registrations have not been read
    */
   keepable(): Promise<FileOf[]>
+  /** The sources whose lists are older than three of their intervals. */
+  outdated(): readonly string[]
   /** The server is about to stop, and devices may not reach it any more: no lease expires. */
   pauseExpiry(): void
   /** Ends all refreshing and lets go of every source. */
@@ -90,6 +96,12 @@ const UNREAD_RETRY_SECONDS = 10
 /** At the start, the first reading of each source whose list was kept begins so long after the one before, in milliseconds. */
 const BETWEEN_MS = 10
 
+/** A list is outdated after so many intervals. */
+const INTERVALS = 3
+
+/** A replica that failed so many times in a row to read a source lets another one try. */
+const FAILURES = 2
+
 /** One source at work. */
 interface Running {
   readonly name: string
@@ -104,7 +116,7 @@ interface Running {
 
 /** Creates a supervisor without sources. */
 export function createSupervisor(deps: SupervisorDeps): Supervisor {
-  const { store, metrics, log, clock, files, storagePath } = deps
+  const { store, metrics, log, clock, files, storagePath, cluster } = deps
   const memoryPath = storagePath && join(storagePath, FLEET_FILE)
   const memory = createMemory<FleetMemory>(files, memoryPath, log)
   const room = createRoom()
@@ -130,7 +142,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   /** Creates everything that one source needs; nothing of it runs yet. */
   function create(settings: SourceSettings, before?: Source): Running {
     const { name } = settings
-    const source = deps.createSource(settings.source, sourceDeps(name), before)
+    const source = deps.createSource(settings.source, sourceDeps(settings), before)
     const shelf =
       storagePath === undefined
         ? undefined
@@ -145,16 +157,17 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     const runner = createRunner(
       { ...settings, selection, outputs },
       source,
-      { ...deps, fleet, room },
+      { ...deps, fleet, room, sharing: cluster?.sharing(name) },
       removed.settleSoon,
     )
     return { name, fingerprint: settings.fingerprint, settings, source, shelf, outputs, runner }
   }
 
-  function sourceDeps(name: string): SourceDeps {
+  function sourceDeps({ name, source }: SourceSettings): SourceDeps {
     const storage = storagePath === undefined ? undefined : { folder: storagePath }
     const report = createPushReport(name, metrics, log)
-    return { clock, files, userAgent: USER_AGENT, push: { storage, report } }
+    const peers = source.kind === 'push' ? cluster?.peers(name) : undefined
+    return { clock, files, userAgent: USER_AGENT, push: { storage, report, peers } }
   }
 
   function begin({ runner, source }: Running, delayMs = 0): void {
@@ -186,8 +199,19 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     if (before !== undefined) one.runner.takeOver(before)
     const restored =
       before === undefined ? one.runner.restore((now) => loadOwn(one, now, seedOf(one, seed))) : undefined
-    await Promise.all([one.source.open?.(), restored])
+    const [, kept] = await Promise.all([one.source.open?.(), restored])
+    await cluster?.join(name, memberOf(one), kept?.position)
     if (isStarted) begin(one)
+  }
+
+  /** What other replicas have to do with a source. */
+  function memberOf({ name, runner }: Running): Member {
+    return {
+      follow: runner.follow,
+      refresh: async () => (isStarted ? runner.refresh() : undefined),
+      accept: runner.accept,
+      isFailing: () => (store.get(name)?.status.failures ?? 0) >= FAILURES,
+    }
   }
 
   /** Not of devices that register themselves: those that a peer knows need not have come here before the first list. */
@@ -219,6 +243,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     const required = settings.required && store.get(name)?.required === true
     store.configure(name, { required, maxStalenessMs, holdMs: own.holdMs })
     running.set(name, one)
+    await cluster?.join(name, memberOf(one))
     if (isStarted) begin(one)
   }
 
@@ -239,6 +264,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     running.delete(name)
     fleet.forget(name)
     room.take(name, 0)
+    await cluster?.leave(name)
     await metrics.removeSource(name)
     if (list === undefined) await removeAll()
   }
@@ -283,11 +309,38 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   async function refreshSettled(name: string): Promise<Outcome | undefined> {
     // What is ended must not be asked, nor what is not ready.
     await underWay.get(name)
-    return running.get(name)?.runner.refresh()
+    const runner = running.get(name)?.runner
+    if (runner === undefined || readerOf(name) === undefined) return runner?.refresh()
+    return askReader({ kind: 'refresh', source: name })
+  }
+
+  /** Asks the replica that reads a source, and tells what it made of it. */
+  async function askReader(message: Parameters<Cluster['ask']>[0]): Promise<Outcome> {
+    const { source } = message
+    const reader = readerOf(source)
+    const before = store.get(source)?.snapshot?.digest
+    const isDone = await (cluster as Cluster).ask(message).catch((error: unknown) => error)
+    const { snapshot } = store.get(source) ?? {}
+    const outcome = { source, targets: snapshot?.targets ?? 0 }
+    if (isDone === true) return { ...outcome, result: snapshot?.digest === before ? 'unchanged' : 'changed' }
+    const why = isDone === false ? 'nothing came of it in time; ask that replica' : messageOf(isDone)
+    const error = new RefreshError('timeout', `the replica ${reader} reads it: ${why}`)
+    return { ...outcome, result: 'failed', error }
+  }
+
+  /** The replica that reads a source; undefined: this one does. */
+  function readerOf(name: string): string | undefined {
+    const shared = cluster?.statusOf(name)
+    return shared === undefined || shared.isReader ? undefined : (shared.reader ?? 'another one')
   }
 
   async function acceptOf(name: string, digest: string): Promise<Outcome[]> {
-    const outcome = await running.get(name)?.runner.accept(digest)
+    const runner = running.get(name)?.runner
+    const isHeld = runner?.roll()?.held.some((held) => held.digest === digest)
+    const outcome =
+      isHeld === true && readerOf(name) !== undefined
+        ? await askReader({ kind: 'accept', source: name, digest })
+        : await runner?.accept(digest)
     return outcome === undefined ? [] : [outcome]
   }
 
@@ -360,7 +413,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       const states = store.list().filter((state) => isAsked(state.name))
       const sources = states.map((state) => {
         const { settings, runner } = running.get(state.name) as Running
-        return { options: settings.plan, lastRead: runner.lastRead(), state }
+        const reader = readerOf(state.name)
+        return { options: settings.plan, lastRead: runner.lastRead(), state, reader }
       })
       return { sources, removed: removed.served().filter(({ source }) => isAsked(source)) }
     },
@@ -383,11 +437,20 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         { path: FLEET_FILE, pieces: await sealedValue(all) },
       ]
     },
+    outdated() {
+      const nowMs = clock.monotonic()
+      return [...running.values()].flatMap(({ name, settings }) => {
+        const state = store.get(name) as SourceState
+        const isOld = nowMs - lastSuccessMs(state) > INTERVALS * settings.refreshIntervalMs
+        return isOld ? [name] : []
+      })
+    },
     pauseExpiry() {
       for (const { source } of running.values()) source.pauseExpiry?.()
     },
     async stop() {
       await Promise.all([...running.values()].map(end))
+      await cluster?.stop()
       await memory.settled()
     },
   }

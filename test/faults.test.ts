@@ -120,7 +120,11 @@ const FAULTS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
     92: 'registrations that cannot be read at the start',
   },
   'several replicas': {
+    93: 'the reader dies, hangs, or is stopped for a minute',
     94: 'a store that dies, hangs, is flushed, fails over, is full, refuses, or answers garbage',
+    95: 'replicas, store and inventory are cut from each other, one way and both',
+    96: 'clocks that are an hour apart',
+    97: 'a rolling replacement',
     98: 'a replica of another version',
   },
 }

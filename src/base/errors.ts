@@ -56,6 +56,10 @@ export const HTTP_ERRORS = {
   reload_failed: { status: 500, meaning: 'The configuration is wrong; the old one stays in force.' },
   refresh_failed: { status: 502, meaning: 'A refresh that was asked for failed; the last good list stays.' },
   not_loaded: { status: 503, meaning: 'A source has no list yet; a partial list is never sent.' },
+  cut_off: {
+    status: 503,
+    meaning: 'This replica reaches neither an inventory nor the store of the cluster, and others may.',
+  },
   token_unreadable: { status: 503, meaning: 'The file with the token of a push source cannot be read.' },
   storage_unavailable: {
     status: 503,

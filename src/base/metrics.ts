@@ -53,6 +53,8 @@ export function createMetrics(version: string) {
         registers: [registry],
       }),
     },
+    /** Registers the metrics of a replica of several; of one that is alone there are none. */
+    startCluster: () => clusterMetrics(registry),
     /** Starts the series of a source, so that its counters are there, at 0, before anything happens. */
     addSource(name: string): void {
       for (const result of REFRESH_RESULTS) source.refreshes.inc({ source: name, result }, 0)
@@ -187,6 +189,25 @@ function pushMetrics(registry: Registry) {
       for (const metric of [instances, limit, paused]) metric.remove({ source })
       for (const result of PUSH_RESULTS) registrations.remove({ source, result })
     },
+  }
+}
+
+/** The metrics of a replica. */
+export type ClusterMetrics = ReturnType<typeof clusterMetrics>
+
+function clusterMetrics(registry: Registry) {
+  const registers = [registry]
+  const gauge = (name: string, help: string) => new Gauge({ name: `rollcall_${name}`, help, registers })
+  const ofSource = (name: string, help: string) =>
+    new Gauge({ name: `rollcall_source_${name}`, help, labelNames: ['source'], registers })
+  return {
+    storeUp: gauge('cluster_store_up', '1 while the store that replicas share can be used.'),
+    replicas: gauge('cluster_replicas', 'Replicas that share the store, this one among them.'),
+    reader: ofSource('reader', '1 while this replica reads the source, 0 while another one does.'),
+    generation: ofSource(
+      'generation',
+      'The generation of the list that is served; replicas that serve the same list have the same one.',
+    ),
   }
 }
 

@@ -194,15 +194,16 @@ return 'registered'`)
 /** KEYS instances, heard, log, lease; ARGV channel, message, id of the replica, since when, then ids. */
 export const EXPIRE = script(
   `${REGISTRATIONS}
-local ended = {}
+local ended, news = {}, false
 if holder(KEYS[4]) ~= ARGV[3] then return ended end
 for at = 5, #ARGV do
   local heard = redis.call('ZSCORE', KEYS[2], ARGV[at])
   if not heard or tonumber(heard) <= tonumber(ARGV[4]) then
-    if leave(ARGV[at]) then ended[#ended + 1] = ARGV[at] end
+    if leave(ARGV[at]) then news = true end
+    ended[#ended + 1] = ARGV[at]
   end
 end
-if #ended > 0 then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
+if news then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
 return ended`,
   'allow-oom',
 )

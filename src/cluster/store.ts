@@ -117,7 +117,7 @@ export interface Registered {
   ): Promise<{ readonly ids: readonly string[]; readonly timeMs: number }>
   /**
    * Ends registrations that expired, unless they were heard after a time. Only for the holder of the lease.
-   * @returns the ids of those that ended; none when the lease is another's, or nobody's
+   * @returns those of the ids that are not registered any more; none when the lease is another's, or nobody's
    */
   expire(
     source: string,
@@ -154,6 +154,8 @@ export interface Messages {
 
 /** A message between replicas. */
 export type Message =
+  /** The store was out of reach, or another one took its place: the last writes may be lost. Nobody tells it; it is noticed. */
+  | { readonly kind: 'reset' }
   /** There is a newer generation of a source, or registrations changed. */
   | { readonly kind: 'generation' | 'registrations'; readonly source: string }
   /** An operator asks the holder of a source for something. */

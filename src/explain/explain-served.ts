@@ -18,6 +18,8 @@ import { createMatcher, parseQuery, type Query } from './query.ts'
 interface Searched {
   readonly lastRead: LastRead | undefined
   readonly state: SourceState
+  /** The replica that reads it; undefined: this one. */
+  readonly reader?: string | undefined
 }
 
 /** One source that serves, as far as it can be explained. */
@@ -235,24 +237,29 @@ function explainTarget({ address, labels }: Target, { source, verdictOf }: Recor
 }
 
 /** What is said of a target of a source that no record makes. */
-function unknownVerdict(address: string, { lastRead, state }: ServedSource): string {
+function unknownVerdict(address: string, source: ServedSource): string {
+  const { lastRead, state } = source
   return lastRead?.documents === undefined
-    ? `served as ${address}${lastRead === undefined ? restoredNote(state) : ''}`
+    ? `served as ${address}${lastRead === undefined ? restoredNote(source) : ''}`
     : `no longer in the inventory, but still served: ${heldWhy(state)}`
 }
 
-function restoredNote({ status: { lastSuccess } }: SourceState): string {
-  // A list that was restored says when it was last right.
-  const at = timeOf((lastSuccess as Moment).wallMs)
-  return ` (as of ${at}: the inventory has not been read since the start)`
+function restoredNote({ state, reader }: ServedSource): string {
+  // A list that was restored, or that another replica read, says when it was last right.
+  const at = timeOf((state.status.lastSuccess as Moment).wallMs)
+  const why =
+    reader === undefined ? 'the inventory has not been read since the start' : `the replica ${reader} read it`
+  return ` (as of ${at}: ${why})`
 }
 
 /** What of a source could not be searched, and why. */
-function gapsOf({ source, lastRead, state }: ServedSource): string[] {
+function gapsOf({ source, lastRead, state, reader }: ServedSource): string[] {
   const { failure } = state.status
   const [limit, all] = [MAX_KEPT_BYTES, MAX_ALL_KEPT_BYTES].map(formatSize)
   const gaps: string[] = []
-  if (lastRead === undefined) {
+  if (lastRead === undefined && reader !== undefined) {
+    gaps.push(`${source} is read by the replica ${reader}: only it knows the records; ask it`)
+  } else if (lastRead === undefined) {
     const why = failure === undefined ? '' : `: ${failure.reason}: ${maskText(failure.message, () => {})}`
     gaps.push(`${source} has not been read ${state.snapshot === undefined ? 'yet' : 'since the start'}${why}`)
   } else if (lastRead.documents === undefined) {

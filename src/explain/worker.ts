@@ -4,7 +4,7 @@ import { explainServed, type Served, type ServedSource } from './explain-served.
 import { explainableOf } from './find-records.ts'
 
 /** One source that serves, in a form that travels between threads. */
-export interface ExplainInput extends Pick<ServedSource, 'lastRead' | 'state'> {
+export interface ExplainInput extends Pick<ServedSource, 'lastRead' | 'state' | 'reader'> {
   readonly options: PlanOptions
 }
 
@@ -18,10 +18,11 @@ export interface ExplainTask {
 
 /** The work of {@link explainServed}, in a thread of its own. */
 export function explainInThread({ query, served, gaps }: ExplainTask): ExplainAnswer {
-  const sources = served.sources.map(({ options, lastRead, state }) => ({
+  const sources = served.sources.map(({ options, lastRead, state, reader }) => ({
     ...explainableOf(options, compilePlan(options)),
     lastRead,
     state,
+    reader,
   }))
   return explainServed(query, { ...served, sources }, gaps)
 }

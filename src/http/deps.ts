@@ -4,6 +4,7 @@ import type { Connections } from '../base/connections.ts'
 import { HttpError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics } from '../base/metrics.ts'
+import type { ClusterView } from '../model/cluster.ts'
 import type { ExplainAnswer } from '../model/explanation.ts'
 import type { Instances } from '../model/registration.ts'
 import type { Store } from '../snapshot/store.ts'
@@ -57,6 +58,8 @@ export interface HttpDeps {
   readonly reportRefusal: ReportRefusal
   /** Who asks for targets. */
   readonly pollers: Pollers
+  /** The replicas that serve the same; undefined: there is only this one. */
+  readonly cluster?: ClusterView | undefined
   /** Whether the server was asked to stop. */
   isDraining(): boolean
 }

@@ -1,9 +1,14 @@
+import type { SharedSource } from '../model/cluster.ts'
 import type { HeldTargets, SourceState } from '../snapshot/store.ts'
 import type { HttpDeps } from './deps.ts'
 
 /** What one source last did, with times in RFC 3339. */
-export function describeSource({ required, status, snapshot, fileErrors }: SourceState, { clock }: HttpDeps) {
+export function describeSource(
+  { name, required, status, snapshot, fileErrors }: SourceState,
+  { clock, cluster }: HttpDeps,
+) {
   const { lastSuccess, failure, held } = status
+  const shared = cluster?.statusOf(name)
   return {
     state: stateOf({ status, snapshot }),
     required,
@@ -25,6 +30,18 @@ export function describeSource({ required, status, snapshot, fileErrors }: Sourc
     absent: status.absent,
     held: held.map(describeHeld),
     file_errors: fileErrors,
+    ...(shared && { cluster: describeShared(shared) }),
+  }
+}
+
+function describeShared({ reader, isReader, generation, newest, isDetached, refused }: SharedSource) {
+  return {
+    reader: reader ?? null,
+    is_reader: isReader,
+    generation,
+    newest_generation: newest,
+    detached: isDetached && generation > 0,
+    refused: refused ?? null,
   }
 }
 

@@ -1,4 +1,5 @@
 import { HttpError } from '../base/errors.ts'
+import type { ClusterView } from '../model/cluster.ts'
 import { formatDuration } from '../model/duration.ts'
 import { expiresMs, lastSuccessMs, type SourceState } from '../snapshot/store.ts'
 
@@ -29,6 +30,15 @@ export function notFresh(
   if (reasons.length === 0) return undefined
   const advice = 'repair what keeps it from being read (see /health), or raise the limit'
   return new HttpError('stale', `${reasons.join('; ')}; ${advice}`, RETRY_AFTER_SECONDS)
+}
+
+/** The 503 of `/ready` when this replica reaches neither the store nor inventories, and others may. */
+export function cutOff({ status, outdated }: ClusterView): HttpError | undefined {
+  const { replicas, failure } = status()
+  const names = failure === undefined || replicas.length < 2 ? [] : outdated()
+  if (names.length === 0) return undefined
+  const message = `this replica reaches neither the inventory of ${names.join(', ')} nor the store of the cluster, and others may: ${failure}`
+  return new HttpError('cut_off', message, RETRY_AFTER_SECONDS)
 }
 
 function ageReason(state: SourceState, nowMs: number, limit: string): string {

@@ -10,7 +10,7 @@ import { tellingHeaders } from '../pipeline/page-signs.ts'
 import { HEADERS, type PlanOptions } from '../pipeline/plan.ts'
 import { LABEL_DROP_REASONS, REJECTION_REASONS, type Report } from '../pipeline/report.ts'
 import type { Fleet } from '../roll/fleet.ts'
-import type { Before, Keepable } from '../roll/kept.ts'
+import type { Before, Keepable, Position } from '../roll/kept.ts'
 import { absentIn, type Called, type Held, presentIn, type Roll } from '../roll/roll.ts'
 import {
   type Absence,
@@ -20,6 +20,7 @@ import {
   isProven,
   missedAgain,
   REASONS_TO_STAY,
+  sumOf,
 } from '../roll/rules.ts'
 import { shownSample } from '../snapshot/changes.ts'
 import { freeze, type Snapshot } from '../snapshot/freeze.ts'
@@ -35,6 +36,7 @@ import {
 import { createCompute, keepRead, type LastRead, type Room } from './compute.ts'
 import type { Output } from './outputs.ts'
 import { nextDelay } from './schedule.ts'
+import { type Change, NO_CHANGE, type SharedList, type Sharing } from './sharing.ts'
 import type { Computed, Work } from './worker.ts'
 
 /** What one source at work is told. */
@@ -63,6 +65,8 @@ export interface RunnerDeps {
   readonly fleet: Fleet
   /** For what they last read. */
   readonly room: Room
+  /** With other replicas; undefined: there are none. */
+  readonly sharing?: Sharing | undefined
 }
 
 /** How one refresh ended. */
@@ -76,8 +80,11 @@ export interface Outcome {
 
 /** One source at work: schedule, read, compute, prove, publish, report. */
 export interface Runner {
-  /** Serves the list that an earlier process kept, marked stale, until a refresh succeeds; never fails. */
-  restore(load: (now: Moment) => Promise<Before | undefined>): Promise<void>
+  /**
+   * Serves the list that an earlier process kept, marked stale, until a refresh succeeds; never fails.
+   * @returns that list
+   */
+  restore(load: (now: Moment) => Promise<Before | undefined>): Promise<Before | undefined>
   /** Goes on with the roll of the list that is in the store; undefined: there is none. */
   goOn(roll: Roll | undefined): void
   /** Serves a list that was known before, marked as restored, until a refresh succeeds. */
@@ -95,6 +102,11 @@ export interface Runner {
   roll(): Roll | undefined
   /** The same with the list that is served; undefined before the first. */
   known(): KnownList | undefined
+  /**
+   * Serves what other replicas made of the source, if there is anything; nothing else is published meanwhile.
+   * @param choose given what is served; returns what is to be served in its place, undefined: nothing else
+   */
+  follow(choose: (served: SharedList | undefined) => Promise<SharedList | undefined>): Promise<void>
   /** Whether a target that no reading of this runner had is proven to be none of its source (rule 2). */
   provesGone(): boolean
   /** What the inventory last gave that a list could be made of; undefined before the first. */
@@ -111,21 +123,38 @@ export interface KnownList {
   readonly lastSuccess: Moment
   /** Whether a peer gave it, and nothing of it was read here. */
   readonly isSeed: boolean
+  /** Among those that replicas share; undefined: it is not shared. */
+  readonly position?: Position | undefined
 }
 
 /** A list that was kept, ready to be served. */
 export async function knownListOf(before: Before, clock: Clock): Promise<KnownList> {
-  const { roll, changedAtMs, lastSuccessMs, isSeed = false } = before
+  const { roll, changedAtMs, lastSuccessMs, isSeed = false, position } = before
   const counts = { groups: roll.groups, targets: roll.keys.length }
   const snapshot = await freeze(asBuffer(roll.body), counts, changedAtMs)
-  return { snapshot, roll, lastSuccess: momentAtWall(momentNow(clock), lastSuccessMs), isSeed }
+  const lastSuccess = momentAtWall(momentNow(clock), lastSuccessMs)
+  return { snapshot, roll, lastSuccess, isSeed, position }
 }
 
 /** A list as it is kept; undefined when a peer gave it: that is asked again. */
-export function keepableOf({ snapshot, roll, lastSuccess, isSeed }: KnownList): Keepable | undefined {
+export function keepableOf({
+  snapshot,
+  roll,
+  lastSuccess,
+  isSeed,
+  position,
+}: KnownList): Keepable | undefined {
   const { digest, changedAtMs } = snapshot
-  return isSeed ? undefined : { roll, digest, changedAtMs, lastSuccessMs: lastSuccess.wallMs }
+  return isSeed ? undefined : { roll, digest, changedAtMs, lastSuccessMs: lastSuccess.wallMs, position }
 }
+
+/** Of a source that no other replica reads. */
+const alone = (clock: Pick<Clock, 'now'>): Sharing => ({
+  isReader: () => true,
+  publish: async () => true,
+  now: () => clock.now(),
+  position: () => undefined,
+})
 
 /** What the last reading gave, so that it is recognised when it comes again. */
 interface Last {
@@ -149,7 +178,7 @@ export function createRunner(
   onRead: () => void = () => {},
 ): Runner {
   const { name, guard, outputs, refreshIntervalMs } = settings
-  const { store, clock, fleet } = deps
+  const { store, clock, fleet, sharing = alone(clock) } = deps
   const compute = createCompute(settings.plan, deps)
   const report = createReport(settings, deps)
   const stopping = new AbortController()
@@ -179,8 +208,11 @@ export function createRunner(
 
   async function run(): Promise<Outcome> {
     const startMs = clock.monotonic()
-    const { outcome, needsConfirmation, readMs } = await refreshOnce(stopping.signal)
-    report.ended(outcome.result, clock.monotonic() - startMs)
+    const isReader = sharing.isReader()
+    const { outcome, needsConfirmation, readMs } = isReader
+      ? await refreshOnce(stopping.signal)
+      : { outcome: outcomeOf('unchanged'), needsConfirmation: false, readMs: 0 }
+    if (isReader) report.ended(outcome.result, clock.monotonic() - startMs)
     inFlight = undefined
     failures = outcome.error === undefined ? 0 : failures + 1
     if (!stopping.signal.aborted) schedule(outcome, needsConfirmation && !isConfirming, readMs)
@@ -226,7 +258,8 @@ export function createRunner(
     if (called === undefined) return { result: 'unchanged' as const, needsConfirmation: false }
     const read = { ...now, report: records ?? (now.report as Report) }
     if (roll !== undefined || believe(called, at)) {
-      await serve(called, read, at)
+      const isServed = await serve(called, read, at)
+      if (!isServed) return { result: 'unchanged' as const, needsConfirmation: false }
       noteRead(called.roll, startedMs, at, isAtRest)
       return { result: resultOf(called), needsConfirmation: called.needsConfirmation }
     }
@@ -235,13 +268,15 @@ export function createRunner(
     return { result: 'held' as const, needsConfirmation: true }
   }
 
-  async function serve(called: Called, read: Last, at: Moment): Promise<void> {
-    await publish(called)
+  /** @returns false when another replica reads by now */
+  async function serve(called: Called, read: Last, at: Moment): Promise<boolean> {
+    if (!(await publish(called, at))) return false
     // Not before: the same bytes once more must not be taken for those of a roll that was never published.
     last = read
     report.succeeded(read.report, called.roll, at)
     if (called.accepted > 0) report.accepted(called)
     await writeOutputs()
+    return true
   }
 
   /** Decides what leaves; once more, one source after the other, when targets of other sources left meanwhile. */
@@ -320,21 +355,54 @@ export function createRunner(
 
   // Publish.
 
-  async function publish({ roll: now, isChanged, joined, left, samples }: Called): Promise<void> {
+  /** @returns false when it is not to be served */
+  async function publish(called: Called, lastSuccess: Moment): Promise<boolean> {
+    const { roll: now, isChanged, joined, left, samples } = called
+    const counts = { groups: now.groups, targets: now.keys.length }
+    const snapshot = isChanged
+      ? await freeze(asBuffer(now.body), counts, sharing.now())
+      : (store.get(name)?.snapshot as Snapshot)
+    const change = { joined, left, samples }
+    if (!(await sharing.publish({ roll: now, snapshot, lastSuccess, change }, isChanged))) return false
     if (isChanged) {
-      const counts = { groups: now.groups, targets: now.keys.length }
-      const snapshot = await freeze(asBuffer(now.body), counts, clock.now())
       store.publish(name, snapshot)
-      report.changed(snapshot, { joined, left, samples })
+      report.changed(snapshot, change)
     }
     roll = now
     fleet.note(name, presentIn(now), clock.monotonic())
+    return true
+  }
+
+  /** What is served, as other replicas would have it; what a peer said is not known here. */
+  function served(): SharedList | undefined {
+    const list = known()
+    return list === undefined || list.isSeed ? undefined : { ...list, change: NO_CHANGE }
+  }
+
+  /** Serves what another replica read, as if it had been read here. */
+  async function followList(list: SharedList): Promise<void> {
+    const nowMs = clock.monotonic()
+    const { snapshot } = list
+    const before = served()
+    const left = sumOf(list.roll.history.left) - sumOf(before?.roll.history.left ?? [])
+    fleet.follow(name, presentIn(list.roll), Math.max(0, left), nowMs)
+    // The same bytes say something else of another roll.
+    last = undefined
+    first = undefined
+    roll = list.roll
+    deps.room.take(name, 0)
+    if (snapshot !== before?.snapshot) store.publish(name, snapshot)
+    report.followed(list, before?.snapshot.digest !== snapshot.digest)
+    const readMs = list.lastSuccess.monotonicMs
+    if (readMs > (before?.lastSuccess.monotonicMs ?? 0)) noteRead(list.roll, readMs, momentNow(clock), true)
+    await writeOutputs()
   }
 
   function known(): KnownList | undefined {
     const { snapshot, status } = store.get(name) ?? {}
     if (roll === undefined || snapshot === undefined || status?.lastSuccess === undefined) return undefined
-    return { snapshot, roll, lastSuccess: status.lastSuccess, isSeed: status.isSeed }
+    const { lastSuccess, isSeed } = status
+    return { snapshot, roll, lastSuccess, isSeed, position: sharing.position() }
   }
 
   async function writeOutputs(): Promise<void> {
@@ -363,8 +431,10 @@ export function createRunner(
       try {
         const kept = await load(momentNow(clock))
         if (kept !== undefined) takeOver(await knownListOf(kept, clock))
+        return kept
       } catch (error) {
         report.notRestored(error)
+        return undefined
       }
     },
     goOn(before) {
@@ -388,10 +458,16 @@ export function createRunner(
         const work: Work = { kind: 'accept', roll, digest, nowMs: clock.monotonic() }
         const { called } = await compute(work, NEVER)
         if (called === undefined) return undefined
-        await publish(called)
+        if (!(await publish(called, store.get(name)?.status.lastSuccess as Moment))) return undefined
         report.accepted(called)
         await writeOutputs()
         return outcomeOf('changed')
+      }),
+    follow: (choose) =>
+      mutex(async () => {
+        if (stopping.signal.aborted) return
+        const list = await choose(served())
+        if (list !== undefined) await followList(list)
       }),
     roll: () => roll,
     known,
@@ -405,9 +481,6 @@ export function createRunner(
     },
   }
 }
-
-/** What changed in a served list. */
-type Change = Pick<Called, 'joined' | 'left' | 'samples'>
 
 /**
  * Creates what tells of one source: in its status, its metrics and the log. The log gets a line
@@ -527,6 +600,29 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
       metrics.added.inc(labels, joined)
       metrics.removed.inc(labels, left)
       log.info({ targets, groups, added: joined, removed: left }, 'targets changed')
+    },
+    /** Another replica read the inventory. */
+    followed({ roll, snapshot, lastSuccess, change }: SharedList, isChanged: boolean): void {
+      const before = status()
+      store.setStatus(name, {
+        ...before,
+        lastSuccess,
+        failure: undefined,
+        restored: false,
+        isSeed: false,
+        failures: 0,
+        absent: absentIn(roll),
+        held: noteHeld(roll, before.held),
+        isEmpty: false,
+      })
+      metrics.lastSuccess.set(labels, lastSuccess.wallMs / 1000)
+      metrics.stale.set(labels, 0)
+      setSnapshotGauges(snapshot)
+      if (!isChanged) return
+      const { targets, groups, changedAtMs: atMs } = snapshot
+      const { joined: added, left: removed, samples } = change
+      store.noteChange({ source: name, atMs, targets, added, removed, samples })
+      log.info({ targets, groups, added, removed }, 'targets changed, as another replica read them')
     },
     /** The refresh failed as a whole; what is served stays. */
     failed(error: RefreshError): void {

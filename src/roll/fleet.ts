@@ -31,6 +31,8 @@ export interface Fleet {
   readonly mutex: Mutex
   /** A source was read: so many of its targets answered. */
   note(source: string, present: number, nowMs: number): void
+  /** Another replica read a source: so many of its targets answered, and so many left. */
+  follow(source: string, present: number, left: number, nowMs: number): void
   /** A source is gone. What it had still counts for an hour. */
   forget(source: string): void
   /** Whether there is more than one source. */
@@ -85,6 +87,11 @@ export function createFleet(
     note(source, count, nowMs) {
       set(source, count)
       history = remember(history, nowMs, { left: 0, returned: 0, sizes: total })
+    },
+    follow(source, count, left, nowMs) {
+      set(source, count)
+      history = remember(history, nowMs, { left, returned: 0, sizes: total })
+      if (left > 0) keep()
     },
     forget(source) {
       set(source, 0)

@@ -11,6 +11,14 @@ import { type Absence, countedAnew, type History, shifted } from './rules.ts'
 // digest and never changed; and the roll, which names them and is replaced atomically. A process that dies leaves the
 // old list or the new one.
 
+/** Where a list stands among those that replicas share. */
+export interface Position {
+  /** The newest that it has all of; 0: none. */
+  readonly generation: number
+  /** Whether targets joined or left since, which the other replicas were not told. */
+  readonly isDetached: boolean
+}
+
 /** The list of a source as it was known before. */
 export interface Before {
   readonly roll: Roll
@@ -19,6 +27,8 @@ export interface Before {
   readonly lastSuccessMs: number
   /** Whether a peer gave it, so that nothing of this machine says that it is whole. */
   readonly isSeed?: boolean
+  /** Undefined: it is not shared. */
+  readonly position?: Position | undefined
   /** Set when it is the list of another inventory: tells it apart from other such lists. */
   readonly otherOrigin: string | undefined
 }
@@ -42,6 +52,7 @@ export interface Keepable {
   readonly digest: string
   readonly changedAtMs: number
   readonly lastSuccessMs: number
+  readonly position?: Position | undefined
 }
 
 /** The list of one source on disk. */
@@ -62,7 +73,7 @@ export interface Shelf {
 }
 
 /** The first line of a kept roll; the numbers of its targets follow, four bytes each, the lowest first. */
-interface Head extends Pick<Roll, 'groups' | 'seen' | 'accepted'>, Origin {
+interface Head extends Pick<Roll, 'groups' | 'seen' | 'accepted'>, Pick<Keepable, 'position'>, Origin {
   /** The name of the list, and SHA-256 of it, in hex. */
   readonly file: string
   readonly sha256: string
@@ -141,6 +152,7 @@ function piecesOf(source: string, origin: Origin, list: Keepable, now: Moment): 
     ...origin,
     changedAtMs,
     lastSuccessMs,
+    position: list.position,
     groups,
     targets: roll.keys.length,
     absences: keptAbsences(roll),
@@ -183,7 +195,7 @@ export async function readKept(
   if ((await sha256([body])) !== head.sha256)
     throw new Error(`${join(folder, head.file)} is not the file that was written: its digest differs`)
   const numbers = new Uint8Array(bytes.subarray(end)).buffer
-  const { groups, targets, seen, accepted, changedAtMs, lastSuccessMs, origin, salt } = head
+  const { groups, targets, seen, accepted, changedAtMs, lastSuccessMs, position, origin, salt } = head
   // Earlier versions did not keep it.
   const sinceOf = (index: number) => momentAtWall(now, head.sinceMs?.[index] ?? now.wallMs).monotonicMs
   const roll: Roll = {
@@ -197,7 +209,7 @@ export async function readKept(
     history: shifted(head.history, now.monotonicMs),
     held: [],
   }
-  return { roll, changedAtMs, lastSuccessMs, origin: { origin, salt } }
+  return { roll, changedAtMs, lastSuccessMs, position, origin: { origin, salt } }
 }
 
 /**
@@ -243,7 +255,8 @@ export function createShelf(
       const counts = [history.left, history.returned, history.sizes].map((tallies) =>
         tallies.map(({ count }) => count),
       )
-      const timeless = JSON.stringify([file, keptAbsences(roll), seen, accepted, counts])
+      const isDetached = list.position?.isDetached
+      const timeless = JSON.stringify([file, keptAbsences(roll), seen, accepted, counts, isDetached])
       const id = await sha256([Buffer.from(timeless), ...numbersOf(roll)])
       const isGone = saved !== undefined && !(await isThere(saved))
       const before = isGone ? undefined : saved

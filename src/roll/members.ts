@@ -45,6 +45,16 @@ export function linesFrom({ groups, labels }: Answered): Lines {
   return groups.map(({ targets }, index) => lineOf(targets, labels[index] as string))
 }
 
+/** The targets of a list, as if a reading had all of them. */
+export function answeredIn({ body, keys }: Members): Answered {
+  const lines = linesOf(body)
+  return {
+    groups: lines.map((line) => ({ targets: targetsIn(line) })),
+    labels: lines.map(labelsIn),
+    keys,
+  }
+}
+
 /** How a reading differs from a list. */
 export interface Comparison {
   readonly missing: readonly Missing[]

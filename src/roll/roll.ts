@@ -3,6 +3,7 @@ import { asBuffer } from '../base/bytes.ts'
 import { NO_KEY } from '../model/record-key.ts'
 import {
   type Answered,
+  answeredIn,
   type Comparison,
   compare,
   compose,
@@ -18,6 +19,7 @@ import {
   type Absence,
   accepting,
   type Circumstances,
+  countedAnew,
   discounted,
   firstMissed,
   type GuardOptions,
@@ -28,6 +30,7 @@ import {
   type ReasonToStay,
   remember,
   type Scope,
+  shifted,
   type Verdict,
 } from './rules.ts'
 
@@ -211,6 +214,46 @@ export function letGo(roll: Roll, digest: string, nowMs: number): Called | undef
 /** How many of the served targets the last reading had. */
 export function presentIn(roll: Pick<Roll, 'keys' | 'absences' | 'absenceOf'>): number {
   return roll.keys.length - absentIn(roll)
+}
+
+/** The same roll on a clock that shows so much more, in milliseconds. */
+export function shiftedRoll(roll: Roll, byMs: number): Roll {
+  return {
+    ...roll,
+    absences: roll.absences.map((absence) => ({
+      ...absence,
+      sinceMs: absence.sinceMs + byMs,
+      fromMs: absence.fromMs + byMs,
+      countedMs: absence.countedMs + byMs,
+    })),
+    history: shifted(roll.history, byMs),
+    held: roll.held.map((held) => ({
+      ...held,
+      sinceMs: held.sinceMs + byMs,
+      untilMs: held.untilMs === undefined ? undefined : held.untilMs + byMs,
+    })),
+  }
+}
+
+/**
+ * Unites what two replicas made of one source while they did not know of each other. No target leaves: what only one of
+ * them has is absent from now on, and leaves when the rules let it; what was absent before is proven anew.
+ */
+export function unite(one: Roll, other: Roll, nowMs: number): Roll {
+  const answered = answeredIn(one)
+  const lines = linesFrom(answered)
+  const { missing } = compare(other, answered, lines)
+  for (const each of missing) each.absence = 0
+  const { seen, history } = one
+  return {
+    ...compose(answered, lines, missing),
+    absences:
+      missing.length === 0 ? [] : [countedAnew(firstMissed(seen, history, nowMs, false), nowMs, nowMs)],
+    seen,
+    history,
+    accepted: [...new Set([...other.accepted, ...one.accepted])],
+    held: [],
+  }
 }
 
 /** How many of them it lacked. */

@@ -65,14 +65,36 @@ const INLINE_BYTES = 32 * 1024
  * @throws TypeError when the body is not an encoded list
  */
 export async function freeze(body: Buffer, counts: Counts, changedAtMs: number): Promise<Snapshot> {
+  return assemble(body, deflate(groupBytesOf(body)), counts, changedAtMs)
+}
+
+/**
+ * Makes the list again that {@link freeze} made, of the groups that its part has, plain and compressed. Its digest says
+ * whether it is that list.
+ */
+export function thaw(
+  bytes: Buffer,
+  deflated: Buffer,
+  counts: Counts,
+  changedAtMs: number,
+): Promise<Snapshot> {
+  const body = bytes.length === 0 ? EMPTY : Buffer.concat([BEFORE, bytes, AFTER])
+  return assemble(body, Promise.resolve(deflated), counts, changedAtMs)
+}
+
+async function assemble(
+  body: Buffer,
+  compressed: Promise<Buffer>,
+  { groups, targets }: Counts,
+  changedAtMs: number,
+): Promise<Snapshot> {
   const bytes = groupBytesOf(body)
-  const [digest, deflated, crc] = await Promise.all([sha256([body]), deflate(bytes), crcOf(bytes)])
+  const [digest, deflated, crc] = await Promise.all([sha256([body]), compressed, crcOf(bytes)])
   const own = { bytes, deflated, checksum: checksumOf(crc, bytes.length) }
   const gzip = bytes.length === 0 ? EMPTY_GZIP : Buffer.concat(gzipOf([own]))
   // Not a second time in memory.
   const start = GZIP_HEADER.length + BEFORE_BLOCK.length
   const part = { ...own, deflated: gzip.subarray(start, start + deflated.length) }
-  const { groups, targets } = counts
   return { body, plain: [body], gzip: [gzip], digest, groups, targets, changedAtMs, part }
 }
 

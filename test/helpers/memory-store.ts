@@ -155,11 +155,14 @@ export function createMemoryStore(clock: { now(): number }): MemoryStore {
 
   function expire(source: string, replicaId: string, ids: readonly string[], sinceMs: number): string[] {
     if (holderOf(source)?.id !== replicaId) return []
+    let isNews = false
     const ended = ids.filter((id) => {
       const instance = tables.instances.get(keyOf(source, id))
-      return instance !== undefined && instance.heardMs <= sinceMs && apply(source, { id, line: undefined })
+      if (instance !== undefined && instance.heardMs > sinceMs) return false
+      if (apply(source, { id, line: undefined })) isNews = true
+      return true
     })
-    if (ended.length > 0) tell({ kind: 'registrations', source })
+    if (isNews) tell({ kind: 'registrations', source })
     return ended
   }
 
@@ -220,6 +223,7 @@ export function createMemoryStore(clock: { now(): number }): MemoryStore {
       },
       fail: (why) => {
         own = why
+        if (why === undefined) hear?.({ kind: 'reset' })
       },
     }
   }
@@ -238,6 +242,7 @@ export function createMemoryStore(clock: { now(): number }): MemoryStore {
     connect,
     fail: (why) => {
       failure = why
+      if (why === undefined) tell({ kind: 'reset' })
     },
     flush: () => replace(),
     backup: () => ({
@@ -253,6 +258,7 @@ export function createMemoryStore(clock: { now(): number }): MemoryStore {
     restore: replace,
     loseLast(writes = 1) {
       for (const write of undone.splice(-writes).reverse()) for (const undo of write.reverse()) undo()
+      tell({ kind: 'reset' })
     },
   }
 }

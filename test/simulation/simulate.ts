@@ -239,7 +239,10 @@ function deviceOf(index: number): Device {
 }
 
 /** The shortest history that still fails, found by leaving steps out. */
-export async function shorten(history: readonly Step[]): Promise<readonly Step[]> {
+export async function shorten<Any>(
+  history: readonly Any[],
+  run: (history: readonly Any[]) => Promise<Pick<Ran, 'steps' | 'violation'>>,
+): Promise<readonly Any[]> {
   const { steps } = await run(history)
   let shortest = history.slice(0, steps + 1)
   for (let size = Math.ceil(shortest.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {

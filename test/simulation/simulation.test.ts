@@ -12,7 +12,7 @@ async function holds(seed: number): Promise<string | undefined> {
   const history = historyOf(seed, STEPS)
   const { violation, steps } = await run(history)
   if (violation === undefined) return undefined
-  const shortest = (await shorten(history)).map((step) => JSON.stringify(step)).join('\n')
+  const shortest = (await shorten(history, run)).map((step) => JSON.stringify(step)).join('\n')
   return `seed ${seed}, step ${steps}: ${violation}\n${shortest}`
 }
 

@@ -1,11 +1,12 @@
 import type { FastifyInstance } from 'fastify'
 import { HttpError } from '../../base/errors.ts'
 import { printableJson } from '../../base/printable.ts'
+import type { ClusterStatus } from '../../model/cluster.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps, HttpOptions } from '../deps.ts'
 import { describeHeld, describeSource } from '../describe-source.ts'
 import { sendError } from '../errors.ts'
-import { notFresh, notLoaded } from '../not-loaded.ts'
+import { cutOff, notFresh, notLoaded } from '../not-loaded.ts'
 import { observe } from '../observe.ts'
 import { inVain } from '../pollers.ts'
 
@@ -18,6 +19,7 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
       version: options.version,
       uptime_seconds: Math.round(process.uptime()),
       draining: deps.isDraining(),
+      ...(deps.cluster && { cluster: describeCluster(deps.cluster.status()) }),
       polls: describePolls(deps),
       // Of sources that are not configured any more.
       removed: { held: deps.store.removed().held.map(describeHeld) },
@@ -43,6 +45,14 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
   }
 }
 
+function describeCluster({ replica, replicas, failure }: ClusterStatus) {
+  return {
+    replica,
+    replicas: replicas.map(({ name, version, leases }) => ({ name, version, leases })),
+    store: failure ?? 'ok',
+  }
+}
+
 /** At most so many pollers without a list are named. */
 const MAX_IN_VAIN = 5
 
@@ -64,6 +74,8 @@ function unready(deps: HttpDeps, maxAgeMs = Number.POSITIVE_INFINITY): HttpError
   const sources = all.filter(({ name }) => deps.instances(name) === undefined)
   const waiting = sources.filter(({ required, snapshot }) => required && snapshot === undefined)
   if (waiting.length > 0) return notLoaded(waiting)
+  const alone = deps.cluster && cutOff(deps.cluster)
+  if (alone !== undefined) return alone
   // Nor may an old list of another source keep them away: their leases would expire.
   if (sources.length < all.length) return undefined
   const loaded = sources.filter(({ required, snapshot }) => required && snapshot !== undefined)

@@ -58,6 +58,40 @@ export interface Journal {
   remove(): Promise<void>
 }
 
+/** The replicas that the devices of a source register with: what one acknowledges all of them know. */
+export interface Peers {
+  /** Stands in for the journal on disk: what was appended is in the store of the cluster. */
+  readonly journal: Journal
+  /**
+   * Tells the others of a heartbeat.
+   * @throws Error when the store does not have it
+   */
+  heard(id: string): Promise<void>
+  /** Tells the others that heartbeats could not be received, for so long in milliseconds. */
+  unheard(why: string, forMs: number): void
+  /** Whether leases expire here; they do so on one replica at a time. */
+  isReader(): boolean
+  /**
+   * Ends the registrations of those that no replica heard.
+   * @returns the ids of those that ended
+   */
+  expire(ids: readonly string[]): Promise<readonly string[]>
+  /** Tells of what happens with the others from now on; in place of whoever was told before. */
+  follow(listener: PeerListener): void
+}
+
+/** Who hears of other replicas. */
+export interface PeerListener {
+  /** These registered, or left. */
+  changed(changes: readonly (Journaled | { readonly id: string })[]): void
+  /** A heartbeat of these came. */
+  heard(ids: readonly string[]): void
+  /** Heartbeats could not be received elsewhere, for so long in milliseconds. */
+  unheard(why: string, forMs: number): void
+  /** What is registered here, as lines, to be given back to a store that lost it. */
+  lines(): readonly string[]
+}
+
 /** What a journal needs from outside. */
 export interface JournalDeps {
   readonly clock: Pick<Clock, 'after' | 'monotonic'>

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import type { Files } from '../../base/files.ts'
-import { createJournal, type Journal, NO_JOURNAL } from './journal.ts'
+import { createJournal, type Journal, NO_JOURNAL, type Peers } from './journal.ts'
 import { createLeases, type Leases } from './lease.ts'
 import type { Report } from './report.ts'
 
@@ -28,6 +28,8 @@ export interface PushDeps {
   /** Absolute path of the folder of the journal; undefined: registrations are in memory only. */
   readonly storage: { readonly folder: string } | undefined
   readonly report: Report
+  /** The other replicas; undefined: there are none. */
+  readonly peers?: Peers | undefined
 }
 
 /** What is registered, whatever the configuration says. */
@@ -45,10 +47,11 @@ export function journalPath(name: string): string {
 }
 
 /** Creates the registry of a source, with nothing in it. */
-export function createRegistry(name: string, { clock, files, storage, report }: PushDeps): Registry {
+export function createRegistry(name: string, { clock, files, storage, report, peers }: PushDeps): Registry {
   const table = createTable()
   const path = storage && join(storage.folder, journalPath(name))
-  const journal = path === undefined ? NO_JOURNAL : createJournal(path, table, { clock, files, report })
+  const own = path === undefined ? NO_JOURNAL : createJournal(path, table, { clock, files, report })
+  const journal = peers?.journal ?? own
   return { table, leases: createLeases(clock, report), journal, settledMs: 0 }
 }
 
@@ -110,7 +113,15 @@ export function createTable() {
     size: () => entries.size,
     entries: () => [...entries],
     lines: () => Array.from(entries.values(), ({ line }) => line),
-    records: () => Array.from(entries.values(), ({ record }) => record),
+    /** Only what was acknowledged: the rest may yet be taken back. */
+    records: () =>
+      Array.from(entries.values()).flatMap(({ record, written, kept }) =>
+        written === undefined ? record : (kept?.record ?? []),
+      ),
+    /** What was registered last is acknowledged. */
+    acknowledged(): void {
+      revision++
+    },
     /** Another number whenever there are other records. */
     revision: () => revision,
     /**

@@ -6,7 +6,7 @@ import { JSON_FORMAT } from '../../model/document.ts'
 import { formatDuration } from '../../model/duration.ts'
 import type { Caller, Instances, Registered, Registration } from '../../model/registration.ts'
 import type { Source } from '../source.ts'
-import { type Journaled, leftLine, parseLine, type Replayed, registeredLine } from './journal.ts'
+import { type Journaled, leftLine, type Peers, parseLine, type Replayed, registeredLine } from './journal.ts'
 import { TICK_MS } from './lease.ts'
 import { createPolicy, type PolicyOptions } from './policy.ts'
 import {
@@ -46,6 +46,9 @@ export interface PushSource extends Source {
 /** How long the start waits for the journal, in milliseconds. */
 const REPLAY_TIMEOUT_MS = 10_000
 
+/** The same for the store of a cluster, which has deadlines of its own. */
+const STORE_TIMEOUT_MS = 2_000
+
 /** Timers of the platform may come so much too early, in milliseconds. */
 const TIMER_MS = 10
 
@@ -60,6 +63,7 @@ const LOOK_MS = 100
 
 /** After a heartbeat that was refused because of load others may be too, for so long in milliseconds. */
 const OVERLOAD_MS = 5_000
+const OVERLOADED = 'there is too much load'
 
 /** After how many seconds a device should try again: one that is one too many, and one that the disk has no room for. */
 const FULL_RETRY_SECONDS = 60
@@ -78,7 +82,7 @@ export function createPushSource(
   deps: PushDeps,
   inherited?: Registry,
 ): PushSource {
-  const { clock, report } = deps
+  const { clock, report, peers } = deps
   const registry = inherited ?? createRegistry(options.name, deps)
   const { table, leases, journal } = registry
   const policy = createPolicy(options)
@@ -203,8 +207,10 @@ export function createPushSource(
     const journaled = { id, registration, ttlMs, token: caller.token }
     const line = registeredLine(journaled)
     const result = before === undefined ? 'new' : before.line === line ? 'renewed' : 'changed'
-    if (before?.line === line) await onDisk(before)
-    else {
+    if (before?.line === line) {
+      await onDisk(before)
+      await onDisk({ written: peers?.heard(id) })
+    } else {
       policy.assertAllowed(registration)
       const next = entryOf(journaled, line)
       assertRoom(id, next)
@@ -226,6 +232,7 @@ export function createPushSource(
       await onDisk(next)
       next.written = undefined
       next.kept = undefined
+      table.acknowledged()
       // What came meanwhile, and may fail, has this one to go back to.
       const newest = table.get(id)
       if (newest !== next && newest?.written !== undefined) newest.kept = next
@@ -241,7 +248,8 @@ export function createPushSource(
 
   async function onDisk({ written }: Pick<Entry, 'written'>): Promise<void> {
     await written?.catch((error) => {
-      const message = `the registration could not be written to disk: ${messageOf(error)}`
+      const place = peers === undefined ? 'written to disk' : 'stored for all replicas'
+      const message = `the registration could not be ${place}: ${messageOf(error)}`
       throw new HttpError('storage_unavailable', message, STORAGE_RETRY_SECONDS)
     })
   }
@@ -251,9 +259,14 @@ export function createPushSource(
     register,
     heard(id, { device }) {
       const known = table.get(id)
-      if (known !== undefined && (device === undefined || device === id)) leases.renew(id, known.ttlMs)
+      if (known === undefined || (device !== undefined && device !== id)) return
+      leases.renew(id, known.ttlMs)
+      peers?.heard(id).catch(() => {})
     },
-    overloaded: () => leases.pause('there is too much load', OVERLOAD_MS),
+    overloaded() {
+      leases.pause(OVERLOADED, OVERLOAD_MS)
+      peers?.unheard(OVERLOADED, OVERLOAD_MS)
+    },
     async leave(id, caller = {}) {
       assertOwn(id, caller)
       if (table.get(id) === undefined) return
@@ -266,19 +279,76 @@ export function createPushSource(
 
   // Time.
 
+  // Whether leases expire on another replica.
+  let isStandby = false
+
   function look(): void {
-    const ids = leases.expire()
-    if (ids.length > 0) {
-      for (const id of ids) {
-        table.delete(id)
-        // Should that fail, it comes back with the next start, for its time to live.
-        journal.append(leftLine(id)).catch(() => {})
-      }
-      report({ kind: 'expired', ids, instances: table.size() })
-      refresher.changed()
-    }
+    const wasStandby = isStandby
+    isStandby = peers?.isReader() === false
+    // What the others heard before is not known here.
+    if (wasStandby && !isStandby) leases.start()
+    const ids = isStandby ? [] : leases.expire()
+    if (ids.length > 0 && peers === undefined) expired(ids)
+    else if (ids.length > 0) void expireEverywhere(peers as Peers, ids)
     lookAgain()
   }
+
+  function expired(ids: readonly string[]): void {
+    for (const id of ids) {
+      table.delete(id)
+      // Should that fail, it comes back with the next start, for its time to live.
+      if (peers === undefined) journal.append(leftLine(id)).catch(() => {})
+    }
+    report({ kind: 'expired', ids, instances: table.size() })
+    refresher.changed()
+  }
+
+  /** Whoever another replica heard, or of whom that is not known, has a whole lease. */
+  async function expireEverywhere(peers: Peers, ids: readonly string[]): Promise<void> {
+    const ended = new Set(await peers.expire(ids).catch((): string[] => []))
+    for (const id of ids) {
+      const known = table.get(id)
+      if (!ended.has(id) && known !== undefined) leases.renew(id, known.ttlMs)
+    }
+    if (ended.size > 0) expired([...ended])
+  }
+
+  /** Registers what other replicas acknowledged. */
+  function takeChanges(changes: readonly (Journaled | { readonly id: string })[]): void {
+    const news = changes.filter((one) => !isPending(one))
+    for (const one of news) if (!('registration' in one)) remove(one.id)
+    const registered = news.filter((one) => 'registration' in one && isOther(one)) as Journaled[]
+    // What the configuration does not allow is taken out of what is known of them first.
+    for (const { id } of registered) table.delete(id)
+    admit(registered)
+    for (const { id, ttlMs } of registered) if (table.get(id) !== undefined) leases.renew(id, ttlMs)
+    if (news.length > 0) refresher.changed()
+  }
+
+  /** What waits here for the store comes after it; should that fail, this is what there is. */
+  function isPending(one: Journaled | { readonly id: string }): boolean {
+    const pending = table.get(one.id)
+    if (pending?.written === undefined) return false
+    const registration = 'registration' in one ? policy.trim(one.registration) : undefined
+    pending.kept = registration === undefined ? undefined : entryOf({ ...(one as Journaled), registration })
+    return true
+  }
+
+  function isOther(one: Journaled): boolean {
+    return table.get(one.id)?.line !== registeredLine(one)
+  }
+
+  peers?.follow({
+    changed: takeChanges,
+    heard(ids) {
+      for (const id of ids) {
+        const known = table.get(id)
+        if (known !== undefined) leases.renew(id, known.ttlMs)
+      }
+    },
+    unheard: (why, forMs) => leases.pause(why, forMs),
+    lines: () => table.lines(),
+  })
 
   function lookAgain(): void {
     cancelLook = clock.after(Math.min(Math.max(leases.soonestMs(), LOOK_MS), TICK_MS), look)
@@ -291,7 +361,8 @@ export function createPushSource(
       if (inherited !== undefined) return
       registry.settledMs = Number.POSITIVE_INFINITY
       // A disk that hangs does not hold up the start; nothing is known, and nobody can register, until it answers.
-      await within(REPLAY_TIMEOUT_MS, 'reading the journal', clock, replay()).catch((error) => {
+      const timeoutMs = peers === undefined ? REPLAY_TIMEOUT_MS : STORE_TIMEOUT_MS
+      await within(timeoutMs, 'reading earlier registrations', clock, replay()).catch((error) => {
         report({ kind: 'settling', ms: options.ttlMs, why: messageOf(error) })
       })
     },

@@ -1,0 +1,144 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { promisify } from 'node:util'
+import { constants, inflateRaw, inflateRawSync } from 'node:zlib'
+import { asBuffer } from '../base/bytes.ts'
+import type { Moment } from '../base/clock.ts'
+import { messageOf } from '../base/errors.ts'
+import type { Change, SharedList } from '../refresh/sharing.ts'
+import { type Held, type Roll, shiftedRoll } from '../roll/roll.ts'
+import type { Absence } from '../roll/rules.ts'
+import { type Snapshot, thaw } from '../snapshot/freeze.ts'
+import type { Generation } from './store.ts'
+
+// A generation as it is stored: a line of JSON and the numbers of the targets, four bytes each, the lowest first, behind
+// a signature of all that. The groups of the list travel beside it, compressed as they are served.
+
+/** The version of the format; a generation of a newer one is not read. */
+const FORMAT = 1
+
+/** The bytes of a signature (HMAC-SHA-256). */
+const MAC_BYTES = 32
+
+/** The most that a list may have uncompressed, in bytes: a stored list that is larger was not written by Rollcall. */
+const MAX_LIST_BYTES = 2 ** 31
+
+/** The line of JSON. Its times are on the clock of the store, in milliseconds. */
+interface Head extends Pick<Roll, 'groups' | 'seen' | 'accepted' | 'history'> {
+  readonly format: number
+  readonly generation: number
+  readonly digest: string
+  readonly changedAtMs: number
+  readonly lastSuccessMs: number
+  readonly targets: number
+  readonly absences: readonly Absence[]
+  readonly held: readonly Held[]
+  readonly change: Change
+}
+
+/** Who signs, and the time. */
+export interface Signing {
+  readonly source: string
+  /** What all replicas know, and nobody else. */
+  readonly key: string
+  /** The same time on the clock of the store, in milliseconds, and on both of this process. */
+  readonly storeMs: number
+  readonly now: Moment
+}
+
+/** A generation that was stored cannot be used: why, for people. */
+export class GenerationError extends Error {
+  override readonly name = 'GenerationError'
+  /** Whether a newer version of Rollcall wrote it. */
+  readonly isNewer: boolean
+
+  constructor(message: string, isNewer = false) {
+    super(message)
+    this.isNewer = isNewer
+  }
+}
+
+/** What is stored of a list. */
+export function encodeGeneration(list: SharedList, generation: number, signing: Signing): Generation {
+  const { snapshot, lastSuccess, change } = list
+  const { keys, absenceOf, ...roll } = shiftedRoll(list.roll, signing.storeMs - signing.now.monotonicMs)
+  const { groups, seen, accepted, history, absences, held } = roll
+  const head: Head = {
+    format: FORMAT,
+    generation,
+    digest: snapshot.digest,
+    changedAtMs: snapshot.changedAtMs,
+    lastSuccessMs: signing.storeMs - (signing.now.monotonicMs - lastSuccess.monotonicMs),
+    targets: keys.length,
+    ...{ change, groups, seen, accepted, history, absences, held },
+  }
+  const said = Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), asBuffer(keys), asBuffer(absenceOf)])
+  const signed = Buffer.concat([sign(said, signing), said])
+  return { generation, head: signed, digest: snapshot.digest, list: snapshot.part.deflated }
+}
+
+/**
+ * Reads what is stored of a list.
+ * @param known the list of the same digest, when it is here already
+ * @throws GenerationError when it is not what a replica with the same key wrote
+ */
+export async function decodeGeneration(
+  { generation, head: signed, digest, list }: Generation,
+  known: Snapshot | undefined,
+  signing: Signing,
+): Promise<SharedList> {
+  const mac = signed.subarray(0, MAC_BYTES)
+  const said = signed.subarray(MAC_BYTES)
+  if (mac.length !== MAC_BYTES || !timingSafeEqual(mac, sign(said, signing)))
+    throw new GenerationError('its signature is not that of this signing_key_file')
+  const end = said.indexOf('\n') + 1
+  const head = JSON.parse(said.toString('utf8', 0, end)) as Head
+  const { format, changedAtMs, lastSuccessMs, targets, change } = head
+  if (format !== FORMAT)
+    throw new GenerationError(
+      `its format is ${format}, not ${FORMAT}: another version of Rollcall wrote it`,
+      format > FORMAT,
+    )
+  if (head.generation !== generation || head.digest !== digest)
+    throw new GenerationError('it is signed for another generation or list')
+  const counts = { groups: head.groups, targets }
+  const snapshot =
+    known?.digest === digest
+      ? known.changedAtMs === changedAtMs
+        ? known
+        : { ...known, changedAtMs }
+      : await thaw(await inflate(list), list as Buffer, counts, changedAtMs)
+  if (snapshot.digest !== digest) throw new GenerationError('its list is not the one that was signed')
+  const numbers = new Uint8Array(said.subarray(end)).buffer
+  const { groups, seen, accepted, history, absences, held } = head
+  const stored: Roll = {
+    ...{ groups, seen, accepted, history, absences, held },
+    body: snapshot.body,
+    keys: new Uint32Array(numbers, 0, targets),
+    absenceOf: new Int32Array(numbers, 4 * targets),
+  }
+  const roll = shiftedRoll(stored, signing.now.monotonicMs - signing.storeMs)
+  const ageMs = Math.max(0, signing.storeMs - lastSuccessMs)
+  const { wallMs, monotonicMs } = signing.now
+  const lastSuccess = { wallMs: wallMs - ageMs, monotonicMs: monotonicMs - ageMs }
+  return { roll, snapshot, lastSuccess, change }
+}
+
+function sign(said: Uint8Array, { source, key }: Signing): Buffer {
+  return createHmac('sha256', key).update(`${source}\n`).update(said).digest()
+}
+
+/** Up to this, in bytes, it takes no time worth handing over. */
+const INLINE_BYTES = 16 * 1024
+
+const inflateInPool = promisify(inflateRaw)
+
+async function inflate(list: Buffer | undefined): Promise<Buffer> {
+  if (list === undefined) throw new GenerationError('its list is missing')
+  // What a part has no last block of.
+  const options = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: MAX_LIST_BYTES }
+  try {
+    return list.length <= INLINE_BYTES ? inflateRawSync(list, options) : await inflateInPool(list, options)
+  } catch (error) {
+    throw new GenerationError(`its list cannot be read: ${messageOf(error)}`)
+  }
+}

@@ -1,0 +1,508 @@
+import type { Clock } from '../base/clock.ts'
+import { momentNow } from '../base/clock.ts'
+import { messageOf } from '../base/errors.ts'
+import type { Logger } from '../base/logger.ts'
+import type { ClusterMetrics } from '../base/metrics.ts'
+import type { ClusterView } from '../model/cluster.ts'
+import { NO_CHANGE, type SharedList, type Sharing } from '../refresh/sharing.ts'
+import type { Position } from '../roll/kept.ts'
+import { unite } from '../roll/roll.ts'
+import { freeze, type Snapshot } from '../snapshot/freeze.ts'
+import type { Peers } from '../sources/push/journal.ts'
+import { decodeGeneration, encodeGeneration, GenerationError, type Signing } from './generation.ts'
+import { createSharedRegistrations, type SharedRegistrations } from './registrations.ts'
+import type { ClusterStore, Generation, Message, Replica, Seen } from './store.ts'
+
+/** How long a lease lasts without being renewed, and a replica is there that says nothing, in milliseconds. */
+export const LEASE_MS = 10_000
+
+/** How often the store is looked at, in milliseconds; messages come between. */
+export const LOOK_MS = 1_000
+
+/** A replica that gave a lease back because its readings failed keeps the next one of that source at least so long, in milliseconds. */
+const GIVE_BACK_MS = 60_000
+
+/** So long another replica has to do what it is asked for, in milliseconds. */
+const ASK_MS = 15_000
+
+/** A replica whose readings fail leaves a lease that nobody has to the others for so long, in milliseconds. */
+const RELUCTANT_MS = 3 * LOOK_MS
+
+/** What the cluster asks of what reads and serves a source. */
+export interface Member {
+  follow(choose: (served: SharedList | undefined) => Promise<SharedList | undefined>): Promise<void>
+  /** This replica reads the source from now on. */
+  refresh(): Promise<unknown>
+  accept(digest: string): Promise<unknown>
+  /** Whether the last two readings failed. */
+  isFailing(): boolean
+}
+
+/** The replicas, as this one sees them. */
+export interface Cluster extends Omit<ClusterView, 'outdated'> {
+  /** What a source shares; its runner is created with it. */
+  sharing(source: string): Sharing
+  /**
+   * Takes part for a source, or goes on with another runner of it.
+   * @param position of the list that an earlier process kept
+   * @returns when the store has been looked at, or cannot be reached
+   */
+  join(source: string, member: Member, position?: Position): Promise<void>
+  /** The devices of a push source, which register with any replica. */
+  peers(source: string): Peers
+  /** The source is not configured any more. */
+  leave(source: string): Promise<void>
+  /**
+   * Asks whoever reads a source, and waits until what came of it is served here.
+   * @returns false when nothing came of it in time
+   * @throws StoreError
+   */
+  ask(message: Extract<Message, { kind: 'refresh' | 'accept' }>): Promise<boolean>
+  /** Gives back what this replica reads, and lets go of the store. */
+  stop(): Promise<void>
+}
+
+/** What the cluster needs from outside. */
+export interface ClusterDeps {
+  readonly store: ClusterStore
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metrics: ClusterMetrics
+}
+
+/** Who this replica is. */
+export interface ClusterOptions {
+  readonly replica: Pick<Replica, 'id' | 'name' | 'version'>
+  /** Signs what is stored. */
+  readonly key: string
+}
+
+/** A source, and what is known of it. */
+interface Joined {
+  readonly source: string
+  member: Member
+  position: Position
+  leaseUntilMs: number
+  /** When the store last answered, by when it was asked; the time at which it was joined, at first. */
+  reachedMs: number
+  isReached: boolean
+  /** Since when nobody is seen to have the lease; undefined: somebody has. */
+  freeSinceMs: number | undefined
+  seen: Seen | undefined
+  refused: string | undefined
+  /** A newer version of Rollcall wrote what the store has. */
+  isOutdated: boolean
+  /** When its lease was last given back because its readings failed. */
+  gaveBackMs: number
+  looking: Promise<void> | undefined
+  isAskedAgain: boolean
+  /** Who waits for what another replica makes of it. */
+  readonly waiting: Set<() => void>
+}
+
+/** What is to be done with the generation that the store has. */
+export type Step = 'nothing' | 'adopt' | 'publish' | 'unite'
+
+/**
+ * Compares what is served with what the store has: a store that is older than what is served never wins, and what only
+ * one of them has never vanishes.
+ * @param hasList whether anything is served
+ */
+export function nextStep(stored: number, { generation, isDetached }: Position, hasList: boolean): Step {
+  if (stored > generation) return isDetached && hasList ? 'unite' : 'adopt'
+  return hasList && (stored < generation || isDetached) ? 'publish' : 'nothing'
+}
+
+/** Whether a replica that reads so many of all sources should leave the next one to others. */
+export function hasItsShare(reads: number, sources: number, replicas: number): boolean {
+  return reads >= Math.ceil(sources / Math.max(1, replicas))
+}
+
+/** Nothing of a list is in the store. A list of before is as one that the store was not told. */
+const NOWHERE: Position = { generation: 0, isDetached: true }
+
+/** Joins the replicas that share a store. Nothing waits for the store but {@link Cluster.join}, for its deadline. */
+export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDeps): Cluster {
+  const { store, clock, log, metrics } = deps
+  const joined = new Map<string, Joined>()
+  const sharings = new Map<string, Sharing>()
+  const registrations = new Map<string, SharedRegistrations>()
+  // The clock of the store, less the monotonic clock; before it is known the wall clock stands in.
+  let offsetMs: number | undefined
+  let replicas: readonly Replica[] = []
+  let failure: string | undefined
+  let cancel = () => {}
+  let isStopped = false
+
+  const storeNow = () => Math.round(clock.monotonic() + (offsetMs ?? clock.now() - clock.monotonic()))
+  const signing = (source: string): Signing => ({ source, key, storeMs: storeNow(), now: momentNow(clock) })
+  const hasLease = ({ leaseUntilMs }: Joined) => clock.monotonic() < leaseUntilMs
+  const isAlone = ({ isReached, reachedMs }: Joined) =>
+    !isReached && clock.monotonic() - reachedMs >= LEASE_MS
+  const reads = () => [...joined.values()].filter(hasLease).length
+
+  function noteStore(why: string | undefined): void {
+    if (failure === undefined && why !== undefined)
+      log.warn({ error: why }, 'the store of the cluster cannot be used; what is served stays')
+    if (failure !== undefined && why === undefined) log.info('the store of the cluster can be used again')
+    failure = why
+  }
+
+  // Look.
+
+  /** One look at a time; one that is asked for meanwhile comes after it. */
+  function lookAt(one: Joined): Promise<void> {
+    if (one.looking !== undefined) {
+      one.isAskedAgain = true
+      return one.looking
+    }
+    one.looking = look(one).finally(() => {
+      one.looking = undefined
+      const isAskedAgain = one.isAskedAgain
+      one.isAskedAgain = false
+      if (isAskedAgain && !isStopped) void lookAt(one)
+    })
+    return one.looking
+  }
+
+  async function look(one: Joined): Promise<void> {
+    const { source } = one
+    const sentMs = clock.monotonic()
+    try {
+      const had = hasLease(one)
+      const lease = {
+        replicaId: replica.id,
+        replicaName: replica.name,
+        isWanted: wants(one),
+        forMs: LEASE_MS,
+      }
+      const seen = await store.look(source, lease)
+      noteSeen(one, seen, sentMs)
+      await settle(one, seen.generation)
+      if (!had && hasLease(one)) {
+        log.info({ source }, 'this replica reads the source')
+        void one.member.refresh()
+      }
+      noteStore(undefined)
+    } catch (error) {
+      const wasAlone = isAlone(one)
+      one.isReached = false
+      noteStore(messageOf(error))
+      if (!wasAlone && isAlone(one)) {
+        log.warn({ source }, 'this replica reads the source on its own until the store can be used')
+        void one.member.refresh()
+      }
+    }
+  }
+
+  function noteSeen(one: Joined, seen: Seen, sentMs: number): void {
+    one.seen = seen
+    one.reachedMs = sentMs
+    one.isReached = true
+    offsetMs = seen.timeMs - clock.monotonic()
+    one.leaseUntilMs = seen.holder?.id === replica.id ? sentMs + LEASE_MS : Number.NEGATIVE_INFINITY
+    one.freeSinceMs = seen.holder === undefined ? (one.freeSinceMs ?? sentMs) : undefined
+  }
+
+  /** Others come first where this replica cannot read, or reads its share; not for long. */
+  function wants(one: Joined): boolean {
+    if (isStopped || one.isOutdated) return false
+    if (hasLease(one) || replicas.length < 2) return true
+    const isReluctant = one.member.isFailing() || hasItsShare(reads(), joined.size, replicas.length)
+    const freeMs = one.freeSinceMs === undefined ? 0 : clock.monotonic() - one.freeSinceMs
+    return !isReluctant || freeMs >= RELUCTANT_MS
+  }
+
+  // Settle.
+
+  /** Serves the newest generation, or tells the store what it lacks. */
+  async function settle(one: Joined, stored: number): Promise<void> {
+    if (nextStep(stored, one.position, true) === 'nothing') return
+    await one.member.follow(async (served) => {
+      const step = nextStep(stored, one.position, served !== undefined)
+      if (step === 'adopt' || step === 'unite') return takeStored(one, served)
+      if (step === 'publish') await republish(one, served as SharedList, stored)
+      return undefined
+    })
+    for (const go of one.waiting) go()
+  }
+
+  /** What is to be served of the newest generation; undefined: nothing else than before. */
+  async function takeStored(one: Joined, served: SharedList | undefined): Promise<SharedList | undefined> {
+    const stored = await store.take(one.source, served?.snapshot.digest)
+    if (stored === undefined) return undefined
+    const { generation } = stored
+    const theirs = await read(one, stored, served?.snapshot)
+    if (theirs === undefined) {
+      // What cannot be used is replaced by whoever reads.
+      if (!hasLease(one)) return undefined
+      if (served === undefined) one.position = { generation, isDetached: false }
+      else await republish(one, served, generation)
+      return undefined
+    }
+    const isTheSame = served === undefined || served.snapshot.digest === theirs.snapshot.digest
+    if (one.position.isDetached && !isTheSame) return publishUnited(one, theirs, served, generation)
+    one.position = { generation, isDetached: false }
+    return theirs
+  }
+
+  async function read(one: Joined, generation: Generation, known: Snapshot | undefined) {
+    try {
+      const list = await decodeGeneration(generation, known, signing(one.source))
+      one.refused = undefined
+      one.isOutdated = false
+      return list
+    } catch (error) {
+      if (!(error instanceof GenerationError)) throw error
+      if (one.refused === undefined)
+        log.error({ source: one.source, error: error.message }, 'a list in the store is not served')
+      one.refused = error.message
+      one.isOutdated = error.isNewer
+      if (error.isNewer) one.leaseUntilMs = Number.NEGATIVE_INFINITY
+      return undefined
+    }
+  }
+
+  async function republish(one: Joined, served: SharedList, base: number): Promise<void> {
+    const position = await publishAs(one, served, base, undefined)
+    if (position !== undefined) one.position = position
+  }
+
+  async function publishUnited(one: Joined, theirs: SharedList, served: SharedList, base: number) {
+    const roll = unite(theirs.roll, served.roll, clock.monotonic())
+    const counts = { groups: roll.groups, targets: roll.keys.length }
+    const body = Buffer.from(roll.body.buffer, roll.body.byteOffset, roll.body.byteLength)
+    const snapshot = await freeze(body, counts, storeNow())
+    const united: SharedList = { roll, snapshot, lastSuccess: theirs.lastSuccess, change: NO_CHANGE }
+    const position = await publishAs(one, united, base, undefined)
+    if (position === undefined) return undefined
+    one.position = position
+    return united
+  }
+
+  /** @returns undefined when it is refused */
+  async function publishAs(
+    one: Joined,
+    list: SharedList,
+    base: number,
+    replicaId: string | undefined,
+  ): Promise<Position | undefined> {
+    const { source } = one
+    const number = Math.max(base, one.position.generation, storeNow() - 1) + 1
+    const generation = encodeGeneration(list, number, signing(source))
+    const next = { ...generation, base, replicaId }
+    const first = await store.publish(source, base === 0 ? next : { ...next, list: undefined })
+    const answer = first === 'needs_list' ? await store.publish(source, next) : first
+    if (answer !== 'published') return undefined
+    one.refused = undefined
+    return { generation: number, isDetached: false }
+  }
+
+  async function publish(source: string, list: SharedList, isChanged: boolean): Promise<boolean> {
+    const one = joined.get(source)
+    if (one === undefined) return true
+    try {
+      const { generation, isDetached } = one.position
+      // What the store was not told comes first; the next look does that.
+      if (!isDetached || generation === 0) {
+        const position = await publishAs(one, list, generation, replica.id)
+        if (position !== undefined) {
+          one.position = position
+          return true
+        }
+        void lookAt(one)
+        return false
+      }
+      if (one.isReached) {
+        void lookAt(one)
+        return false
+      }
+    } catch (error) {
+      noteStore(messageOf(error))
+      one.isReached = false
+    }
+    if (isChanged) one.position = { ...one.position, isDetached: true }
+    return true
+  }
+
+  // Together.
+
+  async function round(): Promise<void> {
+    const nextMs = clock.monotonic() + LOOK_MS
+    await Promise.all([meet(), ...[...joined.values()].map(lookAt)])
+    setGauges()
+    if (!isStopped) cancel = clock.after(Math.max(0, nextMs - clock.monotonic()), () => void round())
+  }
+
+  function setGauges(): void {
+    metrics.storeUp.set(failure === undefined ? 1 : 0)
+    metrics.replicas.set(replicas.length)
+    for (const { source, position } of joined.values()) {
+      metrics.reader.set({ source }, isReader(source) ? 1 : 0)
+      metrics.generation.set({ source }, position.generation)
+    }
+  }
+
+  async function meet(): Promise<void> {
+    try {
+      const before = replicas
+      replicas = await store.meet({ ...replica, leases: reads() }, LEASE_MS)
+      const isThere = new Set(replicas.map(({ id }) => id))
+      const gone = before.find(({ id }) => !isThere.has(id))
+      if (gone !== undefined)
+        for (const one of registrations.values()) one.missed(`the replica ${gone.name} is gone`)
+      await giveBack()
+    } catch (error) {
+      noteStore(messageOf(error))
+    }
+  }
+
+  /** Those who cannot read give back what they hold, once a while; and those who read more than their share a part of that. */
+  async function giveBack(): Promise<void> {
+    if (replicas.length < 2) return
+    const nowMs = clock.monotonic()
+    const own = [...joined.values()].filter(hasLease)
+    const failing = own.filter(
+      ({ member, gaveBackMs }) => member.isFailing() && nowMs - gaveBackMs >= GIVE_BACK_MS,
+    )
+    for (const one of failing) one.gaveBackMs = nowMs
+    const tooMany = own.length - Math.ceil(joined.size / replicas.length)
+    const given = failing.length > 0 ? failing : own.slice(0, Math.ceil(Math.max(0, tooMany) / 4))
+    for (const one of given) one.leaseUntilMs = Number.NEGATIVE_INFINITY
+    await Promise.all(given.map(({ source }) => store.release(source, replica.id)))
+  }
+
+  /** Whether this replica reads a source now. */
+  function isReader(source: string): boolean {
+    const one = joined.get(source)
+    return one !== undefined && (hasLease(one) || isAlone(one))
+  }
+
+  function hear(message: Message): void {
+    if (isStopped) return
+    if (message.kind === 'reset') hearReset()
+    else if (joined.has(message.source)) hearOf(message)
+  }
+
+  /** What others were told may be lost, and heartbeats with it. */
+  function hearReset(): void {
+    for (const one of joined.values()) void lookAt(one)
+    for (const one of registrations.values()) one.missed('the store was out of reach')
+  }
+
+  function hearOf(message: Exclude<Message, { kind: 'reset' }>): void {
+    const { source, kind } = message
+    const one = joined.get(source) as Joined
+    const devices = registrations.get(source)
+    if (kind === 'generation') void lookAt(one)
+    if (kind === 'registrations') devices?.changed()
+    if (kind === 'unheard') devices?.missed(message.why, message.forMs)
+    if (!isReader(source)) return
+    if (kind === 'refresh') void one.member.refresh()
+    if (kind === 'accept') void one.member.accept(message.digest)
+  }
+
+  store.listen(hear)
+
+  return {
+    sharing(source) {
+      const known = sharings.get(source) ?? {
+        isReader: () => isReader(source),
+        publish: (list: SharedList, isChanged: boolean) => publish(source, list, isChanged),
+        now: storeNow,
+        position: () => joined.get(source)?.position,
+      }
+      sharings.set(source, known)
+      return known
+    },
+    async join(source, member, position = NOWHERE) {
+      const before = joined.get(source)
+      if (before !== undefined) {
+        before.member = member
+        return
+      }
+      const one: Joined = {
+        source,
+        member,
+        position,
+        leaseUntilMs: Number.NEGATIVE_INFINITY,
+        reachedMs: clock.monotonic(),
+        isReached: false,
+        freeSinceMs: undefined,
+        seen: undefined,
+        refused: undefined,
+        isOutdated: false,
+        gaveBackMs: Number.NEGATIVE_INFINITY,
+        looking: undefined,
+        isAskedAgain: false,
+        waiting: new Set(),
+      }
+      joined.set(source, one)
+      const isFirst = joined.size === 1
+      await lookAt(one)
+      if (isFirst) void round()
+    },
+    peers(source) {
+      const known =
+        registrations.get(source) ??
+        createSharedRegistrations({
+          source,
+          key,
+          store,
+          clock,
+          replicaId: replica.id,
+          isReader: () => isReader(source),
+          onUnusable: (why) => log.warn({ source, error: why }, 'a registration in the store is not used'),
+        })
+      registrations.set(source, known)
+      return known
+    },
+    async leave(source) {
+      joined.delete(source)
+      sharings.delete(source)
+      for (const metric of [metrics.reader, metrics.generation]) metric.remove({ source })
+      await registrations.get(source)?.stop()
+      registrations.delete(source)
+      await store.release(source, replica.id).catch(() => {})
+    },
+    async ask(message) {
+      const one = joined.get(message.source)
+      if (one === undefined) return false
+      return new Promise((resolve, reject) => {
+        const end = (isDone: boolean) => {
+          cancelTimer()
+          one.waiting.delete(go)
+          resolve(isDone)
+        }
+        const go = () => end(true)
+        const cancelTimer = clock.after(ASK_MS, () => end(false))
+        one.waiting.add(go)
+        store.tell(message).catch((error) => {
+          reject(error)
+          end(false)
+        })
+      })
+    },
+    status: () => ({ replica: replica.name, replicas, failure }),
+    statusOf(source) {
+      const one = joined.get(source)
+      if (one === undefined) return undefined
+      const { position, seen, refused } = one
+      return {
+        ...position,
+        reader: seen?.holder?.name,
+        isReader: isReader(source),
+        newest: seen?.generation ?? 0,
+        refused,
+      }
+    },
+    async stop() {
+      isStopped = true
+      cancel()
+      await Promise.allSettled([...registrations.values()].map((one) => one.stop()))
+      await Promise.allSettled([...joined.values()].map(({ looking }) => looking))
+      await Promise.allSettled([...joined.keys()].map((source) => store.release(source, replica.id)))
+      await store.close()
+    },
+  }
+}

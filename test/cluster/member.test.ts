@@ -1,0 +1,233 @@
+import { createHmac } from 'node:crypto'
+import t from 'tap'
+import { hasItsShare, nextStep } from '../../src/cluster/member.ts'
+import { createReplicas, INTERVAL_MS } from '../simulation/replicas.ts'
+
+/** Always the same. */
+const middle = { int: (below: number) => Math.floor(below / 2) }
+
+async function started(names = ['one', 'two', 'three'], sources = ['sensors']) {
+  const world = createReplicas(names, sources, middle)
+  for (const { devices } of world.inventories.values())
+    for (let index = 0; index < 20; index++) devices.add(`sensor-${index}`)
+  for (const replica of world.replicas) await replica.boot()
+  await world.pass(15_000)
+  return world
+}
+
+const devicesOf = (world: Awaited<ReturnType<typeof started>>, source = 'sensors') =>
+  (world.inventories.get(source) as { devices: Set<string> }).devices
+
+const counts = (world: Awaited<ReturnType<typeof started>>, source = 'sensors') =>
+  world.replicas.map((replica) => world.servedBy(replica, source)?.size)
+
+const readers = (world: Awaited<ReturnType<typeof started>>, source = 'sensors') =>
+  world.replicas.filter(({ cluster }) => cluster.statusOf(source)?.isReader).map(({ name }) => name)
+
+t.test('one replica reads, and all serve the same bytes', async (t) => {
+  const world = await started()
+  t.same(counts(world), [20, 20, 20])
+  t.equal(readers(world).length, 1)
+  world.assertAlike()
+  devicesOf(world).add('sensor-20')
+  await world.pass(INTERVAL_MS * 1.2)
+  t.same(counts(world), [21, 21, 21])
+  world.assertAlike()
+  devicesOf(world).delete('sensor-3')
+  await world.pass(INTERVAL_MS * 2)
+  t.same(counts(world), [20, 20, 20])
+  world.assertAlike()
+})
+
+t.test('93: the reader dies, and another one goes on', async (t) => {
+  const world = await started()
+  const [name] = readers(world)
+  const reader = world.replicas.find((one) => one.name === name)
+  reader?.kill()
+  devicesOf(world).add('sensor-20')
+  await world.pass(INTERVAL_MS * 2)
+  t.same(
+    world.replicas.filter(({ isAlive }) => isAlive).map((one) => world.servedBy(one, 'sensors')?.size),
+    [21, 21],
+  )
+})
+
+t.test('93: a reader that stands still for a minute publishes nothing when it goes on', async (t) => {
+  const world = await started()
+  const [name] = readers(world)
+  const reader = world.replicas.find((one) => one.name === name)
+  reader?.pause()
+  devicesOf(world).add('sensor-20')
+  await world.pass(60_000)
+  t.equal(world.servedBy(reader as never, 'sensors')?.size, 20)
+  const others = world.replicas.filter((one) => one !== reader)
+  t.same(
+    others.map((one) => world.servedBy(one, 'sensors')?.size),
+    [21, 21],
+  )
+  const [before] = others.map(({ cluster }) => cluster.statusOf('sensors')?.generation ?? 0)
+  reader?.resume()
+  await world.pass(3_000)
+  t.same(counts(world), [21, 21, 21])
+  t.ok((reader?.cluster.statusOf('sensors')?.generation ?? 0) >= (before as number))
+  t.equal(reader?.cluster.statusOf('sensors')?.isReader, false)
+  world.assertAlike()
+})
+
+t.test('94: a store that is flushed, or restored from yesterday, costs no target', async (t) => {
+  const world = await started()
+  const backup = world.shared.backup()
+  for (let index = 20; index < 30; index++) devicesOf(world).add(`sensor-${index}`)
+  await world.pass(INTERVAL_MS * 1.2)
+  t.same(counts(world), [30, 30, 30])
+  for (const harm of [() => world.shared.flush(), () => world.shared.restore(backup)]) {
+    harm()
+    world.disturb()
+    await world.pass(4_000)
+    t.same(counts(world), [30, 30, 30])
+    world.assertAlike()
+    const stored = await world.shared.connect().take('sensors', undefined)
+    t.equal(stored?.digest, world.replicas[0]?.store.get('sensors')?.snapshot?.digest)
+  }
+})
+
+t.test('95: who is cut off from the store reads on its own, and what it saw is united', async (t) => {
+  const world = await started()
+  const reader = world.replicas.find((one) => one.name === readers(world)[0])
+  const cut = world.replicas.find((one) => one !== reader) as (typeof world.replicas)[number]
+  cut.link.isCutThere = true
+  // The others see the inventory no more; the one that is cut off from them does.
+  for (const one of world.replicas) one.isBlind = one !== cut
+  devicesOf(world).add('sensor-20')
+  await world.pass(60_000)
+  t.equal(world.servedBy(cut, 'sensors')?.size, 21)
+  t.equal(cut.cluster.statusOf('sensors')?.isDetached, true)
+  t.match(cut.cluster.status().failure, /took too long/)
+  t.same(cut.supervisor.outdated(), [])
+  t.same(reader?.supervisor.outdated(), [])
+  cut.link.isCutThere = false
+  await world.pass(5_000)
+  t.same(counts(world), [21, 21, 21])
+  world.assertAlike()
+  await world.pass(120_000)
+  t.same(readers(world), [cut.name], 'who sees the inventory reads it')
+})
+
+t.test('95: who reaches neither the store nor the inventory knows that its list is old', async (t) => {
+  const world = await started()
+  const [one] = world.replicas
+  if (one === undefined) return
+  one.link.isCutThere = true
+  one.isBlind = true
+  await world.pass(120_000)
+  t.same(one.supervisor.outdated(), ['sensors'])
+  t.same(counts(world), [20, 20, 20])
+  const [, other] = world.replicas
+  t.same(other?.supervisor.outdated(), [])
+})
+
+t.test('96: clocks that are an hour apart change nothing', async (t) => {
+  const world = await started()
+  const [one, two] = world.replicas
+  if (one === undefined || two === undefined) return
+  one.skewMs = 3_600_000
+  two.skewMs = -3_600_000
+  devicesOf(world).add('sensor-20')
+  await world.pass(INTERVAL_MS * 1.2)
+  t.same(counts(world), [21, 21, 21])
+  world.assertAlike()
+  const ages = world.replicas.map(({ store }) => {
+    const at = store.get('sensors')?.status.lastSuccess?.monotonicMs ?? 0
+    return Math.round((world.clock.monotonic() - at) / 1_000)
+  })
+  t.equal(new Set(ages).size, 1, `ages ${ages}`)
+  const changed = world.replicas.map(({ store }) => store.get('sensors')?.snapshot?.changedAtMs)
+  t.equal(new Set(changed).size, 1)
+})
+
+t.test(
+  '97: a rolling replacement: each new replica serves the newest list before anything else',
+  async (t) => {
+    const world = await started()
+    for (const replica of world.replicas) {
+      const stopped = replica.stop()
+      await world.pass(1_000)
+      await stopped
+      replica.lose()
+      await replica.boot()
+      await world.pass(300)
+      t.equal(world.servedBy(replica, 'sensors')?.size, 20, replica.name)
+      await world.pass(3_000)
+      world.assertAlike()
+      t.equal(readers(world).length, 1)
+    }
+  },
+)
+
+t.test('98: what a newer version stored is not served, and not replaced', async (t) => {
+  const world = await started(['one', 'two'])
+  const store = world.shared.connect()
+  const stored = await store.take('sensors', undefined)
+  if (stored === undefined) return
+  const text = stored.head.subarray(32).toString('latin1').replace('"format":1', '"format":2')
+  const said = Buffer.from(text, 'latin1')
+  const mac = createHmac('sha256', 'a key').update('sensors\n').update(said).digest()
+  const generation = stored.generation + 1
+  const head = Buffer.concat([mac, said])
+  const newer = { ...stored, base: stored.generation, replicaId: undefined, generation, head }
+  t.equal(await store.publish('sensors', newer), 'published')
+  await world.pass(INTERVAL_MS * 3)
+  t.same(counts(world), [20, 20])
+  t.equal((await store.take('sensors', undefined))?.generation, generation)
+  for (const { cluster } of world.replicas) {
+    t.match(cluster.statusOf('sensors'), { isReader: false, newest: generation, refused: /another version/ })
+  }
+})
+
+t.test('94: a list that nobody signed is not served, and is replaced by whoever reads', async (t) => {
+  const world = await started(['one', 'two'])
+  const store = world.shared.connect()
+  const stored = await store.take('sensors', undefined)
+  if (stored === undefined) return
+  const head = Buffer.from(stored.head)
+  head[0] = (head[0] as number) ^ 1
+  const forged = {
+    ...stored,
+    base: stored.generation,
+    replicaId: undefined,
+    generation: stored.generation + 1,
+    head,
+  }
+  t.equal(await store.publish('sensors', forged), 'published')
+  await world.pass(3_000)
+  t.same(counts(world), [20, 20])
+  world.assertAlike()
+  t.ok(((await store.take('sensors', undefined))?.generation ?? 0) > forged.generation)
+  for (const { cluster } of world.replicas) t.equal(cluster.statusOf('sensors')?.refused, undefined)
+})
+
+t.test('what is to be done with what the store has', async (t) => {
+  const at = (generation: number, isDetached = false) => ({ generation, isDetached })
+  t.equal(nextStep(5, at(5), true), 'nothing')
+  t.equal(nextStep(6, at(5), true), 'adopt')
+  t.equal(nextStep(4, at(5), true), 'publish', 'it was flushed, or is from yesterday')
+  t.equal(nextStep(0, at(5), true), 'publish')
+  t.equal(nextStep(6, at(5, true), true), 'unite')
+  t.equal(nextStep(5, at(5, true), true), 'publish')
+  t.equal(nextStep(5, at(0, true), false), 'adopt', 'there is nothing that could be lost')
+  t.equal(nextStep(0, at(0, true), false), 'nothing')
+})
+
+t.test('leases are shared out', async (t) => {
+  t.equal(hasItsShare(1, 3, 3), true)
+  t.equal(hasItsShare(1, 4, 3), false)
+  t.equal(hasItsShare(0, 1, 0), false)
+  const world = await started(['one', 'two', 'three'], ['a', 'b', 'c', 'd', 'e', 'f'])
+  await world.pass(60_000)
+  t.same(
+    world.replicas.map(
+      ({ cluster }) => 'abcdef'.split('').filter((name) => cluster.statusOf(name)?.isReader).length,
+    ),
+    [2, 2, 2],
+  )
+})
