@@ -315,7 +315,9 @@ export function createPushSource(
 
   /** Registers what other replicas acknowledged. */
   function takeChanges(changes: readonly (Journaled | { readonly id: string })[]): void {
-    const news = changes.filter((one) => !isPending(one))
+    // Of several of one device the last counts.
+    const newest = new Map(changes.map((one) => [one.id, one]))
+    const news = [...newest.values()].filter((one) => !isPending(one))
     for (const one of news) if (!('registration' in one)) remove(one.id)
     const registered = news.filter((one) => 'registration' in one && isOther(one)) as Journaled[]
     // What the configuration does not allow is taken out of what is known of them first.

@@ -1,0 +1,204 @@
+import t from 'tap'
+import { readRegistration } from '../../src/model/registration.ts'
+import { createReplicas, PUSH } from '../simulation/replicas.ts'
+
+/** Always the same. */
+const middle = { int: (below: number) => Math.floor(below / 2) }
+
+type World = ReturnType<typeof createReplicas>
+type One = World['replicas'][number]
+
+async function started(names = ['one', 'two', 'three']) {
+  const world = createReplicas(names, [PUSH], middle)
+  for (const replica of world.replicas) await replica.boot()
+  await world.pass(15_000)
+  return world
+}
+
+const register = (replica: One, id: string, more = {}) =>
+  replica.supervisor
+    .instances(PUSH)
+    ?.register(id, readRegistration({ address: `${id}:9100`, labels: {}, ...more }))
+
+/** What a promise comes to within so much time, in milliseconds. */
+async function within<Value>(world: World, ms: number, promise: Promise<Value> | undefined) {
+  const outcome = (promise as Promise<Value>).then(
+    (value) => ({ value, error: undefined }),
+    (error) => ({ value: undefined, error }),
+  )
+  await world.pass(ms)
+  return outcome
+}
+
+const served = (world: World) =>
+  world.replicas.map((replica) => [...(world.servedBy(replica, PUSH) ?? [])].sort())
+
+const at = (world: World, index: number) => world.replicas[index] as One
+
+const readerOf = (world: World) =>
+  world.replicas.find(({ cluster }) => cluster.statusOf(PUSH)?.isReader) as One
+
+t.test('devices register with any replica, and all serve them', async (t) => {
+  const world = await started()
+  t.match(await within(world, 500, register(at(world, 0), 'a')), { value: { isNew: true } })
+  t.match(await within(world, 500, register(at(world, 1), 'b')), { value: { isNew: true } })
+  await world.pass(45_000)
+  t.match(await within(world, 500, register(at(world, 2), 'a')), { value: { isNew: false } })
+  t.match(await within(world, 500, register(at(world, 0), 'b')), { value: { isNew: false } })
+  await world.pass(60_000)
+  t.same(served(world), Array(3).fill(['a:9100', 'b:9100']))
+  const changed = await within(world, 500, register(at(world, 1), 'a', { address: 'c:9100' }))
+  t.match(changed, { value: { isNew: false } })
+  await world.pass(5_000)
+  t.same(served(world), Array(3).fill(['b:9100', 'c:9100']))
+  world.assertAlike()
+})
+
+t.test(
+  'a device that is heard by one replica does not expire on another, and one that is not does',
+  async (t) => {
+    const world = await started()
+    for (const id of ['a', 'b']) await within(world, 100, register(at(world, 0), id))
+    const other = world.replicas.find((one) => one !== readerOf(world)) as One
+    for (let beats = 0; beats < 6; beats++) {
+      await within(world, 30_000, register(other, 'a'))
+    }
+    t.same(served(world), Array(3).fill(['a:9100']))
+    // What says only that it is there, since its request is refused, is heard too.
+    other.supervisor.instances(PUSH)?.heard('a', {})
+    other.supervisor.instances(PUSH)?.heard('nobody', {})
+    other.supervisor.instances(PUSH)?.heard('a', { device: 'b' })
+    await world.pass(80_000)
+    t.same(served(world), Array(3).fill(['a:9100']))
+  },
+)
+
+t.test('a device that says goodbye to one replica leaves all', async (t) => {
+  const world = await started()
+  for (const id of ['a', 'b']) await within(world, 100, register(at(world, 0), id))
+  await world.pass(50_000)
+  await within(world, 500, at(world, 2).supervisor.instances(PUSH)?.leave('a'))
+  await world.pass(5_000)
+  t.same(served(world), Array(3).fill(['b:9100']))
+})
+
+t.test('94: what the store does not have is not acknowledged, and not served', async (t) => {
+  const world = await started()
+  for (const id of ['a', 'z']) await within(world, 100, register(at(world, 0), id))
+  await world.pass(50_000)
+  world.fail('the store is full')
+  t.match(await within(world, 3_000, register(at(world, 0), 'b')), {
+    error: { code: 'storage_unavailable', message: /stored for all replicas: the store is full/ },
+  })
+  t.match(await within(world, 3_000, register(at(world, 0), 'a')), { error: { code: 'storage_unavailable' } })
+  await world.pass(300_000)
+  t.same(served(world), Array(3).fill(['a:9100', 'z:9100']), 'nobody expires while nobody can be heard')
+  world.fail(undefined)
+  await world.pass(80_000)
+  t.same(served(world), Array(3).fill(['a:9100', 'z:9100']), 'and then every lease is whole')
+  await within(world, 60_000, register(at(world, 1), 'z'))
+  t.same(served(world), Array(3).fill(['z:9100']))
+})
+
+t.test('94: a store that was flushed has every device again, each for its whole time to live', async (t) => {
+  const world = await started()
+  for (const id of ['a', 'b', 'c']) await within(world, 100, register(at(world, 0), id))
+  await world.pass(60_000)
+  world.shared.flush()
+  world.disturb()
+  await world.pass(5_000)
+  t.equal((await world.shared.connect().changesSince(PUSH, undefined)).changes.length, 3)
+  await world.pass(75_000)
+  t.equal(served(world)[0]?.length, 3)
+  await within(world, 500, register(at(world, 1), 'b'))
+  await world.pass(60_000)
+  t.same(served(world), Array(3).fill(['b:9100']))
+})
+
+t.test('a registration in the store that nobody signed is not used', async (t) => {
+  const world = await started(['one', 'two'])
+  const line = JSON.stringify({ id: 'evil', ttl_ms: 90_000, address: 'evil:1', labels: {} })
+  const store = world.shared.connect()
+  await store.register(
+    PUSH,
+    [
+      { id: 'evil', line: 'x'.repeat(24) + line },
+      { id: 'short', line: 'x' },
+    ],
+    [],
+  )
+  await within(world, 100, register(at(world, 0), 'a'))
+  await world.pass(60_000)
+  t.same(served(world), Array(2).fill(['a:9100']))
+})
+
+t.test('who overtakes an older registration of the same device has the last word', async (t) => {
+  const world = await started()
+  for (const id of ['a', 'y', 'z']) await within(world, 100, register(at(world, 0), id))
+  await world.pass(50_000)
+  const [one, two] = [at(world, 0), at(world, 1)]
+  // The one waits for the store while the other has it.
+  one.link.delayMs = 1_500
+  const slow = register(one, 'a', { address: 'slow:1' })
+  const quick = register(two, 'a', { address: 'quick:1' })
+  await world.pass(5_000)
+  await Promise.all([slow, quick])
+  one.link.delayMs = 10
+  await world.pass(5_000)
+  const [first] = served(world)
+  t.match(
+    first?.filter((one) => !/^[yz]:/.test(one)),
+    [/^(slow|quick):1$/],
+  )
+  t.same(served(world), Array(3).fill(first))
+  const stored = await world.shared.connect().changesSince(PUSH, undefined)
+  t.match(
+    stored.changes.find(({ id }) => id === 'a')?.line,
+    `"address":"${first?.find((one) => /^(slow|quick)/.test(one))}"`,
+  )
+})
+
+t.test('load on one replica pauses expiry on the one that reads', async (t) => {
+  const world = await started()
+  for (const id of ['a', 'z']) await within(world, 100, register(at(world, 0), id))
+  await world.pass(60_000)
+  const other = world.replicas.find((one) => one !== readerOf(world)) as One
+  other.supervisor.instances(PUSH)?.overloaded()
+  await world.pass(85_000)
+  t.same(served(world), Array(3).fill(['a:9100', 'z:9100']))
+  await within(world, 30_000, register(at(world, 1), 'z'))
+  t.same(served(world), Array(3).fill(['z:9100']))
+})
+
+t.test('93: the reader of a push source dies: nobody expires early, and the next one goes on', async (t) => {
+  const world = await started()
+  for (const id of ['a', 'b']) await within(world, 100, register(at(world, 0), id))
+  await world.pass(60_000)
+  const reader = readerOf(world)
+  reader.kill()
+  const other = world.replicas.find(({ isAlive }) => isAlive) as One
+  await within(world, 40_000, register(other, 'a'))
+  const alive = world.replicas.filter(({ isAlive }) => isAlive)
+  for (const one of alive) t.same([...(world.servedBy(one, PUSH) ?? [])].sort(), ['a:9100', 'b:9100'])
+  for (let beats = 0; beats < 5; beats++) await within(world, 30_000, register(other, 'a'))
+  for (const one of alive) t.same([...(world.servedBy(one, PUSH) ?? [])], ['a:9100'])
+})
+
+t.test('a replica that starts without the store knows nobody yet, and makes no list', async (t) => {
+  const world = await started()
+  await within(world, 100, register(at(world, 0), 'a'))
+  await world.pass(50_000)
+  const one = at(world, 2)
+  one.lose()
+  one.link.isCutThere = true
+  await one.boot()
+  await world.pass(120_000)
+  t.equal(world.servedBy(one, PUSH), undefined)
+  t.match(await within(world, 3_000, register(one, 'b')), { error: { code: 'storage_unavailable' } })
+  one.link.isCutThere = false
+  await within(world, 6_000, register(at(world, 0), 'a'))
+  t.ok(world.servedBy(one, PUSH)?.has('a:9100'))
+  const stopped = one.stop()
+  await world.pass(5_000)
+  await stopped
+})
