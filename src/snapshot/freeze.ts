@@ -94,7 +94,7 @@ async function assemble(
   const gzip = bytes.length === 0 ? EMPTY_GZIP : Buffer.concat(gzipOf([own]))
   // Not a second time in memory.
   const start = GZIP_HEADER.length + BEFORE_BLOCK.length
-  const part = { ...own, deflated: gzip.subarray(start, start + deflated.length) }
+  const part = bytes.length === 0 ? own : { ...own, deflated: gzip.subarray(start, start + deflated.length) }
   return { body, plain: [body], gzip: [gzip], digest, groups, targets, changedAtMs, part }
 }
 

@@ -113,6 +113,38 @@ t.test('95: who is cut off from the store reads on its own, and what it saw is u
   t.same(readers(world), [cut.name], 'who sees the inventory reads it')
 })
 
+t.test(
+  '95: what only one of two saw, cut off from each other, is served by both, until it is proven gone',
+  async (t) => {
+    const world = await started(['one', 'two'])
+    const reader = world.replicas.find(
+      (one) => one.name === readers(world)[0],
+    ) as (typeof world.replicas)[number]
+    const cut = world.replicas.find((one) => one !== reader) as (typeof world.replicas)[number]
+    cut.link.isCutBack = true
+    reader.isBlind = true
+    devicesOf(world).add('only-cut')
+    await world.pass(60_000)
+    t.equal(world.servedBy(cut, 'sensors')?.has('only-cut:9100'), true)
+    cut.isBlind = true
+    reader.isBlind = false
+    devicesOf(world).delete('only-cut')
+    devicesOf(world).add('only-reader')
+    await world.pass(60_000)
+    t.equal(world.servedBy(reader, 'sensors')?.has('only-reader:9100'), true)
+    cut.link.isCutBack = false
+    await world.pass(4_000)
+    for (const replica of [cut, reader]) {
+      const served = world.servedBy(replica, 'sensors')
+      t.same([served?.size, served?.has('only-cut:9100'), served?.has('only-reader:9100')], [22, true, true])
+    }
+    world.assertAlike()
+    await world.pass(INTERVAL_MS * 3)
+    t.same(counts(world), [21, 21])
+    world.assertFresh()
+  },
+)
+
 t.test('95: who reaches neither the store nor the inventory knows that its list is old', async (t) => {
   const world = await started()
   const [one] = world.replicas

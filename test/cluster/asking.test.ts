@@ -1,0 +1,93 @@
+import t from 'tap'
+import { createReplicas, INTERVAL_MS } from '../simulation/replicas.ts'
+
+/** Always the same. */
+const middle = { int: (below: number) => Math.floor(below / 2) }
+
+type World = ReturnType<typeof createReplicas>
+
+async function started() {
+  const world = createReplicas(['one', 'two'], ['sensors'], middle)
+  const { devices } = world.inventories.get('sensors') as { devices: Set<string> }
+  for (let index = 0; index < 5; index++) devices.add(`sensor-${index}`)
+  for (const replica of world.replicas) await replica.boot()
+  await world.pass(15_000)
+  const isReader = ({ cluster }: World['replicas'][number]) => cluster.statusOf('sensors')?.isReader === true
+  const reader = world.replicas.find(isReader) as World['replicas'][number]
+  const follower = world.replicas.find((one) => !isReader(one)) as World['replicas'][number]
+  return { world, devices, reader, follower }
+}
+
+/** What a promise comes to within so much time, in milliseconds. */
+async function within<Value>(world: World, ms: number, promise: Promise<Value>): Promise<Value> {
+  promise.catch(() => {})
+  await world.pass(ms)
+  return promise
+}
+
+t.test('a refresh that a follower is asked for is one of the reader', async (t) => {
+  const { world, devices, follower } = await started()
+  devices.add('sensor-5')
+  const asked = await within(world, 2_000, follower.supervisor.refresh('sensors'))
+  t.match(asked, [{ source: 'sensors', result: 'changed', targets: 6 }])
+  t.equal(world.servedBy(follower, 'sensors')?.size, 6)
+  const again = await within(world, 2_000, follower.supervisor.refresh())
+  t.match(again, [{ source: 'sensors', result: 'unchanged', targets: 6 }])
+})
+
+t.test('a follower says when the reader, or the store, does not answer', async (t) => {
+  const { world, reader, follower } = await started()
+  reader.pause()
+  const asking = follower.supervisor.refresh('sensors')
+  // Before the lease runs out.
+  await world.pass(500)
+  world.fail('simulated')
+  const failing = follower.supervisor.refresh('sensors')
+  await world.pass(5_000)
+  world.fail(undefined)
+  t.match(await failing, [
+    { result: 'failed', error: { message: new RegExp(`^the replica ${reader.name} reads it: simulated`) } },
+  ])
+  reader.link.isCutThere = true
+  await world.pass(30_000)
+  t.match(await asking, [{ source: 'sensors' }])
+})
+
+t.test('a follower that nobody answers tells to ask the reader', async (t) => {
+  const { world, reader, follower } = await started()
+  reader.isBlind = true
+  const asked = await within(world, 20_000, follower.supervisor.refresh('sensors'))
+  t.match(asked, [{ source: 'sensors', result: 'failed', error: { message: /nothing came of it in time/ } }])
+})
+
+t.test('held targets are known to all, and accepted on any of them', async (t) => {
+  const { world, devices, reader, follower } = await started()
+  devices.clear()
+  await world.pass(INTERVAL_MS * 2)
+  const [held] = follower.store.get('sensors')?.status.held ?? []
+  t.match(held, { reason: 'too_many', targets: 5 })
+  t.equal(held?.digest, reader.store.get('sensors')?.status.held[0]?.digest)
+  t.equal(world.servedBy(follower, 'sensors')?.size, 5)
+  t.same(await within(world, 1_000, follower.supervisor.accept('f'.repeat(64), 'sensors')), [])
+  const accepted = await within(world, 2_000, follower.supervisor.accept(held?.digest as string, 'sensors'))
+  t.match(accepted, [{ source: 'sensors', result: 'changed', targets: 0 }])
+  for (const replica of world.replicas) t.equal(world.servedBy(replica, 'sensors')?.size, 0)
+  world.assertAlike()
+})
+
+t.test('what a follower can explain', async (t) => {
+  const { reader, follower } = await started()
+  const [of] = follower.supervisor.served('sensors').sources
+  t.match(of, { reader: reader.name, lastRead: undefined })
+  t.match(reader.supervisor.served().sources, [{ reader: undefined }])
+})
+
+t.test('a source that no replica knows', async (t) => {
+  const { world, follower } = await started()
+  t.equal(follower.cluster.statusOf('other'), undefined)
+  t.equal(follower.cluster.sharing('other').isReader(), false)
+  t.equal(await follower.cluster.ask({ kind: 'refresh', source: 'other' }), false)
+  await world.shared.connect().tell({ kind: 'generation', source: 'other' })
+  await world.pass(1_000)
+  world.assertAlike()
+})
