@@ -310,3 +310,12 @@ t.test('labels of the served list that are secrets are neither shown nor found',
   t.notMatch(JSON.stringify(answer), 'c4n4ry')
   t.equal((await explain(situation, 'c4n4ry')).matches, 0)
 })
+
+t.test('what another replica reads says whom to ask', async (t) => {
+  const source = { ...(await sourceIn({ served: [{ host: 'a' }] })), reader: 'pod-2' }
+  const { verdict, explanations } = explainServed('a', [source])
+  t.match(verdict, /sensors is read by the replica pod-2: .*ask it/)
+  t.match(explanations, [
+    { verdict: /^served as a.* \(as of 2026-01-01T12:00:00\.000Z: the replica pod-2 read it\)$/ },
+  ])
+})

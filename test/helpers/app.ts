@@ -32,6 +32,7 @@ export async function readHalf(
     externalUrl?: URL
     disableExplain?: boolean
     readyMaxAgeMs?: number
+    cluster?: HttpDeps['cluster']
     /** What a write half of the test's own works on. */
     over?: { clock: ManualClock; store: Store; metrics: Metrics }
   } = {},
@@ -85,6 +86,7 @@ export async function readHalf(
           options.maxConnections === undefined ? {} : { connections: options.maxConnections },
         ),
       web: options.web,
+      cluster: options.cluster,
       pollers: createPollers({ clock, metrics }),
       reportRefusal: (reason) => metrics.http.refused.inc({ reason }),
       isDraining: () => state.draining,
