@@ -9,7 +9,7 @@ import type { Position } from '../roll/kept.ts'
 import { unite } from '../roll/roll.ts'
 import { freeze, type Snapshot } from '../snapshot/freeze.ts'
 import type { Peers } from '../sources/push/journal.ts'
-import { decodeGeneration, encodeGeneration, GenerationError, type Signing } from './generation.ts'
+import { decodeGeneration, encodeGeneration, type GenerationError, type Signing } from './generation.ts'
 import { createSharedRegistrations, type SharedRegistrations } from './registrations.ts'
 import type { ClusterStore, Generation, Message, Replica, Seen } from './store.ts'
 
@@ -86,6 +86,8 @@ interface Joined {
   /** When the store last answered, by when it was asked; the time at which it was joined, at first. */
   reachedMs: number
   isReached: boolean
+  /** Whether it is told that this replica reads it without a lease. */
+  isOnItsOwn: boolean
   /** Since when nobody is seen to have the lease; undefined: somebody has. */
   freeSinceMs: number | undefined
   seen: Seen | undefined
@@ -185,13 +187,12 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
       }
       noteStore(undefined)
     } catch (error) {
-      const wasAlone = isAlone(one)
       one.isReached = false
       noteStore(messageOf(error))
-      if (!wasAlone && isAlone(one)) {
-        log.warn({ source }, 'this replica reads the source on its own until the store can be used')
-        void one.member.refresh()
-      }
+      if (one.isOnItsOwn || !isAlone(one)) return
+      one.isOnItsOwn = true
+      log.warn({ source }, 'this replica reads the source on its own until the store can be used')
+      void one.member.refresh()
     }
   }
 
@@ -199,6 +200,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
     one.seen = seen
     one.reachedMs = sentMs
     one.isReached = true
+    one.isOnItsOwn = false
     offsetMs = seen.timeMs - clock.monotonic()
     one.leaseUntilMs = seen.holder?.id === replica.id ? sentMs + LEASE_MS : Number.NEGATIVE_INFINITY
     one.freeSinceMs = seen.holder === undefined ? (one.freeSinceMs ?? sentMs) : undefined
@@ -253,12 +255,12 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
       one.isOutdated = false
       return list
     } catch (error) {
-      if (!(error instanceof GenerationError)) throw error
+      const { message, isNewer } = error as GenerationError
       if (one.refused === undefined)
-        log.error({ source: one.source, error: error.message }, 'a list in the store is not served')
-      one.refused = error.message
-      one.isOutdated = error.isNewer
-      if (error.isNewer) one.leaseUntilMs = Number.NEGATIVE_INFINITY
+        log.error({ source: one.source, error: message }, 'a list in the store is not served')
+      one.refused = message
+      one.isOutdated = isNewer
+      if (isNewer) one.leaseUntilMs = Number.NEGATIVE_INFINITY
       return undefined
     }
   }
@@ -299,8 +301,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
   }
 
   async function publish(source: string, list: SharedList, isChanged: boolean): Promise<boolean> {
-    const one = joined.get(source)
-    if (one === undefined) return true
+    const one = joined.get(source) as Joined
     try {
       const { generation, isDetached } = one.position
       // What the store was not told comes first; the next look does that.
@@ -428,6 +429,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
         leaseUntilMs: Number.NEGATIVE_INFINITY,
         reachedMs: clock.monotonic(),
         isReached: false,
+        isOnItsOwn: false,
         freeSinceMs: undefined,
         seen: undefined,
         refused: undefined,

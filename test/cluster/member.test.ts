@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import t from 'tap'
 import { hasItsShare, nextStep } from '../../src/cluster/member.ts'
-import { createReplicas, INTERVAL_MS } from '../simulation/replicas.ts'
+import { createReplicas, GUARD, INTERVAL_MS } from '../simulation/replicas.ts'
 
 /** Always the same. */
 const middle = { int: (below: number) => Math.floor(below / 2) }
@@ -144,6 +144,53 @@ t.test(
     world.assertFresh()
   },
 )
+
+t.test('reloads: a source that changes stays shared, and one that goes is given back', async (t) => {
+  const world = await started(['one', 'two'], ['sensors', 'others'])
+  await world.pass(20_000)
+  const reader = world.replicas.find(
+    (one) => one.name === readers(world)[0],
+  ) as (typeof world.replicas)[number]
+  const other = world.replicas.find((one) => one !== reader) as (typeof world.replicas)[number]
+  const changed = { ...world.settingsOf('sensors'), fingerprint: 'changed' }
+  const applying = reader.supervisor.apply([changed, world.settingsOf('others')], GUARD)
+  await world.pass(2_000)
+  t.match(await applying, { changed: ['sensors'] })
+  devicesOf(world).add('sensor-20')
+  await world.pass(INTERVAL_MS * 2)
+  t.same(counts(world), [21, 21])
+  t.same(readers(world), [reader.name])
+  const removing = reader.supervisor.apply([world.settingsOf('others')], GUARD)
+  await world.pass(2_000)
+  t.match(await removing, { removed: ['sensors'] })
+  t.equal(reader.cluster.statusOf('sensors'), undefined)
+  await world.pass(5_000)
+  t.equal(other.cluster.statusOf('sensors')?.isReader, true)
+  const adding = reader.supervisor.apply([world.settingsOf('sensors'), world.settingsOf('others')], GUARD)
+  await world.pass(2_000)
+  t.match(await adding, { added: ['sensors'] })
+  devicesOf(world).add('sensor-21')
+  await world.pass(INTERVAL_MS * 2)
+  t.same(counts(world), [22, 22])
+  world.assertAlike()
+})
+
+t.test('94: what one replica made on its own is published when the store is back', async (t) => {
+  const world = await started(['one', 'two'])
+  world.fail('simulated')
+  world.replicas[1]?.kill()
+  devicesOf(world).add('sensor-20')
+  await world.pass(INTERVAL_MS * 2)
+  t.equal(counts(world)[0], 21)
+  t.match(world.replicas[0]?.cluster.statusOf('sensors'), { isDetached: true, isReader: true })
+  world.fail(undefined)
+  await world.pass(3_000)
+  t.match(world.replicas[0]?.cluster.statusOf('sensors'), { isDetached: false, isReader: true })
+  await world.replicas[1]?.boot()
+  await world.pass(3_000)
+  t.same(counts(world), [21, 21])
+  world.assertAlike()
+})
 
 t.test('95: who reaches neither the store nor the inventory knows that its list is old', async (t) => {
   const world = await started()

@@ -202,3 +202,19 @@ t.test('a replica that starts without the store knows nobody yet, and makes no l
   await world.pass(5_000)
   await stopped
 })
+
+t.test('thousands register at once, and are stored in few steps', async (t) => {
+  const world = await started(['one', 'two'])
+  const settings = world.settingsOf(PUSH)
+  const many = { ...settings, fingerprint: 'many', source: { ...settings.source, maxInstances: 20_000 } }
+  for (const { supervisor } of world.replicas) {
+    const applying = supervisor.apply([many as never], many.guard)
+    await world.pass(1_000)
+    await applying
+  }
+  const all = Array.from({ length: 6_000 }, (_, index) => register(at(world, 0), `device-${index}`))
+  await world.pass(10_000)
+  t.equal((await Promise.all(all)).length, 6_000)
+  const { changes } = await world.shared.connect().changesSince(PUSH, undefined)
+  t.equal(changes.length, 6_000)
+})

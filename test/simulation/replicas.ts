@@ -469,6 +469,7 @@ export function createReplicas(
     replicas,
     checks: () => checks,
     devices,
+    settingsOf,
     /** A new device begins to register. */
     addDevice(id: string): void {
       const device: SimulatedDevice = { id, isOn: true, ackedMs: undefined }
