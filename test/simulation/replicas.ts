@@ -88,6 +88,9 @@ const NO_THREADS: Threads = {
  */
 const ALIKE_MS = DEADLINE_MS + 2_500
 
+/** How often it is looked whether they do, in milliseconds. */
+const LOOK_MS = 200
+
 /** The guard of the simulated sources: nothing is held, so that the other rules show. */
 export const GUARD = { ...DEFAULT_GUARD, minTargets: 1_000, holdMs: 120_000 }
 
@@ -183,9 +186,12 @@ export function createReplicas(
     function linked(connection: MemoryConnection, isAlive: () => boolean): ClusterStore {
       function over<Method extends (...given: never[]) => Promise<unknown>>(method: Method): Method {
         const call = async (...given: Parameters<Method>) => {
-          const failed = new Promise<never>((_, reject) =>
-            clock.after(DEADLINE_MS, () => whenRunning(() => reject(new StoreError('took too long')))),
-          )
+          let cancel = () => {}
+          const failed = new Promise<never>((_, reject) => {
+            cancel = clock.after(DEADLINE_MS, () =>
+              whenRunning(() => reject(new StoreError('took too long'))),
+            )
+          })
           failed.catch(() => {})
           const done = (async () => {
             await travel()
@@ -201,7 +207,7 @@ export function createReplicas(
             await new Promise<void>((resolve) => whenRunning(resolve))
             return outcome()
           })()
-          return Promise.race([done, failed])
+          return Promise.race([done, failed]).finally(cancel)
         }
         return call as unknown as Method
       }
@@ -335,7 +341,7 @@ export function createReplicas(
   const parsed = new WeakMap<Buffer, ReadonlySet<string>>()
 
   async function settle(): Promise<void> {
-    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+    await new Promise((resolve) => setImmediate(resolve))
   }
 
   function servedBy(replica: SimulatedReplica, source: string): ReadonlySet<string> | undefined {
@@ -358,10 +364,11 @@ export function createReplicas(
     const id = `${replica.name} ${source}`
     const served = servedBy(replica, source)
     if (served === undefined) return
+    const last = before.get(id)
+    if (last?.devices === served) return
     const life = String(replica.life())
     const { generation = 0 } = replica.cluster.statusOf(source) ?? {}
-    const last = before.get(id)
-    if (last !== undefined && last.devices !== served) {
+    if (last !== undefined) {
       checks++
       for (const device of last.devices) {
         if (!served.has(device) && mustStay(source, device.split(':')[0] as string))
@@ -411,6 +418,7 @@ export function createReplicas(
   let disturbedMs = 0
   let newest = ''
   let newestMs = 0
+  let lookedMs = 0
 
   const isDisturbed = () =>
     isFailing ||
@@ -422,6 +430,8 @@ export function createReplicas(
   /** Replicas that reached the store for a while serve the same bytes, when nothing was published lately. */
   function checkAlike(): void {
     const nowMs = clock.monotonic()
+    if (nowMs - lookedMs < LOOK_MS) return
+    lookedMs = nowMs
     if (isDisturbed()) disturbedMs = nowMs
     const states = replicas.map(({ cluster }) =>
       sources.map((source) => cluster.statusOf(source)?.generation),
