@@ -120,6 +120,10 @@ export function hasItsShare(reads: number, sources: number, replicas: number): b
   return reads >= Math.ceil(sources / Math.max(1, replicas))
 }
 
+/** What is done with the store, beside publishing; no source has such a name. */
+const LOOK = '.look'
+const MEET = '.meet'
+
 /** Nothing of a list is in the store. A list of before is as one that the store was not told. */
 const NOWHERE: Position = { generation: 0, isDetached: true }
 
@@ -132,7 +136,8 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
   // The clock of the store, less the monotonic clock; before it is known the wall clock stands in.
   let offsetMs: number | undefined
   let replicas: readonly Replica[] = []
-  let failure: string | undefined
+  // Why the store cannot be used, by what is done with it: looking, meeting, or publishing a source.
+  const failures = new Map<string, string>()
   let cancel = () => {}
   let isStopped = false
 
@@ -143,11 +148,17 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
     !isReached && clock.monotonic() - reachedMs >= LEASE_MS
   const reads = () => [...joined.values()].filter(hasLease).length
 
-  function noteStore(why: string | undefined): void {
-    if (failure === undefined && why !== undefined)
-      log.warn({ error: why }, 'the store of the cluster cannot be used; what is served stays')
-    if (failure !== undefined && why === undefined) log.info('the store of the cluster can be used again')
-    failure = why
+  const failure = () => [...failures.values()][0]
+
+  /** @param why undefined: it works */
+  function note(what: string, why: string | undefined): void {
+    const before = failure()
+    if (why === undefined) failures.delete(what)
+    else failures.set(what, why)
+    const now = failure()
+    if (before === undefined && now !== undefined)
+      log.warn({ error: now }, 'the store of the cluster cannot be used; what is served stays')
+    if (before !== undefined && now === undefined) log.info('the store of the cluster can be used again')
   }
 
   // Look.
@@ -185,10 +196,10 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
         log.info({ source }, 'this replica reads the source')
         void one.member.refresh()
       }
-      noteStore(undefined)
+      note(LOOK, undefined)
     } catch (error) {
       one.isReached = false
-      noteStore(messageOf(error))
+      note(LOOK, messageOf(error))
       if (one.isOnItsOwn || !isAlone(one)) return
       one.isOnItsOwn = true
       log.warn({ source }, 'this replica reads the source on its own until the store can be used')
@@ -292,9 +303,8 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
     const { source } = one
     const number = Math.max(base, one.position.generation, storeNow() - 1) + 1
     const generation = encodeGeneration(list, number, signing(source))
-    const next = { ...generation, base, replicaId }
-    const first = await store.publish(source, base === 0 ? next : { ...next, list: undefined })
-    const answer = first === 'needs_list' ? await store.publish(source, next) : first
+    const answer = await store.publish(source, { ...generation, base, replicaId })
+    note(source, undefined)
     if (answer !== 'published') return undefined
     one.refused = undefined
     return { generation: number, isDetached: false }
@@ -319,7 +329,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
         return false
       }
     } catch (error) {
-      noteStore(messageOf(error))
+      note(source, messageOf(error))
       one.isReached = false
     }
     if (isChanged) one.position = { ...one.position, isDetached: true }
@@ -336,7 +346,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
   }
 
   function setGauges(): void {
-    metrics.storeUp.set(failure === undefined ? 1 : 0)
+    metrics.storeUp.set(failures.size === 0 ? 1 : 0)
     metrics.replicas.set(replicas.length)
     for (const { source, position } of joined.values()) {
       metrics.reader.set({ source }, isReader(source) ? 1 : 0)
@@ -353,8 +363,9 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
       if (gone !== undefined)
         for (const one of registrations.values()) one.missed(`the replica ${gone.name} is gone`)
       await giveBack()
+      note(MEET, undefined)
     } catch (error) {
-      noteStore(messageOf(error))
+      note(MEET, messageOf(error))
     }
   }
 
@@ -463,6 +474,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
       joined.delete(source)
       sharings.delete(source)
       for (const metric of [metrics.reader, metrics.generation]) metric.remove({ source })
+      failures.delete(source)
       await registrations.get(source)?.stop()
       registrations.delete(source)
       await store.release(source, replica.id).catch(() => {})
@@ -485,7 +497,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
         })
       })
     },
-    status: () => ({ replica: replica.name, replicas, failure }),
+    status: () => ({ replica: replica.name, replicas, failure: failure() }),
     statusOf(source) {
       const one = joined.get(source)
       if (one === undefined) return undefined
