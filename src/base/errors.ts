@@ -131,7 +131,7 @@ export const REFRESH_FAILURES = {
   refused: 'the answer says itself that it failed (fail_if)',
   all_rejected: 'there are records, but not one makes a target',
   too_few: 'there are fewer targets than guard.min_expected',
-  settling: 'nothing is known of earlier registrations, and devices have not had the time to register again',
+  settling: 'not all registrations are known: earlier ones, or those that other replicas took',
   local:
     'this machine stands in the way: no file descriptors or memory are left, or this process may not do what it has to',
   out_of_memory: 'the list needs more memory than it may have',

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
+import { createMutex } from '../base/mutex.ts'
 import {
   type Journaled,
   leftLine,
@@ -63,8 +64,8 @@ export function createSharedRegistrations(deps: PeersDeps): SharedRegistrations 
   let heardMs: number | undefined
   let waiting: Batch | undefined
   let writing: Promise<void> | undefined
-  let pulling: Promise<void> | undefined
-  let isAskedAgain = false
+  const mutex = createMutex()
+  let waitingPull: Promise<void> | undefined
   let cancel = () => {}
   let isStopped = false
 
@@ -152,19 +153,21 @@ export function createSharedRegistrations(deps: PeersDeps): SharedRegistrations 
     }
   }
 
-  function look(): Promise<void> {
-    if (pulling !== undefined) {
-      isAskedAgain = true
-      return pulling
+  /** One after the other; those that are asked for together are one. */
+  function pullSoon(): Promise<void> {
+    waitingPull ??= mutex(() => {
+      waitingPull = undefined
+      return pull()
+    })
+    return waitingPull
+  }
+
+  async function look(): Promise<void> {
+    try {
+      await pullSoon()
+    } catch (error) {
+      listener?.unheard(`the store cannot be read: ${messageOf(error)}`, UNHEARD_MS)
     }
-    pulling = pull()
-      .catch((error) => listener?.unheard(`the store cannot be read: ${messageOf(error)}`, UNHEARD_MS))
-      .finally(() => {
-        pulling = undefined
-        if (isAskedAgain && !isStopped) void look()
-        isAskedAgain = false
-      })
-    return pulling
   }
 
   async function round(): Promise<void> {
@@ -200,7 +203,7 @@ export function createSharedRegistrations(deps: PeersDeps): SharedRegistrations 
     isStopped = true
     cancel()
     await writing
-    await pulling
+    await mutex(async () => {})
   }
 
   return {
@@ -208,6 +211,7 @@ export function createSharedRegistrations(deps: PeersDeps): SharedRegistrations 
     heard: (id) => add(({ heard }) => void heard.add(id)),
     unheard: (why, forMs) => void store.tell({ kind: 'unheard', source, why, forMs }).catch(() => {}),
     isReader,
+    sync: pullSoon,
     async expire(ids) {
       // Who was heard since the last look is not ended, nor who was in its very millisecond.
       return store.expire(source, replicaId, ids, (heardMs ?? 0) - 1)

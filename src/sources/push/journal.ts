@@ -69,6 +69,11 @@ export interface Peers {
   heard(id: string): Promise<void>
   /** Tells the others that heartbeats could not be received, for so long in milliseconds. */
   unheard(why: string, forMs: number): void
+  /**
+   * Hears what the others acknowledged until now.
+   * @throws Error when the store cannot be read
+   */
+  sync(): Promise<void>
   /** Whether leases expire here; they do so on one replica at a time. */
   isReader(): boolean
   /**

@@ -374,6 +374,10 @@ export function createPushSource(
       await tokens.assertReadable()
       signal.throwIfAborted()
       assertSettled(registry.settledMs - clock.monotonic())
+      // Whoever registered with another replica is not known to be gone.
+      await peers?.sync().catch((error) => {
+        throw new RefreshError('settling', `what other replicas know cannot be read: ${messageOf(error)}`)
+      })
       const etag = String(table.revision())
       if (since?.etag === etag) return { kind: 'unchanged' }
       const bytes = await joinLines(table.records(), ',\n', '[', ']')
