@@ -5,7 +5,7 @@ import { HttpError, messageOf, RefreshError } from './base/errors.ts'
 import type { Files } from './base/files.ts'
 import { createMemory, sealedValue } from './base/sealed-file.ts'
 import { USER_AGENT } from './base/version.ts'
-import type { Cluster, Member } from './cluster/member.ts'
+import type { Cluster, Member, Request } from './cluster/member.ts'
 import type { SourceSettings } from './config/settings.ts'
 import type { Served } from './explain/explain-served.ts'
 import type { ExplainInput } from './explain/worker.ts'
@@ -315,15 +315,14 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   }
 
   /** Asks the replica that reads a source, and tells what it made of it. */
-  async function askReader(message: Parameters<Cluster['ask']>[0]): Promise<Outcome> {
-    const { source } = message
+  async function askReader(request: Request): Promise<Outcome> {
+    const { source } = request
     const reader = readerOf(source)
-    const before = store.get(source)?.snapshot?.digest
-    const isDone = await (cluster as Cluster).ask(message).catch((error: unknown) => error)
-    const { snapshot } = store.get(source) ?? {}
-    const outcome = { source, targets: snapshot?.targets ?? 0 }
-    if (isDone === true) return { ...outcome, result: snapshot?.digest === before ? 'unchanged' : 'changed' }
-    const why = isDone === false ? 'nothing came of it in time; ask that replica' : messageOf(isDone)
+    const answer = await (cluster as Cluster).ask(request).catch((error: unknown) => messageOf(error))
+    const outcome = { source, targets: store.get(source)?.snapshot?.targets ?? 0 }
+    if (typeof answer === 'object' && answer.result !== 'failed') return { ...outcome, result: answer.result }
+    const said = typeof answer === 'object' ? answer.why : answer
+    const why = said ?? 'nothing came of it in time; ask that replica'
     const error = new RefreshError('timeout', `the replica ${reader} reads it: ${why}`)
     return { ...outcome, result: 'failed', error }
   }

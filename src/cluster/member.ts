@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { momentNow } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { ClusterMetrics } from '../base/metrics.ts'
 import type { ClusterView } from '../model/cluster.ts'
+import type { Outcome } from '../refresh/runner.ts'
 import { NO_CHANGE, type SharedList, type Sharing } from '../refresh/sharing.ts'
 import type { Position } from '../roll/kept.ts'
 import { unite } from '../roll/roll.ts'
@@ -11,7 +13,7 @@ import { freeze, type Snapshot } from '../snapshot/freeze.ts'
 import type { Peers } from '../sources/push/journal.ts'
 import { decodeGeneration, encodeGeneration, type GenerationError, type Signing } from './generation.ts'
 import { createSharedRegistrations, type SharedRegistrations } from './registrations.ts'
-import type { ClusterStore, Generation, Message, Replica, Seen } from './store.ts'
+import type { Answer, ClusterStore, Generation, Message, Replica, Seen } from './store.ts'
 
 /** How long a lease lasts without being renewed, and a replica is there that says nothing, in milliseconds. */
 export const LEASE_MS = 10_000
@@ -32,8 +34,8 @@ const RELUCTANT_MS = 3 * LOOK_MS
 export interface Member {
   follow(choose: (served: SharedList | undefined) => Promise<SharedList | undefined>): Promise<void>
   /** This replica reads the source from now on. */
-  refresh(): Promise<unknown>
-  accept(digest: string): Promise<unknown>
+  refresh(): Promise<Outcome | undefined>
+  accept(digest: string): Promise<Outcome | undefined>
   /** Whether the last two readings failed. */
   isFailing(): boolean
 }
@@ -54,13 +56,18 @@ export interface Cluster extends Omit<ClusterView, 'outdated'> {
   leave(source: string): Promise<void>
   /**
    * Asks whoever reads a source, and waits until what came of it is served here.
-   * @returns false when nothing came of it in time
+   * @returns undefined when nothing came of it in time
    * @throws StoreError
    */
-  ask(message: Extract<Message, { kind: 'refresh' | 'accept' }>): Promise<boolean>
+  ask(request: Request): Promise<Answer | undefined>
   /** Gives back what this replica reads, and lets go of the store. */
   stop(): Promise<void>
 }
+
+/** What a replica can ask of the one that reads a source. */
+export type Request =
+  | { readonly kind: 'refresh'; readonly source: string }
+  | { readonly kind: 'accept'; readonly source: string; readonly digest: string }
 
 /** What the cluster needs from outside. */
 export interface ClusterDeps {
@@ -98,8 +105,8 @@ interface Joined {
   gaveBackMs: number
   looking: Promise<void> | undefined
   isAskedAgain: boolean
-  /** Who waits for what another replica makes of it. */
-  readonly waiting: Set<() => void>
+  /** Who waits for an answer, by its id, or for the generation of one to be served. */
+  readonly waiting: Map<string, (answer?: Answer) => void>
 }
 
 /** What is to be done with the generation that the store has. */
@@ -237,7 +244,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
       if (step === 'publish') await republish(one, served as SharedList, stored)
       return undefined
     })
-    for (const go of one.waiting) go()
+    for (const go of one.waiting.values()) go()
   }
 
   /** What is to be served of the newest generation; undefined: nothing else than before. */
@@ -409,9 +416,23 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
     if (kind === 'generation') void lookAt(one)
     if (kind === 'registrations') devices?.changed()
     if (kind === 'unheard') devices?.missed(message.why, message.forMs)
-    if (!isReader(source)) return
-    if (kind === 'refresh') void one.member.refresh()
-    if (kind === 'accept') void one.member.accept(message.digest)
+    if (kind === 'answer') one.waiting.get(message.id)?.(message)
+    if ((kind === 'refresh' || kind === 'accept') && isReader(source))
+      // Who is not answered does not wait for ever.
+      obey(one, message).catch(() => {})
+  }
+
+  async function obey(one: Joined, request: Request & { readonly id: string }): Promise<void> {
+    const { source, member } = one
+    const outcome = await (request.kind === 'refresh' ? member.refresh() : member.accept(request.digest))
+    await store.tell({
+      kind: 'answer',
+      source,
+      id: request.id,
+      result: outcome?.result ?? 'failed',
+      why: outcome === undefined ? 'it holds no such targets' : (outcome.error?.message ?? ''),
+      generation: one.position.generation,
+    })
   }
 
   store.listen(hear)
@@ -448,7 +469,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
         gaveBackMs: Number.NEGATIVE_INFINITY,
         looking: undefined,
         isAskedAgain: false,
-        waiting: new Set(),
+        waiting: new Map(),
       }
       joined.set(source, one)
       const isFirst = joined.size === 1
@@ -479,21 +500,25 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
       registrations.delete(source)
       await store.release(source, replica.id).catch(() => {})
     },
-    async ask(message) {
-      const one = joined.get(message.source)
-      if (one === undefined) return false
+    async ask(request) {
+      const one = joined.get(request.source)
+      if (one === undefined) return undefined
+      const id = randomUUID()
       return new Promise((resolve, reject) => {
-        const end = (isDone: boolean) => {
+        let known: Answer | undefined
+        const end = (answer: Answer | undefined) => {
           cancelTimer()
-          one.waiting.delete(go)
-          resolve(isDone)
+          one.waiting.delete(id)
+          resolve(answer)
         }
-        const go = () => end(true)
-        const cancelTimer = clock.after(ASK_MS, () => end(false))
-        one.waiting.add(go)
-        store.tell(message).catch((error) => {
+        const cancelTimer = clock.after(ASK_MS, () => end(undefined))
+        one.waiting.set(id, (answer) => {
+          known ??= answer
+          if (known !== undefined && one.position.generation >= known.generation) end(known)
+        })
+        store.tell({ ...request, id }).catch((error) => {
           reject(error)
-          end(false)
+          end(undefined)
         })
       })
     },

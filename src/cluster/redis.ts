@@ -322,11 +322,24 @@ const written = (message: Message) => JSON.stringify({ format: scripts.FORMAT, .
 
 /** @returns undefined for what is no message, or that of a newer version: messages may be lost */
 function readMessage(bytes: Buffer): Message | undefined {
-  const { format, kind, source, digest, why, forMs } = parsed(bytes.toString()) ?? {}
+  const said = parsed(bytes.toString()) ?? {}
+  const { format, kind, source, why, forMs } = said
   if (format !== scripts.FORMAT || typeof source !== 'string') return undefined
-  if (kind === 'generation' || kind === 'registrations' || kind === 'refresh') return { kind, source }
-  if (kind === 'accept' && typeof digest === 'string') return { kind, source, digest }
+  if (kind === 'generation' || kind === 'registrations') return { kind, source }
   if (kind === 'unheard' && typeof why === 'string' && typeof forMs === 'number')
     return { kind, source, why, forMs }
-  return undefined
+  return readRequest(source, said)
+}
+
+const RESULTS = ['changed', 'unchanged', 'held', 'failed'] as const
+
+/** What is asked of the holder of a source, or answered. */
+function readRequest(source: string, said: Readonly<Record<string, unknown>>): Message | undefined {
+  const { kind, id, digest, why, generation } = said
+  if (typeof id !== 'string') return undefined
+  if (kind === 'refresh') return { kind, source, id }
+  if (kind === 'accept' && typeof digest === 'string') return { kind, source, id, digest }
+  const result = RESULTS.find((one) => one === said.result)
+  const isAnswer = kind === 'answer' && typeof why === 'string' && typeof generation === 'number'
+  return isAnswer && result !== undefined ? { kind, source, id, result, why, generation } : undefined
 }

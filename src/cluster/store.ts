@@ -1,3 +1,5 @@
+import type { RefreshResult } from '../base/metrics.ts'
+
 /**
  * What replicas share, as far as they need it: leases, generations of lists, registrations, and messages. One small
  * interface, so that a simulation can stand in for Valkey or Redis. Each step is atomic. Every method rejects with a
@@ -158,11 +160,21 @@ export type Message =
   | { readonly kind: 'reset' }
   /** There is a newer generation of a source, or registrations changed. */
   | { readonly kind: 'generation' | 'registrations'; readonly source: string }
-  /** An operator asks the holder of a source for something. */
-  | { readonly kind: 'refresh'; readonly source: string }
-  | { readonly kind: 'accept'; readonly source: string; readonly digest: string }
+  /** An operator asks the holder of a source for something, which answers with the same id. */
+  | { readonly kind: 'refresh'; readonly source: string; readonly id: string }
+  | { readonly kind: 'accept'; readonly source: string; readonly id: string; readonly digest: string }
+  | (Answer & { readonly kind: 'answer'; readonly source: string; readonly id: string })
   /** Heartbeats of a source could not be received, for so long in milliseconds. */
   | { readonly kind: 'unheard'; readonly source: string; readonly why: string; readonly forMs: number }
+
+/** What the holder of a source made of what it was asked for. */
+export interface Answer {
+  readonly result: RefreshResult
+  /** Of what failed, for people. */
+  readonly why: string
+  /** The generation that the holder serves by then. */
+  readonly generation: number
+}
 
 /** The store does not do what it should: why, for people. */
 export class StoreError extends Error {

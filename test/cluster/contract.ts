@@ -256,12 +256,13 @@ const CONTRACT: Readonly<Record<string, (t: Test, rig: Rig) => Promise<void>>> =
     a.listen((message) => heard.a.push(message))
     b.listen((message) => heard.b.push(message))
     const messages: Message[] = [
-      { kind: 'refresh', source: 's' },
-      { kind: 'accept', source: 's', digest: 'f'.repeat(64) },
+      { kind: 'refresh', source: 's', id: 'q-1' },
+      { kind: 'accept', source: 's', id: 'q-2', digest: 'f'.repeat(64) },
+      { kind: 'answer', source: 's', id: 'q-2', result: 'held', why: 'a "reason"', generation: 7 },
       { kind: 'unheard', source: 's', why: 'the disk is "full"\n', forMs: 1_500 },
     ]
     for (const message of messages) await a.tell(message)
-    await until('they are heard', () => heard.a.length === 3 && heard.b.length === 3)
+    await until('they are heard', () => heard.a.length === 4 && heard.b.length === 4)
     t.same(heard, { a: messages, b: messages })
     await b.register('s', [registered('x')], [])
     await b.register('s', [registered('x')], ['x'])
@@ -269,8 +270,8 @@ const CONTRACT: Readonly<Record<string, (t: Test, rig: Rig) => Promise<void>>> =
     await b.publish('s', publication({ replicaId: 'b-1' }))
     await b.publish('s', publication({ replicaId: 'b-1' }))
     await b.expire('s', 'b-1', ['x'], (await b.heardSince('s', 0)).timeMs)
-    await until('they are heard', () => heard.a.length === 6)
-    t.same(heard.a.slice(3), [
+    await until('they are heard', () => heard.a.length === 7)
+    t.same(heard.a.slice(4), [
       { kind: 'registrations', source: 's' },
       { kind: 'generation', source: 's' },
       { kind: 'registrations', source: 's' },

@@ -243,6 +243,39 @@ t.test(
   },
 )
 
+t.test('what an operator asks of any replica reaches the one that reads', async (t) => {
+  const world = await started()
+  const name = readers(world)[0]
+  const follower = world.replicas.find((one) => one.name !== name) as (typeof world.replicas)[number]
+  const asked = async <Answer>(work: Promise<Answer>, ms = 1_000) => {
+    await world.pass(ms)
+    return work
+  }
+  const refresh = (ms?: number) => asked(follower.supervisor.refresh('sensors'), ms)
+  t.match(await refresh(), [{ result: 'unchanged', targets: 20 }])
+  devicesOf(world).add('sensor-20')
+  t.match(await refresh(), [{ result: 'changed', targets: 21 }])
+  t.equal(world.servedBy(follower, 'sensors')?.size, 21)
+
+  for (const one of world.replicas) one.isBlind = true
+  t.match(await refresh(), [
+    { result: 'failed', targets: 21, error: { message: new RegExp(`replica ${name}`) } },
+  ])
+  for (const one of world.replicas) one.isBlind = false
+
+  const accept = { kind: 'accept', source: 'sensors', digest: 'f'.repeat(64) } as const
+  t.match(await asked(follower.cluster.ask(accept)), { result: 'failed', why: /holds no such targets/ })
+  t.equal(await follower.cluster.ask({ kind: 'refresh', source: 'other' }), undefined)
+
+  follower.link.isCutThere = true
+  t.match(await refresh(3_000), [{ result: 'failed', error: { message: /took too long/ } }])
+  follower.link.isCutThere = false
+  await world.pass(3_000)
+  const reader = world.replicas.find((one) => one.name === name)
+  reader?.pause()
+  t.match(await refresh(16_000), [{ result: 'failed', error: { message: /nothing came of it in time/ } }])
+})
+
 t.test('98: what a newer version stored is not served, and not replaced', async (t) => {
   const world = await started(['one', 'two'])
   const store = world.shared.connect()

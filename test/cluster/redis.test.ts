@@ -79,7 +79,7 @@ withRedis('94: a server that dies fails what is under way, and is used again whe
   t.ok((await failure(glance(store))).ms < 500)
   await server.start()
   await works(store)
-  await store.tell({ kind: 'refresh', source: 's' })
+  await store.tell({ kind: 'refresh', source: 's', id: 'q' })
   await until('messages come again', () => heard.length === 1)
 })
 
@@ -330,14 +330,18 @@ withRedis('messages that are none, or of a newer replica, are left out', async (
     '{"format":2,"kind":"refresh","source":"s"}',
     '{"format":1,"kind":"refresh"}',
     '{"format":1,"kind":"other","source":"s"}',
-    '{"format":1,"kind":"accept","source":"s"}',
+    '{"format":1,"kind":"refresh","source":"s"}',
+    '{"format":1,"kind":"accept","source":"s","id":"q"}',
+    '{"format":1,"kind":"answer","source":"s","id":"q","result":"other","why":"","generation":1}',
+    '{"format":1,"kind":"answer","source":"s","id":"q","result":"held","generation":1}',
+    '{"format":1,"kind":"answer","source":"s","id":"q","result":"held","why":""}',
     '{"format":1,"kind":"unheard","source":"s","why":"w"}',
     '{"format":1,"kind":"unheard","source":"s","forMs":1}',
   ]
   for (const text of rubbish) await server.command('PUBLISH', 'rollcall:messages', text)
-  await b.tell({ kind: 'refresh', source: 's' })
+  await b.tell({ kind: 'refresh', source: 's', id: 'q' })
   await until('the last is heard', () => heard.length > 0)
-  t.same(heard, [{ kind: 'refresh', source: 's' }])
+  t.same(heard, [{ kind: 'refresh', source: 's', id: 'q' }])
 })
 
 withRedis('a list of many megabytes travels in parts, and only when it is new', async (t) => {
@@ -472,5 +476,5 @@ t.test('a store that is closed while it connects leaves nothing open', async (t)
   t.match(message, 'closed')
   t.ok(ms < 1_000)
   await until('nothing is open', () => [...sockets].every((socket) => socket.closed))
-  t.match((await failure(store.tell({ kind: 'refresh', source: 's' }))).message, 'closed')
+  t.match((await failure(store.tell({ kind: 'refresh', source: 's', id: 'q' }))).message, 'closed')
 })

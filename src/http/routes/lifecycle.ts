@@ -29,7 +29,11 @@ export function lifecycleRoutes(app: FastifyInstance, deps: HttpDeps, options: H
 }
 
 async function refresh(source: string | undefined, deps: HttpDeps) {
-  const results = await deps.refresh(source)
+  return allShown(await deps.refresh(source))
+}
+
+/** @throws HttpError `refresh_failed` when any of them failed */
+function allShown(results: readonly RefreshAnswer[]) {
   const failed = results.flatMap((one) =>
     one.error === undefined ? [] : `${one.source}: ${one.error.message}`,
   )
@@ -55,7 +59,7 @@ async function accept(query: unknown, deps: HttpDeps) {
       `nothing was accepted: no targets${source === undefined ? '' : ` of ${source}`} with this digest are held. Look at /health again: others may be missing by now`,
     )
   }
-  return { results: results.map(shown) }
+  return allShown(results)
 }
 
 async function reload(deps: HttpDeps) {
