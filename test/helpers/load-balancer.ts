@@ -6,6 +6,7 @@ import type { Scope } from './scope.ts'
 interface Backend {
   readonly url: string
   isReady: boolean
+  readonly sockets: Set<Socket>
 }
 
 /** A TCP load balancer that asks the `/ready` of its backends, as those in front of services do. */
@@ -19,58 +20,67 @@ export interface LoadBalancer {
 
 const CHECK_EVERY_MS = 100
 
-/** Sends each new connection to the next ready backend; connections that are open stay where they are. */
+/** A backend that does not answer for so long is not there, in milliseconds. */
+const CHECK_TIMEOUT_MS = 1_000
+
+/**
+ * Sends each new connection to the next ready backend. Connections that are open stay where they are, but for those to
+ * a backend that does not answer at all.
+ */
 export async function loadBalancer(scope: Scope): Promise<LoadBalancer> {
-  let backends: Backend[] = []
+  const backends = new Map<string, Backend>()
   let turn = 0
   let stopped = false
   const sockets = new Set<Socket>()
 
   const server = createServer((socket) => {
-    const ready = backends.filter((backend) => backend.isReady)
+    const ready = [...backends.values()].filter((backend) => backend.isReady)
     const backend = ready[turn++ % ready.length]
-    keep(socket)
+    keep(socket, sockets)
     if (backend === undefined) return void socket.destroy()
     const upstream = connect(Number(new URL(backend.url).port), '127.0.0.1')
-    keep(upstream)
+    keep(upstream, sockets)
+    keep(upstream, backend.sockets)
     socket.pipe(upstream).pipe(socket)
     socket.on('close', () => upstream.destroy())
     upstream.on('close', () => socket.destroy())
   })
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
 
-  function keep(socket: Socket): void {
-    sockets.add(socket)
-    socket.on('error', () => {}).on('close', () => sockets.delete(socket))
+  function keep(socket: Socket, among: Set<Socket>): void {
+    among.add(socket)
+    socket.on('error', () => {}).on('close', () => among.delete(socket))
   }
 
-  async function check(): Promise<void> {
-    while (!stopped) {
-      await Promise.all(
-        backends.map(async (backend) => {
-          backend.isReady = await fetch(`${backend.url}/ready`).then(
-            (answer) => answer.status === 200,
-            () => false,
-          )
-        }),
+  async function check(backend: Backend): Promise<void> {
+    while (!stopped && backends.get(backend.url) === backend) {
+      const status = await fetch(`${backend.url}/ready`, {
+        signal: AbortSignal.timeout(CHECK_TIMEOUT_MS),
+      }).then(
+        (answer) => answer.status,
+        () => undefined,
       )
+      backend.isReady = status === 200
+      if (status === undefined) for (const socket of backend.sockets) socket.destroy()
       await delay(CHECK_EVERY_MS)
     }
   }
 
-  const checking = check()
+  const checks: Promise<void>[] = []
   scope.teardown(async () => {
     stopped = true
-    await checking
+    await Promise.all(checks)
     for (const socket of sockets) socket.destroy()
     server.close()
   })
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    add: (url) => void backends.push({ url, isReady: false }),
-    remove(url) {
-      backends = backends.filter((backend) => backend.url !== url)
+    add(url) {
+      const backend = { url, isReady: false, sockets: new Set<Socket>() }
+      backends.set(url, backend)
+      checks.push(check(backend))
     },
-    isReady: (url) => backends.some((backend) => backend.url === url && backend.isReady),
+    remove: (url) => void backends.delete(url),
+    isReady: (url) => backends.get(url)?.isReady ?? false,
   }
 }
