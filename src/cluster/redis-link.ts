@@ -48,6 +48,8 @@ export interface LinkOptions {
   readonly access: Access
   /** What is listened to; undefined: nothing. */
   readonly channel?: { readonly name: string; hear(message: Buffer): void }
+  /** Called when a connection is made after another was lost: the last writes may be too. */
+  reset(): void
 }
 
 /** The deadline of a connection, and of a command that is small, in milliseconds. */
@@ -77,6 +79,7 @@ export function createLink(options: LinkOptions, clock: Pick<Clock, 'after'>): L
   let fault: StoreError | undefined
   let bytesUnderWay = 0
   let isClosed = false
+  let connections = 0
   let wake: (() => void) | undefined
   let tried!: () => void
   const first = new Promise<void>((resolve) => {
@@ -107,6 +110,7 @@ export function createLink(options: LinkOptions, clock: Pick<Clock, 'after'>): L
       const cause = await keepOne(session, () => {
         failures = 0
         tried()
+        if (connections++ > 0) options.reset()
       })
       fault = storeError(session.signal.reason ?? cause, where)
       session.abort(fault)
@@ -174,7 +178,7 @@ export function createLink(options: LinkOptions, clock: Pick<Clock, 'after'>): L
 /** Makes one connection; it ends with the signal, whatever it is at. */
 export async function open(
   address: Address,
-  { access, channel }: Omit<LinkOptions, 'find'>,
+  { access, channel }: Omit<LinkOptions, 'find' | 'reset'>,
   signal: AbortSignal,
 ) {
   const { tls, password, username } = access

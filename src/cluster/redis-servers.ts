@@ -40,6 +40,8 @@ export interface Servers {
 export interface Channel {
   readonly name: string
   hear(message: Buffer): void
+  /** A server was out of reach, or another one took its place. */
+  reset(): void
 }
 
 /** How often Sentinels are asked whether the primary is still the same, in milliseconds. */
@@ -55,7 +57,10 @@ export function createServers(options: RedisOptions, channel: Channel, clock: Pi
   })
   const { at } = options
   if (at.kind === 'single') {
-    const link = createLink({ find: async () => at.server, access: to(at.server), channel }, clock)
+    const link = createLink(
+      { find: async () => at.server, access: to(at.server), channel, reset: channel.reset },
+      clock,
+    )
     return { send: (_slot, command, bytes) => link.send(command, bytes), close: link.close }
   }
   if (at.kind === 'sentinel') return createBehindSentinels(at, to, channel, clock)
@@ -91,7 +96,10 @@ function createBehindSentinels(
     return current
   }
 
-  const link = createLink({ find, access: to(sentinels[0] as ServerUrl), channel }, clock)
+  const link = createLink(
+    { find, access: to(sentinels[0] as ServerUrl), channel, reset: channel.reset },
+    clock,
+  )
   const closing = new AbortController()
 
   /** How many Sentinels in a row named another primary; one that is cut off may name the old one. */
@@ -164,7 +172,8 @@ function createClustered(
   const access = to(servers[0] as ServerUrl)
   let turn = 0
   const find = async () => servers[turn++ % servers.length] as ServerUrl
-  const base = createLink({ find, access, channel }, clock)
+  const { reset } = channel
+  const base = createLink({ find, access, channel, reset }, clock)
   const links = new Map<string, Link>()
   /** Where the keys of a slot are. */
   const places = new Map<string, string>()
@@ -174,7 +183,7 @@ function createClustered(
     if (known !== undefined) return known
     const colon = place.lastIndexOf(':')
     const address = { host: place.slice(0, colon), port: Number(place.slice(colon + 1)) }
-    const link = createLink({ find: async () => address, access }, clock)
+    const link = createLink({ find: async () => address, access, reset }, clock)
     links.set(place, link)
     return link
   }
@@ -184,6 +193,7 @@ function createClustered(
     for (const [slot, known] of places) if (known === place) places.delete(slot)
     links.get(place)?.close()
     links.delete(place)
+    reset()
   }
 
   async function send(slot: string, command: Command, bytes: number, moves = 0): Promise<unknown> {

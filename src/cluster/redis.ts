@@ -43,7 +43,8 @@ export function createRedisStore(
     const message = readMessage(bytes)
     if (message !== undefined) listener(message)
   }
-  const servers = createServers(options, { name: channel, hear }, deps.clock)
+  const reset = () => listener({ kind: 'reset' })
+  const servers = createServers(options, { name: channel, hear, reset }, deps.clock)
   /** The digest of the list of each source that the store has, as far as is known here. */
   const stored = new Map<string, string>()
   /** How many bytes it took last time who was heard, twice. */

@@ -80,7 +80,8 @@ withRedis('94: a server that dies fails what is under way, and is used again whe
   await server.start()
   await works(store)
   await store.tell({ kind: 'refresh', source: 's', id: 'q' })
-  await until('messages come again', () => heard.length === 1)
+  await until('messages come again', () => heard.length === 2)
+  t.match(heard, [{ kind: 'reset' }, { kind: 'refresh' }], 'and that some may be lost is said')
 })
 
 withRedis('94: a server that hangs is waited for two seconds, and asked again', async (t) => {
