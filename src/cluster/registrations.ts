@@ -183,7 +183,8 @@ export function createSharedRegistrations(deps: PeersDeps): SharedRegistrations 
         position = to
         void round()
         const instances = usable(changes).filter((one) => 'registration' in one)
-        return { instances, unusable: [] }
+        // A store that knows nobody may have been flushed: as if there were no journal.
+        return instances.length === 0 ? undefined : { instances, unusable: [] }
       } catch (error) {
         if (isStopped) throw error
         await new Promise<void>((resolve) => {
