@@ -33,6 +33,24 @@ interface Head extends Pick<Roll, 'groups' | 'seen' | 'accepted' | 'history'> {
   readonly absences: readonly Absence[]
   readonly held: readonly Held[]
   readonly change: Change
+  /** Those that it has all of, the newest first. */
+  readonly ancestors: readonly number[]
+}
+
+/** So many ancestors are told; who serves an older one was only slow. */
+const MAX_ANCESTORS = 200
+
+/** A list that was stored, and the generations before it. */
+export interface StoredList extends SharedList {
+  readonly ancestors: readonly number[]
+}
+
+/**
+ * Whether a generation has all that another one has, which is served: otherwise both were made of an older one, and
+ * what only one of them has must not vanish.
+ */
+export function descends(ancestors: readonly number[], served: number): boolean {
+  return ancestors.includes(served) || ancestors.every((one) => one > served)
 }
 
 /** Who signs, and the time. */
@@ -58,7 +76,12 @@ export class GenerationError extends Error {
 }
 
 /** What is stored of a list. */
-export function encodeGeneration(list: SharedList, generation: number, signing: Signing): Generation {
+export function encodeGeneration(
+  list: SharedList,
+  generation: number,
+  ancestors: readonly number[],
+  signing: Signing,
+): Generation {
   const { snapshot, lastSuccess, change } = list
   const { keys, absenceOf, ...roll } = shiftedRoll(list.roll, signing.storeMs - signing.now.monotonicMs)
   const { groups, seen, accepted, history, absences, held } = roll
@@ -69,6 +92,7 @@ export function encodeGeneration(list: SharedList, generation: number, signing: 
     changedAtMs: snapshot.changedAtMs,
     lastSuccessMs: signing.storeMs - (signing.now.monotonicMs - lastSuccess.monotonicMs),
     targets: keys.length,
+    ancestors: ancestors.slice(0, MAX_ANCESTORS),
     ...{ change, groups, seen, accepted, history, absences, held },
   }
   const said = Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), asBuffer(keys), asBuffer(absenceOf)])
@@ -85,14 +109,14 @@ export async function decodeGeneration(
   { generation, head: signed, digest, list }: Generation,
   known: Snapshot | undefined,
   signing: Signing,
-): Promise<SharedList> {
+): Promise<StoredList> {
   const mac = signed.subarray(0, MAC_BYTES)
   const said = signed.subarray(MAC_BYTES)
   if (mac.length !== MAC_BYTES || !timingSafeEqual(mac, sign(said, signing)))
     throw new GenerationError('its signature is not that of this signing_key_file')
   const end = said.indexOf('\n') + 1
   const head = JSON.parse(said.toString('utf8', 0, end)) as Head
-  const { format, changedAtMs, lastSuccessMs, targets, change } = head
+  const { format, changedAtMs, lastSuccessMs, targets, change, ancestors } = head
   if (format !== FORMAT)
     throw new GenerationError(
       `its format is ${format}, not ${FORMAT}: another version of Rollcall wrote it`,
@@ -120,7 +144,7 @@ export async function decodeGeneration(
   const ageMs = Math.max(0, signing.storeMs - lastSuccessMs)
   const { wallMs, monotonicMs } = signing.now
   const lastSuccess = { wallMs: wallMs - ageMs, monotonicMs: monotonicMs - ageMs }
-  return { roll, snapshot, lastSuccess, change }
+  return { roll, snapshot, lastSuccess, change, ancestors }
 }
 
 function sign(said: Uint8Array, { source, key }: Signing): Buffer {

@@ -11,7 +11,14 @@ import type { Position } from '../roll/kept.ts'
 import { unite } from '../roll/roll.ts'
 import { freeze, type Snapshot } from '../snapshot/freeze.ts'
 import type { Peers } from '../sources/push/journal.ts'
-import { decodeGeneration, encodeGeneration, type GenerationError, type Signing } from './generation.ts'
+import {
+  decodeGeneration,
+  descends,
+  encodeGeneration,
+  type GenerationError,
+  type Signing,
+  type StoredList,
+} from './generation.ts'
 import { createSharedRegistrations, type SharedRegistrations } from './registrations.ts'
 import type { Answer, ClusterStore, Generation, Message, Replica, Seen } from './store.ts'
 
@@ -89,6 +96,8 @@ interface Joined {
   readonly source: string
   member: Member
   position: Position
+  /** Of what is served: older generations that it has all of, the newest first. */
+  ancestors: readonly number[]
   leaseUntilMs: number
   /** When the store last answered, by when it was asked; the time at which it was joined, at first. */
   reachedMs: number
@@ -107,6 +116,16 @@ interface Joined {
   isAskedAgain: boolean
   /** Who waits for an answer, by its id, or for the generation of one to be served. */
   readonly waiting: Map<string, (answer?: Answer) => void>
+}
+
+/** Where a list is to stand among the generations. */
+interface Place {
+  /** The generation that the store has; 0: none. */
+  readonly base: number
+  readonly number: number
+  readonly ancestors: readonly number[]
+  /** Whose lease it needs; undefined: it is no reading. */
+  readonly replicaId?: string | undefined
 }
 
 /** What is to be done with the generation that the store has. */
@@ -233,6 +252,11 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
     return !isReluctant || freeMs >= RELUCTANT_MS
   }
 
+  function release(one: Joined): Promise<void> {
+    one.leaseUntilMs = Number.NEGATIVE_INFINITY
+    return store.release(one.source, replica.id)
+  }
+
   // Settle.
 
   /** Serves the newest generation, or tells the store what it lacks. */
@@ -261,8 +285,10 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
       return undefined
     }
     const isTheSame = served === undefined || served.snapshot.digest === theirs.snapshot.digest
-    if (one.position.isDetached && !isTheSame) return publishUnited(one, theirs, served, generation)
+    const isApart = one.position.isDetached || !descends(theirs.ancestors, one.position.generation)
+    if (isApart && !isTheSame) return publishUnited(one, theirs, served, generation)
     one.position = { generation, isDetached: false }
+    one.ancestors = theirs.ancestors
     return theirs
   }
 
@@ -278,43 +304,55 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
         log.error({ source: one.source, error: message }, 'a list in the store is not served')
       one.refused = message
       one.isOutdated = isNewer
-      if (isNewer) one.leaseUntilMs = Number.NEGATIVE_INFINITY
+      if (isNewer) await release(one)
       return undefined
     }
   }
 
+  /** What the store lost keeps its number: who has a newer one must not take it for news. */
   async function republish(one: Joined, served: SharedList, base: number): Promise<void> {
-    const position = await publishAs(one, served, base, undefined)
-    if (position !== undefined) one.position = position
+    const { generation, isDetached } = one.position
+    const isLost = !isDetached && generation > base
+    await publishAs(one, served, {
+      base,
+      number: isLost ? generation : nextNumber(one, base),
+      ancestors: lineage(one),
+    })
   }
 
-  async function publishUnited(one: Joined, theirs: SharedList, served: SharedList, base: number) {
+  const lineage = ({ position, ancestors }: Joined) => [position.generation, ...ancestors]
+
+  const nextNumber = ({ position }: Joined, base: number) =>
+    Math.max(base, position.generation, storeNow() - 1) + 1
+
+  async function publishUnited(one: Joined, theirs: StoredList, served: SharedList, base: number) {
     const roll = unite(theirs.roll, served.roll, clock.monotonic())
     const counts = { groups: roll.groups, targets: roll.keys.length }
     const body = Buffer.from(roll.body.buffer, roll.body.byteOffset, roll.body.byteLength)
     const snapshot = await freeze(body, counts, storeNow())
     const united: SharedList = { roll, snapshot, lastSuccess: theirs.lastSuccess, change: NO_CHANGE }
-    const position = await publishAs(one, united, base, undefined)
-    if (position === undefined) return undefined
-    one.position = position
-    return united
+    const ancestors = [...lineage(one), ...theirs.ancestors]
+    const isPublished = await publishAs(one, united, { base, number: nextNumber(one, base), ancestors })
+    return isPublished ? united : undefined
   }
 
-  /** @returns undefined when it is refused */
+  /** @returns false when it is refused */
   async function publishAs(
     one: Joined,
     list: SharedList,
-    base: number,
-    replicaId: string | undefined,
-  ): Promise<Position | undefined> {
+    { base, number, ancestors, replicaId }: Place,
+  ): Promise<boolean> {
     const { source } = one
-    const number = Math.max(base, one.position.generation, storeNow() - 1) + 1
-    const generation = encodeGeneration(list, number, signing(source))
+    const all = [...new Set([base, ...ancestors])].filter((one) => one > 0 && one < number)
+    all.sort((one, other) => other - one)
+    const generation = encodeGeneration(list, number, all, signing(source))
     const answer = await store.publish(source, { ...generation, base, replicaId })
     note(source, undefined)
-    if (answer !== 'published') return undefined
+    if (answer !== 'published') return false
     one.refused = undefined
-    return { generation: number, isDetached: false }
+    one.position = { generation: number, isDetached: false }
+    one.ancestors = all
+    return true
   }
 
   async function publish(source: string, list: SharedList, isChanged: boolean): Promise<boolean> {
@@ -323,11 +361,9 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
       const { generation, isDetached } = one.position
       // What the store was not told comes first; the next look does that.
       if (!isDetached || generation === 0) {
-        const position = await publishAs(one, list, generation, replica.id)
-        if (position !== undefined) {
-          one.position = position
-          return true
-        }
+        const number = nextNumber(one, generation)
+        const place = { base: generation, number, ancestors: lineage(one), replicaId: replica.id }
+        if (await publishAs(one, list, place)) return true
         void lookAt(one)
         return false
       }
@@ -387,8 +423,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
     for (const one of failing) one.gaveBackMs = nowMs
     const tooMany = own.length - Math.ceil(joined.size / replicas.length)
     const given = failing.length > 0 ? failing : own.slice(0, Math.ceil(Math.max(0, tooMany) / 4))
-    for (const one of given) one.leaseUntilMs = Number.NEGATIVE_INFINITY
-    await Promise.all(given.map(({ source }) => store.release(source, replica.id)))
+    await Promise.all(given.map(release))
   }
 
   /** Whether this replica reads a source now. */
@@ -458,6 +493,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
         source,
         member,
         position,
+        ancestors: [],
         leaseUntilMs: Number.NEGATIVE_INFINITY,
         reachedMs: clock.monotonic(),
         isReached: false,

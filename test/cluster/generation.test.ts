@@ -1,6 +1,6 @@
 import { deflateRawSync } from 'node:zlib'
 import t from 'tap'
-import { decodeGeneration, encodeGeneration, type Signing } from '../../src/cluster/generation.ts'
+import { decodeGeneration, descends, encodeGeneration, type Signing } from '../../src/cluster/generation.ts'
 import { encodeGroups } from '../../src/model/list.ts'
 import { NO_CHANGE, type SharedList } from '../../src/refresh/sharing.ts'
 import type { Roll } from '../../src/roll/roll.ts'
@@ -62,7 +62,7 @@ async function listOf(count: number): Promise<SharedList> {
 t.test('what is stored is what was, on whichever clock it is read', async (t) => {
   for (const count of [0, 3, 20_000]) {
     const list = await listOf(count)
-    const stored = encodeGeneration(list, 7, signing())
+    const stored = encodeGeneration(list, 7, [6, 4], signing())
     // An hour earlier on the wall clock, two seconds later, and the machine was started a while ago.
     const other = signing({
       storeMs: 2_002_000,
@@ -73,11 +73,12 @@ t.test('what is stored is what was, on whichever clock it is read', async (t) =>
     t.same(Buffer.concat(read.snapshot.gzip), Buffer.concat(list.snapshot.gzip), 'byte for byte')
     t.equal(read.snapshot.changedAtMs, 900_000)
     t.same(read.lastSuccess, { wallMs: 1_000_000 - 3_600_000 - 3_000, monotonicMs: 97_000 })
+    t.same(read.ancestors, [6, 4])
     t.same(read.roll.keys, list.roll.keys)
     t.same(read.roll.absenceOf, list.roll.absenceOf)
     t.match(read.roll.absences, [{ readings: 1, sinceMs: 97_000, countedMs: 97_500 }])
     t.match(read.roll.held, [{ sinceMs: 97_000, untilMs: 102_000 }, { untilMs: undefined }])
-    const again = encodeGeneration(read, 8, other)
+    const again = encodeGeneration(read, 8, [7, 6, 4], other)
     t.equal(
       (await decodeGeneration({ ...again, list: undefined }, read.snapshot, other)).snapshot,
       read.snapshot,
@@ -90,8 +91,8 @@ t.test('what is stored is what was, on whichever clock it is read', async (t) =>
 
 t.test('94: what another wrote, or was changed, is not read', async (t) => {
   const list = await listOf(3)
-  const stored = encodeGeneration(list, 7, signing())
-  const other = encodeGeneration(await listOf(4), 8, signing())
+  const stored = encodeGeneration(list, 7, [6, 4], signing())
+  const other = encodeGeneration(await listOf(4), 8, [], signing())
   const spoilt = Buffer.from(stored.head)
   spoilt[40] = (spoilt[40] as number) ^ 1
   for (const [what, generation, by, message] of [
@@ -114,4 +115,12 @@ t.test('94: what another wrote, or was changed, is not read', async (t) => {
   ] as const) {
     await t.rejects(decodeGeneration(generation, undefined, by), { name: 'GenerationError', message }, what)
   }
+})
+
+t.test('which generation has all of another', async (t) => {
+  t.ok(descends([9, 7, 5], 7))
+  t.ok(descends([9, 7, 5], 4), 'it was only slow')
+  t.ok(descends([], 4), 'nothing is known of those before')
+  t.notOk(descends([9, 7, 5], 8), 'both were made of 7')
+  t.notOk(descends([9, 7, 5], 10))
 })

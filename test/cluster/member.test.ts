@@ -192,6 +192,29 @@ t.test('94: what one replica made on its own is published when the store is back
   world.assertAlike()
 })
 
+t.test('94: a replica that lags behind when the store is flushed takes nobody back', async (t) => {
+  const world = await started(['one', 'two', 'three'])
+  const reader = world.replicas.find(
+    (one) => one.name === readers(world)[0],
+  ) as (typeof world.replicas)[number]
+  const [slow, other] = world.replicas.filter((one) => one !== reader) as (typeof world.replicas)[number][]
+  if (slow === undefined || other === undefined) return
+  slow.pause()
+  devicesOf(world).add('sensor-20')
+  await world.pass(INTERVAL_MS * 1.2)
+  // The one that lags is the first to see that the store is empty.
+  for (const one of [reader, other]) one.pause()
+  world.shared.flush()
+  world.disturb()
+  slow.isBlind = true
+  slow.resume()
+  await world.pass(2_000)
+  for (const one of [reader, other]) one.resume()
+  await world.pass(5_000)
+  t.same(counts(world), [21, 21, 21])
+  world.assertAlike()
+})
+
 t.test('95: who reaches neither the store nor the inventory knows that its list is old', async (t) => {
   const world = await started()
   const [one] = world.replicas
