@@ -12,6 +12,7 @@ import {
   startPrometheus,
 } from '../helpers/prometheus.ts'
 import { selectorsOf } from '../helpers/promql.ts'
+import { noRedis, startRedis } from '../helpers/redis-server.ts'
 import { RULE_FILES, rulesOf } from '../helpers/rules.ts'
 import { until } from '../helpers/until.ts'
 
@@ -47,11 +48,17 @@ async function hasData(prometheus: Prometheus, expression: string): Promise<bool
   return result.some(({ value }) => value[1] !== 'NaN')
 }
 
-/** A Rollcall with which devices register; it waits for them only as long as one of its registrations lasts. */
-const REGISTRAR = `
+/**
+ * A Rollcall with which devices register, one of a cluster; it waits for them only as long as one of its registrations
+ * lasts.
+ */
+const registrarConfig = (redisPort: number) => `
 sources:
   - name: devices
     push: { insecure_skip_authentication: true, ttl: 3s }
+cluster:
+  redis: { url: "redis://127.0.0.1:${redisPort}" }
+  signing_key_file: roll-key
 `
 
 /** A device: its agent registers, and has been asked for the analysis of a payload. */
@@ -90,8 +97,14 @@ interface Health {
 }
 
 t.test('the demo and a device, with the shipped rules and dashboards', async (t) => {
+  if (noRedis(t)) return
+  const redis = await startRedis(t)
   const demo = await start(t, ['demo', '--demo.listen-address=127.0.0.1:0'], { UPDATE_INTERVAL: '0.5' })
-  const folder = t.testdir({ 'rollcall.yml': REGISTRAR, rules: hastyRules() })
+  const folder = t.testdir({
+    'rollcall.yml': registrarConfig(redis.port),
+    'roll-key': 'what all replicas know',
+    rules: hastyRules(),
+  })
   const registrar = await start(t, ['serve', `--config.file=${join(folder, 'rollcall.yml')}`])
   const device = await startDevice(t, registrar.url)
   // Mostly waiting for scrapes, so they wait together.
