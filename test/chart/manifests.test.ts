@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { parse } from 'yaml'
 import { CHART } from '../helpers/chart-files.ts'
 import {
   every,
@@ -49,8 +50,9 @@ for (const file of VALUES_FILES) {
     t.same(manifests.flatMap(badNames), [], 'names and labels are such as Kubernetes allows')
     t.same(twins(manifests), [], 'no manifest is there twice')
     assertSecure(t, manifests)
-    assertSelected(t, manifests)
-    assertStops(t, manifests)
+    const own = manifests.filter((manifest) => !isValkey(manifest))
+    assertSelected(t, own)
+    assertStops(t, own)
   })
 }
 
@@ -67,6 +69,11 @@ function assertSecure(t: Test, manifests: readonly Manifest[]): void {
   }
   for (const account of every(manifests, 'ServiceAccount'))
     t.equal(account.automountServiceAccountToken, false)
+}
+
+/** Whether it is of the Valkey that the chart brings. */
+function isValkey({ metadata }: Manifest): boolean {
+  return metadata.labels?.['app.kubernetes.io/component'] === 'valkey'
 }
 
 /** Every selector finds the server's pods, and not the test's. */
@@ -222,6 +229,28 @@ t.test('a network policy lets exactly the asked ones, and the test, reach exactl
   const open = await template(command as string, ['--set=networkPolicy.enabled=true'])
   t.same(only(open, 'NetworkPolicy').spec.policyTypes, ['Ingress'])
   t.same(only(open, 'NetworkPolicy').spec.ingress, [{ ports: [{ port: 'http', protocol: 'TCP' }] }])
+})
+
+t.test('the Valkey of the chart is reached by the replicas, and by nobody else', async (t) => {
+  if (missing(t, command, 'Helm')) return
+  const manifests = await template(command as string, [`--values=${CHART}/ci/valkey-values.yaml`])
+  const [valkey, others] = [manifests.filter(isValkey), manifests.filter((one) => !isValkey(one))]
+  const server = only(others, 'Deployment').spec.template
+  const store = only(valkey, 'Deployment').spec.template
+  const { metadata, spec } = only(valkey, 'Service')
+  const { redis } = parse(only(others, 'ConfigMap').data['rollcall.yml']).cluster
+  t.equal(redis.url, `redis://${metadata.name}.${metadata.namespace}.svc:${spec.ports[0].port}`)
+  t.ok(matches(store.metadata.labels, spec.selector))
+  t.notOk(matches(server.metadata.labels, spec.selector))
+  t.notOk(matches(store.metadata.labels, only(others, 'Service').spec.selector))
+  t.ok(store.spec.containers[0].ports.some(({ name }: Manifest) => name === spec.ports[0].targetPort))
+  const [{ from }] = only(valkey, 'NetworkPolicy').spec.ingress
+  t.equal(from.length, 1)
+  t.ok(matches(server.metadata.labels, from[0].podSelector.matchLabels))
+  const way = only(others, 'NetworkPolicy').spec.egress.find(
+    ({ ports = [] }: Manifest) => ports[0]?.port === 6379,
+  )
+  t.ok(matches(store.metadata.labels, way.to[0].podSelector.matchLabels))
 })
 
 t.test('a claim is made, or named, and mounted where the lists are kept', async (t) => {

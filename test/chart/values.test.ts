@@ -69,6 +69,10 @@ const WRONG: Record<string, readonly [values: string, message: RegExp]> = {
     'persistence.accessModes={ReadOnlyMany}',
     /at '\/persistence\/accessModes\/0': value must be one of 'ReadWriteOnce'/,
   ],
+  'a store with a password for all to see': [
+    'cluster.url=redis://:hunter2@valkey',
+    /at '\/cluster\/url': 'redis:.*' does not match/,
+  ],
   'backups of which none is kept': ['backup.keep=0', /at '\/backup\/keep': minimum: got 0, want 1/],
   'an Ingress without host': ['ingress.enabled=true', /at '\/ingress\/hosts': minItems: got 0, want 1/],
   'a route without Gateway': [
@@ -82,6 +86,10 @@ const WRONG: Record<string, readonly [values: string, message: RegExp]> = {
     /at '\/config\/sources\/0\/http': additional properties 'uri' not allowed/,
   ],
 }
+
+/** Values of a cluster that is right. */
+const CLUSTER =
+  'cluster.enabled=true,cluster.url=redis://a,cluster.signingKeySecret.name=a,config.sources[0].name=a,config.sources[0].http.url=http://a'
 
 /** Values that are right alone but wrong together, or only without others, and what Helm says of them. */
 const CONTRARY: Record<string, readonly [values: string, message: RegExp]> = {
@@ -156,7 +164,43 @@ const CONTRARY: Record<string, readonly [values: string, message: RegExp]> = {
   ],
   'devices that register with one of two replicas': [
     'inventoryUrl=,config.sources[0].name=edge,config.sources[0].push.token_file=/a',
-    /config\.sources: devices register with edge, and each replica would know only those .*; set persistence\.enabled: true/,
+    /config\.sources: devices register with edge, and each replica would know only those .*; set cluster\.enabled: true .* or persistence\.enabled: true/,
+  ],
+  'a cluster without a place': [
+    `${CLUSTER},cluster.url=`,
+    /cluster\.enabled: says nowhere where the store is; set cluster\.url, cluster\.redis, or/,
+  ],
+  'a cluster in two places': [
+    `${CLUSTER},valkey.enabled=true`,
+    /cluster\.url and valkey\.enabled: each says where the store is/,
+  ],
+  'a cluster that is not signed': [
+    `${CLUSTER},cluster.signingKeySecret.name=`,
+    /cluster\.signingKeySecret\.name: without a key .*kubectl create secret/,
+  ],
+  'a cluster without a file': [
+    `${CLUSTER},config=null,inventoryUrl=http://a`,
+    /cluster\.enabled: is written into config, which is not there/,
+  ],
+  'a cluster twice': [
+    `${CLUSTER},config.cluster.signing_key_file=/a,config.cluster.redis.url=redis://a`,
+    /config\.cluster: is there already, beside cluster\.enabled/,
+  ],
+  'a text to which nothing can be added': [
+    `${CLUSTER},config="{sources: []}"`,
+    /config: nothing can be added to this text/,
+  ],
+  'a user without a password': [
+    `${CLUSTER},cluster.username=a`,
+    /cluster\.passwordSecret\.name: .* need a password/,
+  ],
+  'an authority for nothing': [
+    `${CLUSTER},cluster.caSecret.name=a`,
+    /cluster\.caSecret and cluster\.tlsConfig: have no effect without TLS; write rediss:/,
+  ],
+  'a Valkey that nobody uses': [
+    'valkey.enabled=true',
+    /valkey\.enabled: nothing uses it without cluster\.enabled/,
   ],
 }
 

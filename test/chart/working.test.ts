@@ -1,7 +1,9 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { createClient } from 'redis'
 import t, { type Test } from 'tap'
 import { parse, stringify } from 'yaml'
 import { readArguments } from '../../src/config/arguments.ts'
@@ -11,8 +13,10 @@ import { run, start } from '../helpers/cli.ts'
 import { diskFiles } from '../helpers/files.ts'
 import { every, type Manifest, NAMESPACE, only, RELEASE, template } from '../helpers/helm.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
+import { freePort } from '../helpers/prometheus.ts'
 import { checkConfig, findPromtools } from '../helpers/promtool.ts'
-import { findHelm, missing } from '../helpers/tools.ts'
+import { noRedis, startRedis } from '../helpers/redis-server.ts'
+import { findHelm, findTool, missing } from '../helpers/tools.ts'
 import { until } from '../helpers/until.ts'
 
 const execute = promisify(execFile)
@@ -36,16 +40,17 @@ function variables({ env = [] }: Manifest): Record<string, string> {
   )
 }
 
-for (const name of ['config', 'full']) {
+for (const name of ['config', 'full', 'cluster', 'valkey']) {
   t.test(
     `the configuration that ${name}-values.yaml mounts is one that rollcall check accepts`,
     async (t) => {
       if (missing(t, command, 'Helm')) return
       const manifests = await template(command as string, [ci(name)])
       const made = manifests.find(({ metadata }) => metadata.name.endsWith('-config'))
+      const server = manifests.filter(({ metadata }) => !metadata.name.endsWith('-valkey'))
       const path = join(t.testdir(), 'rollcall.yml')
       writeFileSync(path, (made.stringData ?? made.data)['rollcall.yml'])
-      const { spec } = only(manifests, 'Deployment').spec.template
+      const { spec } = only(server, 'Deployment').spec.template
       const [{ args, volumeMounts }] = spec.containers
       t.ok(args.includes('--config.file=/etc/rollcall/rollcall.yml'))
       const volume = spec.volumes.find((one: Manifest) => one.name === 'config')
@@ -68,7 +73,7 @@ t.test('the values that the README of the chart shows are right', async (t) => {
   if (missing(t, command, 'Helm')) return
   const readme = readFileSync(`${CHART}/README.md`, 'utf8')
   const shown = [...readme.matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) => text as string)
-  t.equal(shown.length, 2)
+  t.equal(shown.length, 3)
   const path = join(t.testdir(), 'values.yml')
   writeFileSync(path, shown.join(''))
   const manifests = await template(command as string, [`--values=${path}`])
@@ -143,6 +148,103 @@ t.test(
   },
 )
 
+t.test('replicas share a store: they find its secrets, and devices register with any of them', async (t) => {
+  if (missing(t, command, 'Helm') || noRedis(t)) return
+  const manifests = await template(command as string, [ci('cluster')])
+  const { replicas, template: pod } = only(manifests, 'Deployment').spec
+  t.equal(replicas, 3)
+  const [main] = pod.spec.containers
+  const files = filesOf(pod.spec)
+  t.same(files, {
+    '/etc/rollcall-cluster/password': 'valkey/rollcall-password',
+    '/etc/rollcall-cluster/signing-key': 'rollcall-cluster/signing-key',
+    '/etc/rollcall-cluster/ca.crt': 'valkey-ca/ca.crt',
+  })
+  const pods = main.env.find(({ name }: Manifest) => name === 'POD_NAME')
+  t.equal(pods.valueFrom.fieldRef.fieldPath, 'metadata.name')
+
+  const redis = await startRedis(t, ['requirepass hunter2'])
+  const folder = t.testdir({ password: 'hunter2', 'signing-key': 'what all replicas know', token: 'a-token' })
+  const text = only(manifests, 'ConfigMap')
+    .data['rollcall.yml'].replaceAll(/\/etc\/rollcall-(cluster|secrets\/devices)/g, folder)
+    .replace(/rediss:.*/, `redis://127.0.0.1:${redis.port}`)
+  const config = parse(text)
+  t.equal(config.cluster.key_prefix, 'edge')
+  const { username, tls_config, ...plain } = config.cluster.redis
+  t.same([username, tls_config.server_name], ['rollcall', 'valkey.internal'])
+  const path = join(folder, 'rollcall.yml')
+  const inventory = await inventoryServer(t, ['a'])
+  const [devices, sensors] = config.sources
+  sensors.http.url = inventory.url.href
+  devices.push.ttl = '3s'
+  writeFileSync(
+    path,
+    stringify({ sources: [devices, sensors], cluster: { ...config.cluster, redis: plain } }),
+  )
+  const urls = await Promise.all(
+    ['rollcall-a', 'rollcall-b'].map(async (name) => {
+      const { url } = await start(t, flags(main, path), { ...variables(main), POD_NAME: name })
+      return url
+    }),
+  )
+  const health = async (url: unknown) => (await fetch(`${url}/health`)).json()
+  await until('they know of each other', async () => {
+    const found: Manifest[] = await Promise.all(urls.map(health))
+    return found.every(({ cluster }) => cluster.store === 'ok' && cluster.replicas.length === 2)
+  })
+  const register = () =>
+    fetch(`${urls[0]}/api/v1/sources/devices/instances/press-1`, {
+      method: 'PUT',
+      headers: { authorization: 'Bearer a-token' },
+      body: '{"address":"10.0.1.11:9100"}',
+    })
+  t.equal((await register()).status, 201)
+  await until('the other one serves it', async () => {
+    await register()
+    return (await (await fetch(`${urls[1]}/targets/devices`)).text()).includes('10.0.1.11:9100')
+  })
+})
+
+/** What of which Secret the container finds where. */
+function filesOf({ volumes, containers }: Manifest): Record<string, string> {
+  const { sources } = volumes.find(({ name }: Manifest) => name === 'cluster').projected
+  const { mountPath } = containers[0].volumeMounts.find(({ name }: Manifest) => name === 'cluster')
+  return Object.fromEntries(
+    sources.flatMap(({ secret }: Manifest) =>
+      secret.items.map(({ key, path }: Manifest) => [`${mountPath}/${path}`, `${secret.name}/${key}`]),
+    ),
+  )
+}
+
+t.test('the Valkey of the chart takes what its container is started with', async (t) => {
+  if (missing(t, command, 'Helm') || noRedis(t)) return
+  const manifests = await template(command as string, [ci('valkey')])
+  const valkey = manifests.filter(({ metadata }) => metadata.name.endsWith('-valkey'))
+  const { spec } = only(valkey, 'Deployment').spec.template
+  const [{ command: shell, args }] = spec.containers
+  t.equal(
+    spec.volumes.find(({ name }: Manifest) => name === 'password').secret.secretName,
+    'rollcall-cluster',
+  )
+  const folder = t.testdir({ password: 'hunter2\n' })
+  const port = await freePort()
+  const script = args[0]
+    .replace('/etc/valkey/', `${folder}/`)
+    .replaceAll('/run/valkey', folder)
+    .replace('valkey-server', findTool('redis-server', 'REDIS_SERVER'))
+  const child = spawn(shell[0], [...shell.slice(1), `${script.trim()} --port ${port} --bind 127.0.0.1`])
+  t.teardown(() => child.kill())
+  const client = createClient({ socket: { port, reconnectStrategy: 50 }, password: 'hunter2' })
+  client.on('error', () => {})
+  t.teardown(() => client.destroy())
+  await client.connect()
+  t.match(await client.configGet('maxmemory-policy'), { 'maxmemory-policy': 'noeviction' })
+  t.match(await client.configGet('save'), { save: '' })
+  const closed = once(child, 'close')
+  child.kill()
+  t.same(await closed, [0, null], 'it ends with SIGTERM')
+})
+
 t.test('the CronJob makes a backup that can be restored, and keeps the last ones', async (t) => {
   if (missing(t, command, 'Helm')) return
   const inventory = await inventoryServer(t, ['a'])
@@ -215,6 +317,8 @@ t.test('the notes say how Prometheus finds Rollcall, in words that Prometheus un
   t.equal(rollcall.kubernetes_sd_configs[0].role, 'endpointslice')
   t.notMatch(text, 'NOT CONFIGURED')
   t.match(await notes(), 'NOT CONFIGURED')
+  t.match(await notes(ci('valkey')), 'WITHOUT A DISK')
+  t.notMatch(text, 'Valkey')
   t.match(await notes(ci('operator')), `ScrapeConfig ${NAMESPACE}/${RELEASE}-rollcall`)
 })
 

@@ -86,6 +86,18 @@ annotations:
 {{- else if .Values.config -}}
 {{- toYaml .Values.config -}}
 {{- end -}}
+{{- if and .Values.config .Values.cluster.enabled }}
+{{ toYaml (dict "cluster" (include "rollcall.cluster" . | fromYaml)) }}
+{{- end -}}
+{{- end -}}
+
+{{/* The keys of config, however it is written. */}}
+{{- define "rollcall.configKeys" -}}
+{{- $config := .Values.config -}}
+{{- if kindIs "string" $config -}}
+{{- $config = fromYaml $config -}}
+{{- end -}}
+{{- toYaml (default dict $config) -}}
 {{- end -}}
 
 {{/* Where the configuration comes from: config, existingConfigMap, existingSecret, environment or nothing. */}}

@@ -40,6 +40,11 @@ What Rollcall last read, and why something is or is not a target:
   kubectl --namespace {{ include "rollcall.namespace" . }} port-forward service/{{ include "rollcall.fullname" . }} {{ .Values.service.port }}
   curl{{ include "rollcall.curlFlags" . }} {{ include "rollcall.scheme" . }}://127.0.0.1:{{ .Values.service.port }}/health
   curl{{ include "rollcall.curlFlags" . }} -G {{ include "rollcall.scheme" . }}://127.0.0.1:{{ .Values.service.port }}/api/v1/explain -d q=<name>
+{{- if .Values.valkey.enabled }}
+
+The replicas share a Valkey of the chart: ONE process WITHOUT A DISK, for trying it out. When it is gone the replicas go on with
+what they have, and give it back to the next one. For more, set cluster.url to a Valkey or Redis of your own.
+{{- end }}
 {{- if .Values.testFramework.enabled }}
 
 Whether it serves targets:

@@ -5,6 +5,7 @@
 {{- include "rollcall.validate.stopping" . -}}
 {{- include "rollcall.validate.storage" . -}}
 {{- include "rollcall.validate.scaling" . -}}
+{{- include "rollcall.validate.cluster" . -}}
 {{- include "rollcall.validate.push" . -}}
 {{- include "rollcall.validate.web" . -}}
 {{- include "rollcall.validate.backup" . -}}
@@ -90,16 +91,13 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Each replica knows only the devices that registered with it. */}}
+{{/* Without a cluster each replica knows only the devices that registered with it. */}}
 {{- define "rollcall.validate.push" -}}
-{{- if or .Values.autoscaling.enabled (gt (int (include "rollcall.replicas" .)) 1) -}}
-{{- $config := .Values.config -}}
-{{- if kindIs "string" $config -}}
-{{- $config = fromYaml $config -}}
-{{- end -}}
-{{- range $source := default list (get (default dict $config) "sources") -}}
+{{- $areSeveral := or .Values.autoscaling.enabled (gt (int (include "rollcall.replicas" .)) 1) -}}
+{{- if and $areSeveral (not (include "rollcall.isCluster" .)) -}}
+{{- range $source := default list (get (include "rollcall.configKeys" . | fromYaml) "sources") -}}
 {{- if hasKey $source "push" -}}
-{{- include "rollcall.fail" (printf "config.sources: devices register with %s, and each replica would know only those that reached it, so that targets would come and go; set persistence.enabled: true (one replica, which keeps its registrations), and put other sources into a release of their own" (default "a push source" $source.name)) -}}
+{{- include "rollcall.fail" (printf "config.sources: devices register with %s, and each replica would know only those that reached it, so that targets would come and go; set cluster.enabled: true (replicas that share them), or persistence.enabled: true (one replica, which keeps its registrations), and put other sources into a release of their own" (default "a push source" $source.name)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
