@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import t from 'tap'
+import { basename, join } from 'node:path'
+import t, { type Test } from 'tap'
 import { parse } from 'yaml'
 import { readArguments } from '../../src/config/arguments.ts'
 import { loadSettings } from '../../src/config/load.ts'
@@ -59,26 +59,31 @@ t.test('the services: the whole stack, and a core that needs nothing else of it'
   }
 })
 
+/** A container that can do no harm, and that others can wait for. */
+function assertHardened(t: Test, service: Service, known: Readonly<Record<string, Service>>): void {
+  t.match(service.image, /^(rollcall:local|([a-z]+\/)?[a-z]+:v?\d+\.\d+\.\d+(-alpine)?)$/)
+  t.match(service, {
+    restart: 'unless-stopped',
+    read_only: true,
+    cap_drop: ['ALL'],
+    security_opt: ['no-new-privileges:true'],
+    mem_limit: /^\d+[mg]$/,
+    cpus: Number,
+    pids_limit: Number,
+    healthcheck: { test: ['CMD'] },
+    logging: { driver: 'json-file', options: { 'max-size': '10m' } },
+  })
+  for (const port of service.ports ?? []) t.match(port, /^127\.0\.0\.1:\$\{[A-Z0-9_]+:-\d+\}:\d+$/)
+  for (const [needed, { condition }] of Object.entries(service.depends_on ?? {})) {
+    t.equal(condition, 'service_healthy')
+    t.ok(needed in known, needed)
+  }
+  t.notOk(JSON.stringify(service).includes('docker.sock'), 'nobody gets the engine')
+}
+
 for (const [name, service] of all) {
   t.test(`${name}: pinned, hardened, limited, watched, and not reached from other machines`, async (t) => {
-    t.match(service.image, /^(rollcall:local|[a-z]+\/[a-z]+:v?\d+\.\d+\.\d+)$/)
-    t.match(service, {
-      restart: 'unless-stopped',
-      read_only: true,
-      cap_drop: ['ALL'],
-      security_opt: ['no-new-privileges:true'],
-      mem_limit: /^\d+[mg]$/,
-      cpus: Number,
-      pids_limit: Number,
-      healthcheck: { test: ['CMD'] },
-      logging: { driver: 'json-file', options: { 'max-size': '10m' } },
-    })
-    for (const port of service.ports ?? []) t.match(port, /^127\.0\.0\.1:\$\{[A-Z0-9_]+:-\d+\}:\d+$/)
-    for (const [needed, { condition }] of Object.entries(service.depends_on ?? {})) {
-      t.equal(condition, 'service_healthy')
-      t.ok(needed in services, needed)
-    }
-    t.notOk(JSON.stringify(service).includes('docker.sock'), 'nobody gets the engine')
+    assertHardened(t, service, services)
   })
 }
 
@@ -183,6 +188,87 @@ t.test('with TLS: Rollcall has a certificate and a token, and Prometheus is told
   Object.assign(rollcall, secure, { scheme: 'https' })
   t.same(read('compose/tls/prometheus.yml'), expected, 'otherwise it is the same')
 })
+
+t.test('with a cluster: three replicas share a store, and Prometheus asks a balancer', async (t) => {
+  const over = read('compose/ha/ha.yaml')
+  const added: Record<string, Service> = over.services
+  const together = { ...services, ...added }
+  t.same(
+    Object.keys(added).filter((name) => !(name in services)),
+    ['rollcall-3', 'valkey', 'balancer'],
+  )
+  for (const name of ['rollcall-3', 'valkey', 'balancer']) assertHardened(t, added[name] as Service, together)
+  t.match(added['rollcall-3'], {
+    image: services['rollcall-2']?.image,
+    healthcheck: services['rollcall-2']?.healthcheck,
+  })
+  t.same(Object.keys(over.volumes), ['rollcall-3'])
+  t.ok(added['rollcall-3']?.volumes?.includes('rollcall-3:/data'), 'each has a folder of its own')
+  const paths = Object.values(added).flatMap(({ volumes = [] }) =>
+    volumes.filter((one) => one.startsWith('./')),
+  )
+  for (const path of paths) t.match([existsSync(path.split(':')[0] as string), path], [true, /:ro$/])
+  const ports = Object.values(together).flatMap(({ ports = [] }) => ports)
+  t.equal(new Set(ports.map((port) => /:-(\d+)/.exec(port)?.[1])).size, ports.length)
+
+  const secrets = ['signing-key', 'valkey-password', 'password.conf', 'token']
+  const ignored = readFileSync('.gitignore', 'utf8').split('\n')
+  for (const name of secrets) t.ok(ignored.includes(`compose/ha/${name}`), name)
+  const folder = join(t.testdir(), 'ha')
+  cpSync('compose/ha', folder, { recursive: true, filter: (path) => !secrets.includes(basename(path)) })
+  const make = () => {
+    const { status, stderr } = spawnSync(join(folder, 'make-secrets'), { encoding: 'utf8' })
+    t.equal(status, 0, stderr)
+    return secrets.map((name) => readFileSync(join(folder, name), 'utf8'))
+  }
+  const [key, password, conf] = make()
+  t.same(make().slice(0, 2), [key, password], 'what is there stays')
+  t.equal(conf, `requirepass ${password}`)
+  const mounted = (service: string) =>
+    added[service]?.volumes?.find((one) => one.startsWith('./compose/ha'))?.split(':')[1]
+  const include = /^include (.*)$/m.exec(readFileSync('compose/ha/valkey.conf', 'utf8'))?.[1]
+  t.equal(include, `${mounted('valkey')}/password.conf`)
+
+  for (const name of ['rollcall-1', 'rollcall-2', 'rollcall-3']) {
+    const path = String(added[name]?.environment?.CONFIG_FILE)
+    t.equal(path, `${mounted(name)}/rollcall.yml`)
+    t.match(added[name], { hostname: name }, 'the name of the replica')
+  }
+  const args = readArguments([`--config.file=${join(folder, 'rollcall.yml')}`])
+  const { sources, cluster } = await loadSettings(args, {}, diskFiles)
+  t.same(
+    sources.map(({ name }) => name),
+    ['sensors', 'devices'],
+  )
+  t.match(cluster?.redis, { at: { kind: 'single', server: { host: 'valkey', port: 6379 } } })
+  t.equal(await cluster?.signingKey.reveal(), key?.trim())
+  t.equal(await cluster?.redis.password?.reveal(), password?.trim())
+})
+
+t.test(
+  'the balancer asks every replica whether it is ready, and takes any that works when none is',
+  async (t) => {
+    const text = readFileSync('compose/ha/haproxy.cfg', 'utf8')
+    const replicas = ['rollcall-1', 'rollcall-2', 'rollcall-3']
+    for (const [backend, path] of [
+      ['ready', '/-/ready'],
+      ['working', '/-/healthy'],
+    ]) {
+      const [part = ''] = new RegExp(`^backend ${backend}\n(  .*\n)+`, 'm').exec(text) ?? []
+      t.match(part, `http-check send meth GET uri ${path}\n`)
+      const servers = [...part.matchAll(/^ {2}server (\S+) (\S+)$/gm)].map(([, ...one]) => one)
+      t.same(
+        servers,
+        replicas.map((name) => [name, `${name}:8080`]),
+      )
+    }
+    const expected = read('compose/prometheus.yml')
+    const [sensors, rollcall] = expected.scrape_configs
+    sensors.http_sd_configs[0].url = 'http://balancer:8080/targets'
+    rollcall.static_configs[0].targets = replicas.map((name) => `${name}:8080`)
+    t.same(read('compose/ha/prometheus.yml'), expected, 'otherwise it is the same')
+  },
+)
 
 t.test('Grafana finds its data sources and dashboards', async (t) => {
   const provisioning = fileAt('grafana', '/etc/grafana/provisioning')
