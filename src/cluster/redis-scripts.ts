@@ -222,6 +222,15 @@ return { last, 'whole', redis.call('HGETALL', KEYS[1]) }`,
   'no-writes',
 )
 
+/** KEYS log. Answers how old its first entry is. */
+export const KNOWN_FOR = script(
+  `
+expect(KEYS[1], 'stream')
+local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+return first and math.max(0, now() - tonumber(string.match(first[1], '^%d+'))) or 0`,
+  'no-writes',
+)
+
 /** KEYS heard; ARGV since when. Answers the time, then ids. */
 export const HEARD = script(
   `

@@ -168,6 +168,10 @@ export function createRedisStore(
       const answer = await run(scripts.CHANGES, keys, [known], known === '' ? WHOLE_BYTES : 0)
       return readChanges(listOf(answer, keys), keys)
     },
+    async knownForMs(source) {
+      const keys = keysOf(source, 'log')
+      return numberOf(await run(scripts.KNOWN_FOR, keys, []), keys)
+    },
     async heardSince(source, sinceMs) {
       const keys = keysOf(source, 'heard')
       const bytes = heardBytes.get(source) ?? WHOLE_BYTES

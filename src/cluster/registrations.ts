@@ -179,12 +179,15 @@ export function createSharedRegistrations(deps: PeersDeps): SharedRegistrations 
   async function replay() {
     for (;;) {
       try {
+        const knownForMs = await store.knownForMs(source)
         const { changes, position: to } = await store.changesSince(source, undefined)
         position = to
         void round()
         const instances = usable(changes).filter((one) => 'registration' in one)
         // A store that knows nobody may have been flushed: as if there were no journal.
-        return instances.length === 0 ? undefined : { instances, unusable: [] }
+        if (instances.length === 0) return undefined
+        // Whoever stands in a line that cannot be used has to register again.
+        return { instances, unusable: [], knownForMs: instances.length < changes.length ? 0 : knownForMs }
       } catch (error) {
         if (isStopped) throw error
         await new Promise<void>((resolve) => {

@@ -109,6 +109,8 @@ export interface Registered {
    * @returns everything that is registered, when it is not known any more what changed
    */
   changesSince(source: string, position: string | undefined): Promise<Changes>
+  /** For how long registrations have been stored without being lost, in milliseconds; 0: there never were any. */
+  knownForMs(source: string): Promise<number>
   /**
    * The ids of those that were heard at or after a time.
    * @param sinceMs on the clock of the store

@@ -207,6 +207,16 @@ const CONTRACT: Readonly<Record<string, (t: Test, rig: Rig) => Promise<void>>> =
     t.ok(timeMs >= before.timeMs + 100)
   },
 
+  async 'for how long registrations are known'(t, { a, b, pass }) {
+    t.equal(await a.knownForMs('s'), 0)
+    await a.register('s', [registered('x')], [])
+    await pass(50)
+    await a.register('s', [registered('y')], [])
+    const knownForMs = await b.knownForMs('s')
+    t.ok(knownForMs >= 50 && knownForMs < 40_000, String(knownForMs))
+    t.equal(await b.knownForMs('other'), 0)
+  },
+
   async 'the holder ends registrations, unless they were heard since'(t, { a, b, pass }) {
     await a.register('s', [registered('x'), registered('y'), registered('z')], [])
     const { timeMs } = await a.heardSince('s', 0)

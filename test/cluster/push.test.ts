@@ -115,6 +115,36 @@ t.test('94: a store that was flushed has every device again, each for its whole 
   t.same(served(world), Array(3).fill(['b:9100']))
 })
 
+t.test(
+  '94: when the store and all replicas lost what they knew, no list is made of the first devices',
+  async (t) => {
+    const world = await started()
+    for (const id of ['a', 'b', 'c', 'd']) await within(world, 100, register(at(world, 0), id))
+    await world.pass(60_000)
+    t.equal(served(world)[0]?.length, 4)
+    for (const one of world.replicas) {
+      const stopped = one.stop()
+      await world.pass(5_000)
+      await stopped
+    }
+    world.shared.flush()
+    for (const one of world.replicas) one.lose()
+    await at(world, 0).boot()
+    await world.pass(1_000)
+    await within(world, 5_000, register(at(world, 0), 'a'))
+    // They find one device in the store, which are not all, and one of them reads soon.
+    for (const one of world.replicas.slice(1)) await one.boot()
+    await world.pass(1_000)
+    const stopped = at(world, 0).stop()
+    await world.pass(15_000)
+    await stopped
+    t.same(served(world).slice(1), [[], []])
+    for (const id of ['b', 'c', 'd']) await within(world, 100, register(at(world, 1), id))
+    await world.pass(40_000)
+    t.same(served(world).slice(1), Array(2).fill(['a:9100', 'b:9100', 'c:9100', 'd:9100']))
+  },
+)
+
 t.test('a registration in the store that nobody signed is not used', async (t) => {
   const world = await started(['one', 'two'])
   const line = JSON.stringify({ id: 'evil', ttl_ms: 90_000, address: 'evil:1', labels: {} })
@@ -130,6 +160,20 @@ t.test('a registration in the store that nobody signed is not used', async (t) =
   await within(world, 100, register(at(world, 0), 'a'))
   await world.pass(60_000)
   t.same(served(world), Array(2).fill(['a:9100']))
+
+  // Whose it was has to register again with a replica that begins, before that makes a list.
+  const [first, second] = [at(world, 0), at(world, 1)]
+  for (const one of [second, first]) {
+    const stopped = one.stop()
+    await world.pass(1_000)
+    await stopped
+    if (one === second) await second.boot()
+  }
+  await world.pass(10_000)
+  await within(world, 10_000, register(second, 'b'))
+  t.same(served(world)[1], ['a:9100'])
+  await world.pass(40_000)
+  t.same(served(world)[1], ['a:9100', 'b:9100'])
 })
 
 t.test('who overtakes an older registration of the same device has the last word', async (t) => {

@@ -48,7 +48,7 @@ interface Tables {
   lists: Map<string, { digest: string; list: Buffer }>
   /** By source and id, as {@link keyOf} makes it. */
   instances: Map<string, { source: string; id: string; line: string; heardMs: number }>
-  logs: Map<string, readonly ({ position: number } & Registration)[]>
+  logs: Map<string, readonly ({ position: number; atMs: number } & Registration)[]>
 }
 
 const keyOf = (source: string, id: string) => `${source}\n${id}`
@@ -91,7 +91,11 @@ export function createMemoryStore(clock: { now(): number }): MemoryStore {
 
   function log(source: string, registration: Registration): void {
     const entries = tables.logs.get(source) ?? []
-    write('logs', source, [...entries, { position: ++position, ...registration }].slice(-MAX_LOG))
+    write(
+      'logs',
+      source,
+      [...entries, { position: ++position, atMs: clock.now(), ...registration }].slice(-MAX_LOG),
+    )
   }
 
   function look(source: string, { replicaId, replicaName, isWanted, forMs }: Lease): Seen {
@@ -207,6 +211,7 @@ export function createMemoryStore(clock: { now(): number }): MemoryStore {
         }),
       register: (source, changes, heard) => step(() => register(source, changes, heard)),
       changesSince: (source, from) => step(() => changesSince(source, from)),
+      knownForMs: (source) => step(() => clock.now() - (tables.logs.get(source)?.[0]?.atMs ?? clock.now())),
       heardSince: (source, sinceMs) =>
         step(() => {
           const heard = instancesOf(source).filter(({ heardMs }) => heardMs >= sinceMs)

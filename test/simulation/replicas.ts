@@ -219,6 +219,7 @@ export function createReplicas(
         take: over(connection.take),
         register: over(connection.register),
         changesSince: over(connection.changesSince),
+        knownForMs: over(connection.knownForMs),
         heardSince: over(connection.heardSince),
         expire: over(connection.expire),
         tell: over(connection.tell),

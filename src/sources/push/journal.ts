@@ -32,6 +32,8 @@ export interface Replayed {
   readonly instances: readonly Journaled[]
   /** Why a line cannot be used, for each of which that is so. */
   readonly unusable: readonly string[]
+  /** For how long devices have registered since nothing was known of them, in milliseconds; undefined: all are known. */
+  readonly knownForMs?: number
 }
 
 /**

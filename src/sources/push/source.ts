@@ -122,11 +122,14 @@ export function createPushSource(
       settle(options.ttlMs / 2, 'there is no journal of an earlier process')
       return
     }
-    const { instances, unusable } = replayed
+    const { instances, unusable, knownForMs = Number.POSITIVE_INFINITY } = replayed
     admit(instances)
     for (const [id, { ttlMs }] of table.entries()) leases.renew(id, ttlMs)
     report({ kind: 'replayed', instances: table.size() })
     registry.settledMs = clock.monotonic()
+    // As without a journal: not all have registered yet.
+    const leftMs = options.ttlMs / 2 - knownForMs
+    if (leftMs > 0) settle(leftMs, 'devices have only begun to register with the replicas')
     const [why] = unusable
     if (why === undefined) return
     report({ kind: 'unusable', lines: unusable.length, why })
