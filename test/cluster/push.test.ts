@@ -80,6 +80,8 @@ t.test('a device that says goodbye to one replica leaves all', async (t) => {
   await within(world, 500, at(world, 2).supervisor.instances(PUSH)?.leave('a'))
   await world.pass(5_000)
   t.same(served(world), Array(3).fill(['b:9100']))
+  for (const { metrics } of world.replicas)
+    t.match(await metrics.registry.metrics(), /^rollcall_push_instances\{source="push"\} 1$/m)
 })
 
 t.test('94: what the store does not have is not acknowledged, and not served', async (t) => {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/base/clock.ts'
 import { RefreshError } from '../../src/base/errors.ts'
-import { createMetrics } from '../../src/base/metrics.ts'
+import { createMetrics, type Metrics } from '../../src/base/metrics.ts'
 import type { Threads } from '../../src/base/threads.ts'
 import { type Cluster, createCluster } from '../../src/cluster/member.ts'
 import { type ClusterStore, type Message, StoreError } from '../../src/cluster/store.ts'
@@ -67,6 +67,7 @@ export interface SimulatedReplica {
   supervisor: Supervisor
   cluster: Cluster
   store: Store
+  metrics: Metrics
   readonly files: MemoryFiles
   isAlive: boolean
   /** Another number for each process. */
@@ -257,6 +258,7 @@ export function createReplicas(
       const own = lifeClock(isAlive)
       const metrics = createMetrics('simulation')
       replica.store = createStore()
+      replica.metrics = metrics
       replica.cluster = join(
         { replica: { id: `${name}-${life}`, name, version: 'test' }, key: 'a key' },
         {

@@ -11,6 +11,8 @@ export type PushEvent =
   | { readonly kind: 'expired'; readonly ids: readonly string[]; readonly instances: number }
   | { readonly kind: 'refused'; readonly why: string; readonly instances: number }
   | { readonly kind: 'replayed'; readonly instances: number }
+  /** Other replicas took or ended registrations. */
+  | { readonly kind: 'followed'; readonly instances: number }
   /** The last line of the journal is torn. */
   | { readonly kind: 'torn'; readonly path: string }
   /** So many lines of the journal cannot be used; why, of the first of them. */
@@ -75,6 +77,7 @@ export function createPushReport(
       push.instances.set({ source: name }, instances)
       lines.info({ instances }, 'registrations read from the journal; every lease is whole')
     },
+    followed: ({ instances }) => push.instances.set({ source: name }, instances),
     torn: ({ path }) =>
       lines.info({ path }, 'the last line of the journal is torn, and left out: it was never acknowledged'),
     unusable: (event) =>

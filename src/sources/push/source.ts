@@ -327,7 +327,9 @@ export function createPushSource(
     for (const { id } of registered) table.delete(id)
     admit(registered)
     for (const { id, ttlMs } of registered) if (table.get(id) !== undefined) leases.renew(id, ttlMs)
-    if (news.length > 0) refresher.changed()
+    if (news.length === 0) return
+    report({ kind: 'followed', instances: table.size() })
+    refresher.changed()
   }
 
   /** What waits here for the store comes after it; should that fail, this is what there is. */
