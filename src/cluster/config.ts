@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { tlsConfigSchema } from '../sources/http/client/tls-config.ts'
-import { FROM_ENV, READ_EACH_TIME } from '../sources/http/secret-keys.ts'
+import { FROM_ENV } from '../sources/http/secret-keys.ts'
 
 const closed = { additionalProperties: false } as const
 
@@ -88,7 +88,8 @@ export const clusterSchema = Type.Object(
       title: 'filename',
       minLength: 1,
       expects: 'a path',
-      description: `File with the key that what is stored is signed with, the same for all replicas. ${READ_EACH_TIME}`,
+      description:
+        'File with the key that what is stored is signed with, the same for all replicas. Relative to the configuration file, and read at the start.',
       examples: ['roll-key'],
     }),
     replica: Type.Optional(
