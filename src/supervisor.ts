@@ -321,8 +321,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     const answer = await (cluster as Cluster).ask(request).catch((error: unknown) => messageOf(error))
     const outcome = { source, targets: store.get(source)?.snapshot?.targets ?? 0 }
     if (typeof answer === 'object' && answer.result !== 'failed') return { ...outcome, result: answer.result }
-    const said = typeof answer === 'object' ? answer.why : answer
-    const why = said ?? 'nothing came of it in time; ask that replica'
+    const nothing = 'nothing came of it in time; ask that replica'
+    const why = typeof answer === 'object' ? answer.why : (answer ?? nothing)
     const error = new RefreshError('timeout', `the replica ${reader} reads it: ${why}`)
     return { ...outcome, result: 'failed', error }
   }

@@ -108,8 +108,8 @@ interface Joined {
   freeSinceMs: number | undefined
   seen: Seen | undefined
   refused: string | undefined
-  /** A newer version of Rollcall wrote what the store has. */
-  isOutdated: boolean
+  /** The generation that a newer version of Rollcall wrote; undefined: the store has none such. */
+  outdatedBy: number | undefined
   /** When its lease was last given back because its readings failed. */
   gaveBackMs: number
   looking: Promise<void> | undefined
@@ -238,6 +238,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
     one.reachedMs = sentMs
     one.isReached = true
     one.isOnItsOwn = false
+    if (seen.generation !== one.outdatedBy) one.outdatedBy = undefined
     offsetMs = seen.timeMs - clock.monotonic()
     one.leaseUntilMs = seen.holder?.id === replica.id ? sentMs + LEASE_MS : Number.NEGATIVE_INFINITY
     one.freeSinceMs = seen.holder === undefined ? (one.freeSinceMs ?? sentMs) : undefined
@@ -245,7 +246,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
 
   /** Others come first where this replica cannot read, or reads its share; not for long. */
   function wants(one: Joined): boolean {
-    if (isStopped || one.isOutdated) return false
+    if (isStopped || one.outdatedBy !== undefined) return false
     if (hasLease(one) || replicas.length < 2) return true
     const isReluctant = one.member.isFailing() || hasItsShare(reads(), joined.size, replicas.length)
     const freeMs = one.freeSinceMs === undefined ? 0 : clock.monotonic() - one.freeSinceMs
@@ -296,14 +297,13 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
     try {
       const list = await decodeGeneration(generation, known, signing(one.source))
       one.refused = undefined
-      one.isOutdated = false
       return list
     } catch (error) {
       const { message, isNewer } = error as GenerationError
       if (one.refused === undefined)
         log.error({ source: one.source, error: message }, 'a list in the store is not served')
       one.refused = message
-      one.isOutdated = isNewer
+      one.outdatedBy = isNewer ? generation.generation : undefined
       if (isNewer) await release(one)
       return undefined
     }
@@ -358,19 +358,12 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
   async function publish(source: string, list: SharedList, isChanged: boolean): Promise<boolean> {
     const one = joined.get(source) as Joined
     try {
-      const { generation, isDetached } = one.position
-      // What the store was not told comes first; the next look does that.
-      if (!isDetached || generation === 0) {
-        const number = nextNumber(one, generation)
-        const place = { base: generation, number, ancestors: lineage(one), replicaId: replica.id }
-        if (await publishAs(one, list, place)) return true
-        void lookAt(one)
-        return false
-      }
-      if (one.isReached) {
-        void lookAt(one)
-        return false
-      }
+      const { generation } = one.position
+      const number = nextNumber(one, generation)
+      const place = { base: generation, number, ancestors: lineage(one), replicaId: replica.id }
+      if (await publishAs(one, list, place)) return true
+      void lookAt(one)
+      return false
     } catch (error) {
       note(source, messageOf(error))
       one.isReached = false
@@ -501,7 +494,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
         freeSinceMs: undefined,
         seen: undefined,
         refused: undefined,
-        isOutdated: false,
+        outdatedBy: undefined,
         gaveBackMs: Number.NEGATIVE_INFINITY,
         looking: undefined,
         isAskedAgain: false,

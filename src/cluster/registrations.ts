@@ -55,6 +55,9 @@ interface Batch {
   reject(error: unknown): void
 }
 
+/** The next look does what was missed. */
+const ignore = () => {}
+
 /** Nothing is read before {@link Peers.journal} is replayed. */
 export function createSharedRegistrations(deps: PeersDeps): SharedRegistrations {
   const { source, key, replicaId, store, clock, isReader } = deps
@@ -149,7 +152,7 @@ export function createSharedRegistrations(deps: PeersDeps): SharedRegistrations 
   function giveBack(known: ReadonlySet<string>): void {
     for (const line of listener?.lines() ?? []) {
       const { id } = JSON.parse(line) as { id: string }
-      if (!known.has(id)) append(line).catch(() => {})
+      if (!known.has(id)) append(line).catch(ignore)
     }
   }
 
@@ -213,7 +216,7 @@ export function createSharedRegistrations(deps: PeersDeps): SharedRegistrations 
   return {
     journal: { replay, append, close: async () => writing, remove: async () => {} },
     heard: (id) => add(({ heard }) => void heard.add(id)),
-    unheard: (why, forMs) => void store.tell({ kind: 'unheard', source, why, forMs }).catch(() => {}),
+    unheard: (why, forMs) => void store.tell({ kind: 'unheard', source, why, forMs }).catch(ignore),
     isReader,
     sync: pullSoon,
     async expire(ids) {

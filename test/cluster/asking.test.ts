@@ -93,3 +93,52 @@ t.test('a source that no replica knows', async (t) => {
   await world.pass(1_000)
   world.assertAlike()
 })
+
+t.test('93: an acceptance of a replica whose lease another one has is refused', async (t) => {
+  const { world, devices, reader } = await started()
+  devices.clear()
+  await world.pass(INTERVAL_MS * 2)
+  const digest = reader.store.get('sensors')?.status.held[0]?.digest as string
+  const store = world.shared.connect()
+  const { holder } = await store.look('sensors', {
+    replicaId: '',
+    replicaName: '',
+    isWanted: false,
+    forMs: 1,
+  })
+  await store.release('sensors', holder?.id as string)
+  await store.look('sensors', { replicaId: 'x', replicaName: 'thief', isWanted: true, forMs: 60_000 })
+  t.same(await within(world, 200, reader.supervisor.accept(digest, 'sensors')), [])
+  t.equal(world.servedBy(reader, 'sensors')?.size, 5)
+  await world.pass(2_000)
+  t.match(reader.cluster.statusOf('sensors'), { isReader: false, reader: 'thief' })
+})
+
+t.test('a replica that stops takes nothing over any more', async (t) => {
+  const { world, follower } = await started()
+  const store = world.shared.connect()
+  const stored = await store.take('sensors', undefined)
+  if (stored === undefined) return
+  const next = { ...stored, base: stored.generation, replicaId: undefined, generation: stored.generation + 1 }
+  await store.publish('sensors', next)
+  await world.pass(6)
+  const stopped = follower.stop()
+  await world.pass(3_000)
+  await stopped
+  t.equal(world.servedBy(follower, 'sensors')?.size, 5)
+})
+
+t.test('what is asked before the start is done by the start', async (t) => {
+  const { world, reader } = await started()
+  const early = world.replicas.find((one) => one !== reader) as World['replicas'][number]
+  const stopped = early.stop()
+  await world.pass(1_000)
+  await stopped
+  reader.kill()
+  await world.pass(12_000)
+  await early.boot()
+  // Its first look takes the lease, before it has started.
+  await world.pass(5_000)
+  t.equal(early.cluster.statusOf('sensors')?.isReader, true)
+  t.equal(world.servedBy(early, 'sensors')?.size, 5)
+})

@@ -317,6 +317,12 @@ t.test('98: what a newer version stored is not served, and not replaced', async 
   for (const { cluster } of world.replicas) {
     t.match(cluster.statusOf('sensors'), { isReader: false, newest: generation, refused: /another version/ })
   }
+  // Somebody goes back to this version, and deletes what it cannot read.
+  world.shared.flush()
+  await world.pass(20_000)
+  t.equal(readers(world).length, 1)
+  t.same(counts(world), [20, 20])
+  world.assertAlike()
 })
 
 t.test('94: a list that nobody signed is not served, and is replaced by whoever reads', async (t) => {

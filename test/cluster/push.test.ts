@@ -264,3 +264,49 @@ t.test('thousands register at once, and are stored in few steps', async (t) => {
   const { changes } = await world.shared.connect().changesSince(PUSH, undefined)
   t.equal(changes.length, 6_000)
 })
+
+t.test('a change that waits for the store is not served, and what was before is', async (t) => {
+  const world = await started()
+  for (const id of ['a', 'y', 'z']) await within(world, 100, register(at(world, 0), id))
+  await world.pass(50_000)
+  const reader = readerOf(world)
+  reader.link.delayMs = 1_900
+  const slow = register(reader, 'a', { address: 'slow:1' })
+  const fresh = register(reader, 'x')
+  await world.pass(600)
+  const reading = reader.supervisor.refresh(PUSH)
+  await world.pass(20_000)
+  await Promise.allSettled([slow, fresh, reading])
+  reader.link.delayMs = 10
+  await world.pass(30_000)
+  world.assertAlike()
+  t.match(served(world)[0], [/^(a:9100|slow:1)$/])
+})
+
+t.test('93: nobody expires when the store does not say that it knows', async (t) => {
+  const world = await started(['one'])
+  for (const id of ['a', 'b', 'c', 'd']) await within(world, 100, register(at(world, 0), id))
+  await world.pass(60_000)
+  for (const id of ['b', 'c', 'd']) await within(world, 100, register(at(world, 0), id))
+  // In the moment in which a lease runs out the store is gone, for less than a look.
+  await world.pass(28_000)
+  for (let step = 0; step < 40; step++) {
+    world.fail(step % 2 === 0 ? 'simulated' : undefined)
+    await world.pass(190)
+  }
+  world.fail(undefined)
+  t.ok(world.servedBy(at(world, 0), PUSH)?.has('b:9100'))
+  await world.pass(10_000)
+  world.assertAlike()
+})
+
+t.test('a replica that is stopped while it waits for the store ends', async (t) => {
+  const world = createReplicas(['one'], [PUSH], middle)
+  world.fail('simulated')
+  await at(world, 0).boot()
+  await world.pass(4_500)
+  const stopped = at(world, 0).stop()
+  await world.pass(5_000)
+  await stopped
+  t.equal(at(world, 0).isAlive, false)
+})

@@ -17,6 +17,7 @@ import {
   openRoll,
   type Reading,
   type Roll,
+  unite,
 } from '../../src/roll/roll.ts'
 import {
   type Absence,
@@ -480,3 +481,49 @@ function resync(roll: Roll, known: readonly Plain[], missing: readonly Plain[]):
     }),
   )
 }
+
+t.test(
+  '95: two lists are united: whoever has a target keeps it, absent where only the other had it',
+  async (t) => {
+    const rollOf = (targets: readonly Made[]) => openRoll(readingOf(targets), when(0)).roll
+    const [one, other] = [rollOf(many(4)), rollOf(many(4, 2))]
+    const united = unite(one, other, 10_000)
+    t.same(
+      addressesIn(united.body),
+      many(6).map(({ address }) => address),
+    )
+    t.equal(absentIn(united), 2)
+    t.match(united.absences, [{ readings: 0, sinceMs: 10_000 }])
+    t.equal(united.groups, 1)
+    const same = unite(one, one, 10_000)
+    t.same([same.body, absentIn(same)], [one.body, 0])
+    const gone = [5_000, 10_000, 15_000].reduce(
+      (roll, ms) => (callRoll(roll, readingOf(many(4)), when(20_000 + ms)) as Called).roll,
+      united,
+    )
+    t.same(
+      addressesIn(gone.body),
+      many(4).map(({ address }) => address),
+      'and leaves when that is proven',
+    )
+  },
+)
+
+t.test('lists are united whatever their labels: nothing is lost', async (t) => {
+  const made = fc.array(
+    fc.record({ host: fc.integer({ min: 0, max: 8 }), site: fc.constantFrom('a', 'b', '') }),
+    { maxLength: 12 },
+  )
+  const rollOf = (list: readonly { host: number; site: string }[]) =>
+    openRoll(
+      readingOf(
+        list.map(({ host, site }) => at(`h${host}:1`, site === '' ? [] : [['site', site]], `k${host}`)),
+      ),
+      when(0),
+    ).roll
+  const property = fc.property(made, made, (first, second) => {
+    const united = new Set(addressesIn(unite(rollOf(first), rollOf(second), 0).body))
+    return [...first, ...second].every(({ host }) => united.has(`h${host}:1`))
+  })
+  holds(t, 'every host of both is in it', property)
+})
