@@ -330,7 +330,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   /** The replica that reads a source; undefined: this one does. */
   function readerOf(name: string): string | undefined {
     const shared = cluster?.statusOf(name)
-    return shared === undefined || shared.isReader ? undefined : (shared.reader ?? 'another one')
+    return shared === undefined || shared.isReader ? undefined : (shared.reader ?? 'that is not known')
   }
 
   async function acceptOf(name: string, digest: string): Promise<Outcome[]> {

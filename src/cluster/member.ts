@@ -164,7 +164,6 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
   let replicas: readonly Replica[] = []
   // Why the store cannot be used, by what is done with it: looking, meeting, or publishing a source.
   const failures = new Map<string, string>()
-  let cancel = () => {}
   let isStopped = false
 
   const storeNow = () => Math.round(clock.monotonic() + (offsetMs ?? clock.now() - clock.monotonic()))
@@ -464,6 +463,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
   }
 
   store.listen(hear)
+  let cancel = clock.after(0, () => void round())
 
   return {
     sharing(source) {
@@ -501,9 +501,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
         waiting: new Map(),
       }
       joined.set(source, one)
-      const isFirst = joined.size === 1
       await lookAt(one)
-      if (isFirst) void round()
     },
     peers(source) {
       const known =

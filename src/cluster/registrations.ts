@@ -61,15 +61,16 @@ const ignore = () => {}
 /** Nothing is read before {@link Peers.journal} is replayed. */
 export function createSharedRegistrations(deps: PeersDeps): SharedRegistrations {
   const { source, key, replicaId, store, clock, isReader } = deps
-  let listener: PeerListener | undefined
+  // Whoever creates this follows at once.
+  let listener!: PeerListener
   let position: string | undefined
   // Up to when heartbeats are known, on the clock of the store.
-  let heardMs: number | undefined
+  let heardMs = 0
   let waiting: Batch | undefined
   let writing: Promise<void> | undefined
   const mutex = createMutex()
   let waitingPull: Promise<void> | undefined
-  let cancel = () => {}
+  let cancel: (() => void) | undefined
   let isStopped = false
 
   // Write.
@@ -137,20 +138,20 @@ export function createSharedRegistrations(deps: PeersDeps): SharedRegistrations 
     // What the store lost, or trimmed, was acknowledged here or left; whoever left runs out once more.
     if (isWhole && from !== undefined && from !== to) {
       giveBack(new Set(known.map(({ id }) => id)))
-      listener?.unheard('the store lost what it knew', UNHEARD_MS)
+      listener.unheard('the store lost what it knew', UNHEARD_MS)
     }
-    if (known.length > 0) listener?.changed(known)
+    if (known.length > 0) listener.changed(known)
     if (isReader()) await pullHeard()
   }
 
   async function pullHeard(): Promise<void> {
-    const { ids, timeMs } = await store.heardSince(source, heardMs ?? 0)
+    const { ids, timeMs } = await store.heardSince(source, heardMs)
     heardMs = timeMs
-    listener?.heard(ids)
+    listener.heard(ids)
   }
 
   function giveBack(known: ReadonlySet<string>): void {
-    for (const line of listener?.lines() ?? []) {
+    for (const line of listener.lines()) {
       const { id } = JSON.parse(line) as { id: string }
       if (!known.has(id)) append(line).catch(ignore)
     }
@@ -169,7 +170,7 @@ export function createSharedRegistrations(deps: PeersDeps): SharedRegistrations 
     try {
       await pullSoon()
     } catch (error) {
-      listener?.unheard(`the store cannot be read: ${messageOf(error)}`, UNHEARD_MS)
+      listener.unheard(`the store cannot be read: ${messageOf(error)}`, UNHEARD_MS)
     }
   }
 
@@ -208,7 +209,7 @@ export function createSharedRegistrations(deps: PeersDeps): SharedRegistrations 
 
   async function stop(): Promise<void> {
     isStopped = true
-    cancel()
+    cancel?.()
     await writing
     await mutex(async () => {})
   }
@@ -221,20 +222,20 @@ export function createSharedRegistrations(deps: PeersDeps): SharedRegistrations 
     sync: pullSoon,
     async expire(ids) {
       // Who was heard since the last look is not ended, nor who was in its very millisecond.
-      return store.expire(source, replicaId, ids, (heardMs ?? 0) - 1)
+      return store.expire(source, replicaId, ids, heardMs - 1)
     },
     follow(next) {
       listener = next
     },
     changed: () => void look(),
-    missed: (why, forMs = UNHEARD_MS) => listener?.unheard(why, forMs),
+    missed: (why, forMs = UNHEARD_MS) => listener.unheard(why, forMs),
     stop,
   }
 }
 
 function newBatch(): Batch {
-  let resolve = () => {}
-  let reject: (error: unknown) => void = () => {}
+  let resolve!: () => void
+  let reject!: (error: unknown) => void
   const stored = new Promise<void>((done, failed) => {
     resolve = done
     reject = failed

@@ -142,3 +142,20 @@ t.test('what is asked before the start is done by the start', async (t) => {
   t.equal(early.cluster.statusOf('sensors')?.isReader, true)
   t.equal(world.servedBy(early, 'sensors')?.size, 5)
 })
+
+t.test('a reader that stands still answers nothing, and that is told', async (t) => {
+  const { world, reader, follower } = await started()
+  reader.pause()
+  const asked = await within(world, 20_000, follower.supervisor.refresh('sensors'))
+  t.match(asked, [{ result: 'failed', error: { message: /nothing came of it in time/ } }])
+})
+
+t.test('without the store nobody is known to read', async (t) => {
+  const world = createReplicas(['one'], ['sensors'], middle)
+  world.fail('simulated')
+  const [one] = world.replicas as [World['replicas'][number]]
+  await one.boot()
+  await world.pass(1_000)
+  const asked = await within(world, 1_000, one.supervisor.refresh('sensors'))
+  t.match(asked, [{ result: 'failed', error: { message: /that is not known reads it: simulated/ } }])
+})

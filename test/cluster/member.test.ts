@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import { deflateRawSync } from 'node:zlib'
 import t from 'tap'
 import { hasItsShare, nextStep } from '../../src/cluster/member.ts'
 import { createReplicas, GUARD, INTERVAL_MS } from '../simulation/replicas.ts'
@@ -322,6 +323,25 @@ t.test('98: what a newer version stored is not served, and not replaced', async 
   await world.pass(20_000)
   t.equal(readers(world).length, 1)
   t.same(counts(world), [20, 20])
+  world.assertAlike()
+})
+
+t.test('94: a list that nobody signed keeps no new replica from reading', async (t) => {
+  const world = createReplicas(['one', 'two'], ['sensors'], middle)
+  devicesOf(world).add('sensor-0')
+  const list = deflateRawSync(Buffer.from('{}'))
+  const forged = {
+    generation: 7,
+    head: Buffer.alloc(64),
+    digest: 'a'.repeat(64),
+    list,
+    base: 0,
+    replicaId: undefined,
+  }
+  t.equal(await world.shared.connect().publish('sensors', forged), 'published')
+  for (const replica of world.replicas) await replica.boot()
+  await world.pass(20_000)
+  t.same(counts(world), [1, 1])
   world.assertAlike()
 })
 

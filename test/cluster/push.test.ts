@@ -209,6 +209,10 @@ t.test('load on one replica pauses expiry on the one that reads', async (t) => {
   for (const id of ['a', 'z']) await within(world, 100, register(at(world, 0), id))
   await world.pass(60_000)
   const other = world.replicas.find((one) => one !== readerOf(world)) as One
+  world.fail('simulated')
+  other.supervisor.instances(PUSH)?.overloaded()
+  await world.pass(100)
+  world.fail(undefined)
   other.supervisor.instances(PUSH)?.overloaded()
   await world.pass(85_000)
   t.same(served(world), Array(3).fill(['a:9100', 'z:9100']))
@@ -309,4 +313,16 @@ t.test('a replica that is stopped while it waits for the store ends', async (t) 
   await world.pass(5_000)
   await stopped
   t.equal(at(world, 0).isAlive, false)
+})
+
+t.test('a push source that is removed from one replica is still one of the other', async (t) => {
+  const world = await started(['one', 'two'])
+  for (const id of ['a', 'b']) await within(world, 100, register(at(world, 0), id))
+  await world.pass(50_000)
+  const removing = at(world, 0).supervisor.apply([])
+  await world.pass(3_000)
+  t.match(await removing, { removed: [PUSH] })
+  for (const id of ['a', 'b']) await within(world, 15_000, register(at(world, 1), id))
+  t.same([...(world.servedBy(at(world, 1), PUSH) ?? [])].sort(), ['a:9100', 'b:9100'])
+  t.equal(at(world, 0).supervisor.instances(PUSH), undefined)
 })

@@ -452,9 +452,10 @@ export function createReplicas(
         digest: store.get(source)?.snapshot?.digest,
         at: cluster.statusOf(source),
       }))
-      const other = states.find(({ digest }) => digest !== states[0]?.digest)
+      const [first, ...others] = states.filter(({ at }) => at !== undefined)
+      const other = others.find(({ digest }) => digest !== first?.digest)
       if (other !== undefined)
-        throw new Violation(`${source}: not the same bytes: ${JSON.stringify([states[0], other])}`)
+        throw new Violation(`${source}: not the same bytes: ${JSON.stringify([first, other])}`)
     }
   }
 

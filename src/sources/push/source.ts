@@ -327,7 +327,6 @@ export function createPushSource(
     for (const { id } of registered) table.delete(id)
     admit(registered)
     for (const { id, ttlMs } of registered) if (table.get(id) !== undefined) leases.renew(id, ttlMs)
-    if (news.length === 0) return
     report({ kind: 'followed', instances: table.size() })
     refresher.changed()
   }

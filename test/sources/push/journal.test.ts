@@ -395,6 +395,19 @@ t.test('a disk that is slow gives in the end what it holds, and nobody registers
   t.same(await idsIn(read()), ['a', 'b'], 'there is no need to wait any more')
 })
 
+t.test('90: what waits for the disk is not served; what was acknowledged before is', async (t) => {
+  const files = memoryFiles({ clock: manualClock() })
+  const { put, read, clock } = await openSource(t, {}, { folder: '/data', files })
+  clock.pass(60_000)
+  await put('a', { address: 'old:1' })
+  files.hang('/data/push')
+  const waiting = [put('a', { address: 'new:1' }), put('b')]
+  t.match(await recordsIn(read()), [{ id: 'a', address: 'old:1' }])
+  files.release('/data/push')
+  await Promise.all(waiting)
+  t.match(await recordsIn(read()), [{ id: 'a', address: 'new:1' }, { id: 'b' }])
+})
+
 t.test(
   '78, 92: a disk that hangs lets nobody leave, and what it holds is known once it is back',
   async (t) => {
