@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { busyWarning, describeMachine, machineLine } from './figures/machine.ts'
 import { figuresTable, judge, specOf, type Unmeasured, verdictText } from './figures/report.ts'
 import type { Figure } from './figures/rows.ts'
+import { cluster } from './measures/cluster.ts'
 import { manySources } from './measures/many-sources.ts'
 import { type Measure, withScope } from './measures/measure.ts'
 import { memory } from './measures/memory.ts'
@@ -24,6 +25,7 @@ const MEASURES: readonly Measure[] = [
   startUp,
   manySources,
   smallRefreshes,
+  cluster,
   ...prometheusMeasures,
 ]
 const NAMES = MEASURES.map(({ name }) => name)

@@ -132,6 +132,30 @@ export const ROWS = {
     unit: '×',
     ...atMost(3),
   },
+  adopted: {
+    what: 'p99 from a list of 100,000 targets on the replica that reads to the same list on all three',
+    unit: 's',
+    ...atMost(1),
+  },
+  'follower-cpu': {
+    what: 'CPU of such a change on another replica against the one that reads',
+    unit: '×',
+    ...atMost(0.2),
+  },
+  registration: {
+    what: 'p99 of a heartbeat, 50,000 devices every 30 s over three replicas',
+    unit: 'ms',
+  },
+  'new-device': {
+    what: 'p99 from a new registration to being served by all replicas, meanwhile',
+    unit: 's',
+    ...atMost(2),
+  },
+  'lost-devices': {
+    what: 'devices that were lost when the replica that reads was killed, meanwhile',
+    unit: '',
+    ...atMost(0),
+  },
   'prometheus-2-cpu': {
     what: 'CPU of Prometheus 2 for ten polls of 100,000 targets, packed against one group each',
     unit: '×',

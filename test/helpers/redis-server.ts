@@ -17,6 +17,7 @@ export interface RedisServer {
   /** Sends a command to it on a connection that lives as long as the test. */
   command(...args: string[]): Promise<unknown>
   signal(name: NodeJS.Signals): void
+  pid(): number
   /** Kills it at once. */
   kill(): Promise<void>
   /** Starts it again on the same port, with what it has on disk. */
@@ -73,6 +74,7 @@ export async function startRedis(
     port,
     command,
     signal: (name) => void child.kill(name),
+    pid: () => child.pid as number,
     kill,
     async start() {
       child = spawn(findRedis() as string, args, { stdio: 'ignore' })
