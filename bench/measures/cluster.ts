@@ -219,7 +219,7 @@ async function devices(scope: Scope, quick: boolean): Promise<Figure[]> {
       id: 'lost-devices',
       value: Math.max(...lost, ...probes.map((one) => one.lost), ...after.map((one) => one.lost)),
       rounds: lost,
-      note: `of ${expected}; the reader was killed in the middle`,
+      note: `of ${expected}; the reader, ${NAMES[replicas.indexOf(reader)]}, was killed in the middle`,
     },
   ]
 }
