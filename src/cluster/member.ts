@@ -217,6 +217,8 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
       const seen = await store.look(source, lease)
       noteSeen(one, seen, sentMs)
       await settle(one, seen.generation)
+      // What could not be published is another replica's to publish.
+      if (!hasLease(one)) note(source, undefined)
       if (!had && hasLease(one)) {
         log.info({ source }, 'this replica reads the source')
         void one.member.refresh()

@@ -229,6 +229,21 @@ t.test('95: who reaches neither the store nor the inventory knows that its list 
   t.same(other?.supervisor.outdated(), [])
 })
 
+t.test('95: who could not publish, and reads no more, can use the store again', async (t) => {
+  const world = await started()
+  const reader = world.replicas.find(
+    (one) => one.name === readers(world)[0],
+  ) as (typeof world.replicas)[number]
+  reader.link.isCutThere = true
+  devicesOf(world).add('sensor-20')
+  await world.pass(60_000)
+  t.match(reader.cluster.status().failure, /took too long/)
+  reader.link.isCutThere = false
+  await world.pass(5_000)
+  t.equal(reader.cluster.statusOf('sensors')?.isReader, false)
+  t.equal(reader.cluster.status().failure, undefined)
+})
+
 t.test('96: clocks that are an hour apart change nothing', async (t) => {
   const world = await started()
   const [one, two] = world.replicas
