@@ -95,7 +95,9 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   // What was kept is read while the server is made, and before it listens: not even the first request finds nothing.
   const applied = supervisor.apply(settings.sources, settings.guard)
   const reload =
-    deps.load === undefined ? refuseReload(deps) : createReload(supervisor, deps.load, deps, settings.cluster)
+    deps.load === undefined
+      ? refuseReload(deps)
+      : createReload(supervisor, deps.load, deps, settings.cluster?.fingerprint)
   let draining = false
   const connections = createConnections()
   for (const reason of REFUSALS) metrics.http.refused.inc({ reason }, 0)
@@ -221,7 +223,7 @@ function createReload(
   supervisor: Supervisor,
   load: Load,
   { log, metrics, clock }: ServiceDeps,
-  inForce: Settings['cluster'],
+  inForce: string | undefined,
 ): () => Promise<boolean> {
   const mutex = createMutex()
 
@@ -230,7 +232,7 @@ function createReload(
     try {
       const { sources, guard, warnings, cluster } = await load()
       for (const warning of warnings) log.warn(warning)
-      if (cluster?.fingerprint !== inForce?.fingerprint)
+      if (cluster?.fingerprint !== inForce)
         log.warn('cluster has changed in the configuration file; restart Rollcall to apply it')
       state = 'configuration reloaded in part; the next reload does the rest'
       const applied = await supervisor.apply(sources, guard)

@@ -207,6 +207,9 @@ export function createSharedRegistrations(deps: PeersDeps): SharedRegistrations 
     return add(({ changes }) => void changes.set(id, change))
   }
 
+  /** What is stored is that of all replicas: nobody removes it for himself. */
+  const written = async () => writing
+
   async function stop(): Promise<void> {
     isStopped = true
     cancel?.()
@@ -215,7 +218,7 @@ export function createSharedRegistrations(deps: PeersDeps): SharedRegistrations 
   }
 
   return {
-    journal: { replay, append, close: async () => writing, remove: async () => {} },
+    journal: { replay, append, close: written, remove: written },
     heard: (id) => add(({ heard }) => void heard.add(id)),
     unheard: (why, forMs) => void store.tell({ kind: 'unheard', source, why, forMs }).catch(ignore),
     isReader,
