@@ -33,9 +33,12 @@ interface Head extends Pick<Roll, 'groups' | 'seen' | 'accepted' | 'history'> {
   readonly absences: readonly Absence[]
   readonly held: readonly Held[]
   readonly change: Change
-  /** Those that it has all of, the newest first. */
+  /** Those that it has all of, the newest first; {@link NOTHING} is the last of them when the first is known. */
   readonly ancestors: readonly number[]
 }
+
+/** What was before a list that began without any: it has nothing of those that it does not name. */
+export const NOTHING = 0
 
 /** So many ancestors are told; who serves an older one was only slow. */
 const MAX_ANCESTORS = 200

@@ -16,6 +16,7 @@ import {
   descends,
   encodeGeneration,
   type GenerationError,
+  NOTHING,
   type Signing,
   type StoredList,
 } from './generation.ts'
@@ -151,7 +152,7 @@ const LOOK = '.look'
 const MEET = '.meet'
 
 /** Nothing of a list is in the store. A list of before is as one that the store was not told. */
-const NOWHERE: Position = { generation: 0, isDetached: true }
+const NOWHERE: Position = { generation: NOTHING, isDetached: true }
 
 /** Joins the replicas that share a store. Nothing waits for the store but {@link Cluster.join}, for its deadline. */
 export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDeps): Cluster {
@@ -321,6 +322,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
     })
   }
 
+  /** Of the list that is served; {@link NOTHING} of one that none in the store was before. */
   const lineage = ({ position, ancestors }: Joined) => [position.generation, ...ancestors]
 
   const nextNumber = ({ position }: Joined, base: number) =>
@@ -332,7 +334,9 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
     const body = Buffer.from(roll.body.buffer, roll.body.byteOffset, roll.body.byteLength)
     const snapshot = await freeze(body, counts, storeNow())
     const united: SharedList = { roll, snapshot, lastSuccess: theirs.lastSuccess, change: NO_CHANGE }
-    const ancestors = [...lineage(one), ...theirs.ancestors]
+    // What began with nothing has all that it did not know once it is united with what did not.
+    const own = lineage(one).filter((one) => one !== NOTHING)
+    const ancestors = [...own, base, ...theirs.ancestors]
     const isPublished = await publishAs(one, united, { base, number: nextNumber(one, base), ancestors })
     return isPublished ? united : undefined
   }
@@ -344,7 +348,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
     { base, number, ancestors, replicaId }: Place,
   ): Promise<boolean> {
     const { source } = one
-    const all = [...new Set([base, ...ancestors])].filter((one) => one > 0 && one < number)
+    const all = [...new Set(ancestors)].filter((one) => one < number)
     all.sort((one, other) => other - one)
     const generation = encodeGeneration(list, number, all, signing(source))
     const answer = await store.publish(source, { ...generation, base, replicaId })

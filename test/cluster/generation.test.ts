@@ -123,4 +123,6 @@ t.test('which generation has all of another', async (t) => {
   t.ok(descends([], 4), 'nothing is known of those before')
   t.notOk(descends([9, 7, 5], 8), 'both were made of 7')
   t.notOk(descends([9, 7, 5], 10))
+  t.notOk(descends([0], 4), 'it began with nothing')
+  t.notOk(descends([9, 7, 0], 4), 'so did the first before it')
 })

@@ -216,6 +216,58 @@ t.test('94: a replica that lags behind when the store is flushed takes nobody ba
   world.assertAlike()
 })
 
+t.test(
+  '94: a replica that began with nothing is not first at an empty store at the cost of others',
+  async (t) => {
+    const world = await started(['one', 'two', 'three'])
+    const fresh = world.replicas[2] as (typeof world.replicas)[number]
+    const others = world.replicas.filter((one) => one !== fresh)
+    fresh.lose()
+    world.fail('simulated')
+    for (const one of others) one.isBlind = true
+    // Its first reading lacks one, which it cannot know.
+    world.inventories.get('sensors')?.lies.push(new Set(['sensor-3']))
+    await fresh.boot()
+    await world.pass(14_000)
+    t.same(counts(world), [20, 20, 19])
+    fresh.isBlind = true
+    for (const one of others) one.pause()
+    world.shared.flush()
+    world.fail(undefined)
+    await world.pass(3_000)
+    t.equal(fresh.cluster.statusOf('sensors')?.isDetached, false, 'its list is the first in the store')
+    for (const one of others) one.resume()
+    await world.pass(5_000)
+    t.same(counts(world), [20, 20, 20])
+    world.assertAlike()
+  },
+)
+
+t.test('94: who replaces a damaged list does not have what others took of it', async (t) => {
+  const world = await started()
+  const reader = world.replicas.find((one) => one.name === readers(world)[0])
+  const [slow, other] = world.replicas.filter((one) => one !== reader) as (typeof world.replicas)[number][]
+  if (slow === undefined || other === undefined) return
+  slow.pause()
+  devicesOf(world).add('sensor-20')
+  await world.pass(INTERVAL_MS * 1.2)
+  t.equal(world.servedBy(other, 'sensors')?.size, 21)
+  reader?.kill()
+  other.pause()
+  const { tables } = world.shared.backup()
+  const stored = tables.heads.get('sensors') as object
+  const heads = new Map([['sensors', { ...stored, head: Buffer.from('damaged') }]])
+  world.shared.restore({ tables: { ...tables, heads } })
+  slow.isBlind = true
+  slow.resume()
+  await world.pass(15_000)
+  t.equal(slow.cluster.statusOf('sensors')?.isReader, true)
+  t.equal(world.servedBy(slow, 'sensors')?.size, 20)
+  other.resume()
+  await world.pass(5_000)
+  for (const one of [slow, other]) t.equal(world.servedBy(one, 'sensors')?.size, 21)
+})
+
 t.test('95: who reaches neither the store nor the inventory knows that its list is old', async (t) => {
   const world = await started()
   const [one] = world.replicas
