@@ -166,7 +166,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   function sourceDeps({ name, source }: SourceSettings): SourceDeps {
     const storage = storagePath === undefined ? undefined : { folder: storagePath }
     const report = createPushReport(name, metrics, log)
-    const peers = source.kind === 'push' ? cluster?.peers(name) : undefined
+    const peers = source.kind === 'push' ? cluster?.peers(name, source.ttlMs) : undefined
     return { clock, files, userAgent: USER_AGENT, push: { storage, report, peers } }
   }
 

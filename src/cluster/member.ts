@@ -58,8 +58,11 @@ export interface Cluster extends Omit<ClusterView, 'outdated'> {
    * @returns when the store has been looked at, or cannot be reached
    */
   join(source: string, member: Member, position?: Position): Promise<void>
-  /** The devices of a push source, which register with any replica. */
-  peers(source: string): Peers
+  /**
+   * The devices of a push source, which register with any replica.
+   * @param ttlMs how long a registration lasts that does not say so, in milliseconds
+   */
+  peers(source: string, ttlMs: number): Peers
   /** The source is not configured any more. */
   leave(source: string): Promise<void>
   /**
@@ -509,7 +512,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
       joined.set(source, one)
       await lookAt(one)
     },
-    peers(source) {
+    peers(source, ttlMs) {
       const known =
         registrations.get(source) ??
         createSharedRegistrations({
@@ -519,6 +522,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
           clock,
           replicaId: replica.id,
           isReader: () => isReader(source),
+          ttlMs,
           onUnusable: (why) => log.warn({ source, error: why }, 'a registration in the store is not used'),
         })
       registrations.set(source, known)

@@ -32,6 +32,8 @@ export interface PeersDeps {
   readonly store: ClusterStore
   readonly clock: Clock
   readonly isReader: () => boolean
+  /** How long a registration lasts that does not say so, in milliseconds. */
+  readonly ttlMs: number
   /** Lines in the store that cannot be used: why, of the first of them. */
   readonly onUnusable: (why: string) => void
 }
@@ -183,15 +185,7 @@ export function createSharedRegistrations(deps: PeersDeps): SharedRegistrations 
   async function replay() {
     for (;;) {
       try {
-        const knownForMs = await store.knownForMs(source)
-        const { changes, position: to } = await store.changesSince(source, undefined)
-        position = to
-        void round()
-        const instances = usable(changes).filter((one) => 'registration' in one)
-        // A store that knows nobody may have been flushed: as if there were no journal.
-        if (instances.length === 0) return undefined
-        // Whoever stands in a line that cannot be used has to register again.
-        return { instances, unusable: [], knownForMs: instances.length < changes.length ? 0 : knownForMs }
+        return await replayOnce()
       } catch (error) {
         if (isStopped) throw error
         await new Promise<void>((resolve) => {
@@ -199,6 +193,29 @@ export function createSharedRegistrations(deps: PeersDeps): SharedRegistrations 
         })
       }
     }
+  }
+
+  /**
+   * For how long registrations have been stored without being lost, in milliseconds. A heartbeat is due within a third
+   * of the time to live: when none came for longer, the store may have lost its last writes. Replicas that are at work
+   * give those back; this one only begins.
+   */
+  async function knownFor(): Promise<number> {
+    const { timeMs } = await store.heardSince(source, Number.MAX_SAFE_INTEGER)
+    const { ids } = await store.heardSince(source, timeMs - deps.ttlMs / 2)
+    return ids.length === 0 ? 0 : store.knownForMs(source)
+  }
+
+  async function replayOnce() {
+    const knownForMs = await knownFor()
+    const { changes, position: to } = await store.changesSince(source, undefined)
+    position = to
+    void round()
+    const instances = usable(changes).filter((one) => 'registration' in one)
+    // A store that knows nobody may have been flushed: as if there were no journal.
+    if (instances.length === 0) return undefined
+    // Whoever stands in a line that cannot be used has to register again.
+    return { instances, unusable: [], knownForMs: instances.length < changes.length ? 0 : knownForMs }
   }
 
   function append(line: string): Promise<void> {

@@ -326,3 +326,22 @@ t.test('a push source that is removed from one replica is still one of the other
   t.same([...(world.servedBy(at(world, 1), PUSH) ?? [])].sort(), ['a:9100', 'b:9100'])
   t.equal(at(world, 0).supervisor.instances(PUSH), undefined)
 })
+
+t.test('a power cut, after which the store has what it had minutes ago, costs no device', async (t) => {
+  const world = await started()
+  for (let index = 0; index < 5; index++) world.addDevice(`device-${index}`)
+  await world.pass(120_000)
+  const backup = world.shared.backup()
+  await world.pass(300_000)
+  world.addDevice('late')
+  await world.pass(100_000)
+  t.equal(served(world)[0]?.length, 6)
+  for (const replica of world.replicas) replica.kill()
+  world.shared.restore(backup)
+  for (const replica of world.replicas) await replica.boot()
+  await world.pass(120_000)
+  t.same(
+    served(world).map((all) => all.length),
+    [6, 6, 6],
+  )
+})

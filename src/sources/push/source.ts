@@ -129,7 +129,7 @@ export function createPushSource(
     registry.settledMs = clock.monotonic()
     // As without a journal: not all have registered yet.
     const leftMs = options.ttlMs / 2 - knownForMs
-    if (leftMs > 0) settle(leftMs, 'devices have only begun to register with the replicas')
+    if (leftMs > 0) settle(leftMs, 'the replicas may not know yet who registered')
     const [why] = unusable
     if (why === undefined) return
     report({ kind: 'unusable', lines: unusable.length, why })
