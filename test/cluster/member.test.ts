@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { deflateRawSync } from 'node:zlib'
 import t from 'tap'
-import { hasItsShare, nextStep } from '../../src/cluster/member.ts'
+import { createCluster, hasItsShare, nextStep } from '../../src/cluster/member.ts'
 import { createReplicas, GUARD, INTERVAL_MS } from '../simulation/replicas.ts'
 
 /** Always the same. */
@@ -174,6 +174,36 @@ t.test('reloads: a source that changes stays shared, and one that goes is given 
   await world.pass(INTERVAL_MS * 2)
   t.same(counts(world), [22, 22])
   world.assertAlike()
+})
+
+t.test('a reload that replaces the only source looks at the store no more often', async (t) => {
+  let meetings = 0
+  const world = createReplicas(['one'], ['a', 'b'], middle, (options, deps) =>
+    createCluster(options, {
+      ...deps,
+      store: {
+        ...deps.store,
+        meet(...given) {
+          meetings++
+          return deps.store.meet(...given)
+        },
+      },
+    }),
+  )
+  const [one] = world.replicas
+  await one?.boot()
+  await world.pass(5_000)
+  for (const name of ['a', 'b', 'a', 'b']) {
+    const applied = one?.supervisor.apply([world.settingsOf(name)], GUARD)
+    await world.pass(2_000)
+    await applied
+    const none = one?.supervisor.apply([], GUARD)
+    await world.pass(2_000)
+    await none
+  }
+  meetings = 0
+  await world.pass(10_000)
+  t.ok(meetings >= 9 && meetings <= 11, `${meetings} in ten seconds`)
 })
 
 t.test('94: what one replica made on its own is published when the store is back', async (t) => {
