@@ -79,7 +79,7 @@ export interface Supervisor {
    * @throws HttpError `backup_unavailable` while earlier registrations have not been read
    */
   keepable(): Promise<FileOf[]>
-  /** The sources whose lists are older than three of their intervals. */
+  /** The required sources with an inventory whose lists are older than three of their intervals. */
   outdated(): readonly string[]
   /** The server is about to stop, and devices may not reach it any more: no lease expires. */
   pauseExpiry(): void
@@ -334,6 +334,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   }
 
   async function acceptOf(name: string, digest: string): Promise<Outcome[]> {
+    await underWay.get(name)
     const runner = running.get(name)?.runner
     const isHeld = runner?.roll()?.held.some((held) => held.digest === digest)
     const outcome =
@@ -438,10 +439,12 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     },
     outdated() {
       const nowMs = clock.monotonic()
-      return [...running.values()].flatMap(({ name, settings }) => {
+      return [...running.values()].flatMap(({ name, settings, source }) => {
         const state = store.get(name) as SourceState
         const isOld = nowMs - lastSuccessMs(state) > INTERVALS * settings.refreshIntervalMs
-        return isOld ? [name] : []
+        // What devices register with cannot be read without the store; what is not waited for keeps nobody away.
+        const counts = source.registry === undefined && state.required && state.snapshot !== undefined
+        return isOld && counts ? [name] : []
       })
     },
     pauseExpiry() {

@@ -23,7 +23,7 @@ import {
 import { createSharedRegistrations, type SharedRegistrations } from './registrations.ts'
 import type { Answer, ClusterStore, Generation, Message, Replica, Seen } from './store.ts'
 
-/** How long a lease lasts without being renewed, and a replica is there that says nothing, in milliseconds. */
+/** How long a lease lasts without renewal, and how long a silent replica counts as present, in milliseconds. */
 export const LEASE_MS = 10_000
 
 /** How often the store is looked at, in milliseconds; messages come between. */
@@ -35,13 +35,13 @@ const GIVE_BACK_MS = 60_000
 /** So long another replica has to do what it is asked for, in milliseconds. */
 const ASK_MS = 15_000
 
-/** A replica whose readings fail leaves a lease that nobody has to the others for so long, in milliseconds. */
+/** A replica whose readings fail, or that reads its share, leaves a free lease to the others for so long, in milliseconds. */
 const RELUCTANT_MS = 3 * LOOK_MS
 
 /** What the cluster asks of what reads and serves a source. */
 export interface Member {
   follow(choose: (served: SharedList | undefined) => Promise<SharedList | undefined>): Promise<void>
-  /** This replica reads the source from now on. */
+  /** Reads the source now; undefined before the start. */
   refresh(): Promise<Outcome | undefined>
   accept(digest: string): Promise<Outcome | undefined>
   /** Whether the last two readings failed. */
@@ -106,7 +106,7 @@ interface Joined {
   /** When the store last answered, by when it was asked; the time at which it was joined, at first. */
   reachedMs: number
   isReached: boolean
-  /** Whether it is told that this replica reads it without a lease. */
+  /** Whether the log says that this replica reads it without a lease. */
   isOnItsOwn: boolean
   /** Since when nobody is seen to have the lease; undefined: somebody has. */
   freeSinceMs: number | undefined
@@ -150,18 +150,23 @@ export function hasItsShare(reads: number, sources: number, replicas: number): b
   return reads >= Math.ceil(sources / Math.max(1, replicas))
 }
 
+/** Why nothing came of a request. */
+const NOTHING_DONE = {
+  refresh: 'it is still starting; try again',
+  accept: 'it holds no such targets',
+} as const
+
 /** What is done with the store, beside publishing; no source has such a name. */
-const LOOK = '.look'
+const LOOK = '.look '
 const MEET = '.meet'
 
-/** Nothing of a list is in the store. A list of before is as one that the store was not told. */
+/** No position. A list that is restored without one counts as one that the store was not told. */
 const NOWHERE: Position = { generation: NOTHING, isDetached: true }
 
 /** Joins the replicas that share a store. Nothing waits for the store but {@link Cluster.join}, for its deadline. */
 export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDeps): Cluster {
   const { store, clock, log, metrics } = deps
   const joined = new Map<string, Joined>()
-  const sharings = new Map<string, Sharing>()
   const registrations = new Map<string, SharedRegistrations>()
   // The clock of the store, less the monotonic clock; before it is known the wall clock stands in.
   let offsetMs: number | undefined
@@ -175,6 +180,8 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
   const hasLease = ({ leaseUntilMs }: Joined) => clock.monotonic() < leaseUntilMs
   const isAlone = ({ isReached, reachedMs }: Joined) =>
     !isReached && clock.monotonic() - reachedMs >= LEASE_MS
+  /** Whether it is a source of this replica, and goes on being one. */
+  const isIn = (one: Joined) => !isStopped && joined.get(one.source) === one
   const reads = () => [...joined.values()].filter(hasLease).length
 
   const failure = () => [...failures.values()][0]
@@ -202,7 +209,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
       one.looking = undefined
       const isAskedAgain = one.isAskedAgain
       one.isAskedAgain = false
-      if (isAskedAgain && !isStopped) void lookAt(one)
+      if (isAskedAgain && isIn(one)) void lookAt(one)
     })
     return one.looking
   }
@@ -223,14 +230,14 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
       await settle(one, seen.generation)
       // What could not be published is another replica's to publish.
       if (!hasLease(one)) note(source, undefined)
-      if (!had && hasLease(one)) {
+      if (!had && hasLease(one) && isIn(one)) {
         log.info({ source }, 'this replica reads the source')
         void one.member.refresh()
       }
-      note(LOOK, undefined)
+      note(LOOK + source, undefined)
     } catch (error) {
       one.isReached = false
-      note(LOOK, messageOf(error))
+      note(LOOK + source, messageOf(error))
       if (one.isOnItsOwn || !isAlone(one)) return
       one.isOnItsOwn = true
       log.warn({ source }, 'this replica reads the source on its own until the store can be used')
@@ -251,7 +258,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
 
   /** Others come first where this replica cannot read, or reads its share; not for long. */
   function wants(one: Joined): boolean {
-    if (isStopped || one.outdatedBy !== undefined) return false
+    if (!isIn(one) || one.outdatedBy !== undefined) return false
     if (hasLease(one) || replicas.length < 2) return true
     const isReluctant = one.member.isFailing() || hasItsShare(reads(), joined.size, replicas.length)
     const freeMs = one.freeSinceMs === undefined ? 0 : clock.monotonic() - one.freeSinceMs
@@ -466,7 +473,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
       source,
       id: request.id,
       result: outcome?.result ?? 'failed',
-      why: outcome === undefined ? 'it holds no such targets' : (outcome.error?.message ?? ''),
+      why: outcome === undefined ? NOTHING_DONE[request.kind] : (outcome.error?.message ?? ''),
       generation: one.position.generation,
     })
   }
@@ -475,16 +482,12 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
   let cancel = clock.after(0, () => void round())
 
   return {
-    sharing(source) {
-      const known = sharings.get(source) ?? {
-        isReader: () => isReader(source),
-        publish: (list: SharedList, isChanged: boolean) => publish(source, list, isChanged),
-        now: storeNow,
-        position: () => joined.get(source)?.position,
-      }
-      sharings.set(source, known)
-      return known
-    },
+    sharing: (source) => ({
+      isReader: () => isReader(source),
+      publish: (list, isChanged) => publish(source, list, isChanged),
+      now: storeNow,
+      position: () => joined.get(source)?.position,
+    }),
     async join(source, member, position = NOWHERE) {
       const before = joined.get(source)
       if (before !== undefined) {
@@ -529,12 +532,13 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
       return known
     },
     async leave(source) {
+      const looking = joined.get(source)?.looking
       joined.delete(source)
-      sharings.delete(source)
       for (const metric of [metrics.reader, metrics.generation]) metric.remove({ source })
-      failures.delete(source)
+      for (const what of [source, LOOK + source]) failures.delete(what)
       await registrations.get(source)?.stop()
       registrations.delete(source)
+      await looking
       await store.release(source, replica.id).catch(() => {})
     },
     async ask(request) {

@@ -130,13 +130,15 @@ redis.call('SET', KEYS[2], '${FORMAT}\\n' .. ARGV[3] .. '\\n' .. ARGV[4] .. '\\n
 redis.call('PUBLISH', ARGV[6], ARGV[7])
 return 'published'`)
 
-/** KEYS head, list; ARGV the digest that is known. Answers generation, digest, head, and how many bytes the list has. */
+/** KEYS head, list; ARGV the digest that is known. Answers generation, digest, head, and how many bytes the list has; -1: it is known, or gone. */
 export const TAKE = script(
   `
 local generation, digest, rest = head(KEYS[1])
 if generation == '0' then return {} end
 if digest == ARGV[1] then return { generation, digest, rest, -1 } end
-if listed(KEYS[2]) ~= digest then garbage(KEYS[2]) end
+local found = listed(KEYS[2])
+if not found then return { generation, digest, rest, -1 } end
+if found ~= digest then garbage(KEYS[2]) end
 return { generation, digest, rest, redis.call('STRLEN', KEYS[2]) - 67 }`,
   'no-writes',
 )

@@ -28,6 +28,6 @@ export interface ClusterView {
   status(): ClusterStatus
   /** Undefined: there is no such source. */
   statusOf(source: string): SharedSource | undefined
-  /** The sources whose lists are older than three intervals. */
+  /** The required sources with an inventory whose lists are older than three intervals. */
   outdated(): readonly string[]
 }

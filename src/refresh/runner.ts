@@ -482,6 +482,14 @@ export function createRunner(
   }
 }
 
+/** Of a list that another replica read. */
+const NO_RECORDS: Pick<Report, 'records' | 'dropped' | 'rejected' | 'droppedLabels'> = {
+  records: 0,
+  dropped: 0,
+  rejected: new Map(),
+  droppedLabels: new Map(),
+}
+
 /**
  * Creates what tells of one source: in its status, its metrics and the log. The log gets a line
  * when something changes (first failure, recovery, held targets, new rejects), none while it stays so.
@@ -534,7 +542,7 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
   }
 
   /** Each reason, so that its series is there from the first list on, at 0. */
-  function setReportGauges({ records, dropped, rejected, droppedLabels }: Report): void {
+  function setReportGauges({ records, dropped, rejected, droppedLabels }: typeof NO_RECORDS): void {
     metrics.records.set(labels, records)
     metrics.dropped.set(labels, dropped)
     for (const reason of keysOf(REJECTION_REASONS)) {
@@ -611,10 +619,17 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
         restored: false,
         isSeed: false,
         failures: 0,
+        // Only whoever read them knows the records.
+        records: 0,
+        dropped: 0,
+        rejected: {},
+        samples: [],
         absent: absentIn(roll),
         held: noteHeld(roll, before.held),
         isEmpty: false,
       })
+      setReportGauges(NO_RECORDS)
+      rejectedBefore = ''
       metrics.lastSuccess.set(labels, lastSuccess.wallMs / 1000)
       metrics.stale.set(labels, 0)
       setSnapshotGauges(snapshot)

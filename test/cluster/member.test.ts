@@ -423,6 +423,45 @@ t.test('98: what a newer version stored is not served, and not replaced', async 
   world.assertAlike()
 })
 
+t.test('94: a list that somebody deleted is stored again by whoever reads', async (t) => {
+  const world = await started(['one', 'two'])
+  devicesOf(world).add('sensor-20')
+  await world.pass(INTERVAL_MS * 1.2)
+  world.shared.restore({ tables: { ...world.shared.backup().tables, lists: new Map() } })
+  const fresh = world.replicas.find((one) => one.name !== readers(world)[0])
+  fresh?.lose()
+  await fresh?.boot()
+  for (let second = 0; second < 40; second++) {
+    world.disturb()
+    await world.pass(1_000)
+  }
+  t.same(counts(world), [21, 21])
+  world.assertAlike()
+})
+
+t.test(
+  '95: a store that is away says nothing of what devices registered, nor of what is not waited for',
+  async (t) => {
+    const world = await started(['one', 'two'], ['sensors', 'push'])
+    world.fail('simulated')
+    await world.pass(300_000)
+    for (const { supervisor } of world.replicas) t.same(supervisor.outdated(), [])
+    world.fail(undefined)
+    await world.pass(5_000)
+  },
+)
+
+t.test('a source that cannot be looked at is told, whatever becomes of the others', async (t) => {
+  const world = await started(['one', 'two'], ['sensors', 'others'])
+  world.shared.spoil('sensors')
+  await world.pass(5_000)
+  for (const { cluster } of world.replicas) t.match(cluster.status().failure, /spoilt/)
+  t.same(counts(world, 'others'), [20, 20])
+  world.shared.spoil(undefined)
+  await world.pass(5_000)
+  for (const { cluster } of world.replicas) t.equal(cluster.status().failure, undefined)
+})
+
 t.test('94: a list that nobody signed keeps no new replica from reading', async (t) => {
   const world = createReplicas(['one', 'two'], ['sensors'], middle)
   devicesOf(world).add('sensor-0')

@@ -241,7 +241,6 @@ const SPOILT: readonly (readonly [key: string, step: keyof typeof STEPS, ...comm
   ['{rollcall:s}:head', 'publish', 'SET', '{rollcall:s}:head', ''],
   ['{rollcall:s}:list', 'take', 'SET', '{rollcall:s}:list', '1\nabc'],
   ['{rollcall:s}:list', 'take', 'SET', '{rollcall:s}:list', `1\n${'a'.repeat(64)}\nanother`],
-  ['{rollcall:s}:list', 'take', 'DEL', '{rollcall:s}:list'],
   ['{rollcall:s}:list', 'publish', 'HSET', '{rollcall:s}:list', 'a', 'b'],
   ['{rollcall:s}:instances', 'register', 'SET', '{rollcall:s}:instances', 'a'],
   ['{rollcall:s}:instances', 'whole', 'HSET', '{rollcall:s}:instances', 'x', 'rubbish'],

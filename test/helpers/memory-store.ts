@@ -16,6 +16,8 @@ export interface MemoryStore {
   connect(): MemoryConnection
   /** All methods of all replicas reject with this from now on; undefined: they work again. */
   fail(why: string | undefined): void
+  /** What is stored of this source cannot be looked at from now on; undefined: it can. */
+  spoil(source: string | undefined): void
   /** Forgets everything. */
   flush(): void
   /** What is stored now. */
@@ -67,6 +69,7 @@ export function createMemoryStore(clock: { now(): number }): MemoryStore {
   let undone: (() => void)[][] = []
   let position = 0
   let failure: string | undefined
+  let spoilt: string | undefined
 
   function write<Name extends keyof Tables>(
     table: Name,
@@ -99,6 +102,7 @@ export function createMemoryStore(clock: { now(): number }): MemoryStore {
   }
 
   function look(source: string, { replicaId, replicaName, isWanted, forMs }: Lease): Seen {
+    if (source === spoilt) throw new StoreError(`${source} is spoilt`)
     const holder = holderOf(source)
     if (holder?.id === replicaId || (holder === undefined && isWanted)) {
       const lease = { holder: { id: replicaId, name: replicaName }, untilMs: clock.now() + forMs }
@@ -248,6 +252,9 @@ export function createMemoryStore(clock: { now(): number }): MemoryStore {
     fail: (why) => {
       failure = why
       if (why === undefined) tell({ kind: 'reset' })
+    },
+    spoil: (source) => {
+      spoilt = source
     },
     flush: () => replace(),
     backup: () => ({
