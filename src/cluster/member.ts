@@ -157,7 +157,7 @@ const NOTHING_DONE = {
 } as const
 
 /** What is done with the store, beside publishing; no source has such a name. */
-const LOOK = '.look '
+const lookingAt = (source: string) => `.look ${source}`
 const MEET = '.meet'
 
 /** No position. A list that is restored without one counts as one that the store was not told. */
@@ -184,7 +184,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
   const isIn = (one: Joined) => !isStopped && joined.get(one.source) === one
   const reads = () => [...joined.values()].filter(hasLease).length
 
-  const failure = () => [...failures.values()][0]
+  const failure = () => failures.values().next().value
 
   /** @param why undefined: it works */
   function note(what: string, why: string | undefined): void {
@@ -234,10 +234,10 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
         log.info({ source }, 'this replica reads the source')
         void one.member.refresh()
       }
-      note(LOOK + source, undefined)
+      note(lookingAt(source), undefined)
     } catch (error) {
       one.isReached = false
-      note(LOOK + source, messageOf(error))
+      note(lookingAt(source), messageOf(error))
       if (one.isOnItsOwn || !isAlone(one)) return
       one.isOnItsOwn = true
       log.warn({ source }, 'this replica reads the source on its own until the store can be used')
@@ -535,7 +535,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
       const looking = joined.get(source)?.looking
       joined.delete(source)
       for (const metric of [metrics.reader, metrics.generation]) metric.remove({ source })
-      for (const what of [source, LOOK + source]) failures.delete(what)
+      for (const what of [source, lookingAt(source)]) note(what, undefined)
       await registrations.get(source)?.stop()
       registrations.delete(source)
       await looking
