@@ -2,10 +2,9 @@ import t from 'tap'
 import { seedOfRun } from '../helpers/random.ts'
 import { noRedis } from '../helpers/redis-server.ts'
 import { createScope } from '../helpers/scope.ts'
-import { isThorough } from '../helpers/thorough.ts'
 import { runReplicasChaos } from './replicas-run.ts'
 
-const seconds = isThorough ? 60 : 20
+const seconds = 20
 const seed = seedOfRun()
 
 /** Of what happened last and was logged last: as much as `.ci/run` shows. */

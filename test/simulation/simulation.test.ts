@@ -55,10 +55,3 @@ t.test(
     for (let seed = 1; seed <= 8; seed++) t.equal(await holdsOfReplicas(seed), undefined, `seed ${seed}`)
   },
 )
-
-t.test('a history of three replicas that nobody has seen yet', { timeout: 280_000 }, async (t) => {
-  const startMs = performance.now()
-  let seed = seedOfRun()
-  do t.equal(await holdsOfReplicas(seed), undefined, `seed ${seed}`)
-  while (++seed && performance.now() - startMs < NEW_MS / 2)
-})
