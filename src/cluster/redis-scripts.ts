@@ -165,7 +165,7 @@ local function leave(id)
 end
 `
 
-/** KEYS instances, heard, log; ARGV channel, message, how many changes, id and line of each, then who was heard. */
+/** KEYS instances, heard, log; ARGV channel, message, how many changes, id and line of each, then who was heard. Answers who of these is missing. */
 export const REGISTER = script(`${REGISTRATIONS}
 local news = false
 local from = 4 + 2 * ARGV[3]
@@ -182,16 +182,21 @@ for at = 4, from - 1, 2 do
     redis.call('ZADD', KEYS[2], time, id)
   end
 end
+local missing = {}
 for start = from, #ARGV, 1000 do
-  local scores = {}
+  local ids, scores = {}, {}
   for at = start, math.min(start + 999, #ARGV) do
+    ids[#ids + 1] = ARGV[at]
     scores[#scores + 1] = time
     scores[#scores + 1] = ARGV[at]
+  end
+  for at, score in ipairs(redis.call('ZMSCORE', KEYS[2], unpack(ids))) do
+    if not score then missing[#missing + 1] = ids[at] end
   end
   redis.call('ZADD', KEYS[2], 'XX', unpack(scores))
 end
 if news then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
-return 'registered'`)
+return missing`)
 
 /** KEYS instances, heard, log, lease; ARGV channel, message, id of the replica, since when, then ids. */
 export const EXPIRE = script(

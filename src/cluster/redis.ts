@@ -160,7 +160,8 @@ export function createRedisStore(
       const news = written({ kind: 'registrations', source })
       const keys = keysOf(source, 'instances', 'heard', 'log')
       const args = [channel, news, String(changes.length), ...said, ...heard]
-      oneOf(['registered'], String(await run(scripts.REGISTER, keys, args)), keys)
+      const missing = listOf(await run(scripts.REGISTER, keys, args), keys)
+      return missing.map((id) => textOf(id, keys))
     },
     async changesSince(source, position) {
       const keys = keysOf(source, 'instances', 'log')

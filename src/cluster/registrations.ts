@@ -93,16 +93,22 @@ export function createSharedRegistrations(deps: PeersDeps): SharedRegistrations 
     // From here on nothing is added to it.
     if (waiting === batch) waiting = undefined
     try {
-      const changes = [...batch.changes.values()]
-      await store.register(
-        source,
-        changes.map(({ id, line }) => ({ id, line: line === undefined ? undefined : sign(line) + line })),
-        [...batch.heard],
-      )
+      const missing = await register([...batch.changes.values()], [...batch.heard])
+      // Another replica let them expire, or the store lost them: a heartbeat that is acknowledged must count.
+      const again = missing.flatMap((id) => {
+        const line = listener.line(id)
+        return line === undefined ? [] : [{ id, line }]
+      })
+      if (again.length > 0) await register(again, [])
       batch.resolve()
     } catch (error) {
       batch.reject(error)
     }
+  }
+
+  function register(changes: readonly Registration[], heard: readonly string[]) {
+    const signed = changes.map(({ id, line }) => ({ id, line: line && sign(line) + line }))
+    return store.register(source, signed, heard)
   }
 
   function sign(line: string): string {

@@ -100,9 +100,14 @@ export interface Registered {
    * Stores what devices said, all of it or nothing; each registration is a heartbeat too. Replicas are told of
    * changes: what is registered like that already, or is not there to leave, is none.
    * @param changes what they registered as, or that they left
-   * @param heard the ids of those of which a heartbeat came; who is not there is left out
+   * @param heard the ids of those of which a heartbeat came
+   * @returns those of them that are not registered, so that nothing of them is stored
    */
-  register(source: string, changes: readonly Registration[], heard: readonly string[]): Promise<void>
+  register(
+    source: string,
+    changes: readonly Registration[],
+    heard: readonly string[],
+  ): Promise<readonly string[]>
   /**
    * What changed after a position.
    * @param position undefined: from the beginning

@@ -199,7 +199,7 @@ const CONTRACT: Readonly<Record<string, (t: Test, rig: Rig) => Promise<void>>> =
     const before = await b.heardSince('s', 0)
     t.same(new Set(before.ids), new Set(['x', 'y']))
     await pass(50)
-    await b.register('s', [], ['y', 'stranger'])
+    t.same(await b.register('s', [], ['y', 'stranger']), ['stranger'], 'who is not there is told')
     t.same((await a.heardSince('s', before.timeMs + 25)).ids, ['y'])
     await pass(50)
     const { ids, timeMs } = await a.heardSince('s', (await a.heardSince('s', 0)).timeMs)

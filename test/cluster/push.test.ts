@@ -327,6 +327,25 @@ t.test('a push source that is removed from one replica is still one of the other
   t.equal(at(world, 0).supervisor.instances(PUSH), undefined)
 })
 
+t.test(
+  'a heartbeat that is acknowledged counts, although another replica let the device expire',
+  async (t) => {
+    const world = await started()
+    for (const id of ['a', 'b']) await within(world, 100, register(at(world, 0), id))
+    await world.pass(50_000)
+    const store = world.shared.connect()
+    const other = world.replicas.find((one) => one !== readerOf(world)) as One
+    // It expires, and before this replica knows a heartbeat comes.
+    await store.register(PUSH, [{ id: 'a', line: undefined }], [])
+    const beat = register(other, 'a')
+    await world.pass(100)
+    t.match(await beat, { isNew: false })
+    await world.pass(3_000)
+    t.same(served(world), Array(3).fill(['a:9100', 'b:9100']))
+    t.equal((await store.changesSince(PUSH, undefined)).changes.length, 2)
+  },
+)
+
 t.test('a power cut, after which the store has what it had minutes ago, costs no device', async (t) => {
   const world = await started()
   for (let index = 0; index < 5; index++) world.addDevice(`device-${index}`)

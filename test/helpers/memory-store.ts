@@ -137,13 +137,19 @@ export function createMemoryStore(clock: { now(): number }): MemoryStore {
     return true
   }
 
-  function register(source: string, changes: readonly Registration[], heard: readonly string[]): void {
+  function register(
+    source: string,
+    changes: readonly Registration[],
+    heard: readonly string[],
+  ): readonly string[] {
     const news = changes.filter((change) => apply(source, change))
-    for (const id of heard) {
+    const missing = heard.filter((id) => {
       const instance = tables.instances.get(keyOf(source, id))
       if (instance !== undefined) write('instances', keyOf(source, id), { ...instance, heardMs: clock.now() })
-    }
+      return instance === undefined
+    })
     if (news.length > 0) tell({ kind: 'registrations', source })
+    return missing
   }
 
   const instancesOf = (source: string) =>

@@ -95,6 +95,8 @@ export interface PeerListener {
   heard(ids: readonly string[]): void
   /** Heartbeats could not be received elsewhere, for so long in milliseconds. */
   unheard(why: string, forMs: number): void
+  /** The line of what a device is registered as here; undefined: it is not. */
+  line(id: string): string | undefined
   /** What is registered here, as lines, to be given back to a store that lost it. */
   lines(): readonly string[]
 }

@@ -353,6 +353,7 @@ export function createPushSource(
       }
     },
     unheard: (why, forMs) => leases.pause(why, forMs),
+    line: (id) => table.get(id)?.line,
     lines: () => table.lines(),
   })
 
