@@ -112,6 +112,19 @@ t.test('an empty list is not believed by a process that knows nothing', async (t
   t.match(shows(hosts(0, 0)), 'a first list that is empty')
 })
 
+t.test('what left just before the disk was full may be gone after a kill, although it is back', async (t) => {
+  const { model, reads, shows } = setUp()
+  reads(hosts(0, 20), 3)
+  t.equal(shows(hosts(0, 20)), undefined)
+  reads(hosts(1, 20), 3)
+  t.equal(shows(hosts(1, 20)), undefined)
+  model.storage('full')
+  reads(hosts(0, 20), 4)
+  t.equal(shows(hosts(0, 20)), undefined)
+  model.restarts()
+  t.equal(shows(hosts(1, 20)), undefined, 'the list of before the disk was full')
+})
+
 t.test('a kill goes back to what was kept for sure, or later', async (t) => {
   for (const seen of [hosts(0, 20), hosts(0, 25)]) {
     const { model, reads, shows } = setUp()

@@ -188,6 +188,8 @@ export function createModel(
       const wrong = invented(seen) ?? lost(seen)
       // Nothing was read since the start, so this was kept.
       if (before !== undefined && readings.length === 0) floor = seen
+      // What left may have been written before the disk was full.
+      else if (floor !== undefined) floor = new Map([...floor].filter(([target]) => seen.has(target)))
       shown = seen
       before = undefined
       mustHaveList = false
