@@ -112,9 +112,8 @@ export function createReplicas(
   const inventories = new Map<string, Inventory>()
   const devices: SimulatedDevice[] = []
   for (const source of sources) inventories.set(source, { devices: new Set(), lies: [], isDown: false })
-  // How many answers in a row lacked a device that is there, by source and device, and when the last of two was.
-  const streaks = new Map<string, number>()
-  const liedMs = new Map<string, number>()
+  // When answers lacked a device that is there, the last one and the one before, by source and device.
+  const lackedMs = new Map<string, readonly [last: number, before: number]>()
   let lives = 0
   let isFailing = false
 
@@ -123,11 +122,10 @@ export function createReplicas(
     if (isDown) throw new RefreshError('connect', 'simulated')
     const lacked = lies.shift() ?? new Set<string>()
     const shown = [...devices].filter((device) => !lacked.has(device))
-    for (const device of devices) {
+    for (const device of lacked) {
       const id = `${source} ${device}`
-      const streak = lacked.has(device) ? (streaks.get(id) ?? 0) + 1 : 0
-      streaks.set(id, streak)
-      if (streak >= 2) liedMs.set(id, clock.monotonic())
+      const [last] = lackedMs.get(id) ?? [Number.NEGATIVE_INFINITY]
+      lackedMs.set(id, [clock.monotonic(), last])
     }
     return JSON.stringify(shown.map((host) => ({ id: host, host })))
   }
@@ -409,12 +407,12 @@ export function createReplicas(
     return acked !== undefined && clock.monotonic() - acked < TTL_MS
   }
 
-  /** It is there, and no two answers in a row lacked it lately. */
+  /** It is there, and no two answers lacked it lately: each replica may have read others. */
   function mustStay(source: string, device: string): boolean {
     if (source === PUSH) return isLeased(device)
-    const lied = liedMs.get(`${source} ${device}`)
+    const [, before] = lackedMs.get(`${source} ${device}`) ?? []
     const isThere = inventories.get(source)?.devices.has(device) === true
-    return isThere && (lied === undefined || clock.monotonic() - lied > 600_000)
+    return isThere && (before === undefined || clock.monotonic() - before > 600_000)
   }
 
   // When something was last not as it should be, and when the newest generation was last another one.
