@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { asBuffer } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { momentNow } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
@@ -341,8 +342,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
   async function publishUnited(one: Joined, theirs: StoredList, served: SharedList, base: number) {
     const roll = unite(theirs.roll, served.roll, clock.monotonic())
     const counts = { groups: roll.groups, targets: roll.keys.length }
-    const body = Buffer.from(roll.body.buffer, roll.body.byteOffset, roll.body.byteLength)
-    const snapshot = await freeze(body, counts, storeNow())
+    const snapshot = await freeze(asBuffer(roll.body), counts, storeNow())
     const united: SharedList = { roll, snapshot, lastSuccess: theirs.lastSuccess, change: NO_CHANGE }
     // What began with nothing has all that it did not know once it is united with what did not.
     const own = lineage(one).filter((one) => one !== NOTHING)

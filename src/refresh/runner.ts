@@ -611,22 +611,12 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
     },
     /** Another replica read the inventory. */
     followed({ roll, snapshot, lastSuccess, change }: SharedList, isChanged: boolean): void {
-      const before = status()
+      // Only the replica that read them knows the records.
       store.setStatus(name, {
-        ...before,
+        ...INITIAL_STATUS,
         lastSuccess,
-        failure: undefined,
-        restored: false,
-        isSeed: false,
-        failures: 0,
-        // Only whoever read them knows the records.
-        records: 0,
-        dropped: 0,
-        rejected: {},
-        samples: [],
         absent: absentIn(roll),
-        held: noteHeld(roll, before.held),
-        isEmpty: false,
+        held: noteHeld(roll, status().held),
       })
       setReportGauges(NO_RECORDS)
       rejectedBefore = ''

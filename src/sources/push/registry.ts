@@ -50,8 +50,9 @@ export function journalPath(name: string): string {
 export function createRegistry(name: string, { clock, files, storage, report, peers }: PushDeps): Registry {
   const table = createTable()
   const path = storage && join(storage.folder, journalPath(name))
-  const own = path === undefined ? NO_JOURNAL : createJournal(path, table, { clock, files, report })
-  const journal = peers?.journal ?? own
+  const ownJournal = () =>
+    path === undefined ? NO_JOURNAL : createJournal(path, table, { clock, files, report })
+  const journal = peers?.journal ?? ownJournal()
   return { table, leases: createLeases(clock, report), journal, settledMs: 0 }
 }
 
