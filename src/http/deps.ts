@@ -6,7 +6,9 @@ import type { Logger } from '../base/logger.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { ClusterView } from '../model/cluster.ts'
 import type { ExplainAnswer } from '../model/explanation.ts'
+import type { History } from '../model/history.ts'
 import type { Instances } from '../model/registration.ts'
+import type { Scrapes } from '../model/scrape.ts'
 import type { Store } from '../snapshot/store.ts'
 import type { Views } from '../snapshot/views.ts'
 import type { ReportRefusal } from '../web/access.ts'
@@ -60,6 +62,10 @@ export interface HttpDeps {
   readonly pollers: Pollers
   /** The replicas that serve the same; undefined: there is only this one. */
   readonly cluster?: ClusterView | undefined
+  /** What Prometheus servers make of the targets; undefined: none is asked. */
+  readonly scrapes?: Scrapes | undefined
+  /** What happened to targets; undefined: nothing is kept. */
+  readonly history?: History | undefined
   /** Whether the server was asked to stop. */
   isDraining(): boolean
 }

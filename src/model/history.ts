@@ -1,0 +1,39 @@
+import type { LabelMap } from './explanation.ts'
+
+/** What happened to a target. */
+export type EventKind = 'joined' | 'left' | 'changed'
+
+/** Something that happened to one target, as it may be shown: secrets are masked. */
+export interface TargetEvent {
+  /** Its place in the order of all, from 1; larger is newer. */
+  readonly id: number
+  /** On the wall clock, in milliseconds. */
+  readonly atMs: number
+  readonly source: string
+  readonly kind: EventKind
+  readonly address: string
+  /** The labels that tell it apart from others of the same address (its place); empty for most. */
+  readonly place: LabelMap
+  /** Why, in one sentence: what the readings showed, which rule let it go, which labels changed. */
+  readonly why: string
+}
+
+/** Which events are asked for. */
+export interface EventQuery {
+  /** Only those whose address or place contains this, upper and lower case alike. */
+  readonly target?: string | undefined
+  readonly source?: string | undefined
+  /** Only those from then on, on the wall clock, in milliseconds. */
+  readonly sinceMs?: number | undefined
+  /** Only those with a smaller id: the next page. */
+  readonly before?: number | undefined
+  readonly limit: number
+}
+
+/** Joins, leaves and label changes of targets, kept on disk. */
+export interface History {
+  /** The newest first. */
+  find(
+    query: EventQuery,
+  ): Promise<{ readonly events: readonly TargetEvent[]; readonly next: number | undefined }>
+}
