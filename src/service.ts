@@ -19,14 +19,16 @@ import type { Settings } from './config/settings.ts'
 import { createExplainer } from './explain/explainer.ts'
 import { createApp } from './http/app.ts'
 import { createPollers } from './http/pollers.ts'
+import { createSearcher } from './snapshot/search.ts'
 import { createStore } from './snapshot/store.ts'
 import { createViews, type Views } from './snapshot/views.ts'
 import { createSource } from './sources/kinds.ts'
 import { createSupervisor, type Supervisor } from './supervisor.ts'
+import { pagesRoutes } from './ui/routes.ts'
 import { createReport, REFUSALS, type ReportRefusal } from './web/access.ts'
 import type { Web } from './web/web.ts'
 
-type Load = () => Promise<Pick<Settings, 'sources' | 'guard' | 'warnings' | 'cluster'>>
+type Load = () => Promise<Pick<Settings, 'sources' | 'guard' | 'warnings' | 'cluster' | 'view'>>
 
 /** What the service needs from outside. */
 export interface ServiceDeps {
@@ -68,7 +70,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   const web = await openWebFile(settings, deps, reportRefusal)
   const store = createStore()
   const threads = createThreads()
-  // Refreshes never wait for explanations.
+  // Refreshes never wait for explanations and searches.
   const explaining = createThreads(undefined, 1)
   const explain = createExplainer(explaining)
   const { storagePath, seedUrl } = settings
@@ -97,12 +99,15 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   const reload =
     deps.load === undefined
       ? refuseReload(deps)
-      : createReload(supervisor, deps.load, deps, settings.cluster?.fingerprint)
+      : createReload(supervisor, deps.load, deps, settings.cluster?.fingerprint, (now) => {
+          view = now
+        })
   let draining = false
+  let view = settings.view
   const connections = createConnections()
   for (const reason of REFUSALS) metrics.http.refused.inc({ reason }, 0)
   const created = createApp(
-    { ...settings.web, version },
+    { ...settings.web, version, pages: pagesRoutes },
     {
       store,
       views,
@@ -123,8 +128,10 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
         return source === undefined && views.accept(digest) ? [] : undefined
       },
       instances: supervisor.instances,
+      configView: () => view,
       reload,
       backup: () => makeBackup(settings, { supervisor, views, clock }),
+      search: createSearcher(explaining),
       explain: (query, name) => explain(query, supervisor.served(name)),
     },
   )
@@ -224,18 +231,20 @@ function createReload(
   load: Load,
   { log, metrics, clock }: ServiceDeps,
   inForce: string | undefined,
+  onReload: (view: Settings['view']) => void,
 ): () => Promise<boolean> {
   const mutex = createMutex()
 
   async function reload(): Promise<boolean> {
     let state = 'configuration not reloaded; the old one stays'
     try {
-      const { sources, guard, warnings, cluster } = await load()
+      const { sources, guard, warnings, cluster, view } = await load()
       for (const warning of warnings) log.warn(warning)
       if (cluster?.fingerprint !== inForce)
         log.warn('cluster has changed in the configuration file; restart Rollcall to apply it')
       state = 'configuration reloaded in part; the next reload does the rest'
       const applied = await supervisor.apply(sources, guard)
+      onReload(view)
       metrics.config.successful.set(1)
       metrics.config.successTimestamp.set(clock.now() / 1000)
       log.info(applied, 'configuration reloaded')

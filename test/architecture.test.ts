@@ -19,6 +19,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   refresh: ['base', 'model', 'sources', 'pipeline', 'roll', 'snapshot'],
   explain: ['base', 'model', 'mapping', 'relabel', 'pipeline', 'snapshot', 'refresh'],
   http: ['base', 'model', 'snapshot', 'web'],
+  ui: ['base', 'model', 'http'],
   demo: ['base', 'model', 'sensor'],
   config: [
     'base',
@@ -42,7 +43,7 @@ const ROOTS = ['cli.ts', 'service.ts', 'supervisor.ts', 'removed.ts', 'commands'
 
 const src = resolve('src')
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts'))
+  .filter((file) => /\.tsx?$/.test(file))
   .map((file) => ({ file, text: readFileSync(join(src, file), 'utf8') }))
 
 const topOf = (file: string) => file.split('/')[0] as string

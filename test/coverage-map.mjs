@@ -7,7 +7,7 @@ const { CI, REDIS_SERVER } = process.env
 const hasRedis = CI === 'true' || Boolean(REDIS_SERVER) || spawnSync('which', ['redis-server']).status === 0
 
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts') && (hasRedis || !/^cluster\/redis/.test(file)))
+  .filter((file) => /\.tsx?$/.test(file) && (hasRedis || !/^cluster\/redis/.test(file)))
   .map((file) => `src/${file}`)
 
 // biome-ignore lint/style/noDefaultExport: tap wants it so

@@ -10,6 +10,7 @@ import { resolveGlobalGuard, resolveSources } from './resolve/sources.ts'
 import type { FileConfig } from './schema.ts'
 import type { SourceSettings } from './settings.ts'
 import { validate } from './validate.ts'
+import { viewYaml } from './yaml-view.ts'
 
 /** What a configuration file says. */
 export interface LoadedFile {
@@ -18,6 +19,8 @@ export interface LoadedFile {
   readonly guard: GuardOptions
   /** What is shared with other replicas. */
   readonly cluster: ClusterOptions | undefined
+  /** The file as it may be shown: secrets are masked. */
+  readonly yaml: string
   /** The files that it names, none of which was looked at. */
   readonly needs: Need[]
 }
@@ -43,7 +46,14 @@ export async function loadFile(path: string, env: Context['env'], files: Files):
   const cluster = config.cluster && resolveCluster(config.cluster, within(context, 'cluster'))
   if (problems.length > 0) throw fail(problems)
   // Now, so that the parsed file need not be kept.
-  return { sources, guard, cluster, needs: needs.map((need) => ({ ...need, where: document.place(need) })) }
+  const yaml = viewYaml(config, fileSchema)
+  return {
+    sources,
+    guard,
+    cluster,
+    yaml,
+    needs: needs.map((need) => ({ ...need, where: document.place(need) })),
+  }
 }
 
 async function read(path: string, files: Files): Promise<string> {

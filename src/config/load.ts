@@ -13,6 +13,7 @@ import { ENV_SOURCE_NAME, envSource, ignoredVariables } from './env.ts'
 import { type Given, readOption, readRequired } from './option.ts'
 import { flagOptions, inventoryOptions } from './options.ts'
 import type { Settings, SourceSettings, WebSettings } from './settings.ts'
+import { viewSettings } from './settings-view.ts'
 import { leastStalenessMs } from './staleness.ts'
 import { warningsOf } from './warnings.ts'
 
@@ -38,10 +39,11 @@ export async function loadSettings(
   const storagePath = readStoragePath(given, origin.kind === 'demo')
   const seedUrl = readSeedUrl(given)
   const signingKey = readSigningKey(given, files)
-  const common = { web, log, storagePath, seedUrl, signingKey }
+  const view = { settings: viewSettings(given, args.switches), configuration: undefined }
+  const common = { web, log, storagePath, seedUrl, signingKey, view }
   if (origin.kind === 'file') {
     const { loadFile } = await import('./file.ts') // only here, so that others never load the YAML parser
-    const { sources, guard, cluster, needs } = await loadFile(origin.path, env, files)
+    const { sources, guard, cluster, yaml, needs } = await loadFile(origin.path, env, files)
     assertReadyMaxAge(web, sources)
     const ignored = ignoredVariables(given).map((name) => `${name} has no effect beside a configuration file`)
     const warnings = [...ignored, ...seedWarnings(seedUrl), ...warningsOf(sources)]
@@ -49,6 +51,7 @@ export async function loadSettings(
     return {
       ...common,
       configFile: origin.path,
+      view: { ...view, configuration: { file: origin.path, yaml } },
       sources,
       guard,
       cluster,

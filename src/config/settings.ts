@@ -1,6 +1,7 @@
 import type { LogFormat, LogLevel } from '../base/logger.ts'
 import type { Secret } from '../base/secret.ts'
 import type { ClusterOptions } from '../cluster/resolve.ts'
+import type { ConfigView } from '../model/config-view.ts'
 import type { PlanOptions } from '../pipeline/plan.ts'
 import type { GuardOptions } from '../roll/rules.ts'
 import type { SourceOptions } from '../sources/kinds.ts'
@@ -69,6 +70,8 @@ export interface Settings {
   readonly cluster: ClusterOptions | undefined
   /** Set when the embedded demo is what to serve. */
   readonly demo: DemoSettings | undefined
+  /** All of it as it may be shown. */
+  readonly view: ConfigView
   /** The files and folders that it names. */
   readonly needs: readonly Need[]
   /** What is odd about the configuration but no error; logged once at start. */

@@ -11,12 +11,13 @@ import { type Capacity, watchPressure } from './pressure.ts'
 import { backupRoutes } from './routes/backup.ts'
 import { explainRoutes } from './routes/explain.ts'
 import { healthRoutes } from './routes/health.ts'
-import { landingRoutes } from './routes/landing.ts'
 import { lifecycleRoutes } from './routes/lifecycle.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { pollersRoutes } from './routes/pollers.ts'
 import { MAX_ENCODED_ID_LENGTH, pushRoutes } from './routes/push.ts'
+import { searchRoutes } from './routes/search.ts'
 import { sourcesRoutes } from './routes/sources.ts'
+import { statusRoutes } from './routes/status.ts'
 import { answerPoll, targetsRoutes } from './routes/targets.ts'
 
 const DEFAULT_LIMITS: Limits = {
@@ -93,7 +94,8 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
     targetsRoutes(scope, deps, watched)
     explainRoutes(scope, deps, options, watched)
     sourcesRoutes(scope, deps)
-    landingRoutes(scope, deps, options)
+    searchRoutes(scope, deps, watched)
+    statusRoutes(scope, deps, options)
     healthRoutes(scope, deps, options)
     metricsRoutes(scope, deps)
     lifecycleRoutes(scope, deps, options)
@@ -103,6 +105,10 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
   await app.register(async (scope) => {
     guardRoutes(scope, deps, options)
     await pushRoutes(scope, deps, watched)
+  })
+  await app.register(async (scope) => {
+    guardRoutes(scope, deps, options)
+    options.pages?.(scope, deps, options, watched)
   })
   return app
 }

@@ -1,19 +1,23 @@
 import type { Readable } from 'node:stream'
+import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../base/clock.ts'
 import type { Connections } from '../base/connections.ts'
 import { HttpError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { ClusterView } from '../model/cluster.ts'
+import type { ConfigView } from '../model/config-view.ts'
 import type { ExplainAnswer } from '../model/explanation.ts'
 import type { History } from '../model/history.ts'
 import type { Instances } from '../model/registration.ts'
 import type { Scrapes } from '../model/scrape.ts'
+import type { Searcher } from '../snapshot/search.ts'
 import type { Store } from '../snapshot/store.ts'
 import type { Views } from '../snapshot/views.ts'
 import type { ReportRefusal } from '../web/access.ts'
 import type { Web } from '../web/web.ts'
 import type { Pollers } from './pollers.ts'
+import type { Capacity } from './pressure.ts'
 
 /** How a refresh that was asked for ended, as far as the answer tells. */
 export interface RefreshAnswer {
@@ -53,6 +57,8 @@ export interface HttpDeps {
    * @throws HttpError `backup_unavailable`
    */
   backup(): Promise<Readable>
+  /** Finds served targets. */
+  readonly search: Searcher
   /** Says why whatever is asked for is or is not a target, of one source or of all. */
   explain(query: string, source: string | undefined): Promise<ExplainAnswer>
   /** What the web configuration file says; undefined: there is none. */
@@ -60,6 +66,8 @@ export interface HttpDeps {
   readonly reportRefusal: ReportRefusal
   /** Who asks for targets. */
   readonly pollers: Pollers
+  /** The configuration that is in force. */
+  configView(): ConfigView
   /** The replicas that serve the same; undefined: there is only this one. */
   readonly cluster?: ClusterView | undefined
   /** What Prometheus servers make of the targets; undefined: none is asked. */
@@ -92,6 +100,8 @@ export interface HttpOptions {
   readonly readyMaxAgeMs?: number
   /** Whether /api/v1/explain is off. */
   readonly disableExplain?: boolean
+  /** Adds the pages for people; without it there are none. */
+  readonly pages?: (app: FastifyInstance, deps: HttpDeps, options: HttpOptions, capacity: Capacity) => void
   /** What a client may do to a connection, where it differs from the defaults. */
   readonly limits?: Partial<Limits>
 }

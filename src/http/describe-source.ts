@@ -73,7 +73,10 @@ export function describeHeld(held: HeldTargets) {
  * One word for the state: waiting (no list yet), stale (the list is from disk, and none was read since the start),
  * failing (an old list is served), holding or ok.
  */
-function stateOf({ status, snapshot }: Pick<SourceState, 'status' | 'snapshot'>): string {
+function stateOf({
+  status,
+  snapshot,
+}: Pick<SourceState, 'status' | 'snapshot'>): 'waiting' | 'stale' | 'failing' | 'holding' | 'ok' {
   if (snapshot === undefined) return 'waiting'
   if (status.restored) return 'stale'
   if (status.failure !== undefined) return 'failing'

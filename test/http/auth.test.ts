@@ -55,7 +55,20 @@ const TABLE: readonly (readonly [method: string, path: string, ...statuses: numb
   ['GET', '/-/healthy', 200, 200, 200, 200, 200, 200, 200],
   ['GET', '/-/ready', 200, 200, 200, 200, 200, 200, 200],
   ['GET', '/ready', 200, 200, 200, 200, 200, 200, 200],
-  ['GET', '/', 401, 200, 200, 200, 200, 403, 200],
+  ['GET', '/', 401, 200, 403, 200, 200, 403, 403],
+  ['GET', '/?source=sensors', 401, 200, 200, 200, 200, 403, 200],
+  ['GET', '/ui/targets', 401, 200, 403, 200, 200, 403, 403],
+  ['GET', '/ui/targets?source=sensors', 401, 200, 200, 200, 200, 403, 200],
+  ['GET', '/ui/explain?q=a', 401, 200, 403, 403, 200, 403, 403],
+  ['GET', '/ui/explain?q=a&source=sensors', 401, 200, 403, 403, 200, 403, 200],
+  ['GET', '/ui/changes?source=sensors', 401, 200, 200, 200, 200, 403, 200],
+  ['GET', '/ui/pollers?source=sensors', 401, 200, 200, 200, 200, 403, 200],
+  ['GET', '/ui/status?source=sensors', 401, 200, 403, 200, 200, 403, 403],
+  ['GET', '/ui/style.css', 200, 200, 200, 200, 200, 200, 200],
+  ['GET', '/api/v1/targets', 401, 200, 403, 200, 200, 403, 403],
+  ['GET', '/api/v1/targets?source=sensors', 401, 200, 200, 200, 200, 403, 200],
+  ['GET', '/api/v1/status', 401, 200, 403, 200, 200, 403, 403],
+  ['POST', `/ui/accept?digest=${DIGEST}`, 401, 409, 403, 403, 403, 409, 403],
   ['GET', '/targets', 401, 200, 403, 200, 200, 403, 403],
   ['HEAD', '/targets', 401, 200, 403, 200, 200, 403, 403],
   ['GET', '/targets/sensors', 401, 200, 200, 200, 200, 403, 200],
@@ -192,9 +205,10 @@ t.test('explanations can be switched off', async (t) => {
   const { port } = await webServer(t, undefined, { disableExplain: true })
   const answer = await ask(port, '/api/v1/explain?q=a')
   t.match([answer.status, JSON.parse(answer.body)], [403, { error: { code: 'explain_disabled' } }])
-  t.notMatch((await ask(port, '/')).body, 'form')
+  t.notMatch((await ask(port, '/')).body, 'ui/explain')
+  t.equal((await ask(port, '/ui/explain?q=a')).status, 404)
   const on = await webServer(t, undefined)
-  t.match((await ask(on.port, '/')).body, 'form')
+  t.match((await ask(on.port, '/')).body, 'action="ui/explain"')
 })
 
 t.test('a route that does not say who may ask is a defect that shows at the start', async (t) => {

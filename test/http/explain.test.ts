@@ -74,10 +74,3 @@ t.test('48: explanations are shed while the event loop is saturated', async (t) 
   t.match(answer.json(), { error: { code: 'overloaded' } })
   t.equal(asked(), before, 'nothing is searched')
 })
-
-t.test('the landing page asks without a script', async (t) => {
-  const { payload } = await (await readHalf(t)).app.inject('/')
-  t.match(payload, '<form action="api/v1/explain">')
-  t.match(payload, '<input name="q"')
-  t.notMatch(payload, '<script')
-})

@@ -56,13 +56,52 @@ t.test('54: <script> in data or in a request is never sent as a page', async (t)
   t.equal(known.headers['x-content-type-options'], 'nosniff')
 })
 
-t.test('54: the one page that there is, is the same whatever the data and the request say', async (t) => {
-  const { app } = await hostile(t)
-  const { app: harmless } = await readHalf(t)
-  const page = await app.inject(`/?q=${QUOTED}`)
-  t.match(page.headers['content-type'], 'text/html')
-  t.notMatch(page.payload, /script/i)
-  t.equal(page.payload, (await harmless.inject('/')).payload)
+t.test('54: on pages data are text: nothing of them is markup, and nothing runs', async (t) => {
+  const { app, store, state } = await hostile(t)
+  state.explanation = {
+    verdict: SCRIPT,
+    matches: 1,
+    explanations: [
+      {
+        source: 'sensors',
+        position: { document: SCRIPT, index: 0 },
+        record: { name: SCRIPT },
+        targets: [],
+        dropped_labels: [SCRIPT],
+        verdict: SCRIPT,
+      },
+    ],
+  }
+  store.noteChange({
+    source: 'sensors',
+    atMs: 0,
+    targets: 1,
+    added: 1,
+    removed: 0,
+    samples: { added: [SCRIPT], removed: [] },
+  })
+  await app.inject({ url: `/targets/x?${QUOTED}`, headers: { 'user-agent': SCRIPT } })
+  const rows: [url: string, status: number][] = [
+    [`/?notice=${QUOTED}`, 200],
+    ['/', 200],
+    ['/ui/targets', 200],
+    [`/ui/targets?q=${QUOTED}`, 200],
+    [`/ui/targets?label.site=${QUOTED}`, 200],
+    [`/ui/targets?source=${QUOTED}`, 400],
+    [`/ui/explain?q=${QUOTED}`, 200],
+    ['/ui/changes', 200],
+    ['/ui/pollers', 200],
+  ]
+  for (const [url, status] of rows) {
+    const { statusCode, headers, payload } = await app.inject(url)
+    t.equal(statusCode, status, url)
+    t.equal(headers['x-content-type-options'], 'nosniff', url)
+    t.notOk(/<script/i.test(payload), url)
+    t.match(headers['content-type'], 'text/html', url)
+    t.match(headers['content-security-policy'], "default-src 'none'", url)
+    t.equal(headers['cache-control'], 'no-store', url)
+  }
+  t.ok((await app.inject('/ui/targets')).payload.includes('site=&quot;&lt;script>'))
 })
 
 t.test('53: health is harmless to the terminal of whoever uses curl', async (t) => {

@@ -24,18 +24,26 @@ export function explainRoutes(
       throw new HttpError('explain_disabled', 'explanations are off; start without --web.disable-explain')
     }
     capacity.assert()
-    const { q, source } = readParameters(request.query as Record<string, string | string[] | undefined>)
-    const name = source === undefined ? undefined : findSource(deps.store, source).name
     // What an inventory says is shown here, so no cache may keep it.
     return reply
       .type('application/json; charset=utf-8')
       .header('cache-control', 'no-store')
-      .send(printableJson(await answer(q, name, deps)))
+      .send(printableJson(await explainAnswer(request.query as Query, deps)))
   })
 }
 
-/** The explanation, and who has fetched what it is about. */
-async function answer(q: string, source: string | undefined, deps: HttpDeps) {
+/** The body of `GET /api/v1/explain`. */
+export type ExplainBody = Awaited<ReturnType<typeof explainAnswer>>
+
+type Query = Readonly<Record<string, unknown>>
+
+/**
+ * The explanation, and who has fetched what it is about.
+ * @throws HttpError `bad_request`, `source_not_found`, `overloaded`
+ */
+export async function explainAnswer(query: Query, deps: HttpDeps) {
+  const { q, source: named } = readParameters(query)
+  const source = named === undefined ? undefined : findSource(deps.store, named).name
   const { verdict, ...explained } = await deps.explain(q, source)
   const names = new Set(explained.explanations.map((one) => one.source))
   const fetches = new Set([...names].flatMap((name) => fetchesOf(name, deps)))
@@ -45,11 +53,8 @@ async function answer(q: string, source: string | undefined, deps: HttpDeps) {
 }
 
 /** @throws HttpError `bad_request` that says what is wrong */
-function readParameters(query: Record<string, string | string[] | undefined>): {
-  q: string
-  source: string | undefined
-} {
-  const { q, source, ...others } = query
+function readParameters(query: Query): { q: string; source: string | undefined } {
+  const { q, source, ...others } = query as Record<string, string | string[] | undefined>
   const [unknown] = Object.keys(others)
   if (unknown !== undefined) {
     const name = JSON.stringify(unknown.slice(0, 60))

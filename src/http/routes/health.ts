@@ -45,7 +45,8 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
   }
 }
 
-function describeCluster({ replica, replicas, failure }: ClusterStatus) {
+/** The replicas, as they are shown. */
+export function describeCluster({ replica, replicas, failure }: ClusterStatus) {
   return {
     replica,
     replicas: replicas.map(({ name, version, leases }) => ({ name, version, leases })),
@@ -67,7 +68,7 @@ function describePolls(deps: HttpDeps) {
 }
 
 /** Why no traffic should come here; undefined when it should. */
-function unready(deps: HttpDeps, maxAgeMs = Number.POSITIVE_INFINITY): HttpError | undefined {
+export function unready(deps: HttpDeps, maxAgeMs = Number.POSITIVE_INFINITY): HttpError | undefined {
   if (deps.isDraining()) return new HttpError('draining', 'the server is stopping')
   // Devices may reach the server only once it is ready, so their sources are not waited for.
   const all = deps.store.list()

@@ -20,7 +20,7 @@ export function lifecycleRoutes(app: FastifyInstance, deps: HttpDeps, options: H
     })
   }
   route('/-/refresh', 'query', (query) => refresh(sourceIn(query, deps.store), deps))
-  route('/-/accept', 'query', (query) => accept(query, deps))
+  route('/-/accept', 'query', (query) => acceptAnswer(query, deps, options))
   route('/-/reload', 'all', (query) => {
     if (Object.keys(query as object).length > 0)
       throw new HttpError('bad_request', 'a reload is one of everything, and takes no parameter')
@@ -43,7 +43,12 @@ function allShown(results: readonly RefreshAnswer[]) {
 
 const DIGEST = /^[0-9a-f]{64}$/
 
-async function accept(query: unknown, deps: HttpDeps) {
+/**
+ * Lets held targets leave.
+ * @throws HttpError `lifecycle_disabled`, `bad_request`, `not_held`, `refresh_failed`
+ */
+export async function acceptAnswer(query: unknown, deps: HttpDeps, options: HttpOptions) {
+  assertLifecycle(options)
   const { digest, ...others } = query as Record<string, unknown>
   const source = sourceIn(others, deps.store, 'digest and source')
   if (typeof digest !== 'string' || !DIGEST.test(digest)) {

@@ -3,7 +3,7 @@ import { printableJson } from '../../base/printable.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { observe } from '../observe.ts'
-import { faultOf, type Poller } from '../pollers.ts'
+import { faultOf, listOf, type Poller } from '../pollers.ts'
 import { sourceIn } from '../source-parameter.ts'
 
 const PATH = '/api/v1/pollers'
@@ -12,16 +12,25 @@ const PATH = '/api/v1/pollers'
 export function pollersRoutes(app: FastifyInstance, deps: HttpDeps): void {
   app.get(PATH, allow('read', 'query'), (request, reply) => {
     observe(request, reply.raw, PATH, deps)
-    const wanted = sourceIn(request.query, deps.store)
-    // Who asks for one source may not know of others, nor of who asks for them.
-    const isAbout = ({ fetched }: Poller) =>
-      wanted === undefined || (fetched !== undefined && (fetched.source ?? wanted) === wanted)
-    const shown = deps.pollers.list().filter(isAbout)
     const json = reply.type('application/json; charset=utf-8').header('cache-control', 'no-store')
-    return json.send(
-      printableJson({ pollers: shown.map((poller) => describePoller(poller, deps, wanted === undefined)) }),
-    )
+    return json.send(printableJson({ pollers: pollersAnswer(request.query, deps) }))
   })
+}
+
+/** One poller, as `GET /api/v1/pollers` shows it. */
+export type PollerAnswer = ReturnType<typeof describePoller>
+
+/**
+ * Who asks for targets.
+ * @throws HttpError `bad_request`, `source_not_found`
+ */
+export function pollersAnswer(query: unknown, deps: HttpDeps): PollerAnswer[] {
+  const wanted = sourceIn(query, deps.store)
+  // Who asks for one source may not know of others, nor of who asks for them.
+  const isAbout = ({ fetched }: Poller) =>
+    wanted === undefined || (fetched !== undefined && (fetched.source ?? wanted) === wanted)
+  const shown = deps.pollers.list().filter(isAbout)
+  return shown.map((poller) => describePoller(poller, deps, wanted === undefined))
 }
 
 function describePoller(poller: Poller, { store }: HttpDeps, isAll: boolean) {
@@ -39,6 +48,7 @@ function describePoller(poller: Poller, { store }: HttpDeps, isAll: boolean) {
       fetched === undefined
         ? null
         : { source: fetched.source ?? null, digest: fetched.digest, at: timeOf(fetched.atMs) },
+    list: listOf(poller, store),
     fault: (isAll ? faultOf(poller, store) : undefined) ?? null,
   }
 }

@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify'
-import { HttpError } from '../../base/errors.ts'
 import { printableJson } from '../../base/printable.ts'
 import type { NotedChange } from '../../snapshot/changes.ts'
+import type { SourceState } from '../../snapshot/store.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { describeSource } from '../describe-source.ts'
 import { observe } from '../observe.ts'
-import { sourceIn } from '../source-parameter.ts'
+import { numberIn, sourceIn } from '../source-parameter.ts'
 
 /** How many changes a page has, when nothing else is asked for, and at most. */
 const DEFAULT_LIMIT = 100
@@ -29,33 +29,38 @@ export function sourcesRoutes(app: FastifyInstance, deps: HttpDeps): void {
   route('/api/v1/sources', (query) => {
     const wanted = sourceIn(query, deps.store)
     const states = deps.store.list().filter(({ name }) => wanted === undefined || name === wanted)
-    return { sources: states.map((state) => ({ name: state.name, ...describeSource(state, deps) })) }
+    return { sources: states.map((state) => sourceAnswer(state, deps)) }
   })
-  route('/api/v1/changes', ({ limit, before, ...others }) => {
-    const wanted = sourceIn(others, deps.store, 'source, limit and before')
-    const most = numberIn('limit', limit, MAX_LIMIT) ?? DEFAULT_LIMIT
-    const until = numberIn('before', before) ?? Number.POSITIVE_INFINITY
-    const all = deps.store
-      .changes()
-      .filter(({ source, order }) => (wanted === undefined || source === wanted) && order < until)
-    const page = all.slice(0, most)
-    return {
-      changes: page.map(describeChange),
-      next: all.length > page.length ? (page.at(-1) as NotedChange).order : null,
-    }
-  })
+  route('/api/v1/changes', (query) => changesAnswer(query, deps))
 }
 
-/** @throws HttpError `bad_request` when the parameter is there and no whole number from 1 on */
-function numberIn(name: string, text: unknown, most = Number.MAX_SAFE_INTEGER): number | undefined {
-  if (text === undefined) return undefined
-  const value = typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : 0
-  if (value >= 1 && value <= most) return value
-  const shown = JSON.stringify(text).slice(0, 60)
-  throw new HttpError(
-    'bad_request',
-    `${name} is ${shown}; write a whole number from 1${most < Number.MAX_SAFE_INTEGER ? ` to ${most}` : ' on, the next of the page before'}`,
-  )
+/** The body of `GET /api/v1/changes`. */
+export type ChangesAnswer = ReturnType<typeof changesAnswer>
+
+/**
+ * What joined and left, the newest first.
+ * @throws HttpError `bad_request`, `source_not_found`
+ */
+export function changesAnswer({ limit, before, ...others }: Record<string, unknown>, deps: HttpDeps) {
+  const wanted = sourceIn(others, deps.store, 'source, limit and before')
+  const most = numberIn('limit', limit, { most: MAX_LIMIT }) ?? DEFAULT_LIMIT
+  const until = numberIn('before', before) ?? Number.POSITIVE_INFINITY
+  const all = deps.store
+    .changes()
+    .filter(({ source, order }) => (wanted === undefined || source === wanted) && order < until)
+  const page = all.slice(0, most)
+  return {
+    changes: page.map(describeChange),
+    next: all.length > page.length ? (page.at(-1) as NotedChange).order : null,
+  }
+}
+
+/** One source, as `GET /api/v1/sources` shows it. */
+export type SourceAnswer = ReturnType<typeof sourceAnswer>
+
+/** What one source last did. */
+export function sourceAnswer(state: SourceState, deps: HttpDeps) {
+  return { name: state.name, ...describeSource(state, deps) }
 }
 
 function describeChange({ order, source, atMs, targets, added, removed, samples }: NotedChange) {

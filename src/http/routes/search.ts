@@ -1,0 +1,123 @@
+import type { FastifyInstance } from 'fastify'
+import { HttpError } from '../../base/errors.ts'
+import { printableJson } from '../../base/printable.ts'
+import type { LabelMap } from '../../model/explanation.ts'
+import { createMasker } from '../../model/mask.ts'
+import type { Scrape } from '../../model/scrape.ts'
+import { SOURCE_LABEL } from '../../model/target-group.ts'
+import { allow } from '../auth.ts'
+import type { HttpDeps } from '../deps.ts'
+import { observe } from '../observe.ts'
+import type { Capacity } from '../pressure.ts'
+import { numberIn, sourceIn } from '../source-parameter.ts'
+import { parseView } from '../view-parameters.ts'
+
+const PATH = '/api/v1/targets'
+
+/** How many targets an answer has, when nothing else is asked for, and at most. */
+const DEFAULT_LIMIT = 100
+const MAX_LIMIT = 1_000
+
+/** The longest text that is searched for, in UTF-16 units. */
+const MAX_TEXT = 256
+
+/** A served target, as it is shown: secrets are masked. */
+export interface ShownTarget {
+  readonly source: string
+  readonly address: string
+  readonly labels: LabelMap
+  /** What each Prometheus server that is asked makes of it. */
+  readonly scrapes: readonly ShownScrape[]
+}
+
+/** What one Prometheus server makes of a target, with times in RFC 3339. */
+export interface ShownScrape {
+  readonly server: string
+  readonly state: Scrape['state']
+  readonly pool: string | null
+  readonly why: string | null
+  readonly last_scrape: string | null
+  readonly since: string | null
+}
+
+/** The served targets that were found: the body of `GET /api/v1/targets`. */
+export interface TargetsAnswer {
+  /** How many there are, with those that are not shown. */
+  readonly total: number
+  readonly offset: number
+  readonly targets: readonly ShownTarget[]
+  /** The offset of the next page; null: this is the last one. */
+  readonly next: number | null
+}
+
+/**
+ * `GET /api/v1/targets`: the served targets, one by one; `?q=`, `?source=` and `?label.NAME=VALUE` narrow them,
+ * `?offset=` and `?limit=` page through them.
+ */
+export function searchRoutes(app: FastifyInstance, deps: HttpDeps, capacity: Capacity): void {
+  app.get(PATH, allow('read', 'query'), async (request, reply) => {
+    observe(request, reply.raw, PATH, deps)
+    capacity.assert()
+    const answer = await targetsAnswer(request.query as Record<string, unknown>, deps)
+    return reply
+      .type('application/json; charset=utf-8')
+      .header('cache-control', 'no-store')
+      .send(printableJson(answer))
+  })
+}
+
+/**
+ * Finds served targets.
+ * @throws HttpError `bad_request`, `source_not_found`, `overloaded`
+ */
+export async function targetsAnswer(query: Record<string, unknown>, deps: HttpDeps): Promise<TargetsAnswer> {
+  const { q = '', source, limit, offset, ...others } = query
+  if (typeof q !== 'string' || q.length > MAX_TEXT)
+    throw new HttpError('bad_request', `q may be given once, and has ${MAX_TEXT} characters at most`)
+  const wanted = sourceIn(source === undefined ? {} : { source }, deps.store)
+  const view = parseView(others)
+  if (view?.shard !== undefined) throw new HttpError('bad_request', 'shard is for /targets only')
+  const from = numberIn('offset', offset, { least: 0 }) ?? 0
+  const most = numberIn('limit', limit, { most: MAX_LIMIT }) ?? DEFAULT_LIMIT
+  const search = { text: q, labels: view?.labels ?? [], offset: from, limit: most }
+  const { total, targets } = await deps.search(listsOf(wanted, deps), search)
+  const next = from + targets.length < total && targets.length > 0 ? from + targets.length : null
+  return { total, offset: from, targets: targets.map((one) => shown(one, deps)), next }
+}
+
+/** The served lists, of one source or of all, those that a reload removed among them. */
+function listsOf(source: string | undefined, { store }: HttpDeps): (readonly Buffer[])[] {
+  const states = source === undefined ? store.list() : [store.get(source)]
+  const removed = source === undefined ? store.removed().snapshots : []
+  return [...states.flatMap((state) => state?.snapshot ?? []), ...removed].map(({ plain }) => plain)
+}
+
+function shown(
+  { address, labels }: { readonly address: string; readonly labels: LabelMap },
+  { scrapes }: HttpDeps,
+): ShownTarget {
+  const masker = createMasker(null, [Object.entries(labels)])
+  const source = labels[SOURCE_LABEL] ?? ''
+  return {
+    source,
+    address: masker.text(address),
+    labels: masker.labels(Object.entries(labels)),
+    scrapes: (scrapes?.of(source, address, labels) ?? []).map(shownScrape),
+  }
+}
+
+/** A scrape as it is shown. */
+export function shownScrape({ server, state, pool, why, lastScrapeMs, sinceMs }: Scrape): ShownScrape {
+  return {
+    server,
+    state,
+    pool: pool ?? null,
+    why: why ?? null,
+    last_scrape: timeOf(lastScrapeMs),
+    since: timeOf(sinceMs),
+  }
+}
+
+function timeOf(wallMs: number | undefined): string | null {
+  return wallMs === undefined ? null : new Date(wallMs).toISOString()
+}

@@ -1,0 +1,35 @@
+import type { FastifyInstance } from 'fastify'
+import { printableJson } from '../../base/printable.ts'
+import { allow } from '../auth.ts'
+import type { HttpDeps, HttpOptions } from '../deps.ts'
+import { observe } from '../observe.ts'
+import { describeCluster, unready } from './health.ts'
+
+const PATH = '/api/v1/status'
+
+/** `GET /api/v1/status`: what this server is, and what it was told, secrets masked. */
+export function statusRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
+  app.get(PATH, allow('read'), (request, reply) => {
+    observe(request, reply.raw, PATH, deps)
+    const json = reply.type('application/json; charset=utf-8').header('cache-control', 'no-store')
+    return json.send(printableJson(statusAnswer(deps, options)))
+  })
+}
+
+/** The body of `GET /api/v1/status`. */
+export type StatusAnswer = ReturnType<typeof statusAnswer>
+
+/** What this server is, and what it was told. */
+export function statusAnswer(deps: HttpDeps, { version, readyMaxAgeMs }: HttpOptions) {
+  const { configuration, settings } = deps.configView()
+  return {
+    version,
+    node: process.version,
+    started: new Date(deps.clock.now() - process.uptime() * 1000).toISOString(),
+    /** Null: it is ready. */
+    ready: unready(deps, readyMaxAgeMs)?.message ?? null,
+    cluster: deps.cluster === undefined ? null : describeCluster(deps.cluster.status()),
+    configuration: configuration ?? null,
+    settings,
+  }
+}

@@ -1,0 +1,14 @@
+/** One flag or environment variable, as it may be shown. */
+export interface SettingView {
+  /** As it is typed: `--web.listen-address`, or a variable. */
+  readonly name: string
+  readonly value: string
+  readonly from: 'flag' | 'environment'
+}
+
+/** The configuration that is in force, as it may be shown: secrets are masked. */
+export interface ConfigView {
+  readonly settings: readonly SettingView[]
+  /** The configuration file that is in force; undefined: there is none. */
+  readonly configuration: { readonly file: string; readonly yaml: string } | undefined
+}

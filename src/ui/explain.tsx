@@ -1,0 +1,181 @@
+import type { ExplainBody } from '../http/routes/explain.ts'
+import type { ExplainedStep, ExplainedTarget, Explanation } from '../model/explanation.ts'
+import { type Frame, Labels, linkTo, Table, Text } from './layout.tsx'
+
+/** What the page of an explanation shows. */
+export interface ExplainData {
+  readonly q: string
+  readonly source: string | undefined
+  readonly sources: readonly string[]
+  /** Undefined: nothing was asked yet. */
+  readonly answer: ExplainBody | undefined
+}
+
+/** Why something is, or is not, a target: each step of its way. */
+export function ExplainPage({ data, frame }: { data: ExplainData; frame: Frame }) {
+  const { q, source, sources, answer } = data
+  return (
+    <>
+      <h1>Explain</h1>
+      <form class="filter">
+        <label>
+          Host, address, value or field=value
+          <input type="search" name="q" value={q} maxLength={256} required />
+        </label>
+        <label>
+          Source
+          <select name="source">
+            <option value="">all</option>
+            {sources.map((name) => (
+              <option key={name} value={name} selected={name === source}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+        <button type="submit">Explain</button>
+      </form>
+      {answer !== undefined && <Answer answer={answer} q={q} frame={frame} />}
+    </>
+  )
+}
+
+function Answer({ answer, q, frame }: { answer: ExplainBody; q: string; frame: Frame }) {
+  const { explanations, polls, verdict } = answer
+  return (
+    <>
+      <p class="verdict" role="status">
+        <Text>{verdict}</Text>
+      </p>
+      <p>
+        <a href={linkTo(frame, 'Changes', { target: q })}>What happened to it</a>,{' '}
+        <a href={linkTo(frame, 'Targets', { q })}>served targets that have this</a>
+      </p>
+      {explanations.map((explanation, index) => (
+        <Explained key={index} explanation={explanation} frame={frame} />
+      ))}
+      {polls.length > 0 && (
+        <section class="card">
+          <h2>Who asks for it</h2>
+          <ul>
+            {polls.map((poll) => (
+              <li key={poll}>
+                <Text>{poll}</Text>
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
+    </>
+  )
+}
+
+function Explained({ explanation, frame }: { explanation: Explanation; frame: Frame }) {
+  const { source, position, record, targets, dropped_labels, verdict } = explanation
+  return (
+    <section class="card">
+      <h2>
+        <a href={linkTo(frame, 'Targets', { source })}>{source}</a>: <Text>{placeOf(position)}</Text>
+      </h2>
+      <p>
+        <strong>
+          <Text>{verdict}</Text>
+        </strong>
+      </p>
+      {record !== null && (
+        <details>
+          <summary>The record as it was read</summary>
+          <pre>
+            <Text>{JSON.stringify(record)}</Text>
+          </pre>
+        </details>
+      )}
+      {dropped_labels.length > 0 && (
+        <ul>
+          {dropped_labels.map((reason) => (
+            <li key={reason}>
+              Label left out: <Text>{reason}</Text>
+            </li>
+          ))}
+        </ul>
+      )}
+      {targets.map((target, index) => (
+        <ExplainedOne key={index} target={target} isOne={targets.length === 1} />
+      ))}
+    </section>
+  )
+}
+
+function placeOf(position: Explanation['position']): string {
+  if (position === null) return 'in the served list'
+  const { document, index } = position
+  return index === null ? `in ${document}` : `record ${index} (from 0) of ${document}`
+}
+
+/** @param isOne whether its verdict is that of the whole record, which is shown already */
+function ExplainedOne({ target, isOne }: { target: ExplainedTarget; isOne: boolean }) {
+  const { address, labels, steps, final, rejection, verdict } = target
+  return (
+    <div class="target">
+      {address !== null && (
+        <>
+          <h3>
+            <Text>{address}</Text>
+          </h3>
+          <Labels labels={labels} />
+        </>
+      )}
+      {steps.length > 0 && (
+        <Table caption="What each relabel rule did" head={['Rule', 'Action', 'Result']}>
+          {steps.map((step) => (
+            <Step key={step.rule} step={step} />
+          ))}
+        </Table>
+      )}
+      {rejection !== null && (
+        <p class="note bad">
+          Quarantined: {rejection.reason}: <Text>{rejection.detail}</Text>
+        </p>
+      )}
+      {final !== null && steps.length > 0 && (
+        <>
+          <h4>
+            After the rules: <Text>{final.address}</Text>
+          </h4>
+          <Labels labels={final.labels} />
+        </>
+      )}
+      {isOne || (
+        <p>
+          <Text>{verdict}</Text>
+        </p>
+      )}
+    </div>
+  )
+}
+
+function Step({ step: { rule, action, result, changes } }: { step: ExplainedStep }) {
+  return (
+    <tr>
+      <td class="number">{rule}</td>
+      <td>{action}</td>
+      <td>
+        {result === 'changed' ? (
+          <ul class="labels">
+            {changes.map(({ label, before, after }) => (
+              <li key={label}>
+                <Text>{`${label}: ${valueText(before)} → ${valueText(after)}`}</Text>
+              </li>
+            ))}
+          </ul>
+        ) : (
+          result
+        )}
+      </td>
+    </tr>
+  )
+}
+
+function valueText(value: string | null): string {
+  return value === null ? '(none)' : JSON.stringify(value)
+}

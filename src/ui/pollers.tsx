@@ -1,0 +1,71 @@
+import type { PollerAnswer } from '../http/routes/pollers.ts'
+import { Ago, Badge, Count, type Frame, type Mood, Runbook, Table, Text } from './layout.tsx'
+
+/** Who asks for targets, and which list each of them has. */
+export function PollersPage({ data, frame }: { data: readonly PollerAnswer[]; frame: Frame }) {
+  return (
+    <>
+      <h1>Pollers</h1>
+      {data.length === 0 ? (
+        <p class="note warn">
+          Nobody has asked for targets since the start. Point http_sd_configs of Prometheus at /targets.{' '}
+          <Runbook alert="RollcallNotPolled" />
+        </p>
+      ) : (
+        <Table
+          caption="Who asks for targets"
+          head={['Address', 'User agent', 'Asks for', 'Every', 'Last asked', 'Status', 'List', 'Polls']}
+        >
+          {data.map((poller) => (
+            <PollerRow
+              key={`${poller.address} ${poller.user_agent} ${poller.path}`}
+              poller={poller}
+              frame={frame}
+            />
+          ))}
+        </Table>
+      )}
+    </>
+  )
+}
+
+const LISTS: Readonly<Record<PollerAnswer['list'], readonly [mood: Mood, text: string]>> = {
+  current: ['ok', 'the one that is served'],
+  older: ['warn', 'an older one'],
+  part: ['idle', 'a part'],
+  none: ['bad', 'none'],
+}
+
+function PollerRow({ poller, frame }: { poller: PollerAnswer; frame: Frame }) {
+  const { address, user_agent, path, interval_seconds, last, status, list, polls, fault } = poller
+  const [mood, text] = LISTS[list]
+  return (
+    <tr>
+      <th scope="row">
+        <Text>{address}</Text>
+      </th>
+      <td>
+        <Text>{user_agent}</Text>
+      </td>
+      <td>
+        <Text>{path}</Text>
+      </td>
+      <td>{interval_seconds === null ? '' : `${Math.round(interval_seconds)} s`}</td>
+      <td>
+        <Ago iso={last} nowMs={frame.nowMs} />
+      </td>
+      <td class="number">{status}</td>
+      <td>
+        <Badge mood={mood}>{text}</Badge>
+        {fault !== null && (
+          <p>
+            <Text>{fault}</Text>
+          </p>
+        )}
+      </td>
+      <td class="number">
+        <Count of={polls} />
+      </td>
+    </tr>
+  )
+}

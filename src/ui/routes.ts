@@ -1,0 +1,188 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { HttpError } from '../base/errors.ts'
+import { allow } from '../http/auth.ts'
+import type { HttpDeps, HttpOptions } from '../http/deps.ts'
+import { describeHeld } from '../http/describe-source.ts'
+import { createErrorHandler } from '../http/errors.ts'
+import { observe } from '../http/observe.ts'
+import type { Capacity } from '../http/pressure.ts'
+import { explainAnswer } from '../http/routes/explain.ts'
+import { acceptAnswer } from '../http/routes/lifecycle.ts'
+import { pollersAnswer } from '../http/routes/pollers.ts'
+import { targetsAnswer } from '../http/routes/search.ts'
+import { changesAnswer, sourceAnswer } from '../http/routes/sources.ts'
+import { statusAnswer } from '../http/routes/status.ts'
+import { sourceIn } from '../http/source-parameter.ts'
+import type { Frame, PageName } from './layout.tsx'
+import type { Content } from './render.tsx'
+import { ICON, STYLE } from './style.ts'
+
+type Query = Readonly<Record<string, unknown>>
+
+/** Nothing from elsewhere is loaded, nothing runs, and no other site may frame a page or take its forms. */
+const HEADERS = {
+  'content-security-policy':
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+  // Forms must say where they come from; links to elsewhere tell nothing of what was asked here.
+  'referrer-policy': 'same-origin',
+  'cache-control': 'no-store',
+}
+
+/** What is wrong with a request, said as a page; who may not ask learns nothing of the server. */
+const SHOWN_STATUSES: ReadonlySet<number> = new Set([400, 404, 409, 502])
+
+/** How many targets a page shows. */
+const TARGETS_LIMIT = 100
+
+/** How many changes a page shows. */
+const CHANGES_LIMIT = 100
+
+/**
+ * The pages for people, `/` and below `/ui/`: what the API gives, as HTML that needs no script. What renders them is
+ * loaded when the first one is asked for.
+ */
+export function pagesRoutes(
+  app: FastifyInstance,
+  deps: HttpDeps,
+  options: HttpOptions,
+  capacity: Capacity,
+): void {
+  const { disableExplain = false, version, enableLifecycle } = options
+  const handleError = createErrorHandler(deps)
+
+  function frameOf(current: PageName, path: string, query: Query): Frame {
+    const { q = '', notice } = query
+    return {
+      current,
+      root: path === '/' ? '' : '../',
+      version,
+      replica: deps.cluster?.status().replica,
+      canExplain: !disableExplain,
+      query: current === 'Explain' || current === 'Targets' ? String(q).slice(0, 256) : '',
+      alarms: alarmsOf(deps),
+      notice: notice === 'accepted' ? 'Accepted: the held targets have left.' : undefined,
+      nowMs: deps.clock.now(),
+    }
+  }
+
+  async function send(reply: FastifyReply, content: Content, frame: Frame): Promise<FastifyReply> {
+    const { render } = await import('./render.tsx')
+    return reply.headers(HEADERS).type('text/html; charset=utf-8').send(render(content, frame))
+  }
+
+  function page(
+    path: string,
+    name: PageName,
+    access: ReturnType<typeof allow>,
+    contentOf: (query: Query) => Content | Promise<Content>,
+  ): void {
+    app.get(path, access, async (request: FastifyRequest, reply: FastifyReply) => {
+      observe(request, reply.raw, path, deps)
+      capacity.assert()
+      const query = request.query as Query
+      return send(reply, await contentOf(query), frameOf(name, path, query))
+    })
+  }
+
+  // People get what is wrong as a page too, with the same status.
+  app.setErrorHandler((error, request, reply) => {
+    const known = error instanceof HttpError && SHOWN_STATUSES.has(error.statusCode) ? error : undefined
+    if (known === undefined) return handleError(error as HttpError, request, reply)
+    const path = request.routeOptions.url as string
+    return send(
+      reply.code(known.statusCode),
+      { page: 'Error', data: known.message },
+      frameOf('Status', path, {}),
+    )
+  })
+
+  page('/', 'Sources', allow('read', 'query'), ({ notice: _, ...query }) => {
+    const wanted = sourceIn(query, deps.store)
+    const states = deps.store.list().filter(({ name }) => wanted === undefined || name === wanted)
+    return {
+      page: 'Sources',
+      data: {
+        sources: states.map((state) => sourceAnswer(state, deps)),
+        removed: wanted === undefined ? deps.store.removed().held.map(describeHeld) : [],
+        servers: deps.scrapes?.servers() ?? [],
+        canAccept: enableLifecycle,
+      },
+    }
+  })
+  page('/ui/targets', 'Targets', allow('read', 'query'), async (query) => {
+    const given = withoutEmpty(query)
+    const answer = await targetsAnswer({ limit: String(TARGETS_LIMIT), ...given }, deps)
+    const { q = '', source, limit: _, offset: __, ...labels } = given as Record<string, string | undefined>
+    return {
+      page: 'Targets',
+      data: {
+        ...answer,
+        q,
+        source,
+        labels: labels as Record<string, string>,
+        limit: TARGETS_LIMIT,
+        sources: namesIn(deps),
+        hasScrapes: deps.scrapes !== undefined,
+      },
+    }
+  })
+  if (!disableExplain) {
+    page('/ui/explain', 'Explain', allow('explain', 'query'), async (query) => {
+      const given = withoutEmpty(query)
+      const { q, source } = given as { q?: string; source?: string }
+      const answer = Object.keys(given).length === 0 ? undefined : await explainAnswer(given, deps)
+      return { page: 'Explain', data: { q: q ?? '', source, sources: namesIn(deps), answer } }
+    })
+  }
+  page('/ui/changes', 'Changes', allow('read', 'query'), (query) => {
+    const given = withoutEmpty(query)
+    const answer = changesAnswer({ limit: String(CHANGES_LIMIT), ...given }, deps)
+    return {
+      page: 'Changes',
+      data: { ...answer, source: given.source as string | undefined, sources: namesIn(deps) },
+    }
+  })
+  page('/ui/pollers', 'Pollers', allow('read', 'query'), (query) => ({
+    page: 'Pollers',
+    data: pollersAnswer(query, deps),
+  }))
+  page('/ui/status', 'Status', allow('read'), () => ({ page: 'Status', data: statusAnswer(deps, options) }))
+
+  app.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'buffer' },
+    (_request, _body, done) => done(null),
+  )
+  app.post('/ui/accept', allow('operate', 'query'), async (request, reply) => {
+    observe(request, reply.raw, '/ui/accept', deps)
+    await acceptAnswer(request.query, deps, options)
+    return reply.code(303).header('location', '../?notice=accepted').send()
+  })
+
+  const asset = (path: string, type: string, text: string) =>
+    app.get(path, allow('open'), (request, reply) => {
+      observe(request, reply.raw, path, deps)
+      // It changes with the version only, which stands in its address.
+      return reply.type(type).header('cache-control', 'public, max-age=86400').send(text)
+    })
+  asset('/ui/style.css', 'text/css; charset=utf-8', STYLE)
+  asset('/ui/icon.svg', 'image/svg+xml', ICON)
+}
+
+function namesIn({ store }: HttpDeps): string[] {
+  return store.list().map(({ name }) => name)
+}
+
+/** Forms send fields that are left empty too. */
+function withoutEmpty(query: Query): Query {
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''))
+}
+
+/** What is wrong with the server as a whole. */
+function alarmsOf(deps: HttpDeps): string[] {
+  const failure = deps.cluster?.status().failure
+  return [
+    ...(deps.isDraining() ? ['The server is stopping.'] : []),
+    ...(failure === undefined ? [] : [`The store of the cluster cannot be used: ${failure}`]),
+  ]
+}
