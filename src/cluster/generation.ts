@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import { constants, inflateRaw, inflateRawSync } from 'node:zlib'
 import { asBuffer } from '../base/bytes.ts'
@@ -27,6 +27,9 @@ interface Head extends Pick<Roll, 'groups' | 'seen' | 'accepted' | 'history'> {
   readonly format: number
   readonly generation: number
   readonly digest: string
+  /** The CRC-32 of the groups, and the SHA-256 of the compressed groups: nothing of the groups themselves is summed again. */
+  readonly crc: number
+  readonly packedDigest: string
   readonly changedAtMs: number
   readonly lastSuccessMs: number
   readonly targets: number
@@ -92,6 +95,8 @@ export function encodeGeneration(
     format: FORMAT,
     generation,
     digest: snapshot.digest,
+    crc: snapshot.part.checksum.crc,
+    packedDigest: digestOf(snapshot.part.deflated),
     changedAtMs: snapshot.changedAtMs,
     lastSuccessMs: signing.storeMs - (signing.now.monotonicMs - lastSuccess.monotonicMs),
     targets: keys.length,
@@ -127,14 +132,7 @@ export async function decodeGeneration(
     )
   if (head.generation !== generation || head.digest !== digest)
     throw new GenerationError('it is signed for another generation or list')
-  const counts = { groups: head.groups, targets }
-  const snapshot =
-    known?.digest === digest
-      ? known.changedAtMs === changedAtMs
-        ? known
-        : { ...known, changedAtMs }
-      : await thaw(await inflate(list), list as Buffer, counts, changedAtMs)
-  if (snapshot.digest !== digest) throw new GenerationError('its list is not the one that was signed')
+  const snapshot = known?.digest === digest ? changedAt(known, changedAtMs) : await readList(head, list)
   const numbers = new Uint8Array(said.subarray(end)).buffer
   const { groups, seen, accepted, history, absences, held } = head
   const stored: Roll = {
@@ -150,6 +148,24 @@ export async function decodeGeneration(
   return { roll, snapshot, lastSuccess, change, ancestors }
 }
 
+/** A list that is here already; the very same, unless it was first served at another time. */
+function changedAt(known: Snapshot, changedAtMs: number): Snapshot {
+  return known.changedAtMs === changedAtMs ? known : { ...known, changedAtMs }
+}
+
+/** @throws GenerationError when it is not the list that was signed */
+async function readList(head: Head, list: Buffer | undefined): Promise<Snapshot> {
+  if (list === undefined) throw new GenerationError('its list is missing')
+  if (digestOf(list) !== head.packedDigest)
+    throw new GenerationError('its list is not the one that was signed')
+  const { groups, targets, changedAtMs } = head
+  return thaw(await inflate(list), list, head, { groups, targets }, changedAtMs)
+}
+
+function digestOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
 function sign(said: Uint8Array, { source, key }: Signing): Buffer {
   return createHmac('sha256', key).update(`${source}\n`).update(said).digest()
 }
@@ -159,8 +175,7 @@ const INLINE_BYTES = 16 * 1024
 
 const inflateInPool = promisify(inflateRaw)
 
-async function inflate(list: Buffer | undefined): Promise<Buffer> {
-  if (list === undefined) throw new GenerationError('its list is missing')
+async function inflate(list: Buffer): Promise<Buffer> {
   // What a part has no last block of.
   const options = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: MAX_LIST_BYTES }
   try {

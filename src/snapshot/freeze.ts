@@ -65,31 +65,40 @@ const INLINE_BYTES = 32 * 1024
  * @throws TypeError when the body is not an encoded list
  */
 export async function freeze(body: Buffer, counts: Counts, changedAtMs: number): Promise<Snapshot> {
-  return assemble(body, deflate(groupBytesOf(body)), counts, changedAtMs)
+  const bytes = groupBytesOf(body)
+  const [digest, deflated, crc] = await Promise.all([sha256([body]), deflate(bytes), crcOf(bytes)])
+  return assemble(body, deflated, { digest, crc }, counts, changedAtMs)
+}
+
+/** What {@link freeze} found out about a list. */
+export interface Sums extends Pick<Snapshot, 'digest'> {
+  /** The CRC-32 of its groups. */
+  readonly crc: number
 }
 
 /**
- * Makes the list again that {@link freeze} made, of the groups that its part has, plain and compressed. Its digest says
- * whether it is that list.
+ * Makes the list again that {@link freeze} made, of the groups that its part has, plain and compressed.
+ * @param sums those of that list, which are not computed anew: the caller knows that it is that list
  */
 export function thaw(
   bytes: Buffer,
   deflated: Buffer,
+  sums: Sums,
   counts: Counts,
   changedAtMs: number,
-): Promise<Snapshot> {
+): Snapshot {
   const body = bytes.length === 0 ? EMPTY : Buffer.concat([BEFORE, bytes, AFTER])
-  return assemble(body, Promise.resolve(deflated), counts, changedAtMs)
+  return assemble(body, deflated, sums, counts, changedAtMs)
 }
 
-async function assemble(
+function assemble(
   body: Buffer,
-  compressed: Promise<Buffer>,
+  deflated: Buffer,
+  { digest, crc }: Sums,
   { groups, targets }: Counts,
   changedAtMs: number,
-): Promise<Snapshot> {
+): Snapshot {
   const bytes = groupBytesOf(body)
-  const [digest, deflated, crc] = await Promise.all([sha256([body]), compressed, crcOf(bytes)])
   const own = { bytes, deflated, checksum: checksumOf(crc, bytes.length) }
   const gzip = bytes.length === 0 ? EMPTY_GZIP : Buffer.concat(gzipOf([own]))
   // Not a second time in memory.
