@@ -49,6 +49,8 @@ export interface SimulatedDevice {
   isOn: boolean
   /** When the last heartbeat began that was acknowledged. */
   ackedMs: number | undefined
+  /** When it came back after its lease had expired, on the clock of the store; 0: it never expired. */
+  cameBackMs: number
 }
 
 /** The source that devices register with, for how long they are believed, and when they ask again what failed. */
@@ -372,7 +374,7 @@ export function createReplicas(
     if (last !== undefined) {
       checks++
       for (const device of last.devices) {
-        if (!served.has(device) && mustStay(source, device.split(':')[0] as string))
+        if (!served.has(device) && mustStay(source, device.split(':')[0] as string, last.generation))
           throw new Violation(`${device} of ${source} is in the inventory, and left ${replica.name}`)
       }
       if (last.life === life && generation < last.generation)
@@ -394,22 +396,35 @@ export function createReplicas(
     given.catch(() => {})
     try {
       await Promise.race([instances?.register(device.id, registration) ?? given, given])
-      if (device.isOn) device.ackedMs = startMs
+      if (device.isOn) acknowledge(device, startMs)
       clock.after(TTL_MS / 3, () => void beat(device))
     } catch {
       clock.after(RETRY_MS, () => void beat(device))
     }
   }
 
-  /** Its last heartbeat is not old enough. */
-  function isLeased(id: string): boolean {
-    const acked = devices.find((device) => device.id === id)?.ackedMs
-    return acked !== undefined && clock.monotonic() - acked < TTL_MS
+  function acknowledge(device: SimulatedDevice, startMs: number): void {
+    if (device.ackedMs !== undefined && !isLeased(device)) device.cameBackMs = clock.now()
+    device.ackedMs = startMs
   }
 
-  /** It is there, and no two answers lacked it lately: each replica may have read others. */
-  function mustStay(source: string, device: string): boolean {
-    if (source === PUSH) return isLeased(device)
+  /** Its last heartbeat is not old enough. */
+  function isLeased({ ackedMs }: SimulatedDevice): boolean {
+    return ackedMs !== undefined && clock.monotonic() - ackedMs < TTL_MS
+  }
+
+  /** It has a lease, and let none expire since a generation was made: a newer one may lack who only came back. */
+  function isLeasedSince(id: string, generation: number): boolean {
+    const device = devices.find((one) => one.id === id)
+    return device !== undefined && isLeased(device) && device.cameBackMs <= generation
+  }
+
+  /**
+   * It is there, and no two answers lacked it lately: each replica may have read others.
+   * @param generation the last one by which it was served, which is about the time of the store when it was made
+   */
+  function mustStay(source: string, device: string, generation: number): boolean {
+    if (source === PUSH) return isLeasedSince(device, generation)
     const [, before] = lackedMs.get(`${source} ${device}`) ?? []
     const isThere = inventories.get(source)?.devices.has(device) === true
     return isThere && (before === undefined || clock.monotonic() - before > 600_000)
@@ -484,7 +499,7 @@ export function createReplicas(
     settingsOf,
     /** A new device begins to register. */
     addDevice(id: string): void {
-      const device: SimulatedDevice = { id, isOn: true, ackedMs: undefined }
+      const device: SimulatedDevice = { id, isOn: true, ackedMs: undefined, cameBackMs: 0 }
       devices.push(device)
       clock.after(random.int(TTL_MS / 3), () => void beat(device))
     },
