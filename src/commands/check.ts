@@ -8,7 +8,7 @@ import { readOption } from '../config/option.ts'
 import type { Settings } from '../config/settings.ts'
 import { compareWith } from './against.ts'
 import { describeQuarantined, describeRun } from './describe-run.ts'
-import { dryRun } from './dry-run.ts'
+import { type CommandDeps, dryRun } from './dry-run.ts'
 import { lookAtFiles, type NamedFiles } from './named-files.ts'
 import type { Printed } from './printed.ts'
 import { probeErrors, probeWarnings } from './probe-warnings.ts'
@@ -20,7 +20,8 @@ import { warningsOf } from './warnings.ts'
  * `--against` it compares what they gave with what a running server serves.
  * @throws UsageError, one line for each thing that is wrong
  */
-export async function check(args: Arguments, env: NodeJS.ProcessEnv, files: Files): Promise<Printed> {
+export async function check(args: Arguments, env: NodeJS.ProcessEnv, deps: CommandDeps): Promise<Printed> {
+  const { files } = deps
   const [isSyntaxOnly, isProbe] = [args.switches.has('syntax-only'), args.switches.has('probe')]
   if (isSyntaxOnly && isProbe)
     throw new UsageError('--syntax-only: has no meaning with --probe; leave one out')
@@ -39,7 +40,7 @@ export async function check(args: Arguments, env: NodeJS.ProcessEnv, files: File
     ...(named.errors.length === 0 ? [`SUCCESS: ${summary(settings)}\n`] : []),
     webLine,
   ]
-  const probed = isProbe ? await probe(settings, files, against) : { lines: [], ends: [] }
+  const probed = isProbe ? await probe(settings, deps, against) : { lines: [], ends: [] }
   const ends = [...describeFailed(named), ...probed.ends]
   return {
     out: [...found, ...probed.lines, ...ends].join(''),
@@ -86,8 +87,8 @@ const UNREAD = 'FAILED: not every source could be read\n'
 const NOT_COMPARED = 'FAILED: not every list could be compared\n'
 const ABSENT = 'FAILED: the configuration names fields that no record has\n'
 
-async function probe(settings: Settings, files: Files, against: URL | undefined) {
-  const runs = await dryRun(settings.sources, { clock: systemClock, files })
+async function probe(settings: Settings, deps: CommandDeps, against: URL | undefined) {
+  const runs = await dryRun(settings.sources, { ...deps, clock: systemClock })
   const differences = await Promise.all(
     runs.map(async (run) => (against === undefined ? undefined : compareWith(against, run))),
   )

@@ -15,6 +15,7 @@ import type { Report } from '../pipeline/report.ts'
 import type { Counts } from '../snapshot/freeze.ts'
 import { createSource } from '../sources/kinds.ts'
 import { documentsOf, readBefore, withoutSecrets } from '../sources/source.ts'
+import type { Progress } from './progress.ts'
 
 /** A list before anything was proven. */
 export interface Built {
@@ -40,9 +41,15 @@ export interface DryRun {
     | { readonly built?: undefined; readonly error?: undefined }
 }
 
-interface Deps {
-  readonly clock: Clock
+/** What commands that read inventories need from outside. */
+export interface CommandDeps {
   readonly files: Files
+  /** Says what is waited for. */
+  readonly progress: Progress
+}
+
+interface Deps extends CommandDeps {
+  readonly clock: Clock
 }
 
 /**
@@ -76,7 +83,8 @@ export function dryRun(sources: readonly SourceSettings[], deps: Deps): Promise<
   return Promise.all(sources.map((source) => runSource(source, deps)))
 }
 
-async function runSource(settings: SourceSettings, { clock, files }: Deps): Promise<DryRun> {
+async function runSource(settings: SourceSettings, { clock, files, progress }: Deps): Promise<DryRun> {
+  progress.begin(settings.name)
   const startMs = clock.monotonic()
   const plan = compilePlan(settings.plan)
   const source = createSource(settings.source, { clock, files, userAgent: USER_AGENT })
@@ -95,6 +103,7 @@ async function runSource(settings: SourceSettings, { clock, files }: Deps): Prom
   }))
   const durationMs = clock.monotonic() - startMs
   await source.close()
+  progress.end(settings.name)
   return { settings, plan, durationMs, missing: fields.missing(), documents, result }
 }
 

@@ -1,6 +1,5 @@
 import { systemClock } from '../base/clock.ts'
 import { UsageError } from '../base/errors.ts'
-import type { Files } from '../base/files.ts'
 import { printableJson } from '../base/printable.ts'
 import type { Arguments } from '../config/arguments.ts'
 import { COMMAND_FLAGS } from '../config/command-options.ts'
@@ -16,7 +15,7 @@ import { type ExplainAnswer, queryFault } from '../model/explanation.ts'
 import { maskText } from '../model/mask-text.ts'
 import { askServer } from './ask-server.ts'
 import { describeRun } from './describe-run.ts'
-import { chooseSources, type DryRun, dryRun } from './dry-run.ts'
+import { type CommandDeps, chooseSources, type DryRun, dryRun } from './dry-run.ts'
 import { explanationText } from './explain-text.ts'
 import type { Printed } from './printed.ts'
 import { warningsOf } from './warnings.ts'
@@ -25,7 +24,8 @@ import { warningsOf } from './warnings.ts'
  * `rollcall explain QUERY`: reads each source once and says what would become of whatever the question finds.
  * @throws UsageError, one line for each thing that is wrong
  */
-export async function explain(args: Arguments, env: NodeJS.ProcessEnv, files: Files): Promise<Printed> {
+export async function explain(args: Arguments, env: NodeJS.ProcessEnv, deps: CommandDeps): Promise<Printed> {
+  const { files } = deps
   const query = args.positionals[1] ?? ''
   const fault = queryFault(query)
   if (fault !== undefined) throw new UsageError(`rollcall explain QUERY: the query ${fault}`)
@@ -33,7 +33,7 @@ export async function explain(args: Arguments, env: NodeJS.ProcessEnv, files: Fi
   const format = readRequired(COMMAND_FLAGS.explain.format, given)
   const settings = await loadSettings(args, env, files)
   const sources = chooseSources(settings, readOption(COMMAND_FLAGS.explain.source, given))
-  const runs = await dryRun(sources, { clock: systemClock, files })
+  const runs = await dryRun(sources, { ...deps, clock: systemClock })
   const failed = runs.filter(({ result }) => result.error !== undefined)
   const answer = answerFrom(runs, query, settings.web)
   return {

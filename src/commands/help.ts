@@ -14,9 +14,60 @@ export const COMMANDS = {
   sensor:
     'Run the agent of a device: metrics, registration, payloads; rollcall sensor --help lists its flags.',
   demo: 'Serve the demo fleet, whatever is configured.',
+  completion: 'Print a script that completes commands, flags and values in bash, zsh or fish.',
 } as const
 
 export type Command = keyof typeof COMMANDS
+
+/** What a command is called with beside its flags, and how people use it. */
+const USAGE: Partial<Record<Command, { readonly words?: string; readonly examples: readonly string[] }>> = {
+  check: {
+    examples: [
+      'rollcall check --config.file=rollcall.yml',
+      'rollcall check --config.file=rollcall.yml --probe --against=http://localhost:8080',
+    ],
+  },
+  targets: {
+    examples: [
+      'rollcall targets --config.file=rollcall.yml --format=table',
+      'rollcall targets --config.file=rollcall.yml --source=sensors > targets.json',
+    ],
+  },
+  explain: {
+    words: '<host, address, value or field=value>',
+    examples: [
+      'rollcall explain sensor-07 --config.file=rollcall.yml',
+      "rollcall explain 'site=lyon' --config.file=rollcall.yml --source=sensors",
+    ],
+  },
+  restore: {
+    words: '<file or ->',
+    examples: ['rollcall restore rollcall.backup --storage.path=/var/lib/rollcall'],
+  },
+  completion: {
+    words: '<bash|zsh|fish>',
+    examples: [
+      'source <(rollcall completion bash)',
+      'rollcall completion zsh > ~/.zfunc/_rollcall',
+      'rollcall completion fish > ~/.config/fish/completions/rollcall.fish',
+    ],
+  },
+}
+
+/** The text of `rollcall COMMAND --help`: its own flags, and those that decide what it reads. */
+export function commandHelpText(command: Command): string {
+  const { words = '', examples } = USAGE[command] ?? { examples: [`rollcall ${command}`] }
+  const own = ownFlags(command)
+  const usage = `rollcall ${command}${words === '' ? '' : ` ${words}`}${command === 'completion' ? '' : ' [flags]'}`
+  return `${COMMANDS[command]}
+
+Usage: ${usage}
+
+Examples:
+${examples.map((example) => `  ${example}\n`).join('')}${own.length === 0 ? '' : `\nFlags of this command:\n${table(own)}`}${
+  command === 'completion' ? '' : '\nrollcall --help lists the flags and variables that all commands take.\n'
+}`
+}
 
 /** The text of `rollcall --help`, made from the same tables that are read. */
 export function helpText(): string {
@@ -34,7 +85,7 @@ export function helpText(): string {
 Usage: rollcall [command] [flags]
 
 Commands:
-${table(Object.entries(COMMANDS).flatMap(([name, help]) => [[name, help], ...ownFlags(name)]))}
+${table(Object.entries(COMMANDS).flatMap(([name, help]) => [[name, help], ...indented(ownFlags(name))]))}
 Flags:
 ${table(flags)}
 Environment variables that describe one inventory, instead of a configuration file:
@@ -43,15 +94,19 @@ Exit codes: 0 fine, 1 it could not run, 2 wrong flags, variables or configuratio
 `
 }
 
-/** The flags that only this command has, one step further in. */
+/** One step further in. */
+function indented(rows: readonly (readonly [string, string])[]): (readonly [string, string])[] {
+  return rows.map(([name, text]) => [`  ${name}`, text])
+}
+
+/** The flags that only this command has. */
 function ownFlags(command: string): (readonly [string, string])[] {
   if (!(command in COMMAND_FLAGS)) return []
   const name = command as FlagCommand
-  const rows = [
+  return [
     ...Object.values(COMMAND_FLAGS[name]).map((option: Option<unknown>) => flagRow(option)),
     ...Object.entries(COMMAND_SWITCHES[name]).map(([flag, help]) => [`--${flag}`, help] as const),
   ]
-  return rows.map(([flag, help]) => [`  ${flag}`, help])
 }
 
 /** A flag and what it is for. */

@@ -5,10 +5,13 @@ import { keepHeapSmall } from '../base/heap.ts'
 import { suggest } from '../base/suggest.ts'
 import { version } from '../base/version.ts'
 import { type Arguments, assertOwnFlags, readArguments } from '../config/arguments.ts'
+import { painted } from './colours.ts'
+import type { CommandDeps } from './dry-run.ts'
 import { endForSure } from './end-for-sure.ts'
 import type { Hangups } from './hangups.ts'
-import { COMMANDS, type Command, helpText } from './help.ts'
+import { COMMANDS, type Command, commandHelpText, helpText } from './help.ts'
 import type { Printed } from './printed.ts'
+import { createProgress } from './progress.ts'
 
 const files = createFiles({ clock: systemClock })
 /* c8 ignore next 3 -- a process that ends so tells no more what it covered */
@@ -36,9 +39,17 @@ async function choose(argv: readonly string[], hangups: Hangups): Promise<void> 
   })
   if (argv[0] === 'sensor') return runSensor(argv.slice(1), hangups)
   const args = readArguments(argv)
-  if (args.switches.has('help') || args.positionals[0] === 'help') return print(helpText())
+  if (args.switches.has('help') || args.positionals[0] === 'help') return print(helpOf(args.positionals))
   if (args.switches.has('version')) return print(`rollcall ${version} (Node.js ${process.version})\n`)
   await run(readCommand(args), args, hangups)
+}
+
+/** The help of the command that is named: `rollcall explain --help`, `rollcall help explain`; the general one has all of `serve`. */
+function helpOf(words: readonly string[]): string {
+  const [name = ''] = words[0] === 'help' ? words.slice(1) : words
+  return Object.hasOwn(COMMANDS, name) && name !== 'sensor' && name !== 'serve'
+    ? commandHelpText(name as Command)
+    : helpText()
 }
 
 /** It has flags of its own, and loads nothing of the server. */
@@ -53,11 +64,13 @@ async function run(command: Command, args: Arguments, hangups: Hangups): Promise
   if (command !== 'serve' && command !== 'demo') hangups.release()
   switch (command) {
     case 'check':
-      return finish((await import('./check.ts')).check(args, process.env, files))
+      return finish((await import('./check.ts')).check(args, process.env, deps()))
     case 'targets':
-      return finish((await import('./targets.ts')).targets(args, process.env, files))
+      return finish((await import('./targets.ts')).targets(args, process.env, deps()))
     case 'explain':
-      return finish((await import('./explain.ts')).explain(args, process.env, files))
+      return finish((await import('./explain.ts')).explain(args, process.env, deps()))
+    case 'completion':
+      return print((await import('./completion.ts')).completion(args.positionals[1]))
     case 'restore': {
       const deps = { files, now: systemClock.now, stdin: process.stdin }
       return finish((await import('./restore.ts')).restore(args, process.env, deps))
@@ -71,8 +84,17 @@ async function run(command: Command, args: Arguments, hangups: Hangups): Promise
   }
 }
 
+/** What commands that read inventories need. */
+function deps(): CommandDeps {
+  return { files, progress: createProgress(process.stderr) }
+}
+
 /** The commands that take one word beside their flags, and what to do about another. */
-const TAKES_WORD = { explain: 'quote a query that has spaces', restore: 'a backup is one file' } as const
+const TAKES_WORD = {
+  explain: 'quote a query that has spaces',
+  restore: 'a backup is one file',
+  completion: 'name one shell',
+} as const
 
 function readCommand(args: Arguments): Command {
   const [command = 'serve', ...words] = args.positionals
@@ -96,10 +118,10 @@ function readCommand(args: Arguments): Command {
 async function finish(printed: Promise<Printed>): Promise<void> {
   const { out, err, code } = await printed
   process.exitCode = code
-  process.stderr.write(err)
+  process.stderr.write(painted(err, process.stderr))
   // What hangs is not waited for.
   process.stdout.write(
-    out,
+    painted(out, process.stdout),
     () => void files.close().then(() => files.underWay().length > 0 && process.exit()),
   )
 }
@@ -110,7 +132,7 @@ function print(text: string): void {
 
 function fail(error: unknown): void {
   if (error instanceof UsageError || error instanceof StartError) {
-    process.stderr.write(`${error.message.replace(/^/gm, 'rollcall: ')}\n`)
+    process.stderr.write(painted(`${error.message.replace(/^/gm, 'rollcall: ')}\n`, process.stderr))
     /* c8 ignore next 3 -- without file descriptors nobody notes what was covered */
   } else if (isLocal(error)) {
     process.stderr.write(`rollcall: ${messageOf(error)}\n`)

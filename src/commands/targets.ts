@@ -1,5 +1,4 @@
 import { systemClock } from '../base/clock.ts'
-import type { Files } from '../base/files.ts'
 import { printable, printableJson } from '../base/printable.ts'
 import type { Arguments } from '../config/arguments.ts'
 import { COMMAND_FLAGS } from '../config/command-options.ts'
@@ -9,7 +8,7 @@ import { compareText } from '../model/labels.ts'
 import { groupsIn } from '../model/list.ts'
 import { SOURCE_LABEL } from '../model/target-group.ts'
 import { describeQuarantined, describeRun } from './describe-run.ts'
-import { chooseSources, type DryRun, dryRun } from './dry-run.ts'
+import { type CommandDeps, chooseSources, type DryRun, dryRun } from './dry-run.ts'
 import { columns, type Printed } from './printed.ts'
 import { warningsOf } from './warnings.ts'
 
@@ -18,12 +17,13 @@ import { warningsOf } from './warnings.ts'
  * any guard. What became of each source goes to standard error.
  * @throws UsageError, one line for each thing that is wrong
  */
-export async function targets(args: Arguments, env: NodeJS.ProcessEnv, files: Files): Promise<Printed> {
+export async function targets(args: Arguments, env: NodeJS.ProcessEnv, deps: CommandDeps): Promise<Printed> {
+  const { files } = deps
   const given = { flags: args.flags, env }
   const format = readRequired(COMMAND_FLAGS.targets.format, given)
   const settings = await loadSettings(args, env, files)
   const sources = chooseSources(settings, readOption(COMMAND_FLAGS.targets.source, given))
-  const runs = await dryRun(sources, { clock: systemClock, files })
+  const runs = await dryRun(sources, { ...deps, clock: systemClock })
   // As /targets has them.
   const sorted = runs.toSorted((a, b) => compareText(a.settings.name, b.settings.name))
   const failed = sorted.some(({ result }) => result.error !== undefined)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { UsageError } from '../../src/base/errors.ts'
 import { check } from '../../src/commands/check.ts'
+import { createProgress } from '../../src/commands/progress.ts'
 import { serve } from '../../src/commands/serve.ts'
 import { type Arguments, readArguments } from '../../src/config/arguments.ts'
 import { loadSettings } from '../../src/config/load.ts'
@@ -162,8 +163,10 @@ const ENV = {
   HTTPS_PROXY: 'socks5://user:hunter2@proxy',
 }
 
+const HERE = { files: diskFiles, progress: createProgress({ write: () => {} }) }
+
 const COMMANDS: Record<string, (args: Arguments) => Promise<unknown>> = {
-  check: (args) => check(args, ENV, diskFiles),
+  check: (args) => check(args, ENV, HERE),
   serve: (args) => serve(args, 'configured', ENV, { files: diskFiles, hangups: { use() {}, release() {} } }),
 }
 

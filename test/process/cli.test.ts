@@ -55,7 +55,7 @@ t.test('an unknown command and a stray word', async (t) => {
   })
   t.match(await run(['frobnicate']), {
     code: 2,
-    err: 'rollcall: frobnicate: there is no such command; use one of serve, check, targets, explain, restore, sensor, demo\n',
+    err: 'rollcall: frobnicate: there is no such command; use one of serve, check, targets, explain, restore, sensor, demo, completion\n',
   })
   t.match(await run(['serve', 'now']), {
     code: 2,

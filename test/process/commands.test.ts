@@ -70,11 +70,48 @@ t.test('wrong questions are one clear line', async (t) => {
 })
 
 t.test('--help lists the flags of each command below it', async (t) => {
-  for (const args of [['--help'], ['help'], ['explain', '--help']]) {
+  for (const args of [['--help'], ['help']]) {
     const { out } = await run(args)
     t.match(out, /\n {2}check .*\n {4}--against=<URL> .*\n {4}--syntax-only .*\n {4}--probe +Then read/)
     t.match(out, /\n {2}targets .*\n {4}--source=<name> .*\n {4}--format=<json\|table> /)
     t.match(out, /\n {2}explain .*\n {4}--source=<name> .*\n {4}--format=<text\|json> /)
+  }
+})
+
+t.test('each command has a help of its own, with examples', async (t) => {
+  for (const args of [
+    ['explain', '--help'],
+    ['help', 'explain'],
+  ]) {
+    const { out, code } = await run(args)
+    t.equal(code, 0)
+    t.match(
+      out,
+      /^Say why .*\n\nUsage: rollcall explain <host, .*> \[flags\]\n\nExamples:\n {2}rollcall explain /,
+    )
+    t.match(out, /\nFlags of this command:\n {2}--source=<name> .*\n {2}--format=<text\|json> /)
+    t.notMatch(out, /--against/)
+  }
+  t.match(
+    (await run(['demo', '--help'])).out,
+    /Usage: rollcall demo \[flags\]\n\nExamples:\n {2}rollcall demo\n/,
+  )
+  t.match((await run(['completion', '-h'])).out, /Usage: rollcall completion <bash\|zsh\|fish>\n/)
+  t.match((await run(['help', 'nothing'])).out, /^Rollcall turns/)
+})
+
+t.test('completion is printed for shells that are known', async (t) => {
+  t.match((await run(['completion', 'bash'])).out, /^# bash completion of rollcall/)
+  for (const [args, err] of [
+    [['completion'], 'rollcall: completion: which shell? write rollcall completion bash|zsh|fish\n'],
+    [
+      ['completion', 'tcsh'],
+      'rollcall: completion: tcsh: this shell is not known; write rollcall completion bash|zsh|fish\n',
+    ],
+    [['completion', 'bash', 'zsh'], 'rollcall: zsh: unexpected; name one shell\n'],
+  ] as const) {
+    const result = await run(args)
+    t.same([result.code, result.err], [2, err])
   }
 })
 
