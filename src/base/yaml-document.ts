@@ -2,6 +2,9 @@ import type { Document, DocumentOptions, LineCounter, ParseOptions, SchemaOption
 
 type Yaml = typeof import('yaml')
 
+/** What the library may be told. */
+export type YamlOptions = ParseOptions & DocumentOptions & SchemaOptions & { lineCounter?: LineCounter }
+
 /**
  * Far deeper than any inventory or configuration is, and far from the end of the stack: close to it the platform may
  * abort the whole process, since not everything that runs there can throw.
@@ -12,14 +15,8 @@ const MAX_DEPTH = 200
  * Parses YAML as `parseDocument` of the library does; what is nested too deeply is one more error of the document.
  * @param yaml the library, which many servers never need
  */
-export function parseYamlDocument(
-  yaml: Yaml,
-  text: string,
-  options: ParseOptions & DocumentOptions & SchemaOptions & { lineCounter?: LineCounter },
-): Document.Parsed {
-  const tokens = shallowTokens(yaml, text, options.lineCounter)
-  const [document, second] = new yaml.Composer(options).compose(tokens, true, text.length)
-  const parsed = document as Document.Parsed
+export function parseYamlDocument(yaml: Yaml, text: string, options: YamlOptions): Document.Parsed {
+  const [parsed, second] = parseYamlDocuments(yaml, text, options)
   if (second !== undefined) {
     const [start, end] = second.range
     parsed.errors.push(
@@ -27,6 +24,16 @@ export function parseYamlDocument(
     )
   }
   return parsed
+}
+
+/** The same for a text that may have several documents in it; there is always one. */
+export function parseYamlDocuments(
+  yaml: Yaml,
+  text: string,
+  options: YamlOptions,
+): [first: Document.Parsed, ...others: Document.Parsed[]] {
+  const tokens = shallowTokens(yaml, text, options.lineCounter)
+  return [...new yaml.Composer(options).compose(tokens, true, text.length)] as [Document.Parsed]
 }
 
 /** The tokens of a text, made without recursion; composing them is what takes a stack. */

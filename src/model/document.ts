@@ -4,6 +4,10 @@ export interface Format {
   readonly kind: string
   /** What stands between two values, in tables; by default a comma. */
   readonly delimiter?: string | undefined
+  /** The names of the columns of a table that has no row that names them. */
+  readonly columns?: readonly string[] | undefined
+  /** How the text is coded, by the names of the WHATWG Encoding Standard; by default UTF-8, or what a mark says. */
+  readonly encoding?: string | undefined
 }
 
 /** JSON, what an HTTP API answers. */

@@ -17,17 +17,35 @@ export const csv: FormatRules = {
   decode: decodeCsv,
 }
 
+/** What stands between values where nothing else is said, in the order of preference. */
+const DELIMITERS = [',', ';', '\t', '|']
+
+/** What Excel writes and reads before the header, to say what stands between the values. */
+const SEPARATOR_LINE = /^sep=(.)\r?\n/
+
 /**
- * Reads CSV (RFC 4180) whose first row names the fields: each further row is a record with those fields, all
- * of them texts. Blank lines are skipped, white space around values is cut. A row with more or fewer cells than
- * the header is handed on as a text that says so, which is no record: it is quarantined alone, no value ever moves
- * to another field, and nothing of it is shown, since nobody knows which of its cells is a secret.
- * @param format its delimiter is one character
+ * Reads CSV (RFC 4180) whose first row names the fields, unless `columns` do: each further row is a record with those
+ * fields, all of them texts. Blank lines are skipped, white space around values is cut. The delimiter is the one that
+ * is given, else that of a line `sep=;`, else the one of `,`, `;`, tab and `|` of which the first row has most. A row
+ * with more or fewer cells than the header is handed on as a text that says so, which is no record: it is quarantined
+ * alone, no value ever moves to another field, and nothing of it is shown, since nobody knows which of its cells is a
+ * secret. A column without a name is left out, as is an empty cell at the end of each row.
  * @throws RefreshError `parse` with the line when quotes are broken, when the header is none, or may be none
  */
-function decodeCsv(text: string, name: string, { delimiter = ',' }: Format): Json {
-  const rows = parseRows(text, name, delimiter)
-  const header = checkedHeader(rows[0], name)
+function decodeCsv(text: string, name: string, { delimiter: given, columns }: Format): Json {
+  const separator = SEPARATOR_LINE.exec(text)
+  const body = separator === null ? text : text.slice(separator[0].length)
+  const delimiter = given ?? separator?.[1] ?? mostIn(body)
+  const rows = parseRows(body, name, delimiter)
+  const header = columns ?? checkedHeader(rows[0], name)
+  const other = DELIMITERS.find((sign) => rows[0]?.length === 1 && rows[0][0]?.includes(sign))
+  if (other !== undefined && header.length === 1) {
+    throw new RefreshError(
+      'parse',
+      `${name} has one column by ${JSON.stringify(delimiter)}, and its first row has ${JSON.stringify(other)} in it; if that stands between the fields, write csv_delimiter: ${JSON.stringify(other)}`,
+    )
+  }
+  if (columns !== undefined) return rows.map((cells) => recordOf(header, cells))
   // A line such as "Service Unavailable" is a header too, to a parser.
   if (rows.length === 1 && header.length === 1) {
     throw new RefreshError(
@@ -35,19 +53,31 @@ function decodeCsv(text: string, name: string, { delimiter = ',' }: Format): Jso
       `${name} has one line with one column, which may be a message and no header; an empty list must be told with two columns or more`,
     )
   }
-  const other = [',', ';', '\t', '|'].find((sign) => header.length === 1 && header[0]?.includes(sign))
-  if (other !== undefined) {
+  if (rows.length === 1 && given === undefined && separator === null && delimiter !== ',') {
     throw new RefreshError(
       'parse',
-      `${name} has one column by ${JSON.stringify(delimiter)}, and its first row has ${JSON.stringify(other)} in it; if that stands between the fields, write csv_delimiter: ${JSON.stringify(other)}`,
+      `${name} has one line, which may be a message; if it is the header of an empty list, write csv_delimiter: ${JSON.stringify(delimiter)}`,
     )
   }
-  return rows.slice(1).map((cells) => {
-    if (cells.length !== header.length) {
-      return `(a row with ${cells.length} instead of ${header.length} cells)`
-    }
-    return Object.fromEntries(header.map((field, index) => [field, cells[index] as string]))
-  })
+  return rows.slice(1).map((cells) => recordOf(header, cells))
+}
+
+/** The delimiter that the first line has most of; a comma, if it has none of them. */
+function mostIn(text: string): string {
+  const [first = ''] = text.trimStart().split(/[\r\n]/, 1)
+  const bare = first.replace(/"[^"]*"/g, '')
+  const countOf = (sign: string) => bare.split(sign).length
+  return DELIMITERS.reduce((most, sign) => (countOf(sign) > countOf(most) ? sign : most))
+}
+
+function recordOf(header: readonly string[], all: readonly string[]): Json {
+  // Some programs write a delimiter behind the last value too.
+  const cells = all.length === header.length + 1 && all.at(-1) === '' ? all.slice(0, -1) : all
+  if (cells.length !== header.length) {
+    return `(a row with ${all.length} instead of ${header.length} cells)`
+  }
+  const fields = header.map((field, index) => [field, cells[index] as string] as const)
+  return Object.fromEntries(fields.filter(([field]) => field !== ''))
 }
 
 function parseRows(text: string, name: string, delimiter: string): string[][] {
@@ -74,10 +104,9 @@ function checkedHeader(header: readonly string[] | undefined, name: string): rea
     new RefreshError('parse', `${name} ${fault}; the first row of CSV must name each field`)
   if (header === undefined) throw fail('has only blank lines')
   if (header[0]?.startsWith('<')) throw fail('looks like HTML or XML, not CSV')
-  const unnamed = header.indexOf('')
-  if (unnamed !== -1) throw fail(`has no name for column ${unnamed + 1}`)
+  if (header.every((field) => field === '')) throw fail('has a first row without a name')
   const seen = new Set<string>()
-  const twice = header.find((field) => seen.size === seen.add(field).size)
+  const twice = header.find((field) => field !== '' && seen.size === seen.add(field).size)
   if (twice !== undefined) throw fail(`has two columns called ${JSON.stringify(twice.slice(0, 40))}`)
   return header
 }

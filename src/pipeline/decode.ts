@@ -4,12 +4,20 @@ import { RefreshError } from '../base/errors.ts'
 import type { Document, Format } from '../model/document.ts'
 import type { Json } from '../model/record.ts'
 import { csv } from './decode-csv.ts'
+import { ini } from './decode-ini.ts'
 import { json } from './decode-json.ts'
+import { lines } from './decode-lines.ts'
+import { ndjson } from './decode-ndjson.ts'
+import { toml } from './decode-toml.ts'
+import { xml } from './decode-xml.ts'
 import { yaml } from './decode-yaml.ts'
 import type { FormatRules } from './format.ts'
 
 /** The formats, by the name that `format` has in a configuration file. */
-export const FORMATS = { json, yaml, csv } satisfies Record<string, FormatRules>
+export const FORMATS = { json, ndjson, yaml, csv, lines, toml, ini, xml } satisfies Record<
+  string,
+  FormatRules
+>
 
 /** What is known of a format. */
 export function rulesOf({ kind }: Format): FormatRules {
@@ -25,23 +33,50 @@ export function decode(document: Document): Json {
   return rulesOf(format).decode(textOf(document), name, format)
 }
 
-const TO_UTF8 =
-  'have it written in UTF-8 (in PowerShell: Out-File -Encoding utf8; a file: iconv -f UTF-16 -t UTF-8)'
+/** What `encoding` may be. */
+export const ENCODINGS = ['utf-8', 'utf-16le', 'utf-16be', 'latin1'] as const
 
-/** How a document is coded that is not in UTF-8; every second byte of a list in UTF-16 is 0. */
-function otherCoding(bytes: Uint8Array): string | undefined {
-  const [first, second] = bytes
-  const isMarked = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)
-  if (isMarked || (bytes.byteLength > 1 && (first === 0) !== (second === 0))) return 'UTF-16'
-  return isUtf8(bytes) ? undefined : 'a text in another coding'
+/** The marks at the beginning of a text, and what they say. */
+const MARKS: readonly (readonly [mark: readonly number[], encoding: string])[] = [
+  [[0xef, 0xbb, 0xbf], 'utf-8'],
+  [[0xff, 0xfe], 'utf-16le'],
+  [[0xfe, 0xff], 'utf-16be'],
+]
+
+/** The document as text, without its mark. */
+function textOf({ bytes, name, format }: Document): string {
+  if (bytes.byteLength === 0) throw new RefreshError('parse', `${name} is empty`)
+  const marked = MARKS.find(([mark]) => mark.every((byte, index) => bytes[index] === byte))?.[1]
+  const encoding = marked ?? format.encoding ?? 'utf-8'
+  if (encoding === 'utf-8') return fromUtf8(bytes, name)
+  if (encoding === 'latin1') return fromLatin1(bytes)
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new RefreshError('parse', `${name} is not valid ${encoding.toUpperCase()}`, { cause })
+  }
 }
 
-/** The document as text. */
-function textOf({ bytes, name }: Document): string {
-  if (bytes.byteLength === 0) throw new RefreshError('parse', `${name} is empty`)
-  const coding = otherCoding(bytes)
-  if (coding !== undefined) {
-    throw new RefreshError('parse', `${name} is ${coding}, not UTF-8; ${TO_UTF8}`)
+/** What Windows-1252 has from 0x80 to 0x9f, where Latin-1 has control characters, as browsers read both. */
+const WINDOWS = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ'
+
+function fromLatin1(bytes: Uint8Array): string {
+  const text = asBuffer(bytes).toString('latin1')
+  return text.replace(/[\u0080-\u009f]/g, (one) => WINDOWS[one.charCodeAt(0) - 0x80] as string)
+}
+
+function fromUtf8(bytes: Uint8Array, name: string): string {
+  const [first, second] = bytes
+  // Every second byte of a list in UTF-16 is 0.
+  if (bytes.byteLength > 1 && (first === 0) !== (second === 0)) {
+    const encoding = first === 0 ? 'utf-16be' : 'utf-16le'
+    throw new RefreshError('parse', `${name} is UTF-16, not UTF-8; write encoding: ${encoding}`)
+  }
+  if (!isUtf8(bytes)) {
+    throw new RefreshError(
+      'parse',
+      `${name} is not UTF-8; if an old program of Windows wrote it, write encoding: latin1`,
+    )
   }
   const text = asBuffer(bytes).toString()
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text

@@ -92,30 +92,87 @@ t.test('what does not even begin as JSON is told with the keys that read it', as
   }
 })
 
-t.test('UTF-16, with a mark or without, is told, and how it becomes UTF-8', async (t) => {
-  const little = Buffer.from('["a"]', 'utf16le')
-  const marked = Buffer.from('\ufeff["a"]', 'utf16le')
-  for (const bytes of [little, marked, Buffer.from(little).swap16(), Buffer.from(marked).swap16()]) {
-    for (const format of [undefined, CSV, YAML]) {
-      t.throws(() => decode(document(bytes, format)), {
-        message: /is UTF-16, not UTF-8; .*iconv -f UTF-16 -t UTF-8/,
-      })
-    }
+t.test('the coding of a text is told by its mark, or by the configuration', async (t) => {
+  const little = Buffer.from('["ü"]', 'utf16le')
+  const marked = Buffer.from('\ufeff["ü"]', 'utf16le')
+  const big = (bytes: Buffer) => Buffer.from(bytes).swap16()
+  for (const format of ['json', 'yaml', 'csv'].map((kind): Format => ({ kind }))) {
+    const read = format.kind === 'csv' ? [] : ['ü']
+    const text = format.kind === 'csv' ? 'ü,b\n' : '["ü"]'
+    const bytes = Buffer.from(`\ufeff${text}`, 'utf16le')
+    t.same(decode(document(bytes, format)), read, format.kind)
+    t.same(decode(document(big(bytes), format)), read, format.kind)
   }
+  t.same(decode(document(little, { kind: 'json', encoding: 'utf-16le' })), ['ü'])
+  t.same(decode(document(big(little), { kind: 'json', encoding: 'utf-16be' })), ['ü'])
+  t.same(decode(document(marked, { kind: 'json', encoding: 'latin1' })), ['ü'], 'a mark says it better')
+  t.same(
+    decode(document(Buffer.from([0x5b, 0x22, 0xfc, 0x80, 0x22, 0x5d]), { kind: 'json', encoding: 'latin1' })),
+    ['ü€'],
+  )
+  t.throws(() => decode(document(little)), {
+    reason: 'parse',
+    message: /is UTF-16, not UTF-8; write encoding: utf-16le$/,
+  })
+  t.throws(() => decode(document(big(little))), { message: /write encoding: utf-16be$/ })
   t.throws(() => decode(document(Buffer.from([0x22, 0xfc, 0x22]))), {
-    message: /is a text in another coding, not UTF-8/,
+    message: /is not UTF-8; .*write encoding: latin1$/,
+  })
+  t.throws(() => decode(document(Buffer.from([0x22, 0x00, 0x22]), { kind: 'json', encoding: 'utf-16le' })), {
+    reason: 'parse',
+    message: /is not valid UTF-16LE$/,
   })
 })
 
-t.test('CSV with another delimiter is told, and which one reads it', async (t) => {
-  for (const delimiter of [';', '\t', '|']) {
-    const text = `${['host', 'port'].join(delimiter)}\n${['a', '1,5'].join(delimiter)}`
-    const write = `write csv_delimiter: ${JSON.stringify(delimiter)}`
-    t.throws(() => decode(document(text, CSV)), { reason: 'parse', message: write })
-    t.same(decode(document(text, { kind: 'csv', delimiter })), [{ host: 'a', port: '1,5' }])
-  }
-  const semicolons: Format = { kind: 'csv', delimiter: ';' }
-  t.throws(() => decode(document('host,port\na,1', semicolons)), { message: 'write csv_delimiter: ","' })
+t.test(
+  'the delimiter of CSV is the one that is given, that of a line sep=, or what the first line has most of',
+  async (t) => {
+    for (const delimiter of [';', '\t', '|', ',']) {
+      const text = `${['host', 'port'].join(delimiter)}\n${['a', '1.5'].join(delimiter)}`
+      t.same(decode(document(text, { kind: 'csv' })), [{ host: 'a', port: '1.5' }], 'recognised')
+      t.same(decode(document(text, { kind: 'csv', delimiter })), [{ host: 'a', port: '1.5' }])
+      t.same(decode(document(`sep=${delimiter}\r\n${text}`, { kind: 'csv' })), [{ host: 'a', port: '1.5' }])
+    }
+    t.same(
+      decode(document('"a,b,c";d\n1;2\n', { kind: 'csv' })),
+      [{ 'a,b,c': '1', d: '2' }],
+      'not inside quotes',
+    )
+    t.same(decode(document('sep=:\nhost:port\na:1\n', { kind: 'csv' })), [{ host: 'a', port: '1' }])
+    const semicolons: Format = { kind: 'csv', delimiter: ';' }
+    t.throws(() => decode(document('host,port\na,1', semicolons)), { message: 'write csv_delimiter: ","' })
+    t.throws(() => decode(document('Service Unavailable; try later\n', { kind: 'csv' })), {
+      reason: 'parse',
+      message: /which may be a message; .*write csv_delimiter: ";"$/,
+    })
+    t.same(decode(document('host;port\n', semicolons)), [], 'whoever says so has an empty list')
+  },
+)
+
+t.test('CSV: columns that the configuration names, or that have no name', async (t) => {
+  const columns: Format = { kind: 'csv', delimiter: '|', columns: ['ip', 'name'] }
+  t.same(decode(document('10.0.0.1|a\n10.0.0.2|b|c\n', columns)), [
+    { ip: '10.0.0.1', name: 'a' },
+    '(a row with 3 instead of 2 cells)',
+  ])
+  t.same(decode(document('10.0.0.1\n', { kind: 'csv', columns: ['ip'] })), [{ ip: '10.0.0.1' }])
+  t.throws(() => decode(document('10.0.0.1;a\n', { kind: 'csv', delimiter: ',', columns: ['ip'] })), {
+    message: /has one column by ","/,
+  })
+  t.same(decode(document('a,b,\n1,2,\n3,4\n', CSV)), [
+    { a: '1', b: '2' },
+    '(a row with 2 instead of 3 cells)',
+  ])
+  t.same(
+    decode(document('a,b\n1,2,\n3,4\n', CSV)),
+    [
+      { a: '1', b: '2' },
+      { a: '3', b: '4' },
+    ],
+    'a delimiter behind the last',
+  )
+  t.same(decode(document('a,,c\n1,2,3\n', CSV)), [{ a: '1', c: '3' }])
+  t.throws(() => decode(document(',,\n1,2,3\n', CSV)), { message: /has a first row without a name/ })
 })
 
 t.test('YAML is read, and scalars that would not come back as they are written stay texts', async (t) => {
@@ -204,7 +261,7 @@ t.test('wrong YAML is refused with its line and column, and never shows what is 
   const rows: [what: string, text: string, message: RegExp][] = [
     ['cut short', 'a: [1,2\n', /^the answer is not valid YAML at line 2, column 1: Flow sequence/],
     ['a tab', 'a:\n\tb: 1\n', /at line 2, column 1: Tabs are not allowed/],
-    ['two documents', '[a]\n---\n[b]\n', /at line 2, column 1: a second document begins; put all into one$/],
+    ['a fault in the second document', '[a]\n---\n[b\n', /at line 4, column 1: /],
     ['a key twice', 'a: 1\nb: 2\na: 3\n', /at line 3, column 1: the key "a" is there twice$/],
     ['the same key as number and text', '1: a\n"1": b\n', /line 2, column 1: the key "1" is there twice$/],
     ['a key that is a list', '? [a]\n: 1\n', /line 1, column 3: a key must be a text$/],
@@ -303,7 +360,6 @@ t.test('wrong CSV is refused with its line, and without its values', async (t) =
     ['text after a quote', 'a,b\n"1"x,2\n', /not valid CSV near line 2: a value that has quotes in it must/],
     ['nothing', '', /^the answer is empty$/],
     ['only blank lines', '\n \n', /has only blank lines; the first row of CSV must name each field$/],
-    ['a field without a name', 'a,,c\n1,2,3\n', /has no name for column 2; /],
     [
       'a message',
       'Service Unavailable\n',
@@ -315,4 +371,173 @@ t.test('wrong CSV is refused with its line, and without its values', async (t) =
   for (const [what, text, message] of rows) {
     t.throws(() => decode(document(text, CSV)), { name: 'RefreshError', reason: 'parse', message }, what)
   }
+})
+
+t.test('YAML: several documents are one list', async (t) => {
+  t.same(decode(document('host: a\n---\nhost: b\n...\n', YAML)), [{ host: 'a' }, { host: 'b' }])
+  t.same(decode(document('---\n[a, b]\n---\n[c]\n', YAML)), ['a', 'b', 'c'])
+  t.same(decode(document('---\nhosts: [a]\n---\n', YAML)), { hosts: ['a'] }, 'an empty one adds nothing')
+  t.same(decode(document('---\n---\n', YAML)), null, 'nothing at all is no empty list')
+})
+
+t.test('lines: a host a line', async (t) => {
+  const read = (text: string) => decode(document(text, { kind: 'lines' }))
+  t.same(read('a\n\n  # all of it\nb # a comment\r\nc#1\n'), ['a', 'b', 'c#1'])
+  t.same(read('# nothing\n'), [])
+  for (const [text, message] of [
+    ['\n<!doctype html>\n', /looks like HTML or XML, not a host a line/],
+    ['{"error": "down"}', /looks like JSON, not a host a line/],
+  ] as const)
+    t.throws(() => read(text), { reason: 'parse', message })
+})
+
+t.test('NDJSON: a record a line, each whole', async (t) => {
+  const read = (text: string) => decode(document(text, { kind: 'ndjson' }))
+  t.same(read('{"a":1}\r\n\n{"a":12345678901234567890}\n'), [{ a: 1 }, { a: '12345678901234567890' }])
+  t.same(read('\n'), [])
+  t.throws(() => read('{"a":1}\n{"a":"hunter2'), {
+    reason: 'parse',
+    message: /has no JSON value of its own in line 2$/,
+  })
+})
+
+t.test('TOML', async (t) => {
+  const read = (text: string) => decode(document(text, { kind: 'toml' }))
+  t.same(
+    read(
+      '[[hosts]]\nname = "a"\nport = 9100\nsince = 2026-01-02T03:04:05Z\nid = 12345678901234567890\nload = inf\nup = true\ntags = ["x", "y"]\n'.replace(
+        '12345678901234567890',
+        '9007199254740993',
+      ),
+    ),
+    {
+      hosts: [
+        {
+          name: 'a',
+          port: 9100,
+          since: '2026-01-02T03:04:05.000Z',
+          id: '9007199254740993',
+          load: 'Infinity',
+          up: true,
+          tags: ['x', 'y'],
+        },
+      ],
+    },
+  )
+  t.throws(() => read('a = 1\nb = "hunter2\n'), {
+    reason: 'parse',
+    message: /^the answer is not valid TOML at line 2, column \d+$/,
+  })
+})
+
+t.test('XML: elements are objects, and children of the root lists', async (t) => {
+  const read = (text: string) => decode(document(text, { kind: 'xml' }))
+  const text = `<?xml version="1.0"?>
+<hosts total="2"><!-- all -->
+  <host id="007"><name>a &amp; b</name><port>0100</port><tag>x</tag><tag>y</tag></host>
+</hosts>`
+  t.same(read(text), {
+    '@total': '2',
+    host: [{ '@id': '007', name: 'a & b', port: '0100', tag: ['x', 'y'] }],
+  })
+  t.same(read('<hosts><host>a</host><host>b</host></hosts>'), { host: ['a', 'b'] })
+  t.equal(read('<hosts/>'), '')
+  for (const [bad, message] of [
+    ['<hosts><host>hunter2', /not valid XML at line \d+, column \d+: \w+$/],
+    ['hunter2', /not valid XML/],
+    ['<a></a><b></b>', /not valid XML/],
+    ['<a/><b/>', /not valid XML: it has two roots$/],
+    ['<!DOCTYPE x [<!ENTITY e "e">]><x>&e;</x>', /has a DOCTYPE/],
+    ['<a><__proto__>1</__proto__></a>', /cannot be read/],
+    [`${'<a>'.repeat(300)}${'</a>'.repeat(300)}`, /cannot be read/],
+  ] as const)
+    t.throws(() => read(bad), { reason: 'parse', message }, bad.slice(0, 40))
+})
+
+t.test('INI: a section is a record', async (t) => {
+  const read = (text: string) => decode(document(text, { kind: 'ini' }))
+  t.same(
+    read('; all\nversion = 1\n[a]\nhost = 10.0.0.1\nnote = "x = y"  ; why\n[b]\nhost: 10.0.0.2\nempty =\n'),
+    [
+      { name: 'a', host: '10.0.0.1', note: 'x = y' },
+      { name: 'b', host: '10.0.0.2', empty: '' },
+    ],
+  )
+  t.throws(() => read('[a]\n<html>\n'), { reason: 'parse', message: /at line 2: / })
+  t.throws(() => read('[a\n'), { reason: 'parse', message: /at line 1: .*header that has no end/ })
+})
+
+t.test('INI: an inventory of Ansible gives hosts, with their groups and variables', async (t) => {
+  const read = (text: string) => decode(document(text, { kind: 'ini' }))
+  t.same(
+    read(`alone ansible_host=10.0.0.9
+[web]
+web[01:03:2].example.com site=lyon
+shared  note='two words'
+[db]
+shared:2222
+db[a:b]
+shared
+[all:vars]
+env = prod
+[web:vars]
+port=9100
+site=nowhere
+[europe:children]
+web
+db
+[europe:vars]
+zone=eu
+port=1
+[web:children]
+europe
+`),
+    [
+      { name: 'alone', ansible_host: '10.0.0.9', env: 'prod', groups: ['ungrouped'] },
+      {
+        env: 'prod',
+        zone: 'eu',
+        port: '9100',
+        site: 'lyon',
+        name: 'web01.example.com',
+        groups: ['europe', 'web'],
+      },
+      {
+        env: 'prod',
+        zone: 'eu',
+        port: '9100',
+        site: 'lyon',
+        name: 'web03.example.com',
+        groups: ['europe', 'web'],
+      },
+      {
+        env: 'prod',
+        zone: 'eu',
+        port: '9100',
+        site: 'nowhere',
+        note: 'two words',
+        name: 'shared',
+        groups: ['europe', 'web', 'db'],
+      },
+      {
+        env: 'prod',
+        zone: 'eu',
+        port: '1',
+        site: 'nowhere',
+        name: 'shared:2222',
+        groups: ['web', 'europe', 'db'],
+      },
+      { env: 'prod', zone: 'eu', port: '1', site: 'nowhere', name: 'dba', groups: ['web', 'europe', 'db'] },
+      { env: 'prod', zone: 'eu', port: '1', site: 'nowhere', name: 'dbb', groups: ['web', 'europe', 'db'] },
+    ],
+  )
+  for (const [text, message] of [
+    ['[web]\na b\n', /at line 2: a variable is written name=value/],
+    ['[web]\na b="c\n', /at line 2: a quote has no end/],
+    ['[web:vars]\nb\n', /at line 2: a variable is written name=value/],
+    ['[web]\na[3:1]\n', /at line 2: a range has no items/],
+    ['[web]\na[x:9]\n', /at line 2: a range has no items/],
+    ['[web]\na[1:300][1:300]\n', /stands for more than 65536 hosts/],
+  ] as const)
+    t.throws(() => read(text), { reason: 'parse', message }, text)
 })

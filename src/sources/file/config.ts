@@ -12,7 +12,7 @@ export const fileSourceSchema = Type.Object(
       examples: [['inventory/*.json', 'extra.yml']],
     }),
     ...formatKeys(
-      'How the files are written. By default the name tells: .json, .yml, .yaml or .csv. The first row of CSV names the fields. Files for file_sd_configs are read as they are.',
+      'How the files are written. By default the name tells: .json, .ndjson, .jsonl, .yml, .yaml, .csv, .txt or .lst (a host a line), .toml, .ini or .cfg, .xml, each also with .gz behind it. The first row of CSV names the fields. Files for file_sd_configs are read as they are.',
     ),
     max_size: Type.Optional(
       Type.String({
@@ -27,7 +27,8 @@ export const fileSourceSchema = Type.Object(
   {
     additionalProperties: false,
     expects: 'a set of keys, such as { files: ["stores/*.csv"] }',
-    description: 'An inventory in files: JSON, YAML or CSV.',
+    description:
+      'An inventory in files: JSON, NDJSON, YAML, CSV, a host a line, TOML, INI (Ansible inventories too) or XML.',
   },
 )
 

@@ -15,14 +15,16 @@ export const file: Kind<FileSourceConfig, FileSourceOptions> = {
 
 function resolve(file: FileSourceConfig, source: SourceKeys, context: Context): FileSourceOptions {
   const inFile = within(context, 'file')
-  const { max_size: size, csv_delimiter: delimiter } = file
-  const defaults = { folder: context.folder, kind: file.format, delimiter }
+  const { max_size: size, csv_delimiter: delimiter, columns, encoding } = file
+  const defaults = { folder: context.folder, kind: file.format, delimiter, columns, encoding }
   const files = file.files.flatMap(
     (text, index) => attempt(inFile, ['files', index], () => parsePattern(text, defaults)) ?? [],
   )
   const isReadable = files.length === file.files.length
-  if (isReadable && delimiter !== undefined && !files.some(({ format }) => format.kind === 'csv')) {
-    complain(inFile, ['csv_delimiter'], 'has no meaning, as no file is CSV; remove it', { atKey: true })
+  const isCsv = !isReadable || files.some(({ format }) => format.kind === 'csv')
+  for (const [key, value] of Object.entries({ csv_delimiter: delimiter, columns })) {
+    if (!isCsv && value !== undefined)
+      complain(inFile, [key], 'has no meaning, as no file is CSV; remove it', { atKey: true })
   }
   const output = source.file_sd === undefined ? undefined : resolvePath(context.folder, source.file_sd)
   if (output !== undefined && files.some((pattern) => matchesPath(pattern, output))) {

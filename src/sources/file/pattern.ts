@@ -28,13 +28,15 @@ export interface PatternDefaults {
   readonly folder: string
   readonly kind: string | undefined
   readonly delimiter: string | undefined
+  readonly columns?: readonly string[] | undefined
+  readonly encoding?: string | undefined
 }
 
 /**
  * Reads a path whose last part may have `*` (any characters) and `?` (any one) in it, as in Prometheus's
  * `file_sd_configs`. Throws an Error that says what is expected.
  */
-export function parsePattern(text: string, { folder, kind, delimiter }: PatternDefaults): FilePattern {
+export function parsePattern(text: string, { folder, kind, ...written }: PatternDefaults): FilePattern {
   const shown = JSON.stringify(text)
   const name = basename(text)
   if (text.endsWith('/') || ['', '.', '..'].includes(name)) {
@@ -55,12 +57,13 @@ export function parsePattern(text: string, { folder, kind, delimiter }: PatternD
     folder: resolve(folder, dirname(text)),
     name,
     isGlob: GLOB.test(name),
-    format: { kind: format, delimiter },
+    format: { kind: format, ...written },
   }
 }
 
 function extensionOf(name: string): string {
-  return name.slice(name.lastIndexOf('.') + 1).toLowerCase()
+  const own = name.toLowerCase().replace(/\.gz$/, '')
+  return own.slice(own.lastIndexOf('.') + 1)
 }
 
 /** The names that a pattern matches. Hidden ones it matches only when it begins with a dot itself. */

@@ -2,8 +2,12 @@ import { RefreshError } from '../../base/errors.ts'
 import type { Files } from '../../base/files.ts'
 import type { Document } from '../../model/document.ts'
 import { formatSize } from '../../model/size.ts'
+import { gunzipped } from '../gunzip.ts'
 import { findFiles, fingerprintOf, missing, orFail } from './find.ts'
 import type { FilePattern } from './pattern.ts'
+
+/** Ends what is said of files that are too large. */
+const ADVICE = '; raise max_size if they should'
 
 /** All files of a source as they stood together at one moment. */
 export interface FilesRead {
@@ -27,18 +31,22 @@ export async function readFiles(
   const total = found.reduce((sum, { size }) => sum + size, 0)
   if (total > maxBytes) {
     const what = `the files have ${formatSize(total)}, more than ${formatSize(maxBytes)}`
-    throw new RefreshError('too_large', `${what}; raise max_size if they should`)
+    throw new RefreshError('too_large', `${what}${ADVICE}`)
   }
   const documents: Document[] = []
-  for (const { path, name, format } of found) {
+  let isWhole = true
+  let unpacked = 0
+  for (const { path, name, format, size } of found) {
     signal.throwIfAborted()
     // Should a pipe have taken the file's place, this does not wait for who writes into it.
-    const bytes = await orFail(name, files.read(path, { maxBytes, isPlain: true }))
-    if (bytes === undefined) throw missing(name)
+    const packed = await orFail(name, files.read(path, { maxBytes, isPlain: true }))
+    if (packed === undefined) throw missing(name)
+    isWhole &&= packed.byteLength === size
+    const bytes = await gunzipped(packed, name, maxBytes - unpacked, ADVICE)
+    unpacked += bytes.byteLength
     documents.push({ bytes, format, name })
   }
   const fingerprint = fingerprintOf(found)
-  const isWhole = found.every(({ size }, index) => documents[index]?.bytes.byteLength === size)
   return isWhole && fingerprintOf(await findFiles(patterns, files)) === fingerprint
     ? { documents, fingerprint }
     : undefined

@@ -3,13 +3,14 @@ import { createBrotliDecompress, createGunzip } from 'node:zlib'
 import { createByteCollector } from '../../base/bytes.ts'
 import { RefreshError } from '../../base/errors.ts'
 import { formatSize } from '../../model/size.ts'
+import { gunzipped } from '../gunzip.ts'
 import type { ClientResponse } from './client/client.ts'
 
 /** What is asked for in `Accept-Encoding`. */
 export const ACCEPT_ENCODING = 'gzip, br'
 
 /**
- * Reads a body whole and unpacks it.
+ * Reads a body whole and unpacks it, also where it is a packed file by itself.
  * @param maxBytes the most that is read, after unpacking: a small body that unpacks without end stops too
  * @param advice ends the message when there is more
  * @throws RefreshError `too_large`, or `parse` for a coding that was not asked for
@@ -27,7 +28,7 @@ export async function readBody(
     }
     collector.add(chunk)
   }
-  return collector.join()
+  return gunzipped(await collector.join(), 'the answer', maxBytes, advice)
 }
 
 /** What the answer says of its own size, when that is what will be read: a body ends there, or fails. */

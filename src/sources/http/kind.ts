@@ -79,15 +79,18 @@ function resolveRequest(
   }
 }
 
+type FormatConfig = Pick<HttpConfig, 'format' | 'csv_delimiter' | 'columns' | 'encoding'>
+
 /** Resolves how the answer is written. */
 function resolveFormat(
-  { format = 'json', csv_delimiter: delimiter }: Pick<HttpConfig, 'format' | 'csv_delimiter'>,
+  { format = 'json', csv_delimiter: delimiter, columns, encoding }: FormatConfig,
   context: Context,
 ): Format {
-  if (format !== 'csv' && delimiter !== undefined) {
-    complain(context, ['csv_delimiter'], 'has no effect without format: csv', { atKey: true })
+  for (const [key, value] of Object.entries({ csv_delimiter: delimiter, columns })) {
+    if (format !== 'csv' && value !== undefined)
+      complain(context, [key], 'has no effect without format: csv', { atKey: true })
   }
-  return { kind: format, delimiter }
+  return { kind: format, delimiter, columns, encoding }
 }
 
 /** A text is sent as it is, whether it is JSON or not; anything else becomes JSON. Both may name variables. */

@@ -61,14 +61,14 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   ],
   [
     'an ending that says nothing',
-    file('{ files: [hosts.txt] }'),
-    /^rollcall.yml:3:21: .*"hosts.txt" does not end in .json, .yml, .yaml, .csv; say how it is written: add format$/,
+    file('{ files: [hosts.dat] }'),
+    /^rollcall.yml:3:21: .*"hosts.dat" does not end in .json, .*.csv, .*.xml; say how it is written: add format$/,
   ],
   ['no ending', file('{ files: ["*"] }'), /files\[0\]: "\*" does not end in .json/],
   [
     'an unknown format',
-    file('{ files: [a.xml], format: xml }'),
-    /^rollcall.yml:3:37: sources\[0\].file.format: "xml" is not one of json, yaml, csv$/,
+    file('{ files: [a.xml], format: bson }'),
+    /^rollcall.yml:3:37: sources\[0\].file.format: "bson" is not one of json, .*, xml$/,
   ],
   [
     'a delimiter of two characters',
@@ -91,9 +91,19 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
     /^rollcall.yml:3:30: sources\[0\].file.csv_delimiter: has no meaning, as no file is CSV; remove it$/,
   ],
   [
+    'columns, and no file that is CSV',
+    file('{ files: [a.json], columns: [ip] }'),
+    /file.columns: has no meaning, as no file is CSV; remove it$/,
+  ],
+  [
+    'an unknown encoding',
+    file('{ files: [a.json], encoding: ebcdic }'),
+    /file.encoding: "ebcdic" is not one of utf-8, utf-16le, utf-16be, latin1$/,
+  ],
+  [
     'a delimiter and a path that is none',
-    file('{ files: [hosts.txt], csv_delimiter: ";" }'),
-    /files\[0\]: "hosts.txt" does not end in/,
+    file('{ files: [hosts.dat], csv_delimiter: ";" }'),
+    /files\[0\]: "hosts.dat" does not end in/,
   ],
   [
     'a size without a unit',

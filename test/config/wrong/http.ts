@@ -38,8 +38,8 @@ export const rows: readonly WrongFile[] = [
   ],
   [
     'a format that is not known',
-    http('format: xml'),
-    /^rollcall.yml:3:36: sources\[0\].http.format: "xml" is not one of json, yaml, csv$/,
+    http('format: bson'),
+    /^rollcall.yml:3:36: sources\[0\].http.format: "bson" is not one of json, .*, xml$/,
   ],
   [
     'a delimiter of two characters',
@@ -52,6 +52,7 @@ export const rows: readonly WrongFile[] = [
     http("format: csv, csv_delimiter: '\"'"),
     /csv_delimiter: .* is not one character/,
   ],
+  ['columns without CSV', http('columns: [ip]'), /http.columns: has no effect without format: csv$/],
   [
     'a delimiter without CSV',
     http('csv_delimiter: ";"'),

@@ -12,6 +12,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../../src/base/clock.ts'
 import { parsePattern } from '../../../src/sources/file/pattern.ts'
@@ -56,6 +57,26 @@ t.test('all files that match are read, sorted by path, each once, named as confi
     (await contents(twice)).map(([name]) => name),
     [join(folder, 'extra.yml'), 'inventory/a.json', 'inventory/b.json'],
   )
+})
+
+t.test('a file that is packed with gzip is unpacked, and bounded', async (t) => {
+  const zipped = gzipSync('["a"]')
+  const folder = t.testdir({ 'a.json.gz': zipped, 'b.json': zipped })
+  const source = open(t, folder, ['*.json.gz', 'b.json'])
+  t.same(await contents(source), [
+    ['a.json.gz', '["a"]'],
+    ['b.json', '["a"]'],
+  ])
+  writeFileSync(join(folder, 'b.json'), zipped.subarray(0, 20))
+  await t.rejects(contents(source), {
+    reason: 'parse',
+    message: /^b.json is packed with gzip, and cannot be/,
+  })
+  writeFileSync(join(folder, 'b.json'), gzipSync(Buffer.alloc(10_000, ' ')))
+  await t.rejects(contents(open(t, folder, ['*.json.gz', 'b.json'], { maxBytes: 5_000 })), {
+    reason: 'too_large',
+    message: /^b.json has more than .* unpacked; raise max_size/,
+  })
 })
 
 t.test('each document has the format of the first path that matches it', async (t) => {

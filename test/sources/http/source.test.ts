@@ -63,6 +63,14 @@ t.test('a compressed body is unpacked', async (t) => {
   t.equal(await reading(t, inventory.url)(), '["zipped"]')
 })
 
+t.test('a packed file that is answered as it is, is unpacked', async (t) => {
+  const inventory = await inventoryServer(t)
+  inventory.handle((_request, response) =>
+    response.writeHead(200, { 'content-type': 'application/gzip' }).end(gzipSync('["zipped"]')),
+  )
+  t.equal(await reading(t, inventory.url)(), '["zipped"]')
+})
+
 t.test('a brotli body is unpacked, a coding that was not asked for is refused', async (t) => {
   const inventory = await inventoryServer(t)
   const read = reading(t, inventory.url)

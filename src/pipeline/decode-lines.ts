@@ -1,0 +1,30 @@
+import { RefreshError } from '../base/errors.ts'
+import type { Json } from '../model/record.ts'
+import type { FormatRules } from './format.ts'
+
+/** A host, or any other text, a line. */
+export const lines: FormatRules = {
+  extensions: ['txt', 'lst'],
+  accept: 'text/plain, */*;q=0.9',
+  failsWhenCut: false,
+  inlineBytes: 256 * 1024,
+  decode: decodeLines,
+}
+
+/**
+ * Reads a list of texts, one a line. Blank lines, and what stands behind a `#` at the beginning of a line or after
+ * white space, are left out.
+ * @throws RefreshError `parse` when it looks like another format: a line of it would become a host
+ */
+function decodeLines(text: string, name: string): Json {
+  const [first = ''] = text.trimStart().split('\n', 1)
+  const other = [
+    [/^<[!?a-z]/i, 'HTML or XML'],
+    [/^[[{]/, 'JSON'],
+  ].find(([begins]) => (begins as RegExp).test(first))?.[1]
+  if (other !== undefined) throw new RefreshError('parse', `${name} looks like ${other}, not a host a line`)
+  return text
+    .split(/\r\n|\n|\r/)
+    .map((line) => line.replace(/(^|\s)#.*$/, '').trim())
+    .filter((line) => line !== '')
+}

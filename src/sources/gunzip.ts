@@ -1,0 +1,36 @@
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
+import { RefreshError } from '../base/errors.ts'
+import { formatSize } from '../model/size.ts'
+
+const unpack = promisify(gunzip)
+
+/**
+ * Unpacks a document that is packed with gzip (RFC 1952), by its first bytes; any other is returned as it is.
+ * @param name what messages call it
+ * @param maxBytes the most that it may have, in bytes, when it is unpacked
+ * @param advice ends the message when it has more
+ * @throws RefreshError `too_large`, or `parse` when it was cut or is broken
+ */
+export async function gunzipped(
+  bytes: Buffer,
+  name: string,
+  maxBytes: number,
+  advice: string,
+): Promise<Buffer> {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
+  try {
+    return await unpack(bytes, { maxOutputLength: Math.max(1, maxBytes) })
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+      throw new RefreshError('too_large', `${name} has more than ${formatSize(maxBytes)} unpacked${advice}`)
+    }
+    throw new RefreshError(
+      'parse',
+      `${name} is packed with gzip, and cannot be unpacked: it was cut or broken`,
+      {
+        cause,
+      },
+    )
+  }
+}
