@@ -65,6 +65,10 @@ export const HTTP_ERRORS = {
     status: 503,
     meaning: 'The registration could not be written to disk; an earlier one of the device stays.',
   },
+  history_unavailable: {
+    status: 503,
+    meaning: 'The history of targets cannot be read from the disk.',
+  },
   backup_unavailable: {
     status: 503,
     meaning: 'A backup cannot be made whole, or not be signed; a partial one is never sent.',

@@ -31,6 +31,7 @@ export function createMetrics(version: string) {
   const push = pushMetrics(registry)
   const http = httpMetrics(registry)
   const config = configMetrics(registry)
+  const history = historyMetrics(registry)
   const build = new Gauge({
     name: 'rollcall_build_info',
     help: 'A metric with a constant value of 1, labelled with the version of Rollcall and of Node.js.',
@@ -46,6 +47,7 @@ export function createMetrics(version: string) {
     push,
     http,
     config,
+    history,
     guard: {
       holding: new Gauge({
         name: 'rollcall_guard_holding',
@@ -237,6 +239,27 @@ function httpMetrics(registry: Registry) {
       ...REFUSED_METRIC,
       labelNames: ['reason'],
       registers: [registry],
+    }),
+  }
+}
+
+function historyMetrics(registry: Registry) {
+  const registers = [registry]
+  return {
+    bytes: new Gauge({
+      name: 'rollcall_history_bytes',
+      help: 'Size of the history of targets on disk.',
+      registers,
+    }),
+    dropped: new Counter({
+      name: 'rollcall_history_events_dropped_total',
+      help: 'Events of the history that were left out because the disk did not take them in time.',
+      registers,
+    }),
+    failures: new Counter({
+      name: 'rollcall_history_write_failures_total',
+      help: 'Writes of the history to disk that failed.',
+      registers,
     }),
   }
 }

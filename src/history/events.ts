@@ -124,7 +124,7 @@ export function eventsOf(change: ListChange): Draft[] {
 }
 
 /** An event of many targets, which names none. */
-function summary(kind: EventKind, why: string): Draft {
+export function summary(kind: EventKind, why: string): Draft {
   return { kind, address: '', place: {}, why }
 }
 

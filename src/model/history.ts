@@ -11,6 +11,7 @@ export interface TargetEvent {
   readonly atMs: number
   readonly source: string
   readonly kind: EventKind
+  /** Empty when it is an event of many targets, such as a first list. */
   readonly address: string
   /** The labels that tell it apart from others of the same address (its place); empty for most. */
   readonly place: LabelMap
@@ -30,9 +31,23 @@ export interface EventQuery {
   readonly limit: number
 }
 
+/** How the history is kept. */
+export interface HistoryStatus {
+  /** What it takes on disk. */
+  readonly bytes: number
+  /** Its folder; undefined: it is in memory. */
+  readonly path: string | undefined
+  /** Why the newest events could not be written; undefined: they were. */
+  readonly error: string | undefined
+}
+
 /** Joins, leaves and label changes of targets, kept on disk. */
 export interface History {
-  /** The newest first. */
+  status(): HistoryStatus
+  /**
+   * The newest first.
+   * @throws HttpError `overloaded` when too many ask at a time
+   */
   find(
     query: EventQuery,
   ): Promise<{ readonly events: readonly TargetEvent[]; readonly next: number | undefined }>

@@ -1,0 +1,285 @@
+import { join } from 'node:path'
+import type { Clock } from '../base/clock.ts'
+import { HttpError, messageOf } from '../base/errors.ts'
+import type { Files } from '../base/files.ts'
+import type { Logger } from '../base/logger.ts'
+import type { Metrics } from '../base/metrics.ts'
+import { createMutex } from '../base/mutex.ts'
+import type { Job, Threads } from '../base/threads.ts'
+import type { EventQuery, History, TargetEvent } from '../model/history.ts'
+import { type Draft, eventsOf, type ListChange, type ListState, summary } from './events.ts'
+import { createSegments, eventsIn, type Retention, type Segments } from './segments.ts'
+
+/** A change of the list of a source. */
+export interface SourceChange extends ListChange {
+  readonly source: string
+  /** On the wall clock, in milliseconds. */
+  readonly atMs: number
+}
+
+/** How much is kept, and where. */
+export interface HistoryOptions extends Retention {
+  /** The folder of what is kept; undefined: the newest events are kept in memory. */
+  readonly storagePath: string | undefined
+}
+
+/** What a history needs from outside. */
+export interface HistoryDeps {
+  readonly files: Files
+  readonly clock: Pick<Clock, 'now'>
+  readonly threads: Threads
+  readonly metrics: Metrics['history']
+  readonly log: Pick<Logger, 'warn' | 'info'>
+}
+
+/** The history of this process, for who makes it. */
+export interface OwnHistory extends History {
+  /** Notes what a change did to each target; never fails, and holds nothing up. */
+  record(change: SourceChange): void
+  /** The files that it is in, by their paths in the folder of what is kept. */
+  parts(): Promise<{ readonly path: string; readonly pieces: readonly Uint8Array[] }[]>
+  /** Waits for what is being written, and tries once more what could not be. */
+  close(): Promise<void>
+}
+
+/** In the folder of what is kept. */
+export const HISTORY_FOLDER = 'history'
+
+/** So many events may wait for the disk, or are kept without one. */
+export const MAX_WAITING = 5_000
+
+/** So many events are written in one go. */
+const MAX_BATCH = 1_000
+
+/** Lists that are larger than this together, in bytes, are compared in a thread. */
+const INLINE_BYTES = 128 * 1024
+
+const JOB: Job = { module: new URL('./events.js', import.meta.url).href, name: eventsOf.name }
+
+const NEVER = new AbortController().signal
+
+/** So many searches may be under way or waiting, each for the one before. */
+const MAX_SEARCHES = 8
+const RETRY_AFTER_SECONDS = 5
+
+/** An event that has no place among all of them yet. */
+type Waiting = Omit<TargetEvent, 'id'>
+
+/** Creates a history. What an earlier process wrote is found when it is first needed. */
+export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHistory {
+  const { clock, threads, metrics, log } = deps
+  const { storagePath, maxAgeMs } = options
+  const folder = storagePath && join(storagePath, HISTORY_FOLDER)
+  const segments = folder === undefined ? undefined : createSegments(folder, options, deps)
+  // By source: what changed while something else is compared is compared as one change.
+  const changes = new Map<string, SourceChange>()
+  let comparing: Promise<void> | undefined
+  // In order; those that are being written are the first.
+  let waiting: Waiting[] = []
+  let writing: Promise<void> | undefined
+  let isOpen = false
+  // The id of the event before the first that waits.
+  let lastId = 0
+  let leftOut = 0
+  let failure: string | undefined
+  const mutex = createMutex()
+  let searches = 0
+
+  // What changed.
+
+  async function compareAll(): Promise<void> {
+    for (const [key, change] of changes) {
+      changes.delete(key)
+      add(change, await compare(change))
+    }
+    comparing = undefined
+  }
+
+  async function compare(change: SourceChange): Promise<Draft[]> {
+    const { before, after } = change
+    try {
+      const bytes = (before?.body.byteLength ?? 0) + after.body.byteLength
+      if (before === undefined || bytes <= INLINE_BYTES) return eventsOf(change)
+      return await threads.run<Draft[]>(
+        JOB,
+        { ...change, before: light(before), after: light(after) },
+        { signal: NEVER },
+      )
+    } catch (error) {
+      return [summary('changed', `the list changed; which targets is not known: ${messageOf(error)}`)]
+    }
+  }
+
+  function add({ source, atMs }: SourceChange, drafts: readonly Draft[]): void {
+    const events = drafts.map((draft) => ({ atMs, source, ...draft }))
+    if (leftOut > 0 && waiting.length < MAX_WAITING) {
+      const why = `${leftOut} events were left out, since the disk did not take them`
+      waiting.push({ atMs, source, ...summary('changed', why) })
+      leftOut = 0
+    }
+    const room = segments === undefined ? events.length : Math.max(0, MAX_WAITING - waiting.length)
+    waiting.push(...events.slice(0, room))
+    leftOut += events.length - Math.min(room, events.length)
+    metrics.dropped.inc(Math.max(0, events.length - room))
+    if (segments !== undefined) writeSoon(segments)
+    else if (waiting.length > MAX_WAITING) {
+      lastId += waiting.length - MAX_WAITING
+      waiting = waiting.slice(-MAX_WAITING)
+    }
+  }
+
+  // Files.
+
+  function writeSoon(to: Segments): Promise<void> {
+    writing ??= write(to).finally(() => {
+      writing = undefined
+    })
+    return writing
+  }
+
+  async function open(to: Segments): Promise<void> {
+    if (isOpen) return
+    await to.open()
+    isOpen = true
+    lastId = to.lastId()
+    metrics.bytes.set(to.bytes())
+  }
+
+  async function write(to: Segments): Promise<void> {
+    try {
+      await open(to)
+      while (waiting.length > 0) {
+        const batch = waiting.slice(0, MAX_BATCH)
+        await to.append(numbered(batch))
+        waiting = waiting.slice(batch.length)
+        lastId += batch.length
+        metrics.bytes.set(to.bytes())
+      }
+      if (failure !== undefined) log.info({ path: folder }, 'history written again')
+      failure = undefined
+    } catch (error) {
+      metrics.failures.inc()
+      const isNews = failure === undefined
+      failure = messageOf(error)
+      if (isNews)
+        log.warn({ path: folder, error: failure }, 'history not written; check its folder and the disk')
+    }
+  }
+
+  const numbered = (events: readonly Waiting[]): TargetEvent[] =>
+    events.map((event, index) => ({ id: lastId + 1 + index, ...event }))
+
+  // Searching.
+
+  async function search({ before = Number.POSITIVE_INFINITY, limit, ...query }: EventQuery) {
+    await ready()
+    const sinceMs = Math.max(query.sinceMs ?? Number.NEGATIVE_INFINITY, clock.now() - maxAgeMs)
+    const matcher = createMatcher(query, sinceMs)
+    const inMemory = numbered(waiting).filter((event) => event.id < before && matcher.isMatch(event))
+    const found = inMemory.reverse().slice(0, limit + 1)
+    // What is being written is in both.
+    for await (const event of onDisk(segments, Math.min(before, lastId + 1), sinceMs, matcher)) {
+      if (found.length > limit) break
+      found.push(event)
+    }
+    const events = found.slice(0, limit)
+    return { events, next: found.length > limit ? events.at(-1)?.id : undefined }
+  }
+
+  /** @throws Error when what an earlier process wrote cannot be read */
+  async function ready(): Promise<void> {
+    if (segments === undefined || isOpen) return
+    await writeSoon(segments)
+    if (!isOpen) throw new Error(failure)
+  }
+
+  return {
+    record(change) {
+      // What left with a source is a change of its own.
+      const key = JSON.stringify([change.source, change.why])
+      const pending = changes.get(key)
+      changes.set(key, pending === undefined ? change : merged(pending, change))
+      // Not before what follows the change has been done.
+      comparing ??= Promise.resolve().then(compareAll)
+    },
+    async find(query) {
+      if (searches >= MAX_SEARCHES)
+        throw new HttpError(
+          'overloaded',
+          'too many searches of the history at a time; try again',
+          RETRY_AFTER_SECONDS,
+        )
+      searches++
+      try {
+        await comparing
+        return await mutex(() => search(query))
+      } catch (error) {
+        const message = `the history cannot be read: ${messageOf(error)}; look at the disk`
+        throw new HttpError('history_unavailable', message, RETRY_AFTER_SECONDS)
+      } finally {
+        searches--
+      }
+    },
+    status: () => ({ bytes: segments?.bytes() ?? 0, path: folder, error: failure }),
+    async parts() {
+      await comparing
+      if (segments === undefined) return []
+      await writeSoon(segments)
+      const parts = await segments.parts()
+      return parts.map(({ path, pieces }) => ({ path: `${HISTORY_FOLDER}/${path}`, pieces }))
+    },
+    async close() {
+      await comparing
+      await writing
+      if (segments !== undefined && waiting.length > 0) await writeSoon(segments)
+    },
+  }
+}
+
+/** Only what is compared: the rest need not be copied. */
+function light({ body, keys, absenceOf, absences, held, accepted, seen }: ListState): ListState {
+  return { body, keys, absenceOf, absences, held, accepted, seen }
+}
+
+/** Two changes in a row as one. */
+function merged(first: SourceChange, second: SourceChange): SourceChange {
+  const endings = new Map([...(first.endings ?? []), ...(second.endings ?? [])])
+  return { ...second, before: first.before, endings }
+}
+
+/** The events on disk that match, the newest first. */
+async function* onDisk(
+  segments: Segments | undefined,
+  before: number,
+  sinceMs: number,
+  { mayMatch, isMatch }: Matcher,
+): AsyncGenerator<TargetEvent> {
+  for await (const piece of segments?.read(before, sinceMs) ?? []) {
+    for (const event of eventsIn(piece.text, mayMatch)) {
+      if (event.id < piece.before && isMatch(event)) yield event
+    }
+  }
+}
+
+type Matcher = ReturnType<typeof createMatcher>
+
+function createMatcher({ target, source }: Pick<EventQuery, 'target' | 'source'>, sinceMs: number) {
+  const text = target?.toLowerCase()
+  const needles = [
+    ...(text === undefined ? [] : [JSON.stringify(text).slice(1, -1)]),
+    ...(source === undefined ? [] : [`"source":${JSON.stringify(source)}`.toLowerCase()]),
+  ]
+  return {
+    /** Looks at the line of an event: it need not be parsed when nothing in it matches. */
+    mayMatch(line: string): boolean {
+      const lower = needles.length === 0 ? line : line.toLowerCase()
+      return needles.every((needle) => lower.includes(needle))
+    },
+    isMatch(event: TargetEvent): boolean {
+      if (event.atMs < sinceMs || (source !== undefined && event.source !== source)) return false
+      if (text === undefined) return true
+      const place = Object.entries(event.place).flat()
+      return [event.address, ...place].some((part) => part.toLowerCase().includes(text))
+    },
+  }
+}
