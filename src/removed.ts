@@ -6,7 +6,9 @@ import type { Files } from './base/files.ts'
 import { createMutex } from './base/mutex.ts'
 import type { Job } from './base/threads.ts'
 import type { RemovedSource } from './explain/explain-served.ts'
+import { bareList } from './history/events.ts'
 import { compareText } from './model/labels.ts'
+import { encodeLines } from './model/list.ts'
 import { type KnownList, keepableOf, knownListOf, type RunnerDeps } from './refresh/runner.ts'
 import { createShelf, type Keepable, type Kept, keptIn, type Origin, type Shelf } from './roll/kept.ts'
 import { MAX_SAMPLES, type SubtractTask, subtract } from './roll/members.ts'
@@ -228,6 +230,15 @@ export function createRemoved(deps: RemovedDeps): Removed {
   function noteLeft({ id, own, samples }: Rest, isAccepted: boolean): void {
     const [source, removed] = [sourceOf(id), own.targets]
     log.info({ source, removed, accepted: isAccepted }, 'removed source left')
+    deps.history?.record({
+      source,
+      atMs: clock.now(),
+      before: bareList(own.body),
+      after: bareList(NO_TARGETS),
+      wallAheadMs: 0,
+      isPush: false,
+      why: `${isAccepted ? 'an operator accepted it; ' : ''}${whyGone(id)}`,
+    })
     const change = { source, atMs: clock.now(), targets: 0, added: 0, removed }
     if (removed > 0) store.noteChange({ ...change, samples: { added: [], removed: samples } })
   }
@@ -326,6 +337,13 @@ export function createRemoved(deps: RemovedDeps): Removed {
       await keepOthers()
     },
   }
+}
+
+const NO_TARGETS = encodeLines([])
+
+function whyGone(id: string): string {
+  if (id.includes('.')) return 'its source reads another inventory now, which has it not'
+  return 'its source is not configured any more, and no other one has it'
 }
 
 /** The source whose list it was. */

@@ -17,8 +17,12 @@ import { createThreads } from './base/threads.ts'
 import { version } from './base/version.ts'
 import type { Settings } from './config/settings.ts'
 import { createExplainer } from './explain/explainer.ts'
+import { withPast } from './explain/past.ts'
+import { createHistory, type OwnHistory } from './history/history.ts'
 import { createApp } from './http/app.ts'
+import type { ReloadFailure } from './http/deps.ts'
 import { createPollers } from './http/pollers.ts'
+import { maskText } from './model/mask-text.ts'
 import { createSearcher } from './snapshot/search.ts'
 import { createStore } from './snapshot/store.ts'
 import { createViews, type Views } from './snapshot/views.ts'
@@ -82,6 +86,9 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
     log,
   )
   const views = createViews(threads, clock, await memory.load(), memory.keep)
+  const history =
+    settings.history &&
+    createHistory({ ...settings.history, storagePath }, { ...deps, threads, metrics: metrics.history })
   // Loaded only here: most servers are alone.
   const cluster =
     settings.cluster && (await (await import('./cluster/open.ts')).openCluster(settings.cluster, deps))
@@ -93,14 +100,17 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
     storagePath,
     seedUrl,
     cluster,
+    history,
   })
   // What was kept is read while the server is made, and before it listens: not even the first request finds nothing.
   const applied = supervisor.apply(settings.sources, settings.guard)
+  let reloadFailure: ReloadFailure | undefined
   const reload =
     deps.load === undefined
       ? refuseReload(deps)
-      : createReload(supervisor, deps.load, deps, settings.cluster?.fingerprint, (now) => {
-          view = now
+      : createReload(supervisor, deps.load, deps, settings.cluster?.fingerprint, (now, failure) => {
+          view = now ?? view
+          reloadFailure = failure
         })
   let draining = false
   let view = settings.view
@@ -119,6 +129,8 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       reportRefusal,
       pollers: createPollers({ clock, metrics }),
       cluster: cluster && { ...cluster, outdated: supervisor.outdated },
+      history,
+      historyStatus: () => history?.status(),
       isDraining: () => draining,
       refresh: supervisor.refresh,
       holdMs: () => supervisor.guard().holdMs,
@@ -130,9 +142,13 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       instances: supervisor.instances,
       configView: () => view,
       reload,
-      backup: () => makeBackup(settings, { supervisor, views, clock }),
+      reloadFailure: () => reloadFailure,
+      backup: () => makeBackup(settings, { supervisor, views, history, clock, log }),
       search: createSearcher(explaining),
-      explain: (query, name) => explain(query, supervisor.served(name)),
+      async explain(query, name) {
+        const answer = await explain(query, supervisor.served(name))
+        return withPast(answer, name, { history, reloadFailure, nowMs: clock.now() })
+      },
     },
   )
   const [app] = await Promise.all([created, applied])
@@ -150,7 +166,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       await new Promise<void>((resolve) => void clock.after(settings.web.drainDelayMs, resolve))
       await closeWhenSettled(app, connections)
       await supervisor.stop()
-      await memory.settled()
+      await Promise.all([memory.settled(), history?.close()])
       await lock?.release()
       await web?.close()
       await Promise.all([threads.close(), explaining.close()])
@@ -189,7 +205,17 @@ async function finishRestore(storagePath: string, { files, log }: ServiceDeps): 
 /** @throws HttpError `backup_unavailable` */
 async function makeBackup(
   { signingKey }: Settings,
-  { supervisor, views, clock }: Pick<ServiceDeps, 'clock'> & { supervisor: Supervisor; views: Views },
+  {
+    supervisor,
+    views,
+    history,
+    clock,
+    log,
+  }: Pick<ServiceDeps, 'clock' | 'log'> & {
+    supervisor: Supervisor
+    views: Views
+    history: OwnHistory | undefined
+  },
 ): Promise<Readable> {
   // Loaded only here: backups are rare.
   const { packArchive } = await import('./backup/archive.ts')
@@ -198,7 +224,11 @@ async function makeBackup(
   })
   const parts = await supervisor.keepable()
   const known = { path: VIEWS_FILE, pieces: await sealedValue(views.known()) }
-  return packArchive([...parts, known], { rollcall: version, atMs: clock.now() }, key)
+  // A disk that fails does not keep the rest from being backed up.
+  const past = await history?.parts().catch((error) => {
+    log.warn({ error: messageOf(error) }, 'the backup is without the history, which cannot be read')
+  })
+  return packArchive([...parts, known, ...(past ?? [])], { rollcall: version, atMs: clock.now() }, key)
 }
 
 /** The web configuration file at work; the code for it is loaded only when there is one. */
@@ -231,7 +261,7 @@ function createReload(
   load: Load,
   { log, metrics, clock }: ServiceDeps,
   inForce: string | undefined,
-  onReload: (view: Settings['view']) => void,
+  onEnd: (view: Settings['view'] | undefined, failure: ReloadFailure | undefined) => void,
 ): () => Promise<boolean> {
   const mutex = createMutex()
 
@@ -244,13 +274,14 @@ function createReload(
         log.warn('cluster has changed in the configuration file; restart Rollcall to apply it')
       state = 'configuration reloaded in part; the next reload does the rest'
       const applied = await supervisor.apply(sources, guard)
-      onReload(view)
       metrics.config.successful.set(1)
       metrics.config.successTimestamp.set(clock.now() / 1000)
+      onEnd(view, undefined)
       log.info(applied, 'configuration reloaded')
       return true
     } catch (error) {
       metrics.config.successful.set(0)
+      onEnd(undefined, { atMs: clock.now(), message: maskText(messageOf(error), () => {}) })
       log.error({ error: messageOf(error) }, state)
       throw error
     }

@@ -31,6 +31,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'relabel',
     'pipeline',
     'roll',
+    'history',
     'snapshot',
     'refresh',
     'http',

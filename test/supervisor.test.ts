@@ -17,9 +17,10 @@ import { createMetrics } from '../src/base/metrics.ts'
 import { createThreads, type Threads } from '../src/base/threads.ts'
 import { readArguments } from '../src/config/arguments.ts'
 import { loadSettings } from '../src/config/load.ts'
+import { createHistory } from '../src/history/history.ts'
 import { createStore, type HeldTargets } from '../src/snapshot/store.ts'
 import { createSource } from '../src/sources/kinds.ts'
-import { createSupervisor } from '../src/supervisor.ts'
+import { createSupervisor, type SupervisorDeps } from '../src/supervisor.ts'
 import { readHalf } from './helpers/app.ts'
 import { seriesValue } from './helpers/exposition.ts'
 import { diskFiles } from './helpers/files.ts'
@@ -32,6 +33,17 @@ import { until } from './helpers/until.ts'
 /** What a source of the configuration file says, beside its name. */
 type Keys = Record<string, unknown>
 
+/** A history in memory. */
+function inMemory(t: Test) {
+  const threads = createThreads()
+  t.teardown(() => threads.close())
+  const { log } = recordingLog()
+  return createHistory(
+    { storagePath: undefined, maxAgeMs: 86_400_000, maxBytes: 2 ** 20 },
+    { files: diskFiles, clock: systemClock, threads, metrics: createMetrics('test').history, log },
+  )
+}
+
 /** A supervisor at work; its sources read on demand only. */
 async function supervised(
   t: Test,
@@ -41,6 +53,7 @@ async function supervised(
   make = createSource,
   seedUrl?: URL,
   clock: Clock = systemClock,
+  history?: SupervisorDeps['history'],
 ) {
   // A folder of its own: that of the test may be the storage of several.
   const folder = mkdtempSync(join(tmpdir(), 'supervisor-'))
@@ -60,6 +73,7 @@ async function supervised(
     random: () => 0.5,
     storagePath,
     seedUrl,
+    history,
   })
   t.teardown(async () => {
     await supervisor.stop()
@@ -1060,4 +1074,52 @@ t.test('what is known is told once earlier registrations have been read', async 
   files.release(journal)
   const kept = await until('it has been read', () => supervisor.keepable())
   t.same(kept.map(({ path }) => path).sort(), ['.fleet.json', 'push/devices.journal'])
+})
+
+t.test('the history tells that targets left with their source, or with its inventory', async (t) => {
+  const [one, other] = [await inventoryServer(t, ['a', 'b']), await inventoryServer(t, ['a'])]
+  const history = inMemory(t)
+  const setup = [
+    undefined,
+    diskFiles,
+    createThreads(),
+    createSource,
+    undefined,
+    systemClock,
+    history,
+  ] as const
+  const { supervisor, apply } = await supervised(t, ...setup)
+  await apply({ sensors: at(one), others: at(other) })
+  supervisor.start()
+  await supervisor.refresh()
+  await apply({ others: at(other, { timeout: '6s' }) })
+  const find = async () => (await history.find({ limit: 10 })).events.filter(({ kind }) => kind === 'left')
+  await until('it left', async () => {
+    await supervisor.refresh()
+    return (await find()).length > 0
+  })
+  t.match(await find(), [{ source: 'sensors', address: 'b:9100', why: /^its source is not configured/ }])
+})
+
+t.test("the history tells that targets left on an operator's word after their source", async (t) => {
+  const storage = t.testdir()
+  const [one, other] = [await inventoryServer(t, names(40)), await inventoryServer(t, names(2))]
+  const first = await supervised(t, storage)
+  await first.apply({ sensors: at(one) })
+  first.supervisor.start()
+  await first.supervisor.refresh()
+  await first.supervisor.stop()
+  const history = inMemory(t)
+  const next = await supervised(
+    t,
+    ...([storage, diskFiles, createThreads(), createSource, undefined, systemClock, history] as const),
+  )
+  await next.apply({ sensors: at(other) })
+  next.supervisor.start()
+  await until('it was read twice', () => next.isRead())
+  await next.supervisor.accept(next.held()[0]?.digest as string)
+  const { events } = await history.find({ limit: 100 })
+  const left = events.filter(({ kind }) => kind === 'left')
+  t.equal(left.length, 38)
+  t.match(left[0]?.why, /^an operator accepted it; its source reads another inventory/)
 })

@@ -8,7 +8,7 @@ import { isKeptPath, PENDING } from './paths.ts'
 const TEMPORARY = /\.[0-9a-f]{8}-[0-9a-f-]{27}\.tmp$/
 
 /** Below the folder of what is kept. */
-const PUSH = 'push'
+const FOLDERS = ['push', 'history']
 
 /** What may be in a folder in which nothing is kept. */
 const NOTHING: ReadonlySet<string> = new Set(['lost+found', LOCK])
@@ -55,8 +55,11 @@ async function unpack(files: FolderFiles, folder: string, { parts }: Archive): P
 
 /** The paths of what is Rollcall's, and of what it left unfinished. */
 async function keptIn(files: Pick<Files, 'list'>, folder: string): Promise<string[]> {
-  const journals = await namesIn(files, join(folder, PUSH))
-  const paths = [...(await namesIn(files, folder)), ...journals.map((name) => join(PUSH, name))]
+  const paths = await namesIn(files, folder)
+  for (const below of FOLDERS) {
+    const names = await namesIn(files, join(folder, below))
+    paths.push(...names.map((name) => join(below, name)))
+  }
   return paths.filter((path) => {
     const whole = path.replace(TEMPORARY, '')
     return isKeptPath(whole) || (whole === PENDING && path !== PENDING)

@@ -486,6 +486,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
       isReader: () => isReader(source),
       publish: (list, isChanged) => publish(source, list, isChanged),
       now: storeNow,
+      reader: () => (isReader(source) ? undefined : joined.get(source)?.seen?.holder?.name),
       position: () => joined.get(source)?.position,
     }),
     async join(source, member, position = NOWHERE) {

@@ -40,7 +40,7 @@ export async function loadSettings(
   const seedUrl = readSeedUrl(given)
   const signingKey = readSigningKey(given, files)
   const view = { settings: viewSettings(given, args.switches), configuration: undefined }
-  const common = { web, log, storagePath, seedUrl, signingKey, view }
+  const common = { web, log, storagePath, history: readHistory(given), seedUrl, signingKey, view }
   if (origin.kind === 'file') {
     const { loadFile } = await import('./file.ts') // only here, so that others never load the YAML parser
     const { sources, guard, cluster, yaml, needs } = await loadFile(origin.path, env, files)
@@ -103,6 +103,12 @@ function readStoragePath(given: Given, isDemo: boolean): string | undefined {
     given,
   )
   return path === '' ? undefined : resolve(path)
+}
+
+function readHistory(given: Given): Settings['history'] {
+  const maxAgeMs = readRequired(flagOptions.historyTime, given)
+  const maxBytes = readRequired(flagOptions.historySize, given)
+  return maxAgeMs === 0 ? undefined : { maxAgeMs, maxBytes }
 }
 
 function readSeedUrl(given: Given): URL | undefined {

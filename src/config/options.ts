@@ -4,6 +4,7 @@ import { DEFAULT_METRICS_PORT } from '../mapping/mapping.ts'
 import { parsePort } from '../model/address.ts'
 import { MAX_TIMER_MS, parseDuration } from '../model/duration.ts'
 import { isLabelName, isLabelValue } from '../model/labels.ts'
+import { parseSize } from '../model/size.ts'
 import { type ListenAddress, parseListenAddress } from './listen-address.ts'
 import type { Option } from './option.ts'
 
@@ -14,6 +15,10 @@ export const DEFAULT_TIMEOUT = '10s'
 /** The shortest and the longest refresh_interval, in milliseconds. */
 export const MIN_INTERVAL_MS = 100
 export const MAX_INTERVAL_MS = 20 * 86_400_000
+
+/** The least that is kept of the history, in milliseconds and bytes. */
+const MIN_HISTORY_MS = 3_600_000
+const MIN_HISTORY_BYTES = 2 ** 20
 
 const A_LISTEN_ADDRESS = 'an address to listen on; write host:port or :port, such as 127.0.0.1:8080'
 
@@ -82,6 +87,28 @@ export const flagOptions = {
     expects: 'a path',
     help: 'Folder that keeps the last good lists over a restart; empty: none are kept (the demo keeps none).',
     parse: (text: string) => text,
+  },
+  historyTime: {
+    flag: 'storage.history.retention.time',
+    value: '<duration>',
+    default: '30d',
+    expects: 'a duration such as 30d, at least 1h, or 0',
+    help: 'How long it is kept which targets joined, left and changed, in --storage.path, or in memory without it. 0: not at all.',
+    parse(text: string) {
+      const ms = parseDuration(text)
+      return ms === 0 || (ms !== undefined && ms >= MIN_HISTORY_MS) ? ms : undefined
+    },
+  },
+  historySize: {
+    flag: 'storage.history.retention.size',
+    value: '<size>',
+    default: '64MB',
+    expects: 'a size such as 64MB, at least 1MB',
+    help: 'How much of that is kept on disk; the oldest is deleted.',
+    parse(text: string) {
+      const bytes = parseSize(text)
+      return bytes !== undefined && bytes >= MIN_HISTORY_BYTES ? bytes : undefined
+    },
   },
   seedUrl: {
     flag: 'storage.seed-url',

@@ -1,6 +1,7 @@
 import type { LogFormat, LogLevel } from '../base/logger.ts'
 import type { Secret } from '../base/secret.ts'
 import type { ClusterOptions } from '../cluster/resolve.ts'
+import type { Retention } from '../history/segments.ts'
 import type { ConfigView } from '../model/config-view.ts'
 import type { PlanOptions } from '../pipeline/plan.ts'
 import type { GuardOptions } from '../roll/rules.ts'
@@ -59,6 +60,8 @@ export interface Settings {
   readonly log: LogSettings
   /** Absolute path of the folder that keeps the last good lists; undefined: nothing is kept. */
   readonly storagePath: string | undefined
+  /** How long, and in how many bytes, what happened to targets is kept; undefined: it is not. */
+  readonly history: Retention | undefined
   /** Another Rollcall that is asked at the start for lists that are not kept here; undefined: none is. */
   readonly seedUrl: URL | undefined
   /** Signs backups; undefined: they are not signed. */

@@ -10,7 +10,7 @@ import type { HeldTargets, SourceState } from '../snapshot/store.ts'
 import { createFieldLister } from './fields.ts'
 import { findOutside } from './find-outside.ts'
 import { type Explainable, findRecords, type Inventory } from './find-records.ts'
-import { composeAnswer, createFindings, type Findings } from './findings.ts'
+import { type Age, composeAnswer, createFindings, type Findings } from './findings.ts'
 import { nearNames } from './near.ts'
 import { createMatcher, parseQuery, type Query } from './query.ts'
 
@@ -122,7 +122,7 @@ function search(source: ServedSource, query: Query): { findings: Findings; inven
     documents: source.lastRead?.documents ?? [],
     verdictOf: (target, address) => verdictOf(target, address, source, served),
     note: ageOf(source)
-      .map((age) => ` (${age})`)
+      .map(({ asOf, failing }) => ` (as of ${asOf}; unknown since then: ${failing})`)
       .join(''),
   }
   const findings = findRecords(inventory, query, (target) => unknown.delete(keyOf(target)))
@@ -273,10 +273,14 @@ function gapsOf({ source, lastRead, state, reader }: ServedSource): string[] {
   return gaps
 }
 
-/** How old what is explained is, while the source fails. */
-function ageOf({ lastRead, state: { status }, source }: ServedSource): string[] {
-  if (lastRead === undefined || status.failure === undefined) return []
-  return [`as of ${timeOf(lastRead.atMs)}: ${source} has been failing since, ${status.failure.reason}`]
+/** Why what is explained may not be so any more, while the source fails, and when it was. */
+function ageOf({ lastRead, state: { status }, source }: ServedSource): Age[] {
+  const { failure } = status
+  if (lastRead === undefined || failure === undefined) return []
+  const { wallMs } = status.failingSince ?? failure.at
+  const message = maskText(failure.message, () => {})
+  const failing = `${source} has been failing since ${timeOf(wallMs)}, ${failure.reason}: ${message}`
+  return [{ failing, asOf: timeOf(lastRead.atMs) }]
 }
 
 function timeOf(wallMs: number): string {

@@ -40,12 +40,18 @@ export function createFindings(): Findings {
   }
 }
 
+/** That a source fails, and when it was last read. */
+export interface Age {
+  readonly failing: string
+  readonly asOf: string
+}
+
 /** What is to be said of the sources beside what was found in them. */
 export interface Notes {
   /** What could not be searched, so that what was not found may be there. */
   readonly gaps: readonly string[]
   /** What was searched, but is old. */
-  readonly ages: readonly string[]
+  readonly ages: readonly Age[]
   /** Names that may be meant; asked for only when nothing was found. */
   near(): readonly string[]
 }
@@ -85,7 +91,8 @@ function verdictOf(
     const names = near()
     const meant = names.length === 0 ? [] : [`did you mean ${names.join(', ')}?`]
     const what = gaps.length === 0 ? 'not in the inventory' : 'not found'
-    return [what, ...gaps, ...ages, ...meant].join('; ')
+    const before = ages.map(({ failing, asOf }) => `unknown: ${failing}; as of ${asOf} `)
+    return [`${before.join('; ')}${what}`, ...gaps, ...meant].join('; ')
   }
   const many = matches >= MAX_MATCHES ? `at least ${matches}` : matches
   const rest = matches > explanations.length ? `, of which ${explanations.length} are shown` : ''

@@ -1,5 +1,5 @@
 import type { LabelMap } from '../model/explanation.ts'
-import type { EventKind } from '../model/history.ts'
+import type { Ending, EventKind } from '../model/history.ts'
 import { compareText, type Labels } from '../model/labels.ts'
 import { countIn, type Lines, labelsIn, linesOf, targetsIn } from '../model/list.ts'
 import { createMasker } from '../model/mask.ts'
@@ -14,9 +14,6 @@ import { type Absence, REASONS_TO_STAY } from '../roll/rules.ts'
 export type ListState = Pick<Roll, 'body' | 'keys' | 'absenceOf' | 'absences' | 'held' | 'accepted'> & {
   readonly seen: Pick<Roll['seen'], 'selection'>
 }
-
-/** How the registration of a device ended. */
-export type Ending = 'left' | 'expired'
 
 /** Two lists of one source, one after the other, and what is known of how one became the other. */
 export interface ListChange {
@@ -33,6 +30,12 @@ export interface ListChange {
   readonly reader?: string | undefined
   /** Why targets left; undefined: the rolls say so. */
   readonly why?: string | undefined
+}
+
+/** A list of which only the targets are known. */
+export function bareList(body: Uint8Array): ListState {
+  const nothing = { absences: [], held: [], accepted: [] }
+  return { body, keys: new Uint32Array(), absenceOf: new Int32Array(), ...nothing, seen: { selection: '' } }
 }
 
 /** An event without its place in the order of all. */
@@ -248,7 +251,8 @@ function replacements(
     if (!keys.some((key) => wanted.has(key))) continue
     for (const [at, address] of targetsIn(line).entries()) {
       const key = keys[at] as number
-      if (wanted.has(key)) found.set(key, createMasker(null, [labelsOf(line)]).text(address))
+      // Once a key: any number of records may share one.
+      if (wanted.delete(key)) found.set(key, createMasker(null, [labelsOf(line)]).text(address))
     }
   }
   return found

@@ -6,7 +6,8 @@ import type { Logger } from '../base/logger.ts'
 import type { Metrics } from '../base/metrics.ts'
 import { createMutex } from '../base/mutex.ts'
 import type { Job, Threads } from '../base/threads.ts'
-import type { EventQuery, History, TargetEvent } from '../model/history.ts'
+import { hostIn } from '../model/address.ts'
+import type { EventQuery, History, HistoryStatus, TargetEvent } from '../model/history.ts'
 import { type Draft, eventsOf, type ListChange, type ListState, summary } from './events.ts'
 import { createSegments, eventsIn, type Retention, type Segments } from './segments.ts'
 
@@ -34,9 +35,13 @@ export interface HistoryDeps {
 
 /** The history of this process, for who makes it. */
 export interface OwnHistory extends History {
+  status(): HistoryStatus
   /** Notes what a change did to each target; never fails, and holds nothing up. */
   record(change: SourceChange): void
-  /** The files that it is in, by their paths in the folder of what is kept. */
+  /**
+   * The files that it is in, by their paths in the folder of what is kept.
+   * @throws Error when they cannot be read
+   */
   parts(): Promise<{ readonly path: string; readonly pieces: readonly Uint8Array[] }[]>
   /** Waits for what is being written, and tries once more what could not be. */
   close(): Promise<void>
@@ -65,7 +70,7 @@ const RETRY_AFTER_SECONDS = 5
 /** An event that has no place among all of them yet. */
 type Waiting = Omit<TargetEvent, 'id'>
 
-/** Creates a history. What an earlier process wrote is found when it is first needed. */
+/** Creates a history, and begins to look for what an earlier process wrote. */
 export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHistory {
   const { clock, threads, metrics, log } = deps
   const { storagePath, maxAgeMs } = options
@@ -131,9 +136,7 @@ export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHi
   // Files.
 
   function writeSoon(to: Segments): Promise<void> {
-    writing ??= write(to).finally(() => {
-      writing = undefined
-    })
+    writing ??= write(to)
     return writing
   }
 
@@ -164,6 +167,8 @@ export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHi
       if (isNews)
         log.warn({ path: folder, error: failure }, 'history not written; check its folder and the disk')
     }
+    // In the same step as the last look for more.
+    writing = undefined
   }
 
   const numbered = (events: readonly Waiting[]): TargetEvent[] =>
@@ -192,6 +197,8 @@ export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHi
     await writeSoon(segments)
     if (!isOpen) throw new Error(failure)
   }
+
+  if (segments !== undefined) void writeSoon(segments)
 
   return {
     record(change) {
@@ -224,6 +231,7 @@ export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHi
     async parts() {
       await comparing
       if (segments === undefined) return []
+      await ready()
       await writeSoon(segments)
       const parts = await segments.parts()
       return parts.map(({ path, pieces }) => ({ path: `${HISTORY_FOLDER}/${path}`, pieces }))
@@ -263,7 +271,7 @@ async function* onDisk(
 
 type Matcher = ReturnType<typeof createMatcher>
 
-function createMatcher({ target, source }: Pick<EventQuery, 'target' | 'source'>, sinceMs: number) {
+function createMatcher({ target, isWhole = false, source }: Omit<EventQuery, 'limit'>, sinceMs: number) {
   const text = target?.toLowerCase()
   const needles = [
     ...(text === undefined ? [] : [JSON.stringify(text).slice(1, -1)]),
@@ -278,6 +286,10 @@ function createMatcher({ target, source }: Pick<EventQuery, 'target' | 'source'>
     isMatch(event: TargetEvent): boolean {
       if (event.atMs < sinceMs || (source !== undefined && event.source !== source)) return false
       if (text === undefined) return true
+      if (isWhole) {
+        const address = event.address.toLowerCase()
+        return address === text || hostIn(address) === text
+      }
       const place = Object.entries(event.place).flat()
       return [event.address, ...place].some((part) => part.toLowerCase().includes(text))
     },

@@ -9,6 +9,7 @@ import { assertHarmlessPath, noRouteError, trackMethods } from './methods.ts'
 import { NO_ROUTE, observe } from './observe.ts'
 import { type Capacity, watchPressure } from './pressure.ts'
 import { backupRoutes } from './routes/backup.ts'
+import { changesRoutes } from './routes/changes.ts'
 import { explainRoutes } from './routes/explain.ts'
 import { healthRoutes } from './routes/health.ts'
 import { lifecycleRoutes } from './routes/lifecycle.ts'
@@ -96,6 +97,7 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
     sourcesRoutes(scope, deps)
     searchRoutes(scope, deps, watched)
     statusRoutes(scope, deps, options)
+    changesRoutes(scope, deps)
     healthRoutes(scope, deps, options)
     metricsRoutes(scope, deps)
     lifecycleRoutes(scope, deps, options)

@@ -8,7 +8,7 @@ import type { Metrics } from '../base/metrics.ts'
 import type { ClusterView } from '../model/cluster.ts'
 import type { ConfigView } from '../model/config-view.ts'
 import type { ExplainAnswer } from '../model/explanation.ts'
-import type { History } from '../model/history.ts'
+import type { History, HistoryStatus } from '../model/history.ts'
 import type { Instances } from '../model/registration.ts'
 import type { Scrapes } from '../model/scrape.ts'
 import type { Searcher } from '../snapshot/search.ts'
@@ -25,6 +25,13 @@ export interface RefreshAnswer {
   readonly result: string
   readonly targets: number
   readonly error?: Error
+}
+
+/** A reload that failed: the configuration of before is in force. */
+export interface ReloadFailure {
+  /** On the wall clock, in milliseconds. */
+  readonly atMs: number
+  readonly message: string
 }
 
 /** What the HTTP server needs from the rest of Rollcall. */
@@ -52,6 +59,8 @@ export interface HttpDeps {
    * @returns false when there is no configuration file
    */
   reload(): Promise<boolean>
+  /** Undefined: the last reload succeeded, or there was none. */
+  reloadFailure(): ReloadFailure | undefined
   /**
    * Everything that a new machine needs to go on, compressed; destroying it ends the work.
    * @throws HttpError `backup_unavailable`
@@ -74,6 +83,8 @@ export interface HttpDeps {
   readonly scrapes?: Scrapes | undefined
   /** What happened to targets; undefined: nothing is kept. */
   readonly history?: History | undefined
+  /** How that is kept; undefined: it is not. */
+  historyStatus?(): HistoryStatus | undefined
   /** Whether the server was asked to stop. */
   isDraining(): boolean
 }

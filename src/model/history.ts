@@ -1,5 +1,8 @@
 import type { LabelMap } from './explanation.ts'
 
+/** How the registration of a device ended. */
+export type Ending = 'left' | 'expired'
+
 /** What happened to a target. */
 export type EventKind = 'joined' | 'left' | 'changed'
 
@@ -23,6 +26,8 @@ export interface TargetEvent {
 export interface EventQuery {
   /** Only those whose address or place contains this, upper and lower case alike. */
   readonly target?: string | undefined
+  /** Only those whose whole address, or host, it is. */
+  readonly isWhole?: boolean
   readonly source?: string | undefined
   /** Only those from then on, on the wall clock, in milliseconds. */
   readonly sinceMs?: number | undefined
@@ -43,7 +48,6 @@ export interface HistoryStatus {
 
 /** Joins, leaves and label changes of targets, kept on disk. */
 export interface History {
-  status(): HistoryStatus
   /**
    * The newest first.
    * @throws HttpError `overloaded` when too many ask at a time

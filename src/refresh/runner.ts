@@ -5,6 +5,7 @@ import type { Logger } from '../base/logger.ts'
 import type { Metrics, RefreshResult } from '../base/metrics.ts'
 import { createMutex } from '../base/mutex.ts'
 import type { Threads } from '../base/threads.ts'
+import type { OwnHistory } from '../history/history.ts'
 import type { Document } from '../model/document.ts'
 import { tellingHeaders } from '../pipeline/page-signs.ts'
 import { HEADERS, type PlanOptions } from '../pipeline/plan.ts'
@@ -67,6 +68,8 @@ export interface RunnerDeps {
   readonly room: Room
   /** With other replicas; undefined: there are none. */
   readonly sharing?: Sharing | undefined
+  /** What happens to targets is noted there; undefined: nowhere. */
+  readonly history?: Pick<OwnHistory, 'record'> | undefined
 }
 
 /** How one refresh ended. */
@@ -153,6 +156,7 @@ const alone = (clock: Pick<Clock, 'now'>): Sharing => ({
   isReader: () => true,
   publish: async () => true,
   now: () => clock.now(),
+  reader: () => undefined,
   position: () => undefined,
 })
 
@@ -367,10 +371,26 @@ export function createRunner(
     if (isChanged) {
       store.publish(name, snapshot)
       report.changed(snapshot, change)
+      record(now)
     }
     roll = now
     fleet.note(name, presentIn(now), clock.monotonic())
     return true
+  }
+
+  /** Notes what a list does to each target of the one before. */
+  function record(after: Roll, reader?: string): void {
+    const { wallMs, monotonicMs } = momentNow(clock)
+    deps.history?.record({
+      source: name,
+      atMs: wallMs,
+      before: roll,
+      after,
+      wallAheadMs: wallMs - monotonicMs,
+      isPush: source.registry !== undefined,
+      endings: source.registry && new Map(source.registry.endings),
+      reader,
+    })
   }
 
   /** What is served, as other replicas would have it; what a peer said is not known here. */
@@ -389,6 +409,7 @@ export function createRunner(
     // The same bytes say something else of another roll.
     last = undefined
     first = undefined
+    if (before?.snapshot.digest !== snapshot.digest) record(list.roll, sharing.reader())
     roll = list.roll
     deps.room.take(name, 0)
     if (snapshot !== before?.snapshot) store.publish(name, snapshot)
@@ -578,6 +599,7 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
         lastSuccess: before.lastSuccess,
         ...(roll !== undefined && { lastSuccess: at }),
         failure: undefined,
+        failingSince: undefined,
         restored: false,
         isSeed: roll === undefined && before.isSeed,
         failures: 0,
@@ -640,9 +662,11 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
         const serving = store.get(name)?.snapshot?.targets ?? 'nothing yet'
         log.warn({ reason: error.reason, error: message, serving }, 'refresh failed')
       }
+      const at = momentNow(clock)
       store.setStatus(name, {
         ...before,
-        failure: { reason: error.reason, message, at: momentNow(clock) },
+        failure: { reason: error.reason, message, at },
+        failingSince: before.failingSince ?? at,
         failures: before.failures + 1,
       })
     },

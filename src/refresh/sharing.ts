@@ -28,6 +28,8 @@ export interface Sharing {
   publish(list: SharedList, isChanged: boolean): Promise<boolean>
   /** The wall clock that all replicas share, in milliseconds. */
   now(): number
+  /** The replica that reads the inventory, when that is another one and it is known. */
+  reader(): string | undefined
   /** Where the served list stands, to be kept beside it. */
   position(): Position | undefined
 }

@@ -34,6 +34,8 @@ export interface SourceStatus {
   readonly lastSuccess: Moment | undefined
   /** The failure of the last refresh; undefined when it succeeded. */
   readonly failure: { readonly reason: string; readonly message: string; readonly at: Moment } | undefined
+  /** When the first of the refreshes failed that did so in a row; undefined when the last one succeeded. */
+  readonly failingSince: Moment | undefined
   /** Whether the served list was known before the source was created, and no refresh has succeeded since. */
   readonly restored: boolean
   /** Whether a peer gave the served list, and nothing of it was read here. */
@@ -56,6 +58,7 @@ export interface SourceStatus {
 export const INITIAL_STATUS: SourceStatus = {
   lastSuccess: undefined,
   failure: undefined,
+  failingSince: undefined,
   restored: false,
   isSeed: false,
   failures: 0,

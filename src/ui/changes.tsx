@@ -1,67 +1,223 @@
-import type { ChangesAnswer } from '../http/routes/sources.ts'
-import { Count, type Frame, linkTo, Table, Text, Time } from './layout.tsx'
+import type { ChangesAnswer, EventsAnswer } from '../http/routes/changes.ts'
+import { Badge, Count, type Frame, linkTo, type Mood, Table, Text, Time } from './layout.tsx'
+
+type Change = ChangesAnswer['changes'][number]
+type Event = EventsAnswer['events'][number]
 
 /** What the page of changes shows. */
-export interface ChangesData extends ChangesAnswer {
-  readonly source: string | undefined
+export interface ChangesData {
+  /** The last changes of the served lists, the newest first. */
+  readonly changes: readonly Change[]
+  /** What happened to single targets; undefined: no history is kept. */
+  readonly answer: EventsAnswer | undefined
+  /** What was asked for. */
+  readonly asked: Readonly<Record<'source' | 'target' | 'since' | 'before', string | undefined>>
   readonly sources: readonly string[]
 }
 
-/** What joined and left, the newest first. */
+/** How many targets are served, and which joined, left and changed, over time. */
 export function ChangesPage({ data, frame }: { data: ChangesData; frame: Frame }) {
-  const { changes, next, source } = data
+  const { changes, answer, asked, sources } = data
   return (
     <>
       <h1>Changes</h1>
-      {changes.length === 0 ? (
-        <p>Nothing has changed since the start.</p>
+      <form class="filter">
+        <label>
+          Part of an address
+          <input type="search" name="target" value={asked.target ?? ''} maxLength={256} />
+        </label>
+        <label>
+          Source
+          <select name="source">
+            <option value="">all</option>
+            {sources.map((name) => (
+              <option key={name} value={name} selected={name === asked.source}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
+          Since (3d, or a time in RFC 3339)
+          <input name="since" value={asked.since ?? ''} />
+        </label>
+        <button type="submit">Search</button>
+      </form>
+      {asked.target === undefined && asked.before === undefined && <Chart changes={changes} frame={frame} />}
+      {answer === undefined ? (
+        <p>No history of targets is kept (--storage.history.retention.time is 0).</p>
       ) : (
-        <Table
-          caption="Changes, the newest first"
-          head={['When', 'Source', 'Joined', 'Left', 'Targets since', 'Which']}
-        >
-          {changes.map((change) => (
-            <tr key={change.id}>
-              <td>
-                <Time iso={change.at} />
-              </td>
-              <td>
-                <a href={linkTo(frame, 'Changes', { source: change.source })}>{change.source}</a>
-              </td>
-              <td class="number">
-                <Count of={change.added} />
-              </td>
-              <td class="number">
-                <Count of={change.removed} />
-              </td>
-              <td class="number">
-                <Count of={change.targets} />
-              </td>
-              <td>
-                <ul class="samples">
-                  {change.added_samples.map((sample) => (
-                    <li key={sample}>
-                      + <Text>{sample}</Text>
-                    </li>
-                  ))}
-                  {change.removed_samples.map((sample) => (
-                    <li key={sample}>
-                      − <Text>{sample}</Text>
-                    </li>
-                  ))}
-                </ul>
-              </td>
-            </tr>
-          ))}
-        </Table>
+        <Events answer={answer} asked={asked} frame={frame} />
       )}
+    </>
+  )
+}
+
+const MOODS: Readonly<Record<Event['kind'], Mood>> = { joined: 'ok', left: 'bad', changed: 'idle' }
+
+function Events({
+  answer: { events, next },
+  asked,
+  frame,
+}: {
+  answer: EventsAnswer
+  asked: ChangesData['asked']
+  frame: Frame
+}) {
+  if (events.length === 0) return <p>Nothing that is remembered happened to such targets.</p>
+  return (
+    <>
+      <Table
+        caption="What happened to targets, the newest first"
+        head={['When', 'What', 'Target', 'Source', 'Why']}
+      >
+        {events.map((event) => (
+          <EventRow key={event.id} event={event} frame={frame} />
+        ))}
+      </Table>
       {next !== null && (
         <nav class="paging" aria-label="Pages of changes">
-          <a rel="next" href={linkTo(frame, 'Changes', { source, before: String(next) })}>
+          <a rel="next" href={linkTo(frame, 'Changes', { ...asked, before: String(next) })}>
             Older changes
           </a>
         </nav>
       )}
     </>
   )
+}
+
+function EventRow({
+  event: { at, kind, address, place, source, why },
+  frame,
+}: {
+  event: Event
+  frame: Frame
+}) {
+  const text = [address, ...Object.entries(place).map(([name, value]) => `${name}="${value}"`)].join(' ')
+  return (
+    <tr>
+      <td>
+        <Time iso={at} />
+      </td>
+      <td>
+        <Badge mood={MOODS[kind]}>{kind}</Badge>
+      </td>
+      <th scope="row">
+        {frame.canExplain && address !== '' ? (
+          <a href={linkTo(frame, 'Explain', { q: address.slice(0, 256), source })}>
+            <Text>{text}</Text>
+          </a>
+        ) : (
+          <Text>{text}</Text>
+        )}
+      </th>
+      <td>
+        <a href={linkTo(frame, 'Changes', { source })}>{source}</a>
+      </td>
+      <td>
+        <Text>{why}</Text>
+      </td>
+    </tr>
+  )
+}
+
+/** The size of the picture, and of its margins, in its own units. */
+const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [960, 200, 60, 20, 12]
+
+/** How many bars of churn there are at most. */
+const BARS = 60
+
+/** The number of targets, and beneath it how many joined and left, over the time of the changes that are remembered. */
+function Chart({ changes, frame }: { changes: readonly Change[]; frame: Frame }) {
+  const steps = stepsOf(changes)
+  const first = steps[0]
+  if (first === undefined) return null
+  const spanMs = Math.max(1_000, frame.nowMs - first.atMs)
+  const most = Math.max(1, ...steps.map(({ targets }) => targets))
+  const x = (atMs: number) => LEFT + ((atMs - first.atMs) / spanMs) * (WIDTH - LEFT)
+  const y = (targets: number) => TOP + (1 - targets / most) * (HEIGHT / 2 - TOP)
+  const line = steps.flatMap(({ atMs, targets }, index) => {
+    const before = steps[index - 1]?.targets ?? targets
+    return [`${x(atMs).toFixed(1)},${y(before).toFixed(1)}`, `${x(atMs).toFixed(1)},${y(targets).toFixed(1)}`]
+  })
+  const last = steps.at(-1)?.targets as number
+  const bars = barsOf(changes, first.atMs, spanMs)
+  const churn = Math.max(1, ...bars.flatMap(({ added, removed }) => [added, removed]))
+  const middle = HEIGHT * 0.75
+  const half = HEIGHT * 0.2
+  const width = (WIDTH - LEFT) / BARS - 2
+  const [joined, left] = [sum(changes, 'added'), sum(changes, 'removed')]
+  return (
+    <figure class="card">
+      <svg class="chart" viewBox={`0 0 ${WIDTH} ${HEIGHT + BOTTOM}`} role="img" aria-labelledby="chart">
+        <title id="chart">{`${last} targets now; ${joined} joined and ${left} left since ${first.iso}`}</title>
+        <text x="0" y={TOP + 8}>
+          {most.toLocaleString('en-US')}
+        </text>
+        <text x="0" y={HEIGHT / 2}>
+          0
+        </text>
+        <polyline class="line" points={[...line, `${WIDTH},${y(last).toFixed(1)}`].join(' ')} />
+        <line class="axis" x1={LEFT} x2={WIDTH} y1={middle} y2={middle} />
+        <text x="0" y={middle - 4}>{`+${churn.toLocaleString('en-US')}`}</text>
+        <text x="0" y={middle + 14}>{`−${churn.toLocaleString('en-US')}`}</text>
+        {bars.map(({ added, removed }, index) => (
+          <g key={`${index} ${added}`}>
+            <rect
+              class="joined"
+              {...bar(index, width, middle - (added / churn) * half, (added / churn) * half)}
+            />
+            <rect class="left" {...bar(index, width, middle, (removed / churn) * half)} />
+          </g>
+        ))}
+        <text x={LEFT} y={HEIGHT + BOTTOM - 4}>
+          {first.iso.slice(0, 16).replace('T', ' ')}
+        </text>
+        <text x={WIDTH} y={HEIGHT + BOTTOM - 4} text-anchor="end">
+          now
+        </text>
+      </svg>
+      <figcaption>
+        <Count of={last} /> targets now; <Count of={joined} /> joined and <Count of={left} /> left in the{' '}
+        <Count of={changes.length} /> changes since <Time iso={first.iso} />.
+      </figcaption>
+    </figure>
+  )
+}
+
+function sum(changes: readonly Change[], field: 'added' | 'removed'): number {
+  return changes.reduce((total, change) => total + change[field], 0)
+}
+
+function bar(index: number, width: number, y: number, height: number) {
+  const x = LEFT + index * (width + 2) + 1
+  return { x: x.toFixed(1), width: width.toFixed(1), y: y.toFixed(1), height: height.toFixed(1) }
+}
+
+/** How many targets all sources had together after each change, the oldest first. */
+function stepsOf(changes: readonly Change[]) {
+  const oldest = changes.toReversed()
+  const bySource = new Map<string, number>()
+  // What a source had before its first change that is remembered.
+  for (const { source, targets, added, removed } of oldest)
+    if (!bySource.has(source)) bySource.set(source, targets - added + removed)
+  return oldest.map(({ source, targets, at }) => {
+    bySource.set(source, targets)
+    return {
+      iso: at,
+      atMs: Date.parse(at),
+      targets: [...bySource.values()].reduce((all, one) => all + one, 0),
+    }
+  })
+}
+
+function barsOf(changes: readonly Change[], fromMs: number, spanMs: number) {
+  const bars = Array.from({ length: BARS }, () => ({ added: 0, removed: 0 }))
+  for (const { at, added, removed } of changes) {
+    const index = Math.min(BARS - 1, Math.floor(((Date.parse(at) - fromMs) / spanMs) * BARS))
+    const one = bars[Math.max(0, index)] as (typeof bars)[number]
+    one.added += added
+    one.removed += removed
+  }
+  return bars
 }

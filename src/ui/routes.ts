@@ -6,13 +6,13 @@ import { describeHeld } from '../http/describe-source.ts'
 import { createErrorHandler } from '../http/errors.ts'
 import { observe } from '../http/observe.ts'
 import type { Capacity } from '../http/pressure.ts'
+import { changesAnswer, eventsAnswer } from '../http/routes/changes.ts'
 import { explainAnswer } from '../http/routes/explain.ts'
 import { acceptAnswer } from '../http/routes/lifecycle.ts'
 import { pollersAnswer } from '../http/routes/pollers.ts'
 import { targetsAnswer } from '../http/routes/search.ts'
-import { changesAnswer, sourceAnswer } from '../http/routes/sources.ts'
+import { sourcesAnswer } from '../http/routes/sources.ts'
 import { statusAnswer } from '../http/routes/status.ts'
-import { sourceIn } from '../http/source-parameter.ts'
 import type { Frame, PageName } from './layout.tsx'
 import type { Content } from './render.tsx'
 import { ICON, STYLE } from './style.ts'
@@ -34,8 +34,8 @@ const SHOWN_STATUSES: ReadonlySet<number> = new Set([400, 404, 409, 502])
 /** How many targets a page shows. */
 const TARGETS_LIMIT = 100
 
-/** How many changes a page shows. */
-const CHANGES_LIMIT = 100
+/** How many events a page shows. */
+const EVENTS_LIMIT = 100
 
 /**
  * The pages for people, `/` and below `/ui/`: what the API gives, as HTML that needs no script. What renders them is
@@ -97,13 +97,11 @@ export function pagesRoutes(
   })
 
   page('/', 'Sources', allow('read', 'query'), ({ notice: _, ...query }) => {
-    const wanted = sourceIn(query, deps.store)
-    const states = deps.store.list().filter(({ name }) => wanted === undefined || name === wanted)
     return {
       page: 'Sources',
       data: {
-        sources: states.map((state) => sourceAnswer(state, deps)),
-        removed: wanted === undefined ? deps.store.removed().held.map(describeHeld) : [],
+        sources: sourcesAnswer(query, deps),
+        removed: query.source === undefined ? deps.store.removed().held.map(describeHeld) : [],
         servers: deps.scrapes?.servers() ?? [],
         canAccept: enableLifecycle,
       },
@@ -134,12 +132,15 @@ export function pagesRoutes(
       return { page: 'Explain', data: { q: q ?? '', source, sources: namesIn(deps), answer } }
     })
   }
-  page('/ui/changes', 'Changes', allow('read', 'query'), (query) => {
-    const given = withoutEmpty(query)
-    const answer = changesAnswer({ limit: String(CHANGES_LIMIT), ...given }, deps)
+  page('/ui/changes', 'Changes', allow('read', 'query'), async (query) => {
+    const { source, target, since, before } = withoutEmpty(query) as Record<string, string | undefined>
+    const own = { ...(source !== undefined && { source }) }
+    const { changes } = changesAnswer({ ...own, limit: '1000' }, deps)
+    const asked = { limit: String(EVENTS_LIMIT), ...withoutEmpty(query) }
+    const answer = deps.history === undefined ? undefined : await eventsAnswer(asked, deps)
     return {
       page: 'Changes',
-      data: { ...answer, source: given.source as string | undefined, sources: namesIn(deps) },
+      data: { changes, answer, asked: { source, target, since, before }, sources: namesIn(deps) },
     }
   })
   page('/ui/pollers', 'Pollers', allow('read', 'query'), (query) => ({
@@ -181,7 +182,13 @@ function withoutEmpty(query: Query): Query {
 /** What is wrong with the server as a whole. */
 function alarmsOf(deps: HttpDeps): string[] {
   const failure = deps.cluster?.status().failure
+  const reload = deps.reloadFailure()
   return [
+    ...(reload === undefined
+      ? []
+      : [
+          `The last reload failed at ${new Date(reload.atMs).toISOString()}; the configuration from before is in force: ${reload.message}`,
+        ]),
     ...(deps.isDraining() ? ['The server is stopping.'] : []),
     ...(failure === undefined ? [] : [`The store of the cluster cannot be used: ${failure}`]),
   ]

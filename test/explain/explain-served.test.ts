@@ -157,13 +157,23 @@ t.test('verdicts on what is served, held back, gone or unknown', async (t) => {
       'failing',
       { read: ['a'], served: ['a'], status: { failure } },
       'a',
-      'served as a:9100 (as of 2026-01-01T12:00:00.000Z: sensors has been failing since, timeout)',
+      'served as a:9100 (as of 2026-01-01T12:00:00.000Z; unknown since then: sensors has been failing since 2026-01-01T12:00:00.000Z, timeout: no whole answer within 10s)',
     ],
     [
       'failing, and not found',
       { read: ['a'], served: ['a'], status: { failure } },
       'b',
-      'not in the inventory; as of 2026-01-01T12:00:00.000Z: sensors has been failing since, timeout',
+      'unknown: sensors has been failing since 2026-01-01T12:00:00.000Z, timeout: no whole answer within 10s; as of 2026-01-01T12:00:00.000Z not in the inventory',
+    ],
+    [
+      'failing for hours',
+      {
+        read: ['a'],
+        served: ['a'],
+        status: { failure, failingSince: { wallMs: NOON.wallMs - 7_200_000, monotonicMs: 0 } },
+      },
+      'b',
+      'unknown: sensors has been failing since 2026-01-01T10:00:00.000Z, timeout: no whole answer within 10s; as of 2026-01-01T12:00:00.000Z not in the inventory',
     ],
     ['never read', {}, 'a', 'not found; sensors has not been read yet'],
     [
@@ -188,7 +198,7 @@ t.test('verdicts on what is served, held back, gone or unknown', async (t) => {
       'not selected, and failing',
       { read: { region: 'north', items: ['a'] }, served: ['a'], status: { failure } },
       'north',
-      'not selected: it is not in the list of records (as of 2026-01-01T12:00:00.000Z: sensors has been failing since, timeout)',
+      'not selected: it is not in the list of records (as of 2026-01-01T12:00:00.000Z; unknown since then: sensors has been failing since 2026-01-01T12:00:00.000Z, timeout: no whole answer within 10s)',
     ],
   ]
   for (const [name, situation, query, verdict] of rows) {

@@ -8,6 +8,7 @@ import type { HttpDeps, Limits, RefreshAnswer } from '../../src/http/deps.ts'
 import { createPollers } from '../../src/http/pollers.ts'
 import type { ConfigView } from '../../src/model/config-view.ts'
 import type { ExplainAnswer } from '../../src/model/explanation.ts'
+import type { HistoryStatus } from '../../src/model/history.ts'
 import { encodeGroups } from '../../src/model/list.ts'
 import type { Instances } from '../../src/model/registration.ts'
 import { freeze } from '../../src/snapshot/freeze.ts'
@@ -37,6 +38,9 @@ export async function readHalf(
     readyMaxAgeMs?: number
     cluster?: HttpDeps['cluster']
     scrapes?: HttpDeps['scrapes']
+    history?: HttpDeps['history']
+    historyStatus?: HistoryStatus
+    reloadFailure?: ReturnType<HttpDeps['reloadFailure']>
     /** What a write half of the test's own works on. */
     over?: { clock: ManualClock; store: Store; metrics: Metrics }
   } = {},
@@ -112,6 +116,9 @@ export async function readHalf(
         if (state.reloadError !== undefined) throw state.reloadError
         return true
       },
+      reloadFailure: () => options.reloadFailure,
+      history: options.history,
+      historyStatus: () => options.historyStatus,
       backup: async () => {
         state.backups++
         return state.backup()

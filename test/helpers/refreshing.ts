@@ -6,7 +6,7 @@ import { compileTemplate } from '../../src/mapping/template.ts'
 import type { PlanOptions } from '../../src/pipeline/plan.ts'
 import { createRoom } from '../../src/refresh/compute.ts'
 import { fileSdOutput, type Output } from '../../src/refresh/outputs.ts'
-import { createRunner } from '../../src/refresh/runner.ts'
+import { createRunner, type RunnerDeps } from '../../src/refresh/runner.ts'
 import { createFleet, type Fleet } from '../../src/roll/fleet.ts'
 import { createShelf, type Kept } from '../../src/roll/kept.ts'
 import type { Roll } from '../../src/roll/roll.ts'
@@ -52,6 +52,7 @@ export async function refreshing(
     isPaged?: boolean
     /** All sources together. */
     fleet?: Fleet
+    history?: RunnerDeps['history']
   } = {},
 ) {
   const inventory = await inventoryServer(t, names(3))
@@ -104,7 +105,7 @@ export async function refreshing(
     source,
     {
       ...{ store, metrics, clock, log, threads, random: () => 0.5 },
-      ...{ fleet: options.fleet ?? createFleet(DEFAULT_GUARD), room: createRoom() },
+      ...{ fleet: options.fleet ?? createFleet(DEFAULT_GUARD), room: createRoom(), history: options.history },
     },
   )
   return {

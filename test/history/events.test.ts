@@ -103,6 +103,12 @@ t.test('a target whose record has another address now says which', async (t) => 
   t.match(left, { kind: 'left', address: 'old:1', why: /^its record has the address new:1 now/ })
 })
 
+t.test('of records that share a key one address is named', async (t) => {
+  const twins: Made[] = many(20).map(([address]) => [address, [], 'twin'] as const)
+  const before = opened([['old:1', [], 'twin'], ...twins])
+  t.match(between(before, opened(twins))[0]?.why, /^its record has the address host-0:1 now/)
+})
+
 t.test('what a push source lets go says how the registration ended', async (t) => {
   const all: Made[] = ['a', 'b', 'c', 'd'].map((id) => [`${id}:1`, [], id] as const)
   const before = opened(all)

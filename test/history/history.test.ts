@@ -103,6 +103,9 @@ t.test('events are found by a part of the address, by source, by time and in pag
   t.same(await history.addresses({ target: 'ALPHA' }), ['joined alpha:2', 'joined Alpha:1'])
   t.same(await history.addresses({ target: 'alpha', source: 'cmdb' }), ['joined Alpha:1'])
   t.same(await history.addresses({ source: 'store' }), [])
+  t.same(await history.addresses({ target: 'ALPHA', isWhole: true }), ['joined alpha:2', 'joined Alpha:1'])
+  t.same(await history.addresses({ target: 'alpha:1', isWhole: true }), ['joined Alpha:1'])
+  t.same(await history.addresses({ target: 'alph', isWhole: true }), [])
   t.same(await history.addresses({ sinceMs: clock.now() }), ['joined alpha:2'])
   t.same(await history.addresses({ target: 'cmdb' }), [], 'the source is no part of the address')
   const page = await history.find({ limit: 2 })
@@ -176,6 +179,23 @@ t.test('a line that was cut by a kill is left out, and costs no other', async (t
   t.same(await third.addresses(), ['joined later:1', 'joined host-1:1', 'joined host-0:1'])
 })
 
+t.test('a kill while events are written costs those, and no start', async (t) => {
+  const { start, files } = keeping(t)
+  const first = start()
+  first.record([], ['a:1'])
+  await first.close()
+  files.hang('/data/history')
+  first.record([], ['b:1'])
+  // It is being written.
+  await new Promise((resolve) => setImmediate(resolve))
+  files.kill()
+  files.release('/data/history')
+  const second = start()
+  t.same(await second.addresses(), ['joined a:1'])
+  second.record([], ['c:1'])
+  t.match((await second.find()).events, [{ id: 2, address: 'c:1' }, { id: 1 }])
+})
+
 t.test('a file of which nothing can be read costs no other, and ids grow all the same', async (t) => {
   const { start, files, onDisk } = keeping(t)
   const first = start()
@@ -236,6 +256,7 @@ t.test('a disk that hangs holds up no change; what cannot be read is an error, n
   await first.close()
   files.hang('/data/history')
   const history = start()
+  await new Promise((resolve) => setImmediate(resolve))
   history.record([], ['b:1'])
   const asked = t.rejects(history.find({ limit: 1 }), { code: 'history_unavailable' })
   for (let second = 0; second < 40; second++) {
@@ -267,6 +288,7 @@ t.test('an unreadable folder is tried again', async (t) => {
   files.fail('/data/history', 'EACCES')
   const second = start()
   await t.rejects(second.find(), { code: 'history_unavailable' })
+  await t.rejects(second.parts(), /EACCES/)
   files.fail('/data/history', undefined)
   t.same(await second.addresses(), ['joined a:1'])
 })

@@ -102,6 +102,7 @@ t.test('GET /api/v1/status shows what is in force', async (t) => {
   t.same(status, {
     version: '1.2.3',
     node: process.version,
+    reload_failure: null,
     ready: 'no list yet from sensors: not read yet',
     cluster: null,
     configuration: null,

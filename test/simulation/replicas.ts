@@ -5,6 +5,7 @@ import type { Threads } from '../../src/base/threads.ts'
 import { type Cluster, createCluster } from '../../src/cluster/member.ts'
 import { type ClusterStore, type Message, StoreError } from '../../src/cluster/store.ts'
 import type { SourceSettings } from '../../src/config/settings.ts'
+import { createHistory, type OwnHistory } from '../../src/history/history.ts'
 import { compileTemplate } from '../../src/mapping/template.ts'
 import { JSON_FORMAT } from '../../src/model/document.ts'
 import { readRegistration } from '../../src/model/registration.ts'
@@ -69,6 +70,7 @@ export interface SimulatedReplica {
   supervisor: Supervisor
   cluster: Cluster
   store: Store
+  history: OwnHistory
   metrics: Metrics
   readonly files: MemoryFiles
   isAlive: boolean
@@ -268,7 +270,13 @@ export function createReplicas(
           metrics: metrics.startCluster(),
         },
       )
+      const storagePath = `/data/${disk}`
+      replica.history = createHistory(
+        { storagePath, maxAgeMs: 86_400_000, maxBytes: 2 ** 20 },
+        { files, clock: own, threads: NO_THREADS, metrics: metrics.history, log: LOG },
+      )
       replica.supervisor = createSupervisor({
+        history: replica.history,
         store: replica.store,
         clock: own,
         metrics,
@@ -276,7 +284,7 @@ export function createReplicas(
         threads: NO_THREADS,
         random: () => random.int(1_000) / 1_000,
         files,
-        storagePath: `/data/${disk}`,
+        storagePath,
         cluster: replica.cluster,
         createSource: ((
           settings: Parameters<typeof createSource>[0],

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
+import type { History } from '../../src/model/history.ts'
 import { encodeGroups } from '../../src/model/list.ts'
 import type { Scrape, Scrapes } from '../../src/model/scrape.ts'
 import { freeze } from '../../src/snapshot/freeze.ts'
@@ -333,22 +334,87 @@ t.test('Explain shows each step, and what was asked', async (t) => {
   t.equal((await app.inject('/ui/explain?source=sensors')).statusCode, 400)
 })
 
-t.test('Changes shows what joined and left, page by page', async (t) => {
-  const { app, store } = await readHalf(t)
-  for (let index = 0; index < 101; index++)
+t.test('Changes shows what happened to targets, page by page, and a picture of it', async (t) => {
+  const asked: unknown[] = []
+  const history: History = {
+    async find(query) {
+      asked.push(query)
+      const event = { id: 7, atMs: 0, source: 'sensors', kind: 'left', address: 'a:1' } as const
+      const place = { __metrics_path__: '/x' }
+      return {
+        events: [
+          { ...event, place, why: 'missing since noon' },
+          { ...event, id: 6, address: '', place: {}, why: 'first list' },
+        ],
+        next: 6,
+      }
+    },
+  }
+  const { app, store, clock } = await readHalf(t, { history, sources: ['sensors', 'others'] })
+  const note = (source: string, targets: number, added: number, removed: number) => {
+    clock.advance(60_000)
     store.noteChange({
-      source: 'sensors',
-      atMs: index * 1000,
-      targets: 1,
-      added: 1,
-      removed: 1,
-      samples: { added: [`joined-${index}:1`], removed: [`left-${index}:1`] },
+      source,
+      atMs: clock.now(),
+      targets,
+      added,
+      removed,
+      samples: { added: [], removed: [] },
     })
-  const html = (await app.inject('/ui/changes?source=sensors')).payload
-  has(t, html, 'joined-100:1')
-  hasNot(t, html, 'joined-0:1')
-  const older = /rel="next" href="([^"]+)"/.exec(html)?.[1]?.replaceAll('&amp;', '&') ?? ''
-  has(t, (await app.inject(`/ui/${older.replace('../ui/', '')}`)).payload, 'left-0:1')
+  }
+  note('sensors', 10, 2, 0)
+  note('others', 5, 5, 0)
+  note('sensors', 7, 0, 3)
+  const html = (await app.inject('/ui/changes')).payload
+  for (const text of [
+    'a:1 __metrics_path__="/x"',
+    'missing since noon',
+    'first list',
+    '12 targets now; 7 joined and 3 left since',
+    'href="../ui/changes?before=6"',
+  ])
+    has(t, html, text)
+  const narrowed = (await app.inject('/ui/changes?target=a&source=sensors&since=3d&before=6')).payload
+  hasNot(t, narrowed, '<svg')
+  has(t, narrowed, 'href="../ui/changes?source=sensors&target=a&since=3d&before=6"')
+  t.match(asked, [
+    { limit: 100, source: undefined, target: undefined },
+    { limit: 100, source: 'sensors', target: 'a', before: 6, sinceMs: clock.now() - 3 * 86_400_000 },
+  ])
+  t.equal((await app.inject('/ui/changes?since=soon')).statusCode, 400)
+})
+
+t.test('Changes says where there is nothing to show, and where no history is kept', async (t) => {
+  const none = { find: async () => ({ events: [], next: undefined }) }
+  const kept = await readHalf(t, { history: none, disableExplain: true })
+  const html = (await kept.app.inject('/ui/changes')).payload
+  has(t, html, 'Nothing that is remembered')
+  hasNot(t, html, '<svg')
+  const { app } = await readHalf(t)
+  has(t, (await app.inject('/ui/changes')).payload, 'No history of targets is kept')
+})
+
+t.test('where explanations are off, Changes links to none', async (t) => {
+  const event = {
+    id: 1,
+    atMs: 0,
+    source: 'sensors',
+    kind: 'joined',
+    address: 'a:1',
+    place: {},
+    why: '',
+  } as const
+  const history = { find: async () => ({ events: [event], next: undefined }) }
+  const { app } = await readHalf(t, { history, disableExplain: true })
+  const html = (await app.inject('/ui/changes')).payload
+  has(t, html, 'a:1')
+  hasNot(t, html, 'ui/explain')
+})
+
+t.test('a reload that failed is told on every page', async (t) => {
+  const reloadFailure = { atMs: 0, message: 'rollcall.yml:3:5: wrong' }
+  const { app } = await readHalf(t, { reloadFailure })
+  for (const path of PATHS) has(t, (await app.inject(path)).payload, 'rollcall.yml:3:5: wrong')
 })
 
 t.test('Pollers shows who asks, and which list each has', async (t) => {

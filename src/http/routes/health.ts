@@ -2,8 +2,9 @@ import type { FastifyInstance } from 'fastify'
 import { HttpError } from '../../base/errors.ts'
 import { printableJson } from '../../base/printable.ts'
 import type { ClusterStatus } from '../../model/cluster.ts'
+import type { HistoryStatus } from '../../model/history.ts'
 import { allow } from '../auth.ts'
-import type { HttpDeps, HttpOptions } from '../deps.ts'
+import type { HttpDeps, HttpOptions, ReloadFailure } from '../deps.ts'
 import { describeHeld, describeSource } from '../describe-source.ts'
 import { sendError } from '../errors.ts'
 import { cutOff, notFresh, notLoaded } from '../not-loaded.ts'
@@ -19,6 +20,8 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
       version: options.version,
       uptime_seconds: Math.round(process.uptime()),
       draining: deps.isDraining(),
+      config: { reload_failure: describeReload(deps.reloadFailure()) },
+      ...describeHistory(deps.historyStatus?.()),
       ...(deps.cluster && { cluster: describeCluster(deps.cluster.status()) }),
       polls: describePolls(deps),
       // Of sources that are not configured any more.
@@ -43,6 +46,18 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
       return reply.type('text/plain; charset=utf-8').send('Rollcall is ready.\n')
     })
   }
+}
+
+/** Why the configuration of before is in force; null: the last reload succeeded. */
+export function describeReload(failure: ReloadFailure | undefined) {
+  if (failure === undefined) return null
+  return { at: new Date(failure.atMs).toISOString(), error: failure.message }
+}
+
+function describeHistory(status: HistoryStatus | undefined) {
+  if (status === undefined) return {}
+  const { bytes, path = null, error = null } = status
+  return { history: { bytes, path, error } }
 }
 
 /** The replicas, as they are shown. */

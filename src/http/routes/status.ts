@@ -3,7 +3,7 @@ import { printableJson } from '../../base/printable.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps, HttpOptions } from '../deps.ts'
 import { observe } from '../observe.ts'
-import { describeCluster, unready } from './health.ts'
+import { describeCluster, describeReload, unready } from './health.ts'
 
 const PATH = '/api/v1/status'
 
@@ -26,6 +26,7 @@ export function statusAnswer(deps: HttpDeps, { version, readyMaxAgeMs }: HttpOpt
     version,
     node: process.version,
     started: new Date(deps.clock.now() - process.uptime() * 1000).toISOString(),
+    reload_failure: describeReload(deps.reloadFailure()),
     /** Null: it is ready. */
     ready: unready(deps, readyMaxAgeMs)?.message ?? null,
     cluster: deps.cluster === undefined ? null : describeCluster(deps.cluster.status()),

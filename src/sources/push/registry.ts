@@ -1,6 +1,8 @@
 import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import type { Files } from '../../base/files.ts'
+import type { Ending } from '../../model/history.ts'
+import { hashKey } from '../../model/record-key.ts'
 import { createJournal, type Journal, NO_JOURNAL, type Peers } from './journal.ts'
 import { createLeases, type Leases } from './lease.ts'
 import type { Report } from './report.ts'
@@ -37,6 +39,8 @@ export interface Registry {
   readonly table: Table
   readonly leases: Leases
   readonly journal: Journal
+  /** How the newest registrations ended, by the keys of their targets. */
+  readonly endings: Map<number, Ending>
   /** From when on a list may be made, on the monotonic clock. */
   settledMs: number
 }
@@ -53,7 +57,19 @@ export function createRegistry(name: string, { clock, files, storage, report, pe
   const ownJournal = () =>
     path === undefined ? NO_JOURNAL : createJournal(path, table, { clock, files, report })
   const journal = peers?.journal ?? ownJournal()
-  return { table, leases: createLeases(clock, report), journal, settledMs: 0 }
+  return { table, leases: createLeases(clock, report), journal, endings: new Map(), settledMs: 0 }
+}
+
+/** How many endings are remembered. */
+const MAX_ENDINGS = 1_000
+
+/** Remembers how the registration of an instance ended, in place of the oldest that is remembered. */
+export function noteEnding({ endings }: Pick<Registry, 'endings'>, id: string, ending: Ending): void {
+  const key = hashKey(id, 0)
+  endings.delete(key)
+  endings.set(key, ending)
+  const [oldest] = endings.keys()
+  if (endings.size > MAX_ENDINGS) endings.delete(oldest as number)
 }
 
 /** A registration, encoded when it changes rather than whenever all of them are asked for. */

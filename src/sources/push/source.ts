@@ -13,6 +13,7 @@ import {
   createRegistry,
   type Entry,
   MIN_TTL_MS,
+  noteEnding,
   type PushDeps,
   type Registry,
   type Table,
@@ -274,6 +275,7 @@ export function createPushSource(
       assertOwn(id, caller)
       if (table.get(id) === undefined) return
       remove(id)
+      noteEnding(registry, id, 'left')
       report({ kind: 'registered', result: 'left', instances: table.size() })
       refresher.changed()
       await onDisk({ written: journal.append(leftLine(id)) })
@@ -299,6 +301,7 @@ export function createPushSource(
   function expired(ids: readonly string[]): void {
     for (const id of ids) {
       table.delete(id)
+      noteEnding(registry, id, 'expired')
       // Should that fail, it comes back with the next start, for its time to live.
       if (peers === undefined) journal.append(leftLine(id)).catch(() => {})
     }

@@ -1,0 +1,132 @@
+import type { FastifyInstance } from 'fastify'
+import { HttpError } from '../../base/errors.ts'
+import { printableJson } from '../../base/printable.ts'
+import { parseDuration } from '../../model/duration.ts'
+import type { TargetEvent } from '../../model/history.ts'
+import type { NotedChange } from '../../snapshot/changes.ts'
+import { allow } from '../auth.ts'
+import type { HttpDeps } from '../deps.ts'
+import { observe } from '../observe.ts'
+import { numberIn, sourceIn } from '../source-parameter.ts'
+
+const PATH = '/api/v1/changes'
+
+/** How many changes or events a page has, when nothing else is asked for, and at most. */
+const DEFAULT_LIMIT = 100
+const MAX_LIMIT = 1_000
+
+/** The longest part of an address that can be asked for. */
+const MAX_TARGET_LENGTH = 256
+
+type Query = Readonly<Record<string, unknown>>
+
+/**
+ * `GET /api/v1/changes`: the last changes of the served lists, the newest first. With `?target=` or `?since=` the events
+ * of single targets instead: joins, leaves and label changes, as the history has them. `?limit=` and `?before=` page
+ * through both, and `?source=` takes one source.
+ */
+export function changesRoutes(app: FastifyInstance, deps: HttpDeps): void {
+  app.get(PATH, allow('read', 'query'), async (request, reply) => {
+    observe(request, reply.raw, PATH, deps)
+    const query = request.query as Query
+    const asksForEvents = query.target !== undefined || query.since !== undefined
+    const shown = asksForEvents ? await eventsAnswer(query, deps) : changesAnswer(query, deps)
+    // What an inventory says is shown here, so no cache may keep it.
+    const json = reply.type('application/json; charset=utf-8').header('cache-control', 'no-store')
+    return json.send(printableJson(shown))
+  })
+}
+
+function pageIn({ source, limit, before, ...others }: Query, deps: HttpDeps): Page {
+  const known = 'source, target, since, limit and before'
+  return {
+    source: sourceIn({ ...others, ...(source !== undefined && { source }) }, deps.store, known),
+    limit: numberIn('limit', limit, { most: MAX_LIMIT }) ?? DEFAULT_LIMIT,
+    before: numberIn('before', before),
+  }
+}
+
+interface Page {
+  readonly source: string | undefined
+  readonly limit: number
+  readonly before: number | undefined
+}
+
+/** The body of `GET /api/v1/changes`. */
+export type ChangesAnswer = ReturnType<typeof changesAnswer>
+
+/**
+ * The last changes of the served lists.
+ * @throws HttpError `bad_request`, `source_not_found`
+ */
+export function changesAnswer(query: Query, deps: HttpDeps) {
+  const { source: wanted, limit, before = Number.POSITIVE_INFINITY } = pageIn(query, deps)
+  const all = deps.store
+    .changes()
+    .filter(({ source, order }) => (wanted === undefined || source === wanted) && order < before)
+  const page = all.slice(0, limit)
+  return {
+    changes: page.map(describeChange),
+    next: all.length > page.length ? (page.at(-1) as NotedChange).order : null,
+  }
+}
+
+function describeChange({ order, source, atMs, targets, added, removed, samples }: NotedChange) {
+  return {
+    id: order,
+    source,
+    at: new Date(atMs).toISOString(),
+    targets,
+    added,
+    removed,
+    added_samples: samples.added,
+    removed_samples: samples.removed,
+  }
+}
+
+/** The body of `GET /api/v1/changes?target=…` or `?since=…`. */
+export type EventsAnswer = Awaited<ReturnType<typeof eventsAnswer>>
+
+/**
+ * What happened to single targets.
+ * @throws HttpError `bad_request`, `source_not_found`, `history_unavailable`
+ */
+export async function eventsAnswer({ target, since, ...others }: Query, deps: HttpDeps) {
+  const page = pageIn(others, deps)
+  const query = { ...page, target: textIn(target), sinceMs: timeIn(since, deps.clock.now()) }
+  if (deps.history === undefined) {
+    const message = 'no history is kept: --storage.history.retention.time is 0; leave target and since out'
+    throw new HttpError('bad_request', message)
+  }
+  const { events, next } = await deps.history.find(query)
+  return { events: events.map(describeEvent), next: next ?? null }
+}
+
+function describeEvent({ id, source, atMs, kind, address, place, why }: TargetEvent) {
+  return { id, source, at: new Date(atMs).toISOString(), kind, address, place, why }
+}
+
+/** @throws HttpError `bad_request` */
+function textIn(target: unknown): string | undefined {
+  if (target === undefined) return undefined
+  if (typeof target === 'string' && target !== '' && target.length <= MAX_TARGET_LENGTH) return target
+  throw wrong('target', target, `a part of an address, of ${MAX_TARGET_LENGTH} characters at most, once`)
+}
+
+/** RFC 3339, as Prometheus takes times. */
+const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/
+
+/** @throws HttpError `bad_request` */
+function timeIn(since: unknown, nowMs: number): number | undefined {
+  if (since === undefined) return undefined
+  const text = String(since)
+  const durationMs = parseDuration(text)
+  if (durationMs !== undefined) return nowMs - durationMs
+  const timeMs = TIME.test(text) ? Date.parse(text) : Number.NaN
+  if (!Number.isNaN(timeMs)) return timeMs
+  throw wrong('since', since, 'a time such as 2026-01-02T15:04:05Z, or a duration such as 3d')
+}
+
+function wrong(name: string, value: unknown, right: string): HttpError {
+  return new HttpError('bad_request', `${name} is ${JSON.stringify(value).slice(0, 60)}; write ${right}`)
+}
