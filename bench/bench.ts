@@ -5,6 +5,7 @@ import { busyWarning, describeMachine, machineLine } from './figures/machine.ts'
 import { figuresTable, judge, specOf, type Unmeasured, verdictText } from './figures/report.ts'
 import type { Figure } from './figures/rows.ts'
 import { cluster } from './measures/cluster.ts'
+import { loop } from './measures/loop.ts'
 import { manySources } from './measures/many-sources.ts'
 import { type Measure, withScope } from './measures/measure.ts'
 import { memory } from './measures/memory.ts'
@@ -27,6 +28,7 @@ const MEASURES: readonly Measure[] = [
   smallRefreshes,
   cluster,
   ...prometheusMeasures,
+  loop,
 ]
 const NAMES = MEASURES.map(({ name }) => name)
 

@@ -14,7 +14,7 @@ import type { Metrics } from './base/metrics.ts'
 import { createMutex } from './base/mutex.ts'
 import { createMemory, sealedValue } from './base/sealed-file.ts'
 import { createThreads } from './base/threads.ts'
-import { version } from './base/version.ts'
+import { USER_AGENT, version } from './base/version.ts'
 import type { Settings } from './config/settings.ts'
 import { createExplainer } from './explain/explainer.ts'
 import { withPast } from './explain/past.ts'
@@ -23,6 +23,8 @@ import { createApp } from './http/app.ts'
 import type { ReloadFailure } from './http/deps.ts'
 import { createPollers } from './http/pollers.ts'
 import { maskText } from './model/mask-text.ts'
+import type { Loop, LoopDeps } from './prometheus/loop.ts'
+import type { PrometheusOptions } from './prometheus/resolve.ts'
 import { createSearcher } from './snapshot/search.ts'
 import { createStore } from './snapshot/store.ts'
 import { createViews, type Views } from './snapshot/views.ts'
@@ -32,7 +34,9 @@ import { pagesRoutes } from './ui/routes.ts'
 import { createReport, REFUSALS, type ReportRefusal } from './web/access.ts'
 import type { Web } from './web/web.ts'
 
-type Load = () => Promise<Pick<Settings, 'sources' | 'guard' | 'warnings' | 'cluster' | 'view'>>
+type Load = () => Promise<
+  Pick<Settings, 'sources' | 'guard' | 'warnings' | 'cluster' | 'prometheus' | 'view'>
+>
 
 /** What the service needs from outside. */
 export interface ServiceDeps {
@@ -108,13 +112,29 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   const reload =
     deps.load === undefined
       ? refuseReload(deps)
-      : createReload(supervisor, deps.load, deps, settings.cluster?.fingerprint, (now, failure) => {
-          view = now ?? view
-          reloadFailure = failure
-        })
+      : createReload(
+          { supervisor, asking: (options) => asking.apply(options) },
+          deps.load,
+          deps,
+          settings.cluster?.fingerprint,
+          (now, failure) => {
+            view = now ?? view
+            reloadFailure = failure
+          },
+        )
   let draining = false
   let view = settings.view
   const connections = createConnections()
+  const pollers = createPollers({ clock, metrics })
+  const asking = createAsking({
+    ...deps,
+    store,
+    threads,
+    externalUrl: settings.web.externalUrl,
+    userAgent: USER_AGENT,
+    polled: () =>
+      pollers.list().flatMap(({ url, fetched }) => (fetched === undefined ? [] : [{ ...fetched, url }])),
+  })
   for (const reason of REFUSALS) metrics.http.refused.inc({ reason }, 0)
   const created = createApp(
     { ...settings.web, version, pages: pagesRoutes },
@@ -127,7 +147,10 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       connections,
       web,
       reportRefusal,
-      pollers: createPollers({ clock, metrics }),
+      pollers,
+      get scrapes() {
+        return asking.loop()
+      },
       cluster: cluster && { ...cluster, outdated: supervisor.outdated },
       history,
       historyStatus: () => history?.status(),
@@ -156,6 +179,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   metrics.config.successTimestamp.set(clock.now() / 1000)
   const url = await listen(app, settings, web?.createServer !== undefined)
   supervisor.start()
+  await asking.apply(settings.prometheus)
 
   return {
     url,
@@ -165,11 +189,48 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       supervisor.pauseExpiry()
       await new Promise<void>((resolve) => void clock.after(settings.web.drainDelayMs, resolve))
       await closeWhenSettled(app, connections)
+      await asking.close()
       await supervisor.stop()
       await Promise.all([memory.settled(), history?.close()])
       await lock?.release()
       await web?.close()
       await Promise.all([threads.close(), explaining.close()])
+    },
+  }
+}
+
+/** The Prometheus servers that are asked what they make of the targets, as they are configured now. */
+interface Asking {
+  /** Undefined: none is asked. */
+  loop(): Loop | undefined
+  /** Asks these from now on; those that did not change are asked on undisturbed. */
+  apply(options: PrometheusOptions | undefined): Promise<void>
+  /** Asks none any more, whatever is applied. */
+  close(): Promise<void>
+}
+
+function createAsking(deps: LoopDeps): Asking {
+  const mutex = createMutex()
+  let current: { readonly loop: Loop; readonly fingerprint: string } | undefined
+  let isClosed = false
+
+  async function replace(wanted: PrometheusOptions | undefined): Promise<void> {
+    const options = isClosed ? undefined : wanted
+    if (options?.fingerprint === current?.fingerprint) return
+    await current?.loop.close()
+    current = undefined
+    if (options === undefined) return
+    // Loaded only here: most servers ask none.
+    const { startLoop } = await import('./prometheus/loop.ts')
+    current = { loop: startLoop(options, deps), fingerprint: options.fingerprint }
+  }
+
+  return {
+    loop: () => current?.loop,
+    apply: (options) => mutex(() => replace(options)),
+    close() {
+      isClosed = true
+      return mutex(() => replace(undefined))
     },
   }
 }
@@ -257,7 +318,7 @@ function refuseReload({ log }: ServiceDeps): () => Promise<boolean> {
 
 /** One reload at a time; one that fails changes nothing but the metric and the log. */
 function createReload(
-  supervisor: Supervisor,
+  { supervisor, asking }: { readonly supervisor: Supervisor; readonly asking: Asking['apply'] },
   load: Load,
   { log, metrics, clock }: ServiceDeps,
   inForce: string | undefined,
@@ -268,12 +329,13 @@ function createReload(
   async function reload(): Promise<boolean> {
     let state = 'configuration not reloaded; the old one stays'
     try {
-      const { sources, guard, warnings, cluster, view } = await load()
+      const { sources, guard, warnings, cluster, prometheus, view } = await load()
       for (const warning of warnings) log.warn(warning)
       if (cluster?.fingerprint !== inForce)
         log.warn('cluster has changed in the configuration file; restart Rollcall to apply it')
       state = 'configuration reloaded in part; the next reload does the rest'
       const applied = await supervisor.apply(sources, guard)
+      await asking(prometheus)
       metrics.config.successful.set(1)
       metrics.config.successTimestamp.set(clock.now() / 1000)
       onEnd(view, undefined)

@@ -172,6 +172,21 @@ export const ROWS = {
     what: 'peak memory of Prometheus 3, packed against one group each',
     unit: '×',
   },
+  'loop-prometheus': {
+    what: 'CPU of Prometheus that is asked what it makes of 100,000 targets, of a core at the default interval',
+    unit: '%',
+    ...atMost(2),
+  },
+  'loop-rollcall': {
+    what: 'CPU of Rollcall that asks it, of a core at the default interval',
+    unit: '%',
+    ...atMost(2),
+  },
+  'loop-memory': {
+    what: 'memory of Rollcall that asks it, more than before',
+    unit: 'MB',
+    ...atMost(150),
+  },
 } satisfies Record<string, RowSpec>
 
 export type RowId = keyof typeof ROWS

@@ -32,6 +32,7 @@ export function createMetrics(version: string) {
   const http = httpMetrics(registry)
   const config = configMetrics(registry)
   const history = historyMetrics(registry)
+  let scrapes: ScrapeMetrics | undefined
   const build = new Gauge({
     name: 'rollcall_build_info',
     help: 'A metric with a constant value of 1, labelled with the version of Rollcall and of Node.js.',
@@ -57,6 +58,11 @@ export function createMetrics(version: string) {
     },
     /** Registers the metrics of a replica of several; of one that is alone there are none. */
     startCluster: () => clusterMetrics(registry),
+    /** The metrics of what Prometheus servers make of the targets; without any that is asked there are none. */
+    startScrapes(): ScrapeMetrics {
+      scrapes ??= scrapeMetrics(registry)
+      return scrapes
+    },
     /** Starts the series of a source, so that its counters are there, at 0, before anything happens. */
     addSource(name: string): void {
       for (const result of REFRESH_RESULTS) source.refreshes.inc({ source: name, result }, 0)
@@ -210,6 +216,27 @@ function clusterMetrics(registry: Registry) {
       'generation',
       'The generation of the list that is served; replicas that serve the same list have the same one.',
     ),
+  }
+}
+
+/** The metrics of what Prometheus servers make of the targets. */
+export type ScrapeMetrics = ReturnType<typeof scrapeMetrics>
+
+function scrapeMetrics(registry: Registry) {
+  const registers = [registry]
+  return {
+    targets: new Gauge({
+      name: 'rollcall_targets_scraped',
+      help: 'Served targets by the best state that a Prometheus server has them in: up, down, pending (not scraped yet), dropped (by a relabel rule of that server) or unknown.',
+      labelNames: ['state'],
+      registers,
+    }),
+    up: new Gauge({
+      name: 'rollcall_prometheus_up',
+      help: '1 while a Prometheus server that is asked for its targets answers.',
+      labelNames: ['server'],
+      registers,
+    }),
   }
 }
 

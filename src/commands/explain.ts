@@ -1,11 +1,13 @@
 import { systemClock } from '../base/clock.ts'
-import { UsageError } from '../base/errors.ts'
+import { messageOf, UsageError } from '../base/errors.ts'
 import { printableJson } from '../base/printable.ts'
+import { createThreads } from '../base/threads.ts'
+import { USER_AGENT } from '../base/version.ts'
 import type { Arguments } from '../config/arguments.ts'
 import { COMMAND_FLAGS } from '../config/command-options.ts'
 import { loadSettings } from '../config/load.ts'
 import { readOption, readRequired } from '../config/option.ts'
-import type { WebSettings } from '../config/settings.ts'
+import type { Settings, WebSettings } from '../config/settings.ts'
 import { findOutside } from '../explain/find-outside.ts'
 import { explainableOf, findRecords, type Inventory } from '../explain/find-records.ts'
 import { composeAnswer } from '../explain/findings.ts'
@@ -13,6 +15,7 @@ import { nearNames } from '../explain/near.ts'
 import { parseQuery } from '../explain/query.ts'
 import { type ExplainAnswer, queryFault } from '../model/explanation.ts'
 import { maskText } from '../model/mask-text.ts'
+import { describeScrape, withScrapes } from '../model/scrape-text.ts'
 import { askServer } from './ask-server.ts'
 import { describeRun } from './describe-run.ts'
 import { type CommandDeps, chooseSources, type DryRun, dryRun } from './dry-run.ts'
@@ -34,12 +37,39 @@ export async function explain(args: Arguments, env: NodeJS.ProcessEnv, deps: Com
   const settings = await loadSettings(args, env, files)
   const sources = chooseSources(settings, readOption(COMMAND_FLAGS.explain.source, given))
   const runs = await dryRun(sources, { ...deps, clock: systemClock })
+  const server = readOption(COMMAND_FLAGS.explain.prometheus, given)
   const failed = runs.filter(({ result }) => result.error !== undefined)
-  const answer = answerFrom(runs, query, settings.web)
+  const plain = answerFrom(runs, query, settings.web)
+  const { answer, failure } = await askPrometheus(plain, server, settings)
   return {
     out: format === 'json' ? printableJson(answer) : explanationText(answer),
-    err: [...warningsOf(settings), ...failed.map((run) => describeRun(run, settings.web))].join(''),
-    code: failed.length > 0 ? 1 : 0,
+    err: [
+      ...warningsOf(settings),
+      ...failed.map((run) => describeRun(run, settings.web)),
+      ...(failure === undefined ? [] : [failure]),
+    ].join(''),
+    code: failed.length > 0 || failure !== undefined ? 1 : 0,
+  }
+}
+
+/** Adds to an answer what a Prometheus server makes of it, or says why that is not known. */
+async function askPrometheus(
+  answer: ExplainAnswer,
+  url: URL | undefined,
+  { prometheus, web }: Pick<Settings, 'prometheus' | 'web'>,
+): Promise<{ readonly answer: ExplainAnswer; readonly failure?: string }> {
+  if (url === undefined) return { answer }
+  // Loaded only here: most questions are about the inventory alone.
+  const { askOnce, serverOf } = await import('../prometheus/once.ts')
+  const threads = createThreads()
+  const deps = { clock: systemClock, userAgent: USER_AGENT, threads, externalUrl: web.externalUrl }
+  try {
+    const scrapes = await askOnce(serverOf(url, prometheus), deps)
+    return { answer: withScrapes(answer, scrapes, systemClock.now(), describeScrape) }
+  } catch (error) {
+    return { answer, failure: `--prometheus.url: ${messageOf(error)}\n` }
+  } finally {
+    await threads.close()
   }
 }
 

@@ -40,7 +40,18 @@ export const COMMAND_FLAGS = {
     source,
     format: format(['json', 'table'], 'As /targets answers (also a valid file_sd file), or for people.'),
   },
-  explain: { source, format: format(['text', 'json'], 'For people, or as /api/v1/explain answers.') },
+  explain: {
+    source,
+    format: format(['text', 'json'], 'For people, or as /api/v1/explain answers.'),
+    prometheus: {
+      flag: 'prometheus.url',
+      value: '<URL>',
+      expects:
+        'the http or https URL of a Prometheus server, without user and query, such as http://localhost:9090',
+      help: 'Ask this Prometheus server what it makes of the targets; with the credentials under prometheus in the configuration, if they are there for this URL.',
+      parse: serverUrl,
+    },
+  },
   restore: {},
 } as const satisfies Record<string, Readonly<Record<string, Option<unknown>>>>
 

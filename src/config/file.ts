@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path'
 import { messageOf, UsageError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { type ClusterOptions, resolveCluster } from '../cluster/resolve.ts'
+import { type PrometheusOptions, resolvePrometheus } from '../prometheus/resolve.ts'
 import type { GuardOptions } from '../roll/rules.ts'
 import { type Context, type Need, type PlacedNeed, type Problem, within } from '../sources/resolving.ts'
 import { parseConfigDocument } from './document.ts'
@@ -21,6 +22,8 @@ export interface LoadedFile {
   readonly cluster: ClusterOptions | undefined
   /** The file as it may be shown: secrets are masked. */
   readonly yaml: string
+  /** The servers that are asked what they make of the targets. */
+  readonly prometheus: PrometheusOptions | undefined
   /** The files that it names, none of which was looked at. */
   readonly needs: Need[]
 }
@@ -44,16 +47,12 @@ export async function loadFile(path: string, env: Context['env'], files: Files):
   const sources = resolveSources(context)
   const guard = resolveGlobalGuard(context)
   const cluster = config.cluster && resolveCluster(config.cluster, within(context, 'cluster'))
+  const prometheus = resolvePrometheus(config.prometheus ?? [], within(context, 'prometheus'))
   if (problems.length > 0) throw fail(problems)
   // Now, so that the parsed file need not be kept.
   const yaml = viewYaml(config, fileSchema)
-  return {
-    sources,
-    guard,
-    cluster,
-    yaml,
-    needs: needs.map((need) => ({ ...need, where: document.place(need) })),
-  }
+  const placed = needs.map((need) => ({ ...need, where: document.place(need) }))
+  return { sources, guard, cluster, prometheus, yaml, needs: placed }
 }
 
 async function read(path: string, files: Files): Promise<string> {

@@ -43,7 +43,7 @@ export async function loadSettings(
   const common = { web, log, storagePath, history: readHistory(given), seedUrl, signingKey, view }
   if (origin.kind === 'file') {
     const { loadFile } = await import('./file.ts') // only here, so that others never load the YAML parser
-    const { sources, guard, cluster, yaml, needs } = await loadFile(origin.path, env, files)
+    const { sources, guard, cluster, prometheus, yaml, needs } = await loadFile(origin.path, env, files)
     assertReadyMaxAge(web, sources)
     const ignored = ignoredVariables(given).map((name) => `${name} has no effect beside a configuration file`)
     const warnings = [...ignored, ...seedWarnings(seedUrl), ...warningsOf(sources)]
@@ -55,12 +55,13 @@ export async function loadSettings(
       sources,
       guard,
       cluster,
+      prometheus,
       demo: undefined,
       needs: all,
       warnings,
     }
   }
-  const plain = { configFile: undefined, guard: DEFAULT_GUARD, cluster: undefined }
+  const plain = { configFile: undefined, guard: DEFAULT_GUARD, cluster: undefined, prometheus: undefined }
   if (origin.kind === 'url') {
     const source = envSource({ name: ENV_SOURCE_NAME, url: origin.url }, given)
     assertReadyMaxAge(web, [source])

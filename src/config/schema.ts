@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox'
 import { clusterSchema } from '../cluster/config.ts'
 import { formatDuration, MAX_TIMER_MS } from '../model/duration.ts'
 import { KEY_FIELDS } from '../model/record-key.ts'
+import { prometheusSchema } from '../prometheus/config.ts'
 import { relabelSchema } from '../relabel/config.ts'
 import { DEFAULT_GUARD } from '../roll/rules.ts'
 import { fileSourceSchema } from '../sources/file/config.ts'
@@ -287,6 +288,7 @@ export const fileSchema = Type.Object(
       ),
     ),
     cluster: Type.Optional(clusterSchema),
+    prometheus: Type.Optional(prometheusSchema),
     sources: Type.Array(sourceOptions, {
       minItems: 1,
       expects: 'a list with at least one source in it',

@@ -4,6 +4,7 @@ import type { ClusterOptions } from '../cluster/resolve.ts'
 import type { Retention } from '../history/segments.ts'
 import type { ConfigView } from '../model/config-view.ts'
 import type { PlanOptions } from '../pipeline/plan.ts'
+import type { PrometheusOptions } from '../prometheus/resolve.ts'
 import type { GuardOptions } from '../roll/rules.ts'
 import type { SourceOptions } from '../sources/kinds.ts'
 import type { Need } from '../sources/resolving.ts'
@@ -71,6 +72,8 @@ export interface Settings {
   readonly guard: GuardOptions
   /** What is shared with other replicas; undefined: nothing is. */
   readonly cluster: ClusterOptions | undefined
+  /** The servers that are asked what they make of the targets; undefined: none is. */
+  readonly prometheus: PrometheusOptions | undefined
   /** Set when the embedded demo is what to serve. */
   readonly demo: DemoSettings | undefined
   /** All of it as it may be shown. */

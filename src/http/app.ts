@@ -15,6 +15,7 @@ import { healthRoutes } from './routes/health.ts'
 import { lifecycleRoutes } from './routes/lifecycle.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { pollersRoutes } from './routes/pollers.ts'
+import { prometheusRoutes } from './routes/prometheus.ts'
 import { MAX_ENCODED_ID_LENGTH, pushRoutes } from './routes/push.ts'
 import { searchRoutes } from './routes/search.ts'
 import { sourcesRoutes } from './routes/sources.ts'
@@ -102,6 +103,7 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
     metricsRoutes(scope, deps)
     lifecycleRoutes(scope, deps, options)
     pollersRoutes(scope, deps)
+    prometheusRoutes(scope, deps)
     backupRoutes(scope, deps, options, watched)
   })
   await app.register(async (scope) => {

@@ -79,7 +79,7 @@ export interface HttpDeps {
   configView(): ConfigView
   /** The replicas that serve the same; undefined: there is only this one. */
   readonly cluster?: ClusterView | undefined
-  /** What Prometheus servers make of the targets; undefined: none is asked. */
+  /** What Prometheus servers make of the targets; undefined: none is asked. A reload can change it. */
   readonly scrapes?: Scrapes | undefined
   /** What happened to targets; undefined: nothing is kept. */
   readonly history?: History | undefined

@@ -119,6 +119,8 @@ t.test('the table says which goals are met, and the verdict which are missed', a
 t.test('the goals are those that were promised', async (t) => {
   const goals = Object.entries(ROWS).flatMap(([id, row]) => ('goal' in row ? [[id, row.goal]] : []))
   t.match(Object.fromEntries(goals), {
+    'loop-prometheus': { atMost: 2 },
+    'loop-rollcall': { atMost: 2 },
     'targets-100': { atLeast: 0.95 },
     'targets-10000': { atLeast: 0.95 },
     'targets-100000': { atLeast: 0.95 },

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { appendFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { explanationText } from '../../src/commands/explain-text.ts'
@@ -7,6 +7,7 @@ import { helpText } from '../../src/commands/help.ts'
 import { start } from '../helpers/cli.ts'
 import { runHere } from '../helpers/commands.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
+import { prometheusApi } from '../helpers/prometheus-api.ts'
 import { findTool, missing } from '../helpers/tools.ts'
 
 /** Escape sequences, of two bytes and of one, and text that runs backwards. */
@@ -395,6 +396,49 @@ t.test('explain as JSON, and when a source fails', async (t) => {
     'not found; cameras could not be read: connect\n',
   )
   t.match(await runHere(['explain', 'berlin', '--source=sensors', file]), { code: 0, err: '' })
+})
+
+t.test('explain asks a Prometheus server once what it makes of the targets', async (t) => {
+  const { file, folder } = await configured(t)
+  const { url, state, answer } = await prometheusApi(t)
+  state.active = [{ address: '10.0.0.1:9100', lastScrape: new Date().toISOString() }]
+  const flag = `--prometheus.url=${url.href}`
+  const name = url.host
+  const asked = await runHere(['explain', '10.0.0.1', file, flag])
+  t.match(asked, { code: 0, err: '' })
+  const verdict = `would be served as 10.0.0.1:9100; up in Prometheus ${name} (pool node, scraped `
+  t.ok(asked.out.startsWith(verdict))
+  t.ok(asked.out.includes(`\n  verdict   ${verdict}`))
+  const json = JSON.parse((await runHere(['explain', 'hostname=b', file, flag, '--format=json'])).out)
+  t.match(json.explanations[0].targets[0].scrapes, [
+    {
+      server: name,
+      state: 'unknown',
+      pool: null,
+      why: /it asks for \/targets, but does not know the target/,
+    },
+  ])
+
+  // Credentials are those of the configuration, for this URL only.
+  state.handle = (request, response) => {
+    if (request.headers.authorization === undefined) response.writeHead(401).end()
+    else answer(request, response)
+  }
+  const refused = await runHere(['explain', '10.0.0.1', file, flag])
+  t.equal(refused.code, 1)
+  t.match(refused.err, /^--prometheus\.url: GET http:.* HTTP 401; check the credentials/)
+  t.match(refused.out, /^would be served as 10\.0\.0\.1:9100\n/)
+  const path = join(folder, 'rollcall.yml')
+  const entry = { name: 'eu', url: url.origin, authorization: { credentials: 'c4n4ry' } }
+  appendFileSync(path, `prometheus: [${JSON.stringify(entry)}]\n`)
+  const trusted = await runHere(['explain', '10.0.0.1', file, flag])
+  t.match(trusted, { code: 0, err: '' })
+  t.match(trusted.out, 'up in Prometheus eu (pool node')
+  for (const wrong of ['ftp://a', 'http://u:p@a', 'http://a/?b'])
+    t.match(await runHere(['explain', 'a', file, `--prometheus.url=${wrong}`]), {
+      code: 2,
+      err: /^--prometheus\.url: .* is not the http or https URL of a Prometheus server/,
+    })
 })
 
 t.test('a list without a single target is a failure, and can be explained all the same', async (t) => {

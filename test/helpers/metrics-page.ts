@@ -4,8 +4,9 @@ import type { Metrics } from '../../src/base/metrics.ts'
 export const METRICS_PAGE = 'docs/metrics.md'
 
 /** What the page must say: made from the metrics themselves. */
-export async function metricsPage({ registry, startCluster }: Metrics): Promise<string> {
+export async function metricsPage({ registry, startCluster, startScrapes }: Metrics): Promise<string> {
   startCluster()
+  startScrapes()
   const metrics = (await registry.getMetricsAsJSON()).filter(({ name }) => name.startsWith('rollcall_'))
   const rows = metrics.map(
     ({ name, help, type }) => `| \`${name}\` | ${typeName(String(type))} | ${help} |\n`,

@@ -74,7 +74,10 @@ t.test('--help lists the flags of each command below it', async (t) => {
     const { out } = await run(args)
     t.match(out, /\n {2}check .*\n {4}--against=<URL> .*\n {4}--syntax-only .*\n {4}--probe +Then read/)
     t.match(out, /\n {2}targets .*\n {4}--source=<name> .*\n {4}--format=<json\|table> /)
-    t.match(out, /\n {2}explain .*\n {4}--source=<name> .*\n {4}--format=<text\|json> /)
+    t.match(
+      out,
+      /\n {2}explain .*\n {4}--source=<name> .*\n {4}--format=<text\|json> .*\n {4}--prometheus\.url=<URL> /,
+    )
   }
 })
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { DEVICES, FLEET_SIZE } from '../../src/demo/size.ts'
@@ -21,7 +21,7 @@ const RULES = RULE_FILES.flatMap(rulesOf)
 /** What the variables of a dashboard stand for, with everything chosen. */
 const CHOSEN: Readonly<Record<string, Record<string, string>>> = {
   'rollcall-devices': { $job: 'sensors', $site: '.*', $instance: '.+', $__rate_interval: '4s' },
-  'rollcall-discovery': { $job: 'rollcall', $instance: '.+', $__rate_interval: '4s' },
+  'rollcall-discovery': { $job: 'rollcall|registrar', $instance: '.+', $__rate_interval: '4s' },
   'rollcall-fleet': { $job: 'sensors', $instance: '.+', $by: 'site' },
 }
 
@@ -50,15 +50,16 @@ async function hasData(prometheus: Prometheus, expression: string): Promise<bool
 
 /**
  * A Rollcall with which devices register, one of a cluster; it waits for them only as long as one of its registrations
- * lasts.
+ * lasts. It asks Prometheus servers what they make of them.
  */
-const registrarConfig = (redisPort: number) => `
+const registrarConfig = (redisPort: number, servers: readonly string[] = []) => `
 sources:
   - name: devices
     push: { insecure_skip_authentication: true, ttl: 3s }
 cluster:
   redis: { url: "redis://127.0.0.1:${redisPort}" }
   signing_key_file: roll-key
+prometheus: [${servers.map((url) => `{ url: "${url}", interval: 1s }`).join(', ')}]
 `
 
 /** A device: its agent registers, and has been asked for the analysis of a payload. */
@@ -107,6 +108,7 @@ t.test('the demo and a device, with the shipped rules and dashboards', async (t)
   })
   const registrar = await start(t, ['serve', `--config.file=${join(folder, 'rollcall.yml')}`])
   const device = await startDevice(t, registrar.url)
+  const servers: string[] = []
   // Mostly waiting for scrapes, so they wait together.
   t.jobs = PROMETHEUS_VERSIONS.length
 
@@ -121,7 +123,11 @@ t.test('the demo and a device, with the shipped rules and dashboards', async (t)
           `$&      - url: ${registrar.url}/targets\n        refresh_interval: 1s\n`,
         )
         .replace('evaluation_interval: 15s', 'evaluation_interval: 1s')
-      const prometheus = await startPrometheus(t, binary as string, config)
+      const job = `  - job_name: registrar\n    static_configs: [{ targets: ["${new URL(registrar.url).host}"] }]\n`
+      const prometheus = await startPrometheus(t, binary as string, config + job)
+      servers.push(prometheus.url)
+      writeFileSync(join(folder, 'rollcall.yml'), registrarConfig(redis.port, servers))
+      registrar.child.kill('SIGHUP')
       await until(
         'every sensor is up',
         async () => (await prometheus.query('sum(up{job="sensors"})')) === FLEET_SIZE + DEVICES + 1,

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { HttpError } from '../../base/errors.ts'
 import { printableJson } from '../../base/printable.ts'
 import { queryFault } from '../../model/explanation.ts'
+import { describeScrape, withScrapes } from '../../model/scrape-text.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps, HttpOptions } from '../deps.ts'
 import { observe } from '../observe.ts'
@@ -38,13 +39,16 @@ export type ExplainBody = Awaited<ReturnType<typeof explainAnswer>>
 type Query = Readonly<Record<string, unknown>>
 
 /**
- * The explanation, and who has fetched what it is about.
+ * The explanation, who has fetched what it is about, and what Prometheus servers make of it.
  * @throws HttpError `bad_request`, `source_not_found`, `overloaded`
  */
 export async function explainAnswer(query: Query, deps: HttpDeps) {
   const { q, source: named } = readParameters(query)
   const source = named === undefined ? undefined : findSource(deps.store, named).name
-  const { verdict, ...explained } = await deps.explain(q, source)
+  const answer = await deps.explain(q, source)
+  const { scrapes, clock } = deps
+  const scraped = scrapes === undefined ? answer : withScrapes(answer, scrapes, clock.now(), describeScrape)
+  const { verdict, ...explained } = scraped
   const names = new Set(explained.explanations.map((one) => one.source))
   const fetches = new Set([...names].flatMap((name) => fetchesOf(name, deps)))
   // Who asks for one source may not know of others.

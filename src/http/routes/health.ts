@@ -10,6 +10,7 @@ import { sendError } from '../errors.ts'
 import { cutOff, notFresh, notLoaded } from '../not-loaded.ts'
 import { observe } from '../observe.ts'
 import { inVain } from '../pollers.ts'
+import { describeServer } from './prometheus.ts'
 
 /** Health (is the process working?) and readiness (should traffic come here?). */
 export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
@@ -24,6 +25,7 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
       ...describeHistory(deps.historyStatus?.()),
       ...(deps.cluster && { cluster: describeCluster(deps.cluster.status()) }),
       polls: describePolls(deps),
+      ...(deps.scrapes && { prometheus: deps.scrapes.servers().map(describeServer) }),
       // Of sources that are not configured any more.
       removed: { held: deps.store.removed().held.map(describeHeld) },
       sources: Object.fromEntries(

@@ -3,7 +3,7 @@ import { HttpError } from '../../base/errors.ts'
 import { printableJson } from '../../base/printable.ts'
 import type { LabelMap } from '../../model/explanation.ts'
 import { createMasker } from '../../model/mask.ts'
-import type { Scrape } from '../../model/scrape.ts'
+import { describeScrape } from '../../model/scrape-text.ts'
 import { SOURCE_LABEL } from '../../model/target-group.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
@@ -31,14 +31,7 @@ export interface ShownTarget {
 }
 
 /** What one Prometheus server makes of a target, with times in RFC 3339. */
-export interface ShownScrape {
-  readonly server: string
-  readonly state: Scrape['state']
-  readonly pool: string | null
-  readonly why: string | null
-  readonly last_scrape: string | null
-  readonly since: string | null
-}
+export type ShownScrape = ReturnType<typeof describeScrape>
 
 /** The served targets that were found: the body of `GET /api/v1/targets`. */
 export interface TargetsAnswer {
@@ -102,22 +95,6 @@ function shown(
     source,
     address: masker.text(address),
     labels: masker.labels(Object.entries(labels)),
-    scrapes: (scrapes?.of(source, address, labels) ?? []).map(shownScrape),
+    scrapes: (scrapes?.of(source, address, labels) ?? []).map(describeScrape),
   }
-}
-
-/** A scrape as it is shown. */
-export function shownScrape({ server, state, pool, why, lastScrapeMs, sinceMs }: Scrape): ShownScrape {
-  return {
-    server,
-    state,
-    pool: pool ?? null,
-    why: why ?? null,
-    last_scrape: timeOf(lastScrapeMs),
-    since: timeOf(sinceMs),
-  }
-}
-
-function timeOf(wallMs: number | undefined): string | null {
-  return wallMs === undefined ? null : new Date(wallMs).toISOString()
 }

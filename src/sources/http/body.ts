@@ -20,15 +20,31 @@ export async function readBody(
   maxBytes: number,
   advice = '; raise max_response_size if it should be',
 ): Promise<Buffer> {
-  const stream = await unpacked(response)
   const collector = createByteCollector(expectedSize(response, maxBytes))
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    if (collector.size() + chunk.byteLength > maxBytes) {
-      throw new RefreshError('too_large', `the answer is larger than ${formatSize(maxBytes)}${advice}`)
-    }
-    collector.add(chunk)
-  }
+  await streamBody(response, maxBytes, collector.add, advice)
   return gunzipped(await collector.join(), 'the answer', maxBytes, advice)
+}
+
+/**
+ * Reads a body piece by piece and unpacks it.
+ * @param maxBytes the most that is read, after unpacking
+ * @param onPiece is handed each piece; what it throws ends the reading
+ * @throws RefreshError `too_large`, or `parse` for a coding that was not asked for
+ */
+export async function streamBody(
+  response: ClientResponse,
+  maxBytes: number,
+  onPiece: (piece: Buffer) => void,
+  advice = '',
+): Promise<void> {
+  const stream = await unpacked(response)
+  let size = 0
+  for await (const piece of stream as AsyncIterable<Buffer>) {
+    size += piece.byteLength
+    if (size > maxBytes)
+      throw new RefreshError('too_large', `the answer is larger than ${formatSize(maxBytes)}${advice}`)
+    onPiece(piece)
+  }
 }
 
 /** What the answer says of its own size, when that is what will be read: a body ends there, or fails. */

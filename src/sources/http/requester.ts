@@ -7,7 +7,7 @@ import type { Headers } from '../../model/document.ts'
 import { reasonIn } from '../../model/reason.ts'
 import type { Version } from '../source.ts'
 import { type AuthorizationOptions, createAuthorizer } from './authorization/styles.ts'
-import { ACCEPT_ENCODING, readBody } from './body.ts'
+import { ACCEPT_ENCODING, readBody, streamBody } from './body.ts'
 import { type ClientOptions, type ClientResponse, createClient, orReset } from './client/client.ts'
 import { toRefreshError } from './failure.ts'
 import { type HttpHeader, revealHeaders, type WireHeaders } from './headers.ts'
@@ -56,6 +56,8 @@ export interface HttpRequest {
   readonly body?: RequestBody | undefined
   /** The most that is read, in bytes, after unpacking. */
   readonly maxBytes: number
+  /** Is handed each piece of the body, which is then not kept; what it throws ends the request. */
+  readonly onPiece?: ((piece: Buffer) => void) | undefined
 }
 
 /** A whole answer of status 200 or 206 (RFC 9110 section 15.3.7), or of 304 when the request was conditional. */
@@ -80,6 +82,8 @@ export interface Requester {
 }
 
 const MAX_REDIRECTS = 10
+
+const NO_BODY = Buffer.alloc(0)
 
 /** Creates a requester. Connections are kept alive between requests; gzip and brotli bodies are unpacked. */
 export function createRequester(options: HttpClientOptions, deps: HttpDeps): Requester {
@@ -138,7 +142,9 @@ export function createRequester(options: HttpClientOptions, deps: HttpDeps): Req
     for (const secret of options.concealed) await redactor.reveal(secret)
     const response = await follow(at, signal)
     const status = await assertStatus(response, request, deps.clock.now())
-    const body = await readBody(response, request.maxBytes)
+    const { maxBytes, onPiece } = request
+    const body = onPiece === undefined ? await readBody(response, maxBytes) : NO_BODY
+    if (onPiece !== undefined) await streamBody(response, maxBytes, onPiece)
     return { status, headers: joined(response), body, url: at.request.url }
   }
 

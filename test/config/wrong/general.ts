@@ -126,7 +126,7 @@ export const rows: readonly WrongFile[] = [
   [
     'an unknown key far from any',
     `${SOURCE}password: 1\n`,
-    /^rollcall.yml:4:1: password: there is no such key; the keys here are global, cluster, sources$/,
+    /^rollcall.yml:4:1: password: there is no such key; the keys here are global, cluster, prometheus, sources$/,
   ],
   [
     'an unknown key of global',

@@ -1,0 +1,34 @@
+import type { FastifyInstance } from 'fastify'
+import { printableJson } from '../../base/printable.ts'
+import type { ScrapeServer } from '../../model/scrape.ts'
+import { allow } from '../auth.ts'
+import type { HttpDeps } from '../deps.ts'
+import { observe } from '../observe.ts'
+
+const PATH = '/api/v1/prometheus'
+
+/** `GET /api/v1/prometheus`: the Prometheus servers that are asked for their targets, with what they make of the served ones. */
+export function prometheusRoutes(app: FastifyInstance, deps: HttpDeps): void {
+  app.get(PATH, allow('read'), (request, reply) => {
+    observe(request, reply.raw, PATH, deps)
+    const servers = deps.scrapes?.servers() ?? []
+    const json = reply.type('application/json; charset=utf-8').header('cache-control', 'no-store')
+    return json.send(printableJson({ servers: servers.map(describeServer) }))
+  })
+}
+
+/** A Prometheus server that is asked, as it is shown. */
+export function describeServer({ server, url, lastSuccessMs, failure, pools, counts }: ScrapeServer) {
+  return {
+    server,
+    url,
+    last_success: timeOf(lastSuccessMs),
+    failure: failure ?? null,
+    pools,
+    targets: counts,
+  }
+}
+
+function timeOf(wallMs: number | undefined): string | null {
+  return wallMs === undefined ? null : new Date(wallMs).toISOString()
+}

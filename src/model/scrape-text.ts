@@ -1,0 +1,89 @@
+import { formatDuration } from './duration.ts'
+import type { ExplainAnswer, ExplainedTarget, Explanation } from './explanation.ts'
+import type { Scrape, Scrapes } from './scrape.ts'
+
+/** What a Prometheus server makes of a target, as the end of a sentence. */
+export function scrapeText(
+  { server, state, pool, why, lastScrapeMs, sinceMs }: Scrape,
+  nowMs: number,
+): string {
+  const ago = (ms: number) => formatDuration(Math.max(1, Math.round((nowMs - ms) / 1000)) * 1000)
+  const name = `in Prometheus ${server}`
+  if (state === 'up') {
+    const scraped = lastScrapeMs === undefined ? '' : `, scraped ${ago(lastScrapeMs)} ago`
+    return `up ${name} (pool ${pool}${scraped})`
+  }
+  if (state === 'down') {
+    const seen = sinceMs === undefined ? '' : `, seen for ${ago(sinceMs)}`
+    return `down ${name} (pool ${pool}${seen}): ${why ?? 'no error is given'}`
+  }
+  if (state === 'pending') return `not scraped yet ${name} (pool ${pool})`
+  if (state === 'dropped') return `${why} ${name}`
+  return `unknown ${name}: ${why}`
+}
+
+/** What a Prometheus server makes of a target, as it is shown. */
+export function describeScrape({ server, state, pool, why, lastScrapeMs, sinceMs }: Scrape) {
+  return {
+    server,
+    state,
+    pool: pool ?? null,
+    why: why ?? null,
+    last_scrape: timeOf(lastScrapeMs),
+    since: timeOf(sinceMs),
+  }
+}
+
+function timeOf(wallMs: number | undefined): string | null {
+  return wallMs === undefined ? null : new Date(wallMs).toISOString()
+}
+
+/** Whether the verdict on a target says that it is served, or would be. */
+const SERVED = /\bserved as |still served/
+const NOT_YET = /not served yet$/
+
+function isServed({ verdict }: Pick<ExplainedTarget, 'verdict'>): boolean {
+  return SERVED.test(verdict) && !NOT_YET.test(verdict)
+}
+
+/**
+ * Adds to each served target of an answer what Prometheus servers make of it, and says it in the verdicts.
+ * @param nowMs on the wall clock
+ */
+export function withScrapes<Shown>(
+  answer: ExplainAnswer,
+  scrapes: Pick<Scrapes, 'of'>,
+  nowMs: number,
+  show: (scrape: Scrape) => Shown,
+) {
+  const told = answer.explanations.map((explanation) => explainScrapes(explanation, scrapes, nowMs, show))
+  const [first] = answer.explanations
+  const [firstTold] = told
+  // The verdict on all ends with that on the first, or has what could not be searched after it.
+  const verdict =
+    first === undefined || firstTold === undefined
+      ? answer.verdict
+      : answer.verdict.replace(first.verdict, () => firstTold.verdict)
+  return { ...answer, explanations: told, verdict }
+}
+
+function explainScrapes<Shown>(
+  explanation: Explanation,
+  scrapes: Pick<Scrapes, 'of'>,
+  nowMs: number,
+  show: (scrape: Scrape) => Shown,
+) {
+  const seen = explanation.targets.map((target) => {
+    if (target.final === null || !isServed(target)) return { target, all: [] }
+    return { target, all: scrapes.of(explanation.source, target.final.address, target.final.labels) }
+  })
+  const texts = [...new Set(seen.flatMap(({ all }) => all.map((one) => scrapeText(one, nowMs))))]
+  return {
+    ...explanation,
+    targets: seen.map(({ target, all }) => ({ ...target, scrapes: all.map(show) })),
+    verdict: [explanation.verdict, ...texts.slice(0, MAX_TEXTS)].join('; '),
+  }
+}
+
+/** At most so many sentences are added to a verdict. */
+const MAX_TEXTS = 4

@@ -1,0 +1,118 @@
+import { RefreshError } from '../base/errors.ts'
+import type { ScrapeState } from '../model/scrape.ts'
+
+/** What a server makes of one target that was discovered through Rollcall. */
+export interface Found {
+  readonly state: Exclude<ScrapeState, 'unknown'>
+  readonly pool: string
+  readonly why: string | undefined
+  readonly lastScrapeMs: number | undefined
+  /** Since when it was seen in this state, on the wall clock, in milliseconds. */
+  readonly sinceMs: number
+}
+
+/** By source, then by address and place. */
+export type FoundTargets = ReadonlyMap<string, ReadonlyMap<string, Found>>
+
+/** What a server says of a target now. */
+export type Said = Omit<Found, 'sinceMs' | 'pool'>
+
+/** In which pool, and when, a server says it. */
+interface At {
+  readonly pool: string
+  /** On the wall clock, in milliseconds. */
+  readonly nowMs: number
+}
+
+/** Changed in place: with many targets new objects in each reading would cost more than the reading. */
+interface Known extends Found {
+  sinceMs: number
+  state: Found['state']
+  pool: string
+  why: string | undefined
+  lastScrapeMs: number | undefined
+  /** The reading that last told of it. */
+  reading: number
+  /** What the reading before made of it. */
+  lastState: Found['state']
+  lastSinceMs: number
+}
+
+/** The targets that a server knows, from reading to reading. */
+export interface KnownTargets {
+  readonly found: FoundTargets
+  /** Begins a reading. */
+  begin(): void
+  /**
+   * Notes a target; of what a reading says of the same one the best state counts.
+   * @throws RefreshError `too_large`
+   */
+  note(source: string, key: string, said: Said, at: At): void
+  /** Ends a reading that was whole: what it did not tell of is not known any more. */
+  end(): void
+}
+
+/** The most targets that are remembered. */
+const MAX_TARGETS = 1_000_000
+
+/** The states from the best to the worst. */
+const STATES = ['up', 'down', 'pending', 'dropped'] as const
+
+/** Creates an empty memory. A reading that fails in the middle has changed what it told of until then. */
+export function createKnownTargets(max = MAX_TARGETS): KnownTargets {
+  const found = new Map<string, Map<string, Known>>()
+  let reading = 0
+  let size = 0
+
+  function targetsOf(source: string): Map<string, Known> {
+    const known = found.get(source)
+    if (known !== undefined) return known
+    const targets = new Map<string, Known>()
+    found.set(ownText(source), targets)
+    return targets
+  }
+
+  function add(targets: Map<string, Known>, key: string, said: Said, { pool, nowMs }: At): void {
+    if (++size > max) throw new RefreshError('too_large', `the server tells of more than ${max} targets`)
+    const { state, why, lastScrapeMs } = said
+    const times = { sinceMs: nowMs, lastSinceMs: nowMs }
+    targets.set(ownText(key), { state, pool, why, lastScrapeMs, reading, lastState: state, ...times })
+  }
+
+  return {
+    found,
+    begin() {
+      reading++
+    },
+    note(source, key, said, at) {
+      const targets = targetsOf(source)
+      const known = targets.get(key)
+      if (known === undefined) add(targets, key, said, at)
+      else if (known.reading !== reading) {
+        known.lastState = known.state
+        known.lastSinceMs = known.sinceMs
+        known.reading = reading
+        update(known, said, at)
+      } else if (STATES.indexOf(said.state) < STATES.indexOf(known.state)) update(known, said, at)
+    },
+    end() {
+      for (const [source, targets] of found) {
+        for (const [key, known] of targets) if (known.reading !== reading && targets.delete(key)) size--
+        if (targets.size === 0) found.delete(source)
+      }
+    },
+  }
+}
+
+function update(known: Known, { state, why, lastScrapeMs }: Said, { pool, nowMs }: At): void {
+  known.sinceMs = state === known.lastState ? known.lastSinceMs : nowMs
+  known.state = state
+  known.pool = pool
+  known.why = why
+  known.lastScrapeMs = lastScrapeMs
+}
+
+/** The same text with memory of its own: a part of a text keeps the whole of it. */
+function ownText(text: string): string {
+  return Buffer.from(text).toString()
+}

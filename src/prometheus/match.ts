@@ -1,0 +1,174 @@
+import { asBuffer } from '../base/bytes.ts'
+import { createYielder } from '../base/yielding.ts'
+import type { LabelMap } from '../model/explanation.ts'
+import { type EncodedGroup, parseLine } from '../model/list.ts'
+import type { ScrapeState } from '../model/scrape.ts'
+import { SOURCE_LABEL } from '../model/target-group.ts'
+import type { Found } from './known-targets.ts'
+import { type Asked, notAskedFor, type Pool, placeIn, type ServedTarget } from './pool.ts'
+import type { Reading } from './reader.ts'
+
+/** The states, from the best to the worst. */
+export const SCRAPE_STATES = ['up', 'down', 'pending', 'dropped', 'unknown'] as const
+
+/** How many targets there are in each state. */
+export type Counts = Record<ScrapeState, number>
+
+export function noCounts(): Counts {
+  return { up: 0, down: 0, pending: 0, dropped: 0, unknown: 0 }
+}
+
+/** What a server makes of a served target, in the best pool; undefined when it does not know it. */
+export function findIn(reading: Reading, { source, address, labels }: ServedTarget): Found | undefined {
+  return best(placesIn(reading, labels).map((place) => reading.found.get(source)?.get(address + place)))
+}
+
+/** The places that a target with these labels has in the pools of a server. */
+function placesIn({ pools }: Reading, labels: LabelMap): readonly string[] {
+  return [...new Set(pools.map(({ place }) => placeIn(labels, place)))]
+}
+
+function best(all: readonly (Found | undefined)[]): Found | undefined {
+  let found: Found | undefined
+  for (const one of all)
+    if (one !== undefined && (found === undefined || rankOf(one.state) < rankOf(found.state))) found = one
+  return found
+}
+
+function rankOf(state: ScrapeState): number {
+  return SCRAPE_STATES.indexOf(state)
+}
+
+/**
+ * Counts the served targets by what each server makes of them, and by the best of that. It yields to the event loop.
+ * @param lists encoded lists, each with the source that it is of where a group does not say it
+ */
+export async function countStates(
+  readings: readonly Reading[],
+  lists: readonly { readonly source: string; readonly body: Uint8Array }[],
+): Promise<{ readonly each: readonly Counts[]; readonly all: Counts }> {
+  const each = readings.map(noCounts)
+  const all = noCounts()
+  const yieldAfter = createYielder()
+  for (const { source, body } of lists) {
+    for (const line of linesIn(body)) {
+      const group = { source, ...parseLine(line) }
+      const count = counterOf(readings, group, each, all)
+      await yieldAfter(line.length)
+      for (let from = 0; from < group.targets.length; from += SLICE) {
+        const slice = group.targets.slice(from, from + SLICE)
+        for (const address of slice) count(address)
+        await yieldAfter(slice.length * WORK_PER_TARGET)
+      }
+    }
+  }
+  return { each, all }
+}
+
+/** So many targets are counted before the work may yield. */
+const SLICE = 1_000
+
+/** Looking a target up takes as long as hashing so many bytes. */
+const WORK_PER_TARGET = 500
+
+/** The lines of an encoded list, one at a time. */
+function* linesIn(body: Uint8Array): Generator<string> {
+  const bytes = asBuffer(body)
+  // The first line is the bracket, and so is the last.
+  for (let at = bytes.indexOf('\n') + 1; at > 0; ) {
+    const end = bytes.indexOf('\n', at)
+    if (end === -1 || bytes[at] === 0x5d) return
+    yield bytes.toString('utf8', at, end).replace(/,$/, '')
+    at = end + 1
+  }
+}
+
+/** Counts targets of one group, by their addresses. */
+function counterOf(
+  readings: readonly Reading[],
+  { source, labels }: EncodedGroup & { readonly source: string },
+  each: readonly Counts[],
+  all: Counts,
+): (address: string) => void {
+  const name = labels[SOURCE_LABEL] ?? source
+  const lookups = readings.map((reading) => {
+    const places = placesIn(reading, labels)
+    const ofSource = reading.found.get(name)
+    return (address: string) =>
+      best(places.map((place) => ofSource?.get(address + place)))?.state ?? 'unknown'
+  })
+  return (address) => {
+    let top: ScrapeState = 'unknown'
+    for (const [index, lookup] of lookups.entries()) {
+      const state = lookup(address)
+      ;(each[index] as Counts)[state]++
+      if (rankOf(state) < rankOf(top)) top = state
+    }
+    all[top]++
+  }
+}
+
+/** A list that somebody was sent, or had already. */
+export interface Polled {
+  /** Path and parameters that it was asked for with. */
+  readonly url: string
+  readonly digest: string
+  /** On the wall clock, in milliseconds. */
+  readonly atMs: number
+}
+
+/** What is known of who polls. */
+export interface Polls {
+  /** Who was sent a list. */
+  polled(): readonly Polled[]
+  /** The digest of the list that is served now: of a source, or of all. */
+  digestOf(source: string | undefined): string | undefined
+}
+
+/** How long a server may take to take over what it polled, in milliseconds; Prometheus waits 5 s. */
+const TAKE_OVER_MS = 10_000
+
+/**
+ * Why a server does not know a served target, in one sentence.
+ * @param polls undefined: who polls is not known here
+ */
+export function unknownWhy(reading: Reading, target: ServedTarget, polls: Polls | undefined): string {
+  const { pools, hidden } = reading
+  if (pools.length === 0) return 'no job of it discovers through Rollcall'
+  const refusals = pools.flatMap((pool) => refusalsOf(pool, target))
+  const asking = pools.flatMap(({ asks }) => asks.filter((asked) => notAskedFor(asked, target) === undefined))
+  if (asking.length === 0) return [...new Set(refusals)].slice(0, MAX_REASONS).join('; ')
+  const hiding = pools.find(({ name }) => (hidden.get(name) ?? 0) > 0)
+  if (hiding !== undefined) {
+    const count = hidden.get(hiding.name)
+    return `pool ${hiding.name} may have dropped it: ${count} of its dropped targets are not shown (keep_dropped_targets)`
+  }
+  return pollWhy(asking, reading, polls)
+}
+
+/** At most so many pools are named. */
+const MAX_REASONS = 3
+
+function refusalsOf({ name, asks }: Pool, target: ServedTarget): string[] {
+  return asks.flatMap((asked) => {
+    const why = notAskedFor(asked, target)
+    return why === undefined ? [] : [`pool ${name} ${why}`]
+  })
+}
+
+/** What its polls say of a target that a server asks for and does not know. */
+function pollWhy(asking: readonly Asked[], { askedMs }: Reading, known: Polls | undefined): string {
+  const url = String(asking[0]?.url)
+  if (known === undefined)
+    return `it asks for ${url}, but does not know the target; it may not have polled since the target joined`
+  const polls = known.polled().filter((one) => asking.some((asked) => asked.url === one.url))
+  const last = polls.sort((a, b) => b.atMs - a.atMs)[0]
+  if (last === undefined) return `nobody has polled ${url} since Rollcall started`
+  const asked = asking.find((one) => one.url === last.url)
+  const isPart = last.url.includes('?')
+  if (!isPart && last.digest !== known.digestOf(asked?.source))
+    return `nobody has polled ${last.url} since the list last changed`
+  if (askedMs - last.atMs < TAKE_OVER_MS)
+    return `${last.url} was last polled only just before it was asked, and polls take effect after some seconds`
+  return `${last.url} was polled, but it does not show the target; see its log`
+}

@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto'
+import { shownValue } from '../base/printable.ts'
+import { concealed, displayUrl } from '../base/urls.ts'
+import { parseDuration } from '../model/duration.ts'
+import { resolveHttpClient } from '../sources/http/kind.ts'
+import type { HttpClientOptions } from '../sources/http/requester.ts'
+import { attempt, type Context, complain, concealedInPath, expandUrl, within } from '../sources/resolving.ts'
+import type { PrometheusConfig } from './config.ts'
+
+/** A server that is asked for its targets; every value resolved and checked. */
+export interface PrometheusServer {
+  readonly name: string
+  readonly url: URL
+  /** The URL without what may be secret in it. */
+  readonly shownUrl: string
+  /** Undefined: as often as costs little. */
+  readonly intervalMs: number | undefined
+  readonly timeoutMs: number
+  readonly client: HttpClientOptions
+}
+
+/** The servers that are asked. */
+export interface PrometheusOptions {
+  readonly servers: readonly PrometheusServer[]
+  /** Differs when anything is configured differently; for a reload. */
+  readonly fingerprint: string
+}
+
+/** The deadline of one answer, in milliseconds, when nothing is said about it. */
+export const DEFAULT_TIMEOUT_MS = 30_000
+
+const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
+
+/**
+ * Resolves `prometheus`.
+ * @returns undefined when no server is configured
+ */
+export function resolvePrometheus(
+  configs: readonly PrometheusConfig[],
+  context: Context,
+): PrometheusOptions | undefined {
+  if (configs.length === 0) return undefined
+  const servers = configs.map((config, index) => resolveServer(config, within(context, index)))
+  for (const [index, { name }] of servers.entries()) {
+    const first = servers.findIndex((server) => server.name === name)
+    if (first === index) continue
+    const key = configs[index]?.name === undefined ? 'url' : 'name'
+    const message = `makes a second server with the name ${shownValue(name)}; give each a name of its own`
+    complain(context, [index, key], message)
+  }
+  const said = JSON.stringify([configs, servers])
+  return { servers, fingerprint: createHash('sha256').update(said).digest('hex') }
+}
+
+function resolveServer(config: PrometheusConfig, context: Context): PrometheusServer {
+  const { interval, timeout } = config
+  const url = attempt(context, ['url'], () => baseUrl(expandUrl(config.url, context.env)))
+  return {
+    // With a wrong URL nothing that is resolved is used.
+    name: config.name ?? String(url?.host),
+    url,
+    shownUrl: url && shownOf(url, concealedInPath(config.url, context.env).length > 0),
+    intervalMs:
+      interval === undefined
+        ? undefined
+        : attempt(context, ['interval'], () => readBetween(interval, 1_000, DAY_MS, 'from 1s to 1d')),
+    timeoutMs:
+      timeout === undefined
+        ? DEFAULT_TIMEOUT_MS
+        : attempt(context, ['timeout'], () => readBetween(timeout, 1, HOUR_MS, 'from 1ms to 1h')),
+    client: resolveHttpClient(config, url, context),
+  }
+}
+
+function shownOf(url: URL, isSecret: boolean): string {
+  return isSecret ? `${url.origin}/…` : displayUrl(url)
+}
+
+/** Throws an Error when a URL has what no API is below. */
+function baseUrl(url: URL): URL {
+  if (url.search === '' && url.hash === '') return url
+  throw new Error('has more than a host and a path; write one such as http://prometheus:9090')
+}
+
+function readBetween(text: string, minMs: number, maxMs: number, range: string): number {
+  const ms = parseDuration(text)
+  if (ms !== undefined && ms >= minMs && ms <= maxMs) return ms
+  throw new Error(`${shownValue(text)} is out of range; write a duration ${range}`)
+}
+
+/** The URL of an endpoint of a server, without the user and password, which are sent in a header. */
+export function apiUrl(base: URL, path: string, parameters: Readonly<Record<string, string>> = {}): URL {
+  const url = new URL(base.origin + base.pathname.replace(/\/*$/, `/api/v1/${path}`))
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
+  return concealed(url)
+}

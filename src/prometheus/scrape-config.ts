@@ -1,0 +1,100 @@
+import { createRequire } from 'node:module'
+import type { Document } from 'yaml'
+import { RefreshError } from '../base/errors.ts'
+import { parseYamlDocument } from '../base/yaml-document.ts'
+import type { RelabelConfig } from '../relabel/config.ts'
+
+/** A job of a server that discovers over HTTP, as its configuration says. */
+export interface ScrapeJob {
+  readonly name: string
+  /** The URLs of its `http_sd_configs`. */
+  readonly urls: readonly string[]
+  /** The labels that say where a target is scraped when discovery does not: scheme, path and parameters. */
+  readonly place: Readonly<Record<string, string>>
+  readonly relabelConfigs: readonly RelabelConfig[]
+}
+
+/** What of the configuration of a server is of use. */
+export interface ScrapeConfigs {
+  readonly jobs: readonly ScrapeJob[]
+  /** Whether it has further jobs, in files of their own. */
+  readonly hasMore: boolean
+}
+
+/** YAML as it is parsed here: every scalar is a text. */
+type Node = string | null | readonly Node[] | { readonly [key: string]: Node }
+
+// Loaded when it is first needed, as for sources in YAML; here mostly in a thread.
+const load = createRequire(import.meta.url)
+
+/**
+ * Reads the configuration of a server, as `/api/v1/status/config` gives it.
+ * @throws RefreshError `parse`
+ */
+export function readScrapeConfigs(text: string): ScrapeConfigs {
+  const yaml = load('yaml') as typeof import('yaml')
+  const options = { schema: 'failsafe', uniqueKeys: false, prettyErrors: false } as const
+  const document = parseYamlDocument(yaml, text, options)
+  if (document.errors.length > 0) throw invalid()
+  const root = contentOf(document)
+  return {
+    jobs: listOf(root, 'scrape_configs').flatMap(readJob),
+    hasMore: listOf(root, 'scrape_config_files').length > 0,
+  }
+}
+
+/** What a document says. Servers write no aliases, with which a small text would be a large value. */
+function contentOf(document: Document.Parsed): Node {
+  try {
+    return document.toJS({ maxAliasCount: 0 }) as Node
+  } catch (error) {
+    throw invalid(error)
+  }
+}
+
+function invalid(cause?: unknown): RefreshError {
+  return new RefreshError('parse', 'the configuration of the server is not valid YAML', { cause })
+}
+
+function readJob(node: Node): ScrapeJob[] {
+  const name = textOf(node, 'job_name')
+  const urls = listOf(node, 'http_sd_configs').flatMap((one) => textOf(one, 'url') ?? [])
+  if (name === undefined || urls.length === 0) return []
+  const parameters = Object.keys(keysOf(valueAt(node, 'params'))).flatMap((key) => {
+    const [first] = listOf(valueAt(node, 'params'), key)
+    return typeof first === 'string' ? [[`__param_${key}`, first]] : []
+  })
+  return [
+    {
+      name,
+      urls,
+      place: {
+        __scheme__: textOf(node, 'scheme') ?? 'http',
+        __metrics_path__: textOf(node, 'metrics_path') ?? '/metrics',
+        ...Object.fromEntries(parameters),
+      },
+      relabelConfigs: listOf(node, 'relabel_configs') as unknown as readonly RelabelConfig[],
+    },
+  ]
+}
+
+function keysOf(node: Node | undefined): { readonly [key: string]: Node } {
+  return typeof node === 'object' && node !== null && !Array.isArray(node)
+    ? (node as { [key: string]: Node })
+    : {}
+}
+
+function valueAt(node: Node | undefined, key: string): Node | undefined {
+  const keys = keysOf(node)
+  return Object.hasOwn(keys, key) ? keys[key] : undefined
+}
+
+function textOf(node: Node, key: string): string | undefined {
+  const value = valueAt(node, key)
+  return typeof value === 'string' ? value : undefined
+}
+
+function listOf(node: Node | undefined, key: string): readonly Node[] {
+  const value = valueAt(node, key)
+  return Array.isArray(value) ? value : []
+}
