@@ -1,7 +1,8 @@
+import { asBuffer } from '../base/bytes.ts'
 import type { LabelMap } from '../model/explanation.ts'
 import type { Ending, EventKind } from '../model/history.ts'
 import { compareText, type Labels } from '../model/labels.ts'
-import { countIn, type Lines, labelsIn, linesOf, targetsIn } from '../model/list.ts'
+import { countIn, labelsIn, linesOf, targetsIn } from '../model/list.ts'
 import { createMasker } from '../model/mask.ts'
 import { CUT } from '../model/nested.ts'
 import { NO_KEY } from '../model/record-key.ts'
@@ -9,9 +10,13 @@ import { isPlaceLabel } from '../model/target-group.ts'
 import { placeIn } from '../roll/members.ts'
 import type { Roll } from '../roll/roll.ts'
 import { type Absence, REASONS_TO_STAY } from '../roll/rules.ts'
+import { type Differing, differingLines, type PlacedLine } from './differing.ts'
 
 /** What of a roll is needed to tell how it differs from another. */
-export type ListState = Pick<Roll, 'body' | 'keys' | 'absenceOf' | 'absences' | 'held' | 'accepted'> & {
+export type ListState = Pick<
+  Roll,
+  'body' | 'groups' | 'keys' | 'absenceOf' | 'absences' | 'held' | 'accepted'
+> & {
   readonly seen: Pick<Roll['seen'], 'selection'>
 }
 
@@ -35,7 +40,14 @@ export interface ListChange {
 /** A list of which only the targets are known. */
 export function bareList(body: Uint8Array): ListState {
   const nothing = { absences: [], held: [], accepted: [] }
-  return { body, keys: new Uint32Array(), absenceOf: new Int32Array(), ...nothing, seen: { selection: '' } }
+  return {
+    body,
+    groups: 0,
+    keys: new Uint32Array(),
+    absenceOf: new Int32Array(),
+    ...nothing,
+    seen: { selection: '' },
+  }
 }
 
 /** An event without its place in the order of all. */
@@ -62,20 +74,21 @@ interface Newcomer {
   readonly address: string
   /** The address, and what else decides where it is scraped. */
   readonly identity: string
-  /** The number of its line. */
-  readonly line: number
+  /** Its line. */
+  readonly text: string
 }
 
 /** A target of the earlier list that the later one has not, or not with these labels. */
 interface Missing extends Newcomer {
-  /** Its place in the list. */
-  readonly place: number
+  /** The byte at which its line begins, and its place in the line. */
+  readonly at: number
+  readonly index: number
 }
 
 /** A target that has other labels now. */
 interface Relabelled extends Newcomer {
-  /** The number of its line in the earlier list. */
-  readonly from: number
+  /** Its line in the earlier list. */
+  readonly from: string
 }
 
 const NEWS = {
@@ -87,23 +100,27 @@ const NEWS = {
 /**
  * Tells how a list differs from the one before: at most {@link MAX_EVENTS} targets that left, joined or have other
  * labels, in this order, and how many more there were. Secrets are masked.
+ * @param differing the lines that may differ, where they are known
  */
-export function eventsOf(change: ListChange): Draft[] {
+export function eventsOf(change: ListChange, differing?: Differing): Draft[] {
   const { before, after, reader } = change
   const by = reader === undefined ? '' : ` (read by the replica ${reader})`
   if (before === undefined) {
     return [summary('joined', `first list: ${after.keys.length} targets${by}`)]
   }
-  const lines = { before: linesOf(before.body), after: linesOf(after.body) }
-  const { left, joined, changed } = compareLists(lines.before, lines.after)
+  const { left, joined, changed } = compareLists(
+    differing ??
+      differingLines(before.body, after.body) ?? {
+        before: allLines(before.body),
+        after: allLines(after.body),
+      },
+  )
   const note = before.seen.selection === after.seen.selection ? by : `; its configuration changed${by}`
-  const replaced = replacements(left.slice(0, MAX_EVENTS), before, after, lines.after)
-  const whyLeft = createWhyLeft(before, after, change, replaced)
-  const oldLabels = (line: number) => labelsOf(lines.before[line] as string)
-  const newLabels = (line: number) => labelsOf(lines.after[line] as string)
+  const places = placesOf(left.slice(0, MAX_EVENTS), before)
+  const whyLeft = createWhyLeft(before, after, change, replacements(places, before, after))
   let room = MAX_EVENTS
 
-  function draft<One>(kind: EventKind, all: readonly One[], of: (one: One) => Draft): Draft[] {
+  function draft<One>(kind: EventKind, all: readonly One[], of: (one: One, index: number) => Draft): Draft[] {
     const some = all.slice(0, room)
     room -= some.length
     const events = some.map(of)
@@ -112,16 +129,16 @@ export function eventsOf(change: ListChange): Draft[] {
   }
 
   return [
-    ...draft('left', left, ({ address, line, place }) =>
-      target('left', address, oldLabels(line), `${whyLeft(place)}${by}`),
+    ...draft('left', left, ({ address, text }, index) =>
+      target('left', address, labelsOf(text), `${whyLeft(places[index] as number)}${by}`),
     ),
-    ...draft('joined', joined, ({ address, line }) => {
+    ...draft('joined', joined, ({ address, text }) => {
       const why = change.isPush ? 'its device registered' : 'the inventory has it'
-      return target('joined', address, newLabels(line), `${why}${note}`)
+      return target('joined', address, labelsOf(text), `${why}${note}`)
     }),
-    ...draft('changed', changed, ({ address, line, from }) => {
-      const why = labelChanges(oldLabels(from), newLabels(line))
-      return target('changed', address, newLabels(line), `${why}${note}`)
+    ...draft('changed', changed, ({ address, text, from }) => {
+      const why = labelChanges(labelsOf(from), labelsOf(text))
+      return target('changed', address, labelsOf(text), `${why}${note}`)
     }),
   ]
 }
@@ -166,9 +183,18 @@ function labelChanges(before: Labels, after: Labels): string {
   return `labels changed: ${named}${more > 0 ? ` and ${more} more` : ''}`
 }
 
+function allLines(body: Uint8Array): PlacedLine[] {
+  let at = 2
+  return linesOf(body).map((text) => {
+    const line = { text, at }
+    at += Buffer.byteLength(text) + 2
+    return line
+  })
+}
+
 /** Finds what differs. Lines that both lists have are not decoded. */
-function compareLists(before: Lines, after: Lines) {
-  const { missing, newcomers } = unmatchedIn(before, after)
+function compareLists(lines: Differing) {
+  const { missing, newcomers } = unmatchedIn(lines)
   const joined: Newcomer[] = []
   const changed: Relabelled[] = []
   const byIdentity = new Map<string, Missing[]>()
@@ -180,44 +206,52 @@ function compareLists(before: Lines, after: Lines) {
   for (const one of newcomers) {
     const old = byIdentity.get(one.identity)?.pop()
     if (old === undefined) joined.push(one)
-    else changed.push({ ...one, from: old.line })
+    else changed.push({ ...one, from: old.text })
   }
-  const left = [...byIdentity.values()].flat().sort((a, b) => a.place - b.place)
+  const left = [...byIdentity.values()].flat().sort((a, b) => a.at - b.at || a.index - b.index)
   return { left, joined, changed }
 }
 
 /** The targets of each list that the other one has not with the same labels. */
-function unmatchedIn(before: Lines, after: Lines) {
-  const linesByLabels = new Map(after.map((text, line) => [labelsIn(text), line]))
+function unmatchedIn({ before, after }: Differing) {
+  const byLabels = new Map(after.map(({ text }) => [labelsIn(text), text]))
   const missing: Missing[] = []
   const newcomers: Newcomer[] = []
-  let place = 0
-  const join = (line: number, where: string, addresses: readonly string[]) => {
-    for (const address of addresses) newcomers.push({ address, identity: address + where, line })
+  const join = (text: string, where: string, addresses: readonly string[]) => {
+    for (const address of addresses) newcomers.push({ address, identity: address + where, text })
   }
-  for (const [line, text] of before.entries()) {
+  for (const { text, at } of before) {
     const labels = labelsIn(text)
-    const same = linesByLabels.get(labels)
-    linesByLabels.delete(labels)
-    if (same !== undefined && after[same] === text) {
-      place += countIn(text)
-      continue
-    }
+    const same = byLabels.get(labels)
+    byLabels.delete(labels)
+    if (same === text) continue
     const where = placeIn(labels)
-    const now = same === undefined ? [] : targetsIn(after[same] as string)
     const old = targetsIn(text)
-    const { gone, come } = compareSorted(old, now)
-    for (const at of gone) {
-      const address = old[at] as string
-      missing.push({ address, identity: address + where, line, place: place + at })
+    const { gone, come } = compareSorted(old, same === undefined ? [] : targetsIn(same))
+    for (const index of gone) {
+      const address = old[index] as string
+      missing.push({ address, identity: address + where, text, at, index })
     }
-    join(same as number, where, come)
-    place += old.length
+    if (same !== undefined) join(same, where, come)
   }
-  for (const [labels, line] of linesByLabels) {
-    join(line, placeIn(labels), targetsIn(after[line] as string))
-  }
+  for (const [labels, text] of byLabels) join(text, placeIn(labels), targetsIn(text))
   return { missing, newcomers }
+}
+
+/** The places in their list of targets that are sorted by them. */
+function placesOf(targets: readonly Missing[], { body, groups, keys }: ListState): number[] {
+  const bytes = asBuffer(body)
+  const isOneEach = groups === keys.length
+  let at = 2
+  let place = 0
+  return targets.map((one) => {
+    while (at < one.at) {
+      const next = bytes.indexOf(10, at) + 1
+      place += isOneEach ? 1 : countIn(bytes.toString('utf8', at, next))
+      at = next
+    }
+    return place + one.index
+  })
 }
 
 /** Compares sorted addresses: the places of those that are gone, and those that came. */
@@ -235,16 +269,17 @@ function compareSorted(old: readonly string[], now: readonly string[]) {
 
 /** The addresses that the records of targets that left have now, by their keys. */
 function replacements(
-  left: readonly Missing[],
+  places: readonly number[],
   before: ListState,
   after: ListState,
-  lines: Lines,
 ): ReadonlyMap<number, string> {
-  const wanted = new Set(left.map(({ place }) => before.keys[place] ?? NO_KEY))
+  const wanted = new Set(places.map((place) => before.keys[place] ?? NO_KEY))
   wanted.delete(NO_KEY)
   const found = new Map<number, string>()
+  // Most targets that leave leave with their record.
+  const lines = after.keys.some((key) => wanted.has(key)) ? linesOf(after.body) : []
   let place = 0
-  for (const line of wanted.size === 0 ? [] : lines) {
+  for (const line of lines) {
     const count = countIn(line)
     const keys = after.keys.subarray(place, place + count)
     place += count

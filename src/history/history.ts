@@ -8,6 +8,7 @@ import { createMutex } from '../base/mutex.ts'
 import type { Job, Threads } from '../base/threads.ts'
 import { hostIn } from '../model/address.ts'
 import type { EventQuery, History, HistoryStatus, TargetEvent } from '../model/history.ts'
+import { differingLines } from './differing.ts'
 import { type Draft, eventsOf, type ListChange, type ListState, summary } from './events.ts'
 import { createSegments, eventsIn, type Retention, type Segments } from './segments.ts'
 
@@ -56,8 +57,12 @@ export const MAX_WAITING = 5_000
 /** So many events are written in one go. */
 const MAX_BATCH = 1_000
 
-/** Lists that are larger than this together, in bytes, are compared in a thread. */
+/**
+ * Lists that are larger than this together, in bytes, are compared in a thread, unless they differ in a few lines only;
+ * in still larger ones it takes too long to find these.
+ */
 const INLINE_BYTES = 128 * 1024
+const LOOK_BYTES = 64 * 2 ** 20
 
 const JOB: Job = { module: new URL('./events.js', import.meta.url).href, name: eventsOf.name }
 
@@ -103,8 +108,11 @@ export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHi
   async function compare(change: SourceChange): Promise<Draft[]> {
     const { before, after } = change
     try {
-      const bytes = (before?.body.byteLength ?? 0) + after.body.byteLength
-      if (before === undefined || bytes <= INLINE_BYTES) return eventsOf(change)
+      if (before === undefined) return eventsOf(change)
+      const bytes = before.body.byteLength + after.body.byteLength
+      if (bytes <= INLINE_BYTES) return eventsOf(change)
+      const lines = bytes <= LOOK_BYTES ? differingLines(before.body, after.body, INLINE_BYTES) : undefined
+      if (lines !== undefined) return eventsOf(change, lines)
       return await threads.run<Draft[]>(
         JOB,
         { ...change, before: light(before), after: light(after) },
@@ -245,8 +253,8 @@ export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHi
 }
 
 /** Only what is compared: the rest need not be copied. */
-function light({ body, keys, absenceOf, absences, held, accepted, seen }: ListState): ListState {
-  return { body, keys, absenceOf, absences, held, accepted, seen }
+function light({ body, groups, keys, absenceOf, absences, held, accepted, seen }: ListState): ListState {
+  return { body, groups, keys, absenceOf, absences, held, accepted, seen }
 }
 
 /** Two changes in a row as one. */

@@ -215,3 +215,16 @@ t.test(
     )
   },
 )
+
+t.test('lists that have nothing in common are compared as a whole, and give the same', async (t) => {
+  const own = (mark: string) =>
+    Array.from(
+      { length: 12_000 },
+      (_, index): Made => [`${mark}-${index}:1`, [['n', `${mark}${'x'.repeat(60)}${index}`]], String(index)],
+    )
+  const [before, after] = [opened(own('a')), opened([...own('b'), ...own('a').slice(11_999)])]
+  const events = between(before, after)
+  t.match(events.at(-1), { kind: 'joined', why: '12000 more targets joined' })
+  t.match(events[1_000], { kind: 'left', why: '10999 more targets left' })
+  t.match(events[0], { kind: 'left', why: /its record has the address b-/ })
+})

@@ -19,6 +19,7 @@ const DAY_MS = 86_400_000
 const listOf = (targets: readonly string[]) => ({
   body: encodeGroups(targets.length === 0 ? [] : [{ targets: [...targets].sort(), labels: [] }]),
   keys: new Uint32Array(targets.length),
+  groups: 0,
   absenceOf: new Int32Array(),
   absences: [],
   held: [],
