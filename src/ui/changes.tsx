@@ -102,7 +102,7 @@ function EventRow({
       <td>
         <Badge mood={MOODS[kind]}>{kind}</Badge>
       </td>
-      <th scope="row">
+      <th scope="row" class="address">
         {frame.canExplain && address !== '' ? (
           <a href={linkTo(frame, 'Explain', { q: address.slice(0, 256), source })}>
             <Text>{text}</Text>

@@ -52,7 +52,12 @@ function Answer({ answer, q, frame }: { answer: ExplainBody; q: string; frame: F
         <a href={linkTo(frame, 'Targets', { q })}>served targets that have this</a>
       </p>
       {explanations.map((explanation, index) => (
-        <Explained key={index} explanation={explanation} frame={frame} />
+        <Explained
+          key={index}
+          explanation={explanation}
+          isSaid={explanation.verdict === verdict}
+          frame={frame}
+        />
       ))}
       {polls.length > 0 && (
         <section class="card">
@@ -70,18 +75,29 @@ function Answer({ answer, q, frame }: { answer: ExplainBody; q: string; frame: F
   )
 }
 
-function Explained({ explanation, frame }: { explanation: Explanation; frame: Frame }) {
+/** @param isSaid whether its verdict stands above already */
+function Explained({
+  explanation,
+  isSaid,
+  frame,
+}: {
+  explanation: Explanation
+  isSaid: boolean
+  frame: Frame
+}) {
   const { source, position, record, targets, dropped_labels, verdict } = explanation
   return (
     <section class="card">
       <h2>
         <a href={linkTo(frame, 'Targets', { source })}>{source}</a>: <Text>{placeOf(position)}</Text>
       </h2>
-      <p>
-        <strong>
-          <Text>{verdict}</Text>
-        </strong>
-      </p>
+      {isSaid || (
+        <p>
+          <strong>
+            <Text>{verdict}</Text>
+          </strong>
+        </p>
+      )}
       {record !== null && (
         <details>
           <summary>The record as it was read</summary>

@@ -50,6 +50,7 @@ table { border-collapse: collapse; width: 100%; font-size: .93rem; }
 th, td { text-align: left; vertical-align: top; padding: .45rem .75rem; border-top: 1px solid var(--line); }
 thead th { border-top: 0; color: var(--soft); font-weight: 600; white-space: nowrap; }
 tbody th { font-weight: 600; min-width: 7rem; }
+.address { min-width: 13rem; }
 td { min-width: 5rem; }
 .number { text-align: right; font-variant-numeric: tabular-nums; min-width: 0; }
 .badge { display: inline-block; padding: 0 .55rem; border-radius: 1rem; font-size: .87rem; font-weight: 600; white-space: nowrap; }

@@ -94,7 +94,7 @@ function TargetRow({ target, data, frame }: { target: ShownTarget; data: Targets
   const { address, source, labels, scrapes } = target
   return (
     <tr>
-      <th scope="row">
+      <th scope="row" class="address">
         {frame.canExplain ? (
           <a href={linkTo(frame, 'Explain', { q: address.slice(0, 256), source })}>
             <Text>{address}</Text>

@@ -89,9 +89,9 @@ inventory.json(records.map((record, index) => (index === 3 ? { ...record, site: 
 await until('a label has changed', async () =>
   (await (await fetch(`${url}/targets`)).text()).includes('oslo'),
 )
-inventory.json(records.slice(0, 9))
+inventory.json([...records.slice(0, 9), records[20]])
 await until('targets are held', async () =>
-  (await (await fetch(`${url}/health`)).text()).includes('max_drop'),
+  (await (await fetch(`${url}/health`)).text()).includes('too_many'),
 )
 
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
