@@ -8,8 +8,12 @@ import { until } from '../helpers/until.ts'
 /** A stream that says that it is a terminal, or not. */
 function terminal(isTTY: boolean) {
   const stream = new Writable({ write: (_chunk, _encoding, done) => done() })
+  // Of a terminal that has colours, wherever this runs: CI has none.
   const getColorDepth = () =>
-    WriteStream.prototype.getColorDepth.call(process.stdout, { TERM: 'xterm-256color', ...process.env })
+    WriteStream.prototype.getColorDepth.call(process.stdout, {
+      TERM: 'xterm-256color',
+      ...(process.env.NO_COLOR !== undefined && { NO_COLOR: process.env.NO_COLOR }),
+    })
   return Object.assign(stream, { isTTY, getColorDepth })
 }
 
