@@ -58,7 +58,7 @@ export const MAX_WAITING = 5_000
 const MAX_BATCH = 1_000
 
 /**
- * Lists that are larger than this together, in bytes, are compared in a thread, unless they differ in a few lines only;
+ * Lists that are larger than this together, in bytes, are compared in a thread, unless they have most lines in common;
  * in still larger ones it takes too long to find these.
  */
 const INLINE_BYTES = 128 * 1024
@@ -111,7 +111,7 @@ export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHi
       if (before === undefined) return eventsOf(change)
       const bytes = before.body.byteLength + after.body.byteLength
       if (bytes <= INLINE_BYTES) return eventsOf(change)
-      const lines = bytes <= LOOK_BYTES ? differingLines(before.body, after.body, INLINE_BYTES) : undefined
+      const lines = bytes <= LOOK_BYTES ? differingLines(before.body, after.body) : undefined
       if (lines !== undefined) return eventsOf(change, lines)
       return await threads.run<Draft[]>(
         JOB,
