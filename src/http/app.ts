@@ -14,6 +14,7 @@ import { explainRoutes } from './routes/explain.ts'
 import { healthRoutes } from './routes/health.ts'
 import { lifecycleRoutes } from './routes/lifecycle.ts'
 import { metricsRoutes } from './routes/metrics.ts'
+import { openApiRoutes } from './routes/openapi.ts'
 import { pollersRoutes } from './routes/pollers.ts'
 import { prometheusRoutes } from './routes/prometheus.ts'
 import { MAX_ENCODED_ID_LENGTH, pushRoutes } from './routes/push.ts'
@@ -105,6 +106,7 @@ export async function createApp(options: HttpOptions, deps: HttpDeps): Promise<F
     pollersRoutes(scope, deps)
     prometheusRoutes(scope, deps)
     backupRoutes(scope, deps, options, watched)
+    openApiRoutes(scope, deps)
   })
   await app.register(async (scope) => {
     guardRoutes(scope, deps, options)

@@ -1,12 +1,13 @@
 import type { SharedSource } from '../model/cluster.ts'
 import type { HeldTargets, SourceState } from '../snapshot/store.ts'
+import type { HeldAnswer, SharedAnswer, SourceStateAnswer } from './api/answers.ts'
 import type { HttpDeps } from './deps.ts'
 
 /** What one source last did, with times in RFC 3339. */
 export function describeSource(
   { name, required, status, snapshot, fileErrors }: SourceState,
   { clock, cluster }: HttpDeps,
-) {
+): SourceStateAnswer {
   const { lastSuccess, failure, held } = status
   const shared = cluster?.statusOf(name)
   return {
@@ -34,7 +35,14 @@ export function describeSource(
   }
 }
 
-function describeShared({ reader, isReader, generation, newest, isDetached, refused }: SharedSource) {
+function describeShared({
+  reader,
+  isReader,
+  generation,
+  newest,
+  isDetached,
+  refused,
+}: SharedSource): SharedAnswer {
   return {
     reader: reader ?? null,
     is_reader: isReader,
@@ -46,7 +54,7 @@ function describeShared({ reader, isReader, generation, newest, isDetached, refu
 }
 
 /** Targets that are held: since when, why, until when, and what would let them go. */
-export function describeHeld(held: HeldTargets) {
+export function describeHeld(held: HeldTargets): HeldAnswer {
   const { digest, reason, why, targets, sources, samples, since, until } = held
   const untilText = until === undefined ? null : new Date(until.wallMs).toISOString()
   const accepted = `when it is accepted: POST /-/accept?digest=${digest}, or guard.accept`
@@ -73,10 +81,7 @@ export function describeHeld(held: HeldTargets) {
  * One word for the state: waiting (no list yet), stale (the list is from disk, and none was read since the start),
  * failing (an old list is served), holding or ok.
  */
-function stateOf({
-  status,
-  snapshot,
-}: Pick<SourceState, 'status' | 'snapshot'>): 'waiting' | 'stale' | 'failing' | 'holding' | 'ok' {
+function stateOf({ status, snapshot }: Pick<SourceState, 'status' | 'snapshot'>): SourceStateAnswer['state'] {
   if (snapshot === undefined) return 'waiting'
   if (status.restored) return 'stale'
   if (status.failure !== undefined) return 'failing'

@@ -1,7 +1,7 @@
 import { HttpError } from '../base/errors.ts'
 import type { SourceState, Store } from '../snapshot/store.ts'
 
-const SOURCE_NAME = /^[a-zA-Z0-9_-]{1,63}$/
+export const SOURCE_NAME = /^[a-zA-Z0-9_-]{1,63}$/
 
 /**
  * The source that a request names.

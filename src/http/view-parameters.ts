@@ -9,9 +9,9 @@ const MAX_SHARDS = 1_024
 const MAX_LABELS = 8
 
 /** The longest value that is asked for, in UTF-16 units. */
-const MAX_VALUE_LENGTH = 1_024
+export const MAX_VALUE_LENGTH = 1_024
 
-const SHARD = /^(0|[1-9]\d{0,3})\/([1-9]\d{0,3})$/
+export const SHARD = /^(0|[1-9]\d{0,3})\/([1-9]\d{0,3})$/
 const LABEL = 'label.'
 
 /**

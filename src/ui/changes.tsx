@@ -1,4 +1,4 @@
-import type { ChangesAnswer, EventsAnswer } from '../http/routes/changes.ts'
+import type { ChangesAnswer, EventsAnswer } from '../http/api/answers.ts'
 import { Badge, Count, type Frame, linkTo, type Mood, Table, Text, Time } from './layout.tsx'
 
 type Change = ChangesAnswer['changes'][number]

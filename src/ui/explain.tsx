@@ -1,4 +1,4 @@
-import type { ExplainBody } from '../http/routes/explain.ts'
+import type { ExplainBody } from '../http/api/answers.ts'
 import type { ExplainedStep, ExplainedTarget, Explanation } from '../model/explanation.ts'
 import { type Frame, Labels, linkTo, Table, Text } from './layout.tsx'
 

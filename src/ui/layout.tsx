@@ -96,7 +96,8 @@ export function Page({ frame, children }: { frame: Frame; children: ComponentChi
             </>
           )}
           . As of <Time iso={new Date(nowMs).toISOString()} />. <a href={`${root}metrics`}>Metrics</a>,{' '}
-          <a href={`${root}health`}>health</a>, <a href={`${root}targets`}>the list that Prometheus gets</a>.
+          <a href={`${root}health`}>health</a>, <a href={`${root}targets`}>the list that Prometheus gets</a>,{' '}
+          <a href={`${root}api/v1/openapi.json`}>the API</a>.
         </footer>
       </body>
     </html>

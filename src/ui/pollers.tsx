@@ -1,4 +1,4 @@
-import type { PollerAnswer } from '../http/routes/pollers.ts'
+import type { PollerAnswer } from '../http/api/answers.ts'
 import { Ago, Badge, Count, type Frame, type Mood, Runbook, Table, Text } from './layout.tsx'
 
 /** Who asks for targets, and which list each of them has. */

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import type { SourceAnswer } from '../http/routes/sources.ts'
+import type { SourceAnswer } from '../http/api/answers.ts'
 import type { ScrapeServer } from '../model/scrape.ts'
 import { Ago, Badge, Count, type Frame, linkTo, type Mood, Runbook, Table, Text, Time } from './layout.tsx'
 

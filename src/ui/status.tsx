@@ -1,4 +1,4 @@
-import type { StatusAnswer } from '../http/routes/status.ts'
+import type { StatusAnswer } from '../http/api/answers.ts'
 import { Ago, type Frame, Table, Text } from './layout.tsx'
 
 /** What this server is, and what it was told. */

@@ -1,4 +1,4 @@
-import type { ShownScrape, ShownTarget, TargetsAnswer } from '../http/routes/search.ts'
+import type { ShownScrape, ShownTarget, TargetsAnswer } from '../http/api/answers.ts'
 import { Ago, Badge, Count, type Frame, Labels, linkTo, type Mood, Table, Text } from './layout.tsx'
 
 /** What the page of targets shows. */

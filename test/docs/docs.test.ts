@@ -10,6 +10,7 @@ import { loadSettings } from '../../src/config/load.ts'
 import { options } from '../../src/config/options.ts'
 import { fileSchema } from '../../src/config/schema.ts'
 import { CHANGE_INTERVAL_MS, DEVICES, FLEET_SIZE } from '../../src/demo/size.ts'
+import { openApiDocument } from '../../src/http/api/document.ts'
 import { KINDS } from '../../src/sources/kinds.ts'
 import { webSchema } from '../../src/web/config.ts'
 import { run } from '../helpers/cli.ts'
@@ -25,6 +26,7 @@ import {
 } from '../helpers/configuration-page.ts'
 import { diskFiles } from '../helpers/files.ts'
 import { METRICS_PAGE, metricsPage } from '../helpers/metrics-page.ts'
+import { OPENAPI_FILES } from '../helpers/openapi.ts'
 
 const readme = readFileSync('README.md', 'utf8')
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
@@ -133,6 +135,10 @@ t.test('the reference of the configuration is up to date; npm run docs writes it
   t.equal(web, configurationPage(webSchema, web))
   t.match(web, '## `<tls_server_config>`')
   t.equal(readFileSync(WEB_VALIDATION_SCHEMA, 'utf8'), validationSchema(webSchema))
+})
+
+t.test('the description of the API is up to date; npm run docs writes it', async (t) => {
+  for (const file of OPENAPI_FILES) t.equal(readFileSync(file, 'utf8'), openApiDocument(), file)
 })
 
 t.test('the version has an entry in the changelog', async (t) => {

@@ -4,6 +4,7 @@ import { printableJson } from '../../base/printable.ts'
 import { parseDuration } from '../../model/duration.ts'
 import type { TargetEvent } from '../../model/history.ts'
 import type { NotedChange } from '../../snapshot/changes.ts'
+import type { ChangesAnswer, EventsAnswer } from '../api/answers.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { observe } from '../observe.ts'
@@ -12,11 +13,11 @@ import { numberIn, sourceIn } from '../source-parameter.ts'
 const PATH = '/api/v1/changes'
 
 /** How many changes or events a page has, when nothing else is asked for, and at most. */
-const DEFAULT_LIMIT = 100
-const MAX_LIMIT = 1_000
+export const DEFAULT_LIMIT = 100
+export const MAX_LIMIT = 1_000
 
 /** The longest part of an address that can be asked for. */
-const MAX_TARGET_LENGTH = 256
+export const MAX_TARGET_LENGTH = 256
 
 type Query = Readonly<Record<string, unknown>>
 
@@ -52,14 +53,11 @@ interface Page {
   readonly before: number | undefined
 }
 
-/** The body of `GET /api/v1/changes`. */
-export type ChangesAnswer = ReturnType<typeof changesAnswer>
-
 /**
  * The last changes of the served lists.
  * @throws HttpError `bad_request`, `source_not_found`
  */
-export function changesAnswer(query: Query, deps: HttpDeps) {
+export function changesAnswer(query: Query, deps: HttpDeps): ChangesAnswer {
   const { source: wanted, limit, before = Number.POSITIVE_INFINITY } = pageIn(query, deps)
   const all = deps.store
     .changes()
@@ -71,7 +69,15 @@ export function changesAnswer(query: Query, deps: HttpDeps) {
   }
 }
 
-function describeChange({ order, source, atMs, targets, added, removed, samples }: NotedChange) {
+function describeChange({
+  order,
+  source,
+  atMs,
+  targets,
+  added,
+  removed,
+  samples,
+}: NotedChange): ChangesAnswer['changes'][number] {
   return {
     id: order,
     source,
@@ -84,14 +90,14 @@ function describeChange({ order, source, atMs, targets, added, removed, samples 
   }
 }
 
-/** The body of `GET /api/v1/changes?target=…` or `?since=…`. */
-export type EventsAnswer = Awaited<ReturnType<typeof eventsAnswer>>
-
 /**
  * What happened to single targets.
  * @throws HttpError `bad_request`, `source_not_found`, `history_unavailable`
  */
-export async function eventsAnswer({ target, since, ...others }: Query, deps: HttpDeps) {
+export async function eventsAnswer(
+  { target, since, ...others }: Query,
+  deps: HttpDeps,
+): Promise<EventsAnswer> {
   const page = pageIn(others, deps)
   const query = { ...page, target: textIn(target), sinceMs: timeIn(since, deps.clock.now()) }
   if (deps.history === undefined) {
@@ -102,7 +108,15 @@ export async function eventsAnswer({ target, since, ...others }: Query, deps: Ht
   return { events: events.map(describeEvent), next: next ?? null }
 }
 
-function describeEvent({ id, source, atMs, kind, address, place, why }: TargetEvent) {
+function describeEvent({
+  id,
+  source,
+  atMs,
+  kind,
+  address,
+  place,
+  why,
+}: TargetEvent): EventsAnswer['events'][number] {
   return { id, source, at: new Date(atMs).toISOString(), kind, address, place, why }
 }
 

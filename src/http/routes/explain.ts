@@ -3,6 +3,7 @@ import { HttpError } from '../../base/errors.ts'
 import { printableJson } from '../../base/printable.ts'
 import { queryFault } from '../../model/explanation.ts'
 import { describeScrape, withScrapes } from '../../model/scrape-text.ts'
+import type { ExplainBody } from '../api/answers.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps, HttpOptions } from '../deps.ts'
 import { observe } from '../observe.ts'
@@ -33,16 +34,13 @@ export function explainRoutes(
   })
 }
 
-/** The body of `GET /api/v1/explain`. */
-export type ExplainBody = Awaited<ReturnType<typeof explainAnswer>>
-
 type Query = Readonly<Record<string, unknown>>
 
 /**
  * The explanation, who has fetched what it is about, and what Prometheus servers make of it.
  * @throws HttpError `bad_request`, `source_not_found`, `overloaded`
  */
-export async function explainAnswer(query: Query, deps: HttpDeps) {
+export async function explainAnswer(query: Query, deps: HttpDeps): Promise<ExplainBody> {
   const { q, source: named } = readParameters(query)
   const source = named === undefined ? undefined : findSource(deps.store, named).name
   const answer = await deps.explain(q, source)

@@ -3,6 +3,7 @@ import { HttpError } from '../../base/errors.ts'
 import { printableJson } from '../../base/printable.ts'
 import type { ClusterStatus } from '../../model/cluster.ts'
 import type { HistoryStatus } from '../../model/history.ts'
+import type { ClusterAnswer, HealthAnswer, ReloadFailureAnswer } from '../api/answers.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps, HttpOptions, ReloadFailure } from '../deps.ts'
 import { describeHeld, describeSource } from '../describe-source.ts'
@@ -16,7 +17,7 @@ import { describeServer } from './prometheus.ts'
 export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
   app.get('/health', allow('read'), (request, reply) => {
     observe(request, reply.raw, '/health', deps)
-    const health = {
+    const health: HealthAnswer = {
       status: 'ok',
       version: options.version,
       uptime_seconds: Math.round(process.uptime()),
@@ -51,19 +52,19 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
 }
 
 /** Why the configuration of before is in force; null: the last reload succeeded. */
-export function describeReload(failure: ReloadFailure | undefined) {
+export function describeReload(failure: ReloadFailure | undefined): ReloadFailureAnswer | null {
   if (failure === undefined) return null
   return { at: new Date(failure.atMs).toISOString(), error: failure.message }
 }
 
-function describeHistory(status: HistoryStatus | undefined) {
+function describeHistory(status: HistoryStatus | undefined): Pick<HealthAnswer, 'history'> {
   if (status === undefined) return {}
   const { bytes, path = null, error = null } = status
   return { history: { bytes, path, error } }
 }
 
 /** The replicas, as they are shown. */
-export function describeCluster({ replica, replicas, failure }: ClusterStatus) {
+export function describeCluster({ replica, replicas, failure }: ClusterStatus): ClusterAnswer {
   return {
     replica,
     replicas: replicas.map(({ name, version, leases }) => ({ name, version, leases })),
@@ -74,7 +75,7 @@ export function describeCluster({ replica, replicas, failure }: ClusterStatus) {
 /** At most so many pollers without a list are named. */
 const MAX_IN_VAIN = 5
 
-function describePolls(deps: HttpDeps) {
+function describePolls(deps: HttpDeps): HealthAnswer['polls'] {
   const fetched = deps.pollers.list().flatMap((poller) => poller.fetched ?? [])
   const lastMs = Math.max(...fetched.map(({ atMs }) => atMs))
   return {

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { HttpError, messageOf } from '../../base/errors.ts'
+import type { RefreshBody, ReloadBody } from '../api/answers.ts'
 import { allow } from '../auth.ts'
 import { assertLifecycle, type HttpDeps, type HttpOptions, type RefreshAnswer } from '../deps.ts'
 import { observe } from '../observe.ts'
@@ -28,12 +29,12 @@ export function lifecycleRoutes(app: FastifyInstance, deps: HttpDeps, options: H
   })
 }
 
-async function refresh(source: string | undefined, deps: HttpDeps) {
+async function refresh(source: string | undefined, deps: HttpDeps): Promise<RefreshBody> {
   return allShown(await deps.refresh(source))
 }
 
 /** @throws HttpError `refresh_failed` when any of them failed */
-function allShown(results: readonly RefreshAnswer[]) {
+function allShown(results: readonly RefreshAnswer[]): RefreshBody {
   const failed = results.flatMap((one) =>
     one.error === undefined ? [] : `${one.source}: ${one.error.message}`,
   )
@@ -41,13 +42,17 @@ function allShown(results: readonly RefreshAnswer[]) {
   return { results: results.map(shown) }
 }
 
-const DIGEST = /^[0-9a-f]{64}$/
+export const DIGEST = /^[0-9a-f]{64}$/
 
 /**
  * Lets held targets leave.
  * @throws HttpError `lifecycle_disabled`, `bad_request`, `not_held`, `refresh_failed`
  */
-export async function acceptAnswer(query: unknown, deps: HttpDeps, options: HttpOptions) {
+export async function acceptAnswer(
+  query: unknown,
+  deps: HttpDeps,
+  options: HttpOptions,
+): Promise<RefreshBody> {
   assertLifecycle(options)
   const { digest, ...others } = query as Record<string, unknown>
   const source = sourceIn(others, deps.store, 'digest and source')
@@ -67,7 +72,7 @@ export async function acceptAnswer(query: unknown, deps: HttpDeps, options: Http
   return allShown(results)
 }
 
-async function reload(deps: HttpDeps) {
+async function reload(deps: HttpDeps): Promise<ReloadBody> {
   const isReloaded = await deps.reload().catch((error) => {
     throw new HttpError('reload_failed', messageOf(error))
   })

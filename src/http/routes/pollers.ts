@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { printableJson } from '../../base/printable.ts'
+import type { PollerAnswer } from '../api/answers.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { observe } from '../observe.ts'
@@ -17,14 +18,11 @@ export function pollersRoutes(app: FastifyInstance, deps: HttpDeps): void {
   })
 }
 
-/** One poller, as `GET /api/v1/pollers` shows it. */
-export type PollerAnswer = ReturnType<typeof describePoller>
-
 /**
  * Who asks for targets.
  * @throws HttpError `bad_request`, `source_not_found`
  */
-export function pollersAnswer(query: unknown, deps: HttpDeps): PollerAnswer[] {
+export function pollersAnswer(query: unknown, deps: HttpDeps): readonly PollerAnswer[] {
   const wanted = sourceIn(query, deps.store)
   // Who asks for one source may not know of others, nor of who asks for them.
   const isAbout = ({ fetched }: Poller) =>
@@ -33,7 +31,7 @@ export function pollersAnswer(query: unknown, deps: HttpDeps): PollerAnswer[] {
   return shown.map((poller) => describePoller(poller, deps, wanted === undefined))
 }
 
-function describePoller(poller: Poller, { store }: HttpDeps, isAll: boolean) {
+function describePoller(poller: Poller, { store }: HttpDeps, isAll: boolean): PollerAnswer {
   const { address, userAgent, url, polls, firstMs, lastMs, intervalMs, status, fetched } = poller
   return {
     address,

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { printableJson } from '../../base/printable.ts'
 import type { ScrapeServer } from '../../model/scrape.ts'
+import type { ServerAnswer } from '../api/answers.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { observe } from '../observe.ts'
@@ -18,7 +19,14 @@ export function prometheusRoutes(app: FastifyInstance, deps: HttpDeps): void {
 }
 
 /** A Prometheus server that is asked, as it is shown. */
-export function describeServer({ server, url, lastSuccessMs, failure, pools, counts }: ScrapeServer) {
+export function describeServer({
+  server,
+  url,
+  lastSuccessMs,
+  failure,
+  pools,
+  counts,
+}: ScrapeServer): ServerAnswer {
   return {
     server,
     url,

@@ -9,6 +9,7 @@ import {
   readRegistration,
 } from '../../model/registration.ts'
 import { bearerIn } from '../../web/access.ts'
+import type { RegisteredBody } from '../api/answers.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { observe } from '../observe.ts'
@@ -50,7 +51,7 @@ export async function pushRoutes(app: FastifyInstance, deps: HttpDeps, capacity:
       return reply
         .code(isNew ? 201 : 200)
         .header('cache-control', 'no-store')
-        .send({ ttl_seconds: ttlMs / 1000 })
+        .send({ ttl_seconds: ttlMs / 1000 } satisfies RegisteredBody)
     })
     scope.delete(PATH, { ...allow('device'), bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
       await findInstances(request, deps).leave(idOf(request), callers.get(request))

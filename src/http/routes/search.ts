@@ -5,6 +5,7 @@ import type { LabelMap } from '../../model/explanation.ts'
 import { createMasker } from '../../model/mask.ts'
 import { describeScrape } from '../../model/scrape-text.ts'
 import { SOURCE_LABEL } from '../../model/target-group.ts'
+import type { ShownTarget, TargetsAnswer } from '../api/answers.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { observe } from '../observe.ts'
@@ -15,33 +16,11 @@ import { parseView } from '../view-parameters.ts'
 const PATH = '/api/v1/targets'
 
 /** How many targets an answer has, when nothing else is asked for, and at most. */
-const DEFAULT_LIMIT = 100
-const MAX_LIMIT = 1_000
+export const DEFAULT_LIMIT = 100
+export const MAX_LIMIT = 1_000
 
 /** The longest text that is searched for, in UTF-16 units. */
-const MAX_TEXT = 256
-
-/** A served target, as it is shown: secrets are masked. */
-export interface ShownTarget {
-  readonly source: string
-  readonly address: string
-  readonly labels: LabelMap
-  /** What each Prometheus server that is asked makes of it. */
-  readonly scrapes: readonly ShownScrape[]
-}
-
-/** What one Prometheus server makes of a target, with times in RFC 3339. */
-export type ShownScrape = ReturnType<typeof describeScrape>
-
-/** The served targets that were found: the body of `GET /api/v1/targets`. */
-export interface TargetsAnswer {
-  /** How many there are, with those that are not shown. */
-  readonly total: number
-  readonly offset: number
-  readonly targets: readonly ShownTarget[]
-  /** The offset of the next page; null: this is the last one. */
-  readonly next: number | null
-}
+export const MAX_TEXT = 256
 
 /**
  * `GET /api/v1/targets`: the served targets, one by one; `?q=`, `?source=` and `?label.NAME=VALUE` narrow them,

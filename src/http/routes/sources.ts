@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { printableJson } from '../../base/printable.ts'
 import type { SourceState } from '../../snapshot/store.ts'
+import type { SourceAnswer } from '../api/answers.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { describeSource } from '../describe-source.ts'
@@ -19,19 +20,16 @@ export function sourcesRoutes(app: FastifyInstance, deps: HttpDeps): void {
   })
 }
 
-/** One source, as `GET /api/v1/sources` shows it. */
-export type SourceAnswer = ReturnType<typeof sourceAnswer>
-
 /**
  * What each source last did.
  * @throws HttpError `bad_request`, `source_not_found`
  */
-export function sourcesAnswer(query: unknown, deps: HttpDeps): SourceAnswer[] {
+export function sourcesAnswer(query: unknown, deps: HttpDeps): readonly SourceAnswer[] {
   const wanted = sourceIn(query, deps.store)
   const states = deps.store.list().filter(({ name }) => wanted === undefined || name === wanted)
   return states.map((state) => sourceAnswer(state, deps))
 }
 
-function sourceAnswer(state: SourceState, deps: HttpDeps) {
+function sourceAnswer(state: SourceState, deps: HttpDeps): SourceAnswer {
   return { name: state.name, ...describeSource(state, deps) }
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { printableJson } from '../../base/printable.ts'
+import type { StatusAnswer } from '../api/answers.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps, HttpOptions } from '../deps.ts'
 import { observe } from '../observe.ts'
@@ -16,11 +17,8 @@ export function statusRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
   })
 }
 
-/** The body of `GET /api/v1/status`. */
-export type StatusAnswer = ReturnType<typeof statusAnswer>
-
 /** What this server is, and what it was told. */
-export function statusAnswer(deps: HttpDeps, { version, readyMaxAgeMs }: HttpOptions) {
+export function statusAnswer(deps: HttpDeps, { version, readyMaxAgeMs }: HttpOptions): StatusAnswer {
   const { configuration, settings } = deps.configView()
   return {
     version,
