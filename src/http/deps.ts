@@ -40,7 +40,7 @@ export interface HttpDeps {
   readonly views: Pick<Views, 'get'>
   readonly metrics: Metrics
   readonly connections: Connections
-  readonly clock: Pick<Clock, 'now' | 'monotonic'>
+  readonly clock: Clock
   readonly log: Pick<Logger, 'error' | 'warn'>
   /** Refreshes one source, or all of them, and waits for the end. */
   refresh(source?: string): Promise<readonly RefreshAnswer[]>

@@ -61,6 +61,7 @@ export async function readHalf(
     draining: false,
     refreshed: [] as (string | undefined)[],
     answers: [] as RefreshAnswer[],
+    refreshError: undefined as Error | undefined,
     accepted: [] as (readonly [digest: string, source: string | undefined])[],
     acceptAnswer: undefined as RefreshAnswer[] | undefined,
     reloadError: undefined as Error | undefined,
@@ -104,6 +105,7 @@ export async function readHalf(
       isDraining: () => state.draining,
       refresh: async (source) => {
         state.refreshed.push(source)
+        if (state.refreshError !== undefined) throw state.refreshError
         return state.answers
       },
       holdMs: () => HOLD_MS,

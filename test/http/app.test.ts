@@ -368,6 +368,48 @@ t.test('45: a webhook may send whatever body it likes, but not a huge or hostile
   t.match(huge.json(), { error: { code: 'payload_too_large' } })
 })
 
+t.test('a refresh that nobody waits for is answered at once; those within a second are one', async (t) => {
+  const { app, state, clock } = await readHalf(t, { enableLifecycle: true, sources: ['a', 'b'] })
+  state.answers = [
+    { source: 'a', result: 'failed', targets: 0, error: new RefreshError('dns', 'no such host') },
+  ]
+  const post = async (query: string) => {
+    const answer = await app.inject({ method: 'POST', url: `/-/refresh?wait=false${query}` })
+    t.equal(answer.statusCode, 202, query)
+    t.same(answer.json(), { status: 'accepted' })
+  }
+  for (let times = 0; times < 3; times++) await post('&source=a')
+  clock.pass(999)
+  await post('&source=b')
+  t.same(state.refreshed, [], 'what a request is about may not be there yet')
+  clock.pass(1)
+  t.same(state.refreshed, ['a', 'b'])
+  clock.pass(10_000)
+  t.same(state.refreshed, ['a', 'b'], 'once')
+  await post('&source=a')
+  await post('')
+  clock.pass(1_000)
+  t.same(state.refreshed, ['a', 'b', undefined], 'all of them, a among them')
+  t.equal((await app.inject({ method: 'POST', url: '/-/refresh?wait=true' })).statusCode, 502)
+})
+
+t.test('a defect in a refresh that nobody waits for is logged', async (t) => {
+  const { app, state, clock, lines } = await readHalf(t, { enableLifecycle: true })
+  state.refreshError = new Error('a defect')
+  await app.inject({ method: 'POST', url: '/-/refresh?wait=false' })
+  clock.pass(1_000)
+  await until('it is logged', () => lines.some((line) => JSON.stringify(line).includes('a defect')))
+})
+
+t.test('a refresh that nobody waits for is forgotten with the server', async (t) => {
+  const { app, state, clock } = await readHalf(t, { enableLifecycle: true })
+  await app.inject({ method: 'POST', url: '/-/refresh?wait=false' })
+  await app.close()
+  clock.pass(1_000)
+  t.same(state.refreshed, [])
+  t.same(clock.pending(), [])
+})
+
 t.test('a refresh that is asked for and fails is 502 with the reason', async (t) => {
   const { app, state } = await readHalf(t, { enableLifecycle: true })
   state.answers = [
@@ -386,6 +428,10 @@ t.test('wrong parameters of a refresh', async (t) => {
     ['source=', 400],
     ['source=a&source=b', 400],
     ['sources=a', 400],
+    ['wait=', 400],
+    ['wait=no', 400],
+    ['wait=false&wait=false', 400],
+    ['wait=false&source=other', 404],
     ['source=__proto__', 404],
   ]
   for (const [query, status] of rows) {

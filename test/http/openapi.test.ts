@@ -249,6 +249,7 @@ t.test('whatever is answered is as the document says', async (t) => {
   half.state.answers = [{ source: 'sensors', result: 'changed', targets: 2 }]
   half.state.acceptAnswer = half.state.answers
   await ask('post /-/refresh', 200)
+  await ask('post /-/refresh', 202, { query: { wait: 'false' } })
   await ask('post /-/accept', 200, { query: { digest: DIGEST } })
   await ask('post /-/reload', 200)
 })
@@ -301,6 +302,10 @@ t.test('what is switched off, and who may not ask, is as the document says', asy
   }
 })
 
+function booleanIn(text: string): unknown {
+  return text === 'true' || text === 'false' ? text === 'true' : text
+}
+
 t.test('parameters take what the document says, and nothing beyond', async (t) => {
   const { app, publish } = await readHalf(t, {
     enableLifecycle: true,
@@ -317,15 +322,17 @@ t.test('parameters take what the document says, and nothing beyond', async (t) =
     ['/api/v1/changes', 'target', ['a', '', 'x'.repeat(256), 'x'.repeat(257)]],
     ['/api/v1/explain', 'q', ['a', '', 'x'.repeat(256), 'x'.repeat(257)]],
     ['/targets', 'shard', ['0/2', '1', '-1/2', 'a/b', '01/2']],
+    ['/-/refresh', 'wait', ['true', 'false', 'no', '']],
     ['/-/accept', 'digest', [DIGEST, DIGEST.slice(1), 'D'.repeat(64)]],
   ]
   for (const [path, name, values] of rows) {
-    const method = path === '/-/accept' ? 'post' : 'get'
+    const method = path.startsWith('/-/') ? 'post' : 'get'
     const index = document.paths[path]?.[method]?.parameters?.findIndex((one) => one.name === name)
     const pointer = `/paths/${path.replaceAll('/', '~1')}/${method}/parameters/${index}/schema`
     for (const value of values) {
       const { type } = at(document, `#${pointer}`)
-      const isDescribed = checker.faultsOf(pointer, type === 'integer' ? Number(value) : value).length === 0
+      const meant = type === 'integer' ? Number(value) : type === 'boolean' ? booleanIn(value) : value
+      const isDescribed = checker.faultsOf(pointer, meant).length === 0
       const { statusCode } = await app.inject({ url: path, method, query: { [name]: value } })
       t.equal(statusCode !== 400, isDescribed, `${path}?${name}=${value.slice(0, 10)} ${statusCode}`)
     }

@@ -493,6 +493,9 @@ export const refreshSchema = Type.Object(
 )
 export type RefreshBody = Answer<typeof refreshSchema>
 
+export const acceptedSchema = Type.Object({ status: Type.Literal('accepted') }, closed)
+export type AcceptedBody = Answer<typeof acceptedSchema>
+
 export const reloadSchema = Type.Object({ status: Type.Literal('reloaded') }, closed)
 export type ReloadBody = Answer<typeof reloadSchema>
 

@@ -8,6 +8,7 @@ import * as search from '../routes/search.ts'
 import { SOURCE_NAME } from '../source-parameter.ts'
 import { MAX_VALUE_LENGTH, SHARD } from '../view-parameters.ts'
 import {
+  acceptedSchema,
   changesSchema,
   errorSchema,
   eventsSchema,
@@ -322,8 +323,18 @@ const PATHS: Readonly<Record<string, Readonly<Partial<Record<Method, Operation>>
       id: 'refresh',
       summary: 'Refreshes one source, or all of them: the webhook of inventories.',
       scope: 'operate',
-      parameters: [source],
-      responses: [json(refreshSchema, 'They are refreshed.')],
+      parameters: [
+        source,
+        inQuery(
+          'wait',
+          Type.Boolean({ default: true }),
+          'false: the response comes at once, and requests within a second are one refresh.',
+        ),
+      ],
+      responses: [
+        json(refreshSchema, 'They are refreshed.'),
+        json(acceptedSchema, 'They will be refreshed within about a second (wait=false).', 202),
+      ],
       errors: ['source_not_found', 'payload_too_large', 'refresh_failed'],
     },
   },

@@ -1,26 +1,34 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import { HttpError, messageOf } from '../../base/errors.ts'
-import type { RefreshBody, ReloadBody } from '../api/answers.ts'
+import type { AcceptedBody, RefreshBody, ReloadBody } from '../api/answers.ts'
 import { allow } from '../auth.ts'
 import { assertLifecycle, type HttpDeps, type HttpOptions, type RefreshAnswer } from '../deps.ts'
 import { observe } from '../observe.ts'
 import { sourceIn } from '../source-parameter.ts'
 
 /**
- * `POST /-/refresh[?source=]`: refresh now, the webhook for inventories; `POST /-/accept?digest=[&source=]`: let held
+ * `POST /-/refresh[?source=][&wait=]`: refresh now, the webhook for inventories; `POST /-/accept?digest=[&source=]`: let held
  * targets leave; `POST /-/reload`: load the configuration file again. All off unless switched on.
  */
 export function lifecycleRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
   // A webhook's body says nothing that we need, so any type is taken (up to the body limit) and dropped.
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))
-  const route = (path: string, about: 'query' | 'all', act: (query: unknown) => Promise<unknown>) => {
+  const route = (path: string, about: 'query' | 'all', act: Act) => {
     app.post(path, allow('operate', about), async (request, reply) => {
       observe(request, reply.raw, path, deps)
       assertLifecycle(options)
-      return act(request.query)
+      return act(request.query, reply)
     })
   }
-  route('/-/refresh', 'query', (query) => refresh(sourceIn(query, deps.store), deps))
+  const later = createLater(deps)
+  app.addHook('onClose', async () => later.close())
+  route('/-/refresh', 'query', async (query, reply) => {
+    const { wait, ...others } = query as Record<string, unknown>
+    const source = sourceIn(others, deps.store, 'source and wait')
+    if (isWaiting(wait)) return allShown(await deps.refresh(source))
+    later.refresh(source)
+    return reply.code(202).send({ status: 'accepted' } satisfies AcceptedBody)
+  })
   route('/-/accept', 'query', (query) => acceptAnswer(query, deps, options))
   route('/-/reload', 'all', (query) => {
     if (Object.keys(query as object).length > 0)
@@ -29,8 +37,44 @@ export function lifecycleRoutes(app: FastifyInstance, deps: HttpDeps, options: H
   })
 }
 
-async function refresh(source: string | undefined, deps: HttpDeps): Promise<RefreshBody> {
-  return allShown(await deps.refresh(source))
+type Act = (query: unknown, reply: FastifyReply) => Promise<unknown>
+
+/** @throws HttpError `bad_request` */
+function isWaiting(wait: unknown): boolean {
+  if (wait === undefined || wait === 'true') return true
+  if (wait === 'false') return false
+  const shown = JSON.stringify(wait).slice(0, 60)
+  throw new HttpError('bad_request', `wait is ${shown}; write true or false, once`)
+}
+
+/** Requests that nobody waits for are collected for so long, in milliseconds. */
+const COLLECT_MS = 1_000
+
+/**
+ * Refreshes that nobody waits for. Requests within a second are one reading: it begins a second after the first of
+ * them, and so it sees what each of them was about.
+ */
+function createLater({ clock, log, refresh }: HttpDeps) {
+  const asked = new Set<string | undefined>()
+  let cancel: (() => void) | undefined
+
+  function begin(): void {
+    const sources = asked.has(undefined) ? [undefined] : [...asked]
+    asked.clear()
+    cancel = undefined
+    // How a refresh ends is in the log, in the metrics and on /health.
+    for (const source of sources) refresh(source).catch((err) => log.error({ source, err }, 'refresh failed'))
+  }
+
+  return {
+    refresh(source: string | undefined): void {
+      asked.add(source)
+      cancel ??= clock.after(COLLECT_MS, begin)
+    },
+    close(): void {
+      cancel?.()
+    },
+  }
 }
 
 /** @throws HttpError `refresh_failed` when any of them failed */
