@@ -128,6 +128,7 @@ export const REFRESH_FAILURES = {
   redirect: 'a redirect without a usable location, too many of them, or one that would take a body elsewhere',
   too_large: 'the answer is larger than the limit',
   file: 'a file of the inventory, or one that holds a secret, cannot be read',
+  command: 'a program could not be started, did not end with exit status 0, or left processes behind',
   pagination:
     'a page repeats, points to another origin or is beyond max_pages, or what was read says that there is more',
   parse: 'the answer is not valid JSON, YAML or CSV in UTF-8',

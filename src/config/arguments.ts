@@ -7,6 +7,8 @@ export type { Arguments }
 
 /** Flags without a value. */
 export const SWITCHES = {
+  'enable-command-sources':
+    'Allow sources of the kind command, which run programs that the configuration file names.',
   'web.enable-lifecycle':
     'Enable POST /-/refresh, /-/accept and /-/reload, and /api/v1/backup; without it they answer 403.',
   'web.disable-explain': 'Disable /api/v1/explain, which shows records of the inventory.',

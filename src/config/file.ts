@@ -30,9 +30,15 @@ export interface LoadedFile {
 
 /**
  * Loads the sources of a configuration file.
+ * @param allowed what its sources may do
  * @throws UsageError with one line `file:line:column: key: …` for each thing that is wrong
  */
-export async function loadFile(path: string, env: Context['env'], files: Files): Promise<LoadedFile> {
+export async function loadFile(
+  path: string,
+  env: Context['env'],
+  files: Files,
+  allowed: Pick<Context, 'allowsCommands'>,
+): Promise<LoadedFile> {
   const document = parseConfigDocument(await read(path, files), path)
   if ('syntax' in document) throw new UsageError(document.syntax)
   const fail = (problems: readonly Problem[]) =>
@@ -43,7 +49,7 @@ export async function loadFile(path: string, env: Context['env'], files: Files):
   const config = document.value as FileConfig
   const needs: PlacedNeed[] = []
   const textAt = document.text
-  const context = { config, folder, env, files, textAt, problems, needs, path: [] }
+  const context = { config, folder, env, files, ...allowed, textAt, problems, needs, path: [] }
   const sources = resolveSources(context)
   const guard = resolveGlobalGuard(context)
   const cluster = config.cluster && resolveCluster(config.cluster, within(context, 'cluster'))

@@ -43,7 +43,9 @@ export async function loadSettings(
   const common = { web, log, storagePath, history: readHistory(given), seedUrl, signingKey, view }
   if (origin.kind === 'file') {
     const { loadFile } = await import('./file.ts') // only here, so that others never load the YAML parser
-    const { sources, guard, cluster, prometheus, yaml, needs } = await loadFile(origin.path, env, files)
+    const { sources, guard, cluster, prometheus, yaml, needs } = await loadFile(origin.path, env, files, {
+      allowsCommands: args.switches.has('enable-command-sources'),
+    })
     assertReadyMaxAge(web, sources)
     const ignored = ignoredVariables(given).map((name) => `${name} has no effect beside a configuration file`)
     const warnings = [...ignored, ...seedWarnings(seedUrl), ...warningsOf(sources)]

@@ -5,6 +5,7 @@ import { KEY_FIELDS } from '../model/record-key.ts'
 import { prometheusSchema } from '../prometheus/config.ts'
 import { relabelSchema } from '../relabel/config.ts'
 import { DEFAULT_GUARD } from '../roll/rules.ts'
+import { commandSchema } from '../sources/command/config.ts'
 import { fileSourceSchema } from '../sources/file/config.ts'
 import { httpSchema } from '../sources/http/config.ts'
 import { httpSdSchema } from '../sources/http-sd/config.ts'
@@ -154,6 +155,7 @@ const sourceOptions = Type.Object(
     file: Type.Optional(fileSourceSchema),
     http_sd: Type.Optional(httpSdSchema),
     push: Type.Optional(pushSchema),
+    command: Type.Optional(commandSchema),
     records: Type.Optional(
       Type.String({
         title: 'jmespath',

@@ -1,3 +1,4 @@
+import { command } from './command/kind.ts'
 import { file } from './file/kind.ts'
 import { http } from './http/kind.ts'
 import { httpSd } from './http-sd/kind.ts'
@@ -5,7 +6,7 @@ import { push } from './push/kind.ts'
 import type { Kind, Source, SourceDeps } from './source.ts'
 
 /** The kinds of sources, by their key in the configuration file. Their schemas are in `config/schema.ts`. */
-export const KINDS = { http, file, http_sd: httpSd, push } as const
+export const KINDS = { http, file, http_sd: httpSd, push, command } as const
 
 /** The options of a source of any kind, resolved. */
 export type SourceOptions = ReturnType<(typeof KINDS)[keyof typeof KINDS]['resolve']>

@@ -43,6 +43,8 @@ export interface Context {
   readonly env: Readonly<Record<string, string | undefined>>
   /** What reads the files that the configuration names. */
   readonly files: Files
+  /** Whether sources may run programs. */
+  readonly allowsCommands: boolean
   /** A scalar as it is written in the file, since Prometheus reads every label and rule value as text. */
   readonly textAt: (path: Path) => string | undefined
   readonly problems: Problem[]

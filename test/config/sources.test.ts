@@ -1,8 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { Secret } from '../../src/base/secret.ts'
 import { readArguments } from '../../src/config/arguments.ts'
 import { loadSettings } from '../../src/config/load.ts'
+import { runHere } from '../helpers/commands.ts'
 import { diskFiles } from '../helpers/files.ts'
 
 const folder = t.testdir()
@@ -116,4 +118,52 @@ sources:
   t.same(warnings, [
     'source b: insecure_skip_authentication is true, so whoever reaches the port decides what is scraped; use token_file or device_tokens_file instead',
   ])
+})
+
+t.test('a command source has its defaults, and only the environment that it names', async (t) => {
+  const path = join(folder, 'rollcall.yml')
+  writeFileSync(
+    path,
+    `sources:
+  - name: a
+    command: { argv: [psql, --csv], format: csv, columns: [ip], env: [PGHOST, PGPASSWORD], max_size: 1MB }
+  - name: b
+    command: { argv: [./list] }
+`,
+  )
+  const args = readArguments([`--config.file=${path}`, '--enable-command-sources'])
+  const env = { PATH: '/nowhere', PGHOST: 'db', PGPASSWORD: 'hunter22', OTHER: 'c4n4ry' }
+  const { sources, needs } = await loadSettings(args, env, diskFiles)
+  t.match(sources[0]?.source, {
+    kind: 'command',
+    argv: ['psql', '--csv'],
+    env: { PATH: '/nowhere', PGHOST: 'db', PGPASSWORD: Secret },
+    folder,
+    format: { kind: 'csv', columns: ['ip'] },
+    maxBytes: 2 ** 20,
+  })
+  const [, second] = sources
+  t.match(second?.source, { argv: ['./list'], format: { kind: 'json' }, maxBytes: 256 * 2 ** 20 })
+  t.same(second?.source.kind === 'command' && second.source.env, { PATH: '/nowhere' })
+  const named = needs.filter(({ where }) => where.includes('command'))
+  t.match(
+    named.map(({ where }) => where),
+    [/:3:23: .*argv\[0\]$/, /:5:23: /],
+  )
+  for (const { assert } of named) await t.rejects(assert(), /cannot be run|in no folder of PATH/)
+})
+
+t.test('without the flag a command source is an error that says which flag it needs', async (t) => {
+  const path = join(folder, 'rollcall.yml')
+  writeFileSync(path, 'sources:\n  - name: a\n    command: { argv: [echo, "[]"] }\n')
+  const line = /rollcall.yml:3:5: sources\[0\].command: .*--enable-command-sources/
+  for (const argv of [['check'], ['targets'], ['explain', 'a']] as const) {
+    const { code, err } = await runHere([...argv, `--config.file=${path}`])
+    t.equal(code, 2, argv[0])
+    t.match(err, line, argv[0])
+    const allowed = await runHere([...argv, `--config.file=${path}`, '--enable-command-sources'], {
+      PATH: String(process.env.PATH),
+    })
+    t.equal(allowed.code, 0, allowed.err)
+  }
 })

@@ -9,6 +9,7 @@ import { type Arguments, readArguments } from '../../src/config/arguments.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { diskFiles } from '../helpers/files.ts'
 import { rows as cluster } from './wrong/cluster.ts'
+import { rows as command } from './wrong/command.ts'
 import { rows as file } from './wrong/file.ts'
 import { rows as general } from './wrong/general.ts'
 import { rows as http } from './wrong/http.ts'
@@ -173,13 +174,13 @@ const COMMANDS: Record<string, (args: Arguments) => Promise<unknown>> = {
 t.test(
   'every wrong file gives its line, with the place of the key or value, from check and serve',
   async (t) => {
-    const rows = Object.entries({ general, http, client, cluster, file, push }).flatMap(([table, found]) =>
-      found.map(([what, yaml, line]) => [`${table}: ${what}`, yaml, line] as const),
+    const rows = Object.entries({ general, http, client, cluster, command, file, push }).flatMap(
+      ([table, found]) => found.map(([what, yaml, line]) => [`${table}: ${what}`, yaml, line] as const),
     )
     t.equal(new Set(rows.map(([what]) => what)).size, rows.length, 'each row has a name of its own')
     for (const [what, yaml, line] of rows) {
       writeFileSync(path, yaml)
-      const args = readArguments([`--config.file=${path}`])
+      const args = readArguments([`--config.file=${path}`, '--enable-command-sources'])
       for (const [command, run] of Object.entries(COMMANDS)) {
         const lines = await linesOf(() => run(args))
         t.equal(lines.length, 1, `${command}/${what}: one line`)

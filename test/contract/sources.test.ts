@@ -60,6 +60,26 @@ async function fileRig(t: Test, name: string, write: Write, garbage: string): Pr
   }
 }
 
+/** A program that prints a file. */
+async function commandRig(t: Test, kind: 'json' | 'csv', write: Write, garbage: string): Promise<Rig> {
+  const folder = t.testdir()
+  const path = join(folder, 'list')
+  const say = (script: string, text = '') => {
+    writeFileSync(path, text)
+    writeFileSync(join(folder, 'run'), script)
+  }
+  const env = { PATH: String(process.env.PATH) }
+  const argv = ['sh', './run']
+  return {
+    source: create({ kind: 'command', argv, env, folder, format: { kind }, maxBytes: MAX_BYTES }),
+    put: (records) => say('cat list', write(records)),
+    break: () => say('head -c 9 list; exit 1', '["a","b","c"]'),
+    hang: () => say('sleep 1000'),
+    huge: () => say('cat list', ' '.repeat(MAX_BYTES + 1)),
+    garbage: () => say('cat list', garbage),
+  }
+}
+
 /** Devices that register, and leave when they are not among the records any more. */
 async function pushRig(t: Test): Promise<Rig> {
   const token = join(t.testdir(), 'token')
@@ -88,6 +108,8 @@ const KINDS: readonly SourceKind[] = [
   { name: 'file with YAML', create: (t) => fileRig(t, 'list.yml', (records) => stringify(records), 'a: [') },
   { name: 'file with CSV', create: (t) => fileRig(t, 'list.csv', asCsv, 'host\n"a') },
   { name: 'file for file_sd', groups: true, create: (t) => fileRig(t, 'list.yaml', asGroups, '') },
+  { name: 'command with JSON', create: (t) => commandRig(t, 'json', asJson, '{"a":1') },
+  { name: 'command with CSV', create: (t) => commandRig(t, 'csv', asCsv, 'host\n"a') },
   { name: 'push', ownLabels: true, create: pushRig },
 ]
 

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -16,6 +16,8 @@ interface Setting {
   >
   /** The sample for a request; undefined: the request is wrong, and answered 400. */
   readonly sample?: (request: IncomingMessage, body: string) => string | undefined
+  /** The program that it runs: a stand-in checks its arguments and its environment, and prints the sample. */
+  readonly program?: { readonly name: string; readonly argv: string; readonly sample: string }
   /** The token with which devices register as the sample `registrations.json` says: a body for each id. */
   readonly token?: string
 }
@@ -101,6 +103,14 @@ const SETTINGS: Record<string, Setting> = {
         'hosts.json',
       ),
   },
+  ldap: {
+    env: {},
+    program: {
+      name: 'ldapsearch',
+      argv: '-LLL -x -o ldif-wrap=no -D cn=rollcall,dc=example,dc=com -y ldap-password -H ldaps://ldap.example.com -b ou=computers,dc=example,dc=com (objectClass=computer) dNSHostName l',
+      sample: 'computers.ldif',
+    },
+  },
   librenms: {
     env: { LIBRENMS_TOKEN: 'librenms-token' },
     sample: ({ url, headers }) =>
@@ -124,14 +134,40 @@ const SETTINGS: Record<string, Setting> = {
         'interfaces.json',
       ),
   },
+  psql: {
+    env: { PGHOST: 'db.example.com', PGDATABASE: 'plant', PGUSER: 'rollcall', PGPASSWORD: 'pg-password' },
+    program: {
+      name: 'psql',
+      argv: '--no-psqlrc --csv --command=SELECT hostname, port, site FROM sensors WHERE active',
+      sample: 'sensors.csv',
+    },
+  },
   push: { env: {}, token: 'device-token' },
   snmp: { env: {}, sample: ({ url }) => when(url === '/devices', 'devices.json') },
   'plain-list': { env: {}, sample: ({ url }) => when(url === '/hosts', 'hosts.json') },
 }
 
+/** Puts a stand-in for a program into the folder of an example. @returns the environment with which it is found */
+function standIn(
+  folder: string,
+  { name, argv, sample }: NonNullable<Setting['program']>,
+  env: Setting['env'],
+) {
+  const bin = join(folder, 'bin')
+  mkdirSync(bin)
+  const checks = Object.entries(env).map(([variable, value]) => `[ "$${variable}" = '${value}' ] || exit 65`)
+  const lines = ['#!/bin/sh', `[ "$*" = '${argv}' ] || exit 64`, ...checks, `exec cat ${sample}`]
+  writeFileSync(join(bin, name), `${lines.join('\n')}\n`)
+  chmodSync(join(bin, name), 0o755)
+  return { ...env, PATH: `${bin}:${process.env.PATH}` }
+}
+
 /** What `rollcall targets` prints. */
 async function printed(t: Test, config: string, env: Setting['env']): Promise<string> {
-  const { code, out, err } = await runHere(['targets', `--config.file=${config}`], env)
+  const { code, out, err } = await runHere(
+    ['targets', `--config.file=${config}`, '--enable-command-sources'],
+    env,
+  )
   t.equal(code, 0, err)
   return out
 }
@@ -166,7 +202,7 @@ t.test('every example has a setting, and every setting an example', async (t) =>
   t.same(EXAMPLES.sort(), Object.keys(SETTINGS).sort())
 })
 
-for (const [name, { env, sample, answers, token }] of Object.entries(SETTINGS)) {
+for (const [name, { env, sample, answers, program, token }] of Object.entries(SETTINGS)) {
   t.test(`the example ${name} makes the targets that stand beside it`, async (t) => {
     // Removed after the server has ended, which writes into it; the folder of a test is removed before.
     const scope = createScope()
@@ -187,7 +223,8 @@ for (const [name, { env, sample, answers, token }] of Object.entries(SETTINGS)) 
       const text = readFileSync(config, 'utf8')
       writeFileSync(config, text.replace(/https?:\/\/[a-z.]+\.example\.com(:\d+)?/g, server.url.origin))
     }
-    const out = token === undefined ? await printed(t, config, env) : await registered(t, folder, token)
+    const all = program === undefined ? env : standIn(folder, program, env)
+    const out = token === undefined ? await printed(t, config, all) : await registered(t, folder, token)
     const expected = join('examples', name, 'expected.json')
     if (process.env.UPDATE_EXAMPLES === '1') writeFileSync(expected, out)
     t.ok(existsSync(expected))

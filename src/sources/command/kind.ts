@@ -1,0 +1,84 @@
+import { Secret } from '../../base/secret.ts'
+import { isSecretName } from '../../model/secret-names.ts'
+import { attempt, type Context, complain, need, readSize, type SourceKeys, within } from '../resolving.ts'
+import type { Kind } from '../source.ts'
+import type { CommandConfig } from './config.ts'
+import { assertExecutable } from './executable.ts'
+import { type CommandOptions, createCommandSource, DEFAULT_MAX_OUTPUT_BYTES } from './source.ts'
+
+/** A program whose output is the inventory. */
+export const command: Kind<CommandConfig, CommandOptions> = {
+  resolve,
+  create: createCommandSource,
+  placeOf: ({ argv, folder, env }) => [
+    folder,
+    ...argv,
+    // Variables tell where the inventory is (PGHOST), or how it is asked (PGPASSWORD).
+    ...Object.entries(env).filter(([, value]) => typeof value === 'string'),
+  ],
+}
+
+/** What every program gets, if it is set. */
+const ALWAYS = ['PATH', 'HOME']
+
+function resolve(config: CommandConfig, _source: SourceKeys, context: Context): CommandOptions {
+  const inCommand = within(context, 'command')
+  const { argv, format: kind = 'json', csv_delimiter: delimiter, columns, encoding, max_size: size } = config
+  if (!context.allowsCommands) {
+    const message =
+      'runs a program, which needs the flag --enable-command-sources; add it, or remove the source'
+    complain(context, ['command'], message, { atKey: true })
+  }
+  for (const [index, text] of argv.entries())
+    attempt(inCommand, ['argv', index], () => assertArgument(text, index))
+  for (const [key, value] of Object.entries({ csv_delimiter: delimiter, columns })) {
+    if (kind !== 'csv' && value !== undefined)
+      complain(inCommand, [key], 'has no meaning, as the format is not csv; remove it', { atKey: true })
+  }
+  const env = resolveEnv(config, inCommand)
+  const { folder } = context
+  need(inCommand, ['argv', 0], () => assertExecutable(argv[0] as string, folder, context.env.PATH))
+  return {
+    kind: 'command',
+    argv,
+    env,
+    folder,
+    format: { kind, delimiter, columns, encoding },
+    maxBytes:
+      size === undefined ? DEFAULT_MAX_OUTPUT_BYTES : attempt(inCommand, ['max_size'], () => readSize(size)),
+  }
+}
+
+function assertArgument(text: string, index: number): void {
+  if (index === 0 && text === '') throw new Error('is empty; write the name or the path of a program')
+  if (text.includes('\0'))
+    throw new Error('has a null character in it, which no argument can have; remove it')
+}
+
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/
+
+/** Not what stands behind the name: it may be a secret. */
+function wrongName(text: string): string {
+  const name = text.split('=', 1)[0] as string
+  if (VARIABLE.test(name))
+    return `has a value, and takes the name alone: write ${name}, and set it where Rollcall is started`
+  return 'is not the name of an environment variable, such as PGPASSWORD; use letters, digits and "_", no digit first'
+}
+
+function resolveEnv({ env: names = [] }: CommandConfig, context: Context): CommandOptions['env'] {
+  const always = ALWAYS.filter((name) => context.env[name] !== undefined).map(
+    (name) => [name, context.env[name] as string] as const,
+  )
+  const named = names.map((name, index) => {
+    const value = Object.hasOwn(context.env, name) ? context.env[name] : undefined
+    if (!VARIABLE.test(name)) complain(context, ['env', index], wrongName(name))
+    else if (value === undefined)
+      complain(
+        context,
+        ['env', index],
+        `the environment variable ${name} is not set; set it, or remove it here`,
+      )
+    return [name, isSecretName(name) ? Secret.of(value ?? '') : (value ?? '')] as const
+  })
+  return Object.fromEntries([...always, ...named])
+}
