@@ -359,6 +359,7 @@ t.test('a server that runs answers as its document says', async (t) => {
     ['get /api/v1/changes', '?since=1h', 200],
     ['get /api/v1/explain', '', 400],
     ['post /-/refresh', `?source=${name}`, 200],
+    ['post /-/refresh', '?wait=false', 202],
     ['post /-/accept', `?digest=${DIGEST}`, 409],
     ['post /-/reload', '', 409],
   ]

@@ -110,7 +110,7 @@ function collect(stream: Readable, maxBytes: number, onTooMuch: () => void) {
 
 /** Whether something happens within so long, in milliseconds. */
 async function isWithin(ms: number, event: Promise<unknown>, clock: Clock): Promise<boolean> {
-  let cancel = () => {}
+  let cancel!: () => void
   const late = new Promise<boolean>((resolve) => {
     cancel = clock.after(ms, () => resolve(false))
   })
