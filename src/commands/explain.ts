@@ -11,6 +11,7 @@ import type { Settings, WebSettings } from '../config/settings.ts'
 import { findOutside } from '../explain/find-outside.ts'
 import { explainableOf, findRecords, type Inventory } from '../explain/find-records.ts'
 import { composeAnswer } from '../explain/findings.ts'
+import { createMakers, type Makers } from '../explain/makers.ts'
 import { nearNames } from '../explain/near.ts'
 import { parseQuery } from '../explain/query.ts'
 import { type ExplainAnswer, queryFault } from '../model/explanation.ts'
@@ -75,12 +76,18 @@ async function askPrometheus(
 
 function answerFrom(runs: readonly DryRun[], text: string, web: WebSettings): ExplainAnswer {
   const query = parseQuery(text)
-  const inventories = runs.filter(hasRecords).map(inventoryOf)
+  const makers = createMakers()
+  const inventories = runs.filter(hasRecords).map((run) => inventoryOf(run, makers))
   const gaps = runs.filter((run) => !hasRecords(run)).map((run) => gapOf(run, text, web))
   const addresses = new Set<string>()
   return composeAnswer(
     text,
-    inventories.map((inventory) => findRecords(inventory, query, ({ address }) => addresses.add(address))),
+    inventories.map((inventory) =>
+      findRecords(inventory, query, (target, position) => {
+        addresses.add(target.address)
+        makers.add(target, { source: inventory.source, position })
+      }),
+    ),
     () => inventories.map((inventory) => findOutside(inventory, query)),
     {
       gaps,
@@ -100,11 +107,14 @@ function gapOf({ settings: { name }, result: { error } }: DryRun, query: string,
   return `${name} was not searched: ${askServer(web, `/api/v1/explain?q=${encodeURIComponent(query)}`)}`
 }
 
-function inventoryOf({ settings, plan, documents = [] }: DryRun): Inventory {
+function inventoryOf({ settings, plan, documents = [] }: DryRun, makers: Makers): Inventory {
   return {
     ...explainableOf(settings.plan, plan),
     documents,
-    verdictOf: (_target, address) => `would be served as ${address}`,
+    verdictOf: (target, address, position) =>
+      [`would be served as ${address}`, ...makers.othersOf(target, { source: settings.name, position })].join(
+        '; ',
+      ),
     note: '',
   }
 }

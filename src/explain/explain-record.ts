@@ -1,8 +1,9 @@
 import type { Mapped } from '../mapping/mapping.ts'
-import type { LabelDropReason } from '../mapping/rejection.ts'
+import { type LabelDropReason, shown } from '../mapping/rejection.ts'
 import type { ExplainedChange, ExplainedStep, ExplainedTarget, Explanation } from '../model/explanation.ts'
 import type { Labels } from '../model/labels.ts'
 import { createMasker, type Masker } from '../model/mask.ts'
+import { maskText } from '../model/mask-text.ts'
 import { abridge } from '../model/nested.ts'
 import type { Json } from '../model/record.ts'
 import type { Target } from '../model/target-group.ts'
@@ -19,18 +20,31 @@ export interface RecordContext {
   readonly plan: Plan
   /** The rules as they are written. */
   readonly relabelConfigs: readonly RelabelConfig[]
+  /** The expression that selects a record, as it is configured; undefined: there is none. */
+  readonly filter: string | undefined
   /** What is said of a target that the rules leave; `address` is how it may be shown. */
-  readonly verdictOf: (target: Target, address: string) => string
+  readonly verdictOf: (target: Target, address: string, position: RecordPosition) => string
   /** What is added to each verdict of the source; empty: nothing. */
   readonly note: string
 }
 
+/** The document that a record is in, and its place in the list of records, from 0. */
+export interface RecordPosition {
+  readonly document: string
+  readonly index: number
+}
+
+/** The longest part of an expression that is quoted, in UTF-16 units. */
+const MAX_EXPRESSION = 300
+
+/** An expression of the configuration as it may be shown. */
+export function quoted(expression: string): string {
+  const text = maskText(expression.replaceAll(/\s+/g, ' ').trim(), () => {})
+  return text.length <= MAX_EXPRESSION ? text : `${text.slice(0, MAX_EXPRESSION).toWellFormed()}…`
+}
+
 /** Tells what becomes of one record, with the functions that the pipeline itself uses. */
-export function explainRecord(
-  record: Json,
-  position: NonNullable<Explanation['position']>,
-  context: RecordContext,
-): Explanation {
+export function explainRecord(record: Json, position: RecordPosition, context: RecordContext): Explanation {
   const mapped = context.plan.map(record)
   const droppedLabels: LabelDropReason[] = [...mapped.droppedLabels]
   const results = mapped.targets.map((target) => {
@@ -45,10 +59,10 @@ export function explainRecord(
   )
   const targets = [
     ...mapped.rejections.map((rejection) => explainRejection(rejection, masker)),
-    ...results.map((one) => explainTarget(one, context, masker)),
+    ...results.map((one) => explainTarget(one, position, context, masker)),
   ]
   const verdicts = [...new Set(targets.map(({ verdict }) => verdict))]
-  const without = mapped.isLeftOut === true ? 'not selected: the filter leaves it out' : lackOf(mapped)
+  const without = mapped.isLeftOut === true ? leftOut(context) : lackOf(mapped)
   return {
     source: context.source,
     position: { ...position, document: masker.text(position.document) },
@@ -57,6 +71,10 @@ export function explainRecord(
     dropped_labels: droppedLabels,
     verdict: (verdicts.length === 0 ? without : verdicts.join('; ')) + context.note,
   }
+}
+
+function leftOut({ filter }: RecordContext): string {
+  return `not selected: the filter leaves it out: ${quoted(String(filter))}`
 }
 
 /** Why a record that is not quarantined makes no target. */
@@ -88,6 +106,7 @@ interface Relabelled {
 
 function explainTarget(
   { target, steps, result }: Relabelled,
+  position: RecordPosition,
   context: RecordContext,
   masker: Masker,
 ): ExplainedTarget {
@@ -110,7 +129,24 @@ function explainTarget(
   }
   const address = masker.text(result.target.address)
   const final = { address, labels: masker.labels(result.target.labels) }
-  return { ...before, final, verdict: context.verdictOf(result.target, address) }
+  const verdict = context.verdictOf(result.target, address, position)
+  return { ...before, final, verdict: [verdict, ...overwritten(before.steps)].join('; ') }
+}
+
+/** So many labels that rules overwrote are named. */
+const MAX_OVERWRITTEN = 3
+
+/** The labels that rules gave another value, without those that no series has. */
+function overwritten(steps: readonly ExplainedStep[]): string[] {
+  const changes = steps.flatMap(({ rule, changes }) =>
+    changes
+      .filter(({ label, before, after }) => !label.startsWith('__') && before !== null && after !== null)
+      .map(
+        ({ label, before, after }) =>
+          `rule ${rule} overwrites ${label}: ${shown(before)} becomes ${shown(after)}`,
+      ),
+  )
+  return changes.slice(0, MAX_OVERWRITTEN)
 }
 
 function explainStep({ rule, action, before, after }: RelabelStep, masker: Masker): ExplainedStep {

@@ -4,13 +4,14 @@ import { groupsIn } from '../model/list.ts'
 import { createMasker } from '../model/mask.ts'
 import { maskText } from '../model/mask-text.ts'
 import { formatSize } from '../model/size.ts'
-import { placeOf, type Target } from '../model/target-group.ts'
+import type { Target } from '../model/target-group.ts'
 import { type LastRead, MAX_ALL_KEPT_BYTES, MAX_KEPT_BYTES } from '../refresh/compute.ts'
 import type { HeldTargets, SourceState } from '../snapshot/store.ts'
 import { createFieldLister } from './fields.ts'
 import { findOutside } from './find-outside.ts'
 import { type Explainable, findRecords, type Inventory } from './find-records.ts'
 import { type Age, composeAnswer, createFindings, type Findings } from './findings.ts'
+import { createMakers, keyOf, type Makers } from './makers.ts'
 import { nearNames } from './near.ts'
 import { createMatcher, parseQuery, type Query } from './query.ts'
 
@@ -51,7 +52,8 @@ export function explainServed(
   gaps: readonly string[],
 ): ExplainAnswer {
   const query = parseQuery(text)
-  const searched = sources.map((source) => search(source, query))
+  const makers = createMakers()
+  const searched = sources.map((source) => search(source, query, makers))
   return composeAnswer(
     text,
     [...searched.map(({ findings }) => findings), ...removed.map((source) => searchRemoved(source, query))],
@@ -114,20 +116,34 @@ function removedGap({ source }: RemovedSource): string {
   return `the targets of ${source}, which is not configured any more, were not searched: all lists together are too large`
 }
 
-function search(source: ServedSource, query: Query): { findings: Findings; inventory: Inventory } {
+function search(
+  source: ServedSource,
+  query: Query,
+  makers: Makers,
+): { findings: Findings; inventory: Inventory } {
   const served = readServed(source)
+  const { source: name } = source
   const unknown = new Map(served)
   const inventory: Inventory = {
     ...source,
     documents: source.lastRead?.documents ?? [],
-    verdictOf: (target, address) => verdictOf(target, address, source, served),
+    verdictOf: (target, address, position) =>
+      [
+        verdictOf(target, address, source, served),
+        ...makers.othersOf(target, { source: name, position }),
+      ].join('; '),
     note: ageOf(source)
       .map(({ asOf, failing }) => ` (as of ${asOf}; unknown since then: ${failing})`)
       .join(''),
   }
-  const findings = findRecords(inventory, query, (target) => unknown.delete(keyOf(target)))
-  addUnknown([...unknown.values()].flat(), findings, query, {
-    source: source.source,
+  const findings = findRecords(inventory, query, (target, position) => {
+    unknown.delete(keyOf(target))
+    makers.add(target, { source: name, position })
+  })
+  const recordless = [...unknown.values()].flat()
+  for (const target of recordless) makers.add(target, { source: name, position: undefined })
+  addUnknown(recordless, findings, query, {
+    source: name,
     verdictOf: (address) => unknownVerdict(address, source),
   })
   return { findings, inventory }
@@ -166,11 +182,6 @@ function readList(body: Uint8Array): TargetsByKey {
 
 function isTooLarge({ snapshot }: SourceState): boolean {
   return (snapshot?.body.byteLength ?? 0) > MAX_KEPT_BYTES
-}
-
-/** What makes two targets the same to Prometheus, as the guard compares them. */
-function keyOf({ address, labels }: Target): string {
-  return address + placeOf(labels)
 }
 
 /** A source of targets without records, and what is said of one by its address. */

@@ -3,6 +3,7 @@ import { createMasker, isSecretField, type Masker } from '../model/mask.ts'
 import { abridge, itemsOf, MAX_DEPTH } from '../model/nested.ts'
 import { isObject, type Json } from '../model/record.ts'
 import { decode } from '../pipeline/decode.ts'
+import { quoted } from './explain-record.ts'
 import { createFieldLister } from './fields.ts'
 import type { Inventory } from './find-records.ts'
 import { createFindings, type Findings } from './findings.ts'
@@ -82,11 +83,14 @@ function without(value: Json, isUnwanted: (item: Json, parent: Json) => boolean,
 function explainOutside(
   { value, unit }: Holder,
   document: string,
-  { source, note, hasExpression }: Inventory,
+  { source, note, records }: Inventory,
 ): Explanation {
   const shown = abridge(value)
   const masker = createMasker([unit.value, shown])
-  const why = hasExpression ? 'the records expression leaves it out' : 'it is not in the list of records'
+  const why =
+    records === undefined
+      ? 'it is not in the list of records'
+      : `the records expression leaves it out: ${quoted(records)}`
   return {
     source,
     position: { document: masker.text(document), index: null },

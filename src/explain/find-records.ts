@@ -7,15 +7,15 @@ import { relabelChecked } from '../pipeline/apply-rules.ts'
 import { decode } from '../pipeline/decode.ts'
 import type { Plan } from '../pipeline/pipeline.ts'
 import type { PlanOptions } from '../pipeline/plan.ts'
-import { explainRecord, type RecordContext } from './explain-record.ts'
+import { explainRecord, type RecordContext, type RecordPosition } from './explain-record.ts'
 import { createFieldLister } from './fields.ts'
 import { createFindings, type Findings } from './findings.ts'
 import { createMatcher, type Query } from './query.ts'
 
 /** What explaining needs to know of the configuration of a source. */
-export interface Explainable extends Pick<RecordContext, 'source' | 'plan' | 'relabelConfigs'> {
-  /** Whether a records expression selects the records. */
-  readonly hasExpression: boolean
+export interface Explainable extends Pick<RecordContext, 'source' | 'plan' | 'relabelConfigs' | 'filter'> {
+  /** The expression that selects the records, as it is configured; undefined: there is none. */
+  readonly records: string | undefined
 }
 
 /** The inventory of one source, and what it takes to explain it. */
@@ -24,21 +24,22 @@ export interface Inventory extends Explainable, RecordContext {
 }
 
 /** What explaining needs to know of a source; `plan` is made of `options`. */
-export function explainableOf({ mapping, relabelConfigs, records }: PlanOptions, plan: Plan): Explainable {
-  return { source: mapping.source, plan, relabelConfigs, hasExpression: records !== undefined }
+export function explainableOf(options: PlanOptions, plan: Plan): Explainable {
+  const { mapping, relabelConfigs, records, filter } = options
+  return { source: mapping.source, plan, relabelConfigs, records, filter }
 }
 
 /**
  * Finds the records that answer a question: by any field, by an address before or after the rules, or, for
  * `name=value`, by a label too. What is a secret is not found. It costs about what one refresh of the same
  * documents costs.
- * @param onTarget called with every target of the list
+ * @param onTarget called with every target of the list, and the record that makes it
  * @throws RefreshError when the documents hold no list of records
  */
 export function findRecords(
   inventory: Inventory,
   query: Query,
-  onTarget: (target: Target) => void = () => {},
+  onTarget: (target: Target, position: RecordPosition) => void = () => {},
 ): Findings {
   const findings = createFindings()
   const lister = createFieldLister()
@@ -46,12 +47,12 @@ export function findRecords(
     const records = inventory.plan.select(decode(document), document.name, document.answer?.headers)
     for (const [index, whole] of records.entries()) {
       const { parts, plan } = partsOf(whole, inventory.plan)
+      const position = { document: document.name, index }
       for (const record of parts) {
-        const targets = targetsOf(record, plan, onTarget)
+        const targets = targetsOf(record, plan, (target) => onTarget(target, position))
         const matcher = createMatcher(query, findings.bound(), maskLater(record, targets))
         lister.visitValue(record, matcher)
         for (const target of targets) lister.visitTarget(target, matcher)
-        const position = { document: document.name, index }
         findings.add(matcher.level(), () => explainRecord(record, position, { ...inventory, plan }))
       }
     }

@@ -19,23 +19,28 @@ const MAX_TOLD = 3
 const VERBS = { left: 'left', joined: 'joined', changed: 'changed its labels' } as const
 
 /**
- * Adds to an answer that found nothing what last happened to targets of that address or host, and that the
- * configuration is not the newest.
+ * Adds to an answer that the configuration is not the newest, and, when it found nothing, what last happened to
+ * targets of that address or host.
  */
 export async function withPast(
   answer: ExplainAnswer,
   source: string | undefined,
   { history, reloadFailure, nowMs }: Past,
 ): Promise<ExplainAnswer> {
-  if (answer.matches > 0) return answer
-  const notes = await pastOf(answer.query, source, history, nowMs)
-  if (reloadFailure !== undefined) {
-    const at = new Date(reloadFailure.atMs).toISOString()
-    notes.push(
-      `the last reload failed at ${at}: ${reloadFailure.message.replaceAll('\n', '; ')}; the configuration from before is in force`,
-    )
-  }
+  const notes = answer.matches > 0 ? [] : await pastOf(answer.query, source, history, nowMs)
+  if (reloadFailure !== undefined) notes.push(describeReload(reloadFailure, source))
+  if (notes.length === 0) return answer
   return { ...answer, verdict: [answer.verdict, ...notes].join('; ') }
+}
+
+/** Who asks for one source is not told of the others, which the message may name. */
+function describeReload(
+  { atMs, message }: NonNullable<Past['reloadFailure']>,
+  source: string | undefined,
+): string {
+  const why = source === undefined ? message.replaceAll('\n', '; ') : 'see config on /health'
+  const at = new Date(atMs).toISOString()
+  return `the last reload failed at ${at}: ${why}; the configuration from before is in force`
 }
 
 async function pastOf(

@@ -40,7 +40,7 @@ function timeOf(wallMs: number | undefined): string | null {
 
 /** Whether the verdict on a target says that it is served, or would be. */
 const SERVED = /\bserved as |still served/
-const NOT_YET = /not served yet$/
+const NOT_YET = /^(?:in the inventory, but|served as \S+ with older labels:) not served yet/
 
 function isServed({ verdict }: Pick<ExplainedTarget, 'verdict'>): boolean {
   return SERVED.test(verdict) && !NOT_YET.test(verdict)

@@ -85,7 +85,7 @@ t.test('verdicts on what is served, held back, gone or unknown', async (t) => {
         ],
       },
       'site=x',
-      'served as a:9100',
+      'served as a:9100; record 1 (from 0) of the answer makes the same target too, with site="y"',
     ],
     [
       'about to be served, whatever is held',

@@ -77,13 +77,12 @@ t.test('a history that cannot be read, or is not kept, costs no explanation', as
   t.same(await withPast(answer(), undefined, { ...past, history: undefined }), answer())
 })
 
-t.test('a reload that failed is told with what is not found', async (t) => {
+t.test('a reload that failed is told; who asks for one source is not told of the others', async (t) => {
   const reloadFailure = { atMs: Date.UTC(2026, 0, 10), message: 'a: is empty\nb: is empty' }
-  const { verdict } = await withPast(answer(), undefined, {
-    history: undefined,
-    reloadFailure,
-    nowMs: NOW_MS,
-  })
+  const past = { history: undefined, reloadFailure, nowMs: NOW_MS }
+  const { verdict } = await withPast(answer(), undefined, past)
+  const found = await withPast({ ...answer(1), verdict: 'served as a:1' }, 'cmdb', past)
+  t.match(found.verdict, /^served as a:1; the last reload failed at .*Z: see config on \/health;/)
   t.match(
     verdict,
     'failed at 2026-01-10T00:00:00.000Z: a: is empty; b: is empty; the configuration from before',

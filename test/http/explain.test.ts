@@ -74,3 +74,50 @@ t.test('48: explanations are shed while the event loop is saturated', async (t) 
   t.match(answer.json(), { error: { code: 'overloaded' } })
   t.equal(asked(), before, 'nothing is searched')
 })
+
+const explanation = { source: 'sensors', position: null, record: null, targets: [], dropped_labels: [] }
+const served = { matches: 1, verdict: 'served as a:1', explanations: [{ ...explanation, verdict: '' }] }
+
+t.test('what keeps a served target from those who ask is told with it', async (t) => {
+  const { app, state, store, publish, clock } = await readHalf(t, {
+    sources: ['sensors', 'cameras'],
+    maxStalenessMs: 1_000,
+  })
+  state.explanation = served
+  const verdict = async (more = '') =>
+    (await app.inject(`/api/v1/explain?q=a${more}`)).json().verdict as string
+  await publish('sensors', ['a:1'])
+  t.match(await verdict(), /^served as a:1; \/targets answers 503: no list yet from cameras: not read yet$/)
+  t.equal(await verdict('&source=sensors'), 'served as a:1', 'who asks for one source learns of no other')
+  await publish('cameras', ['b:1'])
+  t.equal(await verdict(), 'served as a:1')
+  store.setFileError('sensors', 'storage', { path: '/data', error: 'ENOSPC' })
+  store.setFileError('sensors', 'file_sd', { path: undefined, error: 'EACCES' })
+  t.match(await verdict(), /; storage \(\/data\) cannot be .*: ENOSPC; file_sd cannot be .*: EACCES$/)
+  await clock.advance(1_001)
+  t.match(await verdict(), /answers 503: sensors: its list is .* more than its max_staleness/)
+  store.remove('sensors')
+  t.equal(await verdict(), 'served as a:1', 'its source was removed meanwhile')
+})
+
+t.test('a replica that is behind the others says so', async (t) => {
+  const shared = {
+    reader: 'b',
+    isReader: false,
+    generation: 3,
+    newest: 5,
+    isDetached: false,
+    refused: undefined as string | undefined,
+  }
+  const status = () => ({ replica: 'a', replicas: [], failure: undefined })
+  const cluster = { status, statusOf: () => shared, outdated: () => [] }
+  const { app, state, publish } = await readHalf(t, { cluster })
+  state.explanation = served
+  await publish('sensors', ['a:1'])
+  const verdict = async () => (await app.inject('/api/v1/explain?q=a')).json().verdict as string
+  t.match(await verdict(), /serves generation 3 of sensors, and the newest is 5$/)
+  shared.refused = 'its signature is wrong'
+  t.match(await verdict(), /the newest is 5: its signature is wrong$/)
+  Object.assign(shared, { newest: 3, isDetached: true })
+  t.match(await verdict(), /the list of sensors has changed on this replica, and the others were not told$/)
+})

@@ -9,6 +9,7 @@ import type { HttpDeps, HttpOptions } from '../deps.ts'
 import { observe } from '../observe.ts'
 import { fetchesOf, inVain } from '../pollers.ts'
 import type { Capacity } from '../pressure.ts'
+import { noteOfAll, notesOf } from '../source-notes.ts'
 import { findSource } from '../source-parameter.ts'
 
 const PATH = '/api/v1/explain'
@@ -48,10 +49,15 @@ export async function explainAnswer(query: Query, deps: HttpDeps): Promise<Expla
   const scraped = scrapes === undefined ? answer : withScrapes(answer, scrapes, clock.now(), describeScrape)
   const { verdict, ...explained } = scraped
   const names = new Set(explained.explanations.map((one) => one.source))
+  const notes = [...names].flatMap((name) => notesOf(name, deps))
   const fetches = new Set([...names].flatMap((name) => fetchesOf(name, deps)))
+  const polls = [...fetches]
   // Who asks for one source may not know of others.
-  const polls = [...fetches, ...(source === undefined && names.size > 0 ? inVain(deps) : [])]
-  return { ...explained, polls, verdict }
+  if (source === undefined && names.size > 0) {
+    polls.push(...inVain(deps))
+    notes.push(...noteOfAll(deps))
+  }
+  return { ...explained, polls, verdict: [verdict, ...notes].join('; ') }
 }
 
 /** @throws HttpError `bad_request` that says what is wrong */
