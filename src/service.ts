@@ -22,6 +22,7 @@ import { createHistory, type OwnHistory } from './history/history.ts'
 import { createApp } from './http/app.ts'
 import type { ReloadFailure } from './http/deps.ts'
 import { createPollers } from './http/pollers.ts'
+import { createRefusals } from './http/refusals.ts'
 import { maskText } from './model/mask-text.ts'
 import type { Loop, LoopDeps } from './prometheus/loop.ts'
 import type { PrometheusOptions } from './prometheus/resolve.ts'
@@ -148,6 +149,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       web,
       reportRefusal,
       pollers,
+      refusals: createRefusals(clock),
       get scrapes() {
         return asking.loop()
       },

@@ -18,6 +18,7 @@ import type { ReportRefusal } from '../web/access.ts'
 import type { Web } from '../web/web.ts'
 import type { Pollers } from './pollers.ts'
 import type { Capacity } from './pressure.ts'
+import type { Refusals } from './refusals.ts'
 
 /** How a refresh that was asked for ended, as far as the answer tells. */
 export interface RefreshAnswer {
@@ -75,6 +76,8 @@ export interface HttpDeps {
   readonly reportRefusal: ReportRefusal
   /** Who asks for targets. */
   readonly pollers: Pollers
+  /** Which devices could not register. */
+  readonly refusals: Refusals
   /** The configuration that is in force. */
   configView(): ConfigView
   /** The replicas that serve the same; undefined: there is only this one. */

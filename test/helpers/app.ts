@@ -6,6 +6,7 @@ import { createThreads } from '../../src/base/threads.ts'
 import { createApp } from '../../src/http/app.ts'
 import type { HttpDeps, Limits, RefreshAnswer } from '../../src/http/deps.ts'
 import { createPollers } from '../../src/http/pollers.ts'
+import { createRefusals } from '../../src/http/refusals.ts'
 import type { ConfigView } from '../../src/model/config-view.ts'
 import type { ExplainAnswer } from '../../src/model/explanation.ts'
 import type { HistoryStatus } from '../../src/model/history.ts'
@@ -101,6 +102,7 @@ export async function readHalf(
       scrapes: options.scrapes,
       configView: () => state.configView,
       pollers: createPollers({ clock, metrics }),
+      refusals: createRefusals(clock),
       reportRefusal: (reason) => metrics.http.refused.inc({ reason }),
       isDraining: () => state.draining,
       refresh: async (source) => {

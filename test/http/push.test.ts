@@ -245,3 +245,16 @@ t.test('whatever is wrong with it, a request with a valid token is a heartbeat',
   t.equal(source.registry.table.size(), wrong.length)
   t.match(await read(), { kind: 'documents' })
 })
+
+t.test('why a device cannot register is told to whoever asks for it, until it can', async (t) => {
+  const { send, app } = await served(t)
+  const verdict = async (q: string) => (await app.inject(`/api/v1/explain?q=${q}`)).json().verdict as string
+  await send('PUT', 'a', body, { authorization: 'Bearer c4n4ry' })
+  t.match(await verdict('a'), /; the registration of a with devices was refused .*: unauthorized: /)
+  t.notMatch(await verdict('a'), /c4n4ry/)
+  t.match(await verdict('127.0.0.1'), /registration of a /)
+  await send('PUT', 'b', '{')
+  t.match(await verdict('b'), /registration of b .*: bad_request: the body is not JSON/)
+  await send('PUT', 'a', body)
+  t.equal(await verdict('a'), 'not in the inventory')
+})

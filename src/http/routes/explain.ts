@@ -50,6 +50,7 @@ export async function explainAnswer(query: Query, deps: HttpDeps): Promise<Expla
   const { verdict, ...explained } = scraped
   const names = new Set(explained.explanations.map((one) => one.source))
   const notes = [...names].flatMap((name) => notesOf(name, deps))
+  notes.push(...deps.refusals.find(q, source))
   const fetches = new Set([...names].flatMap((name) => fetchesOf(name, deps)))
   const polls = [...fetches]
   // Who asks for one source may not know of others.

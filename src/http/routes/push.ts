@@ -44,10 +44,16 @@ export async function pushRoutes(app: FastifyInstance, deps: HttpDeps, capacity:
       if (request.method === 'PUT') instances.heard((request.params as { id: string }).id, caller)
       assertCapacityFor(instances, capacity)
     })
+    scope.addHook('onError', (request, _reply, error, done) => {
+      const address = request.socket.remoteAddress
+      deps.refusals.refused({ ...(request.params as DeviceNamed), address }, error)
+      done()
+    })
     scope.put(PATH, { ...allow('device'), bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
       const instances = findInstances(request, deps)
       const registration = registrationIn(request)
       const { isNew, ttlMs } = await instances.register(idOf(request), registration, callers.get(request))
+      deps.refusals.admitted(request.params as DeviceNamed)
       return reply
         .code(isNew ? 201 : 200)
         .header('cache-control', 'no-store')
@@ -58,6 +64,12 @@ export async function pushRoutes(app: FastifyInstance, deps: HttpDeps, capacity:
       return reply.code(204).send()
     })
   })
+}
+
+/** The parameters of the path. */
+interface DeviceNamed {
+  readonly source: string
+  readonly id: string
 }
 
 /**
