@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../base/clock.ts'
 import type { Metrics } from '../base/metrics.ts'
+import { MASK } from '../base/secret.ts'
+import { askedByPoller, notAskedFor, type ServedTarget } from '../model/asked.ts'
 import { formatDuration } from '../model/duration.ts'
 import type { Store } from '../snapshot/store.ts'
 
@@ -213,15 +215,22 @@ export function listOf(
   return fetched.digest === now?.digest ? 'current' : 'older'
 }
 
-/** Who has the list of a source, or of all, and who has an older one: a sentence each. */
-export function fetchesOf(source: string, { store, clock, pollers }: PollsDeps): string[] {
+/**
+ * Who has the list of a source, or of all, and who has an older one, or a part: a sentence each.
+ * @param targets of the source, to tell whether a part has them
+ */
+export function fetchesOf(
+  source: string,
+  { store, clock, pollers }: PollsDeps,
+  targets: readonly ServedTarget[] = [],
+): string[] {
   const shown = (ms: number) => formatDuration(Math.max(1, Math.round(ms / 1000)) * 1000)
   const told = pollers.list().flatMap((poller) => {
     const { fetched, url, intervalMs, status } = poller
     if (fetched === undefined || (fetched.source ?? source) !== source) return []
     const asks = intervalMs === undefined ? '' : `; it asks every ${shown(intervalMs)}`
     const state = {
-      part: 'a part of the list; see whether the target is in it',
+      part: partText(url, targets),
       current: 'the list that is served now; see its targets page',
       older: `an older list${asks}`,
       none: 'no list',
@@ -235,6 +244,21 @@ export function fetchesOf(source: string, { store, clock, pollers }: PollsDeps):
   return [
     `nobody who is remembered has fetched /targets or ${pathOf(source)}; point http_sd_configs at one of them`,
   ]
+}
+
+/** Whether the targets are in the part of a list that a URL asks for. */
+function partText(url: string, targets: readonly ServedTarget[]): string {
+  const asked = askedByPoller(url)
+  // What is masked cannot be compared.
+  const isShown = ({ labels }: ServedTarget) =>
+    asked?.labels.every(([name]) => labels[name]?.includes(MASK) !== true)
+  if (asked === undefined || targets.length === 0 || !targets.every(isShown))
+    return 'a part of the list; see whether the target is in it'
+  const lacking = targets.flatMap((target) => notAskedFor(asked, target) ?? [])
+  const [why] = lacking
+  if (why === undefined) return 'a part of the list, with the target in it'
+  const which = lacking.length < targets.length ? `${lacking.length} of the ${targets.length} targets` : 'it'
+  return `a part of the list, without ${which}: it ${why}`
 }
 
 /** Who asks for what it does not get, a sentence each. */

@@ -3,10 +3,13 @@ import type { ExplainAnswer, ExplainedTarget, Explanation } from './explanation.
 import type { Scrape, Scrapes } from './scrape.ts'
 
 /** What a Prometheus server makes of a target, as the end of a sentence. */
-export function scrapeText(
-  { server, state, pool, why, lastScrapeMs, sinceMs }: Scrape,
-  nowMs: number,
-): string {
+export function scrapeText(scrape: Scrape, nowMs: number): string {
+  const { failure, notes } = scrape
+  const old = failure === undefined ? [] : [`since then it cannot be asked: ${failure}`]
+  return [stateText(scrape, nowMs), ...notes, ...old].join('; ')
+}
+
+function stateText({ server, state, pool, why, lastScrapeMs, sinceMs }: Scrape, nowMs: number): string {
   const ago = (ms: number) => formatDuration(Math.max(1, Math.round((nowMs - ms) / 1000)) * 1000)
   const name = `in Prometheus ${server}`
   if (state === 'up') {
@@ -23,12 +26,15 @@ export function scrapeText(
 }
 
 /** What a Prometheus server makes of a target, as it is shown. */
-export function describeScrape({ server, state, pool, why, lastScrapeMs, sinceMs }: Scrape) {
+export function describeScrape(scrape: Scrape) {
+  const { server, state, pool, why, notes, failure, lastScrapeMs, sinceMs } = scrape
   return {
     server,
     state,
     pool: pool ?? null,
     why: why ?? null,
+    notes,
+    failure: failure ?? null,
     last_scrape: timeOf(lastScrapeMs),
     since: timeOf(sinceMs),
   }

@@ -15,6 +15,10 @@ export interface Scrape {
   readonly pool: string | undefined
   /** Why it is so, in one sentence: the error of the last scrape, the rule that dropped it, why it is not known. */
   readonly why: string | undefined
+  /** What the job does to the labels of the target, a sentence each. */
+  readonly notes: readonly string[]
+  /** Why the server could not be asked the last time, so that all this is older; undefined: it answered. */
+  readonly failure: string | undefined
   /** When the server last tried to scrape it, on the wall clock, in milliseconds. */
   readonly lastScrapeMs: number | undefined
   /** Since when Rollcall has seen it in this state, on the wall clock, in milliseconds. */
@@ -40,7 +44,7 @@ export interface ScrapeServer {
 export interface Scrapes {
   servers(): readonly ScrapeServer[]
   /**
-   * One for each server that has answered.
+   * One for each server that has answered, or could not be asked.
    * @param labels as they are served
    */
   of(source: string, address: string, labels: LabelMap): readonly Scrape[]

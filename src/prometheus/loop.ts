@@ -2,6 +2,7 @@ import { asRefreshError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics } from '../base/metrics.ts'
 import { createMutex } from '../base/mutex.ts'
+import type { ServedTarget } from '../model/asked.ts'
 import type { Scrape, ScrapeServer, Scrapes } from '../model/scrape.ts'
 import type { Store } from '../snapshot/store.ts'
 import {
@@ -14,7 +15,7 @@ import {
   SCRAPE_STATES,
   unknownWhy,
 } from './match.ts'
-import type { ServedTarget } from './pool.ts'
+import { changesBy } from './pool.ts'
 import { createReader, type Reader, type ReaderDeps, type Reading } from './reader.ts'
 import type { PrometheusOptions, PrometheusServer } from './resolve.ts'
 
@@ -121,9 +122,11 @@ export function startLoop({ servers }: PrometheusOptions, deps: LoopDeps): Loop 
   return {
     servers: () => all.map(describe),
     of: (source, address, labels) =>
-      all.flatMap(({ server, reading }) =>
-        reading === undefined ? [] : [scrapeOf(server.name, reading, { source, address, labels }, polls)],
-      ),
+      all.flatMap(({ server, reading, failure }) => {
+        if (reading !== undefined)
+          return { ...scrapeOf(server.name, reading, { source, address, labels }, polls), failure }
+        return failure === undefined ? [] : unasked(server.name, failure)
+      }),
     async close() {
       stop.abort(new Error('the server is stopping'))
       for (const one of all) one.cancel?.()
@@ -150,6 +153,19 @@ function digestOf(store: LoopDeps['store'], source: string | undefined): string 
   return source === undefined ? store.combined().snapshot?.digest : store.get(source)?.snapshot?.digest
 }
 
+const NOTHING = {
+  pool: undefined,
+  lastScrapeMs: undefined,
+  sinceMs: undefined,
+  notes: [],
+  failure: undefined,
+}
+
+/** Of a server that has never answered. */
+function unasked(server: string, failure: string): Scrape {
+  return { server, state: 'unknown', ...NOTHING, why: `it cannot be asked: ${failure}` }
+}
+
 /**
  * What a server makes of a served target.
  * @param polls undefined: who polls is not known here
@@ -163,8 +179,9 @@ export function scrapeOf(
   const found = findIn(reading, target)
   if (found !== undefined) {
     const { state, pool, why, lastScrapeMs, sinceMs } = found
-    return { server, state, pool, why, lastScrapeMs, sinceMs }
+    const job = reading.pools.find(({ name }) => name === pool)
+    const notes = state === 'dropped' || job === undefined ? [] : changesBy(job, target)
+    return { server, state, pool, why, notes, failure: undefined, lastScrapeMs, sinceMs }
   }
-  const nothing = { pool: undefined, lastScrapeMs: undefined, sinceMs: undefined }
-  return { server, state: 'unknown', ...nothing, why: unknownWhy(reading, target, polls) }
+  return { server, state: 'unknown', ...NOTHING, why: unknownWhy(reading, target, polls) }
 }

@@ -1,11 +1,12 @@
 import { asBuffer } from '../base/bytes.ts'
 import { createYielder } from '../base/yielding.ts'
+import { type Asked, notAskedFor, type ServedTarget } from '../model/asked.ts'
 import type { LabelMap } from '../model/explanation.ts'
 import { type EncodedGroup, parseLine } from '../model/list.ts'
 import type { ScrapeState } from '../model/scrape.ts'
 import { SOURCE_LABEL } from '../model/target-group.ts'
 import type { Found } from './known-targets.ts'
-import { type Asked, notAskedFor, type Pool, placeIn, type ServedTarget } from './pool.ts'
+import { type Pool, placeIn } from './pool.ts'
 import type { Reading } from './reader.ts'
 
 /** The states, from the best to the worst. */
@@ -135,9 +136,8 @@ const TAKE_OVER_MS = 10_000
 export function unknownWhy(reading: Reading, target: ServedTarget, polls: Polls | undefined): string {
   const { pools, hidden } = reading
   if (pools.length === 0) return 'no job of it discovers through Rollcall'
-  const refusals = pools.flatMap((pool) => refusalsOf(pool, target))
   const asking = pools.flatMap(({ asks }) => asks.filter((asked) => notAskedFor(asked, target) === undefined))
-  if (asking.length === 0) return [...new Set(refusals)].slice(0, MAX_REASONS).join('; ')
+  if (asking.length === 0) return refusalsOf(pools, target)
   const hiding = pools.find(({ name }) => (hidden.get(name) ?? 0) > 0)
   if (hiding !== undefined) {
     const count = hidden.get(hiding.name)
@@ -149,11 +149,14 @@ export function unknownWhy(reading: Reading, target: ServedTarget, polls: Polls 
 /** At most so many pools are named. */
 const MAX_REASONS = 3
 
-function refusalsOf({ name, asks }: Pool, target: ServedTarget): string[] {
-  return asks.flatMap((asked) => {
-    const why = notAskedFor(asked, target)
-    return why === undefined ? [] : [`pool ${name} ${why}`]
-  })
+/** Why no pool asks for a target: of those that ask for its source, or of all if there are none. */
+function refusalsOf(pools: readonly Pool[], target: ServedTarget): string {
+  const all = pools.flatMap(({ name, asks }) =>
+    asks.map((asked) => ({ asked, text: `pool ${name} ${notAskedFor(asked, target)}` })),
+  )
+  const near = all.filter(({ asked: { source } }) => source === undefined || source === target.source)
+  const texts = (near.length > 0 ? near : all).map(({ text }) => text)
+  return [...new Set(texts)].slice(0, MAX_REASONS).join('; ')
 }
 
 /** What its polls say of a target that a server asks for and does not know. */

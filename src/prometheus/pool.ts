@@ -1,21 +1,11 @@
+import { type Asked, askedBy, type ServedTarget } from '../model/asked.ts'
 import type { LabelMap } from '../model/explanation.ts'
-import { hashmod } from '../model/hashmod.ts'
-import { compareText } from '../model/labels.ts'
+import { compareText, type Labels } from '../model/labels.ts'
 import { isPlaceLabel } from '../model/target-group.ts'
 import { resolveRelabel } from '../relabel/options.ts'
-import { compileRelabel, isDropped, type RelabelRule, relabel } from '../relabel/relabel.ts'
+import { compileRelabel, isDropped, type RelabelRule, relabel, relabelSteps } from '../relabel/relabel.ts'
 import { validateRelabel } from '../relabel/validate.ts'
 import type { ScrapeConfigs, ScrapeJob } from './scrape-config.ts'
-
-/** What of the served targets a URL asks for. */
-export interface Asked {
-  /** The URL as pollers are known by: path and parameters. */
-  readonly url: string
-  /** Undefined: those of all sources. */
-  readonly source: string | undefined
-  readonly shard: { readonly index: number; readonly count: number } | undefined
-  readonly labels: readonly (readonly [name: string, value: string])[]
-}
 
 /** A scrape pool that discovers through this Rollcall. */
 export interface Pool {
@@ -27,6 +17,8 @@ export interface Pool {
   readonly rules: readonly RelabelRule[] | undefined
   /** The source labels of each rule. */
   readonly sourceLabels: readonly (readonly string[])[]
+  /** Whether labels of the metrics replace those of the target. */
+  readonly honorsLabels: boolean
 }
 
 /** What a pool has, of a server that does not tell its configuration. */
@@ -45,11 +37,12 @@ export function poolsOf({ jobs }: ScrapeConfigs, externalUrl: URL | undefined): 
 }
 
 function poolOf(job: ScrapeJob, urls: readonly string[], externalUrl: URL | undefined): Pool {
-  const { name, place, relabelConfigs } = job
+  const { name, place, relabelConfigs, honorsLabels } = job
   return {
     name,
     asks: urls.flatMap((url) => askedBy(url, externalUrl) ?? []),
     place,
+    honorsLabels,
     ...compileRules(relabelConfigs),
   }
 }
@@ -63,45 +56,6 @@ function compileRules(configs: ScrapeJob['relabelConfigs']): Pick<Pool, 'rules' 
     // Rules of another grammar, such as those that only vmagent knows.
     return { rules: undefined, sourceLabels: [] }
   }
-}
-
-const LIST_PATH = /^\/targets(?:\/([^/]+))?\/?$/
-const SHARD = /^(\d+)\/([1-9]\d*)$/
-const LABEL = 'label.'
-
-/** What a URL asks of this Rollcall; undefined when it cannot be one of its lists. */
-export function askedBy(text: string, externalUrl: URL | undefined): Asked | undefined {
-  if (!URL.canParse(text)) return undefined
-  const { pathname, search, searchParams } = new URL(text)
-  const prefix = externalUrl?.pathname.replace(/\/+$/, '') ?? ''
-  const path = prefix !== '' && pathname.startsWith(`${prefix}/`) ? pathname.slice(prefix.length) : pathname
-  const match = LIST_PATH.exec(path)
-  if (match === null) return undefined
-  const [, index, count] = (SHARD.exec(searchParams.get('shard') ?? '') ?? []).map(Number)
-  return {
-    url: path + search,
-    source: match[1],
-    shard: index === undefined || count === undefined ? undefined : { index, count },
-    labels: [...searchParams]
-      .filter(([name]) => name.startsWith(LABEL))
-      .map(([name, value]) => [name.slice(LABEL.length), value] as const),
-  }
-}
-
-/** A target as it is served. */
-export interface ServedTarget {
-  readonly source: string
-  readonly address: string
-  readonly labels: LabelMap
-}
-
-/** Why a URL does not ask for a served target; undefined when it does. */
-export function notAskedFor({ url, source, shard, labels }: Asked, target: ServedTarget): string | undefined {
-  if (source !== undefined && source !== target.source) return `asks only for ${url}`
-  if (shard !== undefined && hashmod(target.address, shard.count) !== shard.index)
-    return `asks for another shard (${url})`
-  const other = labels.some(([name, value]) => target.labels[name] !== value)
-  return other ? `asks for another view (${url})` : undefined
 }
 
 const UNDERSCORE = 0x5f
@@ -128,13 +82,41 @@ function sorted(text: string): string {
 export function droppedWhy({ name, rules, sourceLabels }: Pool, discovered: LabelMap): string {
   const unknown = `dropped by a relabel rule of pool ${name}`
   if (rules === undefined) return `${unknown}; which one cannot be told`
-  const labels = Object.entries(discovered).filter(([, value]) => value !== '')
-  const after = relabel(
-    labels.sort(([a], [b]) => compareText(a, b)),
-    rules,
-  )
+  const after = relabel(sortedLabels(discovered), rules)
   if (!isDropped(after)) return `${unknown}; which one cannot be told`
   const rule = rules[after.droppedBy] as RelabelRule
   const on = sourceLabels[after.droppedBy]?.join(', ')
   return `dropped by rule ${after.droppedBy + 1} (${rule.action}${on === '' ? '' : ` on ${on}`}) of pool ${name}`
+}
+
+/** As rules take them: sorted by name, none of them empty. */
+function sortedLabels(labels: LabelMap): Labels {
+  const kept = Object.entries(labels).filter(([, value]) => value !== '')
+  return kept.sort(([a], [b]) => compareText(a, b))
+}
+
+/** So many labels that a job changes are named. */
+const MAX_CHANGES = 3
+
+/** What a pool does to labels of a served target that its series would have, a sentence each. */
+export function changesBy({ name, place, rules = [], honorsLabels }: Pool, target: ServedTarget): string[] {
+  const discovered = { job: name, ...place, ...target.labels, __address__: target.address }
+  const changes = [...relabelSteps(sortedLabels(discovered), rules)].flatMap(({ rule, before, after }) =>
+    isDropped(after)
+      ? []
+      : changesTo(target.labels, before, after).map((what) => `rule ${rule + 1} of pool ${name} ${what}`),
+  )
+  const honor = `pool ${name} has honor_labels: labels of its metrics replace those of the target`
+  return [...changes.slice(0, MAX_CHANGES), ...(honorsLabels ? [honor] : [])]
+}
+
+/** What became of labels that were served, in words. */
+function changesTo(served: LabelMap, before: Labels, after: Labels): string[] {
+  const now = new Map(after)
+  return before.flatMap(([label, value]) => {
+    const next = now.get(label)
+    if (next === value || label.startsWith('__') || !Object.hasOwn(served, label)) return []
+    if (next === undefined) return `removes ${label}`
+    return `overwrites ${label}: ${JSON.stringify(value)} becomes ${JSON.stringify(next)}`
+  })
 }

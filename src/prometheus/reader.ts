@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { asRefreshError, RefreshError } from '../base/errors.ts'
 import type { Job, Threads } from '../base/threads.ts'
+import { type Asked, askedBy } from '../model/asked.ts'
 import { formatDuration } from '../model/duration.ts'
 import type { LabelMap } from '../model/explanation.ts'
 import { maskText } from '../model/mask-text.ts'
@@ -9,7 +10,7 @@ import { SOURCE_LABEL } from '../model/target-group.ts'
 import { createRequester } from '../sources/http/requester.ts'
 import { createJsonElements } from './json-elements.ts'
 import { createKnownTargets, type FoundTargets, type KnownTargets, type Said } from './known-targets.ts'
-import { type Asked, askedBy, droppedWhy, type Pool, placeIn, poolsOf, UNKNOWN_PLACE } from './pool.ts'
+import { droppedWhy, type Pool, placeIn, poolsOf, UNKNOWN_PLACE } from './pool.ts'
 import { apiUrl, type PrometheusServer } from './resolve.ts'
 import { readScrapeConfigs, type ScrapeConfigs } from './scrape-config.ts'
 import { readTarget, type ToldTarget } from './told-target.ts'
@@ -186,7 +187,14 @@ function createCollector(told: readonly Pool[], { isComplete, externalUrl, asked
     const known = pools.get(name)
     if (known !== undefined || isComplete) return known
     const asked = askedBy(url, externalUrl) as Asked
-    const pool = { name, asks: [asked], place: UNKNOWN_PLACE, rules: undefined, sourceLabels: [] }
+    const pool = {
+      name,
+      asks: [asked],
+      place: UNKNOWN_PLACE,
+      rules: undefined,
+      sourceLabels: [],
+      honorsLabels: false,
+    }
     pools.set(name, pool)
     return pool
   }

@@ -12,6 +12,8 @@ export interface ScrapeJob {
   /** The labels that say where a target is scraped when discovery does not: scheme, path and parameters. */
   readonly place: Readonly<Record<string, string>>
   readonly relabelConfigs: readonly RelabelConfig[]
+  /** Whether labels of the metrics replace those of the target. */
+  readonly honorsLabels: boolean
 }
 
 /** What of the configuration of a server is of use. */
@@ -74,6 +76,7 @@ function readJob(node: Node): ScrapeJob[] {
         ...Object.fromEntries(parameters),
       },
       relabelConfigs: listOf(node, 'relabel_configs') as unknown as readonly RelabelConfig[],
+      honorsLabels: textOf(node, 'honor_labels') === 'true',
     },
   ]
 }

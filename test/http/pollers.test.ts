@@ -2,7 +2,9 @@ import { once } from 'node:events'
 import { connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'
 import t from 'tap'
+import { MASK } from '../../src/base/secret.ts'
 import { createPollers } from '../../src/http/pollers.ts'
+import { hashmod } from '../../src/model/hashmod.ts'
 import { readHalf } from '../helpers/app.ts'
 import { authority } from '../helpers/certificates.ts'
 import { manualClock } from '../helpers/clock.ts'
@@ -264,4 +266,43 @@ t.test('who asks no more is forgotten, and who got a list later than who did not
   t.equal(all.list().length, 1, 'it asks every hour')
   clock.advance(1)
   t.equal(all.list().length, 0)
+})
+
+t.test('whether a target is in the part that is asked for is computed', async (t) => {
+  const half = await webServer(t, undefined)
+  const target = (address: string, labels = {}) => ({
+    ...{ address, labels, steps: [], rejection: null, verdict: '' },
+    final: { address, labels },
+  })
+  const dropped = { ...target('c:1'), final: null }
+  const polls = async (...targets: object[]) => {
+    const explanation = { ...EXPLAINED.explanations[0], targets }
+    half.state.explanation = { ...EXPLAINED, explanations: [explanation] } as never
+    return (await half.app.inject('/api/v1/explain?q=a')).json().polls as string[]
+  }
+  const index = hashmod('10.0.0.1:9100', 2)
+  await ask(half.port, `/targets?shard=${index}/2`, { headers: PROMETHEUS })
+  t.match(
+    (await polls(target('10.0.0.1:9100'), dropped))[0],
+    /has a part of the list, with the target in it$/,
+  )
+  t.match((await polls(dropped))[0], /a part of the list; see whether/)
+  const other = ['a:1', 'b:1', 'c:1', 'd:1'].find((address) => hashmod(address, 2) !== index) as string
+  t.match(
+    (await polls(target(other)))[0],
+    `without it: it asks for another shard (/targets?shard=${index}/2); the target is in ${1 - index}/2`,
+  )
+  t.match((await polls(target(other), target('10.0.0.1:9100')))[0], /without 1 of the 2 targets: /)
+})
+
+t.test('a view by a label that is masked is not judged', async (t) => {
+  const half = await webServer(t, undefined)
+  await ask(half.port, '/targets?label.source=sensors', { headers: PROMETHEUS })
+  const labels = { source: MASK }
+  const final = { address: 'a:1', labels }
+  const target = { address: 'a:1', labels, steps: [], rejection: null, verdict: '', final }
+  const explanation = { ...EXPLAINED.explanations[0], targets: [target] }
+  half.state.explanation = { ...EXPLAINED, explanations: [explanation] } as never
+  const { polls } = (await half.app.inject('/api/v1/explain?q=a')).json()
+  t.match(polls[0], /a part of the list; see whether/)
 })

@@ -25,6 +25,7 @@ const SHOWN = {
 
 const scrape = (told: Partial<Scrape>): Scrape => ({
   ...{ server: 'eu', state: 'up', pool: 'node', why: undefined, lastScrapeMs: undefined, sinceMs: undefined },
+  ...{ notes: [], failure: undefined },
   ...told,
 })
 
@@ -67,9 +68,14 @@ t.test('an explanation says what each server makes of a served target', async (t
       /; dropped by rule 2 \(keep\) of pool node in Prometheus eu$/,
     ],
     [{ state: 'unknown', pool: undefined, why: 'no job' }, /; unknown in Prometheus eu: no job$/],
+    [
+      { notes: ['rule 1 of pool node removes site'], failure: 'HTTP 401' },
+      /; up in Prometheus eu \(pool node\); rule 1 of pool node removes site; since then it cannot be asked: HTTP 401$/,
+    ],
   ]
   for (const [told, verdict] of cases) {
-    const { app, state } = await readHalf(t, { scrapes: scrapesOf(scrape(told)) })
+    const { app, state, publish } = await readHalf(t, { scrapes: scrapesOf(scrape(told)) })
+    await publish('sensors', ['a:1'])
     state.explanation = { matches: 1, explanations: [explained('served as a:1')], verdict: 'served as a:1' }
     const answer = (await app.inject('/api/v1/explain?q=a')).json()
     t.match(answer.verdict, verdict)
@@ -82,7 +88,8 @@ t.test('an explanation says what each server makes of a served target', async (t
 })
 
 t.test('what is not served is not looked for', async (t) => {
-  const { app, state } = await readHalf(t, { scrapes: scrapesOf(scrape({})) })
+  const { app, state, publish } = await readHalf(t, { scrapes: scrapesOf(scrape({})) })
+  await publish('sensors', ['a:1'])
   const verdicts = ['dropped by rule 1', 'in the inventory, but not served yet']
   state.explanation = {
     matches: 3,

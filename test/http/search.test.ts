@@ -74,6 +74,8 @@ t.test('what Prometheus makes of a target stands beside it', async (t) => {
         state: 'up',
         pool: source,
         why: undefined,
+        notes: [],
+        failure: undefined,
         lastScrapeMs: 0,
         sinceMs: address === 'sensors-1:1' ? 1_000 : undefined,
       },
@@ -86,6 +88,8 @@ t.test('what Prometheus makes of a target stands beside it', async (t) => {
     state: 'up',
     pool: 'sensors',
     why: null,
+    notes: [],
+    failure: null,
     last_scrape: '1970-01-01T00:00:00.000Z',
   }
   t.same(targets[0].scrapes, [{ ...scrape, since: '1970-01-01T00:00:01.000Z' }])

@@ -157,6 +157,11 @@ t.test('why a target is unknown is told', async (t) => {
   t.match(await why(job('x', '/targets?label.site=a')), /^pool x asks for another view/)
   const shards = [await why(job('x', '/targets?shard=0/2')), await why(job('x', '/targets?shard=1/2'))]
   t.equal(shards.filter((text) => text?.includes('another shard')).length, 1)
+  t.match(
+    await why(job('x', '/targets/other'), job('y', '/targets/sensors?label.site=a')),
+    /^pool y asks for another view .*; the target has no site$/,
+    'a pool that asks for its source is named alone',
+  )
   t.match(await why(job('x', '/targets')), /nobody has polled \/targets since Rollcall started/)
   state.counts = { x: 3, others: 5 }
   t.match(
@@ -214,7 +219,7 @@ t.test('a server that fails keeps what it said, and its failure is told once', a
     state.handle = (_request, response) => response.writeHead(status).end(body)
     t.match((await ask())?.failure, failure)
     t.equal(await up(), 0)
-    t.match(loop.of('sensors', 'a:1', SENSORS), [{ state: 'up' }])
+    t.match(loop.of('sensors', 'a:1', SENSORS), [{ state: 'up', failure }])
     t.match(loop.servers()[0], { lastSuccessMs: good?.lastSuccessMs, counts: { up: 1 } })
   }
   t.equal(lines.filter(({ msg }) => /cannot be asked/.test(String(msg))).length, 1)
@@ -347,4 +352,16 @@ t.test('a loop that ends asks no server that waits for another', async (t) => {
   await loop.close()
   t.equal(second.state.requests.length, 0)
   t.same(clock.pending(), [])
+})
+
+t.test('of a server that has never answered the failure is told', async (t) => {
+  const { url, state } = await prometheusApi(t)
+  const { loop, serve, ask } = await looping(t, [{ url, timeoutMs: 500 }])
+  await serve('sensors', [group(['a:1'])])
+  t.same(loop.of('sensors', 'a:1', SENSORS), [], 'it was not asked yet')
+  state.handle = (_request, response) => response.writeHead(401).end()
+  await ask()
+  t.match(loop.of('sensors', 'a:1', SENSORS), [
+    { state: 'unknown', why: /^it cannot be asked: .*HTTP 401/, notes: [] },
+  ])
 })

@@ -14,7 +14,7 @@ t.test('counting many targets of one group yields to the event loop', async (t) 
       { state: 'up', why: undefined, lastScrapeMs: undefined },
       { pool: 'node', nowMs: 1 },
     )
-  const pool = { name: 'node', asks: [], place: {}, rules: undefined, sourceLabels: [] }
+  const pool = { name: 'node', asks: [], place: {}, rules: undefined, sourceLabels: [], honorsLabels: false }
   const reading = { askedMs: 1, pools: [pool], found: targets.found, hidden: new Map() }
   let turns = 0
   let isOver = false

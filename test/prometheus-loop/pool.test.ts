@@ -1,7 +1,8 @@
 import t from 'tap'
 import { RefreshError } from '../../src/base/errors.ts'
+import { askedBy, notAskedFor } from '../../src/model/asked.ts'
 import { hashmod } from '../../src/model/hashmod.ts'
-import { askedBy, droppedWhy, notAskedFor, placeIn, poolsOf } from '../../src/prometheus/pool.ts'
+import { changesBy, droppedWhy, placeIn, poolsOf } from '../../src/prometheus/pool.ts'
 import { readScrapeConfigs } from '../../src/prometheus/scrape-config.ts'
 
 const config = (url: string, more = '') => `
@@ -27,6 +28,7 @@ t.test('the jobs of a configuration that discover over HTTP are read', async (t)
       urls: ['http://rollcall:8080/targets'],
       place: { __scheme__: 'http', __metrics_path__: '/m', __param_module: 'x' },
       relabelConfigs: [],
+      honorsLabels: false,
     },
   ])
   t.match(readScrapeConfigs('scrape_config_files: [a.yml]'), { jobs: [], hasMore: true })
@@ -83,9 +85,12 @@ t.test('what a URL does not ask for is told', async (t) => {
   t.equal(why(`targets?shard=${shard}/2`), undefined)
   t.equal(why('targets?label.site=b'), undefined)
   t.match(why('targets/b'), /asks only for \/targets\/b/)
-  t.match(why(`targets?shard=${1 - shard}/2`), /another shard/)
-  t.match(why('targets?label.site=c'), /another view/)
-  t.match(why('targets?label.rack=c'), /another view/)
+  t.match(
+    why(`targets?shard=${1 - shard}/2`),
+    `another shard (/targets?shard=${1 - shard}/2); the target is in ${shard}/2`,
+  )
+  t.match(why('targets?label.site=c'), /another view .*; the target has site="b"/)
+  t.match(why('targets?label.rack=c'), /another view .*; the target has no rack/)
 })
 
 t.test('the place of a target is what its pool does not give every target', async (t) => {
@@ -116,4 +121,29 @@ t.test('the rule that drops a target is told, where that can be', async (t) => {
     undefined,
   )
   t.match(droppedWhy(other as never, {}), /pool node; which one cannot be told/)
+})
+
+t.test('what a job does to labels of a target is told', async (t) => {
+  const target = { source: 'a', address: 'x:1', labels: { site: 'b', team: 'edge' } }
+  const changes = (more: string) => {
+    const [pool] = poolsOf(readScrapeConfigs(config('http://r/targets', more)), undefined)
+    return changesBy(pool as never, target)
+  }
+  t.same(changes(''), [])
+  t.same(
+    changes(
+      '  relabel_configs: [{ target_label: job, replacement: c }, { target_label: new, replacement: c }]\n',
+    ),
+    [],
+  )
+  t.same(
+    changes(
+      '  relabel_configs: [{ target_label: site, replacement: c }, { regex: team, action: labeldrop }]\n',
+    ),
+    ['rule 1 of pool node overwrites site: "b" becomes "c"', 'rule 2 of pool node removes team'],
+  )
+  t.same(changes('  relabel_configs: [{ source_labels: [site], regex: b, action: drop }]\n'), [])
+  t.same(changes('  honor_labels: true\n'), [
+    'pool node has honor_labels: labels of its metrics replace those of the target',
+  ])
 })

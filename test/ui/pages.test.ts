@@ -224,6 +224,8 @@ const SCRAPE: Scrape = {
   state: 'down',
   pool: 'sensors',
   why: 'connection refused',
+  notes: [],
+  failure: undefined,
   lastScrapeMs: 0,
   sinceMs: 0,
 }

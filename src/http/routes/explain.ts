@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import { HttpError } from '../../base/errors.ts'
 import { printableJson } from '../../base/printable.ts'
-import { queryFault } from '../../model/explanation.ts'
+import type { ServedTarget } from '../../model/asked.ts'
+import { type ExplainAnswer, queryFault } from '../../model/explanation.ts'
 import { describeScrape, withScrapes } from '../../model/scrape-text.ts'
 import type { ExplainBody } from '../api/answers.ts'
 import { allow } from '../auth.ts'
@@ -51,7 +52,7 @@ export async function explainAnswer(query: Query, deps: HttpDeps): Promise<Expla
   const names = new Set(explained.explanations.map((one) => one.source))
   const notes = [...names].flatMap((name) => notesOf(name, deps))
   notes.push(...deps.refusals.find(q, source))
-  const fetches = new Set([...names].flatMap((name) => fetchesOf(name, deps)))
+  const fetches = new Set([...names].flatMap((name) => fetchesOf(name, deps, targetsOf(name, explained))))
   const polls = [...fetches]
   // Who asks for one source may not know of others.
   if (source === undefined && names.size > 0) {
@@ -59,6 +60,13 @@ export async function explainAnswer(query: Query, deps: HttpDeps): Promise<Expla
     notes.push(...noteOfAll(deps))
   }
   return { ...explained, polls, verdict: [verdict, ...notes].join('; ') }
+}
+
+/** The targets of a source that an answer explains. */
+function targetsOf(source: string, { explanations }: Pick<ExplainAnswer, 'explanations'>): ServedTarget[] {
+  return explanations
+    .filter((one) => one.source === source)
+    .flatMap(({ targets }) => targets.flatMap(({ final }) => (final === null ? [] : [{ source, ...final }])))
 }
 
 /** @throws HttpError `bad_request` that says what is wrong */
