@@ -109,7 +109,8 @@ t.test('a replica that is behind the others says so', async (t) => {
     isDetached: false,
     refused: undefined as string | undefined,
   }
-  const status = () => ({ replica: 'a', replicas: [], failure: undefined })
+  const status = () => ({ replica: 'a', replicas: [], failure })
+  let failure: string | undefined
   const cluster = { status, statusOf: () => shared, outdated: () => [] }
   const { app, state, publish } = await readHalf(t, { cluster })
   state.explanation = served
@@ -120,4 +121,6 @@ t.test('a replica that is behind the others says so', async (t) => {
   t.match(await verdict(), /the newest is 5: its signature is wrong$/)
   Object.assign(shared, { newest: 3, isDetached: true })
   t.match(await verdict(), /the list of sensors has changed on this replica, and the others were not told$/)
+  failure = 'connect ECONNREFUSED'
+  t.match(await verdict(), /; this replica does not reach the store, .*: connect ECONNREFUSED$/)
 })

@@ -10,7 +10,7 @@ import type { HttpDeps, HttpOptions } from '../deps.ts'
 import { observe } from '../observe.ts'
 import { fetchesOf, inVain } from '../pollers.ts'
 import type { Capacity } from '../pressure.ts'
-import { noteOfAll, notesOf } from '../source-notes.ts'
+import { notesOf } from '../source-notes.ts'
 import { findSource } from '../source-parameter.ts'
 
 const PATH = '/api/v1/explain'
@@ -50,15 +50,10 @@ export async function explainAnswer(query: Query, deps: HttpDeps): Promise<Expla
   const scraped = scrapes === undefined ? answer : withScrapes(answer, scrapes, clock.now(), describeScrape)
   const { verdict, ...explained } = scraped
   const names = new Set(explained.explanations.map((one) => one.source))
-  const notes = [...names].flatMap((name) => notesOf(name, deps))
-  notes.push(...deps.refusals.find(q, source))
+  const notes = [...notesOf({ source, found: names }, deps), ...deps.refusals.find(q, source)]
   const fetches = new Set([...names].flatMap((name) => fetchesOf(name, deps, targetsOf(name, explained))))
-  const polls = [...fetches]
   // Who asks for one source may not know of others.
-  if (source === undefined && names.size > 0) {
-    polls.push(...inVain(deps))
-    notes.push(...noteOfAll(deps))
-  }
+  const polls = [...fetches, ...(source === undefined && names.size > 0 ? inVain(deps) : [])]
   return { ...explained, polls, verdict: [verdict, ...notes].join('; ') }
 }
 
