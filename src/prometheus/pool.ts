@@ -1,6 +1,7 @@
 import { type Asked, askedBy, type ServedTarget } from '../model/asked.ts'
 import type { LabelMap } from '../model/explanation.ts'
 import { compareText, type Labels } from '../model/labels.ts'
+import { createMasker } from '../model/mask.ts'
 import { isPlaceLabel } from '../model/target-group.ts'
 import { resolveRelabel } from '../relabel/options.ts'
 import { compileRelabel, isDropped, type RelabelRule, relabel, relabelSteps } from '../relabel/relabel.ts'
@@ -113,10 +114,13 @@ export function changesBy({ name, place, rules = [], honorsLabels }: Pool, targe
 /** What became of labels that were served, in words. */
 function changesTo(served: LabelMap, before: Labels, after: Labels): string[] {
   const now = new Map(after)
+  // Hardly any rule changes a label that was served.
+  const shown = (label: string, value: string) =>
+    JSON.stringify(createMasker(null, [before, after]).label(label, value))
   return before.flatMap(([label, value]) => {
     const next = now.get(label)
     if (next === value || label.startsWith('__') || !Object.hasOwn(served, label)) return []
     if (next === undefined) return `removes ${label}`
-    return `overwrites ${label}: ${JSON.stringify(value)} becomes ${JSON.stringify(next)}`
+    return `overwrites ${label}: ${shown(label, value)} becomes ${shown(label, next)}`
   })
 }

@@ -124,7 +124,7 @@ t.test('the rule that drops a target is told, where that can be', async (t) => {
 })
 
 t.test('what a job does to labels of a target is told', async (t) => {
-  const target = { source: 'a', address: 'x:1', labels: { site: 'b', team: 'edge' } }
+  const target = { source: 'a', address: 'x:1', labels: { site: 'b', team: 'edge', api_key: 'c4n4ry-1' } }
   const changes = (more: string) => {
     const [pool] = poolsOf(readScrapeConfigs(config('http://r/targets', more)), undefined)
     return changesBy(pool as never, target)
@@ -143,6 +143,9 @@ t.test('what a job does to labels of a target is told', async (t) => {
     ['rule 1 of pool node overwrites site: "b" becomes "c"', 'rule 2 of pool node removes team'],
   )
   t.same(changes('  relabel_configs: [{ source_labels: [site], regex: b, action: drop }]\n'), [])
+  const [masked] = changes('  relabel_configs: [{ target_label: api_key, replacement: c4n4ry-2 }]\n')
+  t.match(masked, /^rule 1 of pool node overwrites api_key: /)
+  t.notMatch(masked, /c4n4ry/)
   t.same(changes('  honor_labels: true\n'), [
     'pool node has honor_labels: labels of its metrics replace those of the target',
   ])
