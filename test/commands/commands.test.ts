@@ -380,6 +380,21 @@ sensors: record 0 (from 0) of the answer
   }
 })
 
+t.test('explain names the other source, or record, that makes the same target', async (t) => {
+  const folder = t.testdir({ 'a.json': '[{"host":"x","id":1},{"host":"x","id":2}]', 'b.json': '["x"]' })
+  const path = join(folder, 'rollcall.yml')
+  writeFileSync(
+    path,
+    'sources: [{ name: a, file: { files: [a.json] } }, { name: b, file: { files: [b.json] } }]\n',
+  )
+  const { out } = await runHere(['explain', 'id=1', `--config.file=${path}`])
+  const others = [
+    'record 1 (from 0) of a.json makes the same target too',
+    'the source b (record 0 (from 0) of b.json) makes the same target too',
+  ]
+  t.match(out, `would be served as x:9100; ${others.join('; ')}\n`)
+})
+
 t.test('explain as JSON, and when a source fails', async (t) => {
   const { file } = await configured(t, { broken: true })
   const { code, out, err } = await runHere(['explain', 'berlin', '--format=json', file])
