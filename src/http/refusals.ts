@@ -51,8 +51,8 @@ export function createRefusals(clock: Pick<Clock, 'now'>): Refusals {
     const perAddress = new Map<string, number>()
     for (const { address } of devices.values()) perAddress.set(address, (perAddress.get(address) ?? 0) + 1)
     const most = Math.max(...perAddress.values())
-    for (const [key, { address }] of devices)
-      if (perAddress.get(address) === most) return void devices.delete(key)
+    const [oldest] = [...devices].filter(([, { address }]) => perAddress.get(address) === most)
+    devices.delete(oldest?.[0] as string)
   }
 
   return {

@@ -308,6 +308,21 @@ t.test('verdicts: left out by the filter, or with nothing for an optional target
   )
 })
 
+t.test('a long expression is quoted in part, on one line and without secrets', async (t) => {
+  const filter = `site == "x" ||\n  url == 'https://me:c4n4ry@h/' || ${'a'.repeat(400)}`
+  const { verdict } = explainIn(
+    {
+      ...inventoryOf([[{ name: 'c' }]]),
+      plan: compilePlan({ ...planOptions({}), filter: '`false`' }),
+      filter,
+    },
+    'c',
+  )
+  t.match(verdict, /leaves it out: site == .* \|\| url == .*a…$/)
+  t.notMatch(verdict, /c4n4ry|\n/)
+  t.ok(verdict.length < 400)
+})
+
 t.test('of a target group the filter sees the whole, as in a refresh', async (t) => {
   const records = [
     { targets: ['a:1', 'b:1'], labels: {} },
