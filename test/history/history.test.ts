@@ -320,7 +320,8 @@ t.test('changes that come while others are compared are compared as one', async 
 t.test('large lists are compared in a thread; when there is none, that is said', async (t) => {
   const { start } = keeping(t)
   const history = start()
-  const long = names(20_000)
+  // More than is compared where it is.
+  const long = names(150_000)
   history.record(long, [...long, 'new:1'])
   t.same(await history.addresses(), ['joined new:1'])
   const threads = createThreads()

@@ -125,7 +125,17 @@ const SCRAPES: Scrapes = {
     },
   ],
   of: () => [
-    { server: 'eu', state: 'up', pool: 'node', why: undefined, lastScrapeMs: NOW.wallMs, sinceMs: undefined },
+    {
+      ...{
+        server: 'eu',
+        state: 'up',
+        pool: 'node',
+        why: undefined,
+        notes: ['keeps job'],
+        failure: undefined,
+      },
+      ...{ lastScrapeMs: NOW.wallMs, sinceMs: undefined },
+    },
   ],
 }
 

@@ -167,6 +167,8 @@ export const scrapeSchema = Type.Object(
     state: Type.Enum(['up', 'down', 'pending', 'dropped', 'unknown']),
     pool: nullable(text('The scrape pool; null: the server does not know the target.')),
     why: nullable(text('Why it is so; null: there is nothing to say.')),
+    notes: Type.Array(Type.String(), { description: 'What else its job does to the target.' }),
+    failure: nullable(text('Why the server could not be asked since; null: it answers.')),
     last_scrape: nullable(time('When the server last scraped it.')),
     since: nullable(time('Since when it has been seen in this state.')),
   },
