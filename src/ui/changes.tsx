@@ -93,7 +93,10 @@ function EventRow({
   event: Event
   frame: Frame
 }) {
-  const text = [address, ...Object.entries(place).map(([name, value]) => `${name}="${value}"`)].join(' ')
+  const text = [
+    address === '' ? 'several targets' : address,
+    ...Object.entries(place).map(([name, value]) => `${name}="${value}"`),
+  ].join(' ')
   return (
     <tr>
       <td>
