@@ -53,7 +53,8 @@ function decodeCsv(text: string, name: string, { delimiter: given, columns }: Fo
       `${name} has one line with one column, which may be a message and no header; an empty list must be told with two columns or more`,
     )
   }
-  if (rows.length === 1 && given === undefined && separator === null && delimiter !== ',') {
+  const isGuessed = given === undefined && separator === null
+  if (rows.length === 1 && isGuessed && (delimiter !== ',' || header.some((field) => /[\s:]/.test(field)))) {
     throw new RefreshError(
       'parse',
       `${name} has one line, which may be a message; if it is the header of an empty list, write csv_delimiter: ${JSON.stringify(delimiter)}`,

@@ -1,6 +1,7 @@
 import { RefreshError } from '../base/errors.ts'
 import type { Json } from '../model/record.ts'
 import type { FormatRules } from './format.ts'
+import { isMessage } from './message.ts'
 
 /** Sections of keys and values, and Ansible's inventories, which are written much alike. */
 export const ini: FormatRules = {
@@ -27,8 +28,8 @@ type Variables = Readonly<Record<string, string>>
 /** A host that is not in a group is in this one; all are in `all`. */
 const UNGROUPED = 'ungrouped'
 
-/** What a host pattern may expand to at most. */
-const MAX_EXPANDED = 65_536
+/** What all host patterns of a document may stand for at most. */
+const MAX_HOSTS = 65_536
 
 /**
  * Reads INI. Where every line is `key = value`, a record is a section: its keys, and its name as `name`. Where a line is
@@ -40,14 +41,35 @@ function decodeIni(text: string, name: string): Json {
   const fail = (line: number, what: string) =>
     new RefreshError('parse', `${name} is not valid INI at line ${line}: ${what}`)
   const sections = sectionsOf(text, fail)
-  const isInventory = sections.some(
-    ({ name: section, lines }) =>
-      /:(?:vars|children)$/.test(section) || lines.some(({ text: line }) => isHost(line)),
-  )
+  if (sections.every(({ name: section, lines }) => section === '' && lines.length === 0))
+    throw new RefreshError(
+      'parse',
+      `${name} has nothing but blank lines and comments, which is no empty list`,
+    )
+  const hasHosts = sections.some(({ lines }) => lines.some(({ text: line }) => isHost(line)))
+  const isInventory = hasHosts || sections.some(({ name: section }) => KIND.test(section))
+  assertOneKind(sections, isInventory, fail)
   return isInventory ? hostsOf(sections, fail) : sections.filter(({ name: one }) => one !== '').map(recordOf)
 }
 
 type Fail = (line: number, what: string) => RefreshError
+
+/** What a section of an inventory may say of its group. */
+const KIND = /:(vars|children)$/
+
+/** A key among hosts, or a host among keys, is a mistake: read either way, the rest would be something else. */
+function assertOneKind(sections: readonly Section[], isInventory: boolean, fail: Fail): void {
+  for (const { name, lines } of sections) {
+    const pair = lines.find(({ text }) => !isHost(text))
+    if (pair === undefined || KIND.test(name)) continue
+    if (isInventory)
+      throw fail(pair.number, 'a key stands among hosts; a file has sections of keys, or groups of hosts')
+    if (name === '') throw fail(pair.number, 'a key stands before the first section')
+  }
+  const [only, other] = sections.flatMap(({ lines }) => lines)
+  if (isInventory && only !== undefined && other === undefined && isMessage(only.text))
+    throw fail(only.number, 'a single word may be a message; it is not taken for the only host')
+}
 
 function sectionsOf(text: string, fail: Fail): Section[] {
   const sections: { name: string; lines: Line[] }[] = [{ name: '', lines: [] }]
@@ -64,12 +86,12 @@ function sectionsOf(text: string, fail: Fail): Section[] {
 }
 
 /** What stands behind a key: "=", or ":" and a blank, which may be the end of the line. */
-const PAIR = /^([^=:]+?)\s*(?:=|:(?=\s|$))\s*(.*)$/
+const SIGN = /=|:(?=\s|$)/
 
 /** A host is followed by a blank, by nothing, or by a port. */
 function isHost(line: string): boolean {
-  const [, key] = PAIR.exec(line) ?? []
-  return key === undefined || /\s/.test(key.trim())
+  const at = line.search(SIGN)
+  return at < 1 || /\s/.test(line.slice(0, at).trimEnd())
 }
 
 function recordOf({ name, lines }: Section): Json {
@@ -77,8 +99,8 @@ function recordOf({ name, lines }: Section): Json {
 }
 
 function pairOf(text: string): readonly [name: string, value: string] {
-  const [, key, value] = PAIR.exec(text) as unknown as [string, string, string]
-  return [key, unquoted(value)]
+  const at = text.search(SIGN)
+  return [text.slice(0, at).trimEnd(), unquoted(text.slice(at + 1).trimStart())]
 }
 
 function unquoted(text: string): string {
@@ -89,12 +111,15 @@ function hostsOf(sections: readonly Section[], fail: Fail): Json {
   const parents = new Map<string, Set<string>>()
   const variables = new Map<string, Variables>()
   const hosts = new Map<string, { groups: Set<string>; variables: Variables }>()
+  let count = 0
 
   function addHosts({ name, lines }: Section): void {
     for (const { text, number } of lines) {
       const [pattern, ...words] = wordsOf(text, number, fail)
       const own = Object.fromEntries(words.map((word) => variableOf(word, number, fail)))
-      for (const host of expanded(pattern, number, fail)) {
+      count += countOf(pattern, number, fail)
+      if (count > MAX_HOSTS) throw fail(number, `there are more than ${MAX_HOSTS} hosts`)
+      for (const host of expanded(pattern)) {
         const before = hosts.get(host) ?? { groups: new Set(), variables: {} }
         before.groups.add(name === '' ? UNGROUPED : name)
         hosts.set(host, { ...before, variables: { ...before.variables, ...own } })
@@ -103,8 +128,8 @@ function hostsOf(sections: readonly Section[], fail: Fail): Json {
   }
 
   for (const section of sections) {
-    const kind = /:(vars|children)$/.exec(section.name)?.[1]
-    const group = section.name.replace(/:(?:vars|children)$/, '')
+    const kind = KIND.exec(section.name)?.[1]
+    const group = section.name.replace(KIND, '')
     if (kind === 'vars') {
       const given = section.lines.map(({ text, number }) => variableOf(text, number, fail))
       variables.set(group, { ...variables.get(group), ...Object.fromEntries(given) })
@@ -113,17 +138,31 @@ function hostsOf(sections: readonly Section[], fail: Fail): Json {
     } else addHosts(section)
   }
 
-  /** A group with those around it, the outermost first: what is nearer wins. */
-  function around(group: string, below: ReadonlySet<string> = new Set()): string[] {
-    if (below.has(group)) return []
-    const inner = new Set([...below, group])
-    return [...[...(parents.get(group) ?? [])].flatMap((parent) => around(parent, inner)), group]
+  /** A group behind those around it, each once: what is nearer wins. */
+  function around(group: string, seen: Set<string>): string[] {
+    if (seen.has(group)) return []
+    seen.add(group)
+    return [...[...(parents.get(group) ?? [])].flatMap((parent) => around(parent, seen)), group]
+  }
+
+  // Most hosts are in the same groups as others.
+  const known = new Map<string, { all: string[]; inherited: Variables }>()
+
+  function groupsOf(groups: ReadonlySet<string>) {
+    const key = JSON.stringify([...groups])
+    const before = known.get(key)
+    if (before !== undefined) return before
+    const seen = new Set<string>()
+    const all = [...groups].flatMap((group) => around(group, seen))
+    const inherited = Object.assign({}, ...['all', ...all].map((group) => variables.get(group) ?? {}))
+    const found = { all, inherited }
+    known.set(key, found)
+    return found
   }
 
   return [...hosts].map(([name, { groups, variables: own }]) => {
-    const all = [...new Set([...groups].flatMap((group) => around(group)))]
-    const inherited = ['all', ...all].map((group) => variables.get(group) ?? {})
-    return { ...Object.assign({}, ...inherited), ...own, name, groups: all }
+    const { all, inherited } = groupsOf(groups)
+    return { ...inherited, ...own, name, groups: all }
   })
 }
 
@@ -138,30 +177,44 @@ function variableOf(word: string, line: number, fail: Fail): readonly [name: str
   return pairOf(word)
 }
 
-const RANGE = /\[(\w+):(\w+)(?::(\d+))?\]/
+const RANGE = /\[(\w+):(\w+)(?::(\d+))?\]/g
 
-/** The hosts of a pattern such as `web[01:10].example.com` or `db[a:f]`. */
-function expanded(pattern: string, line: number, fail: Fail): string[] {
-  const range = RANGE.exec(pattern)
-  if (range === null) return [pattern]
-  const [whole, first = '', last = '', step = '1'] = range
-  const rest = (item: string) => expanded(pattern.replace(whole, item), line, fail)
-  const items = rangeOf(first, last, Number(step))
-  if (items.length === 0) throw fail(line, 'a range has no items; write [1:20], [01:20] or [a:f]')
-  const hosts = items.flatMap(rest)
-  if (hosts.length > MAX_EXPANDED) throw fail(line, `a pattern stands for more than ${MAX_EXPANDED} hosts`)
-  return hosts
+/** How many hosts a pattern such as `web[01:10].example.com` or `db[a:f]` stands for. */
+function countOf(pattern: string, line: number, fail: Fail): number {
+  const sizes = [...pattern.matchAll(RANGE)].map(([, ...range]) => sizeOf(range as string[]))
+  if (sizes.includes(0)) throw fail(line, 'a range has no items; write [1:20], [01:20] or [a:f]')
+  return sizes.reduce((product, size) => product * size, 1)
 }
 
-/** The items from the first to the last; none when there is no such range. */
-function rangeOf(first: string, last: string, step: number): string[] {
+/** The hosts of a pattern, of which there are not too many. */
+function expanded(pattern: string): string[] {
+  const [range] = pattern.matchAll(RANGE)
+  if (range === undefined) return [pattern]
+  const [whole, ...parts] = range
+  const [before, behind] = [pattern.slice(0, range.index), pattern.slice(range.index + whole.length)]
+  const rest = expanded(behind)
+  return itemsOf(parts as string[]).flatMap((item) => rest.map((end) => before + item + end))
+}
+
+/** The first and the last number of a range, and the step between two; undefined when there is no such range. */
+function boundsOf([first = '', last = '', step = '1']: readonly (string | undefined)[]) {
   const isLetters = /^[a-z]$/i.test(first) && /^[a-z]$/i.test(last)
-  if (!isLetters && !(/^\d+$/.test(first) && /^\d+$/.test(last))) return []
+  if (!isLetters && !(/^\d{1,9}$/.test(first) && /^\d{1,9}$/.test(last))) return undefined
   const [from, to] = isLetters ? [first.charCodeAt(0), last.charCodeAt(0)] : [Number(first), Number(last)]
-  if (step < 1 || to < from || (to - from) / step > MAX_EXPANDED) return []
+  const by = Number(step)
   const width = first.startsWith('0') ? first.length : 0
-  return Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, index) => {
-    const item = from + index * step
+  return by < 1 || to < from ? undefined : { from, to, by, isLetters, width }
+}
+
+function sizeOf(range: readonly (string | undefined)[]): number {
+  const bounds = boundsOf(range)
+  return bounds === undefined ? 0 : Math.floor((bounds.to - bounds.from) / bounds.by) + 1
+}
+
+function itemsOf(range: readonly (string | undefined)[]): string[] {
+  const { from, by, isLetters, width } = boundsOf(range) as NonNullable<ReturnType<typeof boundsOf>>
+  return Array.from({ length: sizeOf(range) }, (_, index) => {
+    const item = from + index * by
     return isLetters ? String.fromCharCode(item) : String(item).padStart(width, '0')
   })
 }

@@ -1,6 +1,7 @@
 import { RefreshError } from '../base/errors.ts'
 import type { Json } from '../model/record.ts'
 import type { FormatRules } from './format.ts'
+import { isMessage } from './message.ts'
 
 /** A host, or any other text, a line. */
 export const lines: FormatRules = {
@@ -23,8 +24,16 @@ function decodeLines(text: string, name: string): Json {
     [/^[[{]/, 'JSON'],
   ].find(([begins]) => (begins as RegExp).test(first))?.[1]
   if (other !== undefined) throw new RefreshError('parse', `${name} looks like ${other}, not a host a line`)
-  return text
+  const found = text
     .split(/\r\n|\n|\r/)
     .map((line) => line.replace(/(^|\s)#.*$/, '').trim())
     .filter((line) => line !== '')
+  if (found.length === 0)
+    throw new RefreshError(
+      'parse',
+      `${name} has nothing but blank lines and comments, which is no empty list`,
+    )
+  if (found.length === 1 && isMessage(found[0] as string))
+    throw new RefreshError('parse', `${name} is a single word, which may be a message and not the only host`)
+  return found
 }

@@ -17,6 +17,9 @@ export const ndjson: FormatRules = {
  * @throws RefreshError `parse` with the line
  */
 function decodeNdjson(text: string, name: string): Json {
+  // A program that printed nothing but a line break has not said that there is nothing.
+  if (text.trim() === '')
+    throw new RefreshError('parse', `${name} has only blank lines, which is no empty list`)
   return text.split('\n').flatMap((line, index) => {
     if (line.trim() === '') return []
     try {

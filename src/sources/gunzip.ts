@@ -3,7 +3,13 @@ import { gunzip } from 'node:zlib'
 import { RefreshError } from '../base/errors.ts'
 import { formatSize } from '../model/size.ts'
 
-const unpack = promisify(gunzip)
+/** What it gives when it is asked how much was read. */
+interface Unpacked {
+  readonly buffer: Buffer
+  readonly engine: { readonly bytesWritten: number }
+}
+
+const unpack = promisify(gunzip) as unknown as (bytes: Buffer, options: object) => Promise<Unpacked>
 
 /**
  * Unpacks a document that is packed with gzip (RFC 1952), by its first bytes; any other is returned as it is.
@@ -20,17 +26,19 @@ export async function gunzipped(
 ): Promise<Buffer> {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
   try {
-    return await unpack(bytes, { maxOutputLength: Math.max(1, maxBytes) })
+    const { buffer, engine } = await unpack(bytes, { maxOutputLength: Math.max(1, maxBytes), info: true })
+    // Zeros behind a member end it without an error, also where another member was lost.
+    if (engine.bytesWritten === bytes.length) return buffer
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
       throw new RefreshError('too_large', `${name} has more than ${formatSize(maxBytes)} unpacked${advice}`)
     }
-    throw new RefreshError(
-      'parse',
-      `${name} is packed with gzip, and cannot be unpacked: it was cut or broken`,
-      {
-        cause,
-      },
-    )
+    throw broken(name, cause)
   }
+  throw broken(name)
+}
+
+function broken(name: string, cause?: unknown): RefreshError {
+  const message = `${name} is packed with gzip, and cannot be unpacked: it was cut or broken`
+  return new RefreshError('parse', message, { cause })
 }

@@ -145,6 +145,8 @@ t.test(
       reason: 'parse',
       message: /which may be a message; .*write csv_delimiter: ";"$/,
     })
+    for (const text of ['Error: database is down, try again\n', '"error","database down"\n'])
+      t.throws(() => decode(document(text, { kind: 'csv' })), { message: /which may be a message/ }, text)
     t.same(decode(document('host;port\n', semicolons)), [], 'whoever says so has an empty list')
   },
 )
@@ -383,10 +385,12 @@ t.test('YAML: several documents are one list', async (t) => {
 t.test('lines: a host a line', async (t) => {
   const read = (text: string) => decode(document(text, { kind: 'lines' }))
   t.same(read('a\n\n  # all of it\nb # a comment\r\nc#1\n'), ['a', 'b', 'c#1'])
-  t.same(read('# nothing\n'), [])
+  t.same(read('box-1\n'), ['box-1'])
   for (const [text, message] of [
     ['\n<!doctype html>\n', /looks like HTML or XML, not a host a line/],
     ['{"error": "down"}', /looks like JSON, not a host a line/],
+    ['# cannot connect\n', /no empty list$/],
+    ['Unauthorized\n', /is a single word, which may be a message/],
   ] as const)
     t.throws(() => read(text), { reason: 'parse', message })
 })
@@ -394,7 +398,7 @@ t.test('lines: a host a line', async (t) => {
 t.test('NDJSON: a record a line, each whole', async (t) => {
   const read = (text: string) => decode(document(text, { kind: 'ndjson' }))
   t.same(read('{"a":1}\r\n\n{"a":12345678901234567890}\n'), [{ a: 1 }, { a: '12345678901234567890' }])
-  t.same(read('\n'), [])
+  t.throws(() => read('\n'), { reason: 'parse', message: /no empty list$/ })
   t.throws(() => read('{"a":1}\n{"a":"hunter2'), {
     reason: 'parse',
     message: /has no JSON value of its own in line 2$/,
@@ -456,13 +460,10 @@ t.test('XML: elements are objects, and children of the root lists', async (t) =>
 
 t.test('INI: a section is a record', async (t) => {
   const read = (text: string) => decode(document(text, { kind: 'ini' }))
-  t.same(
-    read('; all\nversion = 1\n[a]\nhost = 10.0.0.1\nnote = "x = y"  ; why\n[b]\nhost: 10.0.0.2\nempty =\n'),
-    [
-      { name: 'a', host: '10.0.0.1', note: 'x = y' },
-      { name: 'b', host: '10.0.0.2', empty: '' },
-    ],
-  )
+  t.same(read('; all\n[a]\nhost = 10.0.0.1\nnote = "x = y"  ; why\n[b]\nhost: 10.0.0.2\nempty =\n'), [
+    { name: 'a', host: '10.0.0.1', note: 'x = y' },
+    { name: 'b', host: '10.0.0.2', empty: '' },
+  ])
   t.throws(() => read('[a]\n<html>\n'), { reason: 'parse', message: /at line 2: / })
   t.throws(() => read('[a\n'), { reason: 'parse', message: /at line 1: .*header that has no end/ })
 })
@@ -534,10 +535,42 @@ europe
   for (const [text, message] of [
     ['[web]\na b\n', /at line 2: a variable is written name=value/],
     ['[web]\na b="c\n', /at line 2: a quote has no end/],
-    ['[web:vars]\nb\n', /at line 2: a variable is written name=value/],
+    ['[web]\na\n[web:vars]\nb\n', /at line 4: a variable is written name=value/],
     ['[web]\na[3:1]\n', /at line 2: a range has no items/],
     ['[web]\na[x:9]\n', /at line 2: a range has no items/],
-    ['[web]\na[1:300][1:300]\n', /stands for more than 65536 hosts/],
+    ['[web]\na[1:300][1:300]\n', /at line 2: there are more than 65536 hosts/],
   ] as const)
     t.throws(() => read(text), { reason: 'parse', message }, text)
+})
+
+t.test('INI: what is neither sections of keys nor groups of hosts is refused', async (t) => {
+  const read = (text: string) => decode(document(text, { kind: 'ini' }))
+  for (const [text, message] of [
+    ['error = database is down\n', /at line 1: a key stands before the first section/],
+    ['status: 500\n', /at line 1: a key stands before the first section/],
+    ['# cannot connect\n\n', /no empty list$/],
+    ['Unauthorized\n', /at line 1: a single word may be a message/],
+    ['[web1]\nhostname=a\n[web2]\nenabled\nhostname=b\n', /at line 2: a key stands among hosts/],
+    ['[web1]\nhost name=a\n[web2]\nhostname=b\n', /at line 4: a key stands among hosts/],
+  ] as const)
+    t.throws(() => read(text), { reason: 'parse', message }, text)
+  t.same(read('[web]\nbox-1\n'), [{ name: 'box-1', groups: ['web'] }])
+})
+
+t.test('INI: a small document costs little, whatever it asks for', async (t) => {
+  const read = (text: string) => decode(document(text, { kind: 'ini' }))
+  const lattice = Array.from(
+    { length: 40 },
+    (_, level) =>
+      `[a${level}:children]\na${level + 1}\nb${level + 1}\n[b${level}:children]\na${level + 1}\nb${level + 1}\n`,
+  ).join('')
+  const started = performance.now()
+  t.throws(() => read('[x]\nh[1:60000]-[1:60000]\n'), { message: /more than 65536 hosts/ })
+  t.throws(() => read(`[x]\n${Array.from({ length: 10 }, (_, n) => `h${n}-[1:60000]\n`).join('')}`), {
+    message: /at line 3: there are more than 65536 hosts/,
+  })
+  const [host] = read(`${lattice}[a40]\nh1\n`) as [{ groups: string[] }]
+  t.equal(host.groups.length, 81)
+  t.throws(() => read(`[s]\na${' '.repeat(125_000)}b\n`), { message: /a variable is written/ })
+  t.ok(performance.now() - started < 2_000, 'all of it in a moment')
 })

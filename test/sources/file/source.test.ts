@@ -72,6 +72,14 @@ t.test('a file that is packed with gzip is unpacked, and bounded', async (t) => 
     reason: 'parse',
     message: /^b.json is packed with gzip, and cannot be/,
   })
+  const [first, second] = [gzipSync('["a",'), gzipSync('"b"]')]
+  writeFileSync(join(folder, 'b.json'), Buffer.concat([first, second]))
+  t.same((await contents(source))[1], ['b.json', '["a","b"]'], 'members in a row are one document')
+  writeFileSync(join(folder, 'b.json'), Buffer.concat([first, Buffer.alloc(second.length)]))
+  await t.rejects(contents(source), {
+    reason: 'parse',
+    message: /^b.json is packed with gzip, and cannot be/,
+  })
   writeFileSync(join(folder, 'b.json'), gzipSync(Buffer.alloc(10_000, ' ')))
   await t.rejects(contents(open(t, folder, ['*.json.gz', 'b.json'], { maxBytes: 5_000 })), {
     reason: 'too_large',
