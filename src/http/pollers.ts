@@ -216,21 +216,34 @@ export function listOf(
 }
 
 /**
+ * What may be shown of the URL of a poller.
+ * @param isAboutOne to whom asks for one source only, who may not know by which labels others are asked for
+ */
+export function shownPath({ url, fetched }: Pick<Poller, 'url' | 'fetched'>, isAboutOne: boolean): string {
+  const isHidden =
+    isAboutOne && fetched?.source === undefined && url.includes(`?`) && !/\?shard=[^&]*$/.test(url)
+  return isHidden ? `${url.split('?', 1)[0]}?…` : url
+}
+
+/**
  * Who has the list of a source, or of all, and who has an older one, or a part: a sentence each.
  * @param targets of the source, to tell whether a part has them
+ * @param isAboutOne see {@link shownPath}
  */
 export function fetchesOf(
   source: string,
   { store, clock, pollers }: PollsDeps,
   targets: readonly ServedTarget[] = [],
+  isAboutOne = false,
 ): string[] {
   const shown = (ms: number) => formatDuration(Math.max(1, Math.round(ms / 1000)) * 1000)
   const told = pollers.list().flatMap((poller) => {
-    const { fetched, url, intervalMs, status } = poller
+    const { fetched, intervalMs, status } = poller
+    const url = shownPath(poller, isAboutOne)
     if (fetched === undefined || (fetched.source ?? source) !== source) return []
     const asks = intervalMs === undefined ? '' : `; it asks every ${shown(intervalMs)}`
     const state = {
-      part: partText(url, targets),
+      part: partText(url, url === poller.url ? targets : []),
       current: 'the list that is served now; see its targets page',
       older: `an older list${asks}`,
       none: 'no list',

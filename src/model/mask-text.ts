@@ -6,6 +6,10 @@ const PEM = /-----BEGIN [^-]+-----[\s\S]*?(?:-----END [^-]+-----|$)/g
 
 const BEARER = /\b(bearer\s+)([\w.~+/=-]{8,})/gi
 
+/** A header with credentials of another scheme. */
+const AUTHORIZATION =
+  /\b(authorization["']?\s*[:=]\s*["']?(?:basic|digest|negotiate|apikey|token)\s+)([^\s"']{4,})/gi
+
 /** Tokens that tell themselves: JSON Web Tokens, and those of GitHub, GitLab, Slack, AWS, Vault, Google, npm and others. */
 const TOKEN =
   /(?<![\w-])(?:eyJ[\w-]{8,4096}\.[\w.-]{8,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abeoprs]-[\w-]{10,}|A[KS]IA[A-Z0-9]{16}|hv[sbr]\.[\w-]{20,}|sk-[\w-]{20,}|AIza[\w-]{30,}|npm_\w{30,}|dop_v1_\w{30,})/g
@@ -16,7 +20,7 @@ const ASSIGNED =
 
 /** What all of these have in common; most texts have nothing of it. */
 const MAYBE =
-  /:\/\/|=|-----BEGIN|:\s|["']\s*:|bearer\s|eyJ|gh\w_|_pat_|glpat-|xox|A[KS]IA|hv\w\.|sk-|AIza|npm_|dop_v1_/i
+  /:\/\/|=|-----BEGIN|:\s|["']\s*:|bearer\s|authorization|eyJ|gh\w_|_pat_|glpat-|xox|A[KS]IA|hv\w\.|sk-|AIza|npm_|dop_v1_/i
 
 /**
  * Masks what in any text is a secret by its form: the user and password of a URL, PEM blocks, tokens that tell
@@ -38,7 +42,7 @@ export function maskText(text: string, found: (secret: string) => void): string 
     for (const part of userInfo.split(':')) for (const form of decoded(part)) found(form)
     return MASK
   })
-  return withoutUsers.replace(BEARER, keep).replace(ASSIGNED, keep)
+  return withoutUsers.replace(BEARER, keep).replace(AUTHORIZATION, keep).replace(ASSIGNED, keep)
 }
 
 /** A part of a URL as it is written and as it is meant. */

@@ -59,7 +59,7 @@ export function pagesRoutes(
       replica: deps.cluster?.status().replica,
       canExplain: !disableExplain,
       query: current === 'Explain' || current === 'Targets' ? String(q).slice(0, 256) : '',
-      alarms: alarmsOf(deps),
+      alarms: alarmsOf(deps, query.source !== undefined),
       notice: notice === 'accepted' ? 'Accepted: the held targets have left.' : undefined,
       nowMs: deps.clock.now(),
     }
@@ -102,7 +102,7 @@ export function pagesRoutes(
       data: {
         sources: sourcesAnswer(query, deps),
         removed: query.source === undefined ? deps.store.removed().held.map(describeHeld) : [],
-        servers: deps.scrapes?.servers() ?? [],
+        servers: query.source === undefined ? (deps.scrapes?.servers() ?? []) : [],
         canAccept: enableLifecycle,
       },
     }
@@ -119,7 +119,7 @@ export function pagesRoutes(
         source,
         labels: labels as Record<string, string>,
         limit: TARGETS_LIMIT,
-        sources: namesIn(deps),
+        sources: namesIn(deps, source),
         hasScrapes: deps.scrapes !== undefined,
       },
     }
@@ -129,7 +129,7 @@ export function pagesRoutes(
       const given = withoutEmpty(query)
       const { q, source } = given as { q?: string; source?: string }
       const answer = Object.keys(given).length === 0 ? undefined : await explainAnswer(given, deps)
-      return { page: 'Explain', data: { q: q ?? '', source, sources: namesIn(deps), answer } }
+      return { page: 'Explain', data: { q: q ?? '', source, sources: namesIn(deps, source), answer } }
     })
   }
   page('/ui/changes', 'Changes', allow('read', 'query'), async (query) => {
@@ -140,7 +140,7 @@ export function pagesRoutes(
     const answer = deps.history === undefined ? undefined : await eventsAnswer(asked, deps)
     return {
       page: 'Changes',
-      data: { changes, answer, asked: { source, target, since, before }, sources: namesIn(deps) },
+      data: { changes, answer, asked: { source, target, since, before }, sources: namesIn(deps, source) },
     }
   })
   page('/ui/pollers', 'Pollers', allow('read', 'query'), (query) => ({
@@ -170,8 +170,9 @@ export function pagesRoutes(
   asset('/ui/icon.svg', 'image/svg+xml', ICON)
 }
 
-function namesIn({ store }: HttpDeps): string[] {
-  return store.list().map(({ name }) => name)
+/** The names to choose from: who asks for one source may not know of others. */
+function namesIn({ store }: HttpDeps, source: string | undefined): string[] {
+  return source === undefined ? store.list().map(({ name }) => name) : [source]
 }
 
 /** Forms send fields that are left empty too. */
@@ -179,17 +180,22 @@ function withoutEmpty(query: Query): Query {
   return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''))
 }
 
-/** What is wrong with the server as a whole. */
-function alarmsOf(deps: HttpDeps): string[] {
+/**
+ * What is wrong with the server as a whole.
+ * @param isAboutOne whether one source was asked for: then nothing is said of others, which a message may name
+ */
+function alarmsOf(deps: HttpDeps, isAboutOne: boolean): string[] {
   const failure = deps.cluster?.status().failure
   const reload = deps.reloadFailure()
   return [
     ...(reload === undefined
       ? []
       : [
-          `The last reload failed at ${new Date(reload.atMs).toISOString()}; the configuration from before is in force: ${reload.message}`,
+          `The last reload failed at ${new Date(reload.atMs).toISOString()}; the configuration from before is in force${isAboutOne ? '' : `: ${reload.message}`}`,
         ]),
     ...(deps.isDraining() ? ['The server is stopping.'] : []),
-    ...(failure === undefined ? [] : [`The store of the cluster cannot be used: ${failure}`]),
+    ...(failure === undefined
+      ? []
+      : [`The store of the cluster cannot be used${isAboutOne ? '' : `: ${failure}`}`]),
   ]
 }

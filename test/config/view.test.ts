@@ -33,6 +33,7 @@ t.test('no secret of a configuration file is shown, and everything else is', asy
         filter: `password='${CANARY}'`,
         required: null,
       },
+      { name: 'c', command: { argv: ['curl', '-u', `bob:${CANARY}`], env: ['PGHOST'] } },
       { name: 'b', push: { token: CANARY, tokens: [{ id: 'x', token: CANARY }] } },
     ],
     unknown: { secret: CANARY, plain: 1, list: [{ token: CANARY }] },

@@ -114,3 +114,24 @@ t.test('GET /api/v1/status shows what is in force', async (t) => {
   })
   t.ok(Date.parse(started) <= Date.parse('2026-01-01T00:00:00Z'))
 })
+
+t.test(
+  'long values are cut, and an answer has no more than fits, with the rest on the next page',
+  async (t) => {
+    const { app, store, clock } = await readHalf(t)
+    const groups = Array.from({ length: 700 }, (_, index) => ({
+      targets: [`box-${index}:1`],
+      labels: [['note', `${index}-${'x'.repeat(5_000)}`]] as const,
+    }))
+    store.publish('sensors', await freeze(encodeGroups(groups), { groups: 700, targets: 700 }, clock.now()))
+    const { payload } = await app.inject('/api/v1/targets?limit=1000')
+    const { targets, next, total } = JSON.parse(payload)
+    t.equal(total, 700)
+    t.equal(next, targets.length)
+    t.ok(targets.length > 400 && targets.length < 700, String(targets.length))
+    t.ok(payload.length < 1_000_000, String(payload.length))
+    t.ok(targets[0].labels.note.length < 1_100)
+    const rest = (await app.inject(`/api/v1/targets?limit=1000&offset=${next}`)).json()
+    t.same([rest.targets.length, rest.next], [700 - next, null])
+  },
+)

@@ -26,6 +26,11 @@ t.test('secrets that are known by their form', async (t) => {
     ['a parameter', 'http://cam/s?a=1&token=abc&b=2', 'http://cam/s?a=1&token=<secret>&b=2'],
     ['JSON in a text', '{"password": "hunter2", "a": 1}', '{"password": "<secret>", "a": 1}'],
     ['a note', 'Password: hunter2, ask Ann', 'Password: <secret>, ask Ann'],
+    [
+      'other credentials of a header',
+      'curl -H "Authorization: Basic Ym9iOnB3"',
+      'curl -H "Authorization: Basic <secret>"',
+    ],
     ['a bearer token', 'Authorization is Bearer abcdefgh1234', 'Authorization is Bearer <secret>'],
     ['PEM', 'a -----BEGIN KEY-----\nMII\n-----END KEY----- b', 'a <secret> b'],
     ['PEM that was cut', '-----BEGIN KEY-----\nMII', '<secret>'],

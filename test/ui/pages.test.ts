@@ -539,3 +539,31 @@ t.test('README tells every page', async (t) => {
   const readme = readFileSync('README.md', 'utf8')
   for (const path of ['`GET /`', '`/ui/targets`']) t.ok(readme.includes(path), path)
 })
+
+t.test('who asks for one source is shown nothing of others', async (t) => {
+  const server = {
+    server: 'main',
+    url: 'http://p:9090',
+    lastSuccessMs: 0,
+    failure: 'hidden-server',
+    pools: [],
+  }
+  const counts = { up: 0, down: 0, pending: 0, dropped: 0, unknown: 0 }
+  const scrapes: Scrapes = { servers: () => [{ ...server, counts }], of: () => [] }
+  const reloadFailure = { atMs: 0, message: 'sources[4] hidden-reload' }
+  const half = await readHalf(t, { sources: ['sensors', 'hidden'], scrapes, reloadFailure })
+  await publish(half, 1)
+  await publish(half, 1, 'hidden')
+  const base = await half.app.listen({ port: 0, host: '127.0.0.1' })
+  await (await fetch(`${base}/targets?label.__meta_rollcall_source=hidden`)).arrayBuffer()
+  await until('the poll is known', async () =>
+    (await half.app.inject('/api/v1/pollers')).payload.includes('hidden'),
+  )
+  for (const path of ['/', '/ui/targets', '/ui/explain', '/ui/changes', '/ui/pollers']) {
+    const query = path === '/ui/explain' ? '?q=a&source=sensors' : '?source=sensors'
+    hasNot(t, (await half.app.inject(path + query)).payload, 'hidden')
+    has(t, (await half.app.inject(path)).payload, 'hidden')
+  }
+  for (const path of ['/api/v1/pollers?source=sensors', '/api/v1/explain?q=sensors-0&source=sensors'])
+    t.notOk((await half.app.inject(path)).payload.includes('hidden'), path)
+})

@@ -51,7 +51,9 @@ export async function explainAnswer(query: Query, deps: HttpDeps): Promise<Expla
   const { verdict, ...explained } = scraped
   const names = new Set(explained.explanations.map((one) => one.source))
   const notes = [...notesOf({ source, found: names }, deps), ...deps.refusals.find(q, source)]
-  const fetches = new Set([...names].flatMap((name) => fetchesOf(name, deps, targetsOf(name, explained))))
+  const fetches = new Set(
+    [...names].flatMap((name) => fetchesOf(name, deps, targetsOf(name, explained), source !== undefined)),
+  )
   // Who asks for one source may not know of others.
   const polls = [...fetches, ...(source === undefined && names.size > 0 ? inVain(deps) : [])]
   return { ...explained, polls, verdict: [verdict, ...notes].join('; ') }

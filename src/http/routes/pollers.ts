@@ -4,7 +4,7 @@ import type { PollerAnswer } from '../api/answers.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { observe } from '../observe.ts'
-import { faultOf, listOf, type Poller } from '../pollers.ts'
+import { faultOf, listOf, type Poller, shownPath } from '../pollers.ts'
 import { sourceIn } from '../source-parameter.ts'
 
 const PATH = '/api/v1/pollers'
@@ -32,11 +32,11 @@ export function pollersAnswer(query: unknown, deps: HttpDeps): readonly PollerAn
 }
 
 function describePoller(poller: Poller, { store }: HttpDeps, isAll: boolean): PollerAnswer {
-  const { address, userAgent, url, polls, firstMs, lastMs, intervalMs, status, fetched } = poller
+  const { address, userAgent, polls, firstMs, lastMs, intervalMs, status, fetched } = poller
   return {
     address,
     user_agent: userAgent,
-    path: url,
+    path: shownPath(poller, !isAll),
     polls,
     first: timeOf(firstMs),
     last: timeOf(lastMs),

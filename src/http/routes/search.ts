@@ -3,8 +3,10 @@ import { HttpError } from '../../base/errors.ts'
 import { printableJson } from '../../base/printable.ts'
 import type { LabelMap } from '../../model/explanation.ts'
 import { createMasker } from '../../model/mask.ts'
+import { CUT } from '../../model/nested.ts'
 import { describeScrape } from '../../model/scrape-text.ts'
 import { SOURCE_LABEL } from '../../model/target-group.ts'
+import type { FoundTarget } from '../../snapshot/search.ts'
 import type { ShownTarget, TargetsAnswer } from '../api/answers.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
@@ -18,6 +20,10 @@ const PATH = '/api/v1/targets'
 /** How many targets an answer has, when nothing else is asked for, and at most. */
 export const DEFAULT_LIMIT = 100
 export const MAX_LIMIT = 1_000
+
+/** How much of one value is shown, and of all targets of an answer together, in UTF-16 units. */
+const MAX_VALUE = 1_000
+const MAX_SHOWN = 500_000
 
 /** The longest text that is searched for, in UTF-16 units. */
 export const MAX_TEXT = 256
@@ -52,9 +58,27 @@ export async function targetsAnswer(query: Record<string, unknown>, deps: HttpDe
   const from = numberIn('offset', offset, { least: 0 }) ?? 0
   const most = numberIn('limit', limit, { most: MAX_LIMIT }) ?? DEFAULT_LIMIT
   const search = { text: q, labels: view?.labels ?? [], offset: from, limit: most }
-  const { total, targets } = await deps.search(listsOf(wanted, deps), search)
+  const found = await deps.search(listsOf(wanted, deps), search)
+  const { total } = found
+  const targets = withinBytes(found.targets)
   const next = from + targets.length < total && targets.length > 0 ? from + targets.length : null
   return { total, offset: from, targets: targets.map((one) => shown(one, deps)), next }
+}
+
+/** The first targets, of which no more are shown together than {@link MAX_SHOWN}; one at least. */
+function withinBytes(targets: readonly FoundTarget[]): readonly FoundTarget[] {
+  let shownChars = 0
+  const end = targets.findIndex(({ address, labels }, index) => {
+    for (const [name, value] of Object.entries(labels)) shownChars += name.length + cut(value).length
+    shownChars += address.length
+    return index > 0 && shownChars > MAX_SHOWN
+  })
+  return end === -1 ? targets : targets.slice(0, end)
+}
+
+/** A long value is cut before it is searched for secrets, which takes time. */
+function cut(value: string): string {
+  return value.length <= MAX_VALUE ? value : `${value.slice(0, MAX_VALUE).toWellFormed()}${CUT}`
 }
 
 /** The served lists, of one source or of all, those that a reload removed among them. */
@@ -68,12 +92,13 @@ function shown(
   { address, labels }: { readonly address: string; readonly labels: LabelMap },
   { scrapes }: HttpDeps,
 ): ShownTarget {
-  const masker = createMasker(null, [Object.entries(labels)])
+  const short = Object.entries(labels).map(([name, value]) => [name, cut(value)] as const)
+  const masker = createMasker(null, [short])
   const source = labels[SOURCE_LABEL] ?? ''
   return {
     source,
     address: masker.text(address),
-    labels: masker.labels(Object.entries(labels)),
+    labels: masker.labels(short),
     scrapes: (scrapes?.of(source, address, labels) ?? []).map(describeScrape),
   }
 }

@@ -4,7 +4,8 @@ import { formatKeys } from '../format-keys.ts'
 /** The keys of `command:` in a source of the configuration file. */
 export const commandSchema = Type.Object(
   {
-    argv: Type.Array(Type.String(), {
+    // The status page shows none of it: people pass secrets as arguments, whatever the documentation says.
+    argv: Type.Array(Type.String({ secret: true }), {
       minItems: 1,
       expects: 'a list of texts such as [psql, --csv, --command, "SELECT ip, name FROM sensors"]',
       description:
@@ -34,7 +35,7 @@ export const commandSchema = Type.Object(
     additionalProperties: false,
     expects: 'a set of keys, such as { argv: [psql, --csv, --command, "SELECT ip, name FROM sensors"] }',
     description:
-      'A program whose standard output is the inventory; needs --enable-command-sources. The refresh fails unless the program ends with exit status 0 within timeout and leaves no process behind; whatever still runs then is ended, by SIGTERM and two seconds later by SIGKILL.',
+      'A program whose standard output is the inventory; needs --enable-command-sources. The refresh fails unless the program ends with exit status 0 within timeout and leaves no process of its group behind; whatever still runs then is ended, by SIGTERM and two seconds later by SIGKILL.',
   },
 )
 

@@ -10,12 +10,12 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     'empty argv',
     command('{ argv: [] }'),
-    /^rollcall.yml:3:22: sources\[0\].command.argv: \[\] is not a list/,
+    /^rollcall.yml:3:22: sources\[0\].command.argv: a list is not a list/,
   ],
   [
     'argv that is a text',
     command('{ argv: psql --csv }'),
-    /^rollcall.yml:3:22: sources\[0\].command.argv: "psql --csv" is not a list of texts/,
+    /^rollcall.yml:3:22: sources\[0\].command.argv: <secret> is not a list of texts/,
   ],
   [
     'an empty program',
