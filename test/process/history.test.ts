@@ -158,23 +158,20 @@ t.test('without retention there is no history, and no folder of it', async (t) =
     t.match(await run(['check', flag]), { code: 2, err: /storage\.history\.retention/ })
 })
 
-t.test(
-  '37: a reload that failed is told on /health and with what is not found, until one succeeds',
-  async (t) => {
-    const { write, serve } = await keeping(t)
-    const server = await serve('data')
-    const reload = () => fetch(`${server.url}/-/reload`, { method: 'POST' })
-    write('  - { name: wrong, htp: {} }\n')
-    t.equal((await reload()).status, 500)
-    t.match(await json(server, '/health'), { config: { reload_failure: { error: /sources\[1\]\.htp/ } } })
-    t.match(
-      await verdictOf(server, 'nobody'),
-      /the last reload failed at \S+Z: .*htp.*from before is in force$/,
-    )
-    t.match(await verdictOf(server, 'a'), /^served as a:9100$/)
-    write()
-    t.equal((await reload()).status, 200)
-    t.match(await json(server, '/health'), { config: { reload_failure: null } })
-    t.equal(await verdictOf(server, 'nobody'), 'not in the inventory')
-  },
-)
+t.test('37: a reload that failed is told on /health and in explanations, until one succeeds', async (t) => {
+  const { write, serve } = await keeping(t)
+  const server = await serve('data')
+  const reload = () => fetch(`${server.url}/-/reload`, { method: 'POST' })
+  write('  - { name: wrong, htp: {} }\n')
+  t.equal((await reload()).status, 500)
+  t.match(await json(server, '/health'), { config: { reload_failure: { error: /sources\[1\]\.htp/ } } })
+  t.match(
+    await verdictOf(server, 'nobody'),
+    /the last reload failed at \S+Z: .*htp.*from before is in force$/,
+  )
+  t.match(await verdictOf(server, 'a'), /^served as a:9100; the last reload failed at /)
+  write()
+  t.equal((await reload()).status, 200)
+  t.match(await json(server, '/health'), { config: { reload_failure: null } })
+  t.equal(await verdictOf(server, 'nobody'), 'not in the inventory')
+})
