@@ -2,8 +2,8 @@ import type { Node, ParsedNode, Scalar, YAMLMap } from 'yaml'
 import { MASK } from '../base/secret.ts'
 import { isObject, type Json } from '../model/record.ts'
 
-/** The most values that a document may stand for once its aliases are followed. */
-const MAX_VALUES = 10_000_000
+/** The most values that all aliases of a document together may stand for; the others are bounded by its length. */
+const MAX_ALIASED = 3_000_000
 
 /** Makes the error for what is wrong at an offset of the text. */
 type Fail = (offset: number, message: string) => Error
@@ -16,23 +16,19 @@ interface Anchored {
 
 /**
  * Creates the reader of one parsed document. Aliases share the value that they name, so they cost nothing, but
- * whoever walks the result walks each again: hence the bound on how many values it stands for.
+ * whoever walks the result walks each again: hence the bound on how many values they stand for.
  * @param yaml the parser, which is loaded only where it is needed
  */
 export function createYamlReader(yaml: typeof import('yaml'), fail: Fail): (node: Node | null) => Json {
   const anchors = new Map<string, Anchored>()
   let values = 0
-
-  function count(node: Node, more: number): void {
-    values += more
-    if (values > MAX_VALUES) throw fail(startOf(node), 'its aliases stand for too many values')
-  }
+  let aliased = 0
 
   function read(node: Node | null): Json {
     if (node === null) return null
     if (yaml.isAlias(node)) return follow(node.source, node)
     const before = values
-    count(node, 1)
+    values++
     const value = readValue(node as ParsedNode)
     const { anchor } = node as ParsedNode
     if (anchor !== undefined) anchors.set(anchor, { value, size: values - before })
@@ -42,7 +38,10 @@ export function createYamlReader(yaml: typeof import('yaml'), fail: Fail): (node
   function follow(name: string, node: Node): Json {
     const anchored = anchors.get(name)
     if (anchored === undefined) throw fail(startOf(node), `nothing before *${name} is called &${name}`)
-    count(node, anchored.size)
+    values += anchored.size
+    aliased += anchored.size
+    // A few hundred bytes could cost the search through them more time than others can wait.
+    if (aliased > MAX_ALIASED) throw fail(startOf(node), 'its aliases stand for too many values')
     return anchored.value
   }
 
