@@ -7,6 +7,9 @@ const MAX_BYTES = 2 ** 20
 /** How deep the lists are: `{"data":{"activeTargets":[{…},{…}]}}`. */
 const LIST_DEPTH = 3
 
+/** In so many bytes before its elements stands the name of a list. */
+const END_BYTES = 200
+
 const QUOTE = 0x22
 const COMMA = 0x2c
 const SPACE = 0x20
@@ -67,7 +70,7 @@ export function createJsonElements(each: (list: string, text: string) => void): 
   /** Goes a level up. */
   function close(chunk: Uint8Array, start: number, at: number): number {
     if (--depth !== LIST_DEPTH) return start
-    list ??= /"([^"]*)"\s*:\s*\[[\s,]*$/.exec(rest.text().slice(-200))?.[1] ?? ''
+    list ??= /"([^"]*)"\s*:\s*\[[\s,]*$/.exec(rest.end())?.[1] ?? ''
     each(list, element.textWith(chunk, start, at + 1))
     return at + 1
   }
@@ -125,6 +128,13 @@ function createPieces(what: string) {
   return {
     add,
     text: () => Buffer.concat(pieces).toString(),
+    /** The last bytes of it, without joining the others: it may be asked for after each element. */
+    end(): string {
+      let from = pieces.length
+      for (let bytes = 0; from > 0 && bytes < END_BYTES; from--)
+        bytes += (pieces[from - 1] as Uint8Array).length
+      return Buffer.concat(pieces.slice(from)).subarray(-END_BYTES).toString()
+    },
     /** The text that ends in this chunk; after it begins another one. */
     textWith(chunk: Uint8Array, start: number, end: number): string {
       grow(end - start)

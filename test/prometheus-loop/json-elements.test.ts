@@ -60,3 +60,11 @@ t.test('memory is bounded', async (t) => {
   t.equal(reasonOf(`{"data":{"activeTargets":[{"a":"${long}"}]}}`, 1_000), 'too_large')
   t.equal(reasonOf(`{"error":"${long}"}`, 1_000), 'too_large')
 })
+
+t.test('what else stands between elements costs no more time than they do', async (t) => {
+  const document = `{"data":{"activeTargets":[${'{},null,'.repeat(60_000)}{}]}}`
+  const started = performance.now()
+  const { elements } = read(document, 65_536)
+  t.equal(elements.length, 60_001)
+  t.ok(performance.now() - started < 3_000, 'in a moment')
+})
