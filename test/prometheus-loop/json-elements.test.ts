@@ -61,10 +61,9 @@ t.test('memory is bounded', async (t) => {
   t.equal(reasonOf(`{"error":"${long}"}`, 1_000), 'too_large')
 })
 
-t.test('what else stands between elements costs no more time than they do', async (t) => {
+t.test('lists that have something else in them are refused, without taking long for it', async (t) => {
   const document = `{"data":{"activeTargets":[${'{},null,'.repeat(60_000)}{}]}}`
   const started = performance.now()
-  const { elements } = read(document, 65_536)
-  t.equal(elements.length, 60_001)
+  t.throws(() => read(document, 65_536), { name: 'RefreshError', message: /not JSON/ })
   t.ok(performance.now() - started < 3_000, 'in a moment')
 })
