@@ -50,6 +50,30 @@ export const httpSchema = Type.Object(
       'json',
     ),
     pagination: Type.Optional(paginationSchema),
+    watch: Type.Optional(
+      Type.Object(
+        {
+          header: Type.String({
+            minLength: 1,
+            expects: 'the name of a header',
+            description: 'The header of an answer that has its position.',
+            examples: ['X-Consul-Index'],
+          }),
+          parameter: Type.String({
+            minLength: 1,
+            expects: 'the name of a parameter',
+            description: 'The parameter of the URL that takes a position.',
+            examples: ['index'],
+          }),
+        },
+        {
+          additionalProperties: false,
+          expects: 'a set of keys, such as { header: X-Consul-Index, parameter: index }',
+          description:
+            'Long polling, as the blocking queries of Consul: the inventory is asked with the position that it last gave, answers when it has another one, and is read then. refresh_interval goes on beside it. Not with POST or pagination.',
+        },
+      ),
+    ),
     ...responseSizeKey,
     ...httpClientKeys,
   },

@@ -24,6 +24,7 @@ import { JSON_TYPE } from './pagination/place.ts'
 import { resolvePagination } from './pagination/resolve.ts'
 import type { HttpClientOptions, RequestBody } from './requester.ts'
 import { createHttpSource, DEFAULT_MAX_RESPONSE_BYTES, type HttpSourceOptions } from './source.ts'
+import type { WatchOptions } from './watch.ts'
 
 /** An inventory behind HTTP. */
 export const http: Kind<HttpConfig, HttpSourceOptions> = {
@@ -54,8 +55,23 @@ export function resolveHttp(http: HttpConfig, isComplete: boolean, context: Cont
       size === undefined
         ? DEFAULT_MAX_RESPONSE_BYTES
         : attempt(context, ['max_response_size'], () => readSize(size)),
+    watch: resolveWatch(http, context),
     ...resolveHttpClient(http, url, context),
   }
+}
+
+/** What a POST would change, and what the first of many pages says, is no position of all. */
+function resolveWatch(
+  { watch, method, pagination }: Pick<HttpConfig, 'watch' | 'method' | 'pagination'>,
+  context: Context,
+): WatchOptions | undefined {
+  if (watch === undefined) return undefined
+  if (method === 'POST' || pagination !== undefined) {
+    const key = method === 'POST' ? 'method: POST' : 'pagination'
+    complain(context, ['watch'], `cannot be used with ${key}; leave one out`, { atKey: true })
+  }
+  attempt(within(context, 'watch'), ['header'], () => assertToken(watch.header))
+  return { header: watch.header.toLowerCase(), parameter: watch.parameter }
 }
 
 /** Resolves what is asked, and page by page if so. */
@@ -191,10 +207,13 @@ function resolveValues(header: HttpHeadersConfig[string], context: Context): Htt
   return values
 }
 
+function assertToken(name: string): void {
+  if (isToken(name)) return
+  throw new Error(`${shownValue(name)} is not the name of a header; use letters, digits and "-"`)
+}
+
 function assertName(name: string): void {
-  if (!isToken(name)) {
-    throw new Error(`${shownValue(name)} is not the name of a header; use letters, digits and "-"`)
-  }
+  assertToken(name)
   const reason = RESERVED[name.toLowerCase()]
   if (reason !== undefined) throw new Error(reason)
 }

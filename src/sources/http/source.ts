@@ -1,6 +1,6 @@
 import type { Format } from '../../model/document.ts'
 import { rulesOf } from '../../pipeline/decode.ts'
-import type { Reading, Source, Version } from '../source.ts'
+import type { Reading, Source, SourceDeps, Version } from '../source.ts'
 import { assertFramed } from './framing.ts'
 import type { PageHabits } from './pagination/moves.ts'
 import type { Pagination } from './pagination/options.ts'
@@ -12,6 +12,7 @@ import {
   type HttpDeps,
   type RequestBody,
 } from './requester.ts'
+import { type WatchOptions, watchPosition } from './watch.ts'
 
 /** Where an HTTP inventory is and how it is asked; every value resolved and checked. */
 export interface HttpSourceOptions extends HttpClientOptions {
@@ -24,13 +25,18 @@ export interface HttpSourceOptions extends HttpClientOptions {
   readonly pagination?: Pagination | undefined
   /** Of all pages together. */
   readonly maxResponseBytes: number
+  /** How the inventory tells that it changed; undefined: it is only asked at each interval. */
+  readonly watch?: WatchOptions | undefined
 }
 
 /** What a source may read when nothing else is configured, in bytes. */
 export const DEFAULT_MAX_RESPONSE_BYTES = 256 * 2 ** 20
 
 /** An inventory behind HTTP: an answer of 200 holds all of it, or all of one page. */
-export function createHttpSource(options: HttpSourceOptions, deps: HttpDeps): Source {
+export function createHttpSource(
+  options: HttpSourceOptions,
+  deps: HttpDeps & Pick<SourceDeps, 'clock'>,
+): Source {
   const { method, url, body, format, pagination, maxResponseBytes: maxBytes } = options
   const requester = createRequester(options, deps)
   const habits: PageHabits = { hasShortPages: false }
@@ -48,6 +54,18 @@ export function createHttpSource(options: HttpSourceOptions, deps: HttpDeps): So
     return { kind: 'documents', documents: [document], version: versionOf(answer) }
   }
 
+  let stopWatching = async () => {}
+
+  /** With connections of its own, which are busy all the time. */
+  function watch(how: WatchOptions, changed: () => void): void {
+    const own = createRequester(options, deps)
+    const stop = watchPosition(how, request, { requester: own, clock: deps.clock }, changed)
+    stopWatching = async () => {
+      stop()
+      await own.close()
+    }
+  }
+
   return {
     async read(signal, since) {
       if (pagination === undefined) return readWhole(signal, since)
@@ -55,8 +73,11 @@ export function createHttpSource(options: HttpSourceOptions, deps: HttpDeps): So
       const documents = await readPages(requester, { ...request, format, pagination }, { habits, signal })
       return { kind: 'documents', documents }
     },
+    ...(options.watch && { watch: watch.bind(undefined, options.watch) }),
     redact: requester.redact,
-    close: () => requester.close(),
+    async close() {
+      await Promise.all([stopWatching(), requester.close()])
+    },
   }
 }
 

@@ -52,6 +52,21 @@ export const rows: readonly WrongFile[] = [
     http("format: csv, csv_delimiter: '\"'"),
     /csv_delimiter: .* is not one character/,
   ],
+  [
+    'watching with a POST',
+    http('method: POST, watch: { header: X-Consul-Index, parameter: index }'),
+    /http.watch: cannot be used with method: POST; leave one out$/,
+  ],
+  [
+    'watching the first of many pages',
+    http('pagination: { link_header: true }, watch: { header: X-Consul-Index, parameter: index }'),
+    /http.watch: cannot be used with pagination; leave one out$/,
+  ],
+  [
+    'a header to watch that is none',
+    http('watch: { header: "X Index", parameter: index }'),
+    /http.watch.header: "X Index" is not the name of a header/,
+  ],
   ['columns without CSV', http('columns: [ip]'), /http.columns: has no effect without format: csv$/],
   [
     'a delimiter without CSV',
