@@ -60,3 +60,10 @@ export function replaceUserInfo(text: string, replacement: (userInfo: string) =>
   }
   return text.split(BETWEEN_WORDS).map(inWord).join('')
 }
+
+/** A path without the slashes at its end. */
+export function withoutEndSlashes(path: string): string {
+  let end = path.length
+  while (path[end - 1] === '/') end--
+  return path.slice(0, end)
+}

@@ -221,7 +221,7 @@ export function listOf(
  */
 export function shownPath({ url, fetched }: Pick<Poller, 'url' | 'fetched'>, isAboutOne: boolean): string {
   const isHidden =
-    isAboutOne && fetched?.source === undefined && url.includes(`?`) && !/\?shard=[^&]*$/.test(url)
+    isAboutOne && fetched?.source === undefined && url.includes(`?`) && !/^[^?]*\?shard=[^&]*$/.test(url)
   return isHidden ? `${url.split('?', 1)[0]}?…` : url
 }
 

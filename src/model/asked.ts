@@ -1,3 +1,4 @@
+import { withoutEndSlashes } from '../base/urls.ts'
 import type { LabelMap } from './explanation.ts'
 import { hashmod } from './hashmod.ts'
 
@@ -19,7 +20,7 @@ const LABEL = 'label.'
 export function askedBy(text: string, externalUrl: URL | undefined): Asked | undefined {
   if (!URL.canParse(text)) return undefined
   const { pathname, search, searchParams } = new URL(text)
-  const prefix = externalUrl?.pathname.replace(/\/+$/, '') ?? ''
+  const prefix = withoutEndSlashes(externalUrl?.pathname ?? '')
   const path = prefix !== '' && pathname.startsWith(`${prefix}/`) ? pathname.slice(prefix.length) : pathname
   return askedIn(path, search, searchParams)
 }

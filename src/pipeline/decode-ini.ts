@@ -1,7 +1,7 @@
 import { RefreshError } from '../base/errors.ts'
 import type { Json } from '../model/record.ts'
 import type { FormatRules } from './format.ts'
-import { isMessage } from './message.ts'
+import { isMessage, withoutComment } from './text-lines.ts'
 
 /** Sections of keys and values, and Ansible's inventories, which are written much alike. */
 export const ini: FormatRules = {
@@ -74,7 +74,7 @@ function assertOneKind(sections: readonly Section[], isInventory: boolean, fail:
 function sectionsOf(text: string, fail: Fail): Section[] {
   const sections: { name: string; lines: Line[] }[] = [{ name: '', lines: [] }]
   for (const [index, whole] of text.split(/\r\n|\n|\r/).entries()) {
-    const line = whole.replace(/^\s*[#;].*$|\s[#;].*$/, '').trim()
+    const line = withoutComment(whole, '#;')
     if (line === '') continue
     const header = /^\[([^\]]+)\]$/.exec(line)
     if (header !== null) sections.push({ name: (header[1] as string).trim(), lines: [] })

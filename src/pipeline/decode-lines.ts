@@ -1,7 +1,7 @@
 import { RefreshError } from '../base/errors.ts'
 import type { Json } from '../model/record.ts'
 import type { FormatRules } from './format.ts'
-import { isMessage } from './message.ts'
+import { isMessage, withoutComment } from './text-lines.ts'
 
 /** A host, or any other text, a line. */
 export const lines: FormatRules = {
@@ -26,7 +26,7 @@ function decodeLines(text: string, name: string): Json {
   if (other !== undefined) throw new RefreshError('parse', `${name} looks like ${other}, not a host a line`)
   const found = text
     .split(/\r\n|\n|\r/)
-    .map((line) => line.replace(/(^|\s)#.*$/, '').trim())
+    .map((line) => withoutComment(line, '#'))
     .filter((line) => line !== '')
   if (found.length === 0)
     throw new RefreshError(

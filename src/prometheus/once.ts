@@ -1,4 +1,4 @@
-import { displayUrl } from '../base/urls.ts'
+import { displayUrl, withoutEndSlashes } from '../base/urls.ts'
 import type { Scrape, Scrapes } from '../model/scrape.ts'
 import { DEFAULT_HTTP_CLIENT } from '../sources/http/requester.ts'
 import { scrapeOf } from './loop.ts'
@@ -21,7 +21,7 @@ export function serverOf(url: URL, configured: PrometheusOptions | undefined): P
 }
 
 function placeOf({ origin, pathname }: URL): string {
-  return origin + pathname.replace(/\/*$/, '')
+  return origin + withoutEndSlashes(pathname)
 }
 
 /**

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { shownValue } from '../base/printable.ts'
-import { concealed, displayUrl } from '../base/urls.ts'
+import { concealed, displayUrl, withoutEndSlashes } from '../base/urls.ts'
 import { parseDuration } from '../model/duration.ts'
 import { resolveHttpClient } from '../sources/http/kind.ts'
 import type { HttpClientOptions } from '../sources/http/requester.ts'
@@ -91,7 +91,7 @@ function readBetween(text: string, minMs: number, maxMs: number, range: string):
 
 /** The URL of an endpoint of a server, without the user and password, which are sent in a header. */
 export function apiUrl(base: URL, path: string, parameters: Readonly<Record<string, string>> = {}): URL {
-  const url = new URL(base.origin + base.pathname.replace(/\/*$/, `/api/v1/${path}`))
+  const url = new URL(`${base.origin}${withoutEndSlashes(base.pathname)}/api/v1/${path}`)
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
   return concealed(url)
 }

@@ -545,25 +545,25 @@ t.test('who asks for one source is shown nothing of others', async (t) => {
     server: 'main',
     url: 'http://p:9090',
     lastSuccessMs: 0,
-    failure: 'hidden-server',
+    failure: 'unseen-server',
     pools: [],
   }
   const counts = { up: 0, down: 0, pending: 0, dropped: 0, unknown: 0 }
   const scrapes: Scrapes = { servers: () => [{ ...server, counts }], of: () => [] }
-  const reloadFailure = { atMs: 0, message: 'sources[4] hidden-reload' }
-  const half = await readHalf(t, { sources: ['sensors', 'hidden'], scrapes, reloadFailure })
+  const reloadFailure = { atMs: 0, message: 'sources[4] unseen-reload' }
+  const half = await readHalf(t, { sources: ['sensors', 'unseen'], scrapes, reloadFailure })
   await publish(half, 1)
-  await publish(half, 1, 'hidden')
+  await publish(half, 1, 'unseen')
   const base = await half.app.listen({ port: 0, host: '127.0.0.1' })
-  await (await fetch(`${base}/targets?label.__meta_rollcall_source=hidden`)).arrayBuffer()
+  await (await fetch(`${base}/targets?label.__meta_rollcall_source=unseen`)).arrayBuffer()
   await until('the poll is known', async () =>
-    (await half.app.inject('/api/v1/pollers')).payload.includes('hidden'),
+    (await half.app.inject('/api/v1/pollers')).payload.includes('unseen'),
   )
   for (const path of ['/', '/ui/targets', '/ui/explain', '/ui/changes', '/ui/pollers']) {
     const query = path === '/ui/explain' ? '?q=a&source=sensors' : '?source=sensors'
-    hasNot(t, (await half.app.inject(path + query)).payload, 'hidden')
-    has(t, (await half.app.inject(path)).payload, 'hidden')
+    hasNot(t, (await half.app.inject(path + query)).payload, 'unseen')
+    has(t, (await half.app.inject(path)).payload, 'unseen')
   }
   for (const path of ['/api/v1/pollers?source=sensors', '/api/v1/explain?q=sensors-0&source=sensors'])
-    t.notOk((await half.app.inject(path)).payload.includes('hidden'), path)
+    t.notOk((await half.app.inject(path)).payload.includes('unseen'), path)
 })
