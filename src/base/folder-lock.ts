@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer, type Server } from 'node:net'
 import { join, relative } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
 import { StartError } from './errors.ts'
 import type { Files } from './files.ts'
 
@@ -15,6 +17,9 @@ export interface FolderLock {
 }
 
 type FolderFiles = Pick<Files, 'look' | 'makeFolder' | 'remove' | 'rename'>
+
+/** A lock that took the place of another one is looked at again after so long, in milliseconds. */
+const SETTLE_MS = 100
 
 /** So many bytes a path may have that a socket is bound to; every platform has a few more. */
 const MAX_PATH_BYTES = 90
@@ -47,11 +52,18 @@ async function lock(files: FolderFiles, folder: string): Promise<FolderLock> {
     throw new Error(`${path} is longer than the ${MAX_PATH_BYTES} bytes that the path of a socket may have`)
   // Binding waits for the file system on the main thread: only once it has answered.
   await files.makeFolder(folder)
-  let server = await listen(path)
+  const id = randomUUID()
+  let server = await listen(path, id)
+  const isContested = server === undefined
   while (server === undefined) {
     if (await isListening(path)) throw inUse(folder)
     await removeLeftover(files, folder)
-    server = await listen(path)
+    server = await listen(path, id)
+  }
+  // While a leftover is replaced, a lock may be moved away and back, over one that was made in between.
+  if (isContested) {
+    await delay(SETTLE_MS)
+    if ((await text(connect(shortened(path)))) !== id) throw inUse(folder)
   }
   return createLock(files, path, server)
 }
@@ -106,8 +118,8 @@ function shortened(path: string): string {
 }
 
 /** @returns undefined when the path is taken */
-async function listen(path: string): Promise<Server | undefined> {
-  const server = createServer((socket) => socket.destroy()).unref()
+async function listen(path: string, id: string): Promise<Server | undefined> {
+  const server = createServer((socket) => socket.on('error', () => {}).end(id)).unref()
   try {
     await once(server.listen(shortened(path)), 'listening')
     return server
