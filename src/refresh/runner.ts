@@ -156,7 +156,6 @@ const alone = (clock: Pick<Clock, 'now'>): Sharing => ({
   isReader: () => true,
   publish: async () => true,
   now: () => clock.now(),
-  reader: () => undefined,
   position: () => undefined,
 })
 
@@ -409,7 +408,7 @@ export function createRunner(
     // The same bytes say something else of another roll.
     last = undefined
     first = undefined
-    if (before?.snapshot.digest !== snapshot.digest) record(list.roll, sharing.reader())
+    if (before?.snapshot.digest !== snapshot.digest) record(list.roll, sharing.reader?.())
     roll = list.roll
     deps.room.take(name, 0)
     if (snapshot !== before?.snapshot) store.publish(name, snapshot)

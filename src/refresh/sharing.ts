@@ -29,7 +29,7 @@ export interface Sharing {
   /** The wall clock that all replicas share, in milliseconds. */
   now(): number
   /** The replica that reads the inventory, when that is another one and it is known. */
-  reader(): string | undefined
+  reader?(): string | undefined
   /** Where the served list stands, to be kept beside it. */
   position(): Position | undefined
 }

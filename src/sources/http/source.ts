@@ -54,7 +54,7 @@ export function createHttpSource(
     return { kind: 'documents', documents: [document], version: versionOf(answer) }
   }
 
-  let stopWatching = async () => {}
+  let stopWatching: (() => Promise<void>) | undefined
 
   /** With connections of its own, which are busy all the time. */
   function watch(how: WatchOptions, changed: () => void): void {
@@ -76,7 +76,7 @@ export function createHttpSource(
     ...(options.watch && { watch: watch.bind(undefined, options.watch) }),
     redact: requester.redact,
     async close() {
-      await Promise.all([stopWatching(), requester.close()])
+      await Promise.all([stopWatching?.(), requester.close()])
     },
   }
 }

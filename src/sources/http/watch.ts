@@ -37,7 +37,7 @@ export function watchPosition(
 ): () => void {
   const stop = new AbortController()
   let position: string | undefined
-  let cancel = () => {}
+  let cancel: (() => void) | undefined
 
   async function ask(): Promise<HttpAnswer> {
     const url = new URL(request.url)
@@ -68,6 +68,6 @@ export function watchPosition(
   void go()
   return () => {
     stop.abort(new Error('the source is closed'))
-    cancel()
+    cancel?.()
   }
 }
