@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Metrics } from '../base/metrics.ts'
 import { MASK } from '../base/secret.ts'
 import { askedByPoller, notAskedFor, type ServedTarget } from '../model/asked.ts'
-import { formatDuration } from '../model/duration.ts'
+import { formatAge } from '../model/duration.ts'
 import type { Store } from '../snapshot/store.ts'
 
 /** How many are remembered: each of some tens of Prometheus servers asks for a few lists. */
@@ -236,12 +236,11 @@ export function fetchesOf(
   targets: readonly ServedTarget[] = [],
   isAboutOne = false,
 ): string[] {
-  const shown = (ms: number) => formatDuration(Math.max(1, Math.round(ms / 1000)) * 1000)
   const told = pollers.list().flatMap((poller) => {
     const { fetched, intervalMs, status } = poller
     const url = shownPath(poller, isAboutOne)
     if (fetched === undefined || (fetched.source ?? source) !== source) return []
-    const asks = intervalMs === undefined ? '' : `; it asks every ${shown(intervalMs)}`
+    const asks = intervalMs === undefined ? '' : `; it asks every ${formatAge(intervalMs)}`
     const state = {
       part: partText(url, url === poller.url ? targets : []),
       current: 'the list that is served now; see its targets page',
@@ -250,7 +249,7 @@ export function fetchesOf(
     }[listOf(poller, store)]
     const since = isServed(poller) ? '' : `, and gets ${status} now`
     return [
-      `${nameOf(poller)} fetched ${url} ${shown(clock.now() - fetched.atMs)} ago and has ${state}${since}`,
+      `${nameOf(poller)} fetched ${url} ${formatAge(clock.now() - fetched.atMs)} ago and has ${state}${since}`,
     ]
   })
   if (told.length > 0) return told

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import { formatDuration } from '../model/duration.ts'
+import { formatAge } from '../model/duration.ts'
 import { maskText } from '../model/mask-text.ts'
 import { MAX_ID_LENGTH } from '../model/registration.ts'
 
@@ -93,7 +93,7 @@ function keyOf({ source, id }: Pick<DeviceAsking, 'source' | 'id'>): string {
 }
 
 function describe({ source, id, address, why, times, atMs }: Refused, nowMs: number): string {
-  const ago = formatDuration(Math.max(1, Math.round((nowMs - atMs) / 1000)) * 1000)
+  const ago = formatAge(nowMs - atMs)
   const often = times === 1 ? '' : `, ${times} times in a row`
   const from = address === '' ? '' : `, from ${address}`
   return `the registration of ${id} with ${source} was refused ${ago} ago${from}${often}: ${why}`

@@ -27,6 +27,11 @@ export function parseDuration(text: string): number | undefined {
   return total
 }
 
+/** How long ago something was, in whole seconds, one at least: `1m30s`. */
+export function formatAge(ageMs: number): string {
+  return formatDuration(Math.max(1, Math.round(ageMs / 1000)) * 1000)
+}
+
 /** Writes milliseconds as the shortest Prometheus duration: 90000 → `1m30s`. */
 export function formatDuration(durationMs: number): string {
   let rest = Math.round(durationMs)

@@ -1,4 +1,4 @@
-import { formatDuration } from './duration.ts'
+import { formatAge } from './duration.ts'
 import type { ExplainAnswer, ExplainedTarget, Explanation } from './explanation.ts'
 import type { Scrape, Scrapes } from './scrape.ts'
 
@@ -10,7 +10,7 @@ export function scrapeText(scrape: Scrape, nowMs: number): string {
 }
 
 function stateText({ server, state, pool, why, lastScrapeMs, sinceMs }: Scrape, nowMs: number): string {
-  const ago = (ms: number) => formatDuration(Math.max(1, Math.round((nowMs - ms) / 1000)) * 1000)
+  const ago = (ms: number) => formatAge(nowMs - ms)
   const name = `in Prometheus ${server}`
   if (state === 'up') {
     const scraped = lastScrapeMs === undefined ? '' : `, scraped ${ago(lastScrapeMs)} ago`

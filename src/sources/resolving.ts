@@ -229,3 +229,9 @@ export function shownUrl(text: string): string {
   const shown = at === -1 ? text : `${scheme}…${text.slice(at)}`
   return shownValue(shown.replace(/\?.*/s, '?…'))
 }
+
+/** Complains about each of these keys that is set: they are for CSV only. */
+export function refuseCsvKeys(keys: Readonly<Record<string, unknown>>, why: string, context: Context): void {
+  for (const key of ['csv_delimiter', 'columns'])
+    if (keys[key] !== undefined) complain(context, [key], why, { atKey: true })
+}

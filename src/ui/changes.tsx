@@ -1,5 +1,16 @@
 import type { ChangesAnswer, EventsAnswer } from '../http/api/answers.ts'
-import { Badge, Count, type Frame, linkTo, type Mood, Table, Text, Time } from './layout.tsx'
+import {
+  Badge,
+  Count,
+  type Frame,
+  linkTo,
+  type Mood,
+  SourceField,
+  Table,
+  TargetHead,
+  Text,
+  Time,
+} from './layout.tsx'
 
 type Change = ChangesAnswer['changes'][number]
 type Event = EventsAnswer['events'][number]
@@ -26,17 +37,7 @@ export function ChangesPage({ data, frame }: { data: ChangesData; frame: Frame }
           Part of an address
           <input type="search" name="target" value={asked.target ?? ''} maxLength={256} />
         </label>
-        <label>
-          Source
-          <select name="source">
-            <option value="">all</option>
-            {sources.map((name) => (
-              <option key={name} value={name} selected={name === asked.source}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </label>
+        <SourceField sources={sources} chosen={asked.source} />
         <label>
           Since (3d, or a time in RFC 3339)
           <input name="since" value={asked.since ?? ''} />
@@ -105,15 +106,7 @@ function EventRow({
       <td>
         <Badge mood={MOODS[kind]}>{kind}</Badge>
       </td>
-      <th scope="row" class="address">
-        {frame.canExplain && address !== '' ? (
-          <a href={linkTo(frame, 'Explain', { q: address.slice(0, 256), source })}>
-            <Text>{text}</Text>
-          </a>
-        ) : (
-          <Text>{text}</Text>
-        )}
-      </th>
+      <TargetHead address={address} text={text} source={source} frame={frame} />
       <td>
         <a href={linkTo(frame, 'Changes', { source })}>{source}</a>
       </td>

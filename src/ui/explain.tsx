@@ -1,6 +1,6 @@
 import type { ExplainBody } from '../http/api/answers.ts'
 import type { ExplainedStep, ExplainedTarget, Explanation } from '../model/explanation.ts'
-import { type Frame, Labels, linkTo, Table, Text } from './layout.tsx'
+import { type Frame, Labels, linkTo, SourceField, Table, Text } from './layout.tsx'
 
 /** What the page of an explanation shows. */
 export interface ExplainData {
@@ -22,17 +22,7 @@ export function ExplainPage({ data, frame }: { data: ExplainData; frame: Frame }
           Host, address, value or field=value
           <input type="search" name="q" value={q} maxLength={256} required />
         </label>
-        <label>
-          Source
-          <select name="source">
-            <option value="">all</option>
-            {sources.map((name) => (
-              <option key={name} value={name} selected={name === source}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </label>
+        <SourceField sources={sources} chosen={source} />
         <button type="submit">Explain</button>
       </form>
       {answer !== undefined && <Answer answer={answer} q={q} frame={frame} />}

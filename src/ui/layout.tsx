@@ -231,6 +231,49 @@ export function Table({
   )
 }
 
+/** A field of a form that chooses a source, or all. */
+export function SourceField({ sources, chosen }: { sources: readonly string[]; chosen: string | undefined }) {
+  return (
+    <label>
+      Source
+      <select name="source">
+        <option value="">all</option>
+        {sources.map((name) => (
+          <option key={name} value={name} selected={name === chosen}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </label>
+  )
+}
+
+/** The head of the row of a target, which leads to its explanation where there are any. */
+export function TargetHead({
+  address,
+  text = address,
+  source,
+  frame,
+}: {
+  /** Empty: of several targets, which nothing explains. */
+  address: string
+  text?: string
+  source: string
+  frame: Frame
+}) {
+  return (
+    <th scope="row" class="address">
+      {frame.canExplain && address !== '' ? (
+        <a href={linkTo(frame, 'Explain', { q: address.slice(0, 256), source })}>
+          <Text>{text}</Text>
+        </a>
+      ) : (
+        <Text>{text}</Text>
+      )}
+    </th>
+  )
+}
+
 /** Labels, the internal ones after the others. */
 export function Labels({ labels }: { labels: Readonly<Record<string, string>> }) {
   const pairs = Object.entries(labels)

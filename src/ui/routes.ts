@@ -133,10 +133,11 @@ export function pagesRoutes(
     })
   }
   page('/ui/changes', 'Changes', allow('read', 'query'), async (query) => {
-    const { source, target, since, before } = withoutEmpty(query) as Record<string, string | undefined>
+    const given = withoutEmpty(query)
+    const { source, target, since, before } = given as Record<string, string | undefined>
     const own = { ...(source !== undefined && { source }) }
     const { changes } = changesAnswer({ ...own, limit: '1000' }, deps)
-    const asked = { limit: String(EVENTS_LIMIT), ...withoutEmpty(query) }
+    const asked = { limit: String(EVENTS_LIMIT), ...given }
     const answer = deps.history === undefined ? undefined : await eventsAnswer(asked, deps)
     return {
       page: 'Changes',

@@ -1,5 +1,17 @@
 import type { ShownScrape, ShownTarget, TargetsAnswer } from '../http/api/answers.ts'
-import { Ago, Badge, Count, type Frame, Labels, linkTo, type Mood, Table, Text } from './layout.tsx'
+import {
+  Ago,
+  Badge,
+  Count,
+  type Frame,
+  Labels,
+  linkTo,
+  type Mood,
+  SourceField,
+  Table,
+  TargetHead,
+  Text,
+} from './layout.tsx'
 
 /** What the page of targets shows. */
 export interface TargetsData extends TargetsAnswer {
@@ -36,17 +48,7 @@ export function TargetsPage({ data, frame }: { data: TargetsData; frame: Frame }
           Address or label value
           <input type="search" name="q" value={q} maxLength={256} />
         </label>
-        <label>
-          Source
-          <select name="source">
-            <option value="">all</option>
-            {sources.map((name) => (
-              <option key={name} value={name} selected={name === source}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </label>
+        <SourceField sources={sources} chosen={source} />
         {Object.entries(labels).map(([name, value]) => (
           <label key={name}>
             <Text>{name.slice('label.'.length)}</Text>
@@ -94,15 +96,7 @@ function TargetRow({ target, data, frame }: { target: ShownTarget; data: Targets
   const { address, source, labels, scrapes } = target
   return (
     <tr>
-      <th scope="row" class="address">
-        {frame.canExplain ? (
-          <a href={linkTo(frame, 'Explain', { q: address.slice(0, 256), source })}>
-            <Text>{address}</Text>
-          </a>
-        ) : (
-          <Text>{address}</Text>
-        )}
-      </th>
+      <TargetHead address={address} source={source} frame={frame} />
       <td>
         <a href={linkTo(frame, 'Targets', { source })}>{source}</a>
       </td>

@@ -461,7 +461,7 @@ export const healthSchema = Type.Object(
     cluster: Type.Optional(clusterSchema),
     polls: Type.Object(
       {
-        last: nullable(time('When a list was last fetched; null: nobody did.')),
+        last: nullable(time('When a list was last fetched; null: never.')),
         pollers: count('How many clients have fetched a list.'),
         in_vain: samples('Who asks for a list in vain, a sentence each.'),
       },

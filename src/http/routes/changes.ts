@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
 import { HttpError } from '../../base/errors.ts'
-import { printableJson } from '../../base/printable.ts'
 import { parseDuration } from '../../model/duration.ts'
 import type { TargetEvent } from '../../model/history.ts'
 import type { NotedChange } from '../../snapshot/changes.ts'
@@ -8,6 +7,7 @@ import type { ChangesAnswer, EventsAnswer } from '../api/answers.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { observe } from '../observe.ts'
+import { sendJson } from '../send-json.ts'
 import { numberIn, sourceIn } from '../source-parameter.ts'
 
 const PATH = '/api/v1/changes'
@@ -32,9 +32,7 @@ export function changesRoutes(app: FastifyInstance, deps: HttpDeps): void {
     const query = request.query as Query
     const asksForEvents = query.target !== undefined || query.since !== undefined
     const shown = asksForEvents ? await eventsAnswer(query, deps) : changesAnswer(query, deps)
-    // What an inventory says is shown here, so no cache may keep it.
-    const json = reply.type('application/json; charset=utf-8').header('cache-control', 'no-store')
-    return json.send(printableJson(shown))
+    return sendJson(reply, shown)
   })
 }
 

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
 import { HttpError } from '../../base/errors.ts'
-import { printableJson } from '../../base/printable.ts'
 import type { ServedTarget } from '../../model/asked.ts'
 import { type ExplainAnswer, queryFault } from '../../model/explanation.ts'
 import { describeScrape, withScrapes } from '../../model/scrape-text.ts'
@@ -10,6 +9,7 @@ import type { HttpDeps, HttpOptions } from '../deps.ts'
 import { observe } from '../observe.ts'
 import { fetchesOf, inVain } from '../pollers.ts'
 import type { Capacity } from '../pressure.ts'
+import { sendJson } from '../send-json.ts'
 import { notesOf } from '../source-notes.ts'
 import { findSource } from '../source-parameter.ts'
 
@@ -28,11 +28,7 @@ export function explainRoutes(
       throw new HttpError('explain_disabled', 'explanations are off; start without --web.disable-explain')
     }
     capacity.assert()
-    // What an inventory says is shown here, so no cache may keep it.
-    return reply
-      .type('application/json; charset=utf-8')
-      .header('cache-control', 'no-store')
-      .send(printableJson(await explainAnswer(request.query as Query, deps)))
+    return sendJson(reply, await explainAnswer(request.query as Query, deps))
   })
 }
 

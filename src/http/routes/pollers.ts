@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
-import { printableJson } from '../../base/printable.ts'
 import type { PollerAnswer } from '../api/answers.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { observe } from '../observe.ts'
 import { faultOf, listOf, type Poller, shownPath } from '../pollers.ts'
+import { sendJson } from '../send-json.ts'
 import { sourceIn } from '../source-parameter.ts'
 
 const PATH = '/api/v1/pollers'
@@ -13,8 +13,7 @@ const PATH = '/api/v1/pollers'
 export function pollersRoutes(app: FastifyInstance, deps: HttpDeps): void {
   app.get(PATH, allow('read', 'query'), (request, reply) => {
     observe(request, reply.raw, PATH, deps)
-    const json = reply.type('application/json; charset=utf-8').header('cache-control', 'no-store')
-    return json.send(printableJson({ pollers: pollersAnswer(request.query, deps) }))
+    return sendJson(reply, { pollers: pollersAnswer(request.query, deps) })
   })
 }
 

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
-import { printableJson } from '../../base/printable.ts'
 import type { ScrapeServer } from '../../model/scrape.ts'
 import type { ServerAnswer } from '../api/answers.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { observe } from '../observe.ts'
+import { sendJson } from '../send-json.ts'
 
 const PATH = '/api/v1/prometheus'
 
@@ -13,8 +13,7 @@ export function prometheusRoutes(app: FastifyInstance, deps: HttpDeps): void {
   app.get(PATH, allow('read'), (request, reply) => {
     observe(request, reply.raw, PATH, deps)
     const servers = deps.scrapes?.servers() ?? []
-    const json = reply.type('application/json; charset=utf-8').header('cache-control', 'no-store')
-    return json.send(printableJson({ servers: servers.map(describeServer) }))
+    return sendJson(reply, { servers: servers.map(describeServer) })
   })
 }
 

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
 import { HttpError } from '../../base/errors.ts'
-import { printableJson } from '../../base/printable.ts'
 import type { LabelMap } from '../../model/explanation.ts'
 import { createMasker } from '../../model/mask.ts'
 import { CUT } from '../../model/nested.ts'
@@ -12,6 +11,7 @@ import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { observe } from '../observe.ts'
 import type { Capacity } from '../pressure.ts'
+import { sendJson } from '../send-json.ts'
 import { numberIn, sourceIn } from '../source-parameter.ts'
 import { parseView } from '../view-parameters.ts'
 
@@ -37,10 +37,7 @@ export function searchRoutes(app: FastifyInstance, deps: HttpDeps, capacity: Cap
     observe(request, reply.raw, PATH, deps)
     capacity.assert()
     const answer = await targetsAnswer(request.query as Record<string, unknown>, deps)
-    return reply
-      .type('application/json; charset=utf-8')
-      .header('cache-control', 'no-store')
-      .send(printableJson(answer))
+    return sendJson(reply, answer)
   })
 }
 

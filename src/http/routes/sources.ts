@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify'
-import { printableJson } from '../../base/printable.ts'
 import type { SourceState } from '../../snapshot/store.ts'
 import type { SourceAnswer } from '../api/answers.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps } from '../deps.ts'
 import { describeSource } from '../describe-source.ts'
 import { observe } from '../observe.ts'
+import { sendJson } from '../send-json.ts'
 import { sourceIn } from '../source-parameter.ts'
 
 const PATH = '/api/v1/sources'
@@ -14,9 +14,7 @@ const PATH = '/api/v1/sources'
 export function sourcesRoutes(app: FastifyInstance, deps: HttpDeps): void {
   app.get(PATH, allow('read', 'query'), (request, reply) => {
     observe(request, reply.raw, PATH, deps)
-    // What an inventory says is shown here, so no cache may keep it.
-    const json = reply.type('application/json; charset=utf-8').header('cache-control', 'no-store')
-    return json.send(printableJson({ sources: sourcesAnswer(request.query, deps) }))
+    return sendJson(reply, { sources: sourcesAnswer(request.query, deps) })
   })
 }
 

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify'
-import { printableJson } from '../../base/printable.ts'
 import type { StatusAnswer } from '../api/answers.ts'
 import { allow } from '../auth.ts'
 import type { HttpDeps, HttpOptions } from '../deps.ts'
 import { observe } from '../observe.ts'
+import { sendJson } from '../send-json.ts'
 import { describeCluster, describeReload, unready } from './health.ts'
 
 const PATH = '/api/v1/status'
@@ -12,8 +12,7 @@ const PATH = '/api/v1/status'
 export function statusRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
   app.get(PATH, allow('read'), (request, reply) => {
     observe(request, reply.raw, PATH, deps)
-    const json = reply.type('application/json; charset=utf-8').header('cache-control', 'no-store')
-    return json.send(printableJson(statusAnswer(deps, options)))
+    return sendJson(reply, statusAnswer(deps, options))
   })
 }
 

@@ -1,6 +1,15 @@
 import { Secret } from '../../base/secret.ts'
 import { isSecretName } from '../../model/secret-names.ts'
-import { attempt, type Context, complain, need, readSize, type SourceKeys, within } from '../resolving.ts'
+import {
+  attempt,
+  type Context,
+  complain,
+  need,
+  readSize,
+  refuseCsvKeys,
+  type SourceKeys,
+  within,
+} from '../resolving.ts'
 import type { Kind } from '../source.ts'
 import type { CommandConfig } from './config.ts'
 import { assertExecutable } from './executable.ts'
@@ -31,10 +40,7 @@ function resolve(config: CommandConfig, _source: SourceKeys, context: Context): 
   }
   for (const [index, text] of argv.entries())
     attempt(inCommand, ['argv', index], () => assertArgument(text, index))
-  for (const [key, value] of Object.entries({ csv_delimiter: delimiter, columns })) {
-    if (kind !== 'csv' && value !== undefined)
-      complain(inCommand, [key], 'has no meaning, as the format is not csv; remove it', { atKey: true })
-  }
+  if (kind !== 'csv') refuseCsvKeys(config, 'has no meaning, as the format is not csv; remove it', inCommand)
   const env = resolveEnv(config, inCommand)
   const { folder } = context
   need(inCommand, ['argv', 0], () => assertExecutable(argv[0] as string, folder, context.env.PATH))

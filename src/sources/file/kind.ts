@@ -1,5 +1,14 @@
 import { resolve as resolvePath } from 'node:path'
-import { attempt, type Context, complain, need, readSize, type SourceKeys, within } from '../resolving.ts'
+import {
+  attempt,
+  type Context,
+  complain,
+  need,
+  readSize,
+  refuseCsvKeys,
+  type SourceKeys,
+  within,
+} from '../resolving.ts'
 import type { Kind } from '../source.ts'
 import type { FileSourceConfig } from './config.ts'
 import { assertReadable } from './find.ts'
@@ -22,10 +31,7 @@ function resolve(file: FileSourceConfig, source: SourceKeys, context: Context): 
   )
   const isReadable = files.length === file.files.length
   const isCsv = !isReadable || files.some(({ format }) => format.kind === 'csv')
-  for (const [key, value] of Object.entries({ csv_delimiter: delimiter, columns })) {
-    if (!isCsv && value !== undefined)
-      complain(inFile, [key], 'has no meaning, as no file is CSV; remove it', { atKey: true })
-  }
+  if (!isCsv) refuseCsvKeys(file, 'has no meaning, as no file is CSV; remove it', inFile)
   const output = source.file_sd === undefined ? undefined : resolvePath(context.folder, source.file_sd)
   if (output !== undefined && files.some((pattern) => matchesPath(pattern, output))) {
     complain(context, ['file_sd'], 'is one of the files that this source reads; write it elsewhere')

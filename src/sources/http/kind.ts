@@ -10,6 +10,7 @@ import {
   expandEnv,
   expandUrl,
   readSize,
+  refuseCsvKeys,
   resolveSecretFile,
   resolveSecretText,
   within,
@@ -98,14 +99,9 @@ function resolveRequest(
 type FormatConfig = Pick<HttpConfig, 'format' | 'csv_delimiter' | 'columns' | 'encoding'>
 
 /** Resolves how the answer is written. */
-function resolveFormat(
-  { format = 'json', csv_delimiter: delimiter, columns, encoding }: FormatConfig,
-  context: Context,
-): Format {
-  for (const [key, value] of Object.entries({ csv_delimiter: delimiter, columns })) {
-    if (format !== 'csv' && value !== undefined)
-      complain(context, [key], 'has no effect without format: csv', { atKey: true })
-  }
+function resolveFormat(config: FormatConfig, context: Context): Format {
+  const { format = 'json', csv_delimiter: delimiter, columns, encoding } = config
+  if (format !== 'csv') refuseCsvKeys(config, 'has no effect without format: csv', context)
   return { kind: format, delimiter, columns, encoding }
 }
 
