@@ -13,7 +13,7 @@ export const MAX_PER_CONNECTION = 16
 const SPARE_DESCRIPTORS = 256
 
 /** A response that is being sent. */
-type Sending = Pick<ServerResponse, 'writableLength'>
+type Sending = Pick<ServerResponse, 'writableLength' | 'req'>
 
 /** A connection. */
 interface Open {
@@ -31,7 +31,7 @@ export interface Connections {
    * one when it is of that address, else the one that has been busy for longest. Beyond {@link Bounds.requests} in flight
    * the one with the response that was left unread for longest is closed too, and one that has more than
    * {@link Bounds.perConnection} of them at once. A client that reads nothing of its response for
-   * {@link Bounds.stallMs}, or not all of it within {@link Bounds.responseMs}, is cut off; over HTTP/2
+   * {@link Bounds.stallMs} at most, or not all of it within {@link Bounds.responseMs}, is cut off; over HTTP/2
    * for the second reason only.
    */
   watch(server: Server): void
@@ -51,7 +51,7 @@ export interface Bounds {
   readonly requests: number
   /** Requests in flight on one connection: Prometheus does not pipeline, and HTTP/2 is told. */
   readonly perConnection: number
-  /** The time in which a client reads something of its response, in milliseconds. */
+  /** The longest time in which a client may read nothing of its response, in milliseconds. */
   readonly stallMs: number
   /** The time in which it reads all of it, in milliseconds. */
   readonly responseMs: number
@@ -62,6 +62,9 @@ export interface Bounds {
  * by default.
  */
 const BOUNDS = { requests: 512, perConnection: MAX_PER_CONNECTION, stallMs: 30_000, responseMs: 120_000 }
+
+/** The part of {@link Bounds.stallMs} after which a client is cut off, once it was seen to be slow: the rest is between two looks. */
+const STALL_PART = 2 / 3
 
 /** What stays the same for all requests of a connection: its socket or, of HTTP/2, its session. */
 export function connectionOf(request: IncomingMessage): object {
@@ -127,9 +130,19 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
     closed.destroy()
   }
 
-  function cutOffTheSlow(): void {
+  /** Looks for the slow among the few that are in flight now: a timer for every request costs more than a small answer. */
+  function look(): void {
     const untilMs = performance.now() - responseMs
-    for (const [socket, sending] of busy) if (isUnread(sending, untilMs)) socket.destroy()
+    for (const [socket, sending] of busy) {
+      if (isUnread(sending, untilMs)) socket.destroy()
+      else for (const response of sending.keys()) if (response.writableLength > 0) timeStall(response.req)
+    }
+  }
+
+  /** What the client reads begins the time anew; the platform lifts it with the next request. */
+  function timeStall({ socket, httpVersionMajor }: IncomingMessage): void {
+    const ms = stallMs * STALL_PART
+    if (httpVersionMajor < 2 && socket.timeout !== ms) socket.setTimeout(ms)
   }
 
   function watchTls(server: Server): void {
@@ -192,12 +205,12 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
         if (begin(request, response)) serve.call(server, request, response)
       })
       if ('setSecureContext' in server) watchTls(server)
-      // The platform's timeout of a connection begins anew whenever the client has read something.
-      server.setTimeout(stallMs, (connection: object) => {
+      // Without this the platform would end a connection whose answer has been read, and whose next one is awaited.
+      server.on('timeout', (connection: object) => {
         const socket = socketOf(connection)
         if (isUnread(busy.get(socket)) || !busy.has(socket)) socket.destroy()
       })
-      const timer = setInterval(cutOffTheSlow, Math.min(stallMs, responseMs)).unref()
+      const timer = setInterval(look, Math.min(stallMs * (1 - STALL_PART), responseMs)).unref()
       server.once('close', () => clearInterval(timer))
     },
     inFlight: () => count,

@@ -24,8 +24,8 @@ export const LATENCY_METRIC = {
 
 /** What was counted of one route. */
 export interface RouteCounts {
-  /** Requests by `method code`. */
-  readonly counts: Map<string, number>
+  /** Requests by method and code. */
+  readonly counts: Map<string, Map<number, number>>
   /** Requests by bucket, the last one without a bound. */
   readonly buckets: Float64Array
   seconds: number
@@ -54,15 +54,24 @@ export function createRequestCounts(): RequestMetrics & {
     return route
   }
 
+  function codesOf({ counts }: RouteCounts, method: string): Map<number, number> {
+    let codes = counts.get(method)
+    if (codes === undefined) {
+      codes = new Map()
+      counts.set(method, codes)
+    }
+    return codes
+  }
+
   return {
     routes,
     start(name, method, codes) {
-      for (const code of codes) routeOf(name).counts.set(`${method} ${code}`, 0)
+      for (const code of codes) codesOf(routeOf(name), method).set(code, 0)
     },
     observe(name, method, code, seconds) {
       const route = routeOf(name)
-      const key = `${method} ${code}`
-      route.counts.set(key, (route.counts.get(key) ?? 0) + 1)
+      const codes = codesOf(route, method)
+      codes.set(code, (codes.get(code) ?? 0) + 1)
       route.seconds += seconds
       let bucket = 0
       while (bucket < LATENCY_BUCKETS.length && seconds > (LATENCY_BUCKETS[bucket] as number)) bucket++
@@ -73,10 +82,9 @@ export function createRequestCounts(): RequestMetrics & {
 
 /** The requests of a route with their labels. */
 export function requestsOf([route, { counts }]: readonly [string, RouteCounts]) {
-  return [...counts].map(([key, value]) => {
-    const [method, code] = key.split(' ') as [string, string]
-    return { labels: { route, method, code }, value }
-  })
+  return [...counts].flatMap(([method, codes]) =>
+    [...codes].map(([code, value]) => ({ labels: { route, method, code: String(code) }, value })),
+  )
 }
 
 /** The latency histogram of a route as series: cumulative buckets, sum and count. */
