@@ -1,6 +1,4 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
-import { promisify } from 'node:util'
-import { constants, inflateRaw, inflateRawSync } from 'node:zlib'
 import { asBuffer } from '../base/bytes.ts'
 import type { Moment } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
@@ -18,9 +16,6 @@ const FORMAT = 1
 
 /** The bytes of a signature (HMAC-SHA-256). */
 const MAC_BYTES = 32
-
-/** The most that a list may have uncompressed, in bytes: a stored list that is larger was not written by Rollcall. */
-const MAX_LIST_BYTES = 2 ** 31
 
 /** The line of JSON. Its times are on the clock of the store, in milliseconds. */
 interface Head extends Pick<Roll, 'groups' | 'seen' | 'accepted' | 'history'> {
@@ -162,7 +157,11 @@ async function readList(head: Head, list: Buffer | undefined): Promise<Snapshot>
   if (digestOf(list) !== head.packedDigest)
     throw new GenerationError('its list is not the one that was signed')
   const { groups, targets, changedAtMs } = head
-  return thaw(await inflate(list, head.length), list, head, { groups, targets }, changedAtMs)
+  try {
+    return await thaw(list, head, { groups, targets }, changedAtMs)
+  } catch (error) {
+    throw new GenerationError(`its list cannot be read: ${messageOf(error)}`)
+  }
 }
 
 function digestOf(bytes: Uint8Array): string {
@@ -171,24 +170,4 @@ function digestOf(bytes: Uint8Array): string {
 
 function sign(said: Uint8Array, { source, key }: Signing): Buffer {
   return createHmac('sha256', key).update(`${source}\n`).update(said).digest()
-}
-
-/** Up to this, in bytes, it takes no time worth handing over. */
-const INLINE_BYTES = 16 * 1024
-
-/** The least that the platform takes. */
-const MIN_CHUNK_BYTES = 64
-
-const inflateInPool = promisify(inflateRaw)
-
-/** @param length of the result, in bytes: room for all of it at once is a tenth of the work of the platform's pieces */
-async function inflate(list: Buffer, length: number): Promise<Buffer> {
-  // What a part has no last block of.
-  const chunkSize = Math.max(MIN_CHUNK_BYTES, length + 1)
-  const options = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: MAX_LIST_BYTES, chunkSize }
-  try {
-    return list.length <= INLINE_BYTES ? inflateRawSync(list, options) : await inflateInPool(list, options)
-  } catch (error) {
-    throw new GenerationError(`its list cannot be read: ${messageOf(error)}`)
-  }
 }

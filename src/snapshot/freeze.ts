@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
-import { constants, crc32, deflateRaw, deflateRawSync } from 'node:zlib'
+import { constants, crc32, deflateRaw, deflateRawSync, inflateRaw, inflateRawSync } from 'node:zlib'
 import { sha256 } from '../base/bytes.ts'
 import { createYielder, slicesOf } from '../base/yielding.ts'
 
@@ -55,6 +55,10 @@ export interface Checksum {
 }
 
 const deflateInPool = promisify(deflateRaw)
+const inflateInPool = promisify(inflateRaw)
+
+/** The least room that the platform takes for a result. */
+const MIN_CHUNK_BYTES = 64
 
 /** Up to this, in bytes, compressing takes less than a millisecond, and handing it to the pool half as much again. */
 const INLINE_BYTES = 32 * 1024
@@ -67,49 +71,66 @@ const INLINE_BYTES = 32 * 1024
 export async function freeze(body: Buffer, counts: Counts, changedAtMs: number): Promise<Snapshot> {
   const bytes = groupBytesOf(body)
   const [digest, deflated, crc] = await Promise.all([sha256([body]), deflate(bytes), crcOf(bytes)])
-  return assemble(body, deflated, { digest, crc }, counts, changedAtMs)
+  const checksum = checksumOf(crc, bytes.length)
+  const gzip = bytes.length === 0 ? EMPTY_GZIP : Buffer.concat(gzipOf([{ deflated, checksum }]))
+  return assemble(body, gzip, { deflated, digest, checksum }, counts, changedAtMs)
 }
 
 /** What {@link freeze} found out about a list. */
 export interface Sums extends Pick<Snapshot, 'digest'> {
-  /** The CRC-32 of its groups. */
+  /** The CRC-32 of its groups, and how long they are, in bytes. */
   readonly crc: number
+  readonly length: number
 }
 
 /**
- * Makes the list again that {@link freeze} made, of the groups that its part has, plain and compressed.
+ * Makes the list again that {@link freeze} made, of its compressed groups.
  * @param sums those of that list, which are not computed anew: the caller knows that it is that list
+ * @throws Error when they cannot be read, or are of another length
  */
-export function thaw(
-  bytes: Buffer,
+export async function thaw(
   deflated: Buffer,
-  sums: Sums,
+  { digest, crc, length }: Sums,
   counts: Counts,
   changedAtMs: number,
-): Snapshot {
-  const body = bytes.length === 0 ? EMPTY : Buffer.concat([BEFORE, bytes, AFTER])
-  return assemble(body, deflated, sums, counts, changedAtMs)
+): Promise<Snapshot> {
+  const checksum = checksumOf(crc, length)
+  const gzip = length === 0 ? EMPTY_GZIP : Buffer.concat(gzipOf([{ deflated, checksum }]))
+  const body = await inflate(
+    gzip.subarray(GZIP_HEADER.length, -GZIP_TRAILER_BYTES),
+    length === 0 ? EMPTY.length : BEFORE.length + length + AFTER.length,
+  )
+  return assemble(body, gzip, { deflated, digest, checksum }, counts, changedAtMs)
 }
 
 function assemble(
   body: Buffer,
-  deflated: Buffer,
-  { digest, crc }: Sums,
+  gzip: Buffer,
+  { deflated, digest, checksum }: Pick<Part, 'deflated' | 'checksum'> & Pick<Snapshot, 'digest'>,
   { groups, targets }: Counts,
   changedAtMs: number,
 ): Snapshot {
   const bytes = groupBytesOf(body)
-  const own = { bytes, deflated, checksum: checksumOf(crc, bytes.length) }
-  const gzip = bytes.length === 0 ? EMPTY_GZIP : Buffer.concat(gzipOf([own]))
   // Not a second time in memory.
   const start = GZIP_HEADER.length + BEFORE_BLOCK.length
-  const part = bytes.length === 0 ? own : { ...own, deflated: gzip.subarray(start, start + deflated.length) }
+  const packed = bytes.length === 0 ? deflated : gzip.subarray(start, start + deflated.length)
+  const part = { bytes, deflated: packed, checksum }
   return { body, plain: [body], gzip: [gzip], digest, groups, targets, changedAtMs, part }
 }
 
 async function deflate(bytes: Buffer): Promise<Buffer> {
   const options = { finishFlush: constants.Z_FULL_FLUSH }
   return bytes.length <= INLINE_BYTES ? deflateRawSync(bytes, options) : deflateInPool(bytes, options)
+}
+
+/** @param length of the result, in bytes: room for all of it at once is a tenth of the work of the platform's pieces */
+async function inflate(bytes: Buffer, length: number): Promise<Buffer> {
+  const options = { maxOutputLength: length, chunkSize: Math.max(MIN_CHUNK_BYTES, length) }
+  const body = await (bytes.length <= INLINE_BYTES
+    ? inflateRawSync(bytes, options)
+    : inflateInPool(bytes, options))
+  if (body.length !== length) throw new Error(`${body.length} bytes where there should be ${length}`)
+  return body
 }
 
 /**
@@ -175,6 +196,9 @@ const ONE = 0x80000000
 /** The magic number, deflate, no flags, no time, no hints, an unknown system. */
 const GZIP_HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff])
 
+/** The CRC-32 and the length. */
+const GZIP_TRAILER_BYTES = 8
+
 const BEFORE_BLOCK = storedBlock(BEFORE, false)
 const BETWEEN_BLOCK = storedBlock(BETWEEN, false)
 const LAST_BLOCK = storedBlock(AFTER, true)
@@ -204,7 +228,7 @@ const NOTHING: Sendable = {
  * The list of parts that are compressed already, as one gzip member: the blocks of all of them, with stored blocks
  * between them. A member each is standard too, but curl and browsers show the first one only.
  */
-function gzipOf(parts: readonly Part[]): Buffer[] {
+function gzipOf(parts: readonly Pick<Part, 'deflated' | 'checksum'>[]): Buffer[] {
   const blocks = separate(
     parts.map(({ deflated }) => deflated),
     BETWEEN_BLOCK,
@@ -225,7 +249,7 @@ function storedBlock(bytes: Buffer, isLast: boolean): Buffer {
 }
 
 function gzipTrailer({ crc, length }: Checksum): Buffer {
-  const trailer = Buffer.alloc(8)
+  const trailer = Buffer.alloc(GZIP_TRAILER_BYTES)
   trailer.writeUInt32LE(crc, 0)
   trailer.writeUInt32LE(length % 2 ** 32, 4)
   return trailer

@@ -1,3 +1,4 @@
+import { constants, deflateRawSync } from 'node:zlib'
 import t from 'tap'
 import { decodeGeneration, descends, encodeGeneration, type Signing } from '../../src/cluster/generation.ts'
 import { encodeGroups } from '../../src/model/list.ts'
@@ -112,6 +113,12 @@ t.test('94: what another wrote, or was changed, is not read', async (t) => {
     ['no list', { ...stored, list: undefined }, signing(), /missing/],
     ['a changed list', { ...stored, list: Buffer.from([7, 7, 7]) }, signing(), /not the one/],
     ['no deflate', packedAs(list, Buffer.from([7, 7, 7])), signing(), /cannot be read/],
+    [
+      'shorter groups',
+      packedAs(list, deflateRawSync('{}', { finishFlush: constants.Z_FULL_FLUSH })),
+      signing(),
+      /cannot be read: \d+ bytes/,
+    ],
     ['no deflate, and long', packedAs(list, Buffer.alloc(40_000, 7)), signing(), /cannot be read/],
   ] as const) {
     await t.rejects(decodeGeneration(generation, undefined, by), { name: 'GenerationError', message }, what)
