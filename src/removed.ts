@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { asBuffer } from './base/bytes.ts'
 import { type Moment, momentNow } from './base/clock.ts'
 import { messageOf } from './base/errors.ts'
-import type { Files } from './base/files.ts'
 import { createMutex } from './base/mutex.ts'
 import type { Job } from './base/threads.ts'
 import type { RemovedSource } from './explain/explain-served.ts'
@@ -10,7 +9,7 @@ import { bareList } from './history/events.ts'
 import { compareText } from './model/labels.ts'
 import { encodeLines } from './model/list.ts'
 import { type KnownList, keepableOf, knownListOf, type RunnerDeps } from './refresh/runner.ts'
-import { createShelf, type Keepable, type Kept, keptIn, type Origin, type Shelf } from './roll/kept.ts'
+import type { Keepable, Kept, Origin, Shelf, Shelves } from './roll/kept.ts'
 import { MAX_SAMPLES, type SubtractTask, subtract } from './roll/members.ts'
 import { isTooMany, REASONS_TO_STAY, type ReasonToStay } from './roll/rules.ts'
 import { shownSample } from './snapshot/changes.ts'
@@ -59,9 +58,8 @@ export interface Removed {
 
 /** What this needs from outside. */
 export interface RemovedDeps extends Omit<RunnerDeps, 'room'> {
-  readonly files: Files
-  /** Absolute path of the folder that keeps the lists; undefined: nothing is kept. */
-  readonly storagePath: string | undefined
+  /** What is kept on disk; undefined: nothing. */
+  readonly shelves: Shelves | undefined
   /** Whether a target that no reading of a source had is proven to be none of it; true of one that is not configured. */
   readonly provesGone: (name: string) => boolean
   /** How many records of a source cannot be read, and are not known to have made a target. */
@@ -102,7 +100,7 @@ const NOTHING_COMPARED: Compared = { others: [], rest: [] }
 
 /** Creates a place for removed sources; there are none yet. */
 export function createRemoved(deps: RemovedDeps): Removed {
-  const { store, metrics, log, clock, fleet, files, storagePath } = deps
+  const { store, metrics, log, clock, fleet, shelves } = deps
   const mutex = createMutex()
   // By name; a list that a source had from another inventory has a name of its own, with a dot.
   const all = new Map<string, Gone>()
@@ -316,11 +314,11 @@ export function createRemoved(deps: RemovedDeps): Removed {
         return list === undefined ? [] : [{ name, origin: gone.origin, list }]
       }),
     async restore(configured) {
-      if (storagePath === undefined) return
-      for (const id of await keptIn(files, storagePath)) {
+      if (shelves === undefined) return
+      for (const id of await shelves.sources()) {
         // The list of another inventory was taken with its source.
         if (configured.has(id) || all.has(id)) continue
-        const shelf = createShelf(files, storagePath, id, '')
+        const shelf = shelves.of(id, '')
         try {
           const kept = await shelf.load(momentNow(clock))
           if (kept !== undefined) await takeKept(id, shelf, kept, configured)
@@ -331,7 +329,7 @@ export function createRemoved(deps: RemovedDeps): Removed {
     },
     async restoreOther(name, kept) {
       const id = `${name}.${kept.otherOrigin}`
-      const shelf = createShelf(files, storagePath as string, id, '')
+      const shelf = (shelves as Shelves).of(id, '')
       const { digest } = await takeKept(id, shelf, kept, [name])
       unkept.set(id, () => shelf.keep({ ...kept, digest }, momentNow(clock)))
       await keepOthers()

@@ -16,7 +16,7 @@ import { createRunner, keepableOf, type Outcome, type Runner, type RunnerDeps } 
 import { createSeed, type Seed } from './refresh/seed.ts'
 import { createRemoved } from './removed.ts'
 import { createFleet, type FleetMemory } from './roll/fleet.ts'
-import { type Before, createShelf, type FileOf, filesOf, originOf, type Shelf } from './roll/kept.ts'
+import { type Before, createShelves, type FileOf, filesOf, originOf, type Shelf } from './roll/kept.ts'
 import { DEFAULT_GUARD, type GuardOptions } from './roll/rules.ts'
 import { lastSuccessMs, type SourceState } from './snapshot/store.ts'
 import { addressOf, type createSource } from './sources/kinds.ts'
@@ -118,6 +118,7 @@ interface Running {
 export function createSupervisor(deps: SupervisorDeps): Supervisor {
   const { store, metrics, log, clock, files, storagePath, cluster } = deps
   const memoryPath = storagePath && join(storagePath, FLEET_FILE)
+  const shelves = storagePath === undefined ? undefined : createShelves(files, storagePath)
   const memory = createMemory<FleetMemory>(files, memoryPath, log)
   const room = createRoom()
   const fleet = createFleet(DEFAULT_GUARD, () => memory.keep(() => fleet.memory(clock.monotonic())))
@@ -127,6 +128,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   const underWay = new Map<string, Promise<unknown>>()
   const removed = createRemoved({
     ...deps,
+    shelves,
     fleet,
     provesGone(name) {
       const one = running.get(name)
@@ -143,10 +145,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   function create(settings: SourceSettings, before?: Source): Running {
     const { name } = settings
     const source = deps.createSource(settings.source, sourceDeps(settings), before)
-    const shelf =
-      storagePath === undefined
-        ? undefined
-        : createShelf(files, storagePath, name, addressOf(settings.source))
+    const shelf = shelves?.of(name, addressOf(settings.source))
     const outputs: Output[] = settings.fileSd === undefined ? [] : [fileSdOutput(files, settings.fileSd)]
     if (shelf !== undefined && storagePath !== undefined) {
       outputs.push({ kind: 'storage', path: storagePath, keep: shelf.keep, remove: shelf.remove })

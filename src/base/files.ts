@@ -145,8 +145,8 @@ export function createFiles(deps: FilesDeps): OwnFiles {
 }
 
 function createQueue({ clock }: FilesDeps) {
-  const waiting = new Set<Work>()
-  // By folder.
+  // By folder, in the order in which they were asked for; the folder whose turn it is first.
+  const waiting = new Map<string, Set<Work>>()
   const running = new Map<string, Work>()
   let places: Place[] = Array.from({ length: MAX_IN_POOL }, poolPlace)
   let isClosed = false
@@ -158,10 +158,16 @@ function createQueue({ clock }: FilesDeps) {
       const before = running.get(folder)
       if (isClosed) return reject(ending())
       if (before !== undefined && isStill(before, before.deadlineMs)) return reject(hanging(work))
-      waiting.add(work)
+      const queue = waiting.get(folder) ?? new Set()
+      waiting.set(folder, queue.add(work))
       startAll()
-      if (waiting.has(work)) check(work, () => isMoving(work))
+      if (queue.has(work)) check(work, () => isMoving(work))
     }) as Promise<Value>
+  }
+
+  function unqueue(work: Work): void {
+    const queue = waiting.get(work.folder)
+    if (queue?.delete(work) && queue.size === 0) waiting.delete(work.folder)
   }
 
   /** Looks once a second at work that does not end, and gives it up when the deadline has passed. */
@@ -169,7 +175,7 @@ function createQueue({ clock }: FilesDeps) {
     work.cancelCheck = clock.after(SLOW_MS, () => {
       work.stillMs = hasMoved() ? 0 : work.stillMs + SLOW_MS
       if (isStill(work, work.deadlineMs)) {
-        waiting.delete(work)
+        unqueue(work)
         work.reject(hanging(work))
       } else check(work, hasMoved)
       startAll()
@@ -193,11 +199,15 @@ function createQueue({ clock }: FilesDeps) {
   }
 
   function startAll(): void {
-    for (const work of waiting) {
-      if (running.has(work.folder)) continue
+    // A copy: a folder goes behind the others when its turn is over.
+    for (const [folder, queue] of [...waiting]) {
+      if (running.has(folder)) continue
       const place = freePlace()
       if (place === undefined) return
-      waiting.delete(work)
+      const [work] = queue as Set<Work> & [Work]
+      waiting.delete(folder)
+      queue.delete(work)
+      if (queue.size > 0) waiting.set(folder, queue)
       work.cancelCheck()
       start(work, place)
     }
@@ -247,8 +257,9 @@ function createQueue({ clock }: FilesDeps) {
 
   async function close(): Promise<void> {
     isClosed = true
-    for (const work of [...waiting, ...running.values()]) work.cancelCheck()
-    for (const work of waiting) work.reject(ending())
+    const queued = [...waiting.values()].flatMap((queue) => [...queue])
+    for (const work of [...queued, ...running.values()]) work.cancelCheck()
+    for (const work of queued) work.reject(ending())
     waiting.clear()
     if (running.size === 0) return
     await new Promise<void>((resolve) => {

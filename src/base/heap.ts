@@ -1,11 +1,14 @@
 import { performance } from 'node:perf_hooks'
-import { setFlagsFromString } from 'node:v8'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 
 /** The interval between two looks at the load, in milliseconds. */
 const LOOK_MS = 2_000
 
 /** The part of that time in which it works, from which on processor time is worth more than memory. */
 const BUSY = 0.5
+
+/** From this on, in bytes, a heap is large anyway, and keeping it small only costs processor time. */
+const LARGE = 50 * 2 ** 20
 
 /**
  * Keeps the heap small while the program is loaded: a fifth less resident memory. undici's WebAssembly, which only splits
@@ -27,14 +30,16 @@ export function letHeapGrow(): void {
 }
 
 /**
- * Lets the heap grow as usual as soon as the process is busy: one that serves a few Prometheus servers never is.
+ * Lets the heap grow as usual as soon as the process is busy, or has much to remember: one that serves a few Prometheus
+ * servers some thousand targets never is.
  * @param grow what is done then, once
  */
-export function letHeapGrowOnceBusy(grow = letHeapGrow, lookMs = LOOK_MS): void {
+export function letHeapGrowOnceBusy(grow = letHeapGrow, lookMs = LOOK_MS, large = LARGE): void {
   let before = performance.eventLoopUtilization()
   const timer = setInterval(() => {
     const now = performance.eventLoopUtilization()
-    if (performance.eventLoopUtilization(now, before).utilization > BUSY) {
+    const isBusy = performance.eventLoopUtilization(now, before).utilization > BUSY
+    if (isBusy || getHeapStatistics().used_heap_size > large) {
       clearInterval(timer)
       grow()
     }

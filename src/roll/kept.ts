@@ -58,7 +58,8 @@ export interface Keepable {
 /** The list of one source on disk. */
 export interface Shelf {
   /**
-   * Keeps a list, in place of the one before. Only what changed is written; that it is still right, once a minute.
+   * Keeps a list, in place of the one before. Only what changed is written; that it is still right, once a minute, and for
+   * four sources a second at most.
    * @returns whether what was kept before had been removed, or another had been written in its place
    */
   keep(list: Keepable, now: Moment): Promise<boolean>
@@ -105,14 +106,14 @@ interface Saved {
 /** How old the time may be at which the list on disk was last right, in milliseconds. */
 const STALE_ON_DISK_MS = 60_000
 
+/** The least between two lists that are written for that time only: thousands of sources would keep a disk busy. */
+const BETWEEN_MS = 250
+
+/** So long the names in a folder are good enough to find old files by, in milliseconds. */
+const NAMES_MS = 10_000
+
 /** The end of the name of the file of a roll. */
 const ENDING = '.snapshot'
-
-/** The names of the sources of which a list is kept in a folder. */
-export async function keptIn(files: Pick<Files, 'list'>, folder: string): Promise<string[]> {
-  const names = await files.list(folder).catch((): string[] => [])
-  return names.filter((name) => name.endsWith(ENDING)).map((name) => name.slice(0, -ENDING.length))
-}
 
 /** A file of a folder, piece by piece. */
 export interface FileOf {
@@ -182,7 +183,7 @@ export async function readKept(
   folder: string,
   source: string,
   now: Moment,
-): Promise<Omit<Kept, 'otherOrigin'> | undefined> {
+): Promise<(Omit<Kept, 'otherOrigin'> & Pick<Head, 'file'>) | undefined> {
   const path = join(folder, source + ENDING)
   const bytes = await readSealed(files, path)
   if (bytes === undefined) return undefined
@@ -209,16 +210,68 @@ export async function readKept(
     history: shifted(head.history, now.monotonicMs),
     held: [],
   }
-  return { roll, changedAtMs, lastSuccessMs, position, origin: { origin, salt } }
+  return { roll, changedAtMs, lastSuccessMs, position, origin: { origin, salt }, file: head.file }
 }
 
-/**
- * Keeps the list of a source in a folder.
- * @param address tells inventories apart; empty: whichever was kept is of this one
- */
-export function createShelf(
+/** The lists of all sources in a folder. */
+export interface Shelves {
+  /** @param address tells inventories apart; empty: whichever was kept is of this one */
+  of(source: string, address: string): Shelf
+  /** The names of the sources of which a list is kept. */
+  sources(): Promise<string[]>
+}
+
+/** Keeps the lists of sources in a folder. */
+export function createShelves(
   files: Pick<Files, 'read' | 'write' | 'remove' | 'list' | 'look'>,
   folder: string,
+): Shelves {
+  let names: Promise<string[]> = Promise.resolve([])
+  let readMs = Number.NEGATIVE_INFINITY
+  let confirmedMs = Number.NEGATIVE_INFINITY
+
+  const list = () => files.list(folder).catch((): string[] => [])
+
+  const shared: Folder = {
+    files,
+    folder,
+    list,
+    recent(nowMs) {
+      if (nowMs - readMs >= NAMES_MS) {
+        names = list()
+        readMs = nowMs
+      }
+      return names
+    },
+    mayConfirm(nowMs) {
+      const may = nowMs - confirmedMs >= BETWEEN_MS
+      if (may) confirmedMs = nowMs
+      return may
+    },
+  }
+  return {
+    of: (source, address) => createShelf(shared, source, address),
+    async sources() {
+      const rolls = (await list()).filter((name) => name.endsWith(ENDING))
+      return rolls.map((name) => name.slice(0, -ENDING.length))
+    },
+  }
+}
+
+/** What the shelves of a folder share. */
+interface Folder {
+  readonly files: Pick<Files, 'read' | 'write' | 'remove' | 'list' | 'look'>
+  readonly folder: string
+  /** The names in it. */
+  list(): Promise<string[]>
+  /** The names that were in it lately: a folder of thousands of sources is not read for each of them. */
+  recent(nowMs: number): Promise<string[]>
+  /** Whether it is the turn of a list that is written for its time only. */
+  mayConfirm(nowMs: number): boolean
+}
+
+function createShelf(
+  { files, folder, list: names, recent, mayConfirm }: Folder,
   source: string,
   address: string,
 ): Shelf {
@@ -226,6 +279,8 @@ export function createShelf(
   const own = originOf(address)
   // What is on disk, as far as it is known.
   let saved: Saved | undefined
+  // The list that another shelf left.
+  let loaded: readonly string[] = []
 
   async function isThere({ mark, file, size }: Saved): Promise<boolean> {
     // Not by its presence alone: it may be that of an older list, or of another process.
@@ -234,15 +289,18 @@ export function createShelf(
     return isSame && list?.size === BigInt(size)
   }
 
+  function isStale(before: Saved, lastSuccessMs: number, { monotonicMs }: Moment): boolean {
+    return lastSuccessMs - before.lastSuccessMs >= STALE_ON_DISK_MS && mayConfirm(monotonicMs)
+  }
+
   /**
    * Removes the lists that the roll no longer names, and what a killed writer left behind; of the names that are given
    * here only, since others may keep files of theirs in the folder, such as the `file_sd` file of the source. What
    * cannot be removed stays: the list itself has been kept.
    */
-  async function removeOthers(current?: string): Promise<void> {
+  async function removeOthers(there: readonly string[], current?: string): Promise<void> {
     const isOurs = /^\.(?:[0-9a-f]{16}\.json|snapshot)(\.[0-9a-f-]{36}\.tmp)?$/
-    const names = await files.list(folder).catch((): string[] => [])
-    const ours = names.filter((name) => name.startsWith(source) && isOurs.test(name.slice(source.length)))
+    const ours = there.filter((name) => name.startsWith(source) && isOurs.test(name.slice(source.length)))
     const old = ours.filter((name) => name !== current && name !== source + ENDING)
     await Promise.allSettled(old.map((name) => files.remove(join(folder, name))))
   }
@@ -260,19 +318,22 @@ export function createShelf(
       const id = await sha256([Buffer.from(timeless), ...numbersOf(roll)])
       const isGone = saved !== undefined && !(await isThere(saved))
       const before = isGone ? undefined : saved
-      if (before?.id === id && lastSuccessMs - before.lastSuccessMs < STALE_ON_DISK_MS) return false
+      if (before?.id === id && !isStale(before, lastSuccessMs, now)) return false
       saved = undefined
       if (before?.file !== file) await files.write(join(folder, file), roll.body, { makeFolder: true })
       const mark = await writeSealed(files, path, piecesOf(source, own, list, now))
       saved = { mark, file, size: roll.body.byteLength, id, lastSuccessMs }
-      // What is there is known from then on: a folder of many sources is not searched for each change of one.
-      if (before === undefined) await removeOthers(file)
-      else if (before.file !== file) await Promise.allSettled([files.remove(join(folder, before.file))])
+      // What is there is known from then on. What was loaded may have been written after the names were read.
+      if (before === undefined) {
+        await removeOthers([...(await recent(now.monotonicMs)), ...loaded], file)
+      } else if (before.file !== file) await Promise.allSettled([files.remove(join(folder, before.file))])
       return isGone
     },
     async load(now) {
-      const kept = await readKept(files, folder, source, now)
-      if (kept === undefined) return undefined
+      const read = await readKept(files, folder, source, now)
+      if (read === undefined) return undefined
+      const { file, ...kept } = read
+      loaded = [file]
       const { origin, salt } = kept.origin
       const isOurs = address === '' || origin === originOf(address, salt).origin
       return { ...kept, otherOrigin: isOurs ? undefined : origin.slice(0, 8) }
@@ -280,7 +341,7 @@ export function createShelf(
     async remove() {
       saved = undefined
       await files.remove(path)
-      await removeOthers()
+      await removeOthers(await names())
     },
   }
 }

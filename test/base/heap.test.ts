@@ -20,3 +20,10 @@ t.test('the heap may grow once the process is busy, and not before', async (t) =
   }
   t.equal(grown, 1, 'busy: once')
 })
+
+t.test('a heap that is large already may grow, however little there is to do', async (t) => {
+  const grown = new Promise<void>((resolve) => letHeapGrowOnceBusy(resolve, LOOK_MS, 1))
+  const timer = setTimeout(() => {}, 60_000)
+  t.teardown(() => clearTimeout(timer))
+  await grown
+})

@@ -8,7 +8,7 @@ import { createRoom } from '../../src/refresh/compute.ts'
 import { fileSdOutput, type Output } from '../../src/refresh/outputs.ts'
 import { createRunner, type RunnerDeps } from '../../src/refresh/runner.ts'
 import { createFleet, type Fleet } from '../../src/roll/fleet.ts'
-import { createShelf, type Kept } from '../../src/roll/kept.ts'
+import { createShelves, type Kept } from '../../src/roll/kept.ts'
 import type { Roll } from '../../src/roll/roll.ts'
 import { DEFAULT_GUARD, type GuardOptions } from '../../src/roll/rules.ts'
 import { createStore } from '../../src/snapshot/store.ts'
@@ -85,7 +85,7 @@ export async function refreshing(
   t.teardown(() => threads.close())
   const files = createFiles({ clock })
   t.teardown(() => files.close())
-  const shelf = storage === undefined ? undefined : createShelf(files, storage, 'sensors', address)
+  const shelf = storage === undefined ? undefined : createShelves(files, storage).of('sensors', address)
   const runner = createRunner(
     {
       name: options.name ?? 'sensors',

@@ -8,7 +8,7 @@ import { sha256 } from '../../src/base/bytes.ts'
 import { createFiles } from '../../src/base/files.ts'
 import { readSealed, writeSealed } from '../../src/base/sealed-file.ts'
 import { createPacker } from '../../src/pipeline/pack.ts'
-import { createShelf, type Keepable, keptIn } from '../../src/roll/kept.ts'
+import { createShelves, type Keepable } from '../../src/roll/kept.ts'
 import { callRoll, openRoll, type Roll } from '../../src/roll/roll.ts'
 import { manualClock, momentOf } from '../helpers/clock.ts'
 import { spawnNode } from '../helpers/node.ts'
@@ -33,7 +33,7 @@ function shelves(t: Test, folder = t.testdir()) {
   return {
     files,
     folder,
-    shelf: (address = 'here', source = 'sensors') => createShelf(files, folder, source, address),
+    shelf: (address = 'here', source = 'sensors') => createShelves(files, folder).of(source, address),
   }
 }
 
@@ -99,6 +99,53 @@ t.test('only what changed is written; that it is right once a minute', async (t)
   await one.keep(await listOf('a:1'), momentOf(62_000))
   t.not(written()[0], before[0])
   t.match(await shelf().load(momentOf(0)), { roll: { keys: new Uint32Array([1]) } })
+})
+
+t.test('the folder is read once for the sources of a start, and nothing old stays', async (t) => {
+  const { files, folder } = shelves(t)
+  let looks = 0
+  const counted = {
+    ...files,
+    list: (path: string) => {
+      looks++
+      return files.list(path)
+    },
+  }
+  const names = ['a', 'b', 'c']
+  const { of: shelf } = createShelves(counted, folder)
+  const shelvesOf = () => names.map((name) => shelf(name, 'here'))
+  for (const one of shelvesOf()) await one.keep(await listOf('old:1'), momentOf(0))
+  t.equal(looks, 1)
+  // Those of a reload, soon after: what the others wrote was not there yet when the folder was read.
+  const latest = await listOf('new:1')
+  for (const one of shelvesOf()) {
+    await one.load(momentOf(1_000))
+    await one.keep(latest, momentOf(1_000))
+  }
+  t.equal(looks, 1)
+  const list = latest.digest.slice(0, 16)
+  t.same(
+    readdirSync(folder).sort(),
+    names.flatMap((name) => [`${name}.${list}.json`, `${name}.snapshot`]),
+  )
+  for (const one of shelvesOf()) await one.keep(latest, momentOf(60_000))
+  t.equal(looks, 2, 'later it may have others')
+})
+
+t.test('lists that are only still right are written in turn, four a second', async (t) => {
+  const { files, folder } = shelves(t)
+  const { of: shelf } = createShelves(files, folder)
+  const [one, other] = [shelf('one', 'here'), shelf('other', 'here')]
+  const list = await listOf('a:1')
+  for (const each of [one, other]) await each.keep(list, momentOf(0))
+  const written = (name: string) => statSync(join(folder, `${name}.snapshot`), { bigint: true }).mtimeNs
+  const before = written('other')
+  const later = { ...list, lastSuccessMs: 61_000 }
+  for (const each of [one, other]) await each.keep(later, momentOf(61_000))
+  t.equal((await shelf('one', 'here').load(momentOf(0)))?.lastSuccessMs, 61_000)
+  t.equal(written('other'), before, 'soon')
+  await other.keep(later, momentOf(61_300))
+  t.equal((await shelf('other', 'here').load(momentOf(0)))?.lastSuccessMs, 61_000)
 })
 
 t.test('the group file is a file_sd file, and only current ones are there', async (t) => {
@@ -213,10 +260,10 @@ t.test('33: what somebody removed or replaced is written again, and that is told
 
 t.test('63: what is kept is found again by the names of its sources', async (t) => {
   const { shelf, files, folder } = shelves(t)
-  t.same(await keptIn(files, join(folder, 'none')), [])
+  t.same(await createShelves(files, join(folder, 'none')).sources(), [])
   await shelf().keep(await listOf('a:1'), momentOf(0))
   await shelf('here', 'other').keep(await listOf('b:1'), momentOf(0))
-  t.same((await keptIn(files, folder)).sort(), ['other', 'sensors'])
+  t.same((await createShelves(files, folder).sources()).sort(), ['other', 'sensors'])
   t.ok(await shelf('').load(momentOf(0)), 'whatever its address was')
 })
 
@@ -230,9 +277,9 @@ t.test(
     const folder = t.testdir()
     const path = (name: string) => JSON.stringify(resolve(`build/src/${name}.js`))
     const script = `
-const [{ createShelf }, { createFiles }, { systemClock }, { openRoll }, { DEFAULT_GUARD }, { createPacker }, { sha256 }] =
+const [{ createShelves }, { createFiles }, { systemClock }, { openRoll }, { DEFAULT_GUARD }, { createPacker }, { sha256 }] =
   await Promise.all([${['roll/kept', 'base/files', 'base/clock', 'roll/roll', 'roll/rules', 'pipeline/pack', 'base/bytes'].map(path).join(',')}].map((path) => import(path)))
-const shelf = createShelf(createFiles({ clock: systemClock }), ${JSON.stringify(folder)}, 'sensors', 'here')
+const shelf = createShelves(createFiles({ clock: systemClock }), ${JSON.stringify(folder)}).of('sensors', 'here')
 for (let round = 0; ; round++) {
   const packer = createPacker()
   for (let index = 0; index < 500; index++) packer.add({ address: 'sensor-' + index + ':' + (1 + (round % 60000)), labels: [] }, 1 + (round % 60000))
