@@ -46,3 +46,11 @@ export function letHeapGrowOnceBusy(grow = letHeapGrow, lookMs = LOOK_MS, large 
     before = now
   }, lookMs).unref()
 }
+
+/** From this on, in bytes, what is read makes a heap large. */
+const MUCH = 4 * 2 ** 20
+
+/** Lets the heap grow as usual before much is read: it would be searched again and again for room. */
+export function letHeapGrowFor(bytes: number, grow = letHeapGrow): void {
+  if (bytes >= MUCH) grow()
+}

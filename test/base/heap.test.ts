@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import t from 'tap'
-import { letHeapGrowOnceBusy } from '../../src/base/heap.ts'
+import { letHeapGrowFor, letHeapGrowOnceBusy } from '../../src/base/heap.ts'
 
 const LOOK_MS = 50
 
@@ -26,4 +26,12 @@ t.test('a heap that is large already may grow, however little there is to do', a
   const timer = setTimeout(() => {}, 60_000)
   t.teardown(() => clearTimeout(timer))
   await grown
+})
+
+t.test('the heap may grow before much is read', async (t) => {
+  let grown = 0
+  letHeapGrowFor(1_000_000, () => grown++)
+  t.equal(grown, 0)
+  letHeapGrowFor(10_000_000, () => grown++)
+  t.equal(grown, 1)
 })

@@ -2,6 +2,7 @@ import { joinLines } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
 import { messageOf } from '../../base/errors.ts'
 import { type Files, HangingFileError } from '../../base/files.ts'
+import { letHeapGrowFor } from '../../base/heap.ts'
 import { isObject, type Json, kindOf } from '../../model/record.ts'
 import { isInstanceId, type Registration, readRegistration } from '../../model/registration.ts'
 import type { Report } from './report.ts'
@@ -197,6 +198,7 @@ export function createJournal(path: string, all: Registered, deps: JournalDeps):
     try {
       const bytes = await readPatiently()
       if (bytes === undefined) return undefined
+      letHeapGrowFor(bytes.length)
       const replayed = decodeJournal(bytes.toString(), path)
       const { isTorn, unusable } = replayed
       if (isTorn) report({ kind: 'torn', path })
