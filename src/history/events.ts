@@ -1,6 +1,5 @@
 import { asBuffer } from '../base/bytes.ts'
-import type { LabelMap } from '../model/explanation.ts'
-import type { Ending, EventKind } from '../model/history.ts'
+import type { Draft, Ending, EventKind } from '../model/history.ts'
 import { compareText, type Labels } from '../model/labels.ts'
 import { countIn, labelsIn, linesOf, targetsIn } from '../model/list.ts'
 import { createMasker } from '../model/mask.ts'
@@ -48,14 +47,6 @@ export function bareList(body: Uint8Array): ListState {
     ...nothing,
     seen: { selection: '' },
   }
-}
-
-/** An event without its place in the order of all. */
-export interface Draft {
-  readonly kind: EventKind
-  readonly address: string
-  readonly place: LabelMap
-  readonly why: string
 }
 
 /** How many targets one change has events of; one more event of each kind says how many others there were. */

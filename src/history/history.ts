@@ -7,9 +7,18 @@ import type { Metrics } from '../base/metrics.ts'
 import { createMutex } from '../base/mutex.ts'
 import type { Job, Threads } from '../base/threads.ts'
 import { hostIn } from '../model/address.ts'
-import type { EventQuery, History, HistoryStatus, TargetEvent } from '../model/history.ts'
+import {
+  type Draft,
+  type EventQuery,
+  eventId,
+  type History,
+  type HistoryStatus,
+  type TargetEvent,
+  timeOfId,
+} from '../model/history.ts'
+import { compareText } from '../model/labels.ts'
 import { differingLines } from './differing.ts'
-import { type Draft, eventsOf, type ListChange, type ListState, summary } from './events.ts'
+import { eventsOf, type ListChange, type ListState, summary } from './events.ts'
 import { createSegments, eventsIn, type Retention, type Segments } from './segments.ts'
 
 /** A change of the list of a source. */
@@ -23,6 +32,8 @@ export interface SourceChange extends ListChange {
 export interface HistoryOptions extends Retention {
   /** The folder of what is kept; undefined: the newest events are kept in memory. */
   readonly storagePath: string | undefined
+  /** Whether other replicas have a part of it too. */
+  readonly isShared?: boolean
 }
 
 /** What a history needs from outside. */
@@ -35,10 +46,25 @@ export interface HistoryDeps {
 }
 
 /** The history of this process, for who makes it. */
-export interface OwnHistory extends History {
+export interface OwnHistory extends History, Retention {
   status(): HistoryStatus
   /** Notes what a change did to each target; never fails, and holds nothing up. */
   record(change: SourceChange): void
+  /** What a change did to each target; never fails. */
+  compare(change: SourceChange): Promise<readonly Draft[]>
+  /**
+   * Notes events that all replicas have. Noted once more, after a restart or by two ways, they are found once.
+   * @param publication which of those of the source they belong to, by its time on the clock that all replicas share,
+   * in milliseconds
+   * @param isNext whether all that were published before it are here, as far as {@link publicationOf} goes
+   * @returns whether there was room for them
+   */
+  note(source: string, publication: number, events: readonly Draft[], isNext: boolean): Promise<boolean>
+  /**
+   * The newest publication of a source of which all events are here, and all those before it; 0: none.
+   * @throws Error when what an earlier process wrote cannot be read
+   */
+  publicationOf(source: string): Promise<number>
   /**
    * The files that it is in, by their paths in the folder of what is kept.
    * @throws Error when they cannot be read
@@ -72,13 +98,16 @@ const NEVER = new AbortController().signal
 const MAX_SEARCHES = 8
 const RETRY_AFTER_SECONDS = 5
 
-/** An event that has no place among all of them yet. */
-type Waiting = Omit<TargetEvent, 'id'>
+/** An event; without an id it has no place among all of them yet. */
+type Waiting = Omit<TargetEvent, 'id'> & { readonly id?: number }
+
+/** The beginning of the line of an event that all replicas have. */
+const SHARED = /^\{"id":(\d+),"source":"([^"]*)","isShared":true/gm
 
 /** Creates a history, and begins to look for what an earlier process wrote. */
 export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHistory {
   const { clock, threads, metrics, log } = deps
-  const { storagePath, maxAgeMs } = options
+  const { storagePath, maxAgeMs, isShared = false } = options
   const folder = storagePath && join(storagePath, HISTORY_FOLDER)
   const segments = folder === undefined ? undefined : createSegments(folder, options, deps)
   // By source: what changed while something else is compared is compared as one change.
@@ -94,6 +123,10 @@ export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHi
   let failure: string | undefined
   const mutex = createMutex()
   let searches = 0
+  // With other replicas: of what this one noted alone.
+  let lastOwnId = 0
+  // By source.
+  const publications = new Map<string, number>()
 
   // What changed.
 
@@ -105,7 +138,7 @@ export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHi
     comparing = undefined
   }
 
-  async function compare(change: SourceChange): Promise<Draft[]> {
+  async function compare(change: SourceChange): Promise<readonly Draft[]> {
     const { before, after } = change
     try {
       if (before === undefined) return eventsOf(change)
@@ -124,21 +157,39 @@ export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHi
   }
 
   function add({ source, atMs }: SourceChange, drafts: readonly Draft[]): void {
-    const events = drafts.map((draft) => ({ atMs, source, ...draft }))
     if (leftOut > 0 && waiting.length < MAX_WAITING) {
       const why = `${leftOut} events were left out, since the disk did not take them`
-      waiting.push({ atMs, source, ...summary('changed', why) })
+      waiting.push(waitingOf(source, atMs, summary('changed', why)))
       leftOut = 0
     }
-    const room = segments === undefined ? events.length : Math.max(0, MAX_WAITING - waiting.length)
-    waiting.push(...events.slice(0, room))
-    leftOut += events.length - Math.min(room, events.length)
-    metrics.dropped.inc(Math.max(0, events.length - room))
-    if (segments !== undefined) writeSoon(segments)
-    else if (waiting.length > MAX_WAITING) {
-      lastId += waiting.length - MAX_WAITING
-      waiting = waiting.slice(-MAX_WAITING)
-    }
+    const room = segments === undefined ? drafts.length : Math.max(0, MAX_WAITING - waiting.length)
+    waiting.push(...drafts.slice(0, room).map((draft) => waitingOf(source, atMs, draft)))
+    leaveOut(Math.max(0, drafts.length - room))
+    settle()
+  }
+
+  function leaveOut(count: number): void {
+    leftOut += count
+    metrics.dropped.inc(count)
+  }
+
+  function waitingOf(source: string, atMs: number, draft: Draft): Waiting {
+    if (!isShared) return { source, atMs, ...draft }
+    lastOwnId = Math.max(lastOwnId + 1, eventId(atMs, 0))
+    return { id: lastOwnId, source, atMs, ...draft }
+  }
+
+  /** Has what waits written; without a folder, forgets the oldest. */
+  function settle(): Promise<void> | undefined {
+    if (segments !== undefined) return writeSoon(segments)
+    const tooMany = Math.max(0, waiting.length - MAX_WAITING)
+    lastId += tooMany
+    waiting = waiting.slice(tooMany)
+    return undefined
+  }
+
+  function notePublication(source: string, publication: number): void {
+    publications.set(source, Math.max(publication, publications.get(source) ?? 0))
   }
 
   // Files.
@@ -151,9 +202,17 @@ export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHi
   async function open(to: Segments): Promise<void> {
     if (isOpen) return
     await to.open()
+    if (isShared) await findPublications(to)
     isOpen = true
     lastId = to.lastId()
     metrics.bytes.set(to.bytes())
+  }
+
+  async function findPublications(to: Segments): Promise<void> {
+    for await (const { text } of to.read(Number.NEGATIVE_INFINITY)) {
+      for (const [, id, source] of text.matchAll(SHARED))
+        notePublication(source as string, timeOfId(Number(id)))
+    }
   }
 
   async function write(to: Segments): Promise<void> {
@@ -187,16 +246,14 @@ export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHi
   async function search({ before = Number.POSITIVE_INFINITY, limit, ...query }: EventQuery) {
     await ready()
     const sinceMs = Math.max(query.sinceMs ?? Number.NEGATIVE_INFINITY, clock.now() - maxAgeMs)
-    const matcher = createMatcher(query, sinceMs)
-    const inMemory = numbered(waiting).filter((event) => event.id < before && matcher.isMatch(event))
-    const found = inMemory.reverse().slice(0, limit + 1)
-    // What is being written is in both.
-    for await (const event of onDisk(segments, Math.min(before, lastId + 1), sinceMs, matcher)) {
-      if (found.length > limit) break
-      found.push(event)
+    const matcher = createMatcher(query, sinceMs, before)
+    const page = createPage(limit)
+    page.add(numbered(waiting), matcher.isMatch)
+    for await (const { text, mark } of segments?.read(sinceMs) ?? []) {
+      page.add(eventsIn(text, matcher.mayMatch), matcher.isMatch)
+      if (page.isWhole(mark)) break
     }
-    const events = found.slice(0, limit)
-    return { events, next: found.length > limit ? events.at(-1)?.id : undefined }
+    return page.get()
   }
 
   /** @throws Error when what an earlier process wrote cannot be read */
@@ -209,6 +266,8 @@ export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHi
   if (segments !== undefined) void writeSoon(segments)
 
   return {
+    maxAgeMs,
+    maxBytes: options.maxBytes,
     record(change) {
       // What left with a source is a change of its own.
       const key = JSON.stringify([change.source, change.why])
@@ -216,6 +275,30 @@ export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHi
       changes.set(key, pending === undefined ? change : merged(pending, change))
       // Not before what follows the change has been done.
       comparing ??= Promise.resolve().then(compareAll)
+    },
+    compare,
+    async note(source, publication, events, isNext) {
+      const hasRoom = () => segments === undefined || waiting.length + events.length <= MAX_WAITING
+      if (!hasRoom()) await settle()
+      if (!hasRoom()) {
+        if (!isNext) leaveOut(events.length)
+        return false
+      }
+      const atMs = publication
+      const shared = isNext ? ({ isShared: true } as const) : {}
+      waiting.push(
+        ...events.map((draft, index) => ({
+          ...{ id: eventId(publication, index), source, ...shared },
+          ...{ atMs, ...draft },
+        })),
+      )
+      if (isNext) notePublication(source, publication)
+      await settle()
+      return true
+    },
+    async publicationOf(source) {
+      await ready()
+      return publications.get(source) ?? 0
     },
     async find(query) {
       if (searches >= MAX_SEARCHES)
@@ -263,23 +346,42 @@ function merged(first: SourceChange, second: SourceChange): SourceChange {
   return { ...second, before: first.before, endings }
 }
 
-/** The events on disk that match, the newest first. */
-async function* onDisk(
-  segments: Segments | undefined,
-  before: number,
-  sinceMs: number,
-  { mayMatch, isMatch }: Matcher,
-): AsyncGenerator<TargetEvent> {
-  for await (const piece of segments?.read(before, sinceMs) ?? []) {
-    for (const event of eventsIn(piece.text, mayMatch)) {
-      if (event.id < piece.before && isMatch(event)) yield event
-    }
+/** The newest events of those that are added, as many as a page takes. */
+function createPage(limit: number) {
+  // The newest first, and one of the next page.
+  let found: TargetEvent[] = []
+  // Events of several sources may have one id, and must not be torn apart.
+  const endOf = () => {
+    let end = limit
+    while (end < found.length && found[end]?.id === found[end - 1]?.id) end++
+    return end
+  }
+  return {
+    add(events: Iterable<TargetEvent>, isWanted: (event: TargetEvent) => boolean): void {
+      for (const event of events) if (isWanted(event)) found.push(event)
+      found.sort((a, b) => b.id - a.id || compareText(a.source, b.source))
+      found = found.filter(
+        ({ id, source }, at) => id !== found[at - 1]?.id || source !== found[at - 1]?.source,
+      )
+      found = found.slice(0, endOf() + 1)
+    },
+    /** Whether no event whose id is a mark, or smaller, is among them. */
+    isWhole: (mark: number) => found.length > limit && (found[limit - 1] as TargetEvent).id > mark,
+    get() {
+      const events = found.slice(0, endOf())
+      return { events, next: found.length > events.length ? events.at(-1)?.id : undefined }
+    },
   }
 }
 
-type Matcher = ReturnType<typeof createMatcher>
+/** The beginning of a line, before the id. */
+const BEFORE_ID = '{"id":'.length
 
-function createMatcher({ target, isWhole = false, source }: Omit<EventQuery, 'limit'>, sinceMs: number) {
+function createMatcher(
+  { target, isWhole = false, source }: Omit<EventQuery, 'limit'>,
+  sinceMs: number,
+  before: number,
+) {
   const text = target?.toLowerCase()
   const needles = [
     ...(text === undefined ? [] : [JSON.stringify(text).slice(1, -1)]),
@@ -288,11 +390,13 @@ function createMatcher({ target, isWhole = false, source }: Omit<EventQuery, 'li
   return {
     /** Looks at the line of an event: it need not be parsed when nothing in it matches. */
     mayMatch(line: string): boolean {
+      if (Number.parseInt(line.slice(BEFORE_ID, BEFORE_ID + 16), 10) >= before) return false
       const lower = needles.length === 0 ? line : line.toLowerCase()
       return needles.every((needle) => lower.includes(needle))
     },
     isMatch(event: TargetEvent): boolean {
-      if (event.atMs < sinceMs || (source !== undefined && event.source !== source)) return false
+      if (event.id >= before || event.atMs < sinceMs || (source !== undefined && event.source !== source))
+        return false
       if (text === undefined) return true
       if (isWhole) {
         const address = event.address.toLowerCase()

@@ -15,42 +15,43 @@ export interface SegmentsDeps {
   readonly clock: Pick<Clock, 'now'>
 }
 
-/** The text of a segment, of which only events with a smaller id count. */
+/** The text of a segment, and an id that no event in an older segment exceeds. */
 export interface Piece {
   readonly text: string
-  readonly before: number
+  readonly mark: number
 }
 
 /**
  * Events in files, a line of JSON each. A file is only appended to; a line that a process did not finish is left out,
  * and the next event begins another file. The oldest files are deleted, so that all of them together are never larger,
- * nor much older, than they may be.
+ * nor much older, than they may be. Events need not come in the order of their ids: those of other replicas may be late.
  */
 export interface Segments {
   /** Finds what an earlier process wrote; to be called once, first, again after it failed. */
   open(): Promise<void>
-  /** The id of the newest event; 0: there is none. */
+  /** The largest id of all events; 0: there is none. */
   lastId(): number
   bytes(): number
   /**
-   * Appends events, in order of their ids.
+   * Appends events. Those of a call that failed may be there in part: appended again, some are there twice.
    * @throws Error when they may not be on disk
    */
   append(events: readonly TargetEvent[]): Promise<void>
-  /** What there may be of events before an id that are not older than a time, the newest first. */
-  read(before: number, sinceMs: number): AsyncIterable<Piece>
+  /** What there may be of events that are not older than a time; the file that was begun last comes first. */
+  read(sinceMs: number): AsyncIterable<Piece>
   /** The files, as they are in the folder. */
   parts(): Promise<{ readonly path: string; readonly pieces: readonly Uint8Array[] }[]>
 }
 
 interface Segment {
   readonly name: string
-  readonly firstId: number
-  readonly firstAtMs: number
+  /** No event in an older file has a larger id, or a later time; mostly those of the first event. */
+  readonly mark: number
+  readonly markMs: number
   bytes: number
 }
 
-/** The id and the time of its first event. */
+/** Its marks. */
 const NAME = /^(\d{16})-(\d{13})\.jsonl$/
 const TEMPORARY = /^\d{16}-\d{13}\.jsonl\.[0-9a-f-]{36}\.tmp$/
 
@@ -66,11 +67,12 @@ export function createSegments(
   { files, clock }: SegmentsDeps,
 ): Segments {
   const segmentBytes = Math.min(MAX_SEGMENT_BYTES, Math.floor(maxBytes / SIZE_SHARE))
-  // From the first event of a file to its last.
+  // From the first event of a file to its last, when they are in order.
   const spanMs = maxAgeMs / AGE_SHARE
   // The oldest first.
   let segments: Segment[] = []
   let lastId = 0
+  let lastAtMs = 0
   // Whether the newest one ends with a whole line.
   let isWhole = false
 
@@ -87,7 +89,7 @@ export function createSegments(
       const [, id, atMs] = NAME.exec(name) ?? []
       const look = id === undefined ? undefined : await files.look(join(folder, name))
       if (look === undefined) continue
-      found.push({ name, firstId: Number(id), firstAtMs: Number(atMs), bytes: Number(look.size) })
+      found.push({ name, mark: Number(id), markMs: Number(atMs), bytes: Number(look.size) })
     }
     return found
   }
@@ -96,30 +98,39 @@ export function createSegments(
   async function prune(bytes: number): Promise<void> {
     const expiredMs = clock.now() - maxAgeMs - spanMs
     for (let [oldest] = segments; oldest !== undefined; [oldest] = segments) {
-      if (total() + bytes <= maxBytes && oldest.firstAtMs >= expiredMs) return
+      if (total() + bytes <= maxBytes && oldest.markMs >= expiredMs) return
       await files.remove(join(folder, oldest.name))
       segments = segments.slice(1)
     }
   }
 
   async function write(events: readonly TargetEvent[], body: Buffer): Promise<void> {
-    const [first] = events as readonly [TargetEvent]
     await prune(body.length)
-    if (!(await tryAppend(body))) {
-      const atMs = String(Math.max(0, Math.floor(first.atMs))).padStart(13, '0')
-      const name = `${String(first.id).padStart(16, '0')}-${atMs}.jsonl`
+    const [first] = events as readonly [TargetEvent]
+    // A clock that was ahead for a while keeps no file for longer.
+    const markMs = Math.max(0, Math.floor(Math.max(first.atMs, Math.min(lastAtMs, clock.now()))))
+    if (!(await tryAppend(body, markMs))) {
+      const mark = Math.max(first.id, lastId, (segments.at(-1)?.mark ?? 0) + 1)
+      const name = `${String(mark).padStart(16, '0')}-${String(markMs).padStart(13, '0')}.jsonl`
       await files.write(join(folder, name), body, { makeFolder: true })
-      segments.push({ name, firstId: first.id, firstAtMs: first.atMs, bytes: body.length })
+      segments.push({ name, mark, markMs, bytes: body.length })
       isWhole = true
     }
-    lastId = first.id + events.length - 1
+    note(events)
+  }
+
+  function note(events: Iterable<TargetEvent>): void {
+    for (const { id, atMs } of events) {
+      lastId = Math.max(lastId, id)
+      lastAtMs = Math.max(lastAtMs, atMs)
+    }
   }
 
   /** @returns false when another file has to be begun */
-  async function tryAppend(body: Buffer): Promise<boolean> {
+  async function tryAppend(body: Buffer, atMs: number): Promise<boolean> {
     const newest = segments.at(-1)
     if (newest === undefined || !isWhole || newest.bytes + body.length > segmentBytes) return false
-    if (clock.now() - newest.firstAtMs > spanMs) return false
+    if (atMs - newest.markMs > spanMs) return false
     newest.bytes += body.length
     try {
       await files.append(join(folder, newest.name), body)
@@ -137,8 +148,10 @@ export function createSegments(
       const newest = segments.at(-1)
       if (newest === undefined) return
       const text = (await files.read(join(folder, newest.name)))?.toString() ?? ''
-      // Without a readable line its name says what its first event was.
-      lastId = eventsIn(text).next().value?.id ?? newest.firstId
+      // Without a readable line its name says what is in the others.
+      lastId = newest.mark
+      lastAtMs = newest.markMs
+      note(eventsIn(text))
       isWhole = text.endsWith('\n')
       await prune(0)
     },
@@ -150,7 +163,9 @@ export function createSegments(
       let size = 0
       for (const event of events) {
         const line = Buffer.from(`${JSON.stringify(event)}\n`)
-        if (size > 0 && size + line.length > segmentBytes) {
+        const [first] = batch
+        const isLong = first !== undefined && event.atMs - first.atMs > spanMs
+        if (isLong || (size > 0 && size + line.length > segmentBytes)) {
           await write(batch, Buffer.concat(lines))
           batch = []
           lines = []
@@ -162,16 +177,13 @@ export function createSegments(
       }
       if (batch.length > 0) await write(batch, Buffer.concat(lines))
     },
-    async *read(before, sinceMs) {
-      let next: Pick<Segment, 'firstId' | 'firstAtMs'> | undefined
-      for (const segment of [...segments].reverse()) {
-        // Of what was written in part, and then again, the file that came later counts.
-        const end = Math.min(before, next?.firstId ?? before)
-        if ((next?.firstAtMs ?? sinceMs) < sinceMs) return
-        next = segment
-        if (segment.firstId >= before) continue
-        const bytes = await files.read(join(folder, segment.name))
-        if (bytes !== undefined) yield { text: bytes.toString(), before: end }
+    async *read(sinceMs) {
+      let untilMs = sinceMs
+      for (const { name, mark, markMs } of [...segments].reverse()) {
+        if (untilMs < sinceMs) return
+        untilMs = markMs
+        const bytes = await files.read(join(folder, name))
+        if (bytes !== undefined) yield { text: bytes.toString(), mark }
       }
     },
     async parts() {

@@ -46,7 +46,7 @@ export function numberIn(
   { least = 1, most = Number.MAX_SAFE_INTEGER } = {},
 ): number | undefined {
   if (text === undefined) return undefined
-  const value = typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : -1
+  const value = typeof text === 'string' && /^\d{1,16}$/.test(text) ? Number(text) : -1
   if (value >= least && value <= most) return value
   const range = most < Number.MAX_SAFE_INTEGER ? `${least} to ${most}` : `${least} on`
   const shown = JSON.stringify(text).slice(0, 60)

@@ -7,12 +7,7 @@ export type Ending = 'left' | 'expired'
 export type EventKind = 'joined' | 'left' | 'changed'
 
 /** Something that happened to one target, as it may be shown: secrets are masked. */
-export interface TargetEvent {
-  /** Its place in the order of all, from 1; larger is newer. */
-  readonly id: number
-  /** On the wall clock, in milliseconds. */
-  readonly atMs: number
-  readonly source: string
+export interface Draft {
   readonly kind: EventKind
   /** Empty when it is an event of many targets, such as a first list. */
   readonly address: string
@@ -20,6 +15,33 @@ export interface TargetEvent {
   readonly place: LabelMap
   /** Why, in one sentence: what the readings showed, which rule let it go, which labels changed. */
   readonly why: string
+}
+
+/** The same among all events. */
+export interface TargetEvent extends Draft {
+  /**
+   * Its place in the order of all; larger is newer, and no two events of one source have the same. Alone, events are
+   * numbered from 1. With other replicas an id is made of the time ({@link eventId}), so that each has the same.
+   */
+  readonly id: number
+  /** On the wall clock, in milliseconds. */
+  readonly atMs: number
+  readonly source: string
+  /** Whether all replicas have it. */
+  readonly isShared?: true
+}
+
+/** So many events of one source at most are of one time. */
+const IDS_PER_MS = 1024
+
+/** The id of one of the events of a time, in milliseconds. */
+export function eventId(atMs: number, index: number): number {
+  return Math.floor(atMs) * IDS_PER_MS + index
+}
+
+/** The time that an id was made of. */
+export function timeOfId(id: number): number {
+  return Math.floor(id / IDS_PER_MS)
 }
 
 /** Which events are asked for. */

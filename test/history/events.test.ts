@@ -1,5 +1,6 @@
 import t from 'tap'
-import { type Draft, eventsOf, type ListChange, MAX_EVENTS } from '../../src/history/events.ts'
+import { eventsOf, type ListChange, MAX_EVENTS } from '../../src/history/events.ts'
+import type { Draft } from '../../src/model/history.ts'
 import type { Labels } from '../../src/model/labels.ts'
 import { hashKey, NO_KEY } from '../../src/model/record-key.ts'
 import { createPacker } from '../../src/pipeline/pack.ts'

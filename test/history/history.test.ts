@@ -33,17 +33,20 @@ const names = (count: number, first = 0) =>
 const NAME = /^\/data\/history\/\d{16}-\d{13}\.jsonl$/
 
 /** A history in files in memory, and more of them by later processes. */
-function keeping(t: Test, options: { maxAgeMs?: number; maxBytes?: number; isInMemory?: boolean } = {}) {
+function keeping(
+  t: Test,
+  options: { maxAgeMs?: number; maxBytes?: number; isInMemory?: boolean; isShared?: boolean } = {},
+) {
   const clock = manualClock()
   const files = memoryFiles({ clock })
   const metrics = createMetrics('test')
   const { log, messages } = recordingLog()
   const threads = createThreads()
   t.teardown(() => threads.close())
-  const { maxAgeMs = 30 * DAY_MS, maxBytes = 2 ** 20, isInMemory = false } = options
+  const { maxAgeMs = 30 * DAY_MS, maxBytes = 2 ** 20, isInMemory = false, isShared = false } = options
   const start = () => {
     const history = createHistory(
-      { storagePath: isInMemory ? undefined : '/data', maxAgeMs, maxBytes },
+      { storagePath: isInMemory ? undefined : '/data', maxAgeMs, maxBytes, isShared },
       { files, clock, threads, metrics: metrics.history, log },
     )
     /** A change from some targets to others. */
@@ -363,6 +366,111 @@ t.test('the files are what a backup needs', async (t) => {
     t.equal(Buffer.concat(pieces).toString(), files.contents()[join('/data', path)])
 })
 
+/** What happened to so many targets. */
+const draftsOf = (...addresses: readonly string[]) =>
+  addresses.map((address) => ({ kind: 'joined', address, place: {}, why: 'it is there' }) as const)
+
+t.test('events of other replicas are in order of their time, whenever they come', async (t) => {
+  const { start, clock, onDisk } = keeping(t, { isShared: true })
+  const history = start()
+  const now = clock.now()
+  t.equal(await history.publicationOf('cmdb'), 0)
+  history.record([], ['own:1'])
+  await history.find()
+  t.equal(await history.note('cmdb', now - 2 * DAY_MS, draftsOf('a:1', 'b:1'), true), true)
+  t.equal(await history.note('cmdb', now - DAY_MS, draftsOf('c:1'), true), true)
+  t.equal(await history.note('stores', now - 3 * DAY_MS, draftsOf('s:1'), true), true)
+  clock.advance(1_000)
+  history.record(['own:1'], ['own:1', 'own:2'])
+  const all = ['own:2', 'own:1', 'c:1', 'b:1', 'a:1', 's:1'].map((address) => `joined ${address}`)
+  t.same(await history.addresses(), all)
+  t.same(await history.addresses({ sinceMs: now - 1.5 * DAY_MS }), all.slice(0, 3))
+  t.same(await history.addresses({ sinceMs: now - 2.5 * DAY_MS }), all.slice(0, 5))
+  t.equal(await history.publicationOf('cmdb'), now - DAY_MS)
+  await history.close()
+  const next = start()
+  t.equal(await next.publicationOf('cmdb'), now - DAY_MS, 'the next process knows how far it is')
+  t.equal(await next.publicationOf('stores'), now - 3 * DAY_MS)
+  t.same(await next.addresses(), all)
+  const paged: string[] = []
+  for (let before: number | undefined; ; ) {
+    const page = await next.find({ limit: 2, before })
+    paged.push(...page.events.map(({ address }) => `joined ${address}`))
+    before = page.next
+    if (before === undefined) break
+  }
+  t.same(paged, all)
+  t.equal((await next.find()).events[2]?.id, (now - DAY_MS) * 1024, 'the same on every replica')
+  t.equal((await next.find()).events[3]?.id, (now - 2 * DAY_MS) * 1024 + 1)
+  t.ok(onDisk().length >= 1)
+})
+
+t.test('events that are noted twice are found once, and those that are not next prove nothing', async (t) => {
+  const { start, clock } = keeping(t, { isShared: true })
+  const history = start()
+  const now = clock.now()
+  await history.note('cmdb', now, draftsOf('b:1'), false)
+  t.equal(await history.publicationOf('cmdb'), 0)
+  await history.note('cmdb', now - 5, draftsOf('a:1'), true)
+  await history.note('cmdb', now, draftsOf('b:1'), true)
+  await history.note('stores', now, draftsOf('b:1'), true)
+  t.same(
+    (await history.find()).events.map(({ source, address }) => [source, address]),
+    [
+      ['cmdb', 'b:1'],
+      ['stores', 'b:1'],
+      ['cmdb', 'a:1'],
+    ],
+  )
+  t.same((await history.find({ limit: 1 })).events.length, 2, 'a page takes all of one id')
+  const { next } = await history.find({ limit: 1 })
+  t.same(await history.addresses({ limit: 1, before: next }), ['joined a:1'])
+  await history.close()
+  t.equal((await start().find()).events.length, 3)
+})
+
+t.test('events of one time are never under one id', async (t) => {
+  const { start } = keeping(t, { isShared: true })
+  const shared = start()
+  shared.record([], names(3))
+  shared.record([], ['x:1'], 'stores')
+  const ids = (await shared.find()).events.map(({ id }) => id)
+  t.same(
+    ids,
+    [...new Set(ids)].sort((a, b) => b - a),
+  )
+  await shared.close()
+})
+
+t.test('what the disk does not take of other replicas is asked for again', async (t) => {
+  const { start, clock, files, value } = keeping(t, { isShared: true, maxBytes: 2 ** 24 })
+  const history = start()
+  await history.find()
+  files.fail('/data/history', 'ENOSPC', ['append', 'write'])
+  const now = clock.now()
+  let taken = 0
+  while (await history.note('cmdb', now + taken, draftsOf(...names(900)), true)) taken++
+  t.equal(taken, Math.floor(MAX_WAITING / 900))
+  t.equal(await history.publicationOf('cmdb'), now + taken - 1)
+  t.equal(await value('events_dropped_total'), 0)
+  t.equal(await history.note('cmdb', now + taken, draftsOf(...names(900)), false), false)
+  t.equal(await value('events_dropped_total'), 900, 'of its own there is no other place')
+  files.fail('/data/history', undefined)
+  t.equal(await history.note('cmdb', now + taken, draftsOf(...names(900), 'last:1'), true), true)
+  t.same(await history.addresses({ limit: 1 }), ['joined last:1'])
+  t.equal(history.status().error, undefined)
+})
+
+t.test('in memory the newest events of all replicas are found', async (t) => {
+  const { start, clock } = keeping(t, { isShared: true, isInMemory: true })
+  const history = start()
+  const now = clock.now()
+  for (let round = 0; round < 6; round++)
+    t.equal(await history.note('cmdb', now + round, draftsOf(...names(1_000)), true), true)
+  t.equal((await history.find({ limit: 10_000 })).events.length, MAX_WAITING)
+  t.equal(await history.publicationOf('cmdb'), now + 5)
+})
+
 const eventOf = (id: number, atMs: number, length: number): TargetEvent => ({
   id,
   atMs,
@@ -411,14 +519,12 @@ t.test('the bounds of size and age hold, and the newest are never lost, whatever
         const total = sizes.reduce((sum, size) => sum + size, 0)
         if (total > maxBytes + 10) throw new Error(`${total} bytes`)
         const found: number[] = []
-        for await (const { text, before } of segments.read(
-          Number.POSITIVE_INFINITY,
-          Number.NEGATIVE_INFINITY,
-        )) {
+        for await (const { text } of segments.read(Number.NEGATIVE_INFINITY)) {
           for (const line of text.split('\n').reverse()) {
             if (!line.endsWith('}')) continue
             const event = JSON.parse(line) as TargetEvent
-            if (event.id >= before) continue
+            // What was written in part, and then again.
+            if (found.includes(event.id)) continue
             found.push(event.id)
             const limitMs = maxAgeMs + maxAgeMs / 30 + 1
             if (added.length > 0 && clock.now() - event.atMs > limitMs) throw new Error('too old')
@@ -430,6 +536,41 @@ t.test('the bounds of size and age hold, and the newest are never lost, whatever
         if (added.length > 0 && found[0] !== added.at(-1)?.id) throw new Error('the newest is lost')
       }
     }),
+    { numRuns: 100 },
+  )
+})
+
+t.test('late events are found like others, by time and in pages', async (t) => {
+  const late = fc.record({ lateMs: fc.nat(3_000_000), count: fc.nat(30), passMs: fc.nat(100_000) })
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(late, { minLength: 1, maxLength: 20 }),
+      fc.nat(3_000_000),
+      fc.integer({ min: 1, max: 40 }),
+      async (steps, sinceMs, limit) => {
+        const { start, clock } = keeping(t, { isShared: true, maxAgeMs: 2_000_000, maxBytes: 200_000 })
+        const history = start()
+        const noted = new Map<number, number>()
+        for (const { lateMs, count, passMs } of steps) {
+          clock.advance(passMs)
+          const atMs = clock.now() - lateMs
+          await history.note('s', atMs, draftsOf(...names(count)), true)
+          for (let index = 0; index < count; index++) noted.set(atMs * 1024 + index, atMs)
+        }
+        const fromMs = clock.now() - sinceMs
+        const found: number[] = []
+        for (let before: number | undefined; ; ) {
+          const page = await history.find({ limit, before, sinceMs: fromMs })
+          found.push(...page.events.map(({ id }) => id))
+          before = page.next
+          if (before === undefined) break
+        }
+        const wanted = [...noted].filter(([, atMs]) => atMs >= Math.max(fromMs, clock.now() - 2_000_000))
+        const newest = wanted.map(([id]) => id).sort((a, b) => b - a)
+        if (String(found) !== String(newest)) throw new Error(`${found} is not ${newest}`)
+        await history.close()
+      },
+    ),
     { numRuns: 100 },
   )
 })
