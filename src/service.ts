@@ -93,10 +93,14 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   const views = createViews(threads, clock, await memory.load(), memory.keep)
   const history =
     settings.history &&
-    createHistory({ ...settings.history, storagePath }, { ...deps, threads, metrics: metrics.history })
+    createHistory(
+      { ...settings.history, storagePath, isShared: settings.cluster !== undefined },
+      { ...deps, threads, metrics: metrics.history },
+    )
   // Loaded only here: most servers are alone.
   const cluster =
-    settings.cluster && (await (await import('./cluster/open.ts')).openCluster(settings.cluster, deps))
+    settings.cluster &&
+    (await (await import('./cluster/open.ts')).openCluster(settings.cluster, { ...deps, history }))
   const supervisor = createSupervisor({
     ...deps,
     store,

@@ -15,7 +15,7 @@ import type { Generation } from './store.ts'
 const FORMAT = 1
 
 /** The bytes of a signature (HMAC-SHA-256). */
-const MAC_BYTES = 32
+export const MAC_BYTES = 32
 
 /** The line of JSON. Its times are on the clock of the store, in milliseconds. */
 interface Head extends Pick<Roll, 'groups' | 'seen' | 'accepted' | 'history'> {
@@ -168,6 +168,6 @@ function digestOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
-function sign(said: Uint8Array, { source, key }: Signing): Buffer {
+export function sign(said: Uint8Array, { source, key }: Signing): Buffer {
   return createHmac('sha256', key).update(`${source}\n`).update(said).digest()
 }

@@ -6,6 +6,7 @@ import { messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { ClusterMetrics } from '../base/metrics.ts'
 import type { ClusterView } from '../model/cluster.ts'
+import type { Draft } from '../model/history.ts'
 import type { Outcome } from '../refresh/runner.ts'
 import { NO_CHANGE, type SharedList, type Sharing } from '../refresh/sharing.ts'
 import type { Position } from '../roll/kept.ts'
@@ -22,7 +23,8 @@ import {
   type StoredList,
 } from './generation.ts'
 import { createSharedRegistrations, type SharedRegistrations } from './registrations.ts'
-import type { Answer, ClusterStore, Generation, Message, Replica, Seen } from './store.ts'
+import { decodeEvents, encodeEvents } from './shared-events.ts'
+import type { Answer, ClusterStore, Message, NewEvents, Replica, Seen, StoredEvents, Taken } from './store.ts'
 
 /** How long a lease lasts without renewal, and how long a silent replica counts as present, in milliseconds. */
 export const LEASE_MS = 10_000
@@ -87,6 +89,16 @@ export interface ClusterDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: ClusterMetrics
+  /** Undefined: none is kept. */
+  readonly history?: SharedHistory | undefined
+}
+
+/** The history of this replica, as far as it is that of all. */
+export interface SharedHistory {
+  readonly maxAgeMs: number
+  readonly maxBytes: number
+  note(source: string, generation: number, events: readonly Draft[], isNext: boolean): Promise<boolean>
+  publicationOf(source: string): Promise<number>
 }
 
 /** Who this replica is. */
@@ -115,6 +127,11 @@ interface Joined {
   refused: string | undefined
   /** The generation that a newer version of Rollcall wrote; undefined: the store has none such. */
   outdatedBy: number | undefined
+  /** The newest generation of which the store has events, as far as is known here. */
+  eventsUntil: number
+  /** What is being done for the history; it never rejects. */
+  noting: Promise<void>
+  isCatchingUp: boolean
   /** When its lease was last given back because its readings failed. */
   gaveBackMs: number
   looking: Promise<void> | undefined
@@ -131,6 +148,7 @@ interface Place {
   readonly ancestors: readonly number[]
   /** Whose lease it needs; undefined: it is no reading. */
   readonly replicaId?: string | undefined
+  readonly events?: readonly Draft[] | undefined
 }
 
 /** What is to be done with the generation that the store has. */
@@ -160,13 +178,17 @@ const NOTHING_DONE = {
 /** What is done with the store, beside publishing; no source has such a name. */
 const lookingAt = (source: string) => `.look ${source}`
 const MEET = '.meet'
+const eventsOf = (source: string) => `.events ${source}`
+
+/** The events of a source take at most such a share of the history's size in the store, where they are compressed. */
+const SIZE_SHARE = 16
 
 /** No position. A list that is restored without one counts as one that the store was not told. */
 const NOWHERE: Position = { generation: NOTHING, isDetached: true }
 
 /** Joins the replicas that share a store. Nothing waits for the store but {@link Cluster.join}, for its deadline. */
 export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDeps): Cluster {
-  const { store, clock, log, metrics } = deps
+  const { store, clock, log, metrics, history } = deps
   const joined = new Map<string, Joined>()
   const registrations = new Map<string, SharedRegistrations>()
   // The clock of the store, less the monotonic clock; before it is known the wall clock stands in.
@@ -236,6 +258,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
         void one.member.refresh()
       }
       note(lookingAt(source), undefined)
+      catchUp(one)
     } catch (error) {
       one.isReached = false
       note(lookingAt(source), messageOf(error))
@@ -248,6 +271,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
 
   function noteSeen(one: Joined, seen: Seen, sentMs: number): void {
     one.seen = seen
+    one.eventsUntil = seen.eventsUntil
     one.reachedMs = sentMs
     one.isReached = true
     one.isOnItsOwn = false
@@ -306,11 +330,11 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
     return theirs
   }
 
-  async function read(one: Joined, generation: Generation, known: Snapshot | undefined) {
+  async function read(one: Joined, generation: Taken, known: Snapshot | undefined) {
     try {
       const list = await decodeGeneration(generation, known, signing(one.source))
       one.refused = undefined
-      return list
+      return { ...list, hasEvents: generation.eventsUntil > one.position.generation }
     } catch (error) {
       const { message, isNewer } = error as GenerationError
       if (one.refused === undefined)
@@ -343,7 +367,8 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
     const roll = unite(theirs.roll, served.roll, clock.monotonic())
     const counts = { groups: roll.groups, targets: roll.keys.length }
     const snapshot = await freeze(asBuffer(roll.body), counts, storeNow())
-    const united: SharedList = { roll, snapshot, lastSuccess: theirs.lastSuccess, change: NO_CHANGE }
+    const { lastSuccess, hasEvents = false } = theirs
+    const united: SharedList = { roll, snapshot, lastSuccess, change: NO_CHANGE, hasEvents }
     // What began with nothing has all that it did not know once it is united with what did not.
     const own = lineage(one).filter((one) => one !== NOTHING)
     const ancestors = [...own, base, ...theirs.ancestors]
@@ -355,13 +380,16 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
   async function publishAs(
     one: Joined,
     list: SharedList,
-    { base, number, ancestors, replicaId }: Place,
+    { base, number, ancestors, replicaId, events }: Place,
   ): Promise<boolean> {
     const { source } = one
     const all = [...new Set(ancestors)].filter((one) => one < number)
     all.sort((one, other) => other - one)
     const generation = encodeGeneration(list, number, all, signing(source))
-    const answer = await store.publish(source, { ...generation, base, replicaId })
+    const answer = await store.publish(source, {
+      ...generation,
+      ...{ base, replicaId, news: newsOf(one, number, events) },
+    })
     note(source, undefined)
     if (answer !== 'published') return false
     one.refused = undefined
@@ -370,21 +398,99 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
     return true
   }
 
-  async function publish(source: string, list: SharedList, isChanged: boolean): Promise<boolean> {
+  async function publish(
+    source: string,
+    list: SharedList,
+    isChanged: boolean,
+    compare?: () => Promise<readonly Draft[]>,
+  ): Promise<boolean> {
     const one = joined.get(source) as Joined
+    const events = await compare?.()
+    const { generation } = one.position
+    const number = nextNumber(one, generation)
     try {
-      const { generation } = one.position
-      const number = nextNumber(one, generation)
-      const place = { base: generation, number, ancestors: lineage(one), replicaId: replica.id }
-      if (await publishAs(one, list, place)) return true
-      void lookAt(one)
-      return false
+      const place = { base: generation, number, ancestors: lineage(one), replicaId: replica.id, events }
+      if (!(await publishAs(one, list, place))) {
+        void lookAt(one)
+        return false
+      }
+      noteOwn(one, number, events, true)
+      return true
     } catch (error) {
       note(source, messageOf(error))
       one.isReached = false
     }
     if (isChanged) one.position = { ...one.position, isDetached: true }
+    // It may be in the store all the same: then its events come from there under the same number.
+    noteOwn(one, number, events, false)
     return true
+  }
+
+  // History.
+
+  function newsOf({ source }: Joined, number: number, events: readonly Draft[] = []): NewEvents | undefined {
+    if (history === undefined || events.length === 0) return undefined
+    return {
+      events: encodeEvents(events, number, signing(source)),
+      since: Math.max(0, Math.floor(storeNow() - history.maxAgeMs)),
+      maxBytes: Math.floor(history.maxBytes / SIZE_SHARE),
+    }
+  }
+
+  /** Notes what this replica read. Nothing waits for it, since the disk may hang. */
+  function noteOwn(one: Joined, number: number, events: readonly Draft[] = [], isStored: boolean): void {
+    if (history === undefined || events.length === 0) return
+    const { source, eventsUntil } = one
+    if (isStored) one.eventsUntil = number
+    const noted = async () => {
+      const known = await history.publicationOf(source).catch(() => -1)
+      // What came before it is still to be taken, and this once more with it.
+      await history.note(source, number, events, isStored && known >= eventsUntil)
+    }
+    noteUnderWay(one, noted())
+  }
+
+  /** Takes what other replicas noted, unless that is under way. */
+  function catchUp(one: Joined): void {
+    if (history === undefined || one.isCatchingUp) return
+    one.isCatchingUp = true
+    const caughtUp = takeEvents(one, history).finally(() => {
+      one.isCatchingUp = false
+    })
+    noteUnderWay(one, caughtUp)
+  }
+
+  function noteUnderWay(one: Joined, work: Promise<unknown>): void {
+    one.noting = Promise.all([one.noting, work]).then(() => {})
+  }
+
+  async function takeEvents(one: Joined, history: SharedHistory): Promise<void> {
+    const { source } = one
+    // A disk that fails is told by the history.
+    let known = await history.publicationOf(source).catch(() => one.eventsUntil)
+    try {
+      while (known < one.eventsUntil && isIn(one)) {
+        const page = await store.eventsAfter(source, known)
+        if (page.length === 0) break
+        for (const stored of page) {
+          if (!(await history.note(source, stored.generation, readEvents(one, stored), true))) return
+          known = stored.generation
+        }
+      }
+      note(eventsOf(source), undefined)
+    } catch (error) {
+      note(eventsOf(source), messageOf(error))
+    }
+  }
+
+  /** What cannot be used is a gap in the history. */
+  function readEvents({ source }: Joined, stored: StoredEvents): readonly Draft[] {
+    try {
+      return decodeEvents(stored, signing(source))
+    } catch (error) {
+      log.warn({ source, error: messageOf(error) }, 'events in the store are not taken into the history')
+      return []
+    }
   }
 
   // Together.
@@ -484,7 +590,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
   return {
     sharing: (source) => ({
       isReader: () => isReader(source),
-      publish: (list, isChanged) => publish(source, list, isChanged),
+      publish: (list, isChanged, compare) => publish(source, list, isChanged, compare),
       now: storeNow,
       reader: () => (isReader(source) ? undefined : joined.get(source)?.seen?.holder?.name),
       position: () => joined.get(source)?.position,
@@ -508,6 +614,9 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
         seen: undefined,
         refused: undefined,
         outdatedBy: undefined,
+        eventsUntil: 0,
+        noting: Promise.resolve(),
+        isCatchingUp: false,
         gaveBackMs: Number.NEGATIVE_INFINITY,
         looking: undefined,
         isAskedAgain: false,
@@ -536,7 +645,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
       const looking = joined.get(source)?.looking
       joined.delete(source)
       for (const metric of [metrics.reader, metrics.generation]) metric.remove({ source })
-      for (const what of [source, lookingAt(source)]) note(what, undefined)
+      for (const what of [source, lookingAt(source), eventsOf(source)]) note(what, undefined)
       await registrations.get(source)?.stop()
       registrations.delete(source)
       await looking
@@ -582,6 +691,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
       cancel()
       await Promise.allSettled([...registrations.values()].map((one) => one.stop()))
       await Promise.allSettled([...joined.values()].map(({ looking }) => looking))
+      await Promise.all([...joined.values()].map(({ noting }) => noting))
       await Promise.allSettled([...joined.keys()].map((source) => store.release(source, replica.id)))
       await store.close()
     },

@@ -4,7 +4,7 @@ import { messageOf, StartError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics } from '../base/metrics.ts'
 import { version } from '../base/version.ts'
-import { type Cluster, createCluster } from './member.ts'
+import { type Cluster, type ClusterDeps, createCluster } from './member.ts'
 import type { ClusterOptions } from './resolve.ts'
 
 /**
@@ -13,7 +13,17 @@ import type { ClusterOptions } from './resolve.ts'
  */
 export async function openCluster(
   { redis, keyPrefix, signingKey, replica: name }: ClusterOptions,
-  { clock, log, metrics }: { readonly clock: Clock; readonly log: Logger; readonly metrics: Metrics },
+  {
+    clock,
+    log,
+    metrics,
+    history,
+  }: {
+    readonly clock: Clock
+    readonly log: Logger
+    readonly metrics: Metrics
+    readonly history?: ClusterDeps['history']
+  },
 ): Promise<Cluster> {
   const key = await signingKey.reveal().catch((error) => {
     throw new StartError(`cluster.signing_key_file: ${messageOf(error)}`)
@@ -26,6 +36,7 @@ export async function openCluster(
       clock,
       log,
       metrics: metrics.startCluster(),
+      history,
     },
   )
 }

@@ -9,6 +9,13 @@ export const FORMAT = 1
 /** The log of registrations has about as many entries. */
 const MAX_LOG = 10_000
 
+/** So many generations, with so many bytes of events, are read in one step. */
+const MAX_PAGE = 500
+const MAX_PAGE_BYTES = 2 ** 20
+
+/** So many generations at most lose their events when others are stored: each is of about as many bytes. */
+const MAX_PRUNED = 100
+
 /** The code with which a script fails that finds something of a newer format. Key and format follow. */
 export const NEWER = 'ROLLCALLNEWER'
 
@@ -68,6 +75,15 @@ local function listed(key)
 end
 `
 
+/** Of the events of a source: the newest generation that has some. A key of something else has none. */
+const EVENTS = `
+local function untilOf(key)
+  if redis.call('TYPE', key).ok ~= 'stream' then return '0' end
+  local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
+  return last and string.match(last[1], '^%d+') or '0'
+end
+`
+
 /** @param flags what the server need not refuse when it is full, or read-only */
 function script(text: string, flags?: 'allow-oom' | 'no-writes'): Script {
   const whole = `#!lua${flags === undefined ? '' : ` flags=${flags}`}\n${COMMON}${text}`
@@ -95,16 +111,16 @@ return found`,
   'allow-oom',
 )
 
-/** KEYS lease, head; ARGV id, name, whether it is wanted, for how long. Answers holder, generation and time. */
+/** KEYS lease, head, events; ARGV id, name, whether it is wanted, for how long. Answers holder, generation, time, and until when there are events. */
 export const LOOK = script(
-  `
+  `${EVENTS}
 local id, name = holder(KEYS[1])
 local generation = head(KEYS[2])
 if id == ARGV[1] or (not id and ARGV[3] == '1') then
   redis.call('SET', KEYS[1], '${FORMAT}\\n' .. ARGV[1] .. '\\n' .. ARGV[2], 'PX', ARGV[4])
   id, name = ARGV[1], ARGV[2]
 end
-return { id or '', name or '', generation, now() }`,
+return { id or '', name or '', generation, now(), untilOf(KEYS[3]) }`,
   'allow-oom',
 )
 
@@ -116,30 +132,69 @@ return 'released'`,
   'allow-oom',
 )
 
-/** KEYS lease, head, list; ARGV base, id or nothing, generation, digest, head, channel, message, and maybe the list. */
+/**
+ * KEYS lease, head, list, events; ARGV base, id or nothing, generation, digest, head, channel, message, how many lists
+ * follow, and they, and maybe events, since when and how many bytes of them are kept. An entry says how many bytes there
+ * ever were up to it: the oldest ones go whole by XADD, so that users need no other right than before.
+ */
 export const PUBLISH = script(`
 local generation = head(KEYS[2])
 local digest = listed(KEYS[3])
 if ARGV[2] ~= '' and holder(KEYS[1]) ~= ARGV[2] then return 'refused' end
 if generation ~= ARGV[1] or tonumber(ARGV[3]) <= tonumber(generation) then return 'refused' end
+local rest = 9 + ARGV[8]
 if digest ~= ARGV[4] then
-  if not ARGV[8] then return 'needs_list' end
-  redis.call('SET', KEYS[3], '${FORMAT}\\n' .. ARGV[4] .. '\\n' .. ARGV[8])
+  if ARGV[8] == '0' then return 'needs_list' end
+  redis.call('SET', KEYS[3], '${FORMAT}\\n' .. ARGV[4] .. '\\n' .. ARGV[9])
 end
 redis.call('SET', KEYS[2], '${FORMAT}\\n' .. ARGV[3] .. '\\n' .. ARGV[4] .. '\\n' .. ARGV[5])
+local function total(entry) return tonumber(entry and entry[2][4]) or 0 end
+local function remember(events, since, most)
+  local last = redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 1)[1]
+  local sum = total(last) + #events
+  local from = since
+  for _, entry in ipairs(redis.call('XRANGE', KEYS[4], since, '+', 'COUNT', ${MAX_PRUNED})) do
+    if sum - total(entry) + #(entry[2][6] or '') <= tonumber(most) then break end
+    from = string.match(entry[1], '^%d+') + 1
+  end
+  redis.call(
+    'XADD', KEYS[4], 'MINID', string.format('%.0f', from), string.format('%.0f', ARGV[3]) .. '-0',
+    'format', '${FORMAT}', 'total', string.format('%.0f', sum), 'events', events
+  )
+end
+if ARGV[rest] then pcall(remember, ARGV[rest], ARGV[rest + 1], ARGV[rest + 2]) end
 redis.call('PUBLISH', ARGV[6], ARGV[7])
 return 'published'`)
 
-/** KEYS head, list; ARGV the digest that is known. Answers generation, digest, head, and how many bytes the list has; -1: it is known, or gone. */
-export const TAKE = script(
+/** KEYS events; ARGV the generation before the first. Answers events, each with its generation and its format. */
+export const EVENTS_AFTER = script(
   `
+expect(KEYS[1], 'stream')
+local found, bytes = {}, 0
+for _, entry in ipairs(redis.call('XRANGE', KEYS[1], string.format('%.0f', ARGV[1] + 1), '+', 'COUNT', ${MAX_PAGE})) do
+  local fields = entry[2]
+  if fields[1] ~= 'format' then garbage(KEYS[1]) end
+  local events = fields[6] or ''
+  bytes = bytes + #events
+  if #found > 0 and bytes > ${MAX_PAGE_BYTES} then break end
+  found[#found + 1] = { string.match(entry[1], '^%d+'), fields[2], events }
+end
+return found`,
+  'no-writes',
+)
+
+/** KEYS head, list, events; ARGV the digest that is known. Answers generation, digest, head, how many bytes the list has (-1: it is known, or gone), and until when there are events. */
+export const TAKE = script(
+  `${EVENTS}
 local generation, digest, rest = head(KEYS[1])
 if generation == '0' then return {} end
-if digest == ARGV[1] then return { generation, digest, rest, -1 } end
-local found = listed(KEYS[2])
-if not found then return { generation, digest, rest, -1 } end
-if found ~= digest then garbage(KEYS[2]) end
-return { generation, digest, rest, redis.call('STRLEN', KEYS[2]) - 67 }`,
+local size = -1
+local found = digest ~= ARGV[1] and listed(KEYS[2])
+if found then
+  if found ~= digest then garbage(KEYS[2]) end
+  size = redis.call('STRLEN', KEYS[2]) - 67
+end
+return { generation, digest, rest, size, untilOf(KEYS[3]) }`,
   'no-writes',
 )
 

@@ -5,12 +5,12 @@ import { createServers, type RedisOptions } from './redis-servers.ts'
 import {
   type Changes,
   type ClusterStore,
-  type Generation,
   type Message,
   type Publication,
   type Registration,
   type Replica,
   type Seen,
+  type StoredEvents,
   StoreError,
 } from './store.ts'
 
@@ -19,6 +19,9 @@ const PART_BYTES = 4 * 2 ** 20
 
 /** What everything that is registered, or was heard, is taken to have while that is not known; in bytes. */
 const WHOLE_BYTES = 10 * 2 ** 20
+
+/** What a step of reading events answers, about; in bytes. */
+const EVENTS_BYTES = 2 ** 20
 
 /** How often a list that is replaced while it is taken is begun anew. */
 const MAX_TAKES = 3
@@ -78,8 +81,8 @@ export function createRedisStore(
   }
 
   async function publish(source: string, next: Publication) {
-    const { base, replicaId, generation, digest, head, list } = next
-    const keys = keysOf(source, 'lease', 'head', 'list')
+    const { base, replicaId, generation, digest, head, list, news } = next
+    const keys = keysOf(source, 'lease', 'head', 'list', 'events')
     const args = [
       String(base),
       replicaId === undefined ? '' : JSON.stringify(replicaId),
@@ -89,8 +92,10 @@ export function createRedisStore(
       channel,
       written({ kind: 'generation', source }),
     ]
-    const attempt = async (more: Buffer[]) => {
-      const answer = String(await run(scripts.PUBLISH, keys, [...args, ...more]))
+    const events = news === undefined ? [] : [news.events, String(news.since), String(news.maxBytes)]
+    const attempt = async (lists: Buffer[]) => {
+      const rest = [String(lists.length), ...lists, ...events]
+      const answer = String(await run(scripts.PUBLISH, keys, [...args, ...rest]))
       if (answer === 'published') stored.set(source, digest)
       return oneOf(['published', 'refused', 'needs_list'] as const, answer, keys)
     }
@@ -113,16 +118,17 @@ export function createRedisStore(
     return Buffer.concat(parts)
   }
 
-  async function take(source: string, known: string | undefined): Promise<Generation | undefined> {
-    const keys = keysOf(source, 'head', 'list')
+  async function take(source: string, known: string | undefined) {
+    const keys = keysOf(source, 'head', 'list', 'events')
     for (let tries = 0; tries < MAX_TAKES; tries++) {
       const answer = listOf(await run(scripts.TAKE, keys, [known ?? '']), keys)
       if (answer.length === 0) return undefined
-      const [generation, digest, head, size] = answer
+      const [generation, digest, head, size, eventsUntil] = answer
       const taken = {
         generation: numberOf(generation, keys),
         digest: textOf(digest, keys),
         head: bytesOf(head, keys),
+        eventsUntil: numberOf(eventsUntil, keys),
       }
       stored.set(source, taken.digest)
       if (size === -1) return { ...taken, list: undefined }
@@ -143,7 +149,7 @@ export function createRedisStore(
       return all.sort((a, b) => (a.id < b.id ? -1 : 1))
     },
     async look(source, { replicaId, replicaName, isWanted, forMs }) {
-      const keys = keysOf(source, 'lease', 'head')
+      const keys = keysOf(source, 'lease', 'head', 'events')
       const names = [JSON.stringify(replicaId), JSON.stringify(replicaName)]
       const args = [...names, isWanted ? '1' : '0', String(Math.ceil(forMs))]
       return readSeen(listOf(await run(scripts.LOOK, keys, args), keys), keys)
@@ -155,6 +161,11 @@ export function createRedisStore(
     },
     publish,
     take,
+    async eventsAfter(source, generation) {
+      const keys = keysOf(source, 'events')
+      const answer = await run(scripts.EVENTS_AFTER, keys, [String(generation)], EVENTS_BYTES)
+      return listOf(answer, keys).map((entry) => readEvents(listOf(entry, keys), keys))
+    },
     async register(source, changes, heard) {
       const said = changes.flatMap(({ id, line }) => [id, line === undefined ? '' : wrapped(line)])
       const news = written({ kind: 'registrations', source })
@@ -290,13 +301,19 @@ function readName(value: unknown, keys: Keys): string {
   return name
 }
 
-function readSeen([id, name, generation, time]: readonly unknown[], keys: Keys): Seen {
+function readSeen([id, name, generation, time, eventsUntil]: readonly unknown[], keys: Keys): Seen {
   const isHeld = bytesOf(id, keys).length > 0
   return {
     holder: isHeld ? { id: readName(id, keys), name: readName(name, keys) } : undefined,
     generation: numberOf(generation, keys),
+    eventsUntil: numberOf(eventsUntil, keys),
     timeMs: numberOf(time, keys),
   }
+}
+
+function readEvents([generation, format, events]: readonly unknown[], keys: Keys): StoredEvents {
+  assertFormat(textOf(format, keys), keys)
+  return { generation: numberOf(generation, keys), events: bytesOf(events, keys) }
 }
 
 function readChanges([position, kind, items]: readonly unknown[], keys: Keys): Changes {

@@ -1,11 +1,11 @@
 import type { RefreshResult } from '../base/metrics.ts'
 
 /**
- * What replicas share, as far as they need it: leases, generations of lists, registrations, and messages. One small
+ * What replicas share, as far as they need it: leases, generations of lists, events, registrations, and messages. One small
  * interface, so that a simulation can stand in for Valkey or Redis. Each step is atomic. Every method rejects with a
  * {@link StoreError} when the store cannot be reached within its deadline, refuses, or answers what it never was told.
  */
-export interface ClusterStore extends Leases, Generations, Registered, Messages {
+export interface ClusterStore extends Leases, Generations, SharedEvents, Registered, Messages {
   /**
    * Says that this replica is there, and sees who else is. One that says nothing for so long is forgotten.
    * @param forMs in milliseconds
@@ -55,6 +55,8 @@ export interface Seen {
   readonly holder: Pick<Replica, 'id' | 'name'> | undefined
   /** The newest generation of its list; 0: there is none. */
   readonly generation: number
+  /** The newest generation of which events are stored; 0: there is none. */
+  readonly eventsUntil: number
   /** The clock of the store, in milliseconds since 1970: generations never depend on the clocks of replicas. */
   readonly timeMs: number
 }
@@ -71,7 +73,35 @@ export interface Generations {
    * @param known the digest of a list that is here already, and is not sent again
    * @returns undefined when there is none
    */
-  take(source: string, known: string | undefined): Promise<Generation | undefined>
+  take(source: string, known: string | undefined): Promise<Taken | undefined>
+}
+
+/** The newest generation, and the newest of which events are stored; 0: there is none. */
+export type Taken = Generation & Pick<Seen, 'eventsUntil'>
+
+/** What happened to targets, by the generation of the list that it led to. Nothing that is served depends on it. */
+export interface SharedEvents {
+  /**
+   * The events of the generations after one, the oldest first.
+   * @returns some of them; none: there are no more
+   */
+  eventsAfter(source: string, generation: number): Promise<readonly StoredEvents[]>
+}
+
+/** The events of one generation. */
+export interface StoredEvents {
+  readonly generation: number
+  /** Compressed and signed: the store keeps it as it is. */
+  readonly events: Buffer
+}
+
+/** Events that are stored with a generation. */
+export interface NewEvents {
+  readonly events: Buffer
+  /** Those of older generations are forgotten. */
+  readonly since: number
+  /** The oldest are forgotten when all of the source are larger together, in bytes. */
+  readonly maxBytes: number
 }
 
 /** One generation of a list. */
@@ -92,6 +122,8 @@ export interface Publication extends Generation {
   readonly base: number
   /** Who reads, and must have the lease; undefined: what is published needs no reading, and only adds. */
   readonly replicaId: string | undefined
+  /** Undefined: there are none. When the store cannot keep them, the list is published all the same. */
+  readonly news?: NewEvents | undefined
 }
 
 /** The devices that registered with any replica. */

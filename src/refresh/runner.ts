@@ -5,7 +5,7 @@ import type { Logger } from '../base/logger.ts'
 import type { Metrics, RefreshResult } from '../base/metrics.ts'
 import { createMutex } from '../base/mutex.ts'
 import type { Threads } from '../base/threads.ts'
-import type { OwnHistory } from '../history/history.ts'
+import type { OwnHistory, SourceChange } from '../history/history.ts'
 import type { Document } from '../model/document.ts'
 import { tellingHeaders } from '../pipeline/page-signs.ts'
 import { HEADERS, type PlanOptions } from '../pipeline/plan.ts'
@@ -69,7 +69,7 @@ export interface RunnerDeps {
   /** With other replicas; undefined: there are none. */
   readonly sharing?: Sharing | undefined
   /** What happens to targets is noted there; undefined: nowhere. */
-  readonly history?: Pick<OwnHistory, 'record'> | undefined
+  readonly history?: Pick<OwnHistory, 'record' | 'compare'> | undefined
 }
 
 /** How one refresh ended. */
@@ -181,7 +181,7 @@ export function createRunner(
   onRead: () => void = () => {},
 ): Runner {
   const { name, guard, outputs, refreshIntervalMs } = settings
-  const { store, clock, fleet, sharing = alone(clock) } = deps
+  const { store, clock, fleet, history, sharing = alone(clock) } = deps
   const compute = createCompute(settings.plan, deps)
   const report = createReport(settings, deps)
   const stopping = new AbortController()
@@ -366,30 +366,33 @@ export function createRunner(
       ? await freeze(asBuffer(now.body), counts, sharing.now())
       : (store.get(name)?.snapshot as Snapshot)
     const change = { joined, left, samples }
-    if (!(await sharing.publish({ roll: now, snapshot, lastSuccess, change }, isChanged))) return false
+    const past = changeTo(now)
+    const compare = isChanged ? history && (() => history.compare(past)) : undefined
+    if (!(await sharing.publish({ roll: now, snapshot, lastSuccess, change }, isChanged, compare)))
+      return false
     if (isChanged) {
       store.publish(name, snapshot)
       report.changed(snapshot, change)
-      record(now)
+      if (deps.sharing === undefined) history?.record(past)
     }
     roll = now
     fleet.note(name, presentIn(now), clock.monotonic())
     return true
   }
 
-  /** Notes what a list does to each target of the one before. */
-  function record(after: Roll, reader?: string): void {
+  /** How the served list becomes another. */
+  function changeTo(after: Roll, reader?: string): SourceChange {
     const { wallMs, monotonicMs } = momentNow(clock)
-    deps.history?.record({
+    return {
       source: name,
-      atMs: wallMs,
+      atMs: sharing.now(),
       before: roll,
       after,
       wallAheadMs: wallMs - monotonicMs,
       isPush: source.registry !== undefined,
       endings: source.registry && new Map(source.registry.endings),
       reader,
-    })
+    }
   }
 
   /** What is served, as other replicas would have it; what a peer said is not known here. */
@@ -408,7 +411,8 @@ export function createRunner(
     // The same bytes say something else of another roll.
     last = undefined
     first = undefined
-    if (before?.snapshot.digest !== snapshot.digest) record(list.roll, sharing.reader?.())
+    if (before?.snapshot.digest !== snapshot.digest && list.hasEvents !== true)
+      history?.record(changeTo(list.roll, sharing.reader?.()))
     roll = list.roll
     deps.room.take(name, 0)
     if (snapshot !== before?.snapshot) store.publish(name, snapshot)

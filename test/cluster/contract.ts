@@ -13,6 +13,9 @@ export interface Rig {
 
 const MINUTE = 60_000
 
+/** Generations are times. */
+const T = 1_790_000_000_000
+
 /** What replica `a` or `b` wants of a lease. */
 export const wanted = (name: 'a' | 'b', forMs = MINUTE): Lease => ({
   replicaId: `${name}-1`,
@@ -98,9 +101,10 @@ const CONTRACT: Readonly<Record<string, (t: Test, rig: Rig) => Promise<void>>> =
     const next = publication({ generation: 1_790_000_000_123, list, digest })
     t.equal(await a.publish('s', next), 'published')
     const { generation, head } = next
-    t.same(await b.take('s', undefined), { generation, head, digest, list })
-    t.same(await b.take('s', 'f'.repeat(64)), { generation, head, digest, list })
-    t.same(await b.take('s', digest), { generation, head, digest, list: undefined })
+    const taken = { generation, head, digest, eventsUntil: 0 }
+    t.same(await b.take('s', undefined), { ...taken, list })
+    t.same(await b.take('s', 'f'.repeat(64)), { ...taken, list })
+    t.same(await b.take('s', digest), { ...taken, list: undefined })
     t.equal((await b.look('s', wanted('b'))).generation, generation)
     t.equal(await b.take('other', undefined), undefined)
   },
@@ -139,11 +143,75 @@ const CONTRACT: Readonly<Record<string, (t: Test, rig: Rig) => Promise<void>>> =
     const head = Buffer.from('second')
     t.equal(await a.publish('s', { ...unsent, base: 1, generation: 2, head }), 'published')
     const taken = await b.take('s', undefined)
-    t.same(taken, { generation: 2, head, digest: unsent.digest, list: Buffer.from('list') })
+    t.same(taken, { generation: 2, head, digest: unsent.digest, list: Buffer.from('list'), eventsUntil: 0 })
     const other = publication({ text: 'other', base: 2, generation: 3 })
     t.equal(await a.publish('s', { ...other, list: undefined }), 'needs_list')
     t.equal((await b.take('s', undefined))?.generation, 2)
     t.equal(await a.publish('s', { ...unsent, base: 1, generation: 2 }), 'refused', 'and not needs_list')
+  },
+
+  async 'events are stored with their generation, and read after any other, in order'(t, { a, b }) {
+    await a.look('s', wanted('a'))
+    t.same(await b.eventsAfter('s', 0), [])
+    const bytes = Buffer.from([0, 255, 10, 13])
+    let base = 0
+    const publish = (generation: number, text?: string) => {
+      const news = text === undefined ? undefined : { events: Buffer.from(text), since: 0, maxBytes: 1e6 }
+      const next = publication({ base, generation, news })
+      base = generation
+      return a.publish('s', next)
+    }
+    t.equal(await publish(T, 'first'), 'published')
+    t.equal(await publish(T + 5), 'published')
+    t.equal((await b.look('s', wanted('b'))).eventsUntil, T, 'the last that has some')
+    t.equal((await b.take('s', undefined))?.eventsUntil, T)
+    const news = { events: bytes, since: 0, maxBytes: 1e6 }
+    t.equal(await a.publish('s', publication({ base, generation: T + 7, news, text: 'more' })), 'published')
+    t.match(await b.take('s', undefined), {
+      generation: T + 7,
+      eventsUntil: T + 7,
+      list: Buffer.from('more'),
+    })
+    const last = { generation: T + 7, events: bytes }
+    t.same(await b.eventsAfter('s', 0), [{ generation: T, events: Buffer.from('first') }, last])
+    t.same(await b.eventsAfter('s', T), [last])
+    t.same(await b.eventsAfter('s', T + 6), [last])
+    t.same(await b.eventsAfter('s', T + 7), [])
+    t.same(await b.eventsAfter('other', 0), [])
+  },
+
+  async 'events of what is refused are not stored'(t, { a, b }) {
+    await a.look('s', wanted('a'))
+    const news = { events: Buffer.from('never'), since: 0, maxBytes: 1e6 }
+    t.equal(await a.publish('s', publication({ base: 3, generation: T, news })), 'refused')
+    t.equal(await b.publish('s', publication({ replicaId: 'b-1', news })), 'refused')
+    t.equal(await a.publish('s', publication({ list: undefined, news })), 'needs_list')
+    t.same(await b.eventsAfter('s', 0), [])
+    t.equal((await b.look('s', wanted('b'))).eventsUntil, 0)
+  },
+
+  async 'events are forgotten by age and by size, the oldest first'(t, { a, b }) {
+    await a.look('s', wanted('a'))
+    let base = 0
+    const publish = async (generation: number, size: number, since = 0) => {
+      const news = { events: Buffer.alloc(size, 'x'), since, maxBytes: 1_000 }
+      t.equal(await a.publish('s', publication({ base, generation, news })), 'published')
+      base = generation
+      const found: number[] = []
+      for (let after = 0; ; after = found.at(-1) as number) {
+        const page = await b.eventsAfter('s', after)
+        if (page.length === 0) return found.map((one) => one - T)
+        found.push(...page.map((one) => one.generation))
+      }
+    }
+    t.same(await publish(T, 300), [0])
+    t.same(await publish(T + 1, 300), [0, 1])
+    t.same(await publish(T + 2, 400), [0, 1, 2], 'as many as there is room for')
+    t.same(await publish(T + 3, 301), [2, 3])
+    t.same(await publish(T + 4, 100), [2, 3, 4])
+    t.same(await publish(T + 9, 100, T + 3), [3, 4, 9], 'by age')
+    t.same(await publish(T + 10, 100, T + 9), [9, 10])
+    t.same(await publish(T + 11, 1_000), [11])
   },
 
   async 'registrations are known everywhere, in their order'(t, { a, b }) {

@@ -40,22 +40,6 @@ t.test('one replica reads, and all serve the same bytes', async (t) => {
   world.assertAlike()
 })
 
-t.test('every replica has a history, and those that follow name the one that read', async (t) => {
-  const world = await started()
-  const [reader] = readers(world)
-  devicesOf(world).delete('sensor-3')
-  await world.pass(INTERVAL_MS * 4)
-  for (const { name, history } of world.replicas) {
-    const { events } = await history.find({ limit: 10 })
-    t.match(events, [
-      { id: 2, kind: 'left', address: 'sensor-3:9100', why: /^the inventory had it no more for 2 readings/ },
-      { id: 1, address: '', why: /^first list: 20 targets/ },
-    ])
-    for (const { why } of events)
-      t.equal(why.endsWith(`(read by the replica ${reader})`), name !== reader, `${name}: ${why}`)
-  }
-})
-
 t.test('93: the reader dies, and another one goes on', async (t) => {
   const world = await started()
   const [name] = readers(world)

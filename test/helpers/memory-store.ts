@@ -7,6 +7,7 @@ import {
   type Registration,
   type Replica,
   type Seen,
+  type StoredEvents,
   StoreError,
 } from '../../src/cluster/store.ts'
 
@@ -18,6 +19,8 @@ export interface MemoryStore {
   fail(why: string | undefined): void
   /** What is stored of this source cannot be looked at from now on; undefined: it can. */
   spoil(source: string | undefined): void
+  /** Makes something else of all events of this source that are stored. */
+  spoilEvents(source: string): void
   /** Forgets everything. */
   flush(): void
   /** What is stored now. */
@@ -48,6 +51,7 @@ interface Tables {
   leases: Map<string, { holder: Seen['holder'] & object; untilMs: number }>
   heads: Map<string, { generation: number; head: Buffer; digest: string }>
   lists: Map<string, { digest: string; list: Buffer }>
+  events: Map<string, readonly StoredEvents[]>
   /** By source and id, as {@link keyOf} makes it. */
   instances: Map<string, { source: string; id: string; line: string; heardMs: number }>
   logs: Map<string, readonly ({ position: number; atMs: number } & Registration)[]>
@@ -62,6 +66,7 @@ export function createMemoryStore(clock: { now(): number }): MemoryStore {
     leases: new Map(),
     heads: new Map(),
     lists: new Map(),
+    events: new Map(),
     instances: new Map(),
     logs: new Map(),
   }
@@ -109,7 +114,7 @@ export function createMemoryStore(clock: { now(): number }): MemoryStore {
       write('leases', source, lease)
     }
     const generation = tables.heads.get(source)?.generation ?? 0
-    return { holder: holderOf(source), generation, timeMs: clock.now() }
+    return { holder: holderOf(source), generation, eventsUntil: eventsUntil(source), timeMs: clock.now() }
   }
 
   function publish(source: string, next: Publication): 'published' | 'refused' | 'needs_list' {
@@ -120,9 +125,20 @@ export function createMemoryStore(clock: { now(): number }): MemoryStore {
       if (next.list === undefined) return 'needs_list'
       write('lists', source, { digest: next.digest, list: next.list })
     }
+    remember(source, next)
     write('heads', source, { generation: next.generation, head: next.head, digest: next.digest })
     tell({ kind: 'generation', source })
     return 'published'
+  }
+
+  const eventsUntil = (source: string) => tables.events.get(source)?.at(-1)?.generation ?? 0
+
+  function remember(source: string, { generation, news }: Publication): void {
+    if (news === undefined) return
+    const all = [...(tables.events.get(source) ?? []), { generation, events: news.events }]
+    const young = all.filter((one) => one.generation >= news.since)
+    while (young.reduce((sum, { events }) => sum + events.length, 0) > news.maxBytes) young.shift()
+    write('events', source, young)
   }
 
   /** @returns whether it is news */
@@ -217,8 +233,13 @@ export function createMemoryStore(clock: { now(): number }): MemoryStore {
         step(() => {
           const head = tables.heads.get(source)
           if (head === undefined) return undefined
-          return { ...head, list: head.digest === known ? undefined : tables.lists.get(source)?.list }
+          const list = head.digest === known ? undefined : tables.lists.get(source)?.list
+          return { ...head, list, eventsUntil: eventsUntil(source) }
         }),
+      eventsAfter: (source, generation) =>
+        step(() =>
+          (tables.events.get(source) ?? []).filter((one) => one.generation > generation).slice(0, 3),
+        ),
       register: (source, changes, heard) => step(() => register(source, changes, heard)),
       changesSince: (source, from) => step(() => changesSince(source, from)),
       knownForMs: (source) => step(() => clock.now() - (tables.logs.get(source)?.[0]?.atMs ?? clock.now())),
@@ -262,6 +283,13 @@ export function createMemoryStore(clock: { now(): number }): MemoryStore {
     spoil: (source) => {
       spoilt = source
     },
+    spoilEvents(source) {
+      const all = tables.events.get(source) ?? []
+      tables.events.set(
+        source,
+        all.map((one) => ({ ...one, events: Buffer.from('spoilt') })),
+      )
+    },
     flush: () => replace(),
     backup: () => ({
       tables: {
@@ -269,6 +297,7 @@ export function createMemoryStore(clock: { now(): number }): MemoryStore {
         leases: new Map(tables.leases),
         heads: new Map(tables.heads),
         lists: new Map(tables.lists),
+        events: new Map(tables.events),
         instances: new Map(tables.instances),
         logs: new Map(tables.logs),
       },

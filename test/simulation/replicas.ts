@@ -71,6 +71,8 @@ export interface SimulatedReplica {
   cluster: Cluster
   store: Store
   history: OwnHistory
+  /** Whether the next process has a history. */
+  hasHistory: boolean
   metrics: Metrics
   readonly files: MemoryFiles
   isAlive: boolean
@@ -220,6 +222,7 @@ export function createReplicas(
         release: over(connection.release),
         publish: over(connection.publish),
         take: over(connection.take),
+        eventsAfter: over(connection.eventsAfter),
         register: over(connection.register),
         changesSince: over(connection.changesSince),
         knownForMs: over(connection.knownForMs),
@@ -261,6 +264,11 @@ export function createReplicas(
       const metrics = createMetrics('simulation')
       replica.store = createStore()
       replica.metrics = metrics
+      const storagePath = `/data/${disk}`
+      replica.history = createHistory(
+        { storagePath, maxAgeMs: 86_400_000, maxBytes: 2 ** 20, isShared: true },
+        { files, clock: own, threads: NO_THREADS, metrics: metrics.history, log: LOG },
+      )
       replica.cluster = join(
         { replica: { id: `${name}-${life}`, name, version: 'test' }, key: 'a key' },
         {
@@ -268,15 +276,11 @@ export function createReplicas(
           clock: own,
           log: LOG,
           metrics: metrics.startCluster(),
+          history: replica.hasHistory ? replica.history : undefined,
         },
       )
-      const storagePath = `/data/${disk}`
-      replica.history = createHistory(
-        { storagePath, maxAgeMs: 86_400_000, maxBytes: 2 ** 20 },
-        { files, clock: own, threads: NO_THREADS, metrics: metrics.history, log: LOG },
-      )
       replica.supervisor = createSupervisor({
-        history: replica.history,
+        history: replica.hasHistory ? replica.history : undefined,
         store: replica.store,
         clock: own,
         metrics,
@@ -305,6 +309,7 @@ export function createReplicas(
       name,
       link,
       isBlind: false,
+      hasHistory: true,
       skewMs: 0,
       files,
       isAlive: false,
@@ -497,6 +502,26 @@ export function createReplicas(
     }
   }
 
+  /** An event that all replicas have says the same everywhere, and none has it twice. */
+  async function assertSameEvents(): Promise<void> {
+    const known = new Map<string, string>()
+    for (const { name, history } of replicas) {
+      const { events } = await history.find({ limit: 100_000 })
+      const own = new Set<string>()
+      for (const { id, source, isShared, ...event } of events) {
+        const key = `${id} of ${source}`
+        const said = JSON.stringify(event)
+        if (own.has(key)) throw new Violation(`${name} has the event ${key} twice`)
+        own.add(key)
+        if (isShared !== true) continue
+        const other = known.get(key)
+        if (other !== undefined && other !== said)
+          throw new Violation(`${name} says of the event ${key}: ${said}, and another one ${other}`)
+        known.set(key, said)
+      }
+    }
+  }
+
   return {
     clock,
     shared: shared as MemoryStore,
@@ -513,6 +538,7 @@ export function createReplicas(
     },
     assertAlike,
     assertFresh,
+    assertSameEvents,
     servedBy,
     /** From now on the store fails; undefined: it works again. */
     fail(why: string | undefined): void {

@@ -117,6 +117,7 @@ export async function runReplicas(
     await world.pass(600_000)
     world.assertAlike()
     world.assertFresh()
+    await world.assertSameEvents()
   } catch (error) {
     if (!(error instanceof Violation)) throw error
     violation = error.message
