@@ -212,10 +212,10 @@ expect(KEYS[2], 'zset')
 expect(KEYS[3], 'stream')
 local time = now()
 local function log(...) redis.call('XADD', KEYS[3], 'MAXLEN', '~', '${MAX_LOG}', '*', ...) end
-local function leave(id)
+local function leave(id, ...)
   redis.call('ZREM', KEYS[2], id)
   if redis.call('HDEL', KEYS[1], id) == 0 then return false end
-  log('${FORMAT}', id)
+  log('${FORMAT}', id, ...)
   return true
 end
 `
@@ -261,7 +261,7 @@ if holder(KEYS[4]) ~= ARGV[3] then return ended end
 for at = 5, #ARGV do
   local heard = redis.call('ZSCORE', KEYS[2], ARGV[at])
   if not heard or tonumber(heard) <= tonumber(ARGV[4]) then
-    if leave(ARGV[at]) then news = true end
+    if leave(ARGV[at], 'ending', 'expired') then news = true end
     ended[#ended + 1] = ARGV[at]
   end
 end

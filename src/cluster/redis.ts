@@ -337,7 +337,10 @@ function readEntry(entry: unknown, keys: Keys): Registration {
   const [format, id, name, line] = listOf(listOf(entry, keys)[1], keys)
   assertFormat(textOf(format, keys), keys)
   if (name === undefined) return { id: textOf(id, keys), line: undefined }
-  oneOf(['line'], textOf(name, keys), keys)
+  if (oneOf(['line', 'ending'], textOf(name, keys), keys) === 'ending') {
+    const ending = oneOf(['expired'], textOf(line, keys), keys)
+    return { id: textOf(id, keys), line: undefined, ending }
+  }
   return { id: textOf(id, keys), line: textOf(line, keys) }
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
 import { createMutex } from '../base/mutex.ts'
 import {
+  type Ended,
   type Journaled,
   leftLine,
   type PeerListener,
@@ -126,9 +127,9 @@ export function createSharedRegistrations(deps: PeersDeps): SharedRegistrations 
     return parseLine(line) as Journaled
   }
 
-  function usable(changes: readonly Registration[]): (Journaled | { readonly id: string })[] {
-    return changes.flatMap(({ id, line }) => {
-      if (line === undefined) return [{ id }]
+  function usable(changes: readonly Registration[]): (Journaled | Ended)[] {
+    return changes.flatMap(({ id, line, ending }): (Journaled | Ended)[] => {
+      if (line === undefined) return [{ id, ending: ending ?? 'left' }]
       try {
         return [verified(line)]
       } catch (error) {

@@ -173,6 +173,8 @@ export interface Registration {
   readonly id: string
   /** Undefined: it left. */
   readonly line: string | undefined
+  /** Of what left; undefined: it said goodbye. */
+  readonly ending?: 'expired'
 }
 
 /** What changed after a position. */

@@ -296,7 +296,7 @@ const CONTRACT: Readonly<Record<string, (t: Test, rig: Rig) => Promise<void>>> =
     t.same(await b.expire('s', 'b-1', ['x'], timeMs), [], 'it is another')
     t.same(await a.expire('s', 'a-1', ['x', 'y', 'stranger', 'x'], timeMs), ['x', 'stranger', 'x'])
     const { changes } = await b.changesSince('s', position)
-    t.same(changes, [{ id: 'x', line: undefined }])
+    t.same(changes, [{ id: 'x', line: undefined, ending: 'expired' }])
     t.same(new Set((await a.heardSince('s', 0)).ids), new Set(['y', 'z']))
   },
 

@@ -54,6 +54,31 @@ t.test('devices register with any replica, and all serve them', async (t) => {
   world.assertAlike()
 })
 
+t.test('how a registration ended is known to the reader, whichever replica the device told', async (t) => {
+  const world = await started()
+  const follower = world.replicas.find((one) => one !== readerOf(world)) as One
+  for (const id of ['a', 'b', 'c']) await within(world, 500, register(follower, id))
+  await world.pass(45_000)
+  t.same(served(world), Array(3).fill(['a:9100', 'b:9100', 'c:9100']))
+  for (const id of ['a', 'c']) await within(world, 500, register(follower, id))
+  await within(world, 500, follower.supervisor.instances(PUSH)?.leave('a'))
+  await world.pass(20_000)
+  await within(world, 500, register(follower, 'c'))
+  await world.pass(60_000)
+  t.same(served(world), Array(3).fill(['c:9100']))
+  for (const { history, name } of world.replicas) {
+    const { events } = await history.find({ limit: 2 })
+    t.match(
+      events,
+      [
+        { kind: 'left', address: 'b:9100', why: 'its lease expired without a heartbeat' },
+        { kind: 'left', address: 'a:9100', why: 'its device said goodbye' },
+      ],
+      name,
+    )
+  }
+})
+
 t.test(
   'a device that is heard by one replica does not expire on another, and one that is not does',
   async (t) => {

@@ -142,14 +142,14 @@ export function createMemoryStore(clock: { now(): number }): MemoryStore {
   }
 
   /** @returns whether it is news */
-  function apply(source: string, { id, line }: Registration): boolean {
+  function apply(source: string, { id, line, ...more }: Registration): boolean {
     const key = keyOf(source, id)
     const before = tables.instances.get(key)
     const after = line === undefined ? undefined : { source, id, line, heardMs: clock.now() }
     if (before === undefined && after === undefined) return false
     write('instances', key, after)
     if (before?.line === line) return false
-    log(source, { id, line })
+    log(source, { id, line, ...more })
     return true
   }
 
@@ -179,7 +179,9 @@ export function createMemoryStore(clock: { now(): number }): MemoryStore {
       const changes = instancesOf(source).map(({ id, line }) => ({ id, line }))
       return { position: last, changes, isWhole: true }
     }
-    const changes = entries.slice(at + 1).map(({ id, line }) => ({ id, line }))
+    const changes = entries
+      .slice(at + 1)
+      .map(({ id, line, ending }) => ({ id, line, ...(ending && { ending }) }))
     return { position: last, changes, isWhole: false }
   }
 
@@ -189,7 +191,7 @@ export function createMemoryStore(clock: { now(): number }): MemoryStore {
     const ended = ids.filter((id) => {
       const instance = tables.instances.get(keyOf(source, id))
       if (instance !== undefined && instance.heardMs > sinceMs) return false
-      if (apply(source, { id, line: undefined })) isNews = true
+      if (apply(source, { id, line: undefined, ending: 'expired' })) isNews = true
       return true
     })
     if (isNews) tell({ kind: 'registrations', source })

@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import { messageOf } from '../../base/errors.ts'
 import { type Files, HangingFileError } from '../../base/files.ts'
 import { letHeapGrowFor } from '../../base/heap.ts'
+import type { Ending } from '../../model/history.ts'
 import { isObject, type Json, kindOf } from '../../model/record.ts'
 import { isInstanceId, type Registration, readRegistration } from '../../model/registration.ts'
 import type { Report } from './report.ts'
@@ -88,10 +89,16 @@ export interface Peers {
   follow(listener: PeerListener): void
 }
 
+/** A registration that another replica ended, or let end. */
+export interface Ended {
+  readonly id: string
+  readonly ending: Ending
+}
+
 /** Who hears of other replicas. */
 export interface PeerListener {
   /** These registered, or left. */
-  changed(changes: readonly (Journaled | { readonly id: string })[]): void
+  changed(changes: readonly (Journaled | Ended)[]): void
   /** A heartbeat of these came. */
   heard(ids: readonly string[]): void
   /** Heartbeats could not be received elsewhere, for so long in milliseconds. */

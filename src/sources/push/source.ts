@@ -6,7 +6,15 @@ import { JSON_FORMAT } from '../../model/document.ts'
 import { formatDuration } from '../../model/duration.ts'
 import type { Caller, Instances, Registered, Registration } from '../../model/registration.ts'
 import type { Source } from '../source.ts'
-import { type Journaled, leftLine, type Peers, parseLine, type Replayed, registeredLine } from './journal.ts'
+import {
+  type Ended,
+  type Journaled,
+  leftLine,
+  type Peers,
+  parseLine,
+  type Replayed,
+  registeredLine,
+} from './journal.ts'
 import { TICK_MS } from './lease.ts'
 import { createPolicy, type PolicyOptions } from './policy.ts'
 import {
@@ -320,11 +328,11 @@ export function createPushSource(
   }
 
   /** Registers what other replicas acknowledged. */
-  function takeChanges(changes: readonly (Journaled | { readonly id: string })[]): void {
+  function takeChanges(changes: readonly (Journaled | Ended)[]): void {
     // Of several of one device the last counts.
     const newest = new Map(changes.map((one) => [one.id, one]))
     const news = [...newest.values()].filter((one) => !isPending(one))
-    for (const one of news) if (!('registration' in one)) remove(one.id)
+    for (const one of news) if (!('registration' in one)) end(one)
     const registered = news.filter((one) => 'registration' in one && isOther(one)) as Journaled[]
     // What the configuration does not allow is taken out of what is known of them first.
     for (const { id } of registered) table.delete(id)
@@ -334,8 +342,13 @@ export function createPushSource(
     refresher.changed()
   }
 
+  function end({ id, ending }: Ended): void {
+    if (table.get(id) !== undefined) noteEnding(registry, id, ending)
+    remove(id)
+  }
+
   /** What waits here for the store comes after it; should that fail, this is what there is. */
-  function isPending(one: Journaled | { readonly id: string }): boolean {
+  function isPending(one: Journaled | Ended): boolean {
     const pending = table.get(one.id)
     if (pending?.written === undefined) return false
     const registration = 'registration' in one ? policy.trim(one.registration) : undefined
