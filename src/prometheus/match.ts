@@ -6,7 +6,7 @@ import { type EncodedGroup, parseLine } from '../model/list.ts'
 import type { ScrapeState } from '../model/scrape.ts'
 import { SOURCE_LABEL } from '../model/target-group.ts'
 import type { Found } from './known-targets.ts'
-import { type Pool, placeIn } from './pool.ts'
+import { type Pool, placeIn, wouldDrop } from './pool.ts'
 import type { Reading } from './reader.ts'
 
 /** The states, from the best to the worst. */
@@ -136,13 +136,18 @@ const TAKE_OVER_MS = 10_000
 export function unknownWhy(reading: Reading, target: ServedTarget, polls: Polls | undefined): string {
   const { pools, hidden } = reading
   if (pools.length === 0) return 'no job of it discovers through Rollcall'
-  const asking = pools.flatMap(({ asks }) => asks.filter((asked) => notAskedFor(asked, target) === undefined))
+  const asksFor = (asked: Asked) => notAskedFor(asked, target) === undefined
+  const asking = pools.flatMap(({ asks }) => asks.filter(asksFor))
   if (asking.length === 0) return refusalsOf(pools, target)
   const hiding = pools.find(({ name }) => (hidden.get(name) ?? 0) > 0)
   if (hiding !== undefined) {
     const count = hidden.get(hiding.name)
     return `pool ${hiding.name} may have dropped it: ${count} of its dropped targets are not shown (keep_dropped_targets)`
   }
+  const [rule] = pools.flatMap((pool) => (pool.asks.some(asksFor) ? (wouldDrop(pool, target) ?? []) : []))
+  // vmagent shows only some of them, and does not say how many there are.
+  if (rule !== undefined)
+    return `${rule} drops it, although it is not among the dropped targets that are shown`
   return pollWhy(asking, reading, polls)
 }
 

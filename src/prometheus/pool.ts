@@ -3,6 +3,7 @@ import type { LabelMap } from '../model/explanation.ts'
 import { compareText, type Labels } from '../model/labels.ts'
 import { createMasker } from '../model/mask.ts'
 import { isPlaceLabel } from '../model/target-group.ts'
+import type { RelabelConfig } from '../relabel/config.ts'
 import { resolveRelabel } from '../relabel/options.ts'
 import { compileRelabel, isDropped, type RelabelRule, relabel, relabelSteps } from '../relabel/relabel.ts'
 import { validateRelabel } from '../relabel/validate.ts'
@@ -50,7 +51,8 @@ function poolOf(job: ScrapeJob, urls: readonly string[], externalUrl: URL | unde
 
 function compileRules(configs: ScrapeJob['relabelConfigs']): Pick<Pool, 'rules' | 'sourceLabels'> {
   try {
-    if (configs.some((config) => validateRelabel(config, 'utf8').length > 0)) throw new TypeError('not ours')
+    if (configs.some((config) => validateRelabel(config, 'utf8').length > 0 || !hasOnlyKnown(config)))
+      throw new TypeError('not ours')
     const sourceLabels = configs.map((config) => resolveRelabel(config).sourceLabels)
     return { rules: compileRelabel(configs, 'utf8'), sourceLabels }
   } catch {
@@ -58,6 +60,21 @@ function compileRules(configs: ScrapeJob['relabelConfigs']): Pick<Pool, 'rules' 
     return { rules: undefined, sourceLabels: [] }
   }
 }
+
+/** vmagent has keys of its own, such as `if`, without which a rule says something else. */
+function hasOnlyKnown(config: object): boolean {
+  return Object.keys(config).every((key) => Object.hasOwn(KEYS, key))
+}
+
+const KEYS = {
+  source_labels: true,
+  separator: true,
+  target_label: true,
+  regex: true,
+  modulus: true,
+  replacement: true,
+  action: true,
+} satisfies Record<keyof RelabelConfig, true>
 
 const UNDERSCORE = 0x5f
 
@@ -80,14 +97,28 @@ function sorted(text: string): string {
 }
 
 /** Which rule of its pool drops a discovered target, in words. */
-export function droppedWhy({ name, rules, sourceLabels }: Pool, discovered: LabelMap): string {
-  const unknown = `dropped by a relabel rule of pool ${name}`
-  if (rules === undefined) return `${unknown}; which one cannot be told`
+export function droppedWhy(pool: Pool, discovered: LabelMap): string {
+  const rule = droppingRule(pool, discovered)
+  if (rule !== undefined) return `dropped by ${rule}`
+  return `dropped by a relabel rule of pool ${pool.name}; which one cannot be told`
+}
+
+/** The rule of a pool that would drop a served target, in words; undefined: none that is known. */
+export function wouldDrop(pool: Pool, target: ServedTarget): string | undefined {
+  return droppingRule(pool, discoveredAs(pool, target))
+}
+
+function droppingRule({ name, rules = [], sourceLabels }: Pool, discovered: LabelMap): string | undefined {
   const after = relabel(sortedLabels(discovered), rules)
-  if (!isDropped(after)) return `${unknown}; which one cannot be told`
+  if (!isDropped(after)) return undefined
   const rule = rules[after.droppedBy] as RelabelRule
   const on = sourceLabels[after.droppedBy]?.join(', ')
-  return `dropped by rule ${after.droppedBy + 1} (${rule.action}${on === '' ? '' : ` on ${on}`}) of pool ${name}`
+  return `rule ${after.droppedBy + 1} (${rule.action}${on === '' ? '' : ` on ${on}`}) of pool ${name}`
+}
+
+/** The labels that a served target has in a pool before its rules. */
+function discoveredAs({ name, place }: Pool, { address, labels }: ServedTarget): LabelMap {
+  return { job: name, ...place, ...labels, __address__: address }
 }
 
 /** As rules take them: sorted by name, none of them empty. */
@@ -100,9 +131,10 @@ function sortedLabels(labels: LabelMap): Labels {
 const MAX_CHANGES = 3
 
 /** What a pool does to labels of a served target that its series would have, a sentence each. */
-export function changesBy({ name, place, rules = [], honorsLabels }: Pool, target: ServedTarget): string[] {
-  const discovered = { job: name, ...place, ...target.labels, __address__: target.address }
-  const changes = [...relabelSteps(sortedLabels(discovered), rules)].flatMap(({ rule, before, after }) =>
+export function changesBy(pool: Pool, target: ServedTarget): string[] {
+  const { name, rules = [], honorsLabels } = pool
+  const discovered = sortedLabels(discoveredAs(pool, target))
+  const changes = [...relabelSteps(discovered, rules)].flatMap(({ rule, before, after }) =>
     isDropped(after)
       ? []
       : changesTo(target.labels, before, after).map((what) => `rule ${rule + 1} of pool ${name} ${what}`),

@@ -11,9 +11,9 @@ import { createRequester } from '../sources/http/requester.ts'
 import { createJsonElements } from './json-elements.ts'
 import { createKnownTargets, type FoundTargets, type KnownTargets, type Said } from './known-targets.ts'
 import { droppedWhy, type Pool, placeIn, poolsOf, UNKNOWN_PLACE } from './pool.ts'
+import { type ReportedTarget, readTarget } from './reported-target.ts'
 import { apiUrl, type PrometheusServer } from './resolve.ts'
 import { readScrapeConfigs, type ScrapeConfigs } from './scrape-config.ts'
-import { readTarget, type ToldTarget } from './told-target.ts'
 
 /** All that a server said of the targets that it discovered through Rollcall. */
 export interface Reading {
@@ -112,11 +112,11 @@ export function createReader(server: PrometheusServer, deps: ReaderDeps): Reader
 
   async function read(stop: AbortSignal): Promise<Reading> {
     const askedMs = clock.now()
-    const told = await readConfigs(stop)
-    const isComplete = told !== undefined && !told.configs.hasMore
-    const collector = createCollector(told?.pools ?? [], { isComplete, externalUrl, askedMs, targets })
+    const configured = await readConfigs(stop)
+    const isComplete = configured !== undefined && !configured.configs.hasMore
+    const collector = createCollector(configured?.pools, { isComplete, externalUrl, askedMs, targets })
     targets.begin()
-    const names = isComplete ? told.pools.map(({ name }) => name) : [undefined]
+    const names = isComplete ? configured.pools.map(({ name }) => name) : [undefined]
     for (const name of names) {
       const elements = createJsonElements((list, text) => collector.add(list, readTarget(text), name))
       const parameters = { state: 'any', ...(name !== undefined && { scrapePool: name }) }
@@ -165,9 +165,15 @@ interface Collecting {
   readonly targets: KnownTargets
 }
 
-/** Gathers what a server says, target by target. */
-function createCollector(told: readonly Pool[], { isComplete, externalUrl, askedMs, targets }: Collecting) {
-  const pools = new Map(told.map((pool) => [pool.name, pool]))
+/**
+ * Gathers what a server says, target by target.
+ * @param configured its pools; undefined: it does not tell its configuration
+ */
+function createCollector(
+  configured: readonly Pool[] | undefined,
+  { isComplete, externalUrl, askedMs, targets }: Collecting,
+) {
+  const pools = new Map(configured?.map((pool) => [pool.name, pool]))
   const shown = new Map<string, number>()
   const hidden = new Map<string, number>()
   const ours = new Map<string, boolean>()
@@ -206,9 +212,19 @@ function createCollector(told: readonly Pool[], { isComplete, externalUrl, asked
   }
 
   /** Before Prometheus 3 dropped targets do not name their pool. */
-  function poolNameOf({ scrapePool }: ToldTarget, { job = '' }: LabelMap, asked: string | undefined): string {
+  function poolNameOf(
+    { scrapePool }: ReportedTarget,
+    { job = '' }: LabelMap,
+    asked: string | undefined,
+  ): string {
     if (typeof scrapePool === 'string') return scrapePool
     return pools.has(job) ? job : (asked ?? job)
+  }
+
+  /** @throws RefreshError `refused` when nothing says which targets the server has */
+  function assertHasLabels(pool: string, labels: LabelMap): void {
+    if (isEmpty(labels) && (configured === undefined || pools.has(pool)))
+      throw new RefreshError('refused', noLabels(pool))
   }
 
   function noteDropped(labels: LabelMap, pool: Pool): void {
@@ -218,11 +234,12 @@ function createCollector(told: readonly Pool[], { isComplete, externalUrl, asked
 
   return {
     /** @param asked the pool that was asked for */
-    add(list: string, one: ToldTarget, asked: string | undefined): void {
+    add(list: string, one: ReportedTarget, asked: string | undefined): void {
       const labels = one.discoveredLabels
       if (!isLabelMap(labels)) return
       const name = poolNameOf(one, labels, asked)
       if (asked !== undefined && name !== asked) strangers = true
+      if (list === 'activeTargets') assertHasLabels(name, labels)
       const { __meta_url: url = '', [SOURCE_LABEL]: source } = labels
       const pool = source === undefined ? undefined : poolOf(name, url)
       if (pool === undefined) return
@@ -262,14 +279,25 @@ function isLabelMap(value: unknown): value is LabelMap {
   return true
 }
 
-function activeOf({ health, lastError, lastScrape }: ToldTarget): Said {
-  const state = health === 'up' || health === 'down' ? health : 'pending'
-  const error = state === 'down' && typeof lastError === 'string' ? lastError : ''
+function isEmpty(labels: LabelMap): boolean {
+  for (const _ in labels) return false
+  return true
+}
+
+/** vmagent forgets the labels unless it is told not to. */
+function noLabels(pool: string): string {
+  return `the targets of pool ${pool} are without the labels that they were discovered with; start vmagent with -promscrape.dropOriginalLabels=false`
+}
+
+function activeOf({ health, lastError, lastScrape }: ReportedTarget): Said {
+  const error = health === 'down' && typeof lastError === 'string' ? lastError : ''
   const lastMs = typeof lastScrape === 'string' ? Date.parse(lastScrape) : Number.NaN
+  // Never is the year 1 in Prometheus, and the year 1970 in vmagent, where what was never scraped is down.
+  const lastScrapeMs = lastMs > 0 ? lastMs : undefined
+  const isNew = health === 'down' && error === '' && lastMs === 0
   return {
-    state,
+    state: (health === 'up' || health === 'down') && !isNew ? health : 'pending',
     why: error === '' ? undefined : maskText(error, () => {}).slice(0, MAX_ERROR_LENGTH),
-    // The year 1 is Go's way to say never.
-    lastScrapeMs: lastMs > 0 ? lastMs : undefined,
+    lastScrapeMs,
   }
 }

@@ -6,7 +6,9 @@ import t from 'tap'
 import { start } from '../helpers/cli.ts'
 import { cannotTest, freePort, PROMETHEUS_VERSIONS, startPrometheus } from '../helpers/prometheus.ts'
 import { createScope, type Scope } from '../helpers/scope.ts'
+import { findGoTool } from '../helpers/tools.ts'
 import { until } from '../helpers/until.ts'
+import { startVmagent } from '../helpers/vmagent.ts'
 
 /** A device with an empty page of metrics. */
 async function device(scope: Scope): Promise<string> {
@@ -20,11 +22,11 @@ async function device(scope: Scope): Promise<string> {
 }
 
 /** Jobs that discover all targets but those of the source `others`. */
-const jobs = (url: string) => `
+const jobs = (url: string, name: string) => `
 global: { scrape_interval: 1s, scrape_timeout: 1s }
 scrape_configs:
 - job_name: node
-  http_sd_configs: [{ url: "${url}/targets/sensors", refresh_interval: 1s }]
+  http_sd_configs: [{ url: "${url}/targets/sensors"${name === 'vmagent' ? '' : ', refresh_interval: 1s'} }]
   relabel_configs:
   - { source_labels: [__address__], target_label: instance }
   - { source_labels: [site], regex: lab, action: drop }
@@ -32,7 +34,18 @@ scrape_configs:
   static_configs: [{ targets: ["127.0.0.1:1"] }]
 `
 
-for (const { name, find } of PROMETHEUS_VERSIONS) {
+/** What may be asked, and how it is started with jobs. */
+const SERVERS = [
+  ...PROMETHEUS_VERSIONS.map((version) => ({ ...version, start: startPrometheus })),
+  {
+    name: 'vmagent',
+    find: () => findGoTool('vmagent'),
+    start: (scope: Scope, binary: string, config: string) =>
+      startVmagent(scope, binary, config, ['-promscrape.dropOriginalLabels=false']),
+  },
+]
+
+for (const { name, find, start: startServer } of SERVERS) {
   t.test(`what ${name} makes of each target is told`, async (t) => {
     const binary = find()
     if (cannotTest(t, name, binary)) return
@@ -65,7 +78,7 @@ ${more}`,
     const { url } = await start(scope, [`--config.file=${file}`, '--web.enable-lifecycle'])
     const ask = async (path: string) => (await fetch(url + path)).json() as Promise<Record<string, never>>
     t.same(await ask('/api/v1/prometheus'), { servers: [] })
-    const prometheus = await startPrometheus(scope, binary as string, jobs(url))
+    const prometheus = await startServer(scope, binary as string, jobs(url, name))
     config(`prometheus: [{ name: local, url: "${prometheus.url}", interval: 1s }]\n`)
     await fetch(`${url}/-/reload`, { method: 'POST' })
     const counts = { up: 1, down: 1, pending: 0, dropped: 2, unknown: 1 }
@@ -97,3 +110,27 @@ ${more}`,
     t.notMatch(await page(), /rollcall_(?:targets_scraped|prometheus_up)\{/)
   })
 }
+
+t.test('a vmagent that forgets the labels of its targets is told how to keep them', async (t) => {
+  const binary = findGoTool('vmagent')
+  if (cannotTest(t, 'vmagent', binary)) return
+  const scope = createScope()
+  t.teardown(() => scope.end())
+  const folder = scope.testdir()
+  writeFileSync(join(folder, 'sensors.json'), JSON.stringify([await device(scope)]))
+  const file = join(folder, 'rollcall.yml')
+  const config = (more: string) =>
+    writeFileSync(file, `sources: [{ name: sensors, file: { files: [sensors.json] } }]\n${more}`)
+  config('')
+  const { url } = await start(scope, [`--config.file=${file}`, '--web.enable-lifecycle'])
+  const flags = ['-promscrape.dropOriginalLabels=true']
+  const vmagent = await startVmagent(scope, binary as string, jobs(url, 'vmagent'), flags)
+  config(`prometheus: [{ url: "${vmagent.url}", interval: 1s }]\n`)
+  await fetch(`${url}/-/reload`, { method: 'POST' })
+  await until('it is told', async () => {
+    const { servers } = (await (await fetch(`${url}/api/v1/prometheus`)).json()) as {
+      servers: { failure: string | null }[]
+    }
+    return servers[0]?.failure?.endsWith('start vmagent with -promscrape.dropOriginalLabels=false') === true
+  })
+})

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { Scope } from './scope.ts'
 
 /** What a test says of a target. */
-export interface ToldTarget {
+export interface ReportedTarget {
   readonly address: string
   readonly source?: string
   readonly pool?: string
@@ -21,8 +21,8 @@ export async function prometheusApi(t: Scope) {
     yaml: 'scrape_configs: [{ job_name: node, http_sd_configs: [{ url: "http://rollcall/targets" }] }]' as
       | string
       | undefined,
-    active: [] as readonly ToldTarget[],
-    dropped: [] as readonly ToldTarget[],
+    active: [] as readonly ReportedTarget[],
+    dropped: [] as readonly ReportedTarget[],
     counts: undefined as Readonly<Record<string, number>> | undefined,
     /** Whether it answers with one pool when that is asked for. */
     knowsPools: true,
@@ -39,7 +39,7 @@ export async function prometheusApi(t: Scope) {
       return void json({ status: 'success', data: { yaml: state.yaml } })
     if (!pathname.endsWith('/api/v1/targets')) return void response.writeHead(404).end('404 page not found')
     const pool = state.knowsPools ? searchParams.get('scrapePool') : null
-    const isWanted = (target: ToldTarget) => pool === null || (target.pool ?? 'node') === pool
+    const isWanted = (target: ReportedTarget) => pool === null || (target.pool ?? 'node') === pool
     const activeTargets = state.active.filter(isWanted).map((target) => ({
       discoveredLabels: labelsOf(target),
       labels: {},
@@ -69,7 +69,7 @@ export async function prometheusApi(t: Scope) {
   return { url: new URL(`http://127.0.0.1:${port}`), state, answer }
 }
 
-function labelsOf({ address, source = 'sensors', pool = 'node', url, labels }: ToldTarget) {
+function labelsOf({ address, source = 'sensors', pool = 'node', url, labels }: ReportedTarget) {
   return {
     __address__: address,
     __meta_rollcall_source: source,

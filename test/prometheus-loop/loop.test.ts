@@ -178,6 +178,90 @@ t.test('why a target is unknown is told', async (t) => {
   t.match(await why(job('x', '/targets/sensors')), /\/targets\/sensors was last polled only just before/)
 })
 
+/** What vmagent 1.136 answers of a target that it has not scraped yet, and of one that it has. */
+const OF_VMAGENT = (discoveredLabels: object) => ({
+  status: 'success',
+  data: {
+    activeTargets: [
+      {
+        discoveredLabels,
+        labels: { instance: 'new:1', job: 'node' },
+        scrapePool: 'node',
+        scrapeUrl: 'http://new:1/metrics',
+        lastError: '',
+        lastScrape: '1970-01-01T00:00:00Z',
+        lastScrapeDuration: 0,
+        lastSamplesScraped: 0,
+        health: 'down',
+      },
+    ],
+    droppedTargets: [],
+  },
+})
+
+t.test('what vmagent has not scraped yet is pending, although it says down', async (t) => {
+  const { url, state } = await prometheusApi(t)
+  const { loop, serve, ask } = await looping(t, [{ url }])
+  await serve('sensors', [group(['new:1'])])
+  const discovered = {
+    __address__: 'new:1',
+    __meta_rollcall_source: 'sensors',
+    __meta_url: 'http://rollcall/targets',
+    __metrics_path__: '/metrics',
+    __scheme__: 'http',
+    __scrape_interval__: '1h0m0s',
+    __scrape_timeout__: '1s',
+    job: 'node',
+  }
+  state.handle = (request, response) =>
+    request.url?.includes('/targets')
+      ? response.end(JSON.stringify(OF_VMAGENT(discovered)))
+      : response.writeHead(404).end()
+  t.match((await ask())?.counts, { pending: 1, down: 0 })
+  t.match(loop.of('sensors', 'new:1', SENSORS)[0], { state: 'pending', lastScrapeMs: undefined })
+})
+
+t.test('a vmagent that forgot the labels of its targets is told how to keep them', async (t) => {
+  const { url, state } = await prometheusApi(t)
+  const { loop, serve, ask, scraped } = await looping(t, [{ url }])
+  await serve('sensors', [group(['new:1'])])
+  const config = { status: 'success', data: { yaml: String(state.yaml) } }
+  const targets = JSON.stringify(OF_VMAGENT({}))
+  state.handle = (request, response) =>
+    void response.end(request.url?.includes('/targets') ? targets : JSON.stringify(config))
+  const advice =
+    /: the targets of pool node are without .*; start vmagent with -promscrape.dropOriginalLabels=false$/
+  t.match((await ask())?.failure, advice)
+  t.match(loop.of('sensors', 'new:1', SENSORS), [{ state: 'unknown', why: advice }])
+  t.same(await scraped(), {}, 'nothing is counted')
+  config.data.yaml = config.data.yaml.replace('job_name: node', 'job_name: other')
+  t.equal((await ask())?.failure, undefined, 'but not of jobs that do not discover through Rollcall')
+  state.handle = (request, response) =>
+    void (request.url?.includes('/targets') ? response.end(targets) : response.writeHead(404).end())
+  t.match((await ask())?.failure, advice, 'also one that does not tell its configuration')
+})
+
+t.test('a target that the rules of its pool drop is told so, also where it is not shown', async (t) => {
+  const { url, state } = await prometheusApi(t)
+  const { loop, serve, ask } = await looping(t, [{ url }])
+  state.yaml = `
+scrape_configs:
+- job_name: other
+  http_sd_configs: [{ url: "http://rollcall/targets/others" }]
+  relabel_configs: [{ action: drop }]
+- job_name: node
+  http_sd_configs: [{ url: "http://rollcall/targets" }]
+  relabel_configs: [{ source_labels: [site], regex: lab, action: drop }]
+`
+  await serve('sensors', [group(['a:1'], { site: 'lab' }), group(['b:1'])])
+  await ask()
+  t.match(loop.of('sensors', 'a:1', { ...SENSORS, site: 'lab' })[0], {
+    state: 'unknown',
+    why: 'rule 1 (drop on site) of pool node drops it, although it is not among the dropped targets that are shown',
+  })
+  t.match(loop.of('sensors', 'b:1', SENSORS)[0], { state: 'unknown', why: /^nobody has polled/ })
+})
+
 t.test('of several servers and pools the best counts', async (t) => {
   const [first, second] = [await prometheusApi(t), await prometheusApi(t)]
   const { loop, serve, ask, scraped } = await looping(t, [{ url: first.url }, { url: second.url }])

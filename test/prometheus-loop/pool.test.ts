@@ -123,6 +123,17 @@ t.test('the rule that drops a target is told, where that can be', async (t) => {
   t.match(droppedWhy(other as never, {}), /pool node; which one cannot be told/)
 })
 
+t.test('of rules with keys that only vmagent knows nothing is told', async (t) => {
+  const rules = `
+  relabel_configs:
+  - { if: '{site="b"}', action: drop }
+  - { if: '{site="c"}', target_label: site, replacement: x }
+`
+  const [pool] = poolsOf(readScrapeConfigs(config('http://r/targets', rules)), undefined)
+  t.match(droppedWhy(pool as never, { site: 'b' }), /pool node; which one cannot be told/)
+  t.same(changesBy(pool as never, { source: 'a', address: 'x:1', labels: { site: 'd' } }), [])
+})
+
 t.test('what a job does to labels of a target is told', async (t) => {
   const target = { source: 'a', address: 'x:1', labels: { site: 'b', team: 'edge', api_key: 'c4n4ry-1' } }
   const changes = (more: string) => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readQuickly, readTarget } from '../../src/prometheus/told-target.ts'
+import { readQuickly, readTarget } from '../../src/prometheus/reported-target.ts'
 
 const LABELS = {
   __address__: 'a:1',

@@ -2,8 +2,8 @@ import type { LabelMap } from '../model/explanation.ts'
 import { SOURCE_LABEL } from '../model/target-group.ts'
 import { parseJson } from './json-elements.ts'
 
-/** A target as a server tells it; it may tell anything. */
-export interface ToldTarget {
+/** A target as a server reports it; it may report anything. */
+export interface ReportedTarget {
   readonly discoveredLabels?: unknown
   readonly scrapePool?: unknown
   readonly health?: unknown
@@ -27,7 +27,7 @@ const PARAMETER = '"__param_'
  * a key.
  * @returns undefined for any other target, which has to be parsed
  */
-export function readQuickly(text: string): ToldTarget | undefined {
+export function readQuickly(text: string): ReportedTarget | undefined {
   if (!text.startsWith(DISCOVERED)) return undefined
   const labelsAt = text.indexOf(LABELS, DISCOVERED.length)
   const poolAt = labelsAt === -1 ? -1 : text.indexOf(POOL, labelsAt)
@@ -61,6 +61,6 @@ function valueAfter(text: string, pattern: string, from: number): string | undef
 }
 
 /** @throws RefreshError `parse` */
-export function readTarget(text: string): ToldTarget {
-  return readQuickly(text) ?? (parseJson(text) as ToldTarget)
+export function readTarget(text: string): ReportedTarget {
+  return readQuickly(text) ?? (parseJson(text) as ReportedTarget)
 }
