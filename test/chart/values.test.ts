@@ -73,6 +73,15 @@ const WRONG: Record<string, readonly [values: string, message: RegExp]> = {
     'cluster.url=redis://:hunter2@valkey',
     /at '\/cluster\/url': 'redis:.*' does not match/,
   ],
+  'a history of 30 of nothing': [
+    'history.retention.time="30"',
+    /at '\/history\/retention\/time': '30' does not match/,
+  ],
+  'a size as Kubernetes writes it': [
+    'history.retention.size=64Mi',
+    /at '\/history\/retention\/size': '64Mi' does not match/,
+  ],
+  'a Prometheus that is nowhere': ['prometheus[0].name=a', /at '\/prometheus\/0': missing property 'url'/],
   'backups of which none is kept': ['backup.keep=0', /at '\/backup\/keep': minimum: got 0, want 1/],
   'an Ingress without host': ['ingress.enabled=true', /at '\/ingress\/hosts': minItems: got 0, want 1/],
   'a route without Gateway': [
@@ -87,9 +96,9 @@ const WRONG: Record<string, readonly [values: string, message: RegExp]> = {
   ],
 }
 
-/** Values of a cluster that is right. */
-const CLUSTER =
-  'cluster.enabled=true,cluster.url=redis://a,cluster.signingKeySecret.name=a,config.sources[0].name=a,config.sources[0].http.url=http://a'
+/** A configuration that is right, and a cluster. */
+const CONFIG = 'config.sources[0].name=a,config.sources[0].http.url=http://a'
+const CLUSTER = `cluster.enabled=true,cluster.url=redis://a,cluster.signingKeySecret.name=a,${CONFIG}`
 
 /** Values that are right alone but wrong together, or only without others, and what Helm says of them. */
 const CONTRARY: Record<string, readonly [values: string, message: RegExp]> = {
@@ -189,6 +198,26 @@ const CONTRARY: Record<string, readonly [values: string, message: RegExp]> = {
   'a text to which nothing can be added': [
     `${CLUSTER},config="{sources: []}"`,
     /config: nothing can be added to this text/,
+  ],
+  'a flag of the history': [
+    'extraArgs={--storage.history.retention.time=1d}',
+    /extraArgs: --storage\.history\.retention\.time is set by the chart; use history\.retention\.time/,
+  ],
+  'a Prometheus without a file': [
+    'inventoryUrl=http://a,prometheus[0].url=http://p',
+    /prometheus: is written into config, which is not there/,
+  ],
+  'a Prometheus twice': [
+    `${CONFIG},prometheus[0].url=http://p,config.prometheus[0].url=http://p`,
+    /config\.prometheus: is there already, beside prometheus/,
+  ],
+  'a text that takes no Prometheus': [
+    'config="{sources: []}",prometheus[0].url=http://p',
+    /config: nothing can be added to this text/,
+  ],
+  'a Prometheus with a password for all to see': [
+    `${CONFIG},prometheus[0].url=http://user:hunter2@p`,
+    /prometheus: a url holds a user or a password.*basic_auth/,
   ],
   'a user without a password': [
     `${CLUSTER},cluster.username=a`,

@@ -85,6 +85,31 @@ t.test('the values that the README of the chart shows are right', async (t) => {
   t.same(Object.keys(spec.securityContext), ['fsGroupChangePolicy', 'runAsNonRoot', 'seccompProfile'])
 })
 
+t.test('the history is kept as the values say, and Prometheus servers are asked', async (t) => {
+  if (missing(t, command, 'Helm')) return
+  const settingsOf = async (values: string, config?: string) => {
+    const main = container(await template(command as string, [ci(values)]))
+    return loadSettings(readArguments(flags(main, config)), variables(main), diskFiles)
+  }
+  t.match((await settingsOf('env-only')).history, { maxAgeMs: 30 * 86_400_000, maxBytes: 64 * 2 ** 20 })
+  t.match((await settingsOf('persistence')).history, { maxAgeMs: 365 * 86_400_000, maxBytes: 256 * 2 ** 20 })
+  const off = await template(command as string, [ci('persistence'), '--set-string=history.retention.time=0'])
+  const main = container(off)
+  t.equal((await loadSettings(readArguments(flags(main)), variables(main), diskFiles)).history, undefined)
+
+  const text = only(await template(command as string, [ci('config')]), 'ConfigMap').data['rollcall.yml']
+  t.same(parse(text).prometheus, [
+    {
+      name: 'local',
+      url: 'http://prometheus-operated.monitoring:9090',
+      authorization: { credentials_file: '/etc/rollcall-secrets/cmdb/token' },
+    },
+  ])
+  const folder = t.testdir({ 'rollcall.yml': text.replaceAll('/etc/rollcall-secrets/cmdb', '.'), token: 'a' })
+  const { prometheus } = await settingsOf('config', join(folder, 'rollcall.yml'))
+  t.match(prometheus?.servers, [{ name: 'local', shownUrl: 'http://prometheus-operated.monitoring:9090/' }])
+})
+
 t.test('secrets are mounted as files, readable for the group of the process only', async (t) => {
   if (missing(t, command, 'Helm')) return
   const { spec } = only(await template(command as string, [ci('full')]), 'Deployment').spec.template

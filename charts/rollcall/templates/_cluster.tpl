@@ -65,15 +65,7 @@ app.kubernetes.io/component: valkey
 {{- end -}}
 {{- if .enabled -}}
 {{- include "rollcall.validate.store" $ -}}
-{{- if ne (include "rollcall.origin" $) "config" -}}
-{{- include "rollcall.fail" "cluster.enabled: is written into config, which is not there; write config, or cluster: into the file of your own" -}}
-{{- end -}}
-{{- if hasKey (include "rollcall.configKeys" $ | fromYaml) "cluster" -}}
-{{- include "rollcall.fail" "config.cluster: is there already, beside cluster.enabled; keep one of them" -}}
-{{- end -}}
-{{- if not (hasKey (include "rollcall.configText" $ | fromYaml) "cluster") -}}
-{{- include "rollcall.fail" "config: nothing can be added to this text; write its keys one below the other, or as values instead of a text" -}}
-{{- end -}}
+{{- include "rollcall.validate.added" (dict "context" $ "key" "cluster" "value" "cluster.enabled") -}}
 {{- if not .signingKeySecret.name -}}
 {{- include "rollcall.fail" "cluster.signingKeySecret.name: without a key anybody who reaches the store could say which targets there are; make one: kubectl create secret generic rollcall-cluster --from-literal=signing-key=\"$(openssl rand -hex 32)\"" -}}
 {{- end -}}

@@ -89,6 +89,9 @@ annotations:
 {{- if and .Values.config .Values.cluster.enabled }}
 {{ toYaml (dict "cluster" (include "rollcall.cluster" . | fromYaml)) }}
 {{- end -}}
+{{- if and .Values.config .Values.prometheus }}
+{{ toYaml (dict "prometheus" .Values.prometheus) }}
+{{- end -}}
 {{- end -}}
 
 {{/* The keys of config, however it is written. */}}

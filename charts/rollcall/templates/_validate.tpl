@@ -6,6 +6,7 @@
 {{- include "rollcall.validate.storage" . -}}
 {{- include "rollcall.validate.scaling" . -}}
 {{- include "rollcall.validate.cluster" . -}}
+{{- include "rollcall.validate.prometheus" . -}}
 {{- include "rollcall.validate.push" . -}}
 {{- include "rollcall.validate.web" . -}}
 {{- include "rollcall.validate.backup" . -}}
@@ -35,7 +36,7 @@
 
 {{/* Flags and variables that the chart sets itself. */}}
 {{- define "rollcall.validate.owned" -}}
-{{- $flags := dict "config.file" "config, existingConfigMap or existingSecret" "web.listen-address" "containerPort" "web.drain-delay" "web.drainDelaySeconds" "web.shutdown-timeout" "web.shutdownTimeoutSeconds" "web.enable-lifecycle" "web.enableLifecycle" "web.external-url" "web.externalUrl" "web.config.file" "web.configSecret" "web.disable-explain" "web.disableExplain" "storage.path" "persistence" "log.level" "log.level" "log.format" "log.format" -}}
+{{- $flags := dict "config.file" "config, existingConfigMap or existingSecret" "web.listen-address" "containerPort" "web.drain-delay" "web.drainDelaySeconds" "web.shutdown-timeout" "web.shutdownTimeoutSeconds" "web.enable-lifecycle" "web.enableLifecycle" "web.external-url" "web.externalUrl" "web.config.file" "web.configSecret" "web.disable-explain" "web.disableExplain" "storage.path" "persistence" "storage.history.retention.time" "history.retention.time" "storage.history.retention.size" "history.retention.size" "log.level" "log.level" "log.format" "log.format" -}}
 {{- range .Values.extraArgs -}}
 {{- $flag := regexReplaceAll "=.*$" . "" | trimPrefix "--" -}}
 {{- with get $flags $flag -}}
@@ -54,6 +55,30 @@
 {{- define "rollcall.validate.web" -}}
 {{- if and .Values.web.tls (not .Values.web.configSecret) -}}
 {{- include "rollcall.fail" "web.tls: without web.configSecret there are no certificates; name the Secret with the web configuration file, or leave tls out" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "rollcall.validate.prometheus" -}}
+{{- if .Values.prometheus -}}
+{{- include "rollcall.validate.added" (dict "context" . "key" "prometheus" "value" "prometheus") -}}
+{{- range .Values.prometheus -}}
+{{- if regexMatch "^[a-z]+://[^/?#]*@" .url -}}
+{{- include "rollcall.fail" "prometheus: a url holds a user or a password, for everybody to see who may read the ConfigMap; write basic_auth with a password_file from secrets" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A key of the configuration file that is written into config for a value. */}}
+{{- define "rollcall.validate.added" -}}
+{{- if ne (include "rollcall.origin" .context) "config" -}}
+{{- include "rollcall.fail" (printf "%s: is written into config, which is not there; write config, or %s: into the file of your own" .value .key) -}}
+{{- end -}}
+{{- if hasKey (include "rollcall.configKeys" .context | fromYaml) .key -}}
+{{- include "rollcall.fail" (printf "config.%s: is there already, beside %s; keep one of them" .key .value) -}}
+{{- end -}}
+{{- if not (hasKey (include "rollcall.configText" .context | fromYaml) .key) -}}
+{{- include "rollcall.fail" "config: nothing can be added to this text; write its keys one below the other, or as values instead of a text" -}}
 {{- end -}}
 {{- end -}}
 
