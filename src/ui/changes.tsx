@@ -17,8 +17,8 @@ type Event = EventsAnswer['events'][number]
 
 /** What the page of changes shows. */
 export interface ChangesData {
-  /** The last changes of the served lists, the newest first. */
-  readonly changes: readonly Change[]
+  /** The last changes of the served lists, the newest first; undefined: they are not asked for. */
+  readonly changes: readonly Change[] | undefined
   /** What happened to single targets; undefined: no history is kept. */
   readonly answer: EventsAnswer | undefined
   /** What was asked for. */
@@ -44,7 +44,7 @@ export function ChangesPage({ data, frame }: { data: ChangesData; frame: Frame }
         </label>
         <button type="submit">Search</button>
       </form>
-      {asked.target === undefined && asked.before === undefined && <Chart changes={changes} frame={frame} />}
+      {changes !== undefined && <Chart changes={changes} frame={frame} />}
       {answer === undefined ? (
         <p>No history of targets is kept (--storage.history.retention.time is 0).</p>
       ) : (
@@ -73,7 +73,7 @@ function Events({
         head={['When', 'What', 'Target', 'Source', 'Why']}
       >
         {events.map((event) => (
-          <EventRow key={event.id} event={event} frame={frame} />
+          <EventRow key={`${event.id} ${event.source}`} event={event} frame={frame} />
         ))}
       </Table>
       {next !== null && (

@@ -13,6 +13,7 @@ import { pollersAnswer } from '../http/routes/pollers.ts'
 import { targetsAnswer } from '../http/routes/search.ts'
 import { sourcesAnswer } from '../http/routes/sources.ts'
 import { statusAnswer } from '../http/routes/status.ts'
+import { findSource } from '../http/source-parameter.ts'
 import type { Frame, PageName } from './layout.tsx'
 import type { Content } from './render.tsx'
 import { ICON, STYLE } from './style.ts'
@@ -135,8 +136,10 @@ export function pagesRoutes(
   page('/ui/changes', 'Changes', allow('read', 'query'), async (query) => {
     const given = withoutEmpty(query)
     const { source, target, since, before } = given as Record<string, string | undefined>
-    const own = { ...(source !== undefined && { source }) }
-    const { changes } = changesAnswer({ ...own, limit: '1000' }, deps)
+    if (source !== undefined) findSource(deps.store, source)
+    // Only the first page of all targets has the picture of them.
+    const hasPicture = target === undefined && before === undefined
+    const changes = hasPicture ? changesAnswer({ source, limit: '1000' }, deps).changes : undefined
     const asked = { limit: String(EVENTS_LIMIT), ...given }
     const answer = deps.history === undefined ? undefined : await eventsAnswer(asked, deps)
     return {
