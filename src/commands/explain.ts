@@ -111,10 +111,10 @@ function inventoryOf({ settings, plan, documents = [] }: DryRun, makers: Makers)
   return {
     ...explainableOf(settings.plan, plan),
     documents,
-    verdictOf: (target, address, position) =>
-      [`would be served as ${address}`, ...makers.othersOf(target, { source: settings.name, position })].join(
-        '; ',
-      ),
+    verdictOf(target, address, position) {
+      const others = makers.othersOf(target, { source: settings.name, position })
+      return { text: [`would be served as ${address}`, ...others].join('; '), isServed: true }
+    },
     note: '',
   }
 }

@@ -1,6 +1,12 @@
 import type { Mapped } from '../mapping/mapping.ts'
 import { type LabelDropReason, shown } from '../mapping/rejection.ts'
-import type { ExplainedChange, ExplainedStep, ExplainedTarget, Explanation } from '../model/explanation.ts'
+import type {
+  ExplainedChange,
+  ExplainedStep,
+  ExplainedTarget,
+  Explanation,
+  Verdict,
+} from '../model/explanation.ts'
 import type { Labels } from '../model/labels.ts'
 import { createMasker, type Masker } from '../model/mask.ts'
 import { maskText } from '../model/mask-text.ts'
@@ -23,7 +29,7 @@ export interface RecordContext {
   /** The expression that selects a record, as it is configured; undefined: there is none. */
   readonly filter: string | undefined
   /** What is said of a target that the rules leave; `address` is how it may be shown. */
-  readonly verdictOf: (target: Target, address: string, position: RecordPosition) => string
+  readonly verdictOf: (target: Target, address: string, position: RecordPosition) => Verdict
   /** What is added to each verdict of the source; empty: nothing. */
   readonly note: string
 }
@@ -91,7 +97,7 @@ function kept(after: RelabelStep['after']): Labels[] {
 function explainRejection(rejection: { reason: string; detail: string }, masker: Masker): ExplainedTarget {
   const told = { reason: rejection.reason, detail: masker.text(rejection.detail) }
   const verdict = quarantined(told)
-  return { address: null, labels: {}, steps: [], final: null, rejection: told, verdict }
+  return { address: null, labels: {}, steps: [], final: null, rejection: told, served: false, verdict }
 }
 
 function quarantined({ reason, detail }: { reason: string; detail: string }): string {
@@ -116,6 +122,7 @@ function explainTarget(
     steps: steps.map((step) => explainStep(step, masker)),
     final: null,
     rejection: null,
+    served: false,
   }
   if ('rejection' in result) {
     const { steps: ran, address, labels } = before
@@ -129,8 +136,9 @@ function explainTarget(
   }
   const address = masker.text(result.target.address)
   const final = { address, labels: masker.labels(result.target.labels) }
-  const verdict = context.verdictOf(result.target, address, position)
-  return { ...before, final, verdict: [verdict, ...overwritten(before.steps)].join('; ') }
+  const { text, isServed } = context.verdictOf(result.target, address, position)
+  const verdict = [text, ...overwritten(before.steps)].join('; ')
+  return { ...before, final, served: isServed, verdict }
 }
 
 /** So many labels that rules overwrote are named. */

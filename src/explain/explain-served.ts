@@ -1,5 +1,5 @@
 import type { Moment } from '../base/clock.ts'
-import type { ExplainAnswer, Explanation } from '../model/explanation.ts'
+import type { ExplainAnswer, Explanation, Verdict } from '../model/explanation.ts'
 import { groupsIn } from '../model/list.ts'
 import { createMasker } from '../model/mask.ts'
 import { maskText } from '../model/mask-text.ts'
@@ -127,11 +127,10 @@ function search(
   const inventory: Inventory = {
     ...source,
     documents: source.lastRead?.documents ?? [],
-    verdictOf: (target, address, position) =>
-      [
-        verdictOf(target, address, source, served),
-        ...makers.othersOf(target, { source: name, position }),
-      ].join('; '),
+    verdictOf(target, address, position) {
+      const { text, isServed } = verdictOf(target, address, source, served)
+      return { text: [text, ...makers.othersOf(target, { source: name, position })].join('; '), isServed }
+    },
     note: ageOf(source)
       .map(({ asOf, failing }) => ` (as of ${asOf}; unknown since then: ${failing})`)
       .join(''),
@@ -202,13 +201,17 @@ function addUnknown(targets: readonly Target[], findings: Findings, query: Query
 }
 
 /** What is said of a target that the last documents make. */
-function verdictOf(target: Target, address: string, { state }: ServedSource, served: TargetsByKey): string {
-  if (isTooLarge(state)) return 'in the inventory; the served list is too large to be searched for it'
+function verdictOf(target: Target, address: string, { state }: ServedSource, served: TargetsByKey): Verdict {
+  if (isTooLarge(state)) {
+    const text = 'in the inventory; the served list is too large to be searched for it'
+    return { text, isServed: false }
+  }
   const same = served.get(keyOf(target)) ?? []
   const labels = JSON.stringify(target.labels)
-  if (same.some((one) => JSON.stringify(one.labels) === labels)) return `served as ${address}`
+  if (same.some((one) => JSON.stringify(one.labels) === labels))
+    return { text: `served as ${address}`, isServed: true }
   const now = same.length === 0 ? 'in the inventory, but' : `served as ${address} with older labels:`
-  return `${now} not served yet`
+  return { text: `${now} not served yet`, isServed: false }
 }
 
 /** Why targets that the inventory lacks are served. */
@@ -241,7 +244,7 @@ function explainTarget({ address, labels }: Target, { source, verdictOf }: Recor
     source,
     position: null,
     record: null,
-    targets: [{ ...shown, steps: [], final: shown, rejection: null, verdict }],
+    targets: [{ ...shown, steps: [], final: shown, rejection: null, served: true, verdict }],
     dropped_labels: [],
     verdict,
   }

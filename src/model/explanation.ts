@@ -49,8 +49,16 @@ export interface ExplainedTarget {
   readonly final: { readonly address: string; readonly labels: LabelMap } | null
   /** Why it is quarantined; null when it is not. */
   readonly rejection: { readonly reason: string; readonly detail: string } | null
+  /** Whether it is served like that; of a command, whether it would be. */
+  readonly served: boolean
   /** What became of it, in one sentence. */
   readonly verdict: string
+}
+
+/** What is said of a target that the rules leave. */
+export interface Verdict {
+  readonly text: string
+  readonly isServed: boolean
 }
 
 /** What became of one thing that was asked for. Secrets are masked in all of it. */

@@ -1,5 +1,5 @@
 import { formatAge } from './duration.ts'
-import type { ExplainAnswer, ExplainedTarget, Explanation } from './explanation.ts'
+import type { ExplainAnswer, Explanation } from './explanation.ts'
 import type { Scrape, Scrapes } from './scrape.ts'
 
 /** What a Prometheus server makes of a target, as the end of a sentence. */
@@ -44,14 +44,6 @@ function timeOf(wallMs: number | undefined): string | null {
   return wallMs === undefined ? null : new Date(wallMs).toISOString()
 }
 
-/** Whether the verdict on a target says that it is served, or would be. */
-const SERVED = /\bserved as |still served/
-const NOT_YET = /^(?:in the inventory, but|served as \S+ with older labels:) not served yet/
-
-function isServed({ verdict }: Pick<ExplainedTarget, 'verdict'>): boolean {
-  return SERVED.test(verdict) && !NOT_YET.test(verdict)
-}
-
 /**
  * Adds to each served target of an answer what Prometheus servers make of it, and says it in the verdicts.
  * @param nowMs on the wall clock
@@ -80,7 +72,7 @@ function explainScrapes<Shown>(
   show: (scrape: Scrape) => Shown,
 ) {
   const seen = explanation.targets.map((target) => {
-    if (target.final === null || !isServed(target)) return { target, all: [] }
+    if (target.final === null || !target.served) return { target, all: [] }
     return { target, all: scrapes.of(explanation.source, target.final.address, target.final.labels) }
   })
   const texts = [...new Set(seen.flatMap(({ all }) => all.map((one) => scrapeText(one, nowMs))))]

@@ -483,7 +483,7 @@ t.test('a list without a single target is a failure, and can be explained all th
 t.test('what only the served list has is told as such', async (t) => {
   const served = { address: 'a:1', labels: { site: 'x' } }
   const verdict = 'served as a:1'
-  const target = { ...served, steps: [], final: served, rejection: null, verdict }
+  const target = { ...served, steps: [], final: served, rejection: null, served: true, verdict }
   const explanation = {
     source: 's',
     position: null,

@@ -196,6 +196,7 @@ t.test('a record is told step by step', async (t) => {
             ],
             final: { address: 'a:1', labels: { ...source, note: '<secret>', place: 'Berlin' } },
             rejection: null,
+            served: true,
             verdict: 'would be served as a:1',
           },
         ],

@@ -227,6 +227,7 @@ t.test('a hundred devices behind one address are told apart by their parameters'
           labels: { __meta_rollcall_source: 'sensors', __param_target: 'b' },
         },
         rejection: null,
+        served: true,
         verdict: gone.verdict,
       },
     ],

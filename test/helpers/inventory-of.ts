@@ -41,7 +41,10 @@ export function inventoryOf(answers: readonly unknown[], setup: InventorySetup =
   return {
     ...explainableOf(options, compilePlan(options)),
     documents: answers.map((answer, index) => ({ ...jsonDocument(answer), name: `page ${index + 1}` })),
-    verdictOf: (_target: unknown, address: string) => `would be served as ${address}`,
+    verdictOf: (_target: unknown, address: string) => ({
+      text: `would be served as ${address}`,
+      isServed: true,
+    }),
     note: '',
   }
 }

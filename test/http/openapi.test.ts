@@ -204,6 +204,7 @@ async function eventful(t: Test, change: Parameters<typeof readHalf>[1] = {}) {
             ],
             final: { address: 'a:9100', labels: { place: 's1' } },
             rejection: { reason: 'duplicate', detail: 'it is there twice' },
+            served: true,
             verdict: 'served as a:9100',
           },
         ],

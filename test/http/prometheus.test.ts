@@ -33,9 +33,10 @@ const scrapesOf = (...all: Scrape[]): Scrapes => ({ servers: () => [SERVER], of:
 
 function explained(
   verdict: string,
+  served = true,
   final: ExplainedTarget['final'] = { address: 'a:1', labels: {} },
 ): Explanation {
-  const target = { address: 'a:1', labels: {}, steps: [], final, rejection: null, verdict }
+  const target = { address: 'a:1', labels: {}, steps: [], final, rejection: null, served, verdict }
   return { source: 'sensors', position: null, record: null, targets: [target], dropped_labels: [], verdict }
 }
 
@@ -90,14 +91,17 @@ t.test('an explanation says what each server makes of a served target', async (t
 t.test('what is not served is not looked for', async (t) => {
   const { app, state, publish } = await readHalf(t, { scrapes: scrapesOf(scrape({})) })
   await publish('sensors', ['a:1'])
-  const verdicts = ['dropped by rule 1', 'in the inventory, but not served yet']
+  const verdicts = ['dropped by rule 1', 'in the inventory, but not served yet', 'still served as before']
   state.explanation = {
-    matches: 3,
-    explanations: [...verdicts.map((verdict) => explained(verdict)), explained('served as a:1', null)],
-    verdict: '3 matches; the first: dropped by rule 1',
+    matches: 4,
+    explanations: [
+      ...verdicts.map((verdict) => explained(verdict, false)),
+      explained('served as a:1', true, null),
+    ],
+    verdict: '4 matches; the first: dropped by rule 1',
   }
   const answer = (await app.inject('/api/v1/explain?q=a')).json()
-  t.equal(answer.verdict, '3 matches; the first: dropped by rule 1')
+  t.equal(answer.verdict, '4 matches; the first: dropped by rule 1')
   for (const { targets } of answer.explanations) t.same(targets[0].scrapes, [])
   state.explanation = {}
   t.match((await app.inject('/api/v1/explain?q=a')).json(), {

@@ -278,6 +278,7 @@ t.test('Explain shows each step, and what was asked', async (t) => {
     ],
     final: { address: 'a:9101', labels: { site: 'y' } },
     rejection: null,
+    served: true,
     verdict: 'served as a:9101',
   } as const
   const refused = {
@@ -286,6 +287,7 @@ t.test('Explain shows each step, and what was asked', async (t) => {
     steps: [],
     final: null,
     rejection: { reason: 'invalid_port', detail: 'port 0' },
+    served: false,
     verdict: 'quarantined: invalid_port',
   }
   state.explanation = {
@@ -384,6 +386,7 @@ t.test('Changes shows what happened to targets, page by page, and a picture of i
     { limit: 100, source: 'sensors', target: 'a', before: 6, sinceMs: clock.now() - 3 * 86_400_000 },
   ])
   t.equal((await app.inject('/ui/changes?since=soon')).statusCode, 400)
+  t.equal((await app.inject('/ui/changes?source=nobody&target=a')).statusCode, 404)
 })
 
 t.test('Changes says where there is nothing to show, and where no history is kept', async (t) => {

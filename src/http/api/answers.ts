@@ -237,6 +237,7 @@ const explainedTargetSchema = Type.Object(
         { ...closed, description: 'Why it is quarantined.' },
       ),
     ),
+    served: Type.Boolean({ description: 'Whether it is served like that.' }),
     verdict: text('What became of it, in one sentence.'),
     scrapes: Type.Optional(Type.Array(scrapeSchema)),
   },
