@@ -252,6 +252,9 @@ const SPOILT: readonly (readonly [key: string, step: keyof typeof STEPS, ...comm
   ['{rollcall:s}:log', 'expire', 'SET', '{rollcall:s}:log', 'a'],
   ['{rollcall:s}:log', 'changes', 'XADD', '{rollcall:s}:log', '*', 'some', 'field'],
   ['{rollcall:s}:log', 'changes', 'XADD', '{rollcall:s}:log', '*', '1', 'x', 'other', 'field'],
+  ['{rollcall:s}:log', 'changes', 'XADD', '{rollcall:s}:log', '*', '1', 'x', 'ending', 'other'],
+  ['{rollcall:s}:events', 'events', 'SET', '{rollcall:s}:events', 'a'],
+  ['{rollcall:s}:events', 'events', 'XADD', '{rollcall:s}:events', '*', 'some', 'field'],
   ['rollcall:replicas', 'meet', 'SET', 'rollcall:replicas', 'a'],
   ['rollcall:replicas', 'meet', 'HSET', 'rollcall:replicas', 'x', '1\nrubbish'],
   ['rollcall:replicas', 'meet', 'HSET', 'rollcall:replicas', 'x', '1\n9999999999999\nrubbish'],
@@ -274,6 +277,7 @@ const NEWER: typeof SPOILT = [
   ['{rollcall:s}:list', 'take', 'SET', '{rollcall:s}:list', '2\nwhatever'],
   ['{rollcall:s}:instances', 'whole', 'HSET', '{rollcall:s}:instances', 'x', '2\nwhatever'],
   ['{rollcall:s}:log', 'changes', 'XADD', '{rollcall:s}:log', '*', '2', 'whatever'],
+  ['{rollcall:s}:events', 'events', 'XADD', '{rollcall:s}:events', '*', 'format', '2', 'what', 'ever'],
   ['rollcall:replicas', 'meet', 'HSET', 'rollcall:replicas', 'x', '2\nwhatever'],
 ]
 
@@ -285,6 +289,7 @@ const STEPS = {
   register: (store: ClusterStore) => store.register('s', [{ id: 'new', line: 'new' }], ['x']),
   whole: (store: ClusterStore) => store.changesSince('s', undefined),
   changes: (store: ClusterStore, position: string) => store.changesSince('s', position),
+  events: (store: ClusterStore) => store.eventsAfter('s', 0),
   heard: (store: ClusterStore) => store.heardSince('s', 0),
   expire: (store: ClusterStore) => store.expire('s', 'a-1', ['x'], 9e15),
   meet: (store: ClusterStore) => store.meet({ id: 'a', name: 'a', version: '1', leases: 0 }, 60_000),
@@ -317,6 +322,23 @@ for (const [fault, table, text] of [
     }
   })
 }
+
+withRedis('something else where the events would be costs the events, and no list', async (t) => {
+  const server = await startRedis(t)
+  const store = openStore(t, optionsOf(server))
+  const news = { events: Buffer.from('never stored'), since: 0, maxBytes: 1e6 }
+  const spoilt = {
+    'another type': ['SET', '{rollcall:s}:events', 'a'],
+    'a later entry': ['XADD', '{rollcall:s}:events', '9999999999999-0', 'a', 'b'],
+  }
+  for (const [what, command] of Object.entries(spoilt)) {
+    await server.command('FLUSHALL')
+    await store.look('s', wanted('a'))
+    await server.command(...command)
+    t.equal(await store.publish('s', publication({ news })), 'published', what)
+    t.equal(String((await store.take('s', undefined))?.list), 'list')
+  }
+})
 
 withRedis('messages that are none, or of a newer replica, are left out', async (t) => {
   const server = await startRedis(t)

@@ -101,4 +101,13 @@ t.test('something else under the key of the events costs no target', async (t) =
     })
     t.match(events, [{ kind: 'joined', address: 'host-new:9100' }])
   }
+  // An entry that Rollcall did not write is in the way of others, and that is said.
+  const key = `{rollcall:${LIST_SOURCE}}:events`
+  await redis.command('DEL', key)
+  await redis.command('XADD', key, '*', 'some', 'field')
+  await until('it is said', async () => {
+    const { cluster } = (await asked(b, '/health')) as { cluster: { store: string } }
+    return cluster.store.includes(key)
+  })
+  t.equal((await fetch(`${b.url}/targets/${LIST_SOURCE}`)).status, 200)
 })
