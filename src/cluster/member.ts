@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { asBuffer } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { momentNow } from '../base/clock.ts'
+import { within } from '../base/deadline.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { ClusterMetrics } from '../base/metrics.ts'
@@ -179,6 +180,9 @@ const NOTHING_DONE = {
 const lookingAt = (source: string) => `.look ${source}`
 const MEET = '.meet'
 const eventsOf = (source: string) => `.events ${source}`
+
+/** So long a list waits for what it does to each target, in milliseconds; a million of them take less. */
+const COMPARE_MS = 5_000
 
 /** The events of a source take at most such a share of the history's size in the store, where they are compressed. */
 const SIZE_SHARE = 16
@@ -405,7 +409,8 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
     compare?: () => Promise<readonly Draft[]>,
   ): Promise<boolean> {
     const one = joined.get(source) as Joined
-    const events = await compare?.()
+    const comparing = compare?.()
+    const events = await inTime(comparing)
     const { generation } = one.position
     const number = nextNumber(one, generation)
     try {
@@ -414,7 +419,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
         void lookAt(one)
         return false
       }
-      noteOwn(one, number, events, true)
+      noteOwn(one, number, comparing, events !== undefined)
       return true
     } catch (error) {
       note(source, messageOf(error))
@@ -422,11 +427,16 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
     }
     if (isChanged) one.position = { ...one.position, isDetached: true }
     // It may be in the store all the same: then its events come from there under the same number.
-    noteOwn(one, number, events, false)
+    noteOwn(one, number, comparing, false)
     return true
   }
 
   // History.
+
+  /** What is compared for long keeps no list back: the others then compare the lists themselves. */
+  function inTime(comparing: Promise<readonly Draft[]> | undefined) {
+    return comparing && within(COMPARE_MS, 'comparing', clock, comparing).catch(() => undefined)
+  }
 
   function newsOf({ source }: Joined, number: number, events: readonly Draft[] = []): NewEvents | undefined {
     if (history === undefined || events.length === 0) return undefined
@@ -438,11 +448,17 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
   }
 
   /** Notes what this replica read. Nothing waits for it, since the disk may hang. */
-  function noteOwn(one: Joined, number: number, events: readonly Draft[] = [], isStored: boolean): void {
-    if (history === undefined || events.length === 0) return
+  function noteOwn(
+    one: Joined,
+    number: number,
+    comparing: Promise<readonly Draft[]> | undefined,
+    isStored: boolean,
+  ): void {
+    if (history === undefined || comparing === undefined) return
     const { source, eventsUntil } = one
-    if (isStored) one.eventsUntil = number
     const noted = async () => {
+      const events = await comparing
+      if (events.length === 0) return
       const known = await history.publicationOf(source).catch(() => -1)
       // What came before it is still to be taken, and this once more with it.
       await history.note(source, number, events, isStored && known >= eventsUntil)

@@ -1,7 +1,9 @@
 import { deflateRawSync } from 'node:zlib'
 import t from 'tap'
+import { decodeGeneration } from '../../src/cluster/generation.ts'
 import { decodeEvents, encodeEvents } from '../../src/cluster/shared-events.ts'
-import type { TargetEvent } from '../../src/model/history.ts'
+import type { Taken } from '../../src/cluster/store.ts'
+import type { Draft, TargetEvent } from '../../src/model/history.ts'
 import { createReplicas, INTERVAL_MS } from '../simulation/replicas.ts'
 
 /** Always the same. */
@@ -192,6 +194,35 @@ t.test('a disk that takes nothing leaves the events in the store until it does',
   await one.boot()
   await world.pass(5_000)
   t.equal(world.servedBy(one, 'sensors')?.size, 19, 'it serves all the same')
+})
+
+t.test('a comparison that takes long keeps no list back', async (t) => {
+  const { world, reader, follower } = await started()
+  const stored = await world.shared.connect().take('sensors', undefined)
+  const now = { wallMs: world.clock.now(), monotonicMs: world.clock.monotonic() }
+  const signing = { source: 'sensors', key: 'a key', storeMs: world.clock.now(), now }
+  const list = await decodeGeneration(stored as Taken, undefined, signing)
+  let end = (_events: readonly Draft[]) => {}
+  const comparing = new Promise<readonly Draft[]>((resolve) => {
+    end = resolve
+  })
+  const before = reader().cluster.statusOf('sensors')?.generation ?? 0
+  let isServed: boolean | undefined
+  void reader()
+    .cluster.sharing('sensors')
+    .publish(list, true, () => comparing)
+    .then((outcome) => {
+      isServed = outcome
+    })
+  await world.pass(4_500)
+  t.equal(isServed, undefined)
+  await world.pass(1_500)
+  t.equal(isServed, true)
+  t.ok((follower().cluster.statusOf('sensors')?.generation ?? 0) > before)
+  end([{ kind: 'joined', address: 'late:1', place: {}, why: 'it is there' }])
+  await world.pass(100)
+  t.match(await eventsOf(reader()), [{ address: 'late:1' }, { address: '' }])
+  t.equal((await eventsOf(follower())).length, 1, 'nobody else has it')
 })
 
 t.test('only what the key signed is taken for events, of this source and generation', (t) => {
