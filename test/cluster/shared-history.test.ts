@@ -115,6 +115,23 @@ t.test('one that was cut off catches up, and a store that is out of reach keeps 
   }
 })
 
+t.test('a store that answers no more while events are taken is asked again', async (t) => {
+  const { world, devices, reader, named } = await started({ absent: ['three'] })
+  devices.delete('sensor-3')
+  await world.pass(LEAVE_MS)
+  const late = named('three')
+  await late.boot()
+  while (world.servedBy(late, 'sensors') === undefined) await world.pass(1)
+  late.link.isCutThere = true
+  await world.pass(2_500)
+  t.equal(late.cluster.status().failure, 'took too long')
+  t.same(await eventsOf(late), [])
+  late.link.isCutThere = false
+  await world.pass(5_000)
+  t.equal(late.cluster.status().failure, undefined)
+  t.same(await eventsOf(late), await eventsOf(reader()))
+})
+
 t.test('a publication whose answer is lost is noted once', async (t) => {
   const { world, devices, reader } = await started()
   const one = reader()
