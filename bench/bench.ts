@@ -13,6 +13,7 @@ import { million } from './measures/million.ts'
 import { prometheusMeasures } from './measures/prometheus.ts'
 import { smallRefreshes } from './measures/small-refreshes.ts'
 import { startUp } from './measures/start-up.ts'
+import { thousands } from './measures/thousands.ts'
 import { throughput } from './measures/throughput.ts'
 import { web } from './measures/web.ts'
 import { exitOnSignals } from './processes/child.ts'
@@ -25,6 +26,7 @@ const MEASURES: readonly Measure[] = [
   memory,
   startUp,
   manySources,
+  thousands,
   smallRefreshes,
   cluster,
   ...prometheusMeasures,

@@ -102,6 +102,16 @@ export const ROWS = {
     unit: '×',
     ...atMost(1.3),
   },
+  'thousands-read': {
+    what: '2,000 sources of 10 targets: from the start until all are read',
+    unit: 's',
+    ...atMost(10),
+  },
+  'thousands-cpu': {
+    what: 'CPU of 2,000 sources of 10 targets that are read every 30 s, of a core',
+    unit: '%',
+    ...atMost(5),
+  },
   'memory-environment': {
     what: 'resident memory with 100 sensors, configured by the environment',
     unit: 'MB',
