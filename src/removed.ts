@@ -318,7 +318,7 @@ export function createRemoved(deps: RemovedDeps): Removed {
       for (const id of await shelves.sources()) {
         // The list of another inventory was taken with its source.
         if (configured.has(id) || all.has(id)) continue
-        const shelf = shelves.of(id, '')
+        const shelf = shelves.of(id, [])
         try {
           const kept = await shelf.load(momentNow(clock))
           if (kept !== undefined) await takeKept(id, shelf, kept, configured)
@@ -329,7 +329,7 @@ export function createRemoved(deps: RemovedDeps): Removed {
     },
     async restoreOther(name, kept) {
       const id = `${name}.${kept.otherOrigin}`
-      const shelf = (shelves as Shelves).of(id, '')
+      const shelf = (shelves as Shelves).of(id, [])
       const { digest } = await takeKept(id, shelf, kept, [name])
       unkept.set(id, () => shelf.keep({ ...kept, digest }, momentNow(clock)))
       await keepOthers()

@@ -19,7 +19,7 @@ import { createFleet, type FleetMemory } from './roll/fleet.ts'
 import { type Before, createShelves, type FileOf, filesOf, originOf, type Shelf } from './roll/kept.ts'
 import { DEFAULT_GUARD, type GuardOptions } from './roll/rules.ts'
 import { lastSuccessMs, type SourceState } from './snapshot/store.ts'
-import { addressOf, type createSource } from './sources/kinds.ts'
+import { addressesOf, type createSource } from './sources/kinds.ts'
 import { encodeJournal } from './sources/push/journal.ts'
 import { journalPath, type Registry } from './sources/push/registry.ts'
 import { createPushReport } from './sources/push/report.ts'
@@ -145,7 +145,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   function create(settings: SourceSettings, before?: Source): Running {
     const { name } = settings
     const source = deps.createSource(settings.source, sourceDeps(settings), before)
-    const shelf = shelves?.of(name, addressOf(settings.source))
+    const shelf = shelves?.of(name, addressesOf(settings.source))
     const outputs: Output[] = settings.fileSd === undefined ? [] : [fileSdOutput(files, settings.fileSd)]
     if (shelf !== undefined && storagePath !== undefined) {
       outputs.push({ kind: 'storage', path: storagePath, keep: shelf.keep, remove: shelf.remove })
@@ -255,7 +255,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       await before.source.remove?.()
     }
     if (list !== undefined) {
-      const origin = originOf(addressOf(before.settings.source))
+      const origin = originOf(addressesOf(before.settings.source))
       removed.take(name, { ...list, origin, remove: removeAll }, waitsFor)
     }
     // In the same step, so that no list has it twice, or not at all.
@@ -300,7 +300,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     const own = [...running.values()].flatMap(({ name, settings, runner }) => {
       const known = runner.known()
       const list = known && keepableOf(known)
-      return list === undefined ? [] : [{ name, origin: originOf(addressOf(settings.source)), list }]
+      return list === undefined ? [] : [{ name, origin: originOf(addressesOf(settings.source)), list }]
     })
     return [...own, ...removed.keepables()]
   }

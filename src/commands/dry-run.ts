@@ -14,7 +14,7 @@ import { compilePlan, type PlanOptions } from '../pipeline/plan.ts'
 import type { Report } from '../pipeline/report.ts'
 import type { Counts } from '../snapshot/freeze.ts'
 import { createSource } from '../sources/kinds.ts'
-import { documentsOf, readBefore, withoutSecrets } from '../sources/source.ts'
+import { documentsOf, type Reading, readUsable, withoutSecrets } from '../sources/source.ts'
 import type { Progress } from './progress.ts'
 
 /** A list before anything was proven. */
@@ -90,15 +90,14 @@ async function runSource(settings: SourceSettings, { clock, files, progress }: D
   const source = createSource(settings.source, { clock, files, userAgent: USER_AGENT })
   const fields = watchFields(settings.plan)
   let documents: readonly Document[] | undefined
-  const readAndBuild = async () => {
-    const never = new AbortController().signal
-    const read = documentsOf(await readBefore({ ...settings, source }, clock, never)).documents
+  const stop = new AbortController().signal
+  const use = async (reading: Reading) => {
     // Nobody registers with a command, so its empty list says nothing; the secret was tried, though.
     if (source.instances !== undefined) return {}
-    documents = read
+    documents = documentsOf(reading).documents
     return { built: build(documents, { ...plan, map: seenBy(fields, plan.map) }) }
   }
-  const result = await readAndBuild().catch((error) => ({
+  const result = await readUsable({ ...settings, source }, { clock, stop }, use).catch((error) => ({
     error: withoutSecrets(asRefreshError(error), source),
   }))
   const durationMs = clock.monotonic() - startMs

@@ -31,6 +31,7 @@ export function describeSource(
     absent: status.absent,
     held: held.map(describeHeld),
     file_errors: fileErrors,
+    ...(status.way && { read_from: { url: status.way.url, standby: status.way.isStandby } }),
     ...(shared && { cluster: describeShared(shared) }),
   }
 }

@@ -69,7 +69,7 @@ function resolveServer(config: PrometheusConfig, context: Context): PrometheusSe
       timeout === undefined
         ? DEFAULT_TIMEOUT_MS
         : attempt(context, ['timeout'], () => readBetween(timeout, 1, HOUR_MS, 'from 1ms to 1h')),
-    client: resolveHttpClient(config, url, context),
+    client: resolveHttpClient(config, [url], context),
   }
 }
 

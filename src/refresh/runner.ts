@@ -29,9 +29,10 @@ import { type HeldTargets, INITIAL_STATUS, type SourceStatus, type Store } from 
 import {
   documentsOf,
   type Reading,
-  readBefore,
+  readUsable,
   type Source,
   type Version,
+  type Way,
   withoutSecrets,
 } from '../sources/source.ts'
 import { createCompute, keepRead, type LastRead, type Room } from './compute.ts'
@@ -163,6 +164,8 @@ const alone = (clock: Pick<Clock, 'now'>): Sharing => ({
 interface Last {
   readonly digest: string
   readonly version: Version | undefined
+  /** The way that it came by; undefined: there is only one. */
+  readonly way: Way | undefined
   readonly read: LastRead
   readonly report: Report
 }
@@ -235,9 +238,12 @@ export function createRunner(
     const startMs = clock.monotonic()
     let readMs = 0
     try {
-      const reading = await readBefore({ source, timeoutMs: settings.timeoutMs }, clock, stop, last?.version)
-      readMs = clock.monotonic() - startMs
-      const { result, needsConfirmation } = await mutex(() => take(reading, startMs, stop))
+      const use = (reading: Reading) => {
+        readMs = clock.monotonic() - startMs
+        return mutex(() => take(reading, startMs, stop))
+      }
+      const readable = { source, timeoutMs: settings.timeoutMs }
+      const { result, needsConfirmation } = await readUsable(readable, { clock, stop }, use, last?.version)
       return { outcome: outcomeOf(result), needsConfirmation, readMs }
     } catch (thrown) {
       const error = withoutSecrets(asRefreshError(thrown), source)
@@ -267,7 +273,7 @@ export function createRunner(
       return { result: resultOf(called), needsConfirmation: called.needsConfirmation }
     }
     last = read
-    report.succeeded(read.report, undefined, at)
+    report.succeeded(read, undefined, at)
     return { result: 'held' as const, needsConfirmation: true }
   }
 
@@ -276,7 +282,7 @@ export function createRunner(
     if (!(await publish(called, at))) return false
     // Not before: the same bytes once more must not be taken for those of a roll that was never published.
     last = read
-    report.succeeded(read.report, called.roll, at)
+    report.succeeded(read, called.roll, at)
     if (called.accepted > 0) report.accepted(called)
     await writeOutputs()
     return true
@@ -322,11 +328,12 @@ export function createRunner(
 
   /** What a reading makes to be done; the same documents as last time are a reading of the same targets. */
   async function workOf(reading: Reading, startedMs: number, at: Moment) {
+    const way = reading.kind === 'unchanged' ? last?.way : reading.way
     const occasion = {
       nowMs: at.monotonicMs,
       startedMs,
       selection: settings.selection,
-      options: guard,
+      options: way?.isStandby === true ? patient(guard) : guard,
       all: fleet.scope(at.monotonicMs),
     }
     if (reading.kind === 'unchanged' && last !== undefined) {
@@ -334,9 +341,10 @@ export function createRunner(
       return { work: roll && ({ kind: 'again', roll, occasion } as const), now, isLast: false }
     }
     const { documents, version, isUnsettled = false } = documentsOf(reading)
-    const digest = await digestOf(documents, HEADERS.test(settings.plan.failIf ?? ''))
+    const isRead = HEADERS.test(settings.plan.failIf ?? '')
+    const digest = await digestOf(documents, { way, readsHeaders: isRead })
     const read = keepRead(name, documents, { atMs: at.wallMs, room: deps.room })
-    const now = { digest, version, read, report: last?.report }
+    const now = { digest, version, way, read, report: last?.report }
     if (digest === last?.digest && !isUnsettled) {
       return { work: roll && ({ kind: 'again', roll, occasion } as const), now, isLast: false }
     }
@@ -558,6 +566,12 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
     return held
   }
 
+  function noteWay(way: Way | undefined, before: Way | undefined): void {
+    if (way === undefined || way.url === before?.url) return
+    if (way.isStandby) log.warn({ url: way.url }, 'read from a standby; the URLs before it fail')
+    else if (before !== undefined) log.info({ url: way.url }, 'read from the first URL again')
+  }
+
   function setSnapshotGauges({ changedAtMs, targets, groups, digest }: Snapshot): void {
     metrics.lastChange.set(labels, changedAtMs / 1000)
     metrics.digest.set(labels, digestNumber(digest))
@@ -593,8 +607,9 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
      * The inventory was read.
      * @param roll undefined: the list is empty, and not served yet
      */
-    succeeded(report: Report, roll: Roll | undefined, at: Moment): void {
+    succeeded({ report, way }: Last, roll: Roll | undefined, at: Moment): void {
       const before = status()
+      noteWay(way, before.way)
       if (before.failure !== undefined) log.info({ failures: before.failures }, 'refresh works again')
       if (roll === undefined && !before.isEmpty)
         log.warn('the first list is empty; it is served once three readings over a minute were')
@@ -613,6 +628,7 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
         absent: roll === undefined ? 0 : absentIn(roll),
         held: roll === undefined ? [] : noteHeld(roll, before.held),
         isEmpty: roll === undefined,
+        way,
       })
       if (roll !== undefined) metrics.lastSuccess.set(labels, at.wallMs / 1000)
       metrics.stale.set(labels, roll === undefined ? 1 : 0)
@@ -746,17 +762,27 @@ function keysOf<Key extends string>(catalogue: Readonly<Record<Key, string>>): K
 /**
  * A digest of documents, by which an unchanged inventory is recognised before anything is decoded: the same bytes with
  * other headers may be refused.
+ * @param way the way that they came by: what another one says is looked at anew
  * @param readsHeaders whether `fail_if` looks at the headers, any of them
  */
-function digestOf(documents: readonly Document[], readsHeaders: boolean): Promise<string> {
-  return sha256(
-    documents.flatMap(({ bytes, answer }) => {
+function digestOf(
+  documents: readonly Document[],
+  { way, readsHeaders }: { readonly way: Way | undefined; readonly readsHeaders: boolean },
+): Promise<string> {
+  return sha256([
+    Buffer.from(way?.url ?? ''),
+    ...documents.flatMap(({ bytes, answer }) => {
       const { date, age, ...headers } = answer?.headers ?? {}
       const told = readsHeaders ? Object.entries(headers).sort() : tellingHeaders(headers)
       const head = JSON.stringify([bytes.byteLength, answer?.status, told])
       return [Buffer.from(head), bytes]
     }),
-  )
+  ])
+}
+
+/** What a standby lacks may have come to be since it was last the same as the others. */
+function patient(guard: GuardOptions): GuardOptions {
+  return { ...guard, graceMs: Math.max(guard.graceMs, guard.holdMs) }
 }
 
 function resultOf({ roll, isChanged }: Called): RefreshResult {

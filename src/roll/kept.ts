@@ -39,9 +39,11 @@ export interface Kept extends Before {
   readonly origin: Origin
 }
 
-/** Which inventory a list is of: a digest, in hex, of its address with a salt. */
+/** Which inventory a list is of: digests, in hex, of its addresses with a salt. */
 export interface Origin {
   readonly origin: string
+  /** Of the other ways that lead to it. */
+  readonly others?: readonly string[]
   readonly salt: string
 }
 
@@ -133,10 +135,28 @@ export async function filesOf(
   return [{ path: listName(source, list), pieces: [list.roll.body] }, roll]
 }
 
-/** The origin of the lists of an inventory, with a salt of its own. */
-export function originOf(address: string, salt = randomBytes(16).toString('hex')): Origin {
-  const digest = createHash('sha256').update(`${salt} ${address}`).digest('hex')
-  return { origin: digest, salt }
+/**
+ * The origin of the lists of an inventory, with a salt of its own.
+ * @param addresses one for each way that leads to it
+ */
+export function originOf(
+  addresses: readonly string[],
+  salt = randomBytes(16).toString('hex'),
+): Required<Origin> {
+  const [origin, ...others] = addresses.map((address) =>
+    createHash('sha256').update(`${salt} ${address}`).digest('hex'),
+  )
+  return { origin: origin ?? '', others, salt }
+}
+
+/** Whether two lists are of one inventory: what one way leads to is the same with other ways beside it. */
+function isSameOrigin(one: Origin, other: Origin): boolean {
+  const digests = digestsOf(one)
+  return digestsOf(other).some((digest) => digests.includes(digest))
+}
+
+function digestsOf({ origin, others = [] }: Origin): string[] {
+  return [origin, ...others]
 }
 
 function listName(source: string, { digest }: Pick<Keepable, 'digest'>): string {
@@ -196,7 +216,7 @@ export async function readKept(
   if ((await sha256([body])) !== head.sha256)
     throw new Error(`${join(folder, head.file)} is not the file that was written: its digest differs`)
   const numbers = new Uint8Array(bytes.subarray(end)).buffer
-  const { groups, targets, seen, accepted, changedAtMs, lastSuccessMs, position, origin, salt } = head
+  const { groups, targets, seen, accepted, changedAtMs, lastSuccessMs, position, origin, others, salt } = head
   // Earlier versions did not keep it.
   const sinceOf = (index: number) => momentAtWall(now, head.sinceMs?.[index] ?? now.wallMs).monotonicMs
   const roll: Roll = {
@@ -210,13 +230,20 @@ export async function readKept(
     history: shifted(head.history, now.monotonicMs),
     held: [],
   }
-  return { roll, changedAtMs, lastSuccessMs, position, origin: { origin, salt }, file: head.file }
+  return {
+    roll,
+    changedAtMs,
+    lastSuccessMs,
+    position,
+    origin: { origin, salt, ...(others && { others }) },
+    file: head.file,
+  }
 }
 
 /** The lists of all sources in a folder. */
 export interface Shelves {
-  /** @param address tells inventories apart; empty: whichever was kept is of this one */
-  of(source: string, address: string): Shelf
+  /** @param addresses tell inventories apart, one for each way that leads to this one; none: whichever was kept is of it */
+  of(source: string, addresses: readonly string[]): Shelf
   /** The names of the sources of which a list is kept. */
   sources(): Promise<string[]>
 }
@@ -250,7 +277,7 @@ export function createShelves(
     },
   }
   return {
-    of: (source, address) => createShelf(shared, source, address),
+    of: (source, addresses) => createShelf(shared, source, addresses),
     async sources() {
       const rolls = (await list()).filter((name) => name.endsWith(ENDING))
       return rolls.map((name) => name.slice(0, -ENDING.length))
@@ -273,10 +300,10 @@ interface Folder {
 function createShelf(
   { files, folder, list: names, recent, mayConfirm }: Folder,
   source: string,
-  address: string,
+  addresses: readonly string[],
 ): Shelf {
   const path = join(folder, source + ENDING)
-  const own = originOf(address)
+  const own = originOf(addresses)
   // What is on disk, as far as it is known.
   let saved: Saved | undefined
   // The list that another shelf left.
@@ -335,7 +362,7 @@ function createShelf(
       const { file, ...kept } = read
       loaded = [file]
       const { origin, salt } = kept.origin
-      const isOurs = address === '' || origin === originOf(address, salt).origin
+      const isOurs = addresses.length === 0 || isSameOrigin(kept.origin, originOf(addresses, salt))
       return { ...kept, otherOrigin: isOurs ? undefined : origin.slice(0, 8) }
     },
     async remove() {

@@ -52,6 +52,8 @@ export interface SourceStatus {
   readonly held: readonly HeldTargets[]
   /** The first list is empty, and not served before several readings have shown it. */
   readonly isEmpty: boolean
+  /** Of several URLs, the one that the last list was read from, as it may be shown; undefined: there is one, or none yet. */
+  readonly way: { readonly url: string; readonly isStandby: boolean } | undefined
 }
 
 /** A source that has not been asked yet. */
@@ -69,6 +71,7 @@ export const INITIAL_STATUS: SourceStatus = {
   absent: 0,
   held: [],
   isEmpty: false,
+  way: undefined,
 }
 
 /** A file of a source that cannot be written or read; what is served does not depend on it. */

@@ -24,7 +24,8 @@ export function createSource(options: SourceOptions, deps: SourceDeps, before?: 
   return kindOf(options).create(options, deps, before)
 }
 
-/** Where an inventory is; see {@link Kind}. */
-export function addressOf(options: SourceOptions): string {
-  return JSON.stringify([options.kind, ...kindOf(options).placeOf(options)])
+/** Where an inventory is, by each of the ways that lead to it; see {@link Kind}. */
+export function addressesOf(options: SourceOptions): string[] {
+  const places = kindOf(options).placesOf(options)
+  return places.map((place) => JSON.stringify([options.kind, ...place]))
 }

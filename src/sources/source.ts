@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import { RefreshError } from '../base/errors.ts'
+import { RefreshError, type RefreshFailureReason } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import type { Document } from '../model/document.ts'
 import { formatDuration } from '../model/duration.ts'
@@ -11,6 +11,16 @@ import type { Context, SourceKeys } from './resolving.ts'
 export interface Version {
   readonly etag?: string | undefined
   readonly lastModified?: string | undefined
+  /** Which of several ways it came by, from 0; it says nothing of the others. */
+  readonly way?: number
+}
+
+/** One of several ways to the same inventory. */
+export interface Way {
+  /** Its URL as it may be shown. */
+  readonly url: string
+  /** Whether it was asked because others failed: its list may be older than theirs. */
+  readonly isStandby: boolean
 }
 
 /** What an inventory said: one document per page or file, in order, all of them or none. */
@@ -20,6 +30,14 @@ export interface Documents {
   readonly version?: Version | undefined
   /** Somebody may still be writing them: what they lack proves nothing. */
   readonly isUnsettled?: boolean
+  /** The way that they came by; undefined: there is only one. */
+  readonly way?: Way
+  /**
+   * Reads once more, in another way, for when these turn out to be no inventory; undefined: there is no other way.
+   * @param error what is wrong with them
+   * @throws RefreshError when nothing better is to be had
+   */
+  otherwise?(error: RefreshError, signal: AbortSignal, leftMs?: number): Promise<Reading>
 }
 
 /** The inventory said, in its own protocol, that nothing changed since the version that it was asked about. */
@@ -39,9 +57,10 @@ export interface Source {
    * Reads the whole inventory once.
    * @param signal aborted when the deadline has passed or the server stops
    * @param since the version of the documents that the caller still has; only with it may nothing be changed
+   * @param leftMs after so long the signal is aborted, in milliseconds; undefined: it is not known
    * @throws RefreshError when it cannot be read whole; a part is never returned
    */
-  read(signal: AbortSignal, since?: Version): Promise<Reading>
+  read(signal: AbortSignal, since?: Version, leftMs?: number): Promise<Reading>
   /** Calls back whenever the inventory has changed; sources that cannot know have no such method. */
   watch?(changed: () => void): void
   /** Gets ready, before anything else is asked of it, with what an earlier process kept; never fails. */
@@ -69,21 +88,70 @@ export function withoutSecrets(error: RefreshError, source: Source): RefreshErro
 
 /** A source and how long one whole read of it may take. */
 export interface Readable {
-  readonly source: Source
+  readonly source: Pick<Source, 'read'>
   readonly timeoutMs: number
 }
 
+/** What reading a source needs from outside. */
+export interface ReadDeps {
+  readonly clock: Pick<Clock, 'after' | 'monotonic'>
+  /** Aborted when the server stops. */
+  readonly stop: AbortSignal
+}
+
+/** What shows only after the reading that documents are no inventory, so that another way may be better. */
+const UNUSABLE: ReadonlySet<RefreshFailureReason> = new Set([
+  'parse',
+  'shape',
+  'refused',
+  'pagination',
+  'all_rejected',
+  'too_few',
+])
+
 /**
- * Reads a source under one total deadline, whatever the source makes of it: a read that never settles must not
- * end the refreshing.
- * @param stop aborted when the server stops
+ * Reads a source and uses what it gives. What turns out to be no inventory is read in another way, if there is one,
+ * within the same deadline, for which only the time of the reading counts.
+ * @param use throws a RefreshError when a reading is no inventory
  * @throws RefreshError
  */
-export async function readBefore(
+export async function readUsable<Result>(
   { source, timeoutMs }: Readable,
-  clock: Pick<Clock, 'after'>,
-  stop: AbortSignal,
+  { clock, stop }: ReadDeps,
+  use: (reading: Reading) => Promise<Result>,
   since?: Version,
+): Promise<Result> {
+  let leftMs = timeoutMs
+  const readFrom = async (read: Source['read']): Promise<Reading> => {
+    const startMs = clock.monotonic()
+    try {
+      return await readBefore(read, { timeoutMs, leftMs }, { clock, stop }, since)
+    } finally {
+      leftMs = Math.max(0, leftMs - (clock.monotonic() - startMs))
+    }
+  }
+  const useOr = async (reading: Reading): Promise<Result> => {
+    try {
+      return await use(reading)
+    } catch (error) {
+      const { otherwise } = reading as Partial<Documents>
+      const isUnusable = error instanceof RefreshError && UNUSABLE.has(error.reason)
+      if (otherwise === undefined || !isUnusable) throw error
+      return useOr(await readFrom((signal, _since, restMs) => otherwise(error, signal, restMs)))
+    }
+  }
+  return useOr(await readFrom((...how) => source.read(...how)))
+}
+
+/**
+ * Reads under one total deadline, whatever the source makes of it: a read that never settles must not end the
+ * refreshing.
+ */
+async function readBefore(
+  read: Source['read'],
+  { timeoutMs, leftMs }: { readonly timeoutMs: number; readonly leftMs: number },
+  { clock, stop }: ReadDeps,
+  since: Version | undefined,
 ): Promise<Reading> {
   const controller = new AbortController()
   const { signal } = controller
@@ -95,12 +163,12 @@ export async function readBefore(
     // The source goes first, since it may know more: which page it waited for.
     signal.addEventListener('abort', () => setImmediate(reject, signal.reason), { once: true })
   })
-  const cancelTimer = clock.after(timeoutMs, () => controller.abort(deadline))
+  const cancelTimer = clock.after(leftMs, () => controller.abort(deadline))
   const onStop = () => controller.abort(new RefreshError('timeout', 'the server is stopping'))
   stop.addEventListener('abort', onStop, { once: true })
   if (stop.aborted) onStop()
   try {
-    return await Promise.race([source.read(signal, since), aborted])
+    return await Promise.race([read(signal, since, leftMs), aborted])
   } finally {
     cancelTimer()
     stop.removeEventListener('abort', onStop)
@@ -137,7 +205,8 @@ export interface Kind<Config, Options> {
   create(options: Options, deps: SourceDeps, before?: Source): Source
   /**
    * Where the inventory is, whole, but without the user and password that it is asked with: the list of another place
-   * is that of another inventory. It may hold secrets, in a query or a body.
+   * is that of another inventory. There are several when several ways lead to it. They may hold secrets, in a query or
+   * a body.
    */
-  placeOf(options: Options): readonly unknown[]
+  placesOf(options: Options): readonly (readonly unknown[])[]
 }

@@ -169,16 +169,17 @@ function SourceRow({ source, frame }: { source: SourceAnswer; frame: Frame }) {
 }
 
 function hasDetails(source: SourceAnswer): boolean {
-  const { failure, held, rejected_samples, file_errors, cluster } = source
+  const { failure, held, rejected_samples, file_errors, read_from, cluster } = source
   return (
     failure !== null ||
     held.length + rejected_samples.length + Object.keys(file_errors).length > 0 ||
+    read_from !== undefined ||
     cluster !== undefined
   )
 }
 
 function Details({ source, canAccept, frame }: { source: SourceAnswer; canAccept: boolean; frame: Frame }) {
-  const { name, failure, consecutive_failures, held, file_errors, cluster, absent } = source
+  const { name, failure, consecutive_failures, held, file_errors, read_from, cluster, absent } = source
   return (
     <section class="card" id={name}>
       <h2>{name}</h2>
@@ -208,6 +209,12 @@ function Details({ source, canAccept, frame }: { source: SourceAnswer; canAccept
           <Runbook alert="RollcallWriteFailing" />
         </p>
       ))}
+      {read_from !== undefined && (
+        <p class={read_from.standby ? 'note bad' : undefined}>
+          <Text>{read_from.url}</Text> gave the last list
+          {read_from.standby && ', a standby: the URLs before it fail'}.
+        </p>
+      )}
       {cluster !== undefined && (
         <p>
           {cluster.is_reader ? (

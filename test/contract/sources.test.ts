@@ -7,6 +7,7 @@ import { systemClock } from '../../src/base/clock.ts'
 import { Secret } from '../../src/base/secret.ts'
 import { readRegistration } from '../../src/model/registration.ts'
 import { parsePattern } from '../../src/sources/file/pattern.ts'
+import type { HttpSourceOptions } from '../../src/sources/http/source.ts'
 import { createSource, type SourceOptions } from '../../src/sources/kinds.ts'
 import { diskFiles } from '../helpers/files.ts'
 import { httpOptions } from '../helpers/http-options.ts'
@@ -27,7 +28,12 @@ const create = (options: SourceOptions) =>
   createSource(options, { clock: systemClock, files: diskFiles, userAgent: 'Rollcall/test' })
 
 /** A server that knows conditional requests. */
-async function httpRig(t: Test, kind: 'http' | 'http_sd', write: Write): Promise<Rig> {
+async function httpRig(
+  t: Test,
+  kind: 'http' | 'http_sd',
+  write: Write,
+  more: Partial<HttpSourceOptions> = {},
+): Promise<Rig> {
   const inventory = await inventoryServer(t)
   const say = (body: string) => {
     const etag = `"${createHash('sha256').update(body).digest('hex')}"`
@@ -38,7 +44,7 @@ async function httpRig(t: Test, kind: 'http' | 'http_sd', write: Write): Promise
     )
   }
   return {
-    source: create({ ...httpOptions(inventory.url, { maxResponseBytes: MAX_BYTES }), kind }),
+    source: create({ ...httpOptions(inventory.url, { maxResponseBytes: MAX_BYTES, ...more }), kind }),
     put: (records) => say(write(records)),
     break: () => inventory.handle((_request, response) => response.writeHead(500).end('[]')),
     hang: () => inventory.handle(() => {}),
@@ -103,6 +109,10 @@ async function pushRig(t: Test): Promise<Rig> {
 
 const KINDS: readonly SourceKind[] = [
   { name: 'http', create: (t) => httpRig(t, 'http', asJson) },
+  {
+    name: 'http by several URLs',
+    create: (t) => httpRig(t, 'http', asJson, { standbys: [new URL('http://127.0.0.1:1/')] }),
+  },
   { name: 'http_sd', groups: true, create: (t) => httpRig(t, 'http_sd', asGroups) },
   { name: 'file with JSON', create: (t) => fileRig(t, 'list.json', asJson, '{"a":1') },
   { name: 'file with YAML', create: (t) => fileRig(t, 'list.yml', (records) => stringify(records), 'a: [') },

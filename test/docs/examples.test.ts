@@ -144,6 +144,8 @@ const SETTINGS: Record<string, Setting> = {
   },
   push: { env: {}, token: 'device-token' },
   snmp: { env: {}, sample: ({ url }) => when(url === '/devices', 'devices.json') },
+  // The first URL is answered 400.
+  standby: { env: {}, sample: ({ url }) => when(url === '/cmdb/devices.json', 'devices.json') },
   'plain-list': { env: {}, sample: ({ url }) => when(url === '/hosts', 'hosts.json') },
 }
 

@@ -15,7 +15,7 @@ export async function filesOfSource(name: string, targets: readonly string[]): P
   const reading = { ...packer.pack(), unreadable: new Set<number>(), keyless: 0, idle: 0, isAtRest: true }
   const { roll } = openRoll(reading, occasionAt(0))
   const list = { roll, digest: await sha256([roll.body]), changedAtMs: 500, lastSuccessMs: 1_000 }
-  return filesOf(name, originOf('here'), list, momentOf(0))
+  return filesOf(name, originOf(['here']), list, momentOf(0))
 }
 
 /** The journal of a push source with these lines. */

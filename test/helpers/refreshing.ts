@@ -35,7 +35,8 @@ export async function refreshing(
     file?: string
     /** The folder that keeps the list. */
     storage?: string
-    address?: string
+    /** Of the inventory, one for each way that leads to it. */
+    addresses?: string[]
     guard?: Partial<GuardOptions>
     selection?: string
     source?: Source
@@ -65,7 +66,7 @@ export async function refreshing(
   const source =
     options.source ?? createHttpSource(httpOptions(inventory.url), { clock, userAgent: 'Rollcall/test' })
   t.teardown(() => source.close())
-  const { file, storage, address = 'here' } = options
+  const { file, storage, addresses = ['here'] } = options
   const guard = { ...DEFAULT_GUARD, ...options.guard }
   const plan: PlanOptions = {
     records: options.records,
@@ -85,7 +86,7 @@ export async function refreshing(
   t.teardown(() => threads.close())
   const files = createFiles({ clock })
   t.teardown(() => files.close())
-  const shelf = storage === undefined ? undefined : createShelves(files, storage).of('sensors', address)
+  const shelf = storage === undefined ? undefined : createShelves(files, storage).of('sensors', addresses)
   const runner = createRunner(
     {
       name: options.name ?? 'sensors',

@@ -33,7 +33,8 @@ function shelves(t: Test, folder = t.testdir()) {
   return {
     files,
     folder,
-    shelf: (address = 'here', source = 'sensors') => createShelves(files, folder).of(source, address),
+    shelf: (address: string | string[] = 'here', source = 'sensors') =>
+      createShelves(files, folder).of(source, address === '' ? [] : [address].flat()),
   }
 }
 
@@ -113,7 +114,7 @@ t.test('the folder is read once for the sources of a start, and nothing old stay
   }
   const names = ['a', 'b', 'c']
   const { of: shelf } = createShelves(counted, folder)
-  const shelvesOf = () => names.map((name) => shelf(name, 'here'))
+  const shelvesOf = () => names.map((name) => shelf(name, ['here']))
   for (const one of shelvesOf()) await one.keep(await listOf('old:1'), momentOf(0))
   t.equal(looks, 1)
   // Those of a reload, soon after: what the others wrote was not there yet when the folder was read.
@@ -135,17 +136,17 @@ t.test('the folder is read once for the sources of a start, and nothing old stay
 t.test('lists that are only still right are written in turn, four a second', async (t) => {
   const { files, folder } = shelves(t)
   const { of: shelf } = createShelves(files, folder)
-  const [one, other] = [shelf('one', 'here'), shelf('other', 'here')]
+  const [one, other] = [shelf('one', ['here']), shelf('other', ['here'])]
   const list = await listOf('a:1')
   for (const each of [one, other]) await each.keep(list, momentOf(0))
   const written = (name: string) => statSync(join(folder, `${name}.snapshot`), { bigint: true }).mtimeNs
   const before = written('other')
   const later = { ...list, lastSuccessMs: 61_000 }
   for (const each of [one, other]) await each.keep(later, momentOf(61_000))
-  t.equal((await shelf('one', 'here').load(momentOf(0)))?.lastSuccessMs, 61_000)
+  t.equal((await shelf('one', ['here']).load(momentOf(0)))?.lastSuccessMs, 61_000)
   t.equal(written('other'), before, 'soon')
   await other.keep(later, momentOf(61_300))
-  t.equal((await shelf('other', 'here').load(momentOf(0)))?.lastSuccessMs, 61_000)
+  t.equal((await shelf('other', ['here']).load(momentOf(0)))?.lastSuccessMs, 61_000)
 })
 
 t.test('the group file is a file_sd file, and only current ones are there', async (t) => {
@@ -279,7 +280,7 @@ t.test(
     const script = `
 const [{ createShelves }, { createFiles }, { systemClock }, { openRoll }, { DEFAULT_GUARD }, { createPacker }, { sha256 }] =
   await Promise.all([${['roll/kept', 'base/files', 'base/clock', 'roll/roll', 'roll/rules', 'pipeline/pack', 'base/bytes'].map(path).join(',')}].map((path) => import(path)))
-const shelf = createShelves(createFiles({ clock: systemClock }), ${JSON.stringify(folder)}).of('sensors', 'here')
+const shelf = createShelves(createFiles({ clock: systemClock }), ${JSON.stringify(folder)}).of('sensors', ['here'])
 for (let round = 0; ; round++) {
   const packer = createPacker()
   for (let index = 0; index < 500; index++) packer.add({ address: 'sensor-' + index + ':' + (1 + (round % 60000)), labels: [] }, 1 + (round % 60000))

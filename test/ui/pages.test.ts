@@ -142,6 +142,20 @@ t.test(
   },
 )
 
+t.test('of several URLs the one is told that was read, with more weight when it is a standby', async (t) => {
+  const half = await readHalf(t)
+  const show = async (isStandby: boolean) => {
+    half.store.setStatus('sensors', { ...INITIAL_STATUS, way: { url: 'http://second/list', isStandby } })
+    return (await half.app.inject('/')).payload
+  }
+  has(t, await show(false), '<bdi>http://second/list</bdi> gave the last list')
+  has(t, await show(true), ', a standby: the URLs before it fail')
+  t.same((await half.app.inject('/api/v1/sources')).json().sources[0].read_from, {
+    url: 'http://second/list',
+    standby: true,
+  })
+})
+
 t.test('where there is nothing to show, the pages say so', async (t) => {
   const none = await readHalf(t, { sources: [] })
   has(t, (await none.app.inject('/')).payload, 'No source is configured')

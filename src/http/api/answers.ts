@@ -121,6 +121,14 @@ const fileErrorSchema = Type.Object(
   { ...closed, title: 'FileError' },
 )
 
+const readFromSchema = Type.Object(
+  {
+    url: text('The URL, without user, password and query.'),
+    standby: Type.Boolean({ description: 'Whether it was asked because those before it failed.' }),
+  },
+  { ...closed, title: 'ReadFrom', description: 'Of several URLs, the one that the last list came from.' },
+)
+
 const sourceState = {
   state: Type.Enum(['waiting', 'stale', 'failing', 'holding', 'ok'], {
     description:
@@ -141,6 +149,7 @@ const sourceState = {
   absent: count('How many served targets the last reading lacked.'),
   held: Type.Array(heldSchema, { description: 'Targets that are held.' }),
   file_errors: mapOf(fileErrorSchema, 'Which of its files cannot be used: storage, file_sd.'),
+  read_from: Type.Optional(readFromSchema),
   cluster: Type.Optional(sharedSchema),
 }
 

@@ -19,11 +19,13 @@ import { type CommandOptions, createCommandSource, DEFAULT_MAX_OUTPUT_BYTES } fr
 export const command: Kind<CommandConfig, CommandOptions> = {
   resolve,
   create: createCommandSource,
-  placeOf: ({ argv, folder, env }) => [
-    folder,
-    ...argv,
-    // Variables tell where the inventory is (PGHOST), or how it is asked (PGPASSWORD).
-    ...Object.entries(env).filter(([, value]) => typeof value === 'string'),
+  placesOf: ({ argv, folder, env }) => [
+    [
+      folder,
+      ...argv,
+      // Variables tell where the inventory is (PGHOST), or how it is asked (PGPASSWORD).
+      ...Object.entries(env).filter(([, value]) => typeof value === 'string'),
+    ],
   ],
 }
 

@@ -19,7 +19,7 @@ import { createFileSource, DEFAULT_MAX_FILE_BYTES, type FileSourceOptions } from
 export const file: Kind<FileSourceConfig, FileSourceOptions> = {
   resolve,
   create: createFileSource,
-  placeOf: ({ files }) => files.map(({ folder, name }) => `${folder}/${name}`),
+  placesOf: ({ files }) => [files.map(({ folder, name }) => `${folder}/${name}`)],
 }
 
 function resolve(file: FileSourceConfig, source: SourceKeys, context: Context): FileSourceOptions {

@@ -1,17 +1,14 @@
 import Type, { type Static } from 'typebox'
 import { httpClientKeys } from '../http/client/config.ts'
-import { responseSizeKey } from '../http/config.ts'
+import { responseSizeKey, urlKeys } from '../http/config.ts'
 
 /** The keys of `http_sd:` in a source of the configuration file. */
 export const httpSdSchema = Type.Object(
   {
-    url: Type.String({
-      title: 'url',
-      format: 'http-url',
-      description:
-        'URL of an endpoint as http_sd_configs asks them: it answers a JSON list of target groups. A user and password in it are sent as basic authentication.',
-      examples: ['http://discovery:8080/targets'],
-    }),
+    ...urlKeys(
+      'URL of an endpoint as http_sd_configs asks them: it answers a JSON list of target groups. A user and password in it are sent as basic authentication.',
+      'http://discovery:8080/targets',
+    ),
     ...responseSizeKey,
     ...httpClientKeys,
   },

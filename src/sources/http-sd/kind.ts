@@ -1,5 +1,5 @@
 import { placeOf, resolveHttp } from '../http/kind.ts'
-import { createHttpSource, type HttpSourceOptions } from '../http/source.ts'
+import { createHttpSource, type HttpSourceOptions, urlsOf } from '../http/source.ts'
 import { type Context, complain, type SourceKeys, within } from '../resolving.ts'
 import type { Kind } from '../source.ts'
 import type { HttpSdConfig } from './config.ts'
@@ -16,7 +16,7 @@ export interface HttpSdSourceOptions extends Omit<HttpSourceOptions, 'kind'> {
 export const httpSd: Kind<HttpSdConfig, HttpSdSourceOptions> = {
   resolve,
   create: (options, deps) => createHttpSource({ ...options, kind: 'http' }, deps),
-  placeOf: ({ url }) => [placeOf(url)],
+  placesOf: (options) => urlsOf(options).map((url) => [placeOf(url)]),
 }
 
 /** The keys of a source that say what a record is. */

@@ -27,16 +27,30 @@ export const responseSizeKey = {
   ),
 }
 
+/** The keys that say where an inventory is; exactly one of the two. */
+export function urlKeys(description: string, example: string) {
+  return {
+    url: Type.Optional(Type.String({ title: 'url', format: 'http-url', description, examples: [example] })),
+    urls: Type.Optional(
+      Type.Array(Type.String({ title: 'url', format: 'http-url' }), {
+        minItems: 1,
+        maxItems: 10,
+        expects: 'a list of 1 to 10 URLs',
+        description:
+          'Instead of url: several ways to the same inventory, such as the members of a cluster. They are asked in this order, always from the first; the first that gives a whole list is believed. Each may take an equal share of what is left of timeout. What a list of any but the first lacks stays for guard.hold at least, since that list may be older.',
+        examples: [[example, example.replace('//', '//standby-')]],
+      }),
+    ),
+  }
+}
+
 /** The keys of `http:` in a source of the configuration file. */
 export const httpSchema = Type.Object(
   {
-    url: Type.String({
-      title: 'url',
-      format: 'http-url',
-      description:
-        'URL to fetch the inventory from. A user and password in it are sent as basic authentication.',
-      examples: ['http://inventory:1337/inventory'],
-    }),
+    ...urlKeys(
+      'URL to fetch the inventory from. A user and password in it are sent as basic authentication.',
+      'http://inventory:1337/inventory',
+    ),
     method: Type.Optional(
       Type.Union([Type.Literal('GET'), Type.Literal('POST')], {
         expects: 'GET or POST',

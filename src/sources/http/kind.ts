@@ -24,14 +24,14 @@ import { assertHeaderValue, type HttpHeader, isToken } from './headers.ts'
 import { JSON_TYPE } from './pagination/place.ts'
 import { resolvePagination } from './pagination/resolve.ts'
 import type { HttpClientOptions, RequestBody } from './requester.ts'
-import { createHttpSource, DEFAULT_MAX_RESPONSE_BYTES, type HttpSourceOptions } from './source.ts'
+import { createHttpSource, DEFAULT_MAX_RESPONSE_BYTES, type HttpSourceOptions, urlsOf } from './source.ts'
 import type { WatchOptions } from './watch.ts'
 
 /** An inventory behind HTTP. */
 export const http: Kind<HttpConfig, HttpSourceOptions> = {
   resolve: (config, { complete = false }, context) => resolveHttp(config, complete, within(context, 'http')),
   create: createHttpSource,
-  placeOf: (options) => [placeOf(options.url), options.method, options.body],
+  placesOf: (options) => urlsOf(options).map((url) => [placeOf(url), options.method, options.body]),
 }
 
 /** The place of a URL, without user and password. */
@@ -46,10 +46,13 @@ export function placeOf({ origin, pathname, search }: URL): string {
  */
 export function resolveHttp(http: HttpConfig, isComplete: boolean, context: Context): HttpSourceOptions {
   const size = http.max_response_size
-  const url = attempt(context, ['url'], () => expandUrl(http.url, context.env))
+  const urls = resolveUrls(http, context)
+  const [url, ...standbys] = urls
   return {
     kind: 'http',
-    url,
+    // Undefined only with a problem, with which nothing is used.
+    url: url as URL,
+    standbys: standbys.length === 0 ? undefined : standbys,
     ...resolveRequest(http, isComplete, context),
     format: resolveFormat(http, context),
     maxResponseBytes:
@@ -57,8 +60,23 @@ export function resolveHttp(http: HttpConfig, isComplete: boolean, context: Cont
         ? DEFAULT_MAX_RESPONSE_BYTES
         : attempt(context, ['max_response_size'], () => readSize(size)),
     watch: resolveWatch(http, context),
-    ...resolveHttpClient(http, url, context),
+    ...resolveHttpClient(http, urls, context),
   }
+}
+
+/** Where it is, by one URL or by several. */
+function resolveUrls({ url, urls = [] }: Pick<HttpConfig, 'url' | 'urls'>, context: Context): URL[] {
+  if (url !== undefined && urls.length > 0) {
+    complain(context, ['urls'], 'has no meaning beside url; leave one of them out', { atKey: true })
+  } else if (url === undefined && urls.length === 0) {
+    complain(context, [], 'says nowhere where the inventory is; add url')
+  }
+  if (url !== undefined) return [attempt(context, ['url'], () => expandUrl(url, context.env))]
+  return urls.map((one, index) => {
+    const read = attempt(context, ['urls', index], () => expandUrl(one, context.env))
+    if (urls.indexOf(one) !== index) complain(context, ['urls', index], 'is there twice; leave one out')
+    return read
+  })
 }
 
 /** What a POST would change, and what the first of many pages says, is no position of all. */
@@ -128,24 +146,24 @@ function parseJson(text: string): Json | undefined {
 }
 
 /** The keys that every source has that asks over HTTP. */
-type WithClient = HttpClientConfig & { readonly url: string }
+type WithClient = HttpClientConfig & Pick<HttpConfig, 'url' | 'urls'>
 
 /**
  * Resolves the keys of Prometheus's HTTP client.
- * @param url resolved already; undefined when it is wrong
+ * @param urls resolved already; undefined when they are wrong
  */
 export function resolveHttpClient(
   http: WithClient,
-  url: URL | undefined,
+  urls: readonly (URL | undefined)[],
   context: Context,
 ): HttpClientOptions {
   return {
     followRedirects: http.follow_redirects ?? true,
-    authorization: resolveAuthorization(http, url, context),
+    authorization: resolveAuthorization(http, urls, context),
     headers: resolveHeaders(http.http_headers, within(context, 'http_headers')),
     tls: resolveTls(http.tls_config, within(context, 'tls_config')),
     proxy: resolveProxy(http, context),
-    concealed: [http.url, http.oauth2?.token_url ?? '']
+    concealed: [http.url ?? '', ...(http.urls ?? []), http.oauth2?.token_url ?? '']
       .flatMap((text) => concealedInPath(text, context.env))
       .map((value) => Secret.of(value)),
   }

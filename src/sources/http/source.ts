@@ -13,12 +13,15 @@ import {
   type RequestBody,
 } from './requester.ts'
 import { type WatchOptions, watchPosition } from './watch.ts'
+import { createWays } from './ways.ts'
 
 /** Where an HTTP inventory is and how it is asked; every value resolved and checked. */
 export interface HttpSourceOptions extends HttpClientOptions {
   readonly kind: 'http'
   readonly method: 'GET' | 'POST'
   readonly url: URL
+  /** Further ways to the same inventory, asked in this order when those before them fail. */
+  readonly standbys?: readonly URL[] | undefined
   readonly body?: RequestBody | undefined
   readonly format: Format
   /** How the pages are found, of an inventory that comes in pages. */
@@ -32,11 +35,29 @@ export interface HttpSourceOptions extends HttpClientOptions {
 /** What a source may read when nothing else is configured, in bytes. */
 export const DEFAULT_MAX_RESPONSE_BYTES = 256 * 2 ** 20
 
+/** The URLs of an inventory, in the order in which they are asked. */
+export function urlsOf({
+  url,
+  standbys = [],
+}: Pick<HttpSourceOptions, 'url' | 'standbys'>): readonly [URL, ...URL[]] {
+  return [url, ...standbys]
+}
+
+type Deps = HttpDeps & Pick<SourceDeps, 'clock'>
+
 /** An inventory behind HTTP: an answer of 200 holds all of it, or all of one page. */
-export function createHttpSource(
-  options: HttpSourceOptions,
-  deps: HttpDeps & Pick<SourceDeps, 'clock'>,
-): Source {
+export function createHttpSource(options: HttpSourceOptions, deps: Deps): Source {
+  const [url, ...standbys] = urlsOf(options)
+  if (standbys.length === 0) return createOne(options, deps)
+  const ways = [url, ...standbys].map((one) => ({
+    url: one,
+    source: createOne({ ...options, url: one }, deps),
+  }))
+  return createWays(ways, deps.clock)
+}
+
+/** With credentials, connections and habits of its own. */
+function createOne(options: HttpSourceOptions, deps: Deps): Source {
   const { method, url, body, format, pagination, maxResponseBytes: maxBytes } = options
   const requester = createRequester(options, deps)
   const habits: PageHabits = { hasShortPages: false }

@@ -32,7 +32,7 @@ export const push: Kind<PushConfig, PushSourceOptions> = {
       { storage: undefined, report: () => {}, ...deps.push, clock: deps.clock, files: deps.files },
       before?.registry,
     ),
-  placeOf: ({ name }) => [name],
+  placesOf: ({ name }) => [[name]],
 }
 
 function resolve(push: PushConfig, source: SourceKeys, context: Context): PushSourceOptions {

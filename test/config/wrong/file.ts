@@ -128,7 +128,7 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     'http_sd without a URL',
     'sources:\n  - name: a\n    http_sd: {}\n',
-    /^rollcall.yml:3:14: sources\[0\].http_sd.url: is missing; add it: such as url: http:\/\/discovery:8080\/targets$/,
+    /^rollcall.yml:3:14: sources\[0\].http_sd: says nowhere where the inventory is; add url$/,
   ],
   [
     '51: an http_sd URL with a secret',

@@ -177,7 +177,27 @@ export const rows: readonly WrongFile[] = [
   [
     'no URL',
     'sources:\n  - name: a\n    http: {}\n',
-    /^rollcall.yml:3:11: sources\[0\].http.url: is missing; add it: such as url: http:\/\/inventory:1337\/inventory$/,
+    /^rollcall.yml:3:11: sources\[0\].http: says nowhere where the inventory is; add url$/,
+  ],
+  [
+    'a URL and several',
+    'sources:\n  - name: a\n    http: { url: http://a, urls: [http://b] }\n',
+    /^rollcall.yml:3:28: sources\[0\].http.urls: has no meaning beside url; leave one of them out$/,
+  ],
+  [
+    'URLs of which one is there twice',
+    'sources:\n  - name: a\n    http: { urls: [http://a, http://b, http://a] }\n',
+    /^rollcall.yml:3:40: sources\[0\].http.urls\[2\]: is there twice; leave one out$/,
+  ],
+  [
+    'several URLs of which one is none',
+    'sources:\n  - name: a\n    http_sd: { urls: [http://a, "http://user:p%@b"] }\n',
+    /^rollcall.yml:3:33: sources\[0\].http_sd.urls\[1\]: .* is not an http or https URL/,
+  ],
+  [
+    'a user in one of several URLs, and basic_auth',
+    'sources:\n  - name: a\n    http: { urls: [http://a, http://u:p@b], basic_auth: { username: u } }\n',
+    /^rollcall.yml:3:45: sources\[0\].http.basic_auth: the url holds a user or password already/,
   ],
   [
     'a source that is a text',

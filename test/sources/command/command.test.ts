@@ -7,7 +7,7 @@ import { Secret } from '../../../src/base/secret.ts'
 import { JSON_FORMAT } from '../../../src/model/document.ts'
 import { assertExecutable } from '../../../src/sources/command/executable.ts'
 import { type CommandOptions, createCommandSource } from '../../../src/sources/command/source.ts'
-import { addressOf } from '../../../src/sources/kinds.ts'
+import { addressesOf } from '../../../src/sources/kinds.ts'
 import { until } from '../../helpers/until.ts'
 
 const PATH = String(process.env.PATH)
@@ -192,9 +192,9 @@ t.test('another program, argument, folder or host is another place, another pass
     { ...base, argv: ['a', 'c'] },
     { ...base, folder: '/d' },
     { ...base, env: { ...base.env, PGHOST: 'two' } },
-  ].map(addressOf)
+  ].map((one) => addressesOf(one).join())
   t.equal(new Set(places).size, 4)
-  t.equal(addressOf({ ...base, env: { PGHOST: 'one', PGPASSWORD: Secret.of('new') } }), places[0])
+  t.same(addressesOf({ ...base, env: { PGHOST: 'one', PGPASSWORD: Secret.of('new') } }), [places[0]])
 })
 
 t.test('whether a program can be run is known without running it', async (t) => {

@@ -15,11 +15,11 @@ export type AuthorizationOptions = ReturnType<(typeof STYLES)[Key]['resolve']>
 
 /**
  * Resolves how a source proves who it is: at most one way.
- * @param url of the inventory, which may hold a user and password; undefined when it is wrong
+ * @param urls of the inventory, which may hold a user and password; undefined when they are wrong
  */
 export function resolveAuthorization(
   http: HttpClientConfig,
-  url: URL | undefined,
+  urls: readonly (URL | undefined)[],
   context: Context,
 ): AuthorizationOptions | undefined {
   const [style, second] = (Object.keys(STYLES) as Key[]).filter((key) => http[key] !== undefined)
@@ -27,7 +27,7 @@ export function resolveAuthorization(
   if (second !== undefined) {
     const message = `${style} says already who asks; leave one of them out`
     complain(context, [second], message, { atKey: true })
-  } else if (url !== undefined && url.username + url.password !== '') {
+  } else if (urls.some((url) => url !== undefined && url.username + url.password !== '')) {
     const message = 'the url holds a user or password already; leave one of them out'
     complain(context, [style], message, { atKey: true })
   }

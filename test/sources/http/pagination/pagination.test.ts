@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import type { Source } from '../../../../src/sources/source.ts'
-import { readBefore } from '../../../../src/sources/source.ts'
+import { readUsable } from '../../../../src/sources/source.ts'
 import { manualClock } from '../../../helpers/clock.ts'
 import { type ApiAnswer, type ApiRequest, httpSource, serveApi } from '../../../helpers/http-source.ts'
 import { type InventoryServer, inventoryServer } from '../../../helpers/inventory-server.ts'
@@ -398,9 +398,11 @@ t.test('20: the deadline is for all pages together, and tells which page it met'
     else response.write('["b",', () => clock.advance(10_000))
   })
   const slowSource = await httpSource(t, { url: slow.url.href, pagination: PAGE })
-  const { signal } = new AbortController()
-  t.match(await readBefore({ source, timeoutMs: 10_000 }, clock, signal), { kind: 'documents' })
-  await t.rejects(readBefore({ source: slowSource, timeoutMs: 10_000 }, clock, signal), {
+  const { signal: stop } = new AbortController()
+  const read = (source: Source) =>
+    readUsable({ source, timeoutMs: 10_000 }, { clock, stop }, async (reading) => reading)
+  t.match(await read(source), { kind: 'documents' })
+  await t.rejects(read(slowSource), {
     reason: 'timeout',
     message: /^page 2: no whole answer within 10s; /,
   })

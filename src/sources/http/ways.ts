@@ -1,0 +1,125 @@
+import type { Clock } from '../../base/clock.ts'
+import { RefreshError } from '../../base/errors.ts'
+import { displayUrl } from '../../base/urls.ts'
+import { formatDuration } from '../../model/duration.ts'
+import type { Reading, Source, Version } from '../source.ts'
+
+/** One way to an inventory. */
+export interface OneWay {
+  readonly url: URL
+  readonly source: Source
+}
+
+/** Why one way gave no whole list; `url` is as it may be shown. */
+interface Failure {
+  readonly url: string
+  readonly error: RefreshError
+}
+
+/** What is asked of each way, and what those before it said. */
+interface Asked {
+  readonly signal: AbortSignal
+  readonly since: Version | undefined
+  readonly leftMs: number | undefined
+  readonly failures: readonly Failure[]
+}
+
+/**
+ * An inventory that several ways lead to. They are asked in their order, always from the first; the first that gives a
+ * whole list is believed. Each may take an equal share of the time that is left, the last one all of it. Only the first
+ * is watched.
+ */
+export function createWays(ways: readonly OneWay[], clock: Pick<Clock, 'after' | 'monotonic'>): Source {
+  const urlOf = ({ url, source }: OneWay) => source.redact?.(displayUrl(url)) ?? displayUrl(url)
+
+  async function readFrom(index: number, asked: Asked): Promise<Reading> {
+    const { signal, since, leftMs, failures } = asked
+    const way = ways[index]
+    if (way === undefined || signal.aborted) throw noneOf(failures, signal)
+    // What a version says of one list says nothing of that of another way.
+    const own = since?.way === index ? since : undefined
+    const share = leftMs === undefined ? undefined : leftMs / (ways.length - index)
+    const startMs = clock.monotonic()
+    try {
+      return told(await withinShare(way.source, { signal, since: own, share }, clock), index, asked)
+    } catch (error) {
+      return readFrom(index + 1, {
+        ...asked,
+        leftMs: leftMs && Math.max(1, leftMs - (clock.monotonic() - startMs)),
+        failures: [...failures, failureOf(way, error)],
+      })
+    }
+  }
+
+  /** A reading with the way that it came by, and with the ways after it for when it turns out to be none. */
+  function told(reading: Reading, index: number, { since, failures }: Asked): Reading {
+    if (reading.kind === 'unchanged') return reading
+    const way = ways[index] as OneWay
+    const { version, otherwise } = reading
+    return {
+      ...reading,
+      way: { url: urlOf(way), isStandby: index > 0 },
+      version: version && { ...version, way: index },
+      async otherwise(error, signal, leftMs) {
+        const asked = { signal, since, leftMs, failures }
+        const again = await otherwise?.(error, signal, leftMs).catch((worse) => failureOf(way, worse))
+        if (again !== undefined && !('error' in again)) return told(again, index, asked)
+        return readFrom(index + 1, { ...asked, failures: [...failures, again ?? failureOf(way, error)] })
+      },
+    }
+  }
+
+  /** @throws whatever else than a failed reading it is */
+  function failureOf(way: OneWay, error: unknown): Failure {
+    if (error instanceof RefreshError) return { url: urlOf(way), error }
+    throw error
+  }
+
+  const [first] = ways
+  const watch = first?.source.watch
+  return {
+    read: (signal, since, leftMs) => readFrom(0, { signal, since, leftMs, failures: [] }),
+    ...(watch && { watch }),
+    redact: (text) => ways.reduce((safe, { source }) => source.redact?.(safe) ?? safe, text),
+    async close() {
+      await Promise.all(ways.map(({ source }) => source.close()))
+    },
+  }
+}
+
+interface Share {
+  readonly signal: AbortSignal
+  readonly since: Version | undefined
+  /** In milliseconds; undefined: until the signal aborts. */
+  readonly share: number | undefined
+}
+
+async function withinShare(
+  source: Source,
+  { signal, since, share }: Share,
+  clock: Pick<Clock, 'after'>,
+): Promise<Reading> {
+  if (share === undefined) return source.read(signal, since)
+  const own = new AbortController()
+  const told = `no whole answer within ${formatDuration(Math.ceil(share))}, its share of timeout`
+  const cancel = clock.after(share, () => own.abort(new RefreshError('timeout', told)))
+  try {
+    return await source.read(AbortSignal.any([signal, own.signal]), since, share)
+  } finally {
+    cancel()
+  }
+}
+
+/** What is wrong when no way gave a whole list: of all that were asked. */
+function noneOf(failures: readonly Failure[], signal: AbortSignal): unknown {
+  const [first] = failures
+  if (first === undefined) return signal.reason
+  const told = failures.map(({ url, error: { message } }) =>
+    message.includes(url) ? message : `${url}: ${message}`,
+  )
+  // As soon as one may be asked again.
+  const waitMs = Math.min(...failures.map(({ error }) => error.retryAfterMs ?? 0))
+  return new RefreshError(first.error.reason, `no URL gave a whole list: ${told.join('; ')}`, {
+    retryAfterMs: waitMs === 0 ? undefined : waitMs,
+  })
+}
