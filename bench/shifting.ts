@@ -70,7 +70,7 @@ for (const [name, config] of Object.entries(STYLES)) {
   }
 
   const habits: PageHabits = { hasShortPages: false }
-  const requester: Requester = {
+  const requester: Pick<Requester, 'send'> = {
     async send({ url }) {
       const from = askedFrom(url.searchParams)
       if (from === 0) {
@@ -84,8 +84,6 @@ for (const [name, config] of Object.entries(STYLES)) {
       change()
       return { status: 200, headers: {}, body: Buffer.from(JSON.stringify(content)), url }
     },
-    redact: (text) => text,
-    close: async () => {},
   }
   const request = {
     method: 'GET',

@@ -123,6 +123,7 @@ export const REFRESH_FAILURES = {
     'the inventory did not answer whole before the deadline, or the list was not computed before its own',
   reset: 'the connection broke in the middle of the answer',
   auth: 'the inventory answered 401 or 403, a proxy 407, or no OAuth 2 token was to be had',
+  login_failed: 'the login of the inventory was refused, or gave no token or cookie',
   rate_limited: 'the inventory answered 429',
   http_status: 'the inventory answered with another status than 200 or 206',
   redirect: 'a redirect without a usable location, too many of them, or one that would take a body elsewhere',

@@ -20,7 +20,7 @@ const FIRST_RETRY_MS = 1_000
 const MAX_RETRY_AFTER_MS = 600_000
 
 /** Failures that asking again soon cannot end. */
-const PATIENT: ReadonlySet<RefreshFailureReason> = new Set(['auth', 'rate_limited'])
+const PATIENT: ReadonlySet<RefreshFailureReason> = new Set(['auth', 'login_failed', 'rate_limited'])
 
 /** A reading that lacks targets is confirmed after so long, in milliseconds. */
 const CONFIRM_MS = 2_000
@@ -32,8 +32,8 @@ const QUICK_SHARE = 0.1
  * When to refresh next, in milliseconds. After a success: one interval, give or take a tenth, so that
  * sources do not march in step; about two seconds when targets are missing, unless reading takes long. After failures:
  * 1 s, 2 s, 4 s … up to the interval, each shortened at random by up to half, so that a recovered inventory is seen soon
- * and not by everybody at once. Never sooner than `Retry-After` asks, up to ten minutes; one interval after 401, 403 and
- * 429.
+ * and not by everybody at once. Never sooner than `Retry-After` asks, up to ten minutes; one interval after 401, 403,
+ * 429 and a login that failed.
  * @param random 0 to 1
  */
 export function nextDelay(intervalMs: number, ending: Ending, random: number): number {

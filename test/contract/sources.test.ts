@@ -53,6 +53,14 @@ async function httpRig(
   }
 }
 
+/** The same with a login at another server. */
+async function loginRig(t: Test): Promise<Rig> {
+  const at = (await inventoryServer(t, 'session-1')).url
+  const login = { at, method: 'POST', renewOn: [401], token: '@', headers: [], concealed: [] } as const
+  const more = { authorization: undefined, body: undefined, tokenHeader: undefined, hasCookies: false }
+  return httpRig(t, 'http', asJson, { login: { ...login, ...more } })
+}
+
 async function fileRig(t: Test, name: string, write: Write, garbage: string): Promise<Rig> {
   const folder = t.testdir()
   const path = join(folder, name)
@@ -109,6 +117,7 @@ async function pushRig(t: Test): Promise<Rig> {
 
 const KINDS: readonly SourceKind[] = [
   { name: 'http', create: (t) => httpRig(t, 'http', asJson) },
+  { name: 'http with a login', create: loginRig },
   {
     name: 'http by several URLs',
     create: (t) => httpRig(t, 'http', asJson, { standbys: [new URL('http://127.0.0.1:1/')] }),

@@ -146,6 +146,29 @@ const SETTINGS: Record<string, Setting> = {
   snmp: { env: {}, sample: ({ url }) => when(url === '/devices', 'devices.json') },
   // The first URL is answered 400.
   standby: { env: {}, sample: ({ url }) => when(url === '/cmdb/devices.json', 'devices.json') },
+  unifi: {
+    env: { UNIFI_PASSWORD: 'unifi-password' },
+    sample: ({ url, headers }, body) =>
+      url === '/api/login'
+        ? when(JSON.parse(body).password === 'unifi-password', 'login.json')
+        : when(
+            url === '/api/s/default/stat/device' && headers.cookie === 'unifises=unifi-session',
+            'devices.json',
+          ),
+    answers: { 'login.json': { headers: { 'set-cookie': 'unifises=unifi-session; Path=/; HttpOnly' } } },
+  },
+  vcenter: {
+    env: { VCENTER_PASSWORD: 'vcenter-password' },
+    sample: ({ method, url, headers }) =>
+      method === 'POST'
+        ? when(
+            url === '/api/session' &&
+              headers.authorization === `Basic ${btoa('rollcall@vsphere.local:vcenter-password')}`,
+            'session.json',
+          )
+        : when(headers['vmware-api-session-id'] === 'b00db39f948d13ea1e59b4d6fce56389', 'vms.json'),
+    answers: { 'session.json': { status: 201, headers: {} } },
+  },
   'plain-list': { env: {}, sample: ({ url }) => when(url === '/hosts', 'hosts.json') },
 }
 

@@ -29,6 +29,7 @@ function configure(t: Test, inventory: URL, login: URL): string {
     file: { url, authorization: { credentials_file: 'secret' } },
     header: { url, http_headers: { 'X-Token': { secrets: [CANARY] } } },
     oauth: { url, oauth2: { client_id: 'a', client_secret: CANARY, token_url: login.href } },
+    login: { url, login: { url: login.href, body: { password: CANARY }, token: 'access_token' } },
     proxy: { url: 'http://inventory.invalid/', proxy_url: `http://user:${CANARY}@${inventory.host}` },
   }
   const sources: object[] = Object.entries(plants).map(([name, http]) => ({ name, http }))

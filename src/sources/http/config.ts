@@ -1,18 +1,9 @@
 import Type, { type Static } from 'typebox'
 import { formatKeys } from '../format-keys.ts'
 import { httpClientKeys } from './client/config.ts'
+import { loginSchema } from './login/config.ts'
 import { paginationSchema } from './pagination/config.ts'
-
-const bodySchema = Type.Union(
-  [Type.String(), Type.Record(Type.String(), Type.Unknown()), Type.Array(Type.Unknown())],
-  {
-    expects: 'a text, or a set of keys or a list, which is sent as JSON',
-    secret: true,
-    description:
-      'What is sent with a POST: a set of keys or a list, which is sent as JSON, or a text, which is sent as it is. The content type is application/json, or text/plain for a text that is not JSON. Texts in it may name environment variables.',
-    examples: [{ query: '{ devices { name } }' }],
-  },
-)
+import { bodySchema } from './secret-keys.ts'
 
 /** The key that bounds what is read, of every source that asks over HTTP. */
 export const responseSizeKey = {
@@ -58,7 +49,13 @@ export const httpSchema = Type.Object(
         description: 'Method of the request. A POST must only read: it may be sent twice.',
       }),
     ),
-    body: Type.Optional(bodySchema),
+    body: Type.Optional(
+      bodySchema(
+        'What is sent with a POST: a set of keys or a list, which is sent as JSON, or a text, which is sent as it is. The content type is application/json, or text/plain for a text that is not JSON. Texts in it may name environment variables.',
+        { query: '{ devices { name } }' },
+      ),
+    ),
+    login: Type.Optional(loginSchema),
     ...formatKeys(
       'How the answer is written, whatever its content type says. An answer in YAML or CSV needs a Content-Length, chunks or compression: without them one that was cut looks whole.',
       'json',

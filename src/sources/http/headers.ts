@@ -38,6 +38,12 @@ export function assertHeaderValue(text: string): void {
   }
 }
 
+/** Remembers a header that is secret. A server may quote a part of it: the token of a scheme, a cookie. */
+export function noteWords(value: string, redactor: Pick<Redactor, 'note'>): void {
+  const words = value.split(/[\s;=,]+/).filter((word) => word.length >= MIN_WORD_LENGTH)
+  for (const word of words.slice(0, MAX_WORDS)) redactor.note(word)
+}
+
 /**
  * The value of a secret as a header carries it: the bytes of its UTF-8, as Go sends them.
  * @param what names the value in an error, such as "the header x-token"
@@ -45,9 +51,7 @@ export function assertHeaderValue(text: string): void {
  */
 export async function headerValue(what: string, secret: Secret, redactor: Redactor): Promise<string> {
   const value = await redactor.reveal(secret)
-  // A server may quote a part of it: the token of a scheme, a cookie.
-  const words = value.split(/[\s;=,]+/).filter((word) => word.length >= MIN_WORD_LENGTH)
-  for (const word of words.slice(0, MAX_WORDS)) redactor.note(word)
+  noteWords(value, redactor)
   if (isHeaderValue(value)) return Buffer.from(value).toString('latin1')
   throw new RefreshError(
     'file',

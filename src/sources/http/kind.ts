@@ -21,6 +21,7 @@ import type { HttpClientConfig, HttpHeadersConfig } from './client/config.ts'
 import { resolveProxy, resolveTls } from './client/resolve.ts'
 import type { HttpConfig } from './config.ts'
 import { assertHeaderValue, type HttpHeader, isToken } from './headers.ts'
+import { type Beside, resolveLogin } from './login/resolve.ts'
 import { JSON_TYPE } from './pagination/place.ts'
 import { resolvePagination } from './pagination/resolve.ts'
 import type { HttpClientOptions, RequestBody } from './requester.ts'
@@ -60,7 +61,20 @@ export function resolveHttp(http: HttpConfig, isComplete: boolean, context: Cont
         ? DEFAULT_MAX_RESPONSE_BYTES
         : attempt(context, ['max_response_size'], () => readSize(size)),
     watch: resolveWatch(http, context),
+    login: http.login && resolveLogin(http.login, besideLogin(http, urls), within(context, 'login')),
     ...resolveHttpClient(http, urls, context),
+  }
+}
+
+function besideLogin(http: HttpConfig, urls: readonly (URL | undefined)[]): Beside {
+  const { authorization, basic_auth: basic, oauth2, http_headers: headers = {} } = http
+  const isNamed = urls.some((url) => url !== undefined && url.username + url.password !== '')
+  return {
+    isAuthorized: isNamed || [authorization, basic, oauth2].some((style) => style !== undefined),
+    names: Object.keys(headers).map((name) => name.toLowerCase()),
+    resolveHeaders,
+    assertHeader: (name) => void (name.toLowerCase() === 'authorization' || assertName(name)),
+    textOf: (body, { env }) => resolveBody(body, env).text,
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import { RefreshError } from '../../base/errors.ts'
-import { createRedactor } from '../../base/redactor.ts'
+import { createRedactor, type Redactor } from '../../base/redactor.ts'
 import type { Secret } from '../../base/secret.ts'
 import { displayUrl } from '../../base/urls.ts'
 import type { Headers } from '../../model/document.ts'
@@ -10,7 +10,8 @@ import { type AuthorizationOptions, createAuthorizer } from './authorization/sty
 import { ACCEPT_ENCODING, readBody, streamBody } from './body.ts'
 import { type ClientOptions, type ClientResponse, createClient, orReset } from './client/client.ts'
 import { toRefreshError } from './failure.ts'
-import { type HttpHeader, revealHeaders, type WireHeaders } from './headers.ts'
+import { type HttpHeader, noteWords, revealHeaders, type WireHeaders } from './headers.ts'
+import type { Session } from './login/session.ts'
 import { isRedirect, redirected } from './redirect.ts'
 import { parseRetryAfter } from './retry-after.ts'
 
@@ -56,13 +57,22 @@ export interface HttpRequest {
   readonly body?: RequestBody | undefined
   /** The most that is read, in bytes, after unpacking. */
   readonly maxBytes: number
+  /** What a login gave; it stays with the origin of the URL. */
+  readonly session?: Session | undefined
+  /** Whether another status than 200 and 206 is an answer too. */
+  readonly accepts?: ((status: number) => boolean) | undefined
+  /** Redirects that are not followed. */
+  readonly endsWith?: readonly number[] | undefined
   /** Is handed each piece of the body, which is then not kept; what it throws ends the request. */
   readonly onPiece?: ((piece: Buffer) => void) | undefined
 }
 
-/** A whole answer of status 200 or 206 (RFC 9110 section 15.3.7), or of 304 when the request was conditional. */
+/**
+ * A whole answer of status 200 or 206 (RFC 9110 section 15.3.7), of 304 when the request was conditional, or of one that
+ * the request accepts.
+ */
 export interface HttpAnswer {
-  readonly status: 200 | 206 | 304
+  readonly status: number
   readonly headers: Headers
   readonly body: Buffer
   /** Where the answer came from, after redirects. */
@@ -85,10 +95,16 @@ const MAX_REDIRECTS = 10
 
 const NO_BODY = Buffer.alloc(0)
 
-/** Creates a requester. Connections are kept alive between requests; gzip and brotli bodies are unpacked. */
-export function createRequester(options: HttpClientOptions, deps: HttpDeps): Requester {
+/**
+ * Creates a requester. Connections are kept alive between requests; gzip and brotli bodies are unpacked.
+ * @param redactor knows the secrets of others too
+ */
+export function createRequester(
+  options: HttpClientOptions,
+  deps: HttpDeps,
+  redactor: Redactor = createRedactor(),
+): Requester {
   const client = createClient(options)
-  const redactor = createRedactor()
   const authorizer = createAuthorizer(options.authorization, { ...deps, redactor })
 
   function sendWith(own: WireHeaders, request: HttpRequest, signal: AbortSignal): Promise<ClientResponse> {
@@ -109,8 +125,12 @@ export function createRequester(options: HttpClientOptions, deps: HttpDeps): Req
     const attempt = async () => {
       const headers = await revealHeaders(options.headers, redactor)
       const authorization = await authorizer.value(trusted, signal)
-      const own = authorization === undefined ? headers : { ...headers, authorization }
-      return { authorization, response: await sendWith(own, request, signal) }
+      const session = request.session?.headersFor(request.url)
+      for (const value of Object.values(session ?? {}).flat()) noteWords(value, redactor)
+      const own = { ...headers, ...(authorization !== undefined && { authorization }), ...session }
+      const response = await sendWith(own, request, signal)
+      request.session?.take(request.url, response.headers['set-cookie'])
+      return { authorization, response }
     }
     const { authorization, response } = await attempt()
     if (response.statusCode !== 401 || !authorizer.refused(authorization)) return response
@@ -125,7 +145,7 @@ export function createRequester(options: HttpClientOptions, deps: HttpDeps): Req
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       const { request } = at
       const response = await (isTrusted ? sendTrusted(request, start, signal) : sendWith({}, request, signal))
-      if (!options.followRedirects || !isRedirect(response)) return response
+      if (!options.followRedirects || !isRedirect(response) || isEnd(request, response)) return response
       await response.body.dump()
       at.request = redirected(request, response)
       // Where another origin sends us is its choice, even when it is back: no credentials any more.
@@ -166,6 +186,11 @@ export function createRequester(options: HttpClientOptions, deps: HttpDeps): Req
   }
 }
 
+/** Whether a redirect says something else than where to look. */
+function isEnd({ endsWith = [] }: HttpRequest, { statusCode }: ClientResponse): boolean {
+  return endsWith.includes(statusCode)
+}
+
 /** The most that is read of an answer to see why it failed, in bytes. */
 const MAX_REASON_BYTES = 65_536
 
@@ -193,17 +218,20 @@ function conditions({ etag, lastModified }: Version = {}): Record<string, string
 
 async function assertStatus(
   response: ClientResponse,
-  { since }: HttpRequest,
+  { since, accepts }: HttpRequest,
   nowMs: number,
 ): Promise<HttpAnswer['status']> {
   const { statusCode, headers, body } = response
   if (statusCode === 200 || statusCode === 206 || (statusCode === 304 && since !== undefined))
     return statusCode
+  if (accepts?.(statusCode) === true) return statusCode
   const reason = await readReason(response)
   await body.dump()
   const told = `HTTP ${statusCode}${reason === undefined ? '' : ` (${reason})`}`
   if (statusCode === 401 || statusCode === 403) {
-    throw new RefreshError('auth', `${told}; check the credentials that the inventory expects`)
+    throw new RefreshError('auth', `${told}; check the credentials that the inventory expects`, {
+      status: statusCode,
+    })
   }
   const retryAfterMs = parseRetryAfter(headers['retry-after'], nowMs)
   if (statusCode === 429)

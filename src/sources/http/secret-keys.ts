@@ -18,6 +18,16 @@ export function requiredSecretText(description: string, more: { examples?: strin
   })
 }
 
+/** A body of a request, whose texts may be secrets. */
+export function bodySchema(description: string, example: Record<string, unknown>) {
+  return Type.Union([Type.String(), Type.Record(Type.String(), Type.Unknown()), Type.Array(Type.Unknown())], {
+    expects: 'a text, or a set of keys or a list, which is sent as JSON',
+    secret: true,
+    description,
+    examples: [example],
+  })
+}
+
 /** A key that names a file. */
 export function filePath(description: string, example: string) {
   return Type.Optional(

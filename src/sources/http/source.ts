@@ -1,7 +1,11 @@
+import { createRedactor } from '../../base/redactor.ts'
 import type { Format } from '../../model/document.ts'
 import { rulesOf } from '../../pipeline/decode.ts'
 import type { Reading, Source, SourceDeps, Version } from '../source.ts'
 import { assertFramed } from './framing.ts'
+import { createLogin } from './login/login.ts'
+import type { LoginOptions } from './login/resolve.ts'
+import type { Session } from './login/session.ts'
 import type { PageHabits } from './pagination/moves.ts'
 import type { Pagination } from './pagination/options.ts'
 import { readPages } from './pagination/read-pages.ts'
@@ -10,7 +14,9 @@ import {
   type HttpAnswer,
   type HttpClientOptions,
   type HttpDeps,
+  type HttpRequest,
   type RequestBody,
+  type Requester,
 } from './requester.ts'
 import { type WatchOptions, watchPosition } from './watch.ts'
 import { createWays } from './ways.ts'
@@ -28,6 +34,8 @@ export interface HttpSourceOptions extends HttpClientOptions {
   readonly pagination?: Pagination | undefined
   /** Of all pages together. */
   readonly maxResponseBytes: number
+  /** How a session begins; undefined: none is asked for. */
+  readonly login?: LoginOptions | undefined
   /** How the inventory tells that it changed; undefined: it is only asked at each interval. */
   readonly watch?: WatchOptions | undefined
 }
@@ -59,15 +67,16 @@ export function createHttpSource(options: HttpSourceOptions, deps: Deps): Source
 /** With credentials, connections and habits of its own. */
 function createOne(options: HttpSourceOptions, deps: Deps): Source {
   const { method, url, body, format, pagination, maxResponseBytes: maxBytes } = options
-  const requester = createRequester(options, deps)
+  const redactor = createRedactor()
+  const requester = createRequester(options, deps, redactor)
   const habits: PageHabits = { hasShortPages: false }
-  const request = { method, url, body, headers: { accept: rulesOf(format).accept }, maxBytes }
+  const login = options.login && createLogin(options.login, options, url, { ...deps, redactor })
+  const endsWith = options.login?.renewOn
+  const asked = { method, url, body, headers: { accept: rulesOf(format).accept }, maxBytes, endsWith }
 
   /** Reads what comes in one answer. */
-  async function readWhole(signal: AbortSignal, since: Version | undefined): Promise<Reading> {
-    // A POST has no conditional form.
-    const condition = method === 'GET' ? since : undefined
-    const answer = await requester.send({ ...request, since: condition }, signal)
+  async function readWhole(request: HttpRequest, signal: AbortSignal): Promise<Reading> {
+    const answer = await requester.send(request, signal)
     const { status, headers, body: bytes } = answer
     if (status === 304) return { kind: 'unchanged' }
     assertFramed(answer, format)
@@ -79,25 +88,41 @@ function createOne(options: HttpSourceOptions, deps: Deps): Source {
 
   /** With connections of its own, which are busy all the time. */
   function watch(how: WatchOptions, changed: () => void): void {
-    const own = createRequester(options, deps)
-    const stop = watchPosition(how, request, { requester: own, clock: deps.clock }, changed)
+    const own = createRequester(options, deps, redactor)
+    // Only a reading logs in.
+    const session = () => login?.current()
+    const send: Requester['send'] = (request, signal) => own.send({ ...request, session: session() }, signal)
+    const stop = watchPosition(how, asked, { requester: { send }, clock: deps.clock }, changed)
     stopWatching = async () => {
       stop()
       await own.close()
     }
   }
 
+  /** @param session undefined: none is asked for */
+  async function read(
+    signal: AbortSignal,
+    since: Version | undefined,
+    session: Session | undefined,
+  ): Promise<Reading> {
+    const request = { ...asked, session }
+    // A POST has no conditional form.
+    if (pagination === undefined)
+      return readWhole({ ...request, since: method === 'GET' ? since : undefined }, signal)
+    // Never conditional: a first page that is unchanged proves nothing about the others.
+    const documents = await readPages(requester, { ...request, format, pagination }, { habits, signal })
+    return { kind: 'documents', documents }
+  }
+
   return {
-    async read(signal, since) {
-      if (pagination === undefined) return readWhole(signal, since)
-      // Never conditional: a first page that is unchanged proves nothing about the others.
-      const documents = await readPages(requester, { ...request, format, pagination }, { habits, signal })
-      return { kind: 'documents', documents }
-    },
+    read: async (signal, since) =>
+      login === undefined
+        ? read(signal, since, undefined)
+        : login.read((session, again) => read(again, since, session), signal),
     ...(options.watch && { watch: watch.bind(undefined, options.watch) }),
-    redact: requester.redact,
+    redact: redactor.redact,
     async close() {
-      await Promise.all([stopWatching?.(), requester.close()])
+      await Promise.all([stopWatching?.(), requester.close(), login?.close()])
     },
   }
 }

@@ -137,6 +137,77 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
     oauth2('token_url: "http://login/"'),
     at('oauth2.client_id', 'is missing; add it'),
   ],
+  // Login.
+  [
+    'a login that gives nothing',
+    http('login: { url: /login }'),
+    at('login', 'says nowhere what the session is; add token'),
+  ],
+  [
+    'a token that is no expression',
+    http('login: { url: /login, token: "a[" }'),
+    at('login.token', '"a\\[" is not a JMESPath'),
+  ],
+  [
+    'a login elsewhere by two slashes',
+    http('login: { url: //a, cookie: true }'),
+    at('login.url', 'is no path; write one'),
+  ],
+  [
+    'a login at no URL',
+    http('login: { url: login, cookie: true }'),
+    at('login.url', '"login" is not an http or https URL'),
+  ],
+  [
+    'a login with two bodies',
+    http('login: { url: /a, cookie: true, body: a, body_file: b }'),
+    at('login.body_file', 'body is given already'),
+  ],
+  [
+    'a login by GET with a body',
+    http('login: { url: /a, cookie: true, method: GET, body: a }'),
+    at('login.body', 'cannot be sent with GET'),
+  ],
+  [
+    'the same with a file',
+    http('login: { url: /a, cookie: true, method: GET, body_file: a }'),
+    at('login.body_file', 'cannot be sent with GET'),
+  ],
+  [
+    'a variable of a body that is not set',
+    http('login: { url: /a, cookie: true, body: "${NOWHERE}" }'),
+    at('login.body', 'the environment variable NOWHERE is not set'),
+  ],
+  [
+    'a header of a token that there is not',
+    http('login: { url: /a, cookie: true, token_header: a }'),
+    at('login.token_header', 'needs a token'),
+  ],
+  [
+    'a header that no token may be',
+    http('login: { url: /a, token: a, token_header: Host }'),
+    at('login.token_header', 'is set by the host'),
+  ],
+  [
+    'a token and other credentials',
+    http('login: { url: /a, token: a }', 'basic_auth: { username: a }'),
+    at('login.token', 'is sent as Authorization, which the source sends already'),
+  ],
+  [
+    'a token in a header that is sent',
+    http('login: { url: /a, token: a, token_header: x-a }', 'http_headers: { X-A: { values: [a] } }'),
+    at('login.token_header', 'is in http_headers already'),
+  ],
+  [
+    'cookies and a Cookie',
+    http('login: { url: /a, cookie: true }', 'http_headers: { cookie: { values: [a=b] } }'),
+    at('login.cookie', 'is in http_headers already'),
+  ],
+  [
+    'a status that says nothing of a session',
+    http('login: { url: /a, cookie: true, renew_on: [200] }'),
+    at('login.renew_on[0]', '200 is not a status of HTTP from 300 to 599'),
+  ],
   [
     'a client secret beside its file',
     oauth2(`${OAUTH2}, client_secret: hunter2, client_secret_file: b`),

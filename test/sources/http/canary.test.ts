@@ -54,6 +54,21 @@ function plants(inventory: URL, login: URL): Record<string, object> {
     'url query': { url: `${url}?token=${CANARY}` },
     'url query from a variable': { url: `${url}?token=\${CANARY}` },
     'url path from a variable': { url: `${url}/\${CANARY}/list` },
+    'login body': { url, login: { url: login.href, body: { password: CANARY }, token: 'access_token' } },
+    'login body from a variable': {
+      url,
+      login: { url: login.href, body: 'password=${CANARY}', token: 'access_token' },
+    },
+    'login body_file': { url, login: { url: login.href, body_file: 'secret', token: 'access_token' } },
+    'login header': {
+      url,
+      login: { url: login.href, http_headers: { 'X-Key': { values: [CANARY] } }, token: 'access_token' },
+    },
+    'login password': {
+      url,
+      login: { url: login.href, basic_auth: { username: 'user', password: CANARY }, cookie: true },
+    },
+    'login path from a variable': { url, login: { url: '/${CANARY}', token: 'access_token' } },
     username: { url, basic_auth: { username: CANARY } },
     username_file: { url, basic_auth: { username_file: 'secret' } },
     password: { url, basic_auth: { username: 'user', password: CANARY } },

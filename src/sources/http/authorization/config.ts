@@ -7,7 +7,7 @@ import { FROM_ENV, filePath, READ_EACH_TIME, requiredSecretText, secretText } fr
 const closed = { additionalProperties: false } as const
 
 /** `basic_auth`, as Prometheus has it. */
-const basicAuthSchema = Type.Object(
+export const basicAuthSchema = Type.Object(
   {
     username: secretText(`User name. ${FROM_ENV}`, { examples: ['rollcall'] }),
     username_file: filePath(`File with the user name. ${READ_EACH_TIME}`, 'inventory-user'),

@@ -24,17 +24,22 @@ const headerSchema = Type.Object(
   { additionalProperties: false, secret: true, description: 'A header; it is sent once for each value.' },
 )
 
-/** The keys of Prometheus's HTTP client, which every source that asks over HTTP has. */
-export const httpClientKeys = {
-  ...authorizationKeys,
-  http_headers: Type.Optional(
+/** A key with headers. */
+export function httpHeadersKey(description: string) {
+  return Type.Optional(
     Type.Record(Type.String(), headerSchema, {
       secret: true,
-      description: 'Headers to send with each request, by name; never to another origin.',
+      description,
       examples: [{ 'X-Api-Key': { files: ['api-key'] } }],
       insteadOf: { headers: 'http_headers: { X-Name: { values: [ … ] } }' },
     }),
-  ),
+  )
+}
+
+/** The keys of Prometheus's HTTP client, which every source that asks over HTTP has. */
+export const httpClientKeys = {
+  ...authorizationKeys,
+  http_headers: httpHeadersKey('Headers to send with each request, by name; never to another origin.'),
   tls_config: Type.Optional(tlsConfigSchema),
   ...proxyKeys,
   follow_redirects: Type.Optional(

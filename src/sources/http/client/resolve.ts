@@ -52,9 +52,9 @@ function fromEnvironment(env: Context['env']): ProxyOptions {
 function readProxyUrl(written: string, expanded: string): URL {
   const url = parseHttpUrl(expanded)
   if (url !== undefined) return concealed(url, url.origin)
-  throw new Error(
-    `${shownUrl(written)} is not the http or https URL of a proxy; write one such as http://proxy:3128`,
-  )
+  // One word may be the password that belongs into it.
+  const shown = /[:@/$]/.test(written) ? shownUrl(written) : 'the text'
+  throw new Error(`${shown} is not the http or https URL of a proxy; write one such as http://proxy:3128`)
 }
 
 function readNoProxy(text: string): NoProxy {

@@ -23,7 +23,7 @@ const MAX_ATTEMPTS = 3
  * @throws RefreshError that names the page, or the signal's own reason
  */
 export async function readPages(
-  requester: Requester,
+  requester: Pick<Requester, 'send'>,
   request: PagedRequest,
   { habits, signal }: { readonly habits: PageHabits; readonly signal: AbortSignal },
 ): Promise<Document[]> {
@@ -43,8 +43,8 @@ export async function readPages(
 const HOW_TO_STAND = `and so it was ${MAX_ATTEMPTS} times in a row: the list changes while its pages are read, so that a record may be on none of them. Have it read by a key that does not change (cursor), or in larger pages; if it has the same record twice and is all there is, write for this source: complete: true`
 
 async function readOnce(
-  requester: Requester,
-  { method, headers: asked, format, maxBytes, pagination, url: start, body: sent }: PagedRequest,
+  requester: Pick<Requester, 'send'>,
+  { method, headers: asked, format, maxBytes, pagination, url: start, body: sent, ...rest }: PagedRequest,
   habits: PageHabits,
   signal: AbortSignal,
 ): Promise<Document[]> {
@@ -55,7 +55,7 @@ async function readOnce(
     const name = `page ${documents.length + 1}`
     const { request, isJoined = false } = lead
     const answer: HttpAnswer = await requester
-      .send({ ...request, method, headers: asked, maxBytes: left }, signal)
+      .send({ ...rest, ...request, method, headers: asked, maxBytes: left }, signal)
       .catch((error) => fail(error, { name, maxBytes, hint: pager.hint() }))
     const { status, body: bytes, url, headers } = answer
     assertFramed({ headers }, format)
@@ -81,5 +81,5 @@ function fail(
     reason === 'too_large'
       ? `the pages are together larger than ${formatSize(maxBytes)}; raise max_response_size if they should be`
       : `${message}${status !== undefined && BEYOND_THE_END.includes(status) ? hint : ''}`
-  throw new RefreshError(reason, `${name}: ${told}`, { retryAfterMs, cause: error })
+  throw new RefreshError(reason, `${name}: ${told}`, { retryAfterMs, status, cause: error })
 }
