@@ -153,17 +153,25 @@ export class RefreshError extends Error {
   readonly retryAfterMs: number | undefined
   /** The status of an answer that was no list. */
   readonly status: number | undefined
+  /** The list that it is about, of those that records are joined with; undefined: the records themselves. */
+  readonly join: string | undefined
 
   constructor(
     reason: RefreshFailureReason,
     message: string,
-    details: { cause?: unknown; retryAfterMs?: number | undefined; status?: number | undefined } = {},
+    details: {
+      cause?: unknown
+      retryAfterMs?: number | undefined
+      status?: number | undefined
+      join?: string | undefined
+    } = {},
   ) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined)
     this.name = 'RefreshError'
     this.reason = reason
     this.retryAfterMs = details.retryAfterMs
     this.status = details.status
+    this.join = details.join
   }
 }
 

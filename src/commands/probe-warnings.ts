@@ -1,6 +1,7 @@
 import { shown } from '../mapping/rejection.ts'
 import type { Document } from '../model/document.ts'
 import { decode } from '../pipeline/decode.ts'
+import { ownDocuments } from '../pipeline/join.ts'
 import { itemsIn } from '../pipeline/surroundings.ts'
 import type { DryRun } from './dry-run.ts'
 
@@ -22,7 +23,7 @@ const ALL_DROPPED =
 /** An expression that selects nothing from documents that have lists with something in them. */
 function notSelected(records: string | undefined, documents: readonly Document[]): string[] {
   if (records === undefined) return []
-  const items = documents.reduce((sum, document) => sum + itemsIn(decode(document)), 0)
+  const items = ownDocuments(documents).reduce((sum, document) => sum + itemsIn(decode(document)), 0)
   if (items === 0) return []
   return [
     `records: ${shown(records)} selects nothing, although there are ${items} items in the lists of what was read; see how its keys and values are spelt there`,

@@ -144,6 +144,68 @@ const targetSchema = Type.Union([Type.String({ title: 'template' }), targetOptio
   expects: 'a template such as "{hostname}:9100", or a set of keys with address or url, and labels',
 })
 
+function failIfKey(description: string) {
+  return Type.Optional(
+    Type.String({
+      title: 'jmespath',
+      description,
+      examples: ['errors', `headers."x-consul-results-filtered-by-acls" == 'true'`],
+    }),
+  )
+}
+
+const joinSchema = Type.Object(
+  {
+    http: Type.Optional(httpSchema),
+    file: Type.Optional(fileSourceSchema),
+    command: Type.Optional(commandSchema),
+    records: Type.Optional(
+      Type.String({
+        title: 'jmespath',
+        description: 'JMESPath expression that selects its list of records, as records of the source does.',
+        examples: ['results'],
+      }),
+    ),
+    by: Type.String({
+      title: 'path',
+      minLength: 1,
+      description:
+        'Field of its records that they are found by, such as id or asset.tag: a text or a number.',
+      examples: ['id'],
+    }),
+    from: Type.String({
+      title: 'path',
+      minLength: 1,
+      description:
+        'Field of a record of the source that has the same value. Where it is absent, null or empty the record is joined with nothing.',
+      examples: ['device.id'],
+    }),
+    optional: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'A record that names something that is not in the list is joined with nothing. Otherwise it is quarantined, and keeps its targets.',
+      }),
+    ),
+    fail_if: failIfKey(
+      'JMESPath expression that finds in its answer what says that it failed, as fail_if does.',
+    ),
+    complete: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: 'Whether what is read of it is known to be all, as complete of the source says it.',
+      }),
+    ),
+  },
+  {
+    ...closed,
+    title: 'join',
+    expects: 'a set of keys, such as { http: { url: … }, by: id, from: device.id }',
+    description:
+      'Another list, and how records are joined with it. Exactly one of http, file and command says where it is.',
+  },
+)
+
 const sourceOptions = Type.Object(
   {
     name: Type.String({
@@ -156,6 +218,16 @@ const sourceOptions = Type.Object(
     http_sd: Type.Optional(httpSdSchema),
     push: Type.Optional(pushSchema),
     command: Type.Optional(commandSchema),
+    with: Type.Optional(
+      Type.Record(Type.String(), joinSchema, {
+        expects: 'a set of names, such as device, each with the list that records are joined with',
+        description:
+          'Other lists that each record is joined with: the record that it is joined with becomes its field of this name, in place of what the field had, or null. All lists are read whole, or the refresh fails. For http, file and command.',
+        examples: [
+          { device: { http: { url: 'http://inventory:1337/devices' }, by: 'id', from: 'device.id' } },
+        ],
+      }),
+    ),
     records: Type.Optional(
       Type.String({
         title: 'jmespath',
@@ -189,13 +261,8 @@ const sourceOptions = Type.Object(
         examples: ['{asset.tag}'],
       }),
     ),
-    fail_if: Type.Optional(
-      Type.String({
-        title: 'jmespath',
-        description:
-          'JMESPath expression that finds in an answer what says that it failed although its status is 200, such as the errors of GraphQL. Its headers are in headers, in lower case, unless the answer has a key of that name; the whole answer is in body beside them. Anything but null, false, 0 and what is empty fails the refresh. Without it an answer fails, with records or without, that says at its top success: false, status: error, code: 500 or the like, or has something in error or errors; fail_if replaces that check.',
-        examples: ['errors', `headers."x-consul-results-filtered-by-acls" == 'true'`],
-      }),
+    fail_if: failIfKey(
+      'JMESPath expression that finds in an answer what says that it failed although its status is 200, such as the errors of GraphQL. Its headers are in headers, in lower case, unless the answer has a key of that name; the whole answer is in body beside them. Anything but null, false, 0 and what is empty fails the refresh. Without it an answer fails, with records or without, that says at its top success: false, status: error, code: 500 or the like, or has something in error or errors; fail_if replaces that check.',
     ),
     complete: Type.Optional(
       Type.Boolean({
@@ -304,3 +371,4 @@ export type FileConfig = Static<typeof fileSchema>
 export type FileSource = FileConfig['sources'][number]
 export type FileTarget = NonNullable<FileSource['targets']>[number]
 export type FileLabels = NonNullable<FileSource['labels']>
+export type FileJoin = NonNullable<FileSource['with']>[string]

@@ -25,7 +25,8 @@ function isOpen({ source }: SourceSettings): boolean {
   return source.kind === 'push' && source.token === undefined && source.deviceTokens === undefined
 }
 
-function isUnchecked({ source }: SourceSettings): boolean {
+function isUnchecked({ source }: Pick<SourceSettings, 'source'>): boolean {
+  if (source.joins?.some(isUnchecked) === true) return true
   // Not every kind of source has an HTTP client.
   const { tls, authorization }: Partial<HttpClientOptions> & { kind: string } = { ...source }
   const used: (TlsOptions | undefined)[] = [

@@ -1,3 +1,4 @@
+import type { Document } from '../model/document.ts'
 import type { Explanation } from '../model/explanation.ts'
 import { createMasker, isSecretField, type Masker } from '../model/mask.ts'
 import { abridge, itemsOf, MAX_DEPTH } from '../model/nested.ts'
@@ -32,7 +33,9 @@ export function findOutside(inventory: Inventory, query: Query): Findings {
   const lister = createFieldLister()
   for (const document of inventory.documents) {
     const root = decode(document)
-    const selected = new Set(inventory.plan.select(root, document.name, document.answer?.headers))
+    const selected = new Set(
+      document.join === undefined ? inventory.plan.select(root, document.name, document.answer?.headers) : [],
+    )
     const unit = {
       value: without(root, (item, parent) => isObject(item) && Array.isArray(parent)),
       isItem: false,
@@ -41,7 +44,7 @@ export function findOutside(inventory: Inventory, query: Query): Findings {
       const mask = (text: string) => maskerOf(holder.unit).text(text)
       const matcher = createMatcher(query, findings.bound(), mask)
       lister.visitValue(without(holder.value, isObject), matcher)
-      findings.add(matcher.level(), () => explainOutside(holder, document.name, inventory))
+      findings.add(matcher.level(), () => explainOutside(holder, document, inventory))
     }
   }
   return findings
@@ -82,18 +85,20 @@ function without(value: Json, isUnwanted: (item: Json, parent: Json) => boolean,
 
 function explainOutside(
   { value, unit }: Holder,
-  document: string,
+  { name, join }: Document,
   { source, note, records }: Inventory,
 ): Explanation {
   const shown = abridge(value)
   const masker = createMasker([unit.value, shown])
   const why =
-    records === undefined
-      ? 'it is not in the list of records'
-      : `the records expression leaves it out: ${quoted(records)}`
+    join !== undefined
+      ? `it is in the list of with.${join}, and no record is joined with it`
+      : records === undefined
+        ? 'it is not in the list of records'
+        : `the records expression leaves it out: ${quoted(records)}`
   return {
     source,
-    position: { document: masker.text(document), index: null },
+    position: { document: masker.text(name), index: null },
     record: masker.value(shown),
     targets: [],
     dropped_labels: [],

@@ -5,6 +5,7 @@ import { fieldOf, type Json } from '../model/record.ts'
 import type { Target } from '../model/target-group.ts'
 import { relabelChecked } from '../pipeline/apply-rules.ts'
 import { decode } from '../pipeline/decode.ts'
+import { createJoin, type Joined, ownDocuments } from '../pipeline/join.ts'
 import type { Plan } from '../pipeline/pipeline.ts'
 import type { PlanOptions } from '../pipeline/plan.ts'
 import { explainRecord, type RecordContext, type RecordPosition } from './explain-record.ts'
@@ -43,10 +44,13 @@ export function findRecords(
 ): Findings {
   const findings = createFindings()
   const lister = createFieldLister()
-  for (const document of inventory.documents) {
+  const { joins } = inventory.plan
+  const join = joins === undefined ? alone : createJoin(inventory.documents, joins)
+  for (const document of ownDocuments(inventory.documents)) {
     const records = inventory.plan.select(decode(document), document.name, document.answer?.headers)
-    for (const [index, whole] of records.entries()) {
-      const { parts, plan } = partsOf(whole, inventory.plan)
+    for (const [index, read] of records.entries()) {
+      const joined = join(read)
+      const { parts, plan } = partsOf(joined.record, planOf(inventory.plan, joined))
       const position = { document: document.name, index }
       for (const record of parts) {
         const targets = targetsOf(record, plan, (target) => onTarget(target, position))
@@ -58,6 +62,16 @@ export function findRecords(
     }
   }
   return findings
+}
+
+/** The plan for a record, of which nothing can be told when it has no partner. */
+function planOf(plan: Plan, { refused }: Joined): Plan {
+  return refused === undefined ? plan : { ...plan, map: () => refused }
+}
+
+/** A record that is joined with nothing. */
+function alone(record: Json): Joined {
+  return { record }
 }
 
 /** What is explained one by one, and the plan by which its targets are made. */

@@ -111,14 +111,20 @@ function nothing(rejections: readonly Rejection[], unreadable: readonly number[]
 export function filterMapping(
   map: Mapping,
   isWanted: (record: InventoryRecord) => boolean | Rejection,
-  { targets }: Pick<MappingOptions, 'targets'>,
+  options: Pick<MappingOptions, 'targets'>,
 ): Mapping {
-  const slots = targets.length === 0 ? [0] : [...targets.keys()]
+  const refuse = refusing(options)
   return (record) => {
     const wanted = isWanted(record)
     if (wanted === true) return map(record)
-    return wanted === false ? { ...nothing(NONE, NONE), isLeftOut: true } : nothing([wanted], slots)
+    return wanted === false ? { ...nothing(NONE, NONE), isLeftOut: true } : refuse(wanted)
   }
+}
+
+/** What a record gives of which nothing can be told: it is quarantined, and keeps its targets. */
+export function refusing({ targets }: Pick<MappingOptions, 'targets'>): (fault: Rejection) => Mapped {
+  const slots = targets.length === 0 ? [0] : [...targets.keys()]
+  return (fault) => nothing([fault], slots)
 }
 
 /** Which target of its record it is, and whether somebody wrote its address. */

@@ -14,6 +14,7 @@ export const REJECTION_REASONS = {
   invalid_url: 'the text that url names is no URL that Prometheus could scrape',
   invalid_list: 'what for_each names is there, but is no list',
   filter_failed: 'the filter expression cannot be applied to the record',
+  not_joined: 'what the record names in another list (with) is not there, or there several times',
   invalid_group: 'the record is meant as a target group but is none',
 } as const
 

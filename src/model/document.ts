@@ -30,6 +30,8 @@ export interface Document {
   readonly name: string
   /** Whether its first item is the last one of the document before it, as when pages overlap. */
   readonly isJoined?: boolean
+  /** The list that it belongs to, of those that records are joined with; undefined: the records themselves. */
+  readonly join?: string | undefined
   /** Undefined: it did not come over HTTP. */
   readonly answer?: Answer | undefined
 }

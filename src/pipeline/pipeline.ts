@@ -1,28 +1,23 @@
 import { isUtf8 } from 'node:buffer'
-import { isDeepStrictEqual } from 'node:util'
 import { RefreshError } from '../base/errors.ts'
-import type { MappedTarget, Mapping } from '../mapping/mapping.ts'
+import type { Mapped, MappedTarget, Mapping } from '../mapping/mapping.ts'
 import type { LabelDropReason } from '../mapping/rejection.ts'
 import type { Document } from '../model/document.ts'
 import { type InventoryRecord, isObject, type Json } from '../model/record.ts'
-import { hashKey, isSameRecord, NO_KEY, usualKey } from '../model/record-key.ts'
+import { hashKey, NO_KEY, usualKey } from '../model/record-key.ts'
 import { placeOf, type Target } from '../model/target-group.ts'
 import type { RelabelRule } from '../relabel/relabel.ts'
 import { type Relabelled, relabelChecked } from './apply-rules.ts'
-import { decode } from './decode.ts'
+import { createJoin, type Joins, ownDocuments } from './join.ts'
 import { splitJson } from './json-parts.ts'
 import { createPacker, type Packed } from './pack.ts'
-import type { Part } from './page-signs.ts'
+import { type ListPlan, readList } from './read-list.ts'
 import { createTally, type NumberedRecord, type Report } from './report.ts'
-import type { Select } from './select.ts'
 
 /** Everything that a source's configuration decides about its records, compiled once. */
-export interface Plan {
-  readonly select: Select
-  /** Whether it selects a list as it stands in the document, whatever is in the list. */
-  readonly selectsAll?: boolean
-  /** Throws a RefreshError when the documents say that there is more than what is in them. */
-  readonly assertWhole?: (parts: readonly Part[]) => void
+export interface Plan extends ListPlan {
+  /** The lists that records are joined with; undefined: there are none. */
+  readonly joins?: Joins
   readonly map: Mapping
   /** The same without the filter, if there is one. */
   readonly unfiltered?: Mapping
@@ -46,30 +41,21 @@ export interface Result extends Packed {
  * @throws RefreshError when the documents hold no list of records, or records of which none is a target
  */
 export function runPipeline(documents: readonly Document[], plan: Plan): Result {
-  const [document] = documents
-  const read = documents.length === 1 ? readInParts(document as Document, plan) : undefined
-  return (read ?? readWhole(documents, plan)).result()
+  const join = plan.joins && createJoin(documents, plan.joins)
+  const own = join === undefined ? documents : ownDocuments(documents)
+  const [document] = own
+  const read = own.length === 1 ? readInParts(document as Document, plan, join) : undefined
+  return (read ?? readWhole(own, plan, join)).result()
 }
 
-function readWhole(documents: readonly Document[], plan: Plan): Collector {
-  const collector = createCollector(plan)
-  const parts = documents.map((document) => {
-    const { name, answer, isJoined = false } = document
-    const decoded = decode(document)
-    const records = plan.select(decoded, name, answer?.headers)
-    if (plan.selectsAll !== true) collector.leaveOut(Math.max(0, objectsIn(decoded, 0) - records.length))
-    return { document: decoded, records, name, answer, isJoined }
+type Join = ReturnType<typeof createJoin> | undefined
+
+function readWhole(documents: readonly Document[], plan: Plan, join: Join): Collector {
+  const collector = createCollector(plan, join)
+  const lists = readList(documents, plan, (document, selected) => {
+    if (plan.selectsAll !== true) collector.leaveOut(Math.max(0, objectsIn(document, 0) - selected))
   })
-  plan.assertWhole?.(parts)
-  let last: InventoryRecord | undefined
-  for (const { records, isJoined } of parts) {
-    const [first] = records
-    // Behind a filter other records may stand there, with the same id too.
-    const isSame = plan.selectsAll === true ? isSameRecord : isDeepStrictEqual
-    const isAgain = isJoined && first !== undefined && last !== undefined && isSame(first, last)
-    collector.add(isAgain ? records.slice(1) : records)
-    last = records.at(-1) ?? last
-  }
+  for (const records of lists) collector.add(records)
   return collector
 }
 
@@ -92,12 +78,16 @@ function objectsIn(value: Json, depth: number): number {
 const MIN_BYTES_FOR_PARTS = 262_144
 
 /** Reads a long list of records a part at a time; undefined when it has to be read as a whole. */
-function readInParts({ bytes, format, name, answer }: Document, plan: Plan): Collector | undefined {
+function readInParts(
+  { bytes, format, name, answer }: Document,
+  plan: Plan,
+  join: Join,
+): Collector | undefined {
   if (plan.selectsAll !== true || format.kind !== 'json' || bytes.byteLength < MIN_BYTES_FOR_PARTS)
     return undefined
   const parts = isUtf8(bytes) ? splitJson(bytes) : undefined
   if (parts === undefined) return undefined
-  const collector = createCollector(plan)
+  const collector = createCollector(plan, join)
   let count = 0
   try {
     for (const records of parts.items()) {
@@ -137,7 +127,7 @@ interface Collector {
   result(): Result
 }
 
-function createCollector(plan: Plan): Collector {
+function createCollector(plan: Plan, join: Join): Collector {
   const packer = createPacker()
   const tally = createTally()
   const unreadable = new Set<number>()
@@ -154,7 +144,15 @@ function createCollector(plan: Plan): Collector {
   }
 
   function take(record: InventoryRecord, index: number): void {
-    const mapped = plan.map(record)
+    if (join === undefined) {
+      note(record, index, plan.map(record))
+      return
+    }
+    const joined = join(record)
+    note(joined.record, index, joined.refused ?? plan.map(joined.record))
+  }
+
+  function note(record: InventoryRecord, index: number, mapped: Mapped): void {
     if (mapped.isLeftOut === true) leftOut++
     lacking += mapped.lacking
     const key = keyOf(record)

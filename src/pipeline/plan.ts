@@ -1,13 +1,15 @@
 import { messageOf } from '../base/errors.ts'
-import { compileMapping, filterMapping, type MappingOptions } from '../mapping/mapping.ts'
+import { compileMapping, filterMapping, type MappingOptions, refusing } from '../mapping/mapping.ts'
 import { render, type Template } from '../mapping/template.ts'
 import type { Json } from '../model/record.ts'
 import type { RelabelConfig } from '../relabel/config.ts'
 import { compileRelabel } from '../relabel/relabel.ts'
 import { isNothing } from './fields.ts'
 import { compileQuery } from './jmespath.ts'
+import type { JoinPlan, Joins } from './join.ts'
 import { assertWhole, type Paging } from './page-signs.ts'
 import type { Plan } from './pipeline.ts'
+import type { ListPlan } from './read-list.ts'
 import {
   createSelect,
   type ListKey,
@@ -18,27 +20,36 @@ import {
   unlessFailedBySigns,
 } from './select.ts'
 
-/** What a source's configuration says about its records: plain data, which any thread can compile. */
-export interface PlanOptions {
+/** What a configuration says about one list of records. */
+export interface ListOptions {
   /** A JMESPath expression that selects the records in a document; undefined: the usual shapes are recognised. */
   readonly records: string | undefined
-  /** A JMESPath expression that selects a record, looked at by itself; undefined: each is selected. */
-  readonly filter?: string | undefined
-  readonly mapping: MappingOptions
-  /** A template of what tells records apart; undefined: the usual fields do. */
-  readonly key?: Template | undefined
   /** What is configured of pages: then each document holds only a part of the records. */
   readonly paging?: Paging | undefined
   /** Whether a document is believed to be whole, whatever it says of others. */
   readonly isComplete?: boolean
   /** A JMESPath expression that tells of a document that says itself that it is none; undefined: the usual signs. */
   readonly failIf?: string | undefined
+}
+
+/** A list that records are joined with, see {@link JoinPlan}. */
+export interface JoinOptions extends ListOptions, Pick<JoinPlan, 'name' | 'by' | 'from' | 'isOptional'> {}
+
+/** What a source's configuration says about its records: plain data, which any thread can compile. */
+export interface PlanOptions extends ListOptions {
+  /** A JMESPath expression that selects a record, looked at by itself; undefined: each is selected. */
+  readonly filter?: string | undefined
+  readonly mapping: MappingOptions
+  /** A template of what tells records apart; undefined: the usual fields do. */
+  readonly key?: Template | undefined
+  /** The lists that its records are joined with, in their order; undefined: there are none. */
+  readonly joins?: readonly JoinOptions[] | undefined
   /** Checked already: `validateRelabel` found nothing. */
   readonly relabelConfigs: readonly RelabelConfig[]
 }
 
 /** What makes fail_if look at the headers of an answer too. */
-export const HEADERS = /\bheaders\b/
+const HEADERS = /\bheaders\b/
 
 /** A JMESPath expression that only names keys. */
 const PATH = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/
@@ -48,9 +59,30 @@ const PATH = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/
  * @throws Error when an expression is none; a configuration that was loaded has been checked
  */
 export function compilePlan(options: PlanOptions): Plan {
-  const { records, paging, failIf, mapping, key: template, relabelConfigs } = options
+  const { joins, mapping, key: template, relabelConfigs } = options
+  return {
+    ...compileList(options, mapping.groupsOnly),
+    ...(joins !== undefined && { joins: compileJoins(joins, mapping) }),
+    ...compileMap(options),
+    ...(template !== undefined && { keyOf: compileKey(template) }),
+    rules: compileRelabel(relabelConfigs, mapping.labelNames),
+  }
+}
+
+function compileJoins(joins: readonly JoinOptions[], mapping: MappingOptions): Joins {
+  const lists = joins.map((join) => ({ ...join, ...compileList(join) }))
+  return { lists, refuse: refusing(mapping) }
+}
+
+/** Whether any expression looks at the headers of an answer. */
+export function readsHeaders({ failIf, joins = [] }: Pick<PlanOptions, 'failIf' | 'joins'>): boolean {
+  return [failIf, ...joins.map((join) => join.failIf)].some((text) => HEADERS.test(text ?? ''))
+}
+
+function compileList(options: ListOptions, isOfGroups = false): ListPlan {
+  const { records, paging, failIf } = options
   const key = { ...RECORDS, hasFailIf: failIf !== undefined }
-  const select = mapping.groupsOnly === true ? selectGroups : createRecordSelect(records, key)
+  const select = isOfGroups ? selectGroups : createRecordSelect(records, key)
   const failed = failIf === undefined ? undefined : compileQuery(failIf, 'fail_if', 'shape')
   return {
     selectsAll: failIf === undefined && (records === undefined || PATH.test(records)),
@@ -59,9 +91,6 @@ export function compilePlan(options: PlanOptions): Plan {
         ? unlessFailedBySigns(select)
         : unlessFailed(select, failed, HEADERS.test(String(failIf))),
     ...(options.isComplete !== true && { assertWhole: (parts) => assertWhole(parts, paging) }),
-    ...compileMap(options),
-    ...(template !== undefined && { keyOf: compileKey(template) }),
-    rules: compileRelabel(relabelConfigs, mapping.labelNames),
   }
 }
 

@@ -46,8 +46,9 @@ export function createCompute(options: PlanOptions, { threads, clock }: ComputeD
       .run<Answer>(JOB, task, { transfer, signal, onStart })
       .catch(explain)
       .finally(() => cancel())
-    if ('failed' in answer) throw new RefreshError(answer.failed.reason, answer.failed.message)
-    return answer
+    if (!('failed' in answer)) return answer
+    const { reason, message, join } = answer.failed
+    throw new RefreshError(reason, message, { join })
   }
 
   return async (work, stop, isLast = false) => {

@@ -8,7 +8,7 @@ import type { Threads } from '../base/threads.ts'
 import type { OwnHistory, SourceChange } from '../history/history.ts'
 import type { Document } from '../model/document.ts'
 import { tellingHeaders } from '../pipeline/page-signs.ts'
-import { HEADERS, type PlanOptions } from '../pipeline/plan.ts'
+import { type PlanOptions, readsHeaders } from '../pipeline/plan.ts'
 import { LABEL_DROP_REASONS, REJECTION_REASONS, type Report } from '../pipeline/report.ts'
 import type { Fleet } from '../roll/fleet.ts'
 import type { Before, Keepable, Position } from '../roll/kept.ts'
@@ -341,8 +341,7 @@ export function createRunner(
       return { work: roll && ({ kind: 'again', roll, occasion } as const), now, isLast: false }
     }
     const { documents, version, isUnsettled = false } = documentsOf(reading)
-    const isRead = HEADERS.test(settings.plan.failIf ?? '')
-    const digest = await digestOf(documents, { way, readsHeaders: isRead })
+    const digest = await digestOf(documents, { way, isAllRead: readsHeaders(settings.plan) })
     const read = keepRead(name, documents, { atMs: at.wallMs, room: deps.room })
     const now = { digest, version, way, read, report: last?.report }
     if (digest === last?.digest && !isUnsettled) {
@@ -763,18 +762,18 @@ function keysOf<Key extends string>(catalogue: Readonly<Record<Key, string>>): K
  * A digest of documents, by which an unchanged inventory is recognised before anything is decoded: the same bytes with
  * other headers may be refused.
  * @param way the way that they came by: what another one says is looked at anew
- * @param readsHeaders whether `fail_if` looks at the headers, any of them
+ * @param isAllRead whether `fail_if` looks at the headers, any of them
  */
 function digestOf(
   documents: readonly Document[],
-  { way, readsHeaders }: { readonly way: Way | undefined; readonly readsHeaders: boolean },
+  { way, isAllRead }: { readonly way: Way | undefined; readonly isAllRead: boolean },
 ): Promise<string> {
   return sha256([
     Buffer.from(way?.url ?? ''),
-    ...documents.flatMap(({ bytes, answer }) => {
+    ...documents.flatMap(({ bytes, answer, join }) => {
       const { date, age, ...headers } = answer?.headers ?? {}
-      const told = readsHeaders ? Object.entries(headers).sort() : tellingHeaders(headers)
-      const head = JSON.stringify([bytes.byteLength, answer?.status, told])
+      const told = isAllRead ? Object.entries(headers).sort() : tellingHeaders(headers)
+      const head = JSON.stringify([bytes.byteLength, answer?.status, told, join])
       return [Buffer.from(head), bytes]
     }),
   ])

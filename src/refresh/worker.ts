@@ -1,4 +1,4 @@
-import { asRefreshError, RefreshError, type RefreshFailureReason } from '../base/errors.ts'
+import { asRefreshError, RefreshError } from '../base/errors.ts'
 import type { Document } from '../model/document.ts'
 import { type Plan, runPipeline } from '../pipeline/pipeline.ts'
 import { compilePlan, type PlanOptions } from '../pipeline/plan.ts'
@@ -67,9 +67,7 @@ export interface Task {
 }
 
 /** What was computed, or why nothing was: the class of an error does not travel. */
-export type Answer =
-  | Computed
-  | { readonly failed: { readonly reason: RefreshFailureReason; readonly message: string } }
+export type Answer = Computed | { readonly failed: Pick<RefreshError, 'reason' | 'message' | 'join'> }
 
 /** The work of {@link compute} in a thread of its own. */
 export function computeInThread({ work, options }: Task): Answer {
@@ -78,8 +76,8 @@ export function computeInThread({ work, options }: Task): Answer {
     if (called === undefined || !called.isChanged) return { called, report }
     return { called: { ...called, roll: { ...called.roll, body: shared(called.roll.body) } }, report }
   } catch (error) {
-    const { reason, message } = asRefreshError(error)
-    return { failed: { reason, message } }
+    const { reason, message, join } = asRefreshError(error)
+    return { failed: { reason, message, join } }
   }
 }
 

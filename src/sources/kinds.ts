@@ -2,6 +2,7 @@ import { command } from './command/kind.ts'
 import { file } from './file/kind.ts'
 import { http } from './http/kind.ts'
 import { httpSd } from './http-sd/kind.ts'
+import { createJoined } from './joined.ts'
 import { push } from './push/kind.ts'
 import type { Kind, Source, SourceDeps } from './source.ts'
 
@@ -9,7 +10,10 @@ import type { Kind, Source, SourceDeps } from './source.ts'
 export const KINDS = { http, file, http_sd: httpSd, push, command } as const
 
 /** The options of a source of any kind, resolved. */
-export type SourceOptions = ReturnType<(typeof KINDS)[keyof typeof KINDS]['resolve']>
+export type SourceOptions = ReturnType<(typeof KINDS)[keyof typeof KINDS]['resolve']> & {
+  /** The lists that its records are joined with; undefined: there are none. */
+  readonly joins?: readonly { readonly name: string; readonly source: SourceOptions }[]
+}
 
 /** The kind of any options. */
 function kindOf<Options extends SourceOptions>({ kind }: Options): Kind<never, Options> {
@@ -21,7 +25,10 @@ function kindOf<Options extends SourceOptions>({ kind }: Options): Kind<never, O
  * @param before the source whose place it takes; what its devices registered goes over to it
  */
 export function createSource(options: SourceOptions, deps: SourceDeps, before?: Source): Source {
-  return kindOf(options).create(options, deps, before)
+  const source = kindOf(options).create(options, deps, before)
+  if (options.joins === undefined) return source
+  const joins = options.joins.map((join) => ({ name: join.name, source: createSource(join.source, deps) }))
+  return createJoined(source, joins, deps.clock)
 }
 
 /** Where an inventory is, by each of the ways that lead to it; see {@link Kind}. */

@@ -100,6 +100,7 @@ export interface SourceKeys {
   readonly file_sd?: string
   readonly fail_if?: string
   readonly complete?: boolean
+  readonly with?: unknown
   readonly records?: unknown
   readonly filter?: unknown
   readonly for_each?: unknown

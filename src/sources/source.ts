@@ -13,6 +13,8 @@ export interface Version {
   readonly lastModified?: string | undefined
   /** Which of several ways it came by, from 0; it says nothing of the others. */
   readonly way?: number
+  /** Of a list and those that its records are joined with: of each of them. */
+  readonly parts?: readonly (Version | undefined)[]
 }
 
 /** One of several ways to the same inventory. */

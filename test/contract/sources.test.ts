@@ -32,7 +32,7 @@ async function httpRig(
   t: Test,
   kind: 'http' | 'http_sd',
   write: Write,
-  more: Partial<HttpSourceOptions> = {},
+  more: Partial<HttpSourceOptions & Pick<SourceOptions, 'joins'>> = {},
 ): Promise<Rig> {
   const inventory = await inventoryServer(t)
   const say = (body: string) => {
@@ -59,6 +59,12 @@ async function loginRig(t: Test): Promise<Rig> {
   const login = { at, method: 'POST', renewOn: [401], token: '@', headers: [], concealed: [] } as const
   const more = { authorization: undefined, body: undefined, tokenHeader: undefined, hasCookies: false }
   return httpRig(t, 'http', asJson, { login: { ...login, ...more } })
+}
+
+/** The same, joined with another list. */
+async function joinRig(t: Test): Promise<Rig> {
+  const other = httpOptions((await inventoryServer(t, [])).url)
+  return httpRig(t, 'http', asJson, { joins: [{ name: 'rack', source: other }] })
 }
 
 async function fileRig(t: Test, name: string, write: Write, garbage: string): Promise<Rig> {
@@ -118,6 +124,7 @@ async function pushRig(t: Test): Promise<Rig> {
 const KINDS: readonly SourceKind[] = [
   { name: 'http', create: (t) => httpRig(t, 'http', asJson) },
   { name: 'http with a login', create: loginRig },
+  { name: 'http with a join', create: joinRig },
   {
     name: 'http by several URLs',
     create: (t) => httpRig(t, 'http', asJson, { standbys: [new URL('http://127.0.0.1:1/')] }),

@@ -125,6 +125,18 @@ const SETTINGS: Record<string, Setting> = {
         query(request).get('id__gt') === '2' ? 'page-2.json' : 'page-1.json',
       ),
   },
+  'netbox-services': {
+    env: { NETBOX_TOKEN: 'netbox-token' },
+    sample: (request) =>
+      when(
+        request.headers.authorization === 'Token netbox-token' && query(request).get('ordering') === 'id',
+        request.url?.startsWith('/api/ipam/services/') === true
+          ? 'services.json'
+          : query(request).get('offset') === '100'
+            ? 'devices-2.json'
+            : 'devices-1.json',
+      ),
+  },
   proxmox: {
     env: { PVE_SECRET: '0f8fad5b-d9cb-469f-a165-70867728950e' },
     sample: ({ url, headers }) =>

@@ -51,6 +51,8 @@ export async function refreshing(
     /** Labels of all targets, as templates. */
     labels?: Record<string, string>
     isPaged?: boolean
+    /** In place of the plan that these keys make. */
+    plan?: PlanOptions
     /** All sources together. */
     fleet?: Fleet
     history?: RunnerDeps['history']
@@ -68,7 +70,7 @@ export async function refreshing(
   t.teardown(() => source.close())
   const { file, storage, addresses = ['here'] } = options
   const guard = { ...DEFAULT_GUARD, ...options.guard }
-  const plan: PlanOptions = {
+  const plan: PlanOptions = options.plan ?? {
     records: options.records,
     failIf: options.failIf,
     ...((options.isPaged ?? options.source !== undefined) && { paging: { hasMore: false, total: false } }),

@@ -2,17 +2,19 @@ import { createHash } from 'node:crypto'
 import { dirname, resolve as resolvePath } from 'node:path'
 import { shownValue } from '../../base/printable.ts'
 import { assertWritable } from '../../base/writable.ts'
-import { compileTemplate, type Template } from '../../mapping/template.ts'
+import { compilePath, compileTemplate, type Template } from '../../mapping/template.ts'
 import { formatDuration, MAX_TIMER_MS, parseDuration } from '../../model/duration.ts'
+import { KEY_FIELDS } from '../../model/record-key.ts'
 import { compileQuery } from '../../pipeline/jmespath.ts'
 import type { Paging } from '../../pipeline/page-signs.ts'
+import type { JoinOptions } from '../../pipeline/plan.ts'
 import { DEFAULT_GUARD, type GuardOptions, PUSH_CONFIRMATIONS } from '../../roll/rules.ts'
 import type { PaginationConfig } from '../../sources/http/pagination/config.ts'
 import { KINDS, type SourceOptions } from '../../sources/kinds.ts'
 import { attempt, type Context, complain, need, type Problem, within } from '../../sources/resolving.ts'
 import type { Kind } from '../../sources/source.ts'
 import { DEFAULT_REFRESH_INTERVAL, DEFAULT_TIMEOUT, MAX_INTERVAL_MS, MIN_INTERVAL_MS } from '../options.ts'
-import type { FileConfig, FileSource } from '../schema.ts'
+import type { FileConfig, FileJoin, FileSource } from '../schema.ts'
 import type { SourceSettings } from '../settings.ts'
 import { leastStalenessMs, type Times } from '../staleness.ts'
 import { resolveMapping } from './mapping.ts'
@@ -57,10 +59,12 @@ function resolveKeys(source: FileSource, context: FileContext): Omit<SourceSetti
     refreshIntervalMs: resolveDuration(source, 'refresh_interval', context),
     timeoutMs: resolveDuration(source, 'timeout', context),
   }
+  const joins = resolveJoins(source, context)
   return {
     name: source.name,
-    source: resolveKind(source, context),
+    source: { ...resolveKind(source, context), ...(joins && { joins: joins.sources }) },
     plan: {
+      joins: joins?.options,
       records: resolveExpression(source, 'records', context),
       paging: resolvePaging(source.http?.pagination),
       isComplete: source.complete ?? false,
@@ -102,7 +106,7 @@ function resolveKey({ key }: FileSource, context: Context): Template | undefined
 
 /** An expression as it is written, checked by compiling it. */
 function resolveExpression(
-  source: FileSource,
+  source: Pick<FileSource, 'records' | 'filter' | 'fail_if'>,
   key: 'records' | 'filter' | 'fail_if',
   context: Context,
 ): string | undefined {
@@ -114,16 +118,68 @@ function resolveExpression(
 /** The keys of which a source has exactly one. */
 const KIND_KEYS = Object.keys(KINDS) as readonly (keyof typeof KINDS)[]
 
-function resolveKind(source: FileSource, context: Context): SourceOptions {
-  const [kind, second] = KIND_KEYS.filter((one) => source[one] !== undefined)
+function resolveKind(
+  source: Pick<FileSource, 'name' | (typeof KIND_KEYS)[number]>,
+  context: Context,
+  keys: readonly (typeof KIND_KEYS)[number][] = KIND_KEYS,
+): SourceOptions {
+  const [kind, second] = keys.filter((one) => source[one] !== undefined)
   if (second !== undefined) {
     const message = `${kind} says already where the records come from; leave one of them out`
     complain(context, [second], message, { atKey: true })
   }
   if (kind !== undefined)
     return (KINDS[kind] as Kind<unknown, SourceOptions>).resolve(source[kind], source, context)
-  complain(context, [], `says nowhere where its records come from; add one of ${KIND_KEYS.join(', ')}`)
+  complain(context, [], `says nowhere where its records come from; add one of ${keys.join(', ')}`)
   return undefined as never
+}
+
+/** The kinds of sources that records can be joined with, and whose records can be. */
+const JOIN_KEYS = ['http', 'file', 'command'] as const
+
+/** The lists that the records of a source are joined with: where they are, and how. */
+function resolveJoins(source: FileSource, context: FileContext) {
+  const joins = Object.entries(source.with ?? {})
+  if (joins.length === 0) return undefined
+  if (JOIN_KEYS.every((key) => source[key] === undefined)) {
+    complain(context, ['with'], `is for ${JOIN_KEYS.join(', ')} only; leave it out`, { atKey: true })
+  }
+  const inJoin = (name: string) => within(context, 'with', name)
+  return {
+    sources: joins.map(([name, join]) => ({
+      name,
+      source: resolveKind({ ...join, name: source.name }, inJoin(name), JOIN_KEYS),
+    })),
+    options: joins.map(([name, join]) => resolveJoin(name, join, inJoin(name))),
+  }
+}
+
+function resolveJoin(name: string, join: FileJoin, context: Context): JoinOptions {
+  if (([...KEY_FIELDS, 'item'] as readonly string[]).includes(name)) {
+    const message = 'would replace what tells records apart, or the items of for_each; choose another name'
+    complain(context, [], message, { atKey: true })
+  }
+  if (!/^[A-Za-z_]\w*$/.test(name)) {
+    complain(context, [], 'is no name of a field; use letters, digits and "_", no digit first', {
+      atKey: true,
+    })
+  }
+  const path = (key: 'by' | 'from') => attempt(context, [key], () => compilePath(unbraced(join[key])))
+  return {
+    name,
+    records: resolveExpression(join, 'records', context),
+    paging: resolvePaging(join.http?.pagination),
+    isComplete: join.complete ?? false,
+    failIf: resolveExpression(join, 'fail_if', context),
+    by: path('by'),
+    from: path('from'),
+    isOptional: join.optional ?? false,
+  }
+}
+
+/** A path without the braces that it has in a template. */
+function unbraced(text: string): string {
+  return /^\{(.*)\}$/.exec(text)?.[1] ?? text
 }
 
 /** What a source asks for, where it says nothing what all do, and where these say nothing the defaults. */

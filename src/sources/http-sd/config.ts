@@ -16,7 +16,7 @@ export const httpSdSchema = Type.Object(
     additionalProperties: false,
     expects: 'a set of keys, such as { url: "http://discovery:8080/targets" }',
     description:
-      'Another HTTP service discovery endpoint, whose targets never vanish because it fails or loses its memory..',
+      'Another HTTP service discovery endpoint, whose targets never vanish because it fails or loses its memory.',
   },
 )
 

@@ -20,7 +20,7 @@ export const httpSd: Kind<HttpSdConfig, HttpSdSourceOptions> = {
 }
 
 /** The keys of a source that say what a record is. */
-const RECORD_KEYS = ['records', 'filter', 'for_each', 'targets', 'meta_labels'] as const
+const RECORD_KEYS = ['with', 'records', 'filter', 'for_each', 'targets', 'meta_labels'] as const
 
 function resolve(config: HttpSdConfig, source: SourceKeys, context: Context): HttpSdSourceOptions {
   for (const key of RECORD_KEYS.filter((one) => source[one] !== undefined)) {

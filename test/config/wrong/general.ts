@@ -200,6 +200,46 @@ export const rows: readonly WrongFile[] = [
     /^rollcall.yml:3:45: sources\[0\].http.basic_auth: the url holds a user or password already/,
   ],
   [
+    'a join without a list',
+    `${SOURCE}    with: { device: { by: id, from: device.id } }\n`,
+    /^rollcall.yml:4:21: sources\[0\].with.device: says nowhere where its records come from; add one of http, file, command$/,
+  ],
+  [
+    'a join with a kind that has no records',
+    `${SOURCE}    with: { device: { push: {}, by: id, from: device.id } }\n`,
+    /^rollcall.yml:4:23: sources\[0\].with.device.push: there is no such key/,
+  ],
+  [
+    'a join that would replace what tells records apart',
+    `${SOURCE}    with: { id: { http: { url: http://a }, by: id, from: b } }\n`,
+    /^rollcall.yml:4:13: sources\[0\].with.id: would replace what tells records apart/,
+  ],
+  [
+    'a join whose name is none of a field',
+    `${SOURCE}    with: { a-b: { http: { url: http://a }, by: id, from: b } }\n`,
+    /^rollcall.yml:4:13: sources\[0\].with.a-b: is no name of a field/,
+  ],
+  [
+    'a join by what is no field',
+    `${SOURCE}    with: { a: { http: { url: http://a }, by: "a[", from: b } }\n`,
+    /^rollcall.yml:4:47: sources\[0\].with.a.by: "a\[" is not a field/,
+  ],
+  [
+    'a join whose URL is wrong',
+    `${SOURCE}    with: { a: { http: { url: "http://user:p%@a" }, by: a, from: b } }\n`,
+    /^rollcall.yml:4:31: sources\[0\].with.a.http.url: .* is not an http or https URL/,
+  ],
+  [
+    'a join of an expression that is none',
+    `${SOURCE}    with: { a: { http: { url: http://a }, records: "a[", by: a, from: b } }\n`,
+    /^rollcall.yml:4:52: sources\[0\].with.a.records: "a\[" is not a JMESPath expression/,
+  ],
+  [
+    'a join of devices that register themselves',
+    'sources:\n  - name: a\n    push: { token_file: a }\n    with: { a: { http: { url: http://a }, by: a, from: b } }\n',
+    /^rollcall.yml:4:5: sources\[0\].with: is for http, file, command only; leave it out$/,
+  ],
+  [
     'a source that is a text',
     'sources:\n  - sensors\n',
     /^rollcall.yml:2:5: sources\[0\]: "sensors" is not a set of keys$/,

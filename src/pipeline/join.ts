@@ -1,0 +1,130 @@
+import { isDeepStrictEqual } from 'node:util'
+import { RefreshError } from '../base/errors.ts'
+import type { Mapped } from '../mapping/mapping.ts'
+import { type Rejection, shown } from '../mapping/rejection.ts'
+import { isBlocked, type Path, shownPath, valueAt } from '../mapping/template.ts'
+import type { Document } from '../model/document.ts'
+import { type InventoryRecord, isObject, type Json, kindOf } from '../model/record.ts'
+import { type ListPlan, readList } from './read-list.ts'
+
+/** How records find their partners in another list, compiled once. */
+export interface JoinPlan extends ListPlan {
+  /** The field of a record that takes its partner, in place of what the field had. */
+  readonly name: string
+  /** Where a partner has what it is found by. */
+  readonly by: Path
+  /** Where a record says which partner is its own. */
+  readonly from: Path
+  /** Whether a record whose partner is not there does without it. */
+  readonly isOptional: boolean
+}
+
+/** The lists that records are joined with. */
+export interface Joins {
+  readonly lists: readonly JoinPlan[]
+  /** What a record gives of which nothing can be told. */
+  readonly refuse: (fault: Rejection) => Mapped
+}
+
+/** A record with its partners. */
+export interface Joined {
+  readonly record: InventoryRecord
+  /** What it gives when a partner that it names is not there, whatever else would be made of it. */
+  readonly refused?: Mapped
+}
+
+/** The documents of the list of records itself. */
+export function ownDocuments(documents: readonly Document[]): readonly Document[] {
+  return documents.filter(({ join }) => join === undefined)
+}
+
+/**
+ * Joins records with those of other lists, in the order of the joins: a later one may begin at the partner of an earlier
+ * one. A record that names no partner has null; one that names a partner that is not there cannot be read.
+ * @param documents of all lists
+ * @throws RefreshError when the documents of a join hold no list
+ */
+export function createJoin(
+  documents: readonly Document[],
+  { lists, refuse }: Joins,
+): (record: InventoryRecord) => Joined {
+  const lookups = lists.map((join) => {
+    const own = documents.filter((document) => document.join === join.name)
+    return { name: join.name, look: createLookup(own, join) }
+  })
+  return (whole) => {
+    let record = whole
+    if (!isObject(record)) return { record }
+    for (const { name, look } of lookups) {
+      const found = look(record)
+      const isFault = typeof found === 'object' && found !== null && FAULT in found
+      record = { ...record, [name]: isFault ? null : found }
+      if (isFault) return { record, refused: refuse(found[FAULT]) }
+    }
+    return { record }
+  }
+}
+
+/** Marks what is no partner but a fault. */
+const FAULT = Symbol('fault')
+
+interface Fault {
+  readonly [FAULT]: Rejection
+}
+
+/** Stands for several different records that are found by the same. */
+const SEVERAL = Symbol('several')
+
+function createLookup(
+  documents: readonly Document[],
+  join: JoinPlan,
+): (record: InventoryRecord) => Json | Fault {
+  const { by, from, isOptional } = join
+  const index = indexOf(documents, join)
+  const label = `with.${join.name}`
+  const fault = (detail: string): Fault => ({
+    [FAULT]: { reason: 'not_joined', detail: `${label}: ${detail}` },
+  })
+  return (record) => {
+    const value = valueAt(record, from)
+    if (value === undefined && isBlocked(record, from)) {
+      return fault(`${shownPath(from)} leads through something that has no such field`)
+    }
+    if (value === undefined || value === null || value === '') return null
+    const key = keyText(value)
+    if (key === undefined) return fault(`${shownPath(from)} is ${kindOf(value)}, by which nothing is found`)
+    const found = index.get(key)
+    if (found === SEVERAL) return fault(`several records have ${shown(value)} as ${shownPath(by)}`)
+    if (found !== undefined) return found
+    return isOptional ? null : fault(`no record has ${shown(value)} as ${shownPath(by)}`)
+  }
+}
+
+/** The records of a list by what they are found by. */
+function indexOf(documents: readonly Document[], join: JoinPlan): Map<string, Json | typeof SEVERAL> {
+  const index = new Map<string, Json | typeof SEVERAL>()
+  for (const record of readOf(documents, join).flat()) {
+    const key = keyText(valueAt(record, join.by))
+    if (key === undefined) continue
+    const before = index.get(key)
+    const isOther = before !== undefined && !isDeepStrictEqual(before, record)
+    index.set(key, isOther ? SEVERAL : record)
+  }
+  return index
+}
+
+/** Tells which list it is that cannot be read. */
+function readOf(documents: readonly Document[], join: JoinPlan): ReturnType<typeof readList> {
+  try {
+    return readList(documents, join)
+  } catch (error) {
+    if (!(error instanceof RefreshError)) throw error
+    throw new RefreshError(error.reason, error.message, { cause: error, join: join.name })
+  }
+}
+
+/** A text or a number, which are the same where a table has only texts. */
+function keyText(value: Json | undefined): string | undefined {
+  if (typeof value === 'string') return value === '' ? undefined : value
+  return typeof value === 'number' ? String(value) : undefined
+}
