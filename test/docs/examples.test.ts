@@ -27,6 +27,15 @@ const query = (request: IncomingMessage) => new URL(String(request.url), 'http:/
 
 const SETTINGS: Record<string, Setting> = {
   ansible: { env: {} },
+  'ansible-ini': { env: {} },
+  'ansible-list': {
+    env: {},
+    program: {
+      name: 'ansible-inventory',
+      argv: '--inventory inventory --list',
+      sample: 'list.json',
+    },
+  },
   'azure-devops': {
     env: { AZURE_DEVOPS_TOKEN: 'azure-token' },
     sample: (request) =>
@@ -57,6 +66,7 @@ const SETTINGS: Record<string, Setting> = {
   },
   docker: { env: {}, sample: ({ url }) => when(url === '/containers/json', 'containers.json') },
   ec2: { env: {} },
+  excel: { env: {} },
   glpi: {
     env: { GLPI_SESSION_TOKEN: 'session-token', GLPI_APP_TOKEN: 'app-token' },
     sample: (request) =>
@@ -81,6 +91,7 @@ const SETTINGS: Record<string, Setting> = {
       )
     },
   },
+  headerless: { env: {} },
   hetzner: {
     env: { HCLOUD_TOKEN: 'hcloud-token' },
     sample: (request) =>
@@ -137,6 +148,7 @@ const SETTINGS: Record<string, Setting> = {
             : 'devices-1.json',
       ),
   },
+  powershell: { env: {} },
   proxmox: {
     env: { PVE_SECRET: '0f8fad5b-d9cb-469f-a165-70867728950e' },
     sample: ({ url, headers }) =>
@@ -154,6 +166,7 @@ const SETTINGS: Record<string, Setting> = {
       sample: 'sensors.csv',
     },
   },
+  puppetdb: { env: {}, sample: ({ url }) => when(url === '/pdb/query/v4/inventory', 'inventory.json') },
   push: { env: {}, token: 'device-token' },
   snmp: { env: {}, sample: ({ url }) => when(url === '/devices', 'devices.json') },
   // The first URL is answered 400.
@@ -180,6 +193,14 @@ const SETTINGS: Record<string, Setting> = {
           )
         : when(headers['vmware-api-session-id'] === 'b00db39f948d13ea1e59b4d6fce56389', 'vms.json'),
     answers: { 'session.json': { status: 201, headers: {} } },
+  },
+  zabbix: {
+    env: { ZABBIX_TOKEN: 'zabbix-token' },
+    sample: ({ headers }, body) =>
+      when(
+        headers.authorization === 'Bearer zabbix-token' && JSON.parse(body).method === 'host.get',
+        'hosts.json',
+      ),
   },
   'plain-list': { env: {}, sample: ({ url }) => when(url === '/hosts', 'hosts.json') },
 }
