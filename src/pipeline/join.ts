@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { RefreshError } from '../base/errors.ts'
+import { asRefreshError, RefreshError } from '../base/errors.ts'
 import type { Mapped } from '../mapping/mapping.ts'
 import { type Rejection, shown } from '../mapping/rejection.ts'
 import { isBlocked, type Path, shownPath, valueAt } from '../mapping/template.ts'
@@ -118,8 +118,8 @@ function readOf(documents: readonly Document[], join: JoinPlan): ReturnType<type
   try {
     return readList(documents, join)
   } catch (error) {
-    if (!(error instanceof RefreshError)) throw error
-    throw new RefreshError(error.reason, error.message, { cause: error, join: join.name })
+    const { reason, message } = asRefreshError(error)
+    throw new RefreshError(reason, message, { cause: error, join: join.name })
   }
 }
 

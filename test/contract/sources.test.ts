@@ -10,7 +10,7 @@ import { parsePattern } from '../../src/sources/file/pattern.ts'
 import type { HttpSourceOptions } from '../../src/sources/http/source.ts'
 import { createSource, type SourceOptions } from '../../src/sources/kinds.ts'
 import { diskFiles } from '../helpers/files.ts'
-import { httpOptions } from '../helpers/http-options.ts'
+import { httpOptions, loginOptions } from '../helpers/http-options.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
 import { checkSource, MAX_BYTES, type Rig, type SourceKind, type SuiteRecord } from './suite.ts'
 
@@ -55,10 +55,8 @@ async function httpRig(
 
 /** The same with a login at another server. */
 async function loginRig(t: Test): Promise<Rig> {
-  const at = (await inventoryServer(t, 'session-1')).url
-  const login = { at, method: 'POST', renewOn: [401], token: '@', headers: [], concealed: [] } as const
-  const more = { authorization: undefined, body: undefined, tokenHeader: undefined, hasCookies: false }
-  return httpRig(t, 'http', asJson, { login: { ...login, ...more } })
+  const { url } = await inventoryServer(t, 'session-1')
+  return httpRig(t, 'http', asJson, { login: loginOptions(url) })
 }
 
 /** The same, joined with another list. */

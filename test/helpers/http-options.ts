@@ -1,4 +1,5 @@
 import { JSON_FORMAT } from '../../src/model/document.ts'
+import type { LoginOptions } from '../../src/sources/http/login/resolve.ts'
 import { DEFAULT_HTTP_CLIENT } from '../../src/sources/http/requester.ts'
 import { DEFAULT_MAX_RESPONSE_BYTES, type HttpSourceOptions } from '../../src/sources/http/source.ts'
 
@@ -12,5 +13,21 @@ export function httpOptions(url: URL, options: Partial<HttpSourceOptions> = {}):
     maxResponseBytes: DEFAULT_MAX_RESPONSE_BYTES,
     ...DEFAULT_HTTP_CLIENT,
     ...options,
+  }
+}
+
+/** What a login has that says no more than its URL and where the token is. */
+export function loginOptions(at: URL, token = '@'): LoginOptions {
+  return {
+    at,
+    method: 'POST',
+    body: undefined,
+    authorization: undefined,
+    headers: [],
+    token,
+    tokenHeader: undefined,
+    hasCookies: false,
+    renewOn: [401],
+    concealed: [],
   }
 }

@@ -184,6 +184,7 @@ t.test('pages, files and programs are joined alike', async (t) => {
     labels: { room: '{rack.room}', team: '{owner.team}' },
   })
   writeFileSync(join(t.testdirName, 'racks.csv'), 'id,room\n7,cellar\n')
+  t.equal(one.source.redact?.('a file has no secret'), 'a file has no secret')
   const { refresh, served } = await atWork(t, one)
   t.match(await refresh(), { result: 'changed' })
   t.match(JSON.parse(String(served()?.body)), [

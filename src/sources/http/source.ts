@@ -19,7 +19,7 @@ import {
   type Requester,
 } from './requester.ts'
 import { type WatchOptions, watchPosition } from './watch.ts'
-import { createWays } from './ways.ts'
+import { createWays, type OneWay } from './ways.ts'
 
 /** Where an HTTP inventory is and how it is asked; every value resolved and checked. */
 export interface HttpSourceOptions extends HttpClientOptions {
@@ -65,7 +65,7 @@ export function createHttpSource(options: HttpSourceOptions, deps: Deps): Source
 }
 
 /** With credentials, connections and habits of its own. */
-function createOne(options: HttpSourceOptions, deps: Deps): Source {
+function createOne(options: HttpSourceOptions, deps: Deps): OneWay['source'] {
   const { method, url, body, format, pagination, maxResponseBytes: maxBytes } = options
   const redactor = createRedactor()
   const requester = createRequester(options, deps, redactor)

@@ -7,7 +7,7 @@ import type { Reading, Source, Version } from '../source.ts'
 /** One way to an inventory. */
 export interface OneWay {
   readonly url: URL
-  readonly source: Source
+  readonly source: Source & Required<Pick<Source, 'redact'>>
 }
 
 /** Why one way gave no whole list; `url` is as it may be shown. */
@@ -30,7 +30,7 @@ interface Asked {
  * is watched.
  */
 export function createWays(ways: readonly OneWay[], clock: Pick<Clock, 'after' | 'monotonic'>): Source {
-  const urlOf = ({ url, source }: OneWay) => source.redact?.(displayUrl(url)) ?? displayUrl(url)
+  const urlOf = ({ url, source }: OneWay) => source.redact(displayUrl(url))
 
   async function readFrom(index: number, asked: Asked): Promise<Reading> {
     const { signal, since, leftMs, failures } = asked
@@ -38,15 +38,27 @@ export function createWays(ways: readonly OneWay[], clock: Pick<Clock, 'after' |
     if (way === undefined || signal.aborted) throw noneOf(failures, signal)
     // What a version says of one list says nothing of that of another way.
     const own = since?.way === index ? since : undefined
-    const share = leftMs === undefined ? undefined : leftMs / (ways.length - index)
+    const read: Read = (signal, share) => way.source.read(signal, own, share)
+    const limit = { signal, share: shareOf(index, leftMs) }
+    return tryNext(index, asked, async () => told(await withinShare(read, limit, clock), index, asked))
+  }
+
+  /** An equal share of what is left, in milliseconds. */
+  function shareOf(index: number, leftMs: number | undefined): number | undefined {
+    return leftMs === undefined ? undefined : leftMs / (ways.length - index)
+  }
+
+  /** Reads by one way, and by those after it when that fails. */
+  async function tryNext(index: number, asked: Asked, read: () => Promise<Reading>): Promise<Reading> {
     const startMs = clock.monotonic()
     try {
-      return told(await withinShare(way.source, { signal, since: own, share }, clock), index, asked)
+      return await read()
     } catch (error) {
+      const { leftMs, failures } = asked
       return readFrom(index + 1, {
         ...asked,
         leftMs: leftMs && Math.max(1, leftMs - (clock.monotonic() - startMs)),
-        failures: [...failures, failureOf(way, error)],
+        failures: [...failures, failureOf(ways[index] as OneWay, error)],
       })
     }
   }
@@ -62,9 +74,12 @@ export function createWays(ways: readonly OneWay[], clock: Pick<Clock, 'after' |
       version: version && { ...version, way: index },
       async otherwise(error, signal, leftMs) {
         const asked = { signal, since, leftMs, failures }
-        const again = await otherwise?.(error, signal, leftMs).catch((worse) => failureOf(way, worse))
-        if (again !== undefined && !('error' in again)) return told(again, index, asked)
-        return readFrom(index + 1, { ...asked, failures: [...failures, again ?? failureOf(way, error)] })
+        const limit = { signal, share: shareOf(index, leftMs) }
+        const read: Read = async (signal, share) => {
+          if (otherwise === undefined) throw error
+          return otherwise(error, signal, share)
+        }
+        return tryNext(index, asked, async () => told(await withinShare(read, limit, clock), index, asked))
       },
     }
   }
@@ -80,31 +95,32 @@ export function createWays(ways: readonly OneWay[], clock: Pick<Clock, 'after' |
   return {
     read: (signal, since, leftMs) => readFrom(0, { signal, since, leftMs, failures: [] }),
     ...(watch && { watch }),
-    redact: (text) => ways.reduce((safe, { source }) => source.redact?.(safe) ?? safe, text),
+    redact: (text) => ways.reduce((safe, { source }) => source.redact(safe), text),
     async close() {
       await Promise.all(ways.map(({ source }) => source.close()))
     },
   }
 }
 
+type Read = (signal: AbortSignal, share: number | undefined) => Promise<Reading>
+
 interface Share {
   readonly signal: AbortSignal
-  readonly since: Version | undefined
   /** In milliseconds; undefined: until the signal aborts. */
   readonly share: number | undefined
 }
 
 async function withinShare(
-  source: Source,
-  { signal, since, share }: Share,
+  read: Read,
+  { signal, share }: Share,
   clock: Pick<Clock, 'after'>,
 ): Promise<Reading> {
-  if (share === undefined) return source.read(signal, since)
+  if (share === undefined) return read(signal, undefined)
   const own = new AbortController()
   const told = `no whole answer within ${formatDuration(Math.ceil(share))}, its share of timeout`
   const cancel = clock.after(share, () => own.abort(new RefreshError('timeout', told)))
   try {
-    return await source.read(AbortSignal.any([signal, own.signal]), since, share)
+    return await read(AbortSignal.any([signal, own.signal]), share)
   } finally {
     cancel()
   }

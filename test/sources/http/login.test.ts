@@ -2,10 +2,11 @@ import { writeFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { RefreshError } from '../../../src/base/errors.ts'
 import { createHttpSource } from '../../../src/sources/http/source.ts'
 import { readUsable, type Source } from '../../../src/sources/source.ts'
 import { manualClock } from '../../helpers/clock.ts'
-import { httpOptions } from '../../helpers/http-options.ts'
+import { httpOptions, loginOptions } from '../../helpers/http-options.ts'
 import { httpSource } from '../../helpers/http-source.ts'
 import { inventoryServer } from '../../helpers/inventory-server.ts'
 import { names, refreshing } from '../../helpers/refreshing.ts'
@@ -209,6 +210,22 @@ t.test(
   },
 )
 
+t.test('what is sent to log in has the content type that it looks like', async (t) => {
+  const { url, logins } = await api(t)
+  const bodies = ['{"a":1}', ['a', 1], 'user=a&password=b c', 'a=b&c=', 'hello']
+  for (const body of bodies) await read(await httpSource(t, { url, login: { ...LOGIN, body } }))
+  t.same(
+    logins.map(({ headers, body }) => [headers['content-type'], body]),
+    [
+      ['application/json', '{"a":1}'],
+      ['application/json', '["a",1]'],
+      ['text/plain', 'user=a&password=b c'],
+      ['application/x-www-form-urlencoded', 'a=b&c='],
+      ['text/plain', 'hello'],
+    ],
+  )
+})
+
 t.test('a login that fails is a failed reading with a reason of its own, and shows no secret', async (t) => {
   const { url, state, reads } = await api(t)
   const source = await httpSource(t, {
@@ -297,18 +314,7 @@ t.test('a redirect can say that the session is over', async (t) => {
 t.test('11: a login that hangs ends with the deadline', async (t) => {
   const { server, logins } = await api(t, { login: () => {} })
   const clock = manualClock()
-  const login = {
-    at: new URL('/login', server.url),
-    method: 'POST' as const,
-    body: undefined,
-    authorization: undefined,
-    headers: [],
-    token: '@',
-    tokenHeader: undefined,
-    hasCookies: false,
-    renewOn: [401],
-    concealed: [],
-  }
+  const login = loginOptions(new URL('/login', server.url))
   const options = httpOptions(server.url, { login })
   const source = createHttpSource(options, { clock, userAgent: 'Rollcall/test' })
   t.teardown(() => source.close())
@@ -345,3 +351,30 @@ t.test(
     t.same([first.logins.length, second.logins.length], [2, 1])
   },
 )
+
+t.test('a login anew has the share of its way, and a standby what is left', async (t) => {
+  const [first, second] = [await api(t), await api(t)]
+  const clock = manualClock()
+  const login = loginOptions(new URL('/login', first.server.url), 'data.token')
+  const source = createHttpSource(httpOptions(first.server.url, { login, standbys: [second.server.url] }), {
+    clock,
+    userAgent: 'Rollcall/test',
+  })
+  t.teardown(() => source.close())
+  second.state.isValid = () => true
+  const lists: unknown[] = []
+  const readAll = () =>
+    readUsable({ source, timeoutMs: 10_000 }, { clock, stop: NEVER }, async (reading) => {
+      lists.push(reading.kind === 'documents' && reading.way?.isStandby)
+      if (lists.length === 2) throw new RefreshError('parse', 'a page to log in')
+    })
+  await readAll()
+  first.state.login = () => {}
+  const again = readAll()
+  await until('it logs in anew', () => first.logins.length === 2)
+  second.state.login = (response) => response.end('{"data":{"token":"token-1"}}')
+  first.state.login = (response) => response.end('{"data":{"token":"token-3"}}')
+  clock.advance(5_000)
+  await again
+  t.same(lists, [false, false, true])
+})

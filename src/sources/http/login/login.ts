@@ -106,7 +106,7 @@ export function createLogin(
       if (reading.kind === 'unchanged') return reading
       return { ...reading, otherwise: async (error, signal) => again(error, signal) }
     } catch (error) {
-      if (signal.aborted || !(error instanceof RefreshError)) throw error
+      if (!(error instanceof RefreshError)) throw error
       const isOver = error.status !== undefined && renewOn.includes(error.status)
       if (!isOver && !LIKE_A_PAGE.has(error.reason)) throw error
       return again(error, signal)
