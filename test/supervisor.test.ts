@@ -736,6 +736,33 @@ t.test(
   },
 )
 
+t.test('71: a standby before, behind or in place of a URL is no other inventory', async (t) => {
+  const [first, second] = [await inventoryServer(t, names(40)), await inventoryServer(t, names(40))]
+  const storage = t.testdir()
+  const start = async (...urls: string[]) => {
+    const one = await supervised(t, storage)
+    await one.apply({ sensors: { http: { urls } } })
+    return one
+  }
+  const before = await start(first.url.href)
+  before.supervisor.start()
+  await before.supervisor.refresh()
+  await before.supervisor.stop()
+  for (const server of [first, second]) await server.stop()
+  const both = await start(second.url.href, first.url.href)
+  t.match(both.store.get('sensors'), { snapshot: { targets: 40 }, status: { restored: true } })
+  t.same(both.held(), [])
+  await second.restart()
+  both.supervisor.start()
+  await both.supervisor.refresh()
+  t.match(both.store.get('sensors')?.status, { way: { url: second.url.href, isStandby: false } })
+  await both.supervisor.stop()
+  await second.stop()
+  const last = await start(second.url.href)
+  t.match(last.store.get('sensors'), { snapshot: { targets: 40 }, status: { restored: true } })
+  await last.supervisor.stop()
+})
+
 t.test('33, 71: what a source had of another inventory is served even where it cannot be kept', async (t) => {
   const inventory = await inventoryServer(t, names(40))
   const storage = t.testdir()

@@ -25,8 +25,7 @@ export function urlKeys(description: string, example: string) {
     urls: Type.Optional(
       Type.Array(Type.String({ title: 'url', format: 'http-url' }), {
         minItems: 1,
-        maxItems: 10,
-        expects: 'a list of 1 to 10 URLs',
+        expects: 'a list of URLs',
         description:
           'Instead of url: several ways to the same inventory, such as the members of a cluster. They are asked in this order, always from the first; the first that gives a whole list is believed. Each may take an equal share of what is left of timeout. What a list of any but the first lacks stays for guard.hold at least, since that list may be older.',
         examples: [[example, example.replace('//', '//standby-')]],
