@@ -159,6 +159,10 @@ function sourceMetrics(registry: Registry) {
     ),
     absent: gauge('targets_absent', 'Targets that are served although the last reading lacked them.'),
     stale: gauge('stale', '1 while the last refresh failed, or none has succeeded since the start.'),
+    standby: gauge(
+      'standby',
+      'Of a source with several URLs: 1 while its list comes from another than the first, which fails.',
+    ),
     writeFailures: new Counter({
       name: 'rollcall_source_write_failures_total',
       help: 'Writes to disk that failed, by file: file_sd or storage (the served list), or registrations.',

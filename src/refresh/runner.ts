@@ -266,7 +266,7 @@ export function createRunner(
     // Half of something, maybe: it is read again once it is at rest.
     if (called === undefined) return { result: 'unchanged' as const, needsConfirmation: false }
     const read = { ...now, report: records ?? (now.report as Report) }
-    if (roll !== undefined || believe(called, at)) {
+    if (roll !== undefined || believe(called, read, at)) {
       const isServed = await serve(called, read, at)
       if (!isServed) return { result: 'unchanged' as const, needsConfirmation: false }
       noteRead(called.roll, startedMs, at, isAtRest)
@@ -357,10 +357,13 @@ export function createRunner(
   }
 
   /** A first list that is empty has to be read several times. */
-  function believe(called: Called, { monotonicMs: nowMs }: Moment): boolean {
+  function believe(called: Called, { way }: Pick<Last, 'way'>, { monotonicMs: nowMs }: Moment): boolean {
     if (called.roll.keys.length > 0) return true
     first = { called, readings: (first?.readings ?? 0) + 1, sinceMs: first?.sinceMs ?? nowMs }
-    return isEmptyBelieved(first.readings, first.sinceMs, nowMs)
+    const { readings, sinceMs } = first
+    // A standby may have nothing yet.
+    const isPatient = way?.isStandby !== true || nowMs - sinceMs >= guard.holdMs
+    return isPatient && isEmptyBelieved(readings, sinceMs, nowMs)
   }
 
   // Publish.
@@ -566,7 +569,12 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
   }
 
   function noteWay(way: Way | undefined, before: Way | undefined): void {
-    if (way === undefined || way.url === before?.url) return
+    if (way === undefined) {
+      if (before !== undefined) metrics.standby.remove(labels)
+      return
+    }
+    metrics.standby.set(labels, way.isStandby ? 1 : 0)
+    if (way.url === before?.url) return
     if (way.isStandby) log.warn({ url: way.url }, 'read from a standby; the URLs before it fail')
     else if (before !== undefined) log.info({ url: way.url }, 'read from the first URL again')
   }
@@ -651,6 +659,7 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
     },
     /** Another replica read the inventory. */
     followed({ roll, snapshot, lastSuccess, change }: SharedList, isChanged: boolean): void {
+      noteWay(undefined, status().way)
       // Only the replica that read them knows the records.
       store.setStatus(name, {
         ...INITIAL_STATUS,

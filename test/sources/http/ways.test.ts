@@ -204,13 +204,28 @@ t.test(
     t.match(await refresh(), { result: 'unchanged' })
     t.match(await refresh(), { result: 'unchanged' })
     t.match(status()?.way, { isStandby: true })
+    t.equal(await metric('standby'), 1)
     tagged(first, names(3))
     await refresh()
     t.match(status()?.way, { isStandby: false })
     t.equal(messages().filter((text) => String(text).startsWith('read from')).length, 2)
-    t.equal(await metric('targets'), 3)
+    t.equal(await metric('standby'), 0)
+    const plain = await refreshing(t)
+    await plain.refresh()
+    t.equal(await plain.metric('standby'), undefined, 'of a source with one URL there is none')
   },
 )
+
+t.test('26: an empty first list of a standby is believed after guard.hold only', async (t) => {
+  const { first, second, source } = await two(t)
+  await first.stop()
+  second.json([])
+  const { refresh, served } = await refreshing(t, { source, isPaged: false })
+  for (let count = 0; count < 29; count++) await refresh()
+  t.equal(served(), undefined, 'it may have nothing yet')
+  await refresh(60_000)
+  t.equal(served()?.targets, 0)
+})
 
 t.test('a kept list is that of a source to which a way was added, or from which one was taken', async (t) => {
   const storage = t.testdir()
