@@ -55,7 +55,8 @@ export function createJoined(
         if (join === undefined) return documents
         return documents.map((document) => ({ ...document, name: `with.${join}: ${document.name}`, join }))
       }),
-      version: versions.some((version) => version !== undefined) ? { parts: versions } : undefined,
+      // Where one cannot be unchanged, it is of no use to ask the others whether they are.
+      version: versions.includes(undefined) ? undefined : { parts: versions },
       isUnsettled: parts.some(({ isUnsettled }) => isUnsettled === true),
       ...(way && { way }),
       ...(hasOther && {

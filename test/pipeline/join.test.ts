@@ -53,6 +53,7 @@ t.test('a record has its partner in the field that the join is called', async (t
     { id: '2', ip: 'b' },
     { ip: 'nobody' },
     { id: null, ip: 'nobody' },
+    { id: '', ip: 'nobody' },
     'a text',
   ]
   const record = { id: 9, device: { id: 1, name: 'brief' } }

@@ -25,10 +25,11 @@ async function configured(t: Test, source: Record<string, unknown>, clock = syst
   const path = join(t.testdir(), 'rollcall.yml')
   writeFileSync(path, stringify({ sources: [{ name: 'sensors', ...source }] }))
   const args = readArguments([`--config.file=${path}`, '--enable-command-sources'])
-  const settings = (await loadSettings(args, {}, diskFiles)).sources[0] as SourceSettings
+  const { sources, warnings } = await loadSettings(args, {}, diskFiles)
+  const settings = sources[0] as SourceSettings
   const created = createSource(settings.source, { clock, files: diskFiles, userAgent: 'Rollcall/test' })
   t.teardown(() => created.close())
-  return { settings, source: created }
+  return { settings, source: created, warnings }
 }
 
 /** Services that run on devices, each list at a server of its own. */
@@ -54,8 +55,10 @@ const DEVICES = [
   { id: 2, ip: 'b' },
 ]
 
-const atWork = async (t: Test, { settings, source }: Awaited<ReturnType<typeof configured>>) =>
-  refreshing(t, { source, plan: settings.plan })
+const atWork = async (
+  t: Test,
+  { settings, source }: Pick<Awaited<ReturnType<typeof configured>>, 'settings' | 'source'>,
+) => refreshing(t, { source, plan: settings.plan })
 
 /** Answers with an ETag, and 304 to those who have it. */
 const tagged = (server: InventoryServer, list: unknown, etag: string) =>
@@ -139,9 +142,12 @@ t.test('unchanged is only what is unchanged in all parts', async (t) => {
   )
   t.equal((await read(source, second.version)).kind, 'unchanged')
   main.json(['b'])
-  devices.json([])
+  const asked = devices.requests.length
   const third = await read(source, second.version)
-  t.match(third, { kind: 'documents', version: undefined })
+  t.match(third, { kind: 'documents', version: undefined }, 'one part tells no version')
+  t.equal(devices.requests.length, asked + 2, 'unchanged, and so read once more')
+  t.equal((await read(source)).kind, 'documents')
+  t.equal(devices.requests.length, asked + 3, 'it is not asked then whether it is unchanged')
 })
 
 t.test('the same bytes in all lists are a reading of the same targets, other ones are not', async (t) => {
@@ -311,4 +317,14 @@ t.test('a thread makes of all lists what is made inline', async (t) => {
   one.devices.handle((_request, response) => response.end('{}'))
   t.match(await large.refresh(), { error: { reason: 'shape', join: 'device' } }, 'and tells which list fails')
   t.equal(large.addresses().filter((address) => address.startsWith('zero:')).length, 6_667)
+})
+
+t.test('a joined list that is read without a check of its certificate is warned of', async (t) => {
+  const warnings = async (tls_config: object) => {
+    const http = { url: 'https://devices/', tls_config }
+    const join = { http, by: 'id', from: 'id' }
+    return (await configured(t, { http: { url: 'https://main/' }, with: { device: join } })).warnings
+  }
+  t.match(await warnings({ insecure_skip_verify: true }), [/^source sensors: insecure_skip_verify is true/])
+  t.same(await warnings({}), [])
 })

@@ -325,6 +325,22 @@ t.test('11: a login that hangs ends with the deadline', async (t) => {
   t.match(await failed, { reason: 'timeout', message: /^login: no whole answer within 2s/ })
 })
 
+t.test('a reading that is stopped ends with the reason, and the session stays', async (t) => {
+  const { url, logins, reads, state } = await api(t)
+  const source = await httpSource(t, { url, login: LOGIN })
+  const { list } = state
+  state.list = () => {}
+  const controller = new AbortController()
+  const stopped = new Error('stopped')
+  const reading = source.read(controller.signal).catch((error) => error)
+  await until('it reads', () => reads.length === 1)
+  controller.abort(stopped)
+  t.equal(await reading, stopped)
+  state.list = list
+  t.same(await read(source), [names(2)])
+  t.equal(logins.length, 1)
+})
+
 t.test('a watch goes along with the session of the readings', async (t) => {
   const { url, reads, logins, state } = await api(t, {
     list: (response) => response.writeHead(200, { 'x-index': '1' }).end('["a"]'),
