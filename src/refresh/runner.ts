@@ -376,18 +376,24 @@ export function createRunner(
       ? await freeze(asBuffer(now.body), counts, sharing.now())
       : (store.get(name)?.snapshot as Snapshot)
     const change = { joined, left, samples }
-    const past = changeTo(now)
-    const compare = isChanged ? history && (() => history.compare(past)) : undefined
-    if (!(await sharing.publish({ roll: now, snapshot, lastSuccess, change }, isChanged, compare)))
-      return false
+    const past = isChanged ? pastOf(now) : undefined
+    const list = { roll: now, snapshot, lastSuccess, change }
+    if (!(await sharing.publish(list, isChanged, past?.compare))) return false
     if (isChanged) {
       store.publish(name, snapshot)
       report.changed(snapshot, change)
-      if (deps.sharing === undefined) history?.record(past)
+      if (deps.sharing === undefined) past?.record()
     }
     roll = now
     fleet.note(name, presentIn(now), clock.monotonic())
     return true
+  }
+
+  /** What notes how the served list becomes another; undefined: nothing is noted. */
+  function pastOf(after: Roll) {
+    if (history === undefined) return undefined
+    const past = changeTo(after)
+    return { compare: () => history.compare(past), record: () => history.record(past) }
   }
 
   /** How the served list becomes another. */
