@@ -278,7 +278,7 @@ t.test('explanations show the record with its partner, and say what is in a join
   const inventory = (documents = reading.documents) => ({
     ...explainableOf(settings.plan, compilePlan(settings.plan)),
     documents,
-    verdictOf: (_target: unknown, address: string) => `is ${address}`,
+    verdictOf: (_target: unknown, address: string) => ({ text: `is ${address}`, isServed: false }),
     note: '',
   })
   t.match(explainIn(inventory(), 'b'), {
