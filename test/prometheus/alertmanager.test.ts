@@ -82,6 +82,7 @@ t.test('what says nothing new beside another alert is held back, by a real Alert
   const [a, b] = ['sensor-01:9100', 'sensor-02:9100'].map((instance) => ({ job: 'sensors', instance }))
   const other = { job: 'printers', instance: 'printer-01:9100' }
   const source = { job: 'rollcall', instance: 'a:8080', source: 'stores' }
+  const lesser = ['RollcallSourceFailing', 'RollcallGuardHolding', 'RollcallTargetsDropped']
   const cases: { name: string; firing: Labels[]; heldBack: Labels[] }[] = [
     {
       name: 'one alert for a fleet that is down, not one for each of its devices',
@@ -133,6 +134,25 @@ t.test('what says nothing new beside another alert is held back, by a real Alert
         alert('RollcallSourceFailing', { ...source, instance: 'b:8080' }),
       ],
       heldBack: [alert('RollcallSourceFailing', source)],
+    },
+    {
+      name: 'a source that fails all the time is not also one that fails now and then',
+      firing: [alert('RollcallSourceFailing', source)],
+      heldBack: [alert('RollcallSourceFlapping', source)],
+    },
+    {
+      name: 'what is down in one cluster explains nothing of another',
+      firing: [
+        alert('RollcallDown', { cluster: 'one' }),
+        ...lesser.map((name) => alert(name, { ...source, cluster: 'two' })),
+        alert('RollcallDeviceDown', { ...a, cluster: 'two' }),
+      ],
+      heldBack: [
+        ...[...lesser, 'RollcallInstanceDown', 'RollcallSourceStale', 'RollcallNoTargets'].map((name) =>
+          alert(name, { ...source, cluster: 'one' }),
+        ),
+        alert('RollcallDeviceDown', { ...a, cluster: 'one' }),
+      ],
     },
     {
       name: 'a budget that burns fast also burns slowly',

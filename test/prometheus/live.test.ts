@@ -104,10 +104,13 @@ t.test('the demo and a device, with the shipped rules and dashboards', async (t)
   const folder = t.testdir({
     'rollcall.yml': registrarConfig(redis.port),
     'roll-key': 'what all replicas know',
+    'ways.yml': `sources: [{ name: ways, http_sd: { urls: ["http://127.0.0.1:1/", "${demo.url}/targets"] } }]`,
     rules: hastyRules(),
   })
   const registrar = await start(t, ['serve', `--config.file=${join(folder, 'rollcall.yml')}`])
   const device = await startDevice(t, registrar.url)
+  const ways = await start(t, ['serve', `--config.file=${join(folder, 'ways.yml')}`])
+  await until('a standby was read', async () => (await metricsOf(ways)).includes('rollcall_source_standby{'))
   const servers: string[] = []
   // Mostly waiting for scrapes, so they wait together.
   t.jobs = PROMETHEUS_VERSIONS.length
@@ -152,7 +155,7 @@ t.test('the demo and a device, with the shipped rules and dashboards', async (t)
         }
       }
 
-      const exposed = (await Promise.all([demo, registrar, device].map(metricsOf))).join('')
+      const exposed = (await Promise.all([demo, registrar, device, ways].map(metricsOf))).join('')
       const { ours, others } = namedMetrics()
       t.ok(ours.length > 20 && others.length > 10)
       t.same(
