@@ -31,7 +31,7 @@ export interface Connections {
    * one when it is of that address, else the one that has been busy for longest. Beyond {@link Bounds.requests} in flight
    * the one with the response that was left unread for longest is closed too, and one that has more than
    * {@link Bounds.perConnection} of them at once. A client that reads nothing of its response for
-   * {@link Bounds.stallMs} at most, or not all of it within {@link Bounds.responseMs}, is cut off; over HTTP/2
+   * {@link Bounds.stallMs}, or not all of it within {@link Bounds.responseMs}, is cut off; over HTTP/2
    * for the second reason only.
    */
   watch(server: Server): void
@@ -51,7 +51,7 @@ export interface Bounds {
   readonly requests: number
   /** Requests in flight on one connection: Prometheus does not pipeline, and HTTP/2 is told. */
   readonly perConnection: number
-  /** The longest time in which a client may read nothing of its response, in milliseconds. */
+  /** The time in which a client reads something of its response, in milliseconds; a third more until it is seen. */
   readonly stallMs: number
   /** The time in which it reads all of it, in milliseconds. */
   readonly responseMs: number
@@ -63,8 +63,8 @@ export interface Bounds {
  */
 const BOUNDS = { requests: 512, perConnection: MAX_PER_CONNECTION, stallMs: 30_000, responseMs: 120_000 }
 
-/** The part of {@link Bounds.stallMs} after which a client is cut off, once it was seen to be slow: the rest is between two looks. */
-const STALL_PART = 2 / 3
+/** How often the slow are looked for, in parts of {@link Bounds.stallMs}: what a client reads next is told by the system in large steps. */
+const LOOKS = 3
 
 /** What stays the same for all requests of a connection: its socket or, of HTTP/2, its session. */
 export function connectionOf(request: IncomingMessage): object {
@@ -141,8 +141,7 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
 
   /** What the client reads begins the time anew; the platform lifts it with the next request. */
   function timeStall({ socket, httpVersionMajor }: IncomingMessage): void {
-    const ms = stallMs * STALL_PART
-    if (httpVersionMajor < 2 && socket.timeout !== ms) socket.setTimeout(ms)
+    if (httpVersionMajor < 2 && socket.timeout !== stallMs) socket.setTimeout(stallMs)
   }
 
   function watchTls(server: Server): void {
@@ -210,7 +209,7 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
         const socket = socketOf(connection)
         if (isUnread(busy.get(socket)) || !busy.has(socket)) socket.destroy()
       })
-      const timer = setInterval(look, Math.min(stallMs * (1 - STALL_PART), responseMs)).unref()
+      const timer = setInterval(look, Math.min(stallMs / LOOKS, responseMs)).unref()
       server.once('close', () => clearInterval(timer))
     },
     inFlight: () => count,
