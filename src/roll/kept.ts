@@ -256,6 +256,7 @@ export function createShelves(
   let names: Promise<string[]> = Promise.resolve([])
   let readMs = Number.NEGATIVE_INFINITY
   let confirmedMs = Number.NEGATIVE_INFINITY
+  const lists = new Map<string, Set<string>>()
 
   const list = () => files.list(folder).catch((): string[] => [])
 
@@ -269,6 +270,11 @@ export function createShelves(
         readMs = nowMs
       }
       return names
+    },
+    listsOf(source) {
+      const own = lists.get(source) ?? new Set()
+      lists.set(source, own)
+      return own
     },
     mayConfirm(nowMs) {
       const may = nowMs - confirmedMs >= BETWEEN_MS
@@ -293,12 +299,14 @@ interface Folder {
   list(): Promise<string[]>
   /** The names that were in it lately: a folder of thousands of sources is not read for each of them. */
   recent(nowMs: number): Promise<string[]>
+  /** The lists of a source that this process wrote or read and did not remove, also through earlier shelves. */
+  listsOf(source: string): Set<string>
   /** Whether it is the turn of a list that is written for its time only. */
   mayConfirm(nowMs: number): boolean
 }
 
 function createShelf(
-  { files, folder, list: names, recent, mayConfirm }: Folder,
+  { files, folder, list: names, recent, listsOf, mayConfirm }: Folder,
   source: string,
   addresses: readonly string[],
 ): Shelf {
@@ -306,8 +314,7 @@ function createShelf(
   const own = originOf(addresses)
   // What is on disk, as far as it is known.
   let saved: Saved | undefined
-  // The list that another shelf left.
-  let loaded: readonly string[] = []
+  const lists = listsOf(source)
 
   async function isThere({ mark, file, size }: Saved): Promise<boolean> {
     // Not by its presence alone: it may be that of an older list, or of another process.
@@ -329,7 +336,12 @@ function createShelf(
     const isOurs = /^\.(?:[0-9a-f]{16}\.json|snapshot)(\.[0-9a-f-]{36}\.tmp)?$/
     const ours = there.filter((name) => name.startsWith(source) && isOurs.test(name.slice(source.length)))
     const old = ours.filter((name) => name !== current && name !== source + ENDING)
-    await Promise.allSettled(old.map((name) => files.remove(join(folder, name))))
+    await Promise.allSettled(old.map((name) => removeOne(name)))
+  }
+
+  async function removeOne(name: string): Promise<void> {
+    await files.remove(join(folder, name))
+    lists.delete(name)
   }
 
   return {
@@ -347,20 +359,21 @@ function createShelf(
       const before = isGone ? undefined : saved
       if (before?.id === id && !isStale(before, lastSuccessMs, now)) return false
       saved = undefined
+      // Before it is there: a write that fails, or one of the roll, may leave it.
+      lists.add(file)
       if (before?.file !== file) await files.write(join(folder, file), roll.body, { makeFolder: true })
       const mark = await writeSealed(files, path, piecesOf(source, own, list, now))
       saved = { mark, file, size: roll.body.byteLength, id, lastSuccessMs }
-      // What is there is known from then on. What was loaded may have been written after the names were read.
-      if (before === undefined) {
-        await removeOthers([...(await recent(now.monotonicMs)), ...loaded], file)
-      } else if (before.file !== file) await Promise.allSettled([files.remove(join(folder, before.file))])
+      // What others left is looked for once. What this process wrote may be newer than the names that were read.
+      const left = before === undefined ? await recent(now.monotonicMs) : []
+      await removeOthers([...new Set([...left, ...lists])], file)
       return isGone
     },
     async load(now) {
       const read = await readKept(files, folder, source, now)
       if (read === undefined) return undefined
       const { file, ...kept } = read
-      loaded = [file]
+      lists.add(file)
       const { origin, salt } = kept.origin
       const isOurs = addresses.length === 0 || isSameOrigin(kept.origin, originOf(addresses, salt))
       return { ...kept, otherOrigin: isOurs ? undefined : origin.slice(0, 8) }
@@ -369,6 +382,7 @@ function createShelf(
       saved = undefined
       await files.remove(path)
       await removeOthers(await names())
+      lists.clear()
     },
   }
 }

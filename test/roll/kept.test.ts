@@ -133,6 +133,42 @@ t.test('the folder is read once for the sources of a start, and nothing old stay
   t.equal(looks, 2, 'later it may have others')
 })
 
+t.test('what was written since the folder was read is replaced too', async (t) => {
+  const { files, folder } = shelves(t)
+  let isFull = false
+  const { of: shelf } = createShelves(
+    {
+      ...files,
+      async write(path, ...how) {
+        if (isFull && path.endsWith('.snapshot')) throw new Error('the disk is full')
+        return files.write(path, ...how)
+      },
+    },
+    folder,
+  )
+  const lists = await Promise.all(['a:1', 'b:1', 'c:1', 'd:1', 'e:1'].map((target) => listOf(target)))
+  const [a, b, c, d, e] = lists as [Keepable, Keepable, Keepable, Keepable, Keepable]
+  const assertOnly = (list: Keepable, what: string) =>
+    t.same(
+      readdirSync(folder).sort(),
+      [`sensors.${list.digest.slice(0, 16)}.json`, 'sensors.snapshot'].sort(),
+      what,
+    )
+  const one = shelf('sensors', ['here'])
+  await one.keep(a, momentOf(0))
+  await one.keep(b, momentOf(1_000))
+  // A reload: it goes on with the list in memory.
+  const other = shelf('sensors', ['there'])
+  await other.keep(c, momentOf(2_000))
+  assertOnly(c, 'after a reload')
+  isFull = true
+  await t.rejects(other.keep(d, momentOf(3_000)), { message: 'the disk is full' })
+  t.match(await other.load(momentOf(3_000)), { roll: { body: c.roll.body } }, 'the list before is whole')
+  isFull = false
+  await other.keep(e, momentOf(4_000))
+  assertOnly(e, 'after a failure')
+})
+
 t.test('lists that are only still right are written in turn, four a second', async (t) => {
   const { files, folder } = shelves(t)
   const { of: shelf } = createShelves(files, folder)
