@@ -1,7 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { readdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Scope } from '../../test/helpers/scope.ts'
 import { formatNumber } from '../figures/format.ts'
@@ -9,7 +6,8 @@ import type { Figure } from '../figures/rows.ts'
 import { median } from '../figures/statistics.ts'
 import { cpuSeconds } from '../processes/proc.ts'
 import { firstOk } from '../processes/rollcall.ts'
-import { type ServerProcess, startServer } from '../processes/start.ts'
+import { serveJson, startSources } from '../processes/sources.ts'
+import type { ServerProcess } from '../processes/start.ts'
 import { type Measure, withScope } from './measure.ts'
 
 const SOURCES = 80
@@ -32,49 +30,30 @@ export const manySources: Measure = {
 /** Lists of names, `/list/{first}/{count}`; the first source has as many more as were added. */
 async function serveLists(scope: Scope) {
   let added = 0
-  const server = createServer((request, response) => {
-    const [first = 0, count = 0] = (request.url ?? '').split('/').slice(2).map(Number)
+  const url = await serveJson(scope, (path) => {
+    const [first = 0, count = 0] = path.split('/').slice(2).map(Number)
     const more = first === 0 ? added : 0
-    const names = Array.from(
+    return Array.from(
       { length: count + more },
       (_, index) => `sensor-${String(first + index).padStart(6, '0')}`,
     )
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(names))
   })
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
-  scope.teardown(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
   return {
-    url: (first: number, count: number) => `http://127.0.0.1:${port}/list/${first}/${count}`,
+    url: (first: number, count: number) => `${url}/list/${first}/${count}`,
     add: () => added++,
   }
 }
 
 type Lists = Awaited<ReturnType<typeof serveLists>>
 
-async function start(
+function start(
   scope: Scope,
   inventory: Lists,
   lists: readonly (readonly [number, number])[],
   storage = scope.testdir(),
 ) {
-  const file = join(scope.testdir(), 'rollcall.yml')
-  const sources = lists.map(
-    ([first, count], index) => `  - { name: s${index}, http: { url: "${inventory.url(first, count)}" } }`,
-  )
-  writeFileSync(file, `global: { refresh_interval: 10d }\nsources:\n${sources.join('\n')}\n`)
-  const args = [
-    'dist/cli.js',
-    `--config.file=${file}`,
-    '--web.listen-address=127.0.0.1:0',
-    '--web.enable-lifecycle',
-    `--storage.path=${storage}`,
-    '--log.format=json',
-  ]
-  return startServer(scope, { args, env: {}, serves: /"url":"([^"]+)".*"msg":"serving targets"/ })
+  const urls = lists.map(([first, count]) => inventory.url(first, count))
+  return startSources(scope, urls, { interval: '10d', storage })
 }
 
 const small = (count: number) =>

@@ -63,7 +63,7 @@ export interface Bounds {
  */
 const BOUNDS = { requests: 512, perConnection: MAX_PER_CONNECTION, stallMs: 30_000, responseMs: 120_000 }
 
-/** How often the slow are looked for, in parts of {@link Bounds.stallMs}: what a client reads next is told by the system in large steps. */
+/** Slow clients are looked for so many times in {@link Bounds.stallMs}. */
 const LOOKS = 3
 
 /** What stays the same for all requests of a connection: its socket or, of HTTP/2, its session. */

@@ -15,7 +15,7 @@ import type { Generation } from './store.ts'
 const FORMAT = 1
 
 /** The bytes of a signature (HMAC-SHA-256). */
-export const MAC_BYTES = 32
+const MAC_BYTES = 32
 
 /** The line of JSON. Its times are on the clock of the store, in milliseconds. */
 interface Head extends Pick<Roll, 'groups' | 'seen' | 'accepted' | 'history'> {
@@ -102,8 +102,7 @@ export function encodeGeneration(
     ...{ change, groups, seen, accepted, history, absences, held },
   }
   const said = Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), asBuffer(keys), asBuffer(absenceOf)])
-  const signed = Buffer.concat([sign(said, signing), said])
-  return { generation, head: signed, digest: snapshot.digest, list: snapshot.part.deflated }
+  return { generation, head: signed(said, signing), digest: snapshot.digest, list: snapshot.part.deflated }
 }
 
 /**
@@ -112,14 +111,12 @@ export function encodeGeneration(
  * @throws GenerationError when it is not what a replica with the same key wrote
  */
 export async function decodeGeneration(
-  { generation, head: signed, digest, list }: Generation,
+  { generation, head: bytes, digest, list }: Generation,
   known: Snapshot | undefined,
   signing: Signing,
 ): Promise<StoredList> {
-  const mac = signed.subarray(0, MAC_BYTES)
-  const said = signed.subarray(MAC_BYTES)
-  if (mac.length !== MAC_BYTES || !timingSafeEqual(mac, sign(said, signing)))
-    throw new GenerationError('its signature is not that of this signing_key_file')
+  const said = saidIn(bytes, signing)
+  if (said === undefined) throw new GenerationError('its signature is not that of this signing_key_file')
   const end = said.indexOf('\n') + 1
   const head = JSON.parse(said.toString('utf8', 0, end)) as Head
   const { format, changedAtMs, lastSuccessMs, targets, change, ancestors } = head
@@ -168,6 +165,18 @@ function digestOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
-export function sign(said: Uint8Array, { source, key }: Signing): Buffer {
+function sign(said: Uint8Array, { source, key }: Signing): Buffer {
   return createHmac('sha256', key).update(`${source}\n`).update(said).digest()
+}
+
+/** What is said, behind its signature. */
+export function signed(said: Uint8Array, signing: Signing): Buffer {
+  return Buffer.concat([sign(said, signing), said])
+}
+
+/** What is said behind a signature; undefined when it is not signed with this key. */
+export function saidIn(bytes: Buffer, signing: Signing): Buffer | undefined {
+  const said = bytes.subarray(MAC_BYTES)
+  const mac = bytes.subarray(0, MAC_BYTES)
+  return mac.length === MAC_BYTES && timingSafeEqual(mac, sign(said, signing)) ? said : undefined
 }

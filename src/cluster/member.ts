@@ -482,7 +482,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
 
   async function takeEvents(one: Joined, history: SharedHistory): Promise<void> {
     const { source } = one
-    // A disk that fails is told by the history.
+    // The history itself reports a disk that fails.
     let known = await history.publicationOf(source).catch(() => one.eventsUntil)
     try {
       while (known < one.eventsUntil && isIn(one)) {

@@ -1,7 +1,6 @@
-import { timingSafeEqual } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { Draft } from '../model/history.ts'
-import { GenerationError, MAC_BYTES, type Signing, sign } from './generation.ts'
+import { GenerationError, type Signing, saidIn, signed } from './generation.ts'
 import type { StoredEvents } from './store.ts'
 
 // The events of a generation as they are stored: a line with its number, and JSON, compressed, behind a signature of all
@@ -13,7 +12,7 @@ const MAX_BYTES = 64 * 2 ** 20
 /** What is stored of events. */
 export function encodeEvents(events: readonly Draft[], generation: number, signing: Signing): Buffer {
   const said = Buffer.concat([Buffer.from(lineOf(generation)), deflateRawSync(JSON.stringify(events))])
-  return Buffer.concat([sign(said, signing), said])
+  return signed(said, signing)
 }
 
 /**
@@ -21,11 +20,9 @@ export function encodeEvents(events: readonly Draft[], generation: number, signi
  * @throws GenerationError when it is not what a replica with the same key wrote
  */
 export function decodeEvents({ generation, events }: StoredEvents, signing: Signing): readonly Draft[] {
-  const said = events.subarray(MAC_BYTES)
+  const said = saidIn(events, signing)
   const line = lineOf(generation)
-  const mac = events.subarray(0, MAC_BYTES)
-  const isSigned = mac.length === MAC_BYTES && timingSafeEqual(mac, sign(said, signing))
-  if (!isSigned || said.toString('latin1', 0, line.length) !== line)
+  if (said?.toString('latin1', 0, line.length) !== line)
     throw new GenerationError('the signature of its events is not that of this signing_key_file')
   const json = inflateRawSync(said.subarray(line.length), { maxOutputLength: MAX_BYTES })
   return JSON.parse(json.toString()) as Draft[]

@@ -284,7 +284,7 @@ function isEmpty(labels: LabelMap): boolean {
   return true
 }
 
-/** vmagent forgets the labels unless it is told not to. */
+/** Newer versions of vmagent drop these labels by default. */
 function noLabels(pool: string): string {
   return `the targets of pool ${pool} are without the labels that they were discovered with; start vmagent with -promscrape.dropOriginalLabels=false`
 }

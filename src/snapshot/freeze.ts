@@ -72,8 +72,7 @@ export async function freeze(body: Buffer, counts: Counts, changedAtMs: number):
   const bytes = groupBytesOf(body)
   const [digest, deflated, crc] = await Promise.all([sha256([body]), deflate(bytes), crcOf(bytes)])
   const checksum = checksumOf(crc, bytes.length)
-  const gzip = bytes.length === 0 ? EMPTY_GZIP : Buffer.concat(gzipOf([{ deflated, checksum }]))
-  return assemble(body, gzip, { deflated, digest, checksum }, counts, changedAtMs)
+  return assemble(body, packed({ deflated, checksum }), { deflated, digest, checksum }, counts, changedAtMs)
 }
 
 /** What {@link freeze} found out about a list. */
@@ -95,12 +94,17 @@ export async function thaw(
   changedAtMs: number,
 ): Promise<Snapshot> {
   const checksum = checksumOf(crc, length)
-  const gzip = length === 0 ? EMPTY_GZIP : Buffer.concat(gzipOf([{ deflated, checksum }]))
+  const gzip = packed({ deflated, checksum })
   const body = await inflate(
     gzip.subarray(GZIP_HEADER.length, -GZIP_TRAILER_BYTES),
     length === 0 ? EMPTY.length : BEFORE.length + length + AFTER.length,
   )
   return assemble(body, gzip, { deflated, digest, checksum }, counts, changedAtMs)
+}
+
+/** The list of one part, as one gzip member. */
+function packed(part: Pick<Part, 'deflated' | 'checksum'>): Buffer {
+  return part.checksum.length === 0 ? EMPTY_GZIP : Buffer.concat(gzipOf([part]))
 }
 
 function assemble(
@@ -113,8 +117,8 @@ function assemble(
   const bytes = groupBytesOf(body)
   // Not a second time in memory.
   const start = GZIP_HEADER.length + BEFORE_BLOCK.length
-  const packed = bytes.length === 0 ? deflated : gzip.subarray(start, start + deflated.length)
-  const part = { bytes, deflated: packed, checksum }
+  const own = bytes.length === 0 ? deflated : gzip.subarray(start, start + deflated.length)
+  const part = { bytes, deflated: own, checksum }
   return { body, plain: [body], gzip: [gzip], digest, groups, targets, changedAtMs, part }
 }
 

@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
@@ -7,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { Scope } from './scope.ts'
+import { startTool } from './tool-process.ts'
 import { findPrometheus3, findTool, missing } from './tools.ts'
-import { until } from './until.ts'
 
 /** A target as Prometheus's API lists it. */
 export interface ActiveTarget {
@@ -76,6 +74,7 @@ scrape_configs:
 export async function startPrometheus(t: Scope, binary: string, config: string): Promise<Prometheus> {
   // Of its own: a test that has its folder made anew would empty it under a Prometheus that writes.
   const folder = mkdtempSync(join(tmpdir(), 'rollcall-prometheus-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
   const file = join(folder, 'prometheus.yml')
   const port = await freePort()
   writeFileSync(file, config.replaceAll('127.0.0.1:9090', `127.0.0.1:${port}`))
@@ -84,29 +83,16 @@ export async function startPrometheus(t: Scope, binary: string, config: string):
     `--storage.tsdb.path=${join(folder, 'data')}`,
     `--web.listen-address=127.0.0.1:${port}`,
   ]
-  const child = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'] })
-  let log = ''
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    log += text
-  })
-  t.teardown(async () => {
-    child.kill('SIGKILL')
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'close')
-    rmSync(folder, { recursive: true, force: true })
-  })
   const url = `http://127.0.0.1:${port}`
   const api = async (path: string) => {
     const answer = (await (await fetch(`${url}/api/v1/${path}`)).json()) as { data: never }
     return answer.data
   }
-  await until('Prometheus is ready', async () => {
-    if (child.exitCode !== null) throw new Error(`it exited: ${log.slice(-500)}`)
-    return (await fetch(`${url}/-/ready`)).status === 200
-  })
+  const { pid, log } = await startTool(t, 'Prometheus', binary, args, `${url}/-/ready`)
   return {
     url,
-    pid: child.pid as number,
-    log: () => log,
+    pid,
+    log,
     async targets(job) {
       const { activeTargets } = (await api('targets?state=active')) as { activeTargets: ActiveTarget[] }
       return activeTargets.filter((target) => target.labels.job === job)
