@@ -38,6 +38,18 @@ t.test('each process has its own time, and so has one that has no list yet', asy
   t.match(after(1), 'a:9100 is not served')
 })
 
+t.test('a process whose disk fails before it is settled waits for all devices anew; not later', async (t) => {
+  const { model, after } = setUp()
+  model.restarts()
+  t.equal(after(1), undefined)
+  model.refused()
+  model.acknowledged('a')
+  t.equal(after(8), undefined, 'five seconds, and three')
+  t.match(after(1), 'a:9100 is not served, and registered for 4000 ms')
+  model.refused()
+  t.match(after(0), 'a:9100 is not served, and registered for 4000 ms')
+})
+
 t.test('a device that is silent leaves in time', async (t) => {
   const { model, after } = setUp()
   model.acknowledged('a')

@@ -15,6 +15,9 @@ const SERVED_WITHIN_MS = 3_000
 /** A device that is silent is served for so long at most, in milliseconds. */
 export const GONE_WITHIN_MS = TTL_MS + 10_000
 
+/** A process is ready so soon after the one before was killed, in milliseconds. */
+const START_MS = 1_000
+
 interface Device {
   /** When a registration was first acknowledged by this process. */
   acknowledgedMs?: number
@@ -25,6 +28,8 @@ interface Device {
 export function createDeviceModel(nowMs: () => number = () => performance.now()) {
   const devices = new Map<string, Device>()
   let startedMs = nowMs()
+  // A process that knows of no earlier registrations waits for half a time to live.
+  let settledMs = startedMs + TTL_MS / 2
   let disturbedMs = startedMs
   let unlistedMs = startedMs
 
@@ -46,8 +51,7 @@ export function createDeviceModel(nowMs: () => number = () => performance.now())
       return isServed && ms > GONE_WITHIN_MS ? `${target} is served, and silent for ${ms} ms` : undefined
     }
     if (isServed || acknowledgedMs === undefined) return undefined
-    // A process that knows of no earlier registrations waits for half a time to live.
-    const ms = since(acknowledgedMs, unlistedMs, startedMs + TTL_MS / 2)
+    const ms = since(acknowledgedMs, unlistedMs, settledMs)
     return ms > SERVED_WITHIN_MS ? `${target} is not served, and registered for ${ms} ms` : undefined
   }
 
@@ -57,12 +61,17 @@ export function createDeviceModel(nowMs: () => number = () => performance.now())
     acknowledged(id: string) {
       device(id).acknowledgedMs ??= nowMs()
     },
+    /** The disk takes no registration: until it is settled the process then waits for all devices anew. */
+    refused() {
+      if (nowMs() <= settledMs + START_MS) settledMs = nowMs() + TTL_MS
+    },
     silent(id: string) {
       device(id).silentMs = nowMs()
     },
     /** The process is another one, and what the one before acknowledged counts no more. */
     restarts() {
       startedMs = nowMs()
+      settledMs = startedMs + TTL_MS / 2
       for (const one of devices.values()) delete one.acknowledgedMs
     },
     /** The clock or the disk changed: who is silent may be believed anew. */
@@ -108,6 +117,7 @@ export function createDevices(
     const text = await answer.text()
     if (epoch !== watched.epoch()) return
     if (answer.ok) model.acknowledged(id)
+    else if (text.includes('"storage_unavailable"')) model.refused()
     else if (answer.status !== 503) history.violated(`${id} is answered ${answer.status}: ${text}`)
   }
 
