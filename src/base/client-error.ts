@@ -12,10 +12,17 @@ const CLIENT_ERRORS: Record<string, HttpErrorCode> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 }
 
-/** Answers a connection whose bytes never became a request: malformed, too slow or too large. */
-export function handleClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  // A handshake that failed leaves nothing that could be answered on.
-  if (error.code === 'ECONNRESET' || String(error.code).startsWith('ERR_SSL') || !socket.writable) {
+/** How long a client has to read such an answer and to end the connection, in milliseconds. */
+const LINGER_MS = 5_000
+
+/** Answers a connection whose bytes never became a request: malformed, too slow or too large; then closes it. */
+export function handleClientError(
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  lingerMs: number = LINGER_MS,
+): void {
+  // A handshake that failed, or was never finished, leaves nothing that could be answered on.
+  if (error.code === 'ECONNRESET' || /^ERR_(SSL|TLS)_/.test(String(error.code)) || !socket.writable) {
     socket.destroy()
     return
   }
@@ -25,4 +32,7 @@ export function handleClientError(error: NodeJS.ErrnoException, socket: Socket):
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   )
+  // Not at once: what the client still sends would take the answer from it. It may never end its half, though.
+  const timer = setTimeout(() => socket.destroy(), lingerMs).unref()
+  socket.once('close', () => clearTimeout(timer))
 }

@@ -101,6 +101,8 @@ export interface Limits {
   /** How often both are looked at. */
   readonly connectionsCheckingInterval: number
   readonly keepAliveTimeout: number
+  /** Until a handshake of TLS is done; 15 seconds by default. */
+  readonly handshakeTimeout?: number
   readonly bodyLimit: number
 }
 

@@ -31,6 +31,8 @@ export interface ServerLimits {
   readonly requestTimeout: number
   readonly connectionsCheckingInterval: number
   readonly keepAliveTimeout: number
+  /** For TLS; 15 seconds by default. */
+  readonly handshakeTimeout?: number
 }
 
 /** The servers of a process that speak TLS, all with the same certificates. */
@@ -112,7 +114,7 @@ export function createTlsServers(
 
   return {
     create(handler, limits) {
-      const options = { ...secure, ...limits, handshakeTimeout: HANDSHAKE_TIMEOUT_MS }
+      const options = { ...secure, handshakeTimeout: HANDSHAKE_TIMEOUT_MS, ...limits }
       const server = http2
         ? createSecureServer({ ...options, allowHTTP1: true, settings: HTTP2_SETTINGS }, handler as never)
         : createServer(options, handler)

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { handleClientError } from '../../src/base/client-error.ts'
 import { HttpError, RefreshError } from '../../src/base/errors.ts'
@@ -603,6 +603,29 @@ t.test('a connection that is gone already is not answered', async (t) => {
     handleClientError(Object.assign(new Error(code), { code }), socket)
     t.ok(socket.destroyed, code)
   }
+})
+
+t.test('who is answered but never ends the connection is cut off', async (t) => {
+  const taken: Socket[] = []
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    taken.push(socket)
+    socket.on('error', () => {})
+    // What comes in late does not begin the time anew.
+    socket.resume()
+    handleClientError(Object.assign(new Error('slow'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket, 100)
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  t.teardown(() => server.close())
+  const client = connect({ port: (server.address() as AddressInfo).port, allowHalfOpen: true })
+  const drip = setInterval(() => client.write('x'), 20)
+  t.teardown(() => {
+    clearInterval(drip)
+    client.destroy()
+  })
+  client.on('error', () => {})
+  const [answer] = await once(client, 'data')
+  t.match(String(answer), /^HTTP\/1\.1 408 /)
+  await until('it is closed', () => taken[0]?.closed === true)
 })
 
 t.test('a route with a schema is told that there are no compilers for it', async (t) => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { connect as connectHttp2, constants } from 'node:http2'
 import { Agent, request } from 'node:https'
 import { connect as connectPlain } from 'node:net'
@@ -237,6 +237,17 @@ t.test('a client that speaks no TLS, or breaks off, hurts nobody', async (t) => 
     await over
   }
   t.equal((await ask(port, '/targets', { tls: true, ca: ca.cert })).status, 200)
+})
+
+t.test('who does not finish the handshake in time is cut off', async (t) => {
+  for (const protocols of ['', 'http_server_config: { http2: false }\n']) {
+    const { path } = inPlace(t)
+    writeFileSync(path, readFileSync(path, 'utf8') + protocols)
+    const { port } = await webServer(t, path, { limits: { handshakeTimeout: 200 } })
+    const silent = connectPlain(port, '127.0.0.1').on('error', () => {})
+    await once(silent.resume(), 'close')
+    t.equal((await ask(port, '/targets', { tls: true, ca: ca.cert })).status, 200)
+  }
 })
 
 t.test('an idle connection of HTTP/2 is closed', async (t) => {
