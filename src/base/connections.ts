@@ -31,8 +31,8 @@ export interface Connections {
    * one when it is of that address, else the one that has been busy for longest. Beyond {@link Bounds.requests} in flight
    * the one with the response that was left unread for longest is closed too, and one that has more than
    * {@link Bounds.perConnection} of them at once. A client that reads nothing of its response for
-   * {@link Bounds.stallMs}, or not all of it within {@link Bounds.responseMs}, is cut off; over HTTP/2
-   * for the second reason only.
+   * {@link Bounds.stallMs}, or not all of it within {@link Bounds.responseMs}, is cut off; over HTTP/2 for the second
+   * reason only, and when it has not sent all of a request for {@link Bounds.stallMs}.
    */
   watch(server: Server): void
   /** How many requests are in flight. */
@@ -51,7 +51,10 @@ export interface Bounds {
   readonly requests: number
   /** Requests in flight on one connection: Prometheus does not pipeline, and HTTP/2 is told. */
   readonly perConnection: number
-  /** The time in which a client reads something of its response, in milliseconds; a third more until it is seen. */
+  /**
+   * The time in which a client reads something of its response, in milliseconds, and sends all of a request over HTTP/2;
+   * up to a third more until it is seen.
+   */
   readonly stallMs: number
   /** The time in which it reads all of it, in milliseconds. */
   readonly responseMs: number
@@ -132,9 +135,11 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
 
   /** Looks for the slow among the few that are in flight now: a timer for every request costs more than a small answer. */
   function look(): void {
-    const untilMs = performance.now() - responseMs
+    const nowMs = performance.now()
+    const isLate = (sending: ReadonlyMap<Sending, number>) =>
+      isUnread(sending, nowMs - responseMs) || isUnsent(sending, nowMs - stallMs)
     for (const [socket, sending] of busy) {
-      if (isUnread(sending, untilMs)) socket.destroy()
+      if (isLate(sending)) socket.destroy()
       else for (const response of sending.keys()) if (response.writableLength > 0) timeStall(response.req)
     }
   }
@@ -226,6 +231,13 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
 function isUnread(sending: ReadonlyMap<Sending, number> = NONE, untilMs = Number.POSITIVE_INFINITY): boolean {
   for (const [{ writableLength }, atMs] of sending) if (writableLength > 0 && atMs < untilMs) return true
   return false
+}
+
+/** Whether a request over HTTP/2 that came before a time is not there whole; of HTTP/1 the platform looks after that. */
+function isUnsent(sending: ReadonlyMap<Sending, number>, untilMs: number): boolean {
+  const isOpen = ({ req }: Sending) =>
+    req.httpVersionMajor > 1 && (req as unknown as Http2ServerRequest).stream.state.remoteClose === 0
+  return [...sending].some(([response, atMs]) => atMs < untilMs && isOpen(response))
 }
 
 const NONE: ReadonlyMap<Sending, number> = new Map()

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { connect as connectHttp2, constants } from 'node:http2'
+import type { Server } from 'node:http'
+import { connect as connectHttp2, constants, createSecureServer, type Http2ServerResponse } from 'node:http2'
 import { Agent, request } from 'node:https'
-import { connect as connectPlain } from 'node:net'
+import { type AddressInfo, connect as connectPlain } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
 import { closeWhenSettled, createConnections } from '../../src/base/connections.ts'
@@ -259,6 +260,31 @@ t.test('an idle connection of HTTP/2 is closed', async (t) => {
   await closed
   t.ok(session.destroyed)
 })
+
+t.test(
+  'who never sends all of a request over HTTP/2 is cut off, and not who waits for an answer',
+  async (t) => {
+    const connections = createConnections({ stallMs: 300 })
+    const later: Http2ServerResponse[] = []
+    const server = createSecureServer(pairs[0] as (typeof pairs)[number], (_request, response) => {
+      later.push(response)
+    })
+    connections.watch(server as unknown as Server)
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    t.teardown(() => server.close())
+    const { port } = server.address() as AddressInfo
+    const waiting = await http2(t, port)
+    const answer = waiting.get({})
+    await until('it waits', () => later.length === 1)
+    const { session } = await http2(t, port)
+    const stream = session.request({ ':method': 'PUT', ':path': '/' }, { endStream: false })
+    stream.on('error', () => {}).resume()
+    stream.write('half')
+    await once(session, 'close')
+    later[0]?.end('here')
+    t.match(await answer, { status: 200, bytes: 4 })
+  },
+)
 
 t.test('83: over HTTP/2 the host is the authority', async (t) => {
   const { path } = inPlace(t)
