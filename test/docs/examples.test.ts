@@ -55,6 +55,14 @@ const SETTINGS: Record<string, Setting> = {
         'sensor.json',
       ),
   },
+  'consul-health': {
+    env: { CONSUL_HTTP_TOKEN: 'consul-token' },
+    sample: ({ url, headers }) =>
+      when(
+        url === '/v1/health/service/sensor?passing=true' && headers['x-consul-token'] === 'consul-token',
+        'sensor.json',
+      ),
+  },
   csv: { env: {} },
   cursor: {
     env: { CLOUD_API_KEY: 'cloud-key' },
@@ -134,6 +142,17 @@ const SETTINGS: Record<string, Setting> = {
       when(
         request.headers.authorization === 'Token netbox-token' && query(request).get('ordering') === 'id',
         query(request).get('id__gt') === '2' ? 'page-2.json' : 'page-1.json',
+      ),
+  },
+  'netbox-graphql': {
+    env: { NETBOX_TOKEN: 'netbox-token' },
+    sample: ({ method, url, headers }, body) =>
+      when(
+        method === 'POST' &&
+          url === '/graphql/' &&
+          headers.authorization === 'Token netbox-token' &&
+          JSON.parse(body).query.includes('primary_ip6 { address }'),
+        'devices.json',
       ),
   },
   'netbox-services': {

@@ -26,6 +26,13 @@ export function findGoTool(name: string): string | undefined {
   return existsSync(path) ? path : undefined
 }
 
+/** A program of Ansible: the one that `.ci/run` put into the cache folder, or the one on the PATH. */
+export function findAnsible(name: 'ansible-inventory'): string | undefined {
+  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache')
+  const path = join(cache, 'rollcall', 'ansible', 'bin', name)
+  return existsSync(path) ? path : findTool(name)
+}
+
 /** Programs of Prometheus 3. */
 export function findPrometheus3(name: 'prometheus' | 'promtool'): string | undefined {
   return findGoTool(name)
