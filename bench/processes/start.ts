@@ -34,9 +34,10 @@ export async function startServer(scope: Scope, { args, env = {}, serves }: Prog
     let output = ''
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
-        output = (output + text).slice(-10_000)
+        output += text
         const found = serves.exec(output)?.[1]
         if (found !== undefined) resolve(found)
+        output = output.slice(-10_000)
       })
     }
     child.once('close', () => reject(new Error(`${args.join(' ')} ended: ${output.trim()}`)))
