@@ -10,6 +10,7 @@ import { manySources } from './measures/many-sources.ts'
 import { type Measure, withScope } from './measures/measure.ts'
 import { memory } from './measures/memory.ts'
 import { million } from './measures/million.ts'
+import { peers } from './measures/peers.ts'
 import { prometheusMeasures } from './measures/prometheus.ts'
 import { smallRefreshes } from './measures/small-refreshes.ts'
 import { startUp } from './measures/start-up.ts'
@@ -41,6 +42,7 @@ a goal is missed. What is compared was measured in turn, in the same run; on ano
 the seconds. Nothing else should run meanwhile.
 
   --quick         a minute: fewer rounds, without the rows of gzip and of Prometheus
+  --peers         only other servers of the same list: nginx, Fastify and prometheus-http-sd, which is installed from PyPI into a cache
   --only=NAMES    only these, with commas between: ${NAMES.join(', ')}
   --help          print this
 `
@@ -53,6 +55,7 @@ async function main(argv: readonly string[]): Promise<number> {
       args: [...argv],
       options: {
         quick: { type: 'boolean' },
+        peers: { type: 'boolean' },
         only: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
@@ -60,7 +63,7 @@ async function main(argv: readonly string[]): Promise<number> {
     if (values.help) return print(HELP)
     assertLinux()
     exitOnSignals()
-    return await bench(values.quick ?? false, chosen(values.only))
+    return await bench(values.quick ?? false, values.peers ? [peers] : chosen(values.only))
   } catch (error) {
     console.error(`bench: ${(error as Error).message.split('. ')[0]} (npm run bench -- --help)`)
     return 2

@@ -9,6 +9,7 @@ import { busyWarning, describeMachine, machineLine } from './figures/machine.ts'
 import { withScope } from './measures/measure.ts'
 import { exitOnSignals } from './processes/child.ts'
 import { assertLinux } from './processes/proc.ts'
+import { wrkMissing } from './processes/wrk.ts'
 
 const SIZES = [100, 1_000, 10_000, 100_000, 1_000_000]
 const RESULTS = 'bench/results'
@@ -43,6 +44,8 @@ async function main(argv: readonly string[]): Promise<number> {
     const file = `${RESULTS}/${values.quick ? 'quick-curve' : 'curve'}.json`
     if (!values.draw) {
       assertLinux()
+      const lacks = wrkMissing()
+      if (lacks !== undefined) throw new Error(lacks)
       exitOnSignals()
       mkdirSync(RESULTS, { recursive: true })
       writeFileSync(file, `${JSON.stringify(await measure(values.quick), null, 2)}\n`)

@@ -3,10 +3,10 @@ import type { Scope } from '../../test/helpers/scope.ts'
 import { median, percentile } from '../figures/statistics.ts'
 import { timeRefresh } from '../measures/refresh-cost.ts'
 import { type Helper, startHelper } from '../processes/ask-process.ts'
-import type { LoadOrder, LoadReport } from '../processes/closed-loop.ts'
 import { startInventory } from '../processes/inventory.ts'
 import type { Order, StreamSamples } from '../processes/open-loop.ts'
 import { firstOk, ONE_LABEL, startRollcall } from '../processes/rollcall.ts'
+import { putLoad } from '../processes/wrk.ts'
 import type { Point } from './point.ts'
 
 /** The fastest that latencies are probed. */
@@ -57,10 +57,8 @@ export async function measurePoint(
 async function serve(scope: Scope, url: string, seconds: number, headers: Readonly<Record<string, string>>) {
   const answer = await request(url, { headers: { ...headers } })
   const bytes = (await answer.body.arrayBuffer()).byteLength
-  const closed: Helper<LoadOrder, LoadReport> = startHelper(scope, 'build/bench/processes/closed-loop.js')
-  await closed.ask({ url, seconds: seconds / 2, headers })
-  const { requestsPerSecond: rate } = await closed.ask({ url, seconds, headers })
-  await closed.stop()
+  await putLoad(url, seconds / 2, headers)
+  const { requestsPerSecond: rate } = await putLoad(url, seconds, headers)
   const probe = Math.min(MOST_PER_SECOND, Math.max(1, rate / 2))
   const open: Helper<Order, readonly StreamSamples[]> = startHelper(
     scope,

@@ -5,21 +5,21 @@ import type { Scope } from '../../test/helpers/scope.ts'
 import { formatNumber } from '../figures/format.ts'
 import type { Figure, RowId } from '../figures/rows.ts'
 import { median } from '../figures/statistics.ts'
-import { type Helper, startHelper } from '../processes/ask-process.ts'
-import type { LoadOrder, LoadReport } from '../processes/closed-loop.ts'
 import { startInventory } from '../processes/inventory.ts'
 import { cpuSeconds } from '../processes/proc.ts'
 import { firstOk, startRollcall } from '../processes/rollcall.ts'
 import { type ServerProcess, startServer } from '../processes/start.ts'
+import { putLoad, wrkMissing } from '../processes/wrk.ts'
 import { type Context, type Measure, withScope } from './measure.ts'
 
 /** Takes any certificate; servers of a measurement have their own. */
 export const trusting = new Agent({ connect: { rejectUnauthorized: false } })
 
-/** Requests per second of `/targets` against those of a bare server that sends the same bytes. */
+/** CPU for each request to `/targets` against that of a bare server that sends the same bytes. */
 export const throughput: Measure = {
   name: 'throughput',
   rows: ['targets-100', 'targets-10000', 'targets-100000', 'targets-gzip-10000', 'targets-gzip-100000'],
+  missing: wrkMissing,
   async run(context) {
     const figures: Figure[] = []
     for (const count of [100, 10_000, 100_000]) {
@@ -35,8 +35,7 @@ async function atSize({ quick, scope }: Context, count: number): Promise<Figure[
   const rollcall = await startRollcall(scope, { inventory: inventory.url })
   await firstOk(`${rollcall.url}/targets`)
   await inventory.stop()
-  const generator = startHelper<LoadOrder, LoadReport>(scope, 'build/bench/processes/closed-loop.js')
-  const contest = { scope, rollcall, generator, rounds: quick ? 3 : 15, seconds: quick ? 0.5 : 1 }
+  const contest = { scope, rollcall, ...loadingOf(quick) }
   const plain = await compete(contest, `targets-${count}` as RowId, {})
   if (count === 100 || quick) return [plain]
   return [plain, await compete(contest, `targets-gzip-${count}` as RowId, { 'accept-encoding': 'gzip' })]
@@ -46,10 +45,11 @@ type Headers = Readonly<Record<string, string>>
 
 /** How a server is loaded. */
 export interface Loading {
-  readonly generator: Helper<LoadOrder, LoadReport>
   readonly rounds: number
   readonly seconds: number
 }
+
+export const loadingOf = (quick: boolean): Loading => ({ rounds: quick ? 3 : 7, seconds: quick ? 1 : 2 })
 
 interface Contest extends Loading {
   readonly scope: Scope
@@ -63,57 +63,59 @@ async function compete(
   headers: Headers,
 ): Promise<Figure> {
   const bare = await startBare(scope, `${rollcall.url}/targets`, headers)
-  const figure = await race(loading, id, { server: rollcall, headers }, { server: bare, headers })
+  const { cpu, rate } = await race(loading, { server: rollcall, headers }, { server: bare, headers })
   await bare.stop()
-  return figure
+  return { id, value: median(cpu), rounds: cpu, note: rate }
 }
 
-/** A server, and what its clients send. */
-interface Runner {
+/** A server, where its list is, and what its clients send. */
+export interface Runner {
   readonly server: ServerProcess
-  readonly headers: Headers
+  /** `/targets` when not given. */
+  readonly path?: string
+  readonly headers?: Headers
+}
+
+/** One server over another, in each round. */
+export interface Race {
+  /** CPU for each request. */
+  readonly cpu: readonly number[]
+  /** Requests per second. */
+  readonly throughput: readonly number[]
+  /** What the one did, in absolute figures. */
+  readonly rate: string
 }
 
 /**
- * Requests per second to `/targets` of one server over those of another. In turn, so that a machine that gets slower
- * or faster meanwhile does so for both.
+ * Requests for the list of one server beside those of another. In turn, so that a machine that gets slower or faster
+ * meanwhile does so for both.
  */
-export async function race(
-  { generator, rounds, seconds }: Loading,
-  id: RowId,
-  one: Runner,
-  other: Runner,
-): Promise<Figure> {
-  const load = async ({ server, headers }: Runner) => {
-    const cpu = cpuSeconds(server.pid)
-    const began = performance.now()
-    const report = await generator.ask({ url: `${server.url}/targets`, seconds, headers })
-    const used = cpuSeconds(server.pid) - cpu
-    return {
-      ...report,
-      busy: used / ((performance.now() - began) / 1000),
-      cpuPerRequest: used / report.requests,
-    }
+export async function race({ rounds, seconds }: Loading, one: Runner, other: Runner): Promise<Race> {
+  const load = async ({ server, path = '/targets', headers = {} }: Runner) => {
+    const before = cpuSeconds(server.pid)
+    const { requests, requestsPerSecond } = await putLoad(server.url + path, seconds, headers)
+    return { requestsPerSecond, cpu: (cpuSeconds(server.pid) - before) / requests }
   }
   await load(one)
   await load(other)
-  const ratios: number[] = []
-  const cpuRatios: number[] = []
   const ours: Awaited<ReturnType<typeof load>>[] = []
+  const [cpu, throughput]: [number[], number[]] = [[], []]
   for (let round = 0; round < rounds; round++) {
     const isFirst = round % 2 === 0
     const first = await load(isFirst ? one : other)
     const second = await load(isFirst ? other : one)
     const [mine, theirs] = isFirst ? [first, second] : [second, first]
-    ratios.push(mine.requestsPerSecond / theirs.requestsPerSecond)
-    cpuRatios.push(mine.cpuPerRequest / theirs.cpuPerRequest)
+    cpu.push(mine.cpu / theirs.cpu)
+    throughput.push(mine.requestsPerSecond / theirs.requestsPerSecond)
     ours.push(mine)
   }
-  const rate = median(ours.map(({ requestsPerSecond }) => requestsPerSecond))
-  // A server that is not busy was not what limited the throughput, so its CPU per request says more then.
-  const busy = Math.round(median(ours.map(({ busy }) => busy)) * 100)
-  const note = `${formatNumber(rate)} requests/s, a core ${busy}% busy; CPU per request ${formatNumber(median(cpuRatios))} ×`
-  return { id, value: median(ratios), rounds: ratios, note }
+  const requests = median(ours.map(({ requestsPerSecond }) => requestsPerSecond))
+  const micros = median(ours.map((mine) => mine.cpu)) * 1e6
+  return {
+    cpu,
+    throughput,
+    rate: `${formatNumber(requests)} requests/s, ${formatNumber(micros)} µs of CPU each`,
+  }
 }
 
 /**
@@ -121,6 +123,13 @@ export async function race(
  * @param pair files with a certificate and its key; undefined: without TLS
  */
 export async function startBare(scope: Scope, url: string, headers: Headers, pair: readonly string[] = []) {
+  const files = await writeAnswer(scope, url, headers)
+  const args = ['build/bench/processes/bare-server.js', ...files, ...pair]
+  return startServer(scope, { args, serves: /(https?:\/\/\S+)\n/ })
+}
+
+/** Writes what a server answers to files. @returns those of the body and of the headers */
+export async function writeAnswer(scope: Scope, url: string, headers: Headers): Promise<string[]> {
   const folder = scope.testdir()
   const [bodyFile, headersFile] = [join(folder, 'body'), join(folder, 'headers')]
   // Not fetch, which would unpack the body.
@@ -128,6 +137,5 @@ export async function startBare(scope: Scope, url: string, headers: Headers, pai
   writeFileSync(bodyFile, Buffer.from(await answer.body.arrayBuffer()))
   const { date, connection, 'keep-alive': keepAlive, ...others } = answer.headers
   writeFileSync(headersFile, JSON.stringify(others))
-  const args = ['build/bench/processes/bare-server.js', bodyFile, headersFile, ...pair]
-  return startServer(scope, { args, serves: /(https?:\/\/\S+)\n/ })
+  return [bodyFile, headersFile]
 }

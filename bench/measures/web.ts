@@ -4,13 +4,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { request } from 'undici'
 import { authority } from '../../test/helpers/certificates.ts'
 import { DAVE } from '../../test/helpers/web.ts'
-import type { Figure } from '../figures/rows.ts'
-import { startHelper } from '../processes/ask-process.ts'
-import type { LoadOrder, LoadReport } from '../processes/closed-loop.ts'
+import { formatNumber } from '../figures/format.ts'
+import type { Figure, RowId } from '../figures/rows.ts'
+import { median } from '../figures/statistics.ts'
 import { startInventory } from '../processes/inventory.ts'
 import { type Rollcall, startRollcall } from '../processes/rollcall.ts'
+import { wrkMissing } from '../processes/wrk.ts'
 import { type Context, type Measure, withScope } from './measure.ts'
-import { type Loading, race, startBare, trusting } from './throughput.ts'
+import { loadingOf, type Runner, race, startBare, trusting } from './throughput.ts'
 
 const TOKEN = 'f'.repeat(32)
 const USER = { authorization: `Basic ${Buffer.from('dave:dave123').toString('base64')}` }
@@ -20,6 +21,7 @@ const BEARER = { authorization: `Bearer ${TOKEN}` }
 export const web: Measure = {
   name: 'web',
   rows: ['targets-tls-100', 'targets-tls-10000', 'targets-user', 'targets-token'],
+  missing: wrkMissing,
   async run(context) {
     const figures: Figure[] = []
     for (const count of [100, 10_000] as const) {
@@ -30,9 +32,11 @@ export const web: Measure = {
   },
 }
 
-function loadingOf({ quick, scope }: Context): Loading {
-  const generator = startHelper<LoadOrder, LoadReport>(scope, 'build/bench/processes/closed-loop.js')
-  return { generator, rounds: quick ? 3 : 15, seconds: quick ? 0.5 : 1 }
+/** Requests per second of one over those of the other. */
+async function compare({ quick }: Context, id: RowId, one: Runner, other: Runner): Promise<Figure> {
+  const { cpu, throughput, rate } = await race(loadingOf(quick), one, other)
+  const note = `${rate}: ${formatNumber(median(cpu))} ×`
+  return { id, value: median(throughput), rounds: throughput, note }
 }
 
 async function overTls(context: Context, count: 100 | 10_000): Promise<Figure> {
@@ -46,8 +50,7 @@ async function overTls(context: Context, count: 100 | 10_000): Promise<Figure> {
   await firstList(rollcall, {})
   await inventory.stop()
   const bare = await startBare(scope, `${rollcall.url}/targets`, {}, [certFile, keyFile])
-  const [one, other] = [rollcall, bare].map((server) => ({ server, headers: {} })) as [never, never]
-  return race(loadingOf(context), `targets-tls-${count}`, one, other)
+  return compare(context, `targets-tls-${count}`, { server: rollcall }, { server: bare })
 }
 
 async function withCredentials(context: Context): Promise<Figure[]> {
@@ -65,11 +68,10 @@ async function withCredentials(context: Context): Promise<Figure[]> {
   await firstList(closed, BEARER)
   await firstList(open, {})
   await inventory.stop()
-  const loading = loadingOf(context)
-  const other = { server: open, headers: {} }
+  const other = { server: open }
   return [
-    await race(loading, 'targets-user', { server: closed, headers: USER }, other),
-    await race(loading, 'targets-token', { server: closed, headers: BEARER }, other),
+    await compare(context, 'targets-user', { server: closed, headers: USER }, other),
+    await compare(context, 'targets-token', { server: closed, headers: BEARER }, other),
   ]
 }
 
