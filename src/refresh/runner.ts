@@ -542,6 +542,7 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
   const failing = new Set<Output['kind']>()
   const replaced = new Set<Output['kind']>()
   let rejectedBefore = ''
+  let reported: typeof NO_RECORDS | undefined
   metrics.interval.set(labels, refreshIntervalMs / 1000)
 
   const status = (): SourceStatus => store.get(name)?.status ?? INITIAL_STATUS
@@ -593,7 +594,10 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
   }
 
   /** Each reason, so that its series is there from the first list on, at 0. */
-  function setReportGauges({ records, dropped, rejected, droppedLabels }: typeof NO_RECORDS): void {
+  function setReportGauges(report: typeof NO_RECORDS): void {
+    if (report === reported) return
+    reported = report
+    const { records, dropped, rejected, droppedLabels } = report
     metrics.records.set(labels, records)
     metrics.dropped.set(labels, dropped)
     for (const reason of keysOf(REJECTION_REASONS)) {

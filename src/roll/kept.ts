@@ -61,7 +61,7 @@ export interface Keepable {
 export interface Shelf {
   /**
    * Keeps a list, in place of the one before. Only what changed is written; that it is still right, once a minute, and for
-   * four sources a second at most.
+   * four sources a second at most. Where there are many sources, what is written is looked for once a minute.
    * @returns whether what was kept before had been removed, or another had been written in its place
    */
   keep(list: Keepable, now: Moment): Promise<boolean>
@@ -103,7 +103,13 @@ interface Saved {
   /** A digest of all but the times. */
   readonly id: string
   readonly lastSuccessMs: number
+  /** When the files were written, or last looked at, on the monotonic clock. */
+  readonly seenMs: number
 }
+
+/** Beyond so many sources, whether their files are still there is looked at once in so long, in milliseconds. */
+const MANY = 100
+const LOOK_MS = 60_000
 
 /** How old the time may be at which the list on disk was last right, in milliseconds. */
 const STALE_ON_DISK_MS = 60_000
@@ -276,6 +282,7 @@ export function createShelves(
       lists.set(source, own)
       return own
     },
+    lookMs: () => (lists.size > MANY ? LOOK_MS : 0),
     mayConfirm(nowMs) {
       const may = nowMs - confirmedMs >= BETWEEN_MS
       if (may) confirmedMs = nowMs
@@ -301,12 +308,14 @@ interface Folder {
   recent(nowMs: number): Promise<string[]>
   /** The lists of a source that this process wrote or read and did not remove, also through earlier shelves. */
   listsOf(source: string): Set<string>
+  /** How long files that were seen are taken to be there. */
+  lookMs(): number
   /** Whether it is the turn of a list that is written for its time only. */
   mayConfirm(nowMs: number): boolean
 }
 
 function createShelf(
-  { files, folder, list: names, recent, listsOf, mayConfirm }: Folder,
+  { files, folder, list: names, recent, listsOf, lookMs, mayConfirm }: Folder,
   source: string,
   addresses: readonly string[],
 ): Shelf {
@@ -321,6 +330,14 @@ function createShelf(
     const [roll, list] = [await files.look(path), await files.look(join(folder, file))]
     const isSame = roll?.ino === mark.ino && roll.mtimeNs === mark.mtimeNs && roll.size === mark.size
     return isSame && list?.size === BigInt(size)
+  }
+
+  /** Forgets what was written when it is not there any more. @returns whether it is not */
+  async function forgetGone({ monotonicMs }: Moment): Promise<boolean> {
+    if (saved === undefined || monotonicMs - saved.seenMs < lookMs()) return false
+    const isGone = !(await isThere(saved))
+    saved = isGone ? undefined : { ...saved, seenMs: monotonicMs }
+    return isGone
   }
 
   function isStale(before: Saved, lastSuccessMs: number, { monotonicMs }: Moment): boolean {
@@ -355,15 +372,15 @@ function createShelf(
       const isDetached = list.position?.isDetached
       const timeless = JSON.stringify([file, keptAbsences(roll), seen, accepted, counts, isDetached])
       const id = await sha256([Buffer.from(timeless), ...numbersOf(roll)])
-      const isGone = saved !== undefined && !(await isThere(saved))
-      const before = isGone ? undefined : saved
+      const isGone = await forgetGone(now)
+      const before = saved
       if (before?.id === id && !isStale(before, lastSuccessMs, now)) return false
       saved = undefined
       // Before it is there: a write that fails, or one of the roll, may leave it.
       lists.add(file)
       if (before?.file !== file) await files.write(join(folder, file), roll.body, { makeFolder: true })
       const mark = await writeSealed(files, path, piecesOf(source, own, list, now))
-      saved = { mark, file, size: roll.body.byteLength, id, lastSuccessMs }
+      saved = { mark, file, size: roll.body.byteLength, id, lastSuccessMs, seenMs: now.monotonicMs }
       // What others left is looked for once. What this process wrote may be newer than the names that were read.
       const left = before === undefined ? await recent(now.monotonicMs) : []
       await removeOthers([...new Set([...left, ...lists])], file)

@@ -157,15 +157,16 @@ async function readBefore(
 ): Promise<Reading> {
   const controller = new AbortController()
   const { signal } = controller
-  const deadline = new RefreshError(
-    'timeout',
-    `no whole answer within ${formatDuration(timeoutMs)}; if the inventory needs longer, raise timeout in a configuration file`,
-  )
+  const deadline = () =>
+    new RefreshError(
+      'timeout',
+      `no whole answer within ${formatDuration(timeoutMs)}; if the inventory needs longer, raise timeout in a configuration file`,
+    )
   const aborted = new Promise<never>((_, reject) => {
     // The source goes first, since it may know more: which page it waited for.
     signal.addEventListener('abort', () => setImmediate(reject, signal.reason), { once: true })
   })
-  const cancelTimer = clock.after(leftMs, () => controller.abort(deadline))
+  const cancelTimer = clock.after(leftMs, () => controller.abort(deadline()))
   const onStop = () => controller.abort(new RefreshError('timeout', 'the server is stopping'))
   stop.addEventListener('abort', onStop, { once: true })
   if (stop.aborted) onStop()

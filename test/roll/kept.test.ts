@@ -295,6 +295,19 @@ t.test('33: what somebody removed or replaced is written again, and that is told
   t.same((await shelf().load(momentOf(0)))?.roll.body, list.roll.body)
 })
 
+t.test('beyond 100 sources, files are looked for once a minute', async (t) => {
+  const { files, folder } = shelves(t)
+  const all = createShelves(files, folder)
+  const [one] = Array.from({ length: 101 }, (_, index) => all.of(`s${index}`, ['here']))
+  const list = await listOf('a:1')
+  const keep = (monotonicMs: number) => one?.keep(list, { wallMs: 0, monotonicMs })
+  t.equal(await keep(0), false)
+  rmSync(join(folder, 's0.snapshot'))
+  t.equal(await keep(59_999), false)
+  t.equal(await keep(60_000), true)
+  t.equal(await keep(120_000), false)
+})
+
 t.test('63: what is kept is found again by the names of its sources', async (t) => {
   const { shelf, files, folder } = shelves(t)
   t.same(await createShelves(files, join(folder, 'none')).sources(), [])
