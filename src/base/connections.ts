@@ -12,15 +12,21 @@ export const MAX_PER_CONNECTION = 16
 /** How many file descriptors are left for files, inventories and the process itself. */
 const SPARE_DESCRIPTORS = 256
 
-/** A response that is being sent. */
-type Sending = Pick<ServerResponse, 'writableLength' | 'req'>
+/** A request in flight. */
+interface Sending {
+  readonly response: Pick<ServerResponse, 'writableLength' | 'req'>
+  /** When the request came. */
+  readonly atMs: number
+}
 
 /** A connection. */
 interface Open {
   /** The address that it is from. */
   readonly address: string
-  /** Its requests in flight: when each came. */
-  readonly sending: Map<Sending, number>
+  /** Its requests in flight, in the order in which they came. */
+  readonly sending: Sending[]
+  /** The place in the order in which connections became idle or busy; one that never sent a whole request is idle too. */
+  since: number
 }
 
 /** The connections of a server, and which of them have a request in flight. */
@@ -89,14 +95,11 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
   const { connections: max = connectionLimit(), requests, perConnection, stallMs, responseMs } = bounds
   const open = new Map<Socket, Open>()
   const perAddress = new Map<string, number>()
-  // In the order in which they became idle; one that never sent a whole request is idle too.
-  const idle = new Set<Socket>()
-  // Those with requests in flight, in the order in which they became busy, and their responses.
-  const busy = new Map<Socket, ReadonlyMap<Sending, number>>()
   // What requests over TLS know their connection by → its socket without TLS, which is there before any handshake.
   const sockets = new WeakMap<object, Socket>()
   const sessions = new Set<Http2Session>()
   let count = 0
+  let changes = 0
   let waiting: (() => void)[] = []
 
   const socketOf = (connection: object) => sockets.get(connection) ?? (connection as Socket)
@@ -104,43 +107,54 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
   function add(socket: Socket): void {
     // A connection that is closed already has no address any more.
     const address = String(socket.remoteAddress)
-    const sending = new Map<Sending, number>()
-    open.set(socket, { address, sending })
+    const sending: Sending[] = []
+    const own = { address, sending, since: changes++ }
+    open.set(socket, own)
     perAddress.set(address, (perAddress.get(address) ?? 0) + 1)
-    idle.add(socket)
     socket.once('close', () => {
       open.delete(socket)
-      idle.delete(socket)
       // Of requests that came together, the platform ends the first only.
-      leave(sending.size)
-      sending.clear()
-      busy.delete(socket)
+      leave(sending.splice(0).length)
       const left = (perAddress.get(address) as number) - 1
       if (left > 0) perAddress.set(address, left)
       else perAddress.delete(address)
     })
-    if (open.size > max) makeRoom(socket)
+    if (open.size > max) makeRoom(socket, own)
   }
 
-  function makeRoom(newest: Socket): void {
+  /**
+   * The connection that is what it is for longest, of those that fit. To keep them in order would cost each request more
+   * than this search costs the few that exceed a limit.
+   */
+  function oldest(fits: (one: Open) => boolean): Socket | undefined {
+    let found: readonly [Socket, Open] | undefined
+    for (const entry of open) {
+      const [, one] = entry
+      if ((found === undefined || one.since < found[1].since) && fits(one)) found = entry
+    }
+    return found?.[0]
+  }
+
+  function makeRoom(newest: Socket, own: Open): void {
     const most = Math.max(...perAddress.values())
-    const isOfCrowd = (socket: Socket) => perAddress.get((open.get(socket) as Open).address) === most
-    const oldest =
-      find(idle, (socket) => socket !== newest && isOfCrowd(socket)) ??
-      find(busy.keys(), (socket) => isOfCrowd(socket) && isUnread(busy.get(socket))) ??
-      (isOfCrowd(newest) ? undefined : find(busy.keys(), isOfCrowd))
-    const closed = oldest ?? newest
+    const isOfCrowd = ({ address }: Open) => perAddress.get(address) === most
+    const isIdle = ({ sending }: Open) => sending.length === 0
+    const closed =
+      oldest((one) => isIdle(one) && one !== own && isOfCrowd(one)) ??
+      oldest((one) => isOfCrowd(one) && isUnread(one.sending)) ??
+      (isOfCrowd(own) ? undefined : oldest((one) => isOfCrowd(one) && !isIdle(one))) ??
+      newest
     closed.destroy()
   }
 
   /** Looks for the slow among the few that are in flight now: a timer for every request costs more than a small answer. */
   function look(): void {
     const nowMs = performance.now()
-    const isLate = (sending: ReadonlyMap<Sending, number>) =>
+    const isLate = (sending: readonly Sending[]) =>
       isUnread(sending, nowMs - responseMs) || isUnsent(sending, nowMs - stallMs)
-    for (const [socket, sending] of busy) {
+    for (const [socket, { sending }] of open) {
       if (isLate(sending)) socket.destroy()
-      else for (const response of sending.keys()) if (response.writableLength > 0) timeStall(response.req)
+      else for (const { response } of sending) if (response.writableLength > 0) timeStall(response.req)
     }
   }
 
@@ -169,25 +183,25 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
   /** @returns false when the connection is closed, or is closed for it */
   function begin(request: IncomingMessage, response: ServerResponse): boolean {
     const socket = socketOf(connectionOf(request))
-    const sending = open.get(socket)?.sending
-    if (sending === undefined || sending.size >= perConnection) {
+    const own = open.get(socket)
+    if (own === undefined || own.sending.length >= perConnection) {
       socket.destroy()
       return false
     }
-    if (idle.delete(socket)) busy.set(socket, sending)
-    sending.set(response, performance.now())
+    if (own.sending.length === 0) own.since = changes++
+    const sending = { response, atMs: performance.now() }
+    own.sending.push(sending)
     count++
-    response.on('close', () => end(socket, sending, response))
-    if (count > requests) find(busy.keys(), (each) => isUnread(busy.get(each)))?.destroy()
+    response.on('close', () => end(own, sending))
+    if (count > requests) oldest((one) => isUnread(one.sending))?.destroy()
     return true
   }
 
-  function end(socket: Socket, sending: Map<Sending, number>, response: ServerResponse): void {
-    if (!sending.delete(response)) return
-    if (sending.size === 0) {
-      busy.delete(socket)
-      idle.add(socket)
-    }
+  function end(own: Open, sending: Sending): void {
+    const index = own.sending.indexOf(sending)
+    if (index === -1) return
+    own.sending.splice(index, 1)
+    if (own.sending.length === 0) own.since = changes++
     leave(1)
   }
 
@@ -212,7 +226,8 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
       // Without this the platform would end a connection whose answer has been read, and whose next one is awaited.
       server.on('timeout', (connection: object) => {
         const socket = socketOf(connection)
-        if (isUnread(busy.get(socket)) || !busy.has(socket)) socket.destroy()
+        const { sending = [] } = open.get(socket) ?? {}
+        if (isUnread(sending) || sending.length === 0) socket.destroy()
       })
       const timer = setInterval(look, Math.min(stallMs / LOOKS, responseMs)).unref()
       server.once('close', () => clearInterval(timer))
@@ -228,23 +243,18 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
 }
 
 /** Whether a part of one of the responses waits for the client, to a request that came before a time. */
-function isUnread(sending: ReadonlyMap<Sending, number> = NONE, untilMs = Number.POSITIVE_INFINITY): boolean {
-  for (const [{ writableLength }, atMs] of sending) if (writableLength > 0 && atMs < untilMs) return true
-  return false
+function isUnread(sending: readonly Sending[], untilMs = Number.POSITIVE_INFINITY): boolean {
+  return sending.some(({ response, atMs }) => response.writableLength > 0 && atMs < untilMs)
 }
 
 /** Whether a request over HTTP/2 that came before a time is not there whole; of HTTP/1 the platform looks after that. */
-function isUnsent(sending: ReadonlyMap<Sending, number>, untilMs: number): boolean {
-  const isOpen = ({ req }: Sending) =>
-    req.httpVersionMajor > 1 && (req as unknown as Http2ServerRequest).stream.state.remoteClose === 0
-  return [...sending].some(([response, atMs]) => atMs < untilMs && isOpen(response))
+function isUnsent(sending: readonly Sending[], untilMs: number): boolean {
+  return sending.some(({ response: { req }, atMs }) => atMs < untilMs && isOpen(req))
 }
 
-const NONE: ReadonlyMap<Sending, number> = new Map()
-
-function find(sockets: Iterable<Socket>, fits: (socket: Socket) => boolean): Socket | undefined {
-  for (const socket of sockets) if (fits(socket)) return socket
-  return undefined
+function isOpen(request: IncomingMessage): boolean {
+  if (request.httpVersionMajor < 2) return false
+  return (request as unknown as Http2ServerRequest).stream.state.remoteClose === 0
 }
 
 function peerOf({ remoteAddress, remotePort }: Socket): string {
