@@ -57,6 +57,7 @@ const { version, arch } = given
 // Both kinds of packages sort what follows a tilde before the version without it.
 const packageVersion = version.replace('-', '~')
 const output = resolve(given.output)
+process.chdir(HERE)
 const epoch = Number(process.env.SOURCE_DATE_EPOCH ?? run('git', ['log', '-1', '--format=%ct']))
 
 assertArchitecture(given.node)
@@ -213,7 +214,7 @@ function described(name, summary, units) {
 }
 
 function file(src, dst) {
-  return { src: join(HERE, src), dst, file_info: { mode: 0o644 } }
+  return { src: resolve(src), dst, file_info: { mode: 0o644 } }
 }
 
 function unit(name) {
@@ -270,7 +271,7 @@ function write(path, data, mode = 0o644) {
 }
 
 function readJson(path) {
-  return JSON.parse(readFileSync(join(HERE, path), 'utf8'))
+  return JSON.parse(readFileSync(resolve(HERE, path), 'utf8'))
 }
 
 function run(command, args) {

@@ -2,28 +2,51 @@ import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import t, { type Test } from 'tap'
 import { options } from '../../src/config/options.ts'
 import { sensorOptions } from '../../src/config/sensor-options.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
 import { createScope } from '../helpers/scope.ts'
-import { findGoTool, findTool, missing } from '../helpers/tools.ts'
+import { findGoTool, findHelm, findTool, missing } from '../helpers/tools.ts'
 import { until } from '../helpers/until.ts'
+import { ARCH, DIGEST, dryRun, project, release, version } from './dry-run.ts'
 
-const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
-const ARCH = process.arch === 'arm64' ? 'arm64' : 'amd64'
 const RPM_ARCH = process.arch === 'arm64' ? 'aarch64' : 'x86_64'
 const FOLDER = `rollcall-${version}.linux-${ARCH}`
 const DEBS = [`rollcall_${version}_${ARCH}.deb`, `rollcall-sensor_${version}_${ARCH}.deb`]
 const RPMS = [`rollcall-${version}-1.${RPM_ARCH}.rpm`, `rollcall-sensor-${version}-1.${RPM_ARCH}.rpm`]
 
-const output = t.testdir()
-const nfpm = findTool('nfpm') ?? findGoTool('nfpm')
+const FILES = [
+  'SHA256SUMS',
+  RPMS[0],
+  `rollcall-${version}.cdx.json`,
+  `${FOLDER}.tar.gz`,
+  `rollcall-${version}.tgz`,
+  RPMS[1],
+  DEBS[1],
+  DEBS[0],
+] as string[]
 
-function build(...args: readonly string[]): SpawnSyncReturns<string> {
-  return spawnSync(process.execPath, ['scripts/package.mjs', ...args], {
-    env: { ...process.env, NODE_OPTIONS: '' },
+const TOOLS = {
+  nfpm: findTool('nfpm') ?? findGoTool('nfpm'),
+  Helm: findHelm(),
+  jq: findTool('jq'),
+  rpm: findTool('rpm'),
+  man: findTool('man'),
+  shellcheck: findTool('shellcheck'),
+  'dpkg-deb': findTool('dpkg-deb'),
+}
+
+/** The files of the release, once the dry run has made them, and the archive unpacked. */
+let output: string
+
+if (!Object.entries(TOOLS).some(([name, tool]) => missing(t, tool, name))) tests()
+
+/** Runs scripts/package.mjs of a project. */
+function build(folder: string, ...args: readonly string[]): SpawnSyncReturns<string> {
+  return spawnSync(process.execPath, [join(folder, 'scripts/package.mjs'), ...args], {
+    env: { ...process.env, NODE_OPTIONS: '', GIT_DIR: resolve('.git') },
     encoding: 'utf8',
   })
 }
@@ -42,14 +65,9 @@ function folderOf(t: Test): string {
   return scope.testdir()
 }
 
-const digest = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex')
-
-t.before(() => {
-  const formats = nfpm === undefined ? ['--format=tar'] : []
-  const { status, stderr } = build(`--output=${output}`, ...formats)
-  if (status !== 0) throw new Error(stderr)
-  spawnSync('tar', ['--extract', `--file=${join(output, `${FOLDER}.tar.gz`)}`, `--directory=${output}`])
-})
+function digest(path: string): string {
+  return createHash('sha256').update(readFileSync(path)).digest('hex')
+}
 
 /** A folder for PATH with what the launcher needs, and without Node.js. */
 function programs(t: Test): string {
@@ -58,35 +76,6 @@ function programs(t: Test): string {
   symlinkSync(join(output, FOLDER, 'bin/rollcall'), join(folder, 'rollcall'))
   return folder
 }
-
-t.test('the archive runs where there is no Node.js, through a link too', async (t) => {
-  const PATH = programs(t)
-  t.match(spawnSync('node', [], { env: { PATH } }), { error: { code: 'ENOENT' } })
-  const printed = spawnSync('rollcall', ['--version'], { env: { PATH }, encoding: 'utf8' })
-  t.match(printed, { status: 0, stdout: `rollcall ${version} (Node.js ${process.version})\n`, stderr: '' })
-
-  const inventory = await inventoryServer(t, ['a', 'b'])
-  const env = { PATH, INVENTORY_URL: inventory.url.href, STORAGE_PATH: join(folderOf(t), 'data') }
-  const { url, stop } = await serve(t, ['--web.drain-delay=0'], env, 'serving targets')
-  const paths = [
-    '/targets',
-    '/targets?label.__meta_rollcall_source=inventory',
-    '/',
-    '/api/v1/openapi.json',
-    '/api/v1/explain?q=a',
-  ]
-  const answers = await Promise.all(paths.map(async (path) => (await fetch(url + path)).status))
-  t.same(
-    answers,
-    paths.map(() => 200),
-    'threads, pages and documents are found',
-  )
-  t.equal(await stop(), 0)
-
-  const sensor = await serve(t, ['sensor'], { PATH }, 'serving metrics')
-  t.match(await (await fetch(`${sensor.url}/metrics`)).text(), 'node_cpu_seconds_total')
-  t.equal(await sensor.stop(), 0)
-})
 
 /** Starts the program of the archive on a free port. */
 async function serve(t: Test, args: readonly string[], env: Record<string, string>, says: string) {
@@ -110,130 +99,197 @@ async function serve(t: Test, args: readonly string[], env: Record<string, strin
   return { url, stop }
 }
 
-t.test(
-  'it has what production needs: no development dependency, the licences, nothing to compile',
-  async (t) => {
-    const program = join(output, FOLDER, 'lib/rollcall')
-    const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8'))
-    const rows = Object.entries<{ dev?: boolean; optional?: boolean }>(packages).filter(
-      ([path, { optional }]) => path !== '' && optional !== true,
-    )
-    t.same(
-      rows.filter(([path, { dev }]) => existsSync(join(program, path)) === (dev === true)),
-      [],
-    )
-    const docs = readdirSync(join(output, FOLDER, 'share/doc/rollcall'))
-    for (const name of ['copyright', 'copyright.node', 'changelog.gz', 'docs', 'examples', 'prometheus'])
-      t.ok(docs.includes(name), name)
-    const files = readdirSync(program, { recursive: true }) as string[]
-    t.ok(files.length > 1000)
-    t.same(
-      files.filter((path) => /\.(map|ts|tsbuildinfo)$|^\.|^(src|test)\//.test(path)),
-      [],
-    )
-  },
-)
+function tests() {
+  const work = project(t, `# Changelog\n\n## ${version}\n\n- All of it.\n`)
 
-t.test('equal inputs make equal bytes', async (t) => {
-  const again = folderOf(t)
-  const formats = [nfpm === undefined ? 'tar' : 'deb']
-  const made = build(`--output=${again}`, ...formats.map((format) => `--format=${format}`))
-  t.equal(made.status, 0, made.stderr)
-  const names = readdirSync(again)
-  t.equal(names.length, nfpm === undefined ? 1 : 2)
-  for (const name of names) t.equal(digest(join(again, name)), digest(join(output, name)), name)
-})
+  t.test('a dry run of the release: every command of the workflow, but what publishes', async (t) => {
+    const { calls, published } = dryRun(t, work)
+    t.same(readdirSync(published).sort(), FILES, 'the files of the release')
+    const sums = readFileSync(join(published, 'SHA256SUMS'), 'utf8').trim().split('\n').sort()
+    const named = FILES.slice(1).map((name) => `${digest(join(published, name))}  ${name}`)
+    t.same(sums, named.sort())
+    output = published
+    read(t, 'tar', '--extract', `--file=${join(output, `${FOLDER}.tar.gz`)}`, `--directory=${output}`)
+    t.equal(readFileSync(`${published}.md`, 'utf8'), '- All of it.\n')
 
-t.test('the man page has every command, flag and variable, and no mistake', async (t) => {
-  if (missing(t, findTool('man'), 'man')) return
-  const page = join(output, FOLDER, 'share/man/man1/rollcall.1.gz')
-  const args = ['--warnings', '--local-file', '--encoding=UTF-8', '--troff-device=utf8', page]
-  const { status, stdout, stderr } = spawnSync('man', args, {
-    env: { ...process.env, MANWIDTH: '500', GROFF_NO_SGR: '', MAN_KEEP_FORMATTING: '' },
-    encoding: 'utf8',
+    const image = 'ghcr.io/rollcall/rollcall'
+    const chart = 'ghcr.io/rollcall/charts/rollcall'
+    t.same(
+      calls
+        .filter((call) => /^(cosign|gh|npm publish|helm push)/.test(call))
+        .map((call) => call.replace(/\/tmp\S*\//g, '')),
+      [
+        `cosign sign --yes --recursive ${image}@${DIGEST}`,
+        `helm push rollcall-${version}.tgz oci://ghcr.io/rollcall/charts`,
+        `cosign sign --yes ${chart}@${DIGEST}`,
+        `npm publish release/rollcall-${version}.tgz --provenance --access=public --tag=latest`,
+        `gh release create v${version} --verify-tag --title v${version} --notes-file notes.md ${FILES.map((name) => `release/${name}`).join(' ')}`,
+      ],
+    )
+    const tags = release('.', 'tags', `v${version}`).stdout.trim().split('\n')
+    const created = `${tags.map((tag) => `--tag ${image}:${tag}`).join(' ')} ${image}@${DIGEST} ${image}@${DIGEST}`
+    t.ok(calls.includes(`docker buildx imagetools create ${created}`))
+    const builds = calls.filter((call) => call.startsWith('docker buildx build'))
+    t.same(
+      builds.map((call) => /--platform=(\S+)/.exec(call)?.[1]),
+      ['linux/amd64', 'linux/arm64'],
+    )
+    for (const call of builds) {
+      t.match(call, '--sbom=true')
+      t.match(call, '--provenance=mode=max')
+      t.match(call, 'rewrite-timestamp=true')
+    }
   })
-  t.same([status, stderr], [0, ''])
-  // Bold is a character, a backspace and the character again.
-  const text = stdout.replaceAll(new RegExp(`.${String.fromCharCode(8)}`, 'g'), '')
-  for (const { flag, env } of [...options, ...Object.values(sensorOptions)] as typeof options)
-    t.ok(text.includes(flag === undefined ? `${env}=` : `--${flag}=`), `${flag} ${env}`)
-  t.match(text, /^COMMANDS$/m)
-  t.match(text, /\(targets\) +Only this source/)
-})
 
-t.test('shells find the completion of this version', async (t) => {
-  const share = join(output, FOLDER, 'share')
-  const paths = [
-    ['bash', 'bash-completion/completions/rollcall'],
-    ['zsh', 'zsh/site-functions/_rollcall'],
-    ['fish', 'fish/vendor_completions.d/rollcall.fish'],
-  ] as const
-  for (const [shell, path] of paths) {
-    const printed = read(t, join(output, FOLDER, 'bin/rollcall'), 'completion', shell)
-    t.equal(readFileSync(join(share, path), 'utf8').trim(), printed.trim(), shell)
-  }
-})
+  t.test('the archive runs where there is no Node.js, through a link too', async (t) => {
+    const PATH = programs(t)
+    t.match(spawnSync('node', [], { env: { PATH } }), { error: { code: 'ENOENT' } })
+    const printed = spawnSync('rollcall', ['--version'], { env: { PATH }, encoding: 'utf8' })
+    t.match(printed, { status: 0, stdout: `rollcall ${version} (Node.js ${process.version})\n`, stderr: '' })
 
-t.test('deb packages: the same files under /usr, units, users, configuration', async (t) => {
-  if (missing(t, nfpm, 'nfpm') || missing(t, findTool('dpkg-deb'), 'dpkg-deb')) return
-  const [server, sensor] = DEBS.map((name) => join(output, name)) as [string, string]
-  const field = (path: string, name: string) => read(t, 'dpkg-deb', '--field', path, name).trim()
-  t.equal(field(server, 'Version'), version)
-  t.match(field(server, 'Depends'), 'libstdc++6')
-  t.equal(field(sensor, 'Depends'), `rollcall (= ${version})`)
-  const into = folderOf(t)
-  for (const path of [server, sensor]) read(t, 'dpkg-deb', '--extract', path, into)
-  const inArchive = readdirSync(join(output, FOLDER), { recursive: true }) as string[]
-  const inPackage = new Set(readdirSync(join(into, 'usr'), { recursive: true }) as string[])
-  t.same(
-    inArchive.filter((path) => !inPackage.has(path)),
-    [],
+    const inventory = await inventoryServer(t, ['a', 'b'])
+    const env = { PATH, INVENTORY_URL: inventory.url.href, STORAGE_PATH: join(folderOf(t), 'data') }
+    const { url, stop } = await serve(t, ['--web.drain-delay=0'], env, 'serving targets')
+    const paths = [
+      '/targets',
+      '/targets?label.__meta_rollcall_source=inventory',
+      '/',
+      '/api/v1/openapi.json',
+      '/api/v1/explain?q=a',
+    ]
+    const answers = await Promise.all(paths.map(async (path) => (await fetch(url + path)).status))
+    t.same(
+      answers,
+      paths.map(() => 200),
+      'threads, pages and documents are found',
+    )
+    t.equal(await stop(), 0)
+
+    const sensor = await serve(t, ['sensor'], { PATH }, 'serving metrics')
+    t.match(await (await fetch(`${sensor.url}/metrics`)).text(), 'node_cpu_seconds_total')
+    t.equal(await sensor.stop(), 0)
+  })
+
+  t.test(
+    'it has what production needs: no development dependency, the licences, nothing to compile',
+    async (t) => {
+      const program = join(output, FOLDER, 'lib/rollcall')
+      const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8'))
+      const rows = Object.entries<{ dev?: boolean; optional?: boolean }>(packages).filter(
+        ([path, { optional }]) => path !== '' && optional !== true,
+      )
+      t.same(
+        rows.filter(([path, { dev }]) => existsSync(join(program, path)) === (dev === true)),
+        [],
+      )
+      const docs = readdirSync(join(output, FOLDER, 'share/doc/rollcall'))
+      for (const name of ['copyright', 'copyright.node', 'changelog.gz', 'docs', 'examples', 'prometheus'])
+        t.ok(docs.includes(name), name)
+      const files = readdirSync(program, { recursive: true }) as string[]
+      t.ok(files.length > 1000)
+      t.same(
+        files.filter((path) => /\.(map|ts|tsbuildinfo)$|^\.|^(src|test)\//.test(path)),
+        [],
+      )
+    },
   )
-  for (const name of ['rollcall', 'rollcall-sensor']) {
-    t.ok(inPackage.has(`lib/systemd/system/${name}.service`))
-    t.ok(inPackage.has(`lib/sysusers.d/${name}.conf`))
-  }
-  t.same(readdirSync(join(into, 'etc/rollcall')).sort(), [
-    'rollcall-sensor.env',
-    'rollcall.env',
-    'rollcall.yml',
-  ])
-  const shellcheck = findTool('shellcheck')
-  for (const path of [server, sensor]) {
-    const control = folderOf(t)
-    read(t, 'dpkg-deb', '--control', path, control)
-    const scripts = ['postinst', 'prerm', 'postrm'].map((name) => join(control, name))
-    for (const script of scripts) t.notMatch(readFileSync(script, 'utf8'), /@[A-Z]+@/)
-    const conffiles = readFileSync(join(control, 'conffiles'), 'utf8').trim().split('\n')
-    t.equal(conffiles.length, path === server ? 2 : 1)
-    if (!missing(t, shellcheck, 'shellcheck')) t.equal(read(t, String(shellcheck), ...scripts), '')
-  }
-})
 
-t.test('rpm packages have the same files, and the same scripts', async (t) => {
-  if (missing(t, nfpm, 'nfpm') || missing(t, findTool('rpm'), 'rpm')) return
-  for (const [at, name] of RPMS.entries()) {
-    const rpm = (...args: string[]) => read(t, 'rpm', '--query', ...args, '--package', join(output, name))
-    const folder = folderOf(t)
-    const deb = join(output, String(DEBS[at]))
-    read(t, 'dpkg-deb', '--raw-extract', deb, folder)
-    const files = readdirSync(folder, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && !entry.parentPath.endsWith('/DEBIAN'))
-      .map((entry) => join(entry.parentPath, entry.name).slice(folder.length))
-    const listed = rpm('--list').trim().split('\n')
-    t.same(listed.filter((path) => !statSync(join(folder, path)).isDirectory()).sort(), files.sort())
-    const conffiles = readFileSync(join(folder, 'DEBIAN/conffiles'), 'utf8')
-    t.equal(rpm('--configfiles'), conffiles)
-    for (const script of ['postinst', 'prerm', 'postrm'])
-      t.match(rpm('--scripts'), readFileSync(join(folder, 'DEBIAN', script), 'utf8').trim())
-    t.match(rpm('--requires'), at === 0 ? 'glibc >= 2.28' : `rollcall = ${version}`)
-  }
-})
+  t.test('equal inputs make equal bytes', async (t) => {
+    const again = folderOf(t)
+    const made = build(work, `--output=${again}`, '--format=deb')
+    t.equal(made.status, 0, made.stderr)
+    const names = readdirSync(again)
+    t.equal(names.length, 2)
+    for (const name of names) t.equal(digest(join(again, name)), digest(join(output, name)), name)
+  })
 
-t.test('a Node.js for another architecture is refused', async (t) => {
-  const other = ARCH === 'amd64' ? 'arm64' : 'amd64'
-  const { status, stderr } = build(`--output=${folderOf(t)}`, `--arch=${other}`)
-  t.equal(status, 1)
-  t.match(stderr, `--node: ${process.execPath} is no Node.js for linux-${other}`)
-  t.match(build('--arch=sparc'), { status: 1, stderr: /--arch: sparc is not one of amd64, arm64/ })
-})
+  t.test('the man page has every command, flag and variable, and no mistake', async (t) => {
+    const page = join(output, FOLDER, 'share/man/man1/rollcall.1.gz')
+    const args = ['--warnings', '--local-file', '--encoding=UTF-8', '--troff-device=utf8', page]
+    const { status, stdout, stderr } = spawnSync('man', args, {
+      env: { ...process.env, MANWIDTH: '500', GROFF_NO_SGR: '', MAN_KEEP_FORMATTING: '' },
+      encoding: 'utf8',
+    })
+    t.same([status, stderr], [0, ''])
+    // Bold is a character, a backspace and the character again.
+    const text = stdout.replaceAll(new RegExp(`.${String.fromCharCode(8)}`, 'g'), '')
+    for (const { flag, env } of [...options, ...Object.values(sensorOptions)] as typeof options)
+      t.ok(text.includes(flag === undefined ? `${env}=` : `--${flag}=`), `${flag} ${env}`)
+    t.match(text, /^COMMANDS$/m)
+    t.match(text, /\(targets\) +Only this source/)
+  })
+
+  t.test('shells find the completion of this version', async (t) => {
+    const share = join(output, FOLDER, 'share')
+    const paths = [
+      ['bash', 'bash-completion/completions/rollcall'],
+      ['zsh', 'zsh/site-functions/_rollcall'],
+      ['fish', 'fish/vendor_completions.d/rollcall.fish'],
+    ] as const
+    for (const [shell, path] of paths) {
+      const printed = read(t, join(output, FOLDER, 'bin/rollcall'), 'completion', shell)
+      t.equal(readFileSync(join(share, path), 'utf8').trim(), printed.trim(), shell)
+    }
+  })
+
+  t.test('deb packages: the same files under /usr, units, users, configuration', async (t) => {
+    const [server, sensor] = DEBS.map((name) => join(output, name)) as [string, string]
+    const field = (path: string, name: string) => read(t, 'dpkg-deb', '--field', path, name).trim()
+    t.equal(field(server, 'Version'), version)
+    t.match(field(server, 'Depends'), 'libstdc++6')
+    t.equal(field(sensor, 'Depends'), `rollcall (= ${version})`)
+    const into = folderOf(t)
+    for (const path of [server, sensor]) read(t, 'dpkg-deb', '--extract', path, into)
+    const inArchive = readdirSync(join(output, FOLDER), { recursive: true }) as string[]
+    const inPackage = new Set(readdirSync(join(into, 'usr'), { recursive: true }) as string[])
+    t.same(
+      inArchive.filter((path) => !inPackage.has(path)),
+      [],
+    )
+    for (const name of ['rollcall', 'rollcall-sensor']) {
+      t.ok(inPackage.has(`lib/systemd/system/${name}.service`))
+      t.ok(inPackage.has(`lib/sysusers.d/${name}.conf`))
+    }
+    t.same(readdirSync(join(into, 'etc/rollcall')).sort(), [
+      'rollcall-sensor.env',
+      'rollcall.env',
+      'rollcall.yml',
+    ])
+    for (const path of [server, sensor]) {
+      const control = folderOf(t)
+      read(t, 'dpkg-deb', '--control', path, control)
+      const scripts = ['postinst', 'prerm', 'postrm'].map((name) => join(control, name))
+      for (const script of scripts) t.notMatch(readFileSync(script, 'utf8'), /@[A-Z]+@/)
+      const conffiles = readFileSync(join(control, 'conffiles'), 'utf8').trim().split('\n')
+      t.equal(conffiles.length, path === server ? 2 : 1)
+      t.equal(read(t, 'shellcheck', ...scripts), '')
+    }
+  })
+
+  t.test('rpm packages have the same files, and the same scripts', async (t) => {
+    for (const [at, name] of RPMS.entries()) {
+      const rpm = (...args: string[]) => read(t, 'rpm', '--query', ...args, '--package', join(output, name))
+      const folder = folderOf(t)
+      const deb = join(output, String(DEBS[at]))
+      read(t, 'dpkg-deb', '--raw-extract', deb, folder)
+      const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile() && !entry.parentPath.endsWith('/DEBIAN'))
+        .map((entry) => join(entry.parentPath, entry.name).slice(folder.length))
+      const listed = rpm('--list').trim().split('\n')
+      t.same(listed.filter((path) => !statSync(join(folder, path)).isDirectory()).sort(), files.sort())
+      const conffiles = readFileSync(join(folder, 'DEBIAN/conffiles'), 'utf8')
+      t.equal(rpm('--configfiles'), conffiles)
+      for (const script of ['postinst', 'prerm', 'postrm'])
+        t.match(rpm('--scripts'), readFileSync(join(folder, 'DEBIAN', script), 'utf8').trim())
+      t.match(rpm('--requires'), at === 0 ? 'glibc >= 2.28' : `rollcall = ${version}`)
+    }
+  })
+
+  t.test('a Node.js for another architecture is refused', async (t) => {
+    const other = ARCH === 'amd64' ? 'arm64' : 'amd64'
+    const { status, stderr } = build('.', `--output=${folderOf(t)}`, `--arch=${other}`)
+    t.equal(status, 1)
+    t.match(stderr, `--node: ${process.execPath} is no Node.js for linux-${other}`)
+    t.match(build('.', '--arch=sparc'), { status: 1, stderr: /--arch: sparc is not one of amd64, arm64/ })
+  })
+}
