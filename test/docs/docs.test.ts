@@ -49,7 +49,7 @@ t.test('what the README shows of commands is what they print', async (t) => {
 t.test('every npm command of the README is a script', async (t) => {
   const commands = [...readme.matchAll(/npm (?:run )?([a-z][a-z:]*)/g)].map(([, name]) => name as string)
   t.ok(commands.includes('start') && commands.includes('test'))
-  for (const name of new Set(commands)) t.ok(name in manifest.scripts, name)
+  for (const name of new Set(commands)) t.ok(name in manifest.scripts || name === 'install', name)
 })
 
 t.test('every environment variable is in the README with its default, and no other', async (t) => {

@@ -285,6 +285,23 @@ function tests() {
     }
   })
 
+  t.test('the page about installing names what a release publishes', async (t) => {
+    const page = readFileSync('docs/install.md', 'utf8')
+    const readme = readFileSync('README.md', 'utf8')
+    const globs = [...`${page}${readme}`.matchAll(/(?:\.\/|--file=)(\S+\*\S+\.(?:deb|rpm|tar\.gz))/g)]
+    const patterns = globs.map(([, glob]) => String(glob).replace('amd64', ARCH).replace('x86_64', RPM_ARCH))
+    t.ok(patterns.length > 4)
+    for (const pattern of new Set(patterns)) {
+      const found = read(t, 'bash', '-c', `cd "$0" && printf '%s\\n' ${pattern}`, output).trim().split('\n')
+      t.equal(found.length, 1, `${pattern}: ${found}`)
+      t.ok(FILES.includes(String(found[0])), pattern)
+    }
+    for (const text of [page, readme]) {
+      t.match(text, ' ghcr.io/rollcall/rollcall demo')
+      t.match(text, ' oci://ghcr.io/rollcall/charts/rollcall ')
+    }
+  })
+
   t.test('a Node.js for another architecture is refused', async (t) => {
     const other = ARCH === 'amd64' ? 'arm64' : 'amd64'
     const { status, stderr } = build('.', `--output=${folderOf(t)}`, `--arch=${other}`)
