@@ -22,6 +22,12 @@ COPY tsconfig.json ./
 COPY src src
 RUN npm run --silent build && rm dist/.tsbuildinfo
 
+# The health check: a start of Node.js every few seconds would cost as much as the server.
+FROM node AS healthcheck
+RUN apt-get update -q && apt-get install -qy --no-install-recommends gcc libc6-dev
+COPY scripts/healthcheck.c ./
+RUN gcc -O2 -Wall -Wextra -Werror -s -o healthcheck healthcheck.c
+
 # The root file system: Node.js and the libraries that it is linked to. Their packages' status and licences
 # go along, so that scanners can tell what is in the image.
 FROM node AS root
@@ -46,7 +52,7 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY package.json LICENSE ./
-COPY scripts/healthcheck.mjs scripts/healthcheck.mjs
+COPY --from=healthcheck /app/healthcheck /usr/local/bin/healthcheck
 # glibc gives memory back to the system instead of keeping it: 15 MB less at rest, and less after a rush.
 ENV MALLOC_ARENA_MAX=1 \
     MALLOC_TRIM_THRESHOLD_=65536 \
@@ -58,7 +64,7 @@ USER 65532:65532
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
-  CMD ["node", "/app/scripts/healthcheck.mjs"]
+  CMD ["healthcheck"]
 ENTRYPOINT ["node", "/app/dist/cli.js"]
 # Last, since they change with every commit.
 ARG VERSION=0.0.0-dev
@@ -67,6 +73,8 @@ ARG CREATED=1970-01-01T00:00:00Z
 LABEL org.opencontainers.image.title="Rollcall" \
       org.opencontainers.image.description="HTTP service discovery for Prometheus: turns any inventory into scrape targets" \
       org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="https://github.com/rollcall/rollcall" \
+      org.opencontainers.image.documentation="https://github.com/rollcall/rollcall/blob/main/docs/install.md" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION" \
       org.opencontainers.image.created="$CREATED"

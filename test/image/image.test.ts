@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { authority } from '../helpers/certificates.ts'
 import { missing } from '../helpers/tools.ts'
 import { until } from '../helpers/until.ts'
 import { docker, findEngine, finish, healthOf } from './docker.ts'
@@ -54,13 +55,14 @@ function tests() {
     const [{ Config, Size }] = JSON.parse(await docker('image', 'inspect', IMAGE))
     t.equal(Config.User, '65532:65532', 'a number, so that Kubernetes can tell that it is not root')
     t.same(Config.Entrypoint, ['node', '/app/dist/cli.js'])
-    t.same(Config.Healthcheck.Test, ['CMD', 'node', '/app/scripts/healthcheck.mjs'])
+    t.same(Config.Healthcheck.Test, ['CMD', 'healthcheck'])
     t.same(Object.keys(Config.ExposedPorts), ['8080/tcp'])
     t.equal(Config.Volumes ?? undefined, undefined, 'whoever runs it decides what is kept')
     t.ok(Config.Env.includes('STORAGE_PATH=/data'))
     t.match(Config.Labels, {
       'org.opencontainers.image.title': 'Rollcall',
       'org.opencontainers.image.licenses': 'Apache-2.0',
+      'org.opencontainers.image.source': 'https://github.com/rollcall/rollcall',
       'org.opencontainers.image.version': '1.2.3',
       'org.opencontainers.image.revision': 'abcdef',
     })
@@ -84,8 +86,11 @@ function tests() {
     const ours = entries.filter(({ path }) => !/^(app|dev)\/|^\.dockerenv|^etc\/(host|resolv)/.test(path))
     const programs = ours.filter(({ mode }) => /^-..x/.test(mode))
     t.same(
-      programs.map(({ path }) => path).filter((path) => !/\.so(\.\d+)*$/.test(path)),
-      ['usr/local/bin/node'],
+      programs
+        .map(({ path }) => path)
+        .filter((path) => !/\.so(\.\d+)*$/.test(path))
+        .sort(),
+      ['usr/local/bin/healthcheck', 'usr/local/bin/node'],
       'no shell, no package manager',
     )
     t.same(
@@ -197,13 +202,32 @@ function tests() {
   )
 
   t.test('the health check asks where the server listens, and notices one that hangs', async (t) => {
-    const check = (id: string) => exec(id, 'node', '/app/scripts/healthcheck.mjs')
+    const check = (id: string) => exec(id, 'healthcheck')
     const healthy = (id: string) => until('it is healthy', async () => (await check(id)).code === 0)
     const asleep = '--env=INVENTORY_URL=http://127.0.0.1:9/'
     const id = await start(t, asleep, IMAGE, '--web.listen-address=127.0.0.1:7001')
     await healthy(id)
     await healthy(await start(t, asleep, '--env=LISTEN_ADDRESS=0.0.0.0:7002', IMAGE))
     await healthy(await start(t, IMAGE))
+
+    const folder = t.testdir()
+    const { certFile, keyFile } = authority(folder).sign('server', 'DNS:elsewhere')
+    for (const path of [certFile, keyFile]) chmodSync(path, 0o644)
+    const users = 'basic_auth_users: {}\n'
+    const tls = `tls_server_config: { cert_file: ${basename(certFile)}, key_file: ${basename(keyFile)} }\n`
+    for (const text of [users, `${users}${tls}`]) {
+      const file = join(folder, text === users ? 'users.yml' : 'tls.yml')
+      writeFileSync(file, text)
+      const mounted = [
+        asleep,
+        `--volume=${folder}:/web:ro`,
+        IMAGE,
+        `--web.config.file=/web/${basename(file)}`,
+      ]
+      const secured = await start(t, ...mounted)
+      await healthy(secured)
+      t.notMatch((await finish('docker', ['logs', secured])).err, 'request refused', 'and says nothing of it')
+    }
 
     await docker('kill', '--signal=STOP', id)
     const { code, err } = await check(id)
