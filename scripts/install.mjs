@@ -1,11 +1,14 @@
 // Installs the locked dependencies when they are missing or older than the lock file, so that
 // `npm start` and `npm test` work in a fresh clone. It does nothing when everything is there.
 import { spawnSync } from 'node:child_process'
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 
-const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-if (major < 20 || (major === 20 && minor < 19)) {
-  console.error(`rollcall: Node.js ${process.versions.node} is too old; install 20.19 or later`)
+const { engines } = JSON.parse(readFileSync('package.json', 'utf8'))
+const oldest = engines.node.replace('>=', '')
+const [major, minor] = process.versions.node.split('.').map(Number)
+const [oldestMajor, oldestMinor] = oldest.split('.').map(Number)
+if (major < oldestMajor || (major === oldestMajor && minor < oldestMinor)) {
+  console.error(`rollcall: Node.js ${process.versions.node} is too old; install ${oldest} or later`)
   process.exit(1)
 }
 

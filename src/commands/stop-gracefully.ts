@@ -37,6 +37,8 @@ export function stopGracefully(
         return
       }
       log.info({ signal, drainDelayMs }, 'stopping')
+      // Somebody sits in front of it.
+      if (signal === 'SIGINT') log.info('requests are answered meanwhile; a second Ctrl-C ends it at once')
       await service.stop()
       await files.close()
       const paths = files.underWay()

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
@@ -35,6 +36,34 @@ t.test(
       t.match(await run(['serve', ...args], env), { code: 2, out: '', err }, `serve ${args.join(' ')}`)
       const checked = await runHere(['check', ...args], env)
       t.match({ ...checked, err: `rollcall: ${checked.err}` }, { code: 2, out: '', err }, 'and check')
+    }
+  },
+)
+
+t.test(
+  'a Node.js that is too old is told in one sentence, by the program and before anything is built',
+  async (t) => {
+    const { engines } = JSON.parse(readFileSync('package.json', 'utf8'))
+    const [, oldest] = /^>=(\d+\.\d+)\.0$/.exec(engines.node) ?? []
+    const [major, minor] = String(oldest).split('.').map(Number) as [number, number]
+    const rows: [version: string, isOld: boolean][] = [
+      ['12.22.12', true],
+      [`${major - 1}.99.0`, true],
+      [`${major}.${minor - 1}.9`, true],
+      [`${major}.${minor}.0`, false],
+      [`${major + 1}.0.0`, false],
+    ]
+    for (const [version, isOld] of rows) {
+      const text = `rollcall: Node.js ${version} is too old; install ${oldest}`
+      const versions = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "${version}" } })`
+      const pretending = `--import="data:text/javascript,${encodeURIComponent(versions)}"`
+      const ran = await run(['--version'], { NODE_OPTIONS: pretending })
+      t.match(ran, isOld ? { code: 1, out: '', err: `${text} or later\n` } : { code: 0, err: '' }, version)
+      if (!isOld) continue
+      const env = { ...process.env, NODE_OPTIONS: pretending }
+      const installed = spawnSync(process.execPath, ['scripts/install.mjs'], { env, encoding: 'utf8' })
+      t.equal(installed.status, 1)
+      t.match(installed.stderr, text)
     }
   },
 )

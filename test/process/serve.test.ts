@@ -319,18 +319,22 @@ t.test('35: connections on which nothing, or half a request, was sent do not hol
   t.same(await ended, { code: 0, signal: null })
 })
 
-t.test('36: a second signal ends the process at once', async (t) => {
-  const { url, child, ended, err } = await start(t, [
-    'demo',
-    '--demo.listen-address=127.0.0.1:0',
-    '--web.drain-delay=20s',
-  ])
-  await firstList(url)
-  child.kill('SIGTERM')
-  await until('it drains', () => err().includes('"msg":"stopping"'))
-  child.kill('SIGTERM')
-  t.same(await ended, { code: 1, signal: null })
-})
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  t.test(`36: a second ${signal} ends the process at once`, async (t) => {
+    const { url, child, ended, err } = await start(t, [
+      'demo',
+      '--demo.listen-address=127.0.0.1:0',
+      '--web.drain-delay=20s',
+    ])
+    await firstList(url)
+    child.kill(signal)
+    await until('it drains', () => err().includes('"msg":"stopping"'))
+    if (signal === 'SIGINT') await until('it says how', () => err().includes('a second Ctrl-C'))
+    else t.notMatch(err(), 'Ctrl-C')
+    child.kill(signal)
+    t.same(await ended, { code: 1, signal: null })
+  })
+}
 
 t.test('36: what hangs is cut off at the shutdown timeout', async (t) => {
   const inventory = await inventoryServer(t, ['a'])
