@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { parse } from 'yaml'
 import { LOG_FORMATS, LOG_LEVELS } from '../../src/base/logger.ts'
+import { ICON } from '../../src/ui/style.ts'
 import { CHART, chartFiles, copiedFiles, readValues } from '../helpers/chart-files.ts'
 import { tryTemplate } from '../helpers/helm.ts'
 import { findHelm, missing } from '../helpers/tools.ts'
@@ -36,6 +37,16 @@ t.test('the chart says what the program says', async (t) => {
   const { version, license } = JSON.parse(readFileSync('package.json', 'utf8'))
   t.same([chart.version, chart.appVersion], [version, version])
   t.equal(chart.annotations['artifacthub.io/license'], license)
+  const [image] = parse(chart.annotations['artifacthub.io/images'])
+  const values = parse(readFileSync(`${CHART}/values.yaml`, 'utf8'))
+  t.equal(image.image, `${values.image.registry}/${values.image.repository}:${version}`)
+  const links: { url: string }[] = parse(chart.annotations['artifacthub.io/links'])
+  t.ok(links.length > 0)
+  for (const url of [chart.icon, ...links.map((link) => link.url)]) {
+    const [, path] = /rollcall\/rollcall\/(?:(?:blob|tree)\/)?main\/(.+)$/.exec(url) ?? []
+    t.ok(existsSync(String(path)), url)
+  }
+  t.equal(readFileSync('docs/icon.svg', 'utf8'), ICON, 'npm run docs writes it')
   const { log } = JSON.parse(readFileSync(`${CHART}/values.schema.json`, 'utf8')).properties
   t.same(log.properties.level.enum, LOG_LEVELS)
   t.same([...log.properties.format.enum].sort(), [...LOG_FORMATS].sort())

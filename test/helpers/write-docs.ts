@@ -4,6 +4,7 @@ import { createMetrics } from '../../src/base/metrics.ts'
 import { fileSchema } from '../../src/config/schema.ts'
 import { openApiDocument } from '../../src/http/api/document.ts'
 import { KINDS } from '../../src/sources/kinds.ts'
+import { ICON } from '../../src/ui/style.ts'
 import { webSchema } from '../../src/web/config.ts'
 import { chartFiles, copiedFiles } from './chart-files.ts'
 import {
@@ -26,6 +27,7 @@ writeFileSync(WEB_VALIDATION_SCHEMA, validationSchema(webSchema))
 writeFileSync(VALIDATION_SCHEMA, validationSchema(fileSchema))
 writeFileSync(CONFIGURATION_SCHEMA, configurationSchema(fileSchema, Object.keys(KINDS)))
 for (const file of OPENAPI_FILES) writeFileSync(file, openApiDocument())
+writeFileSync('docs/icon.svg', ICON)
 
 // After the schema of the configuration, which is a part of the chart's.
 for (const path of copiedFiles()) rmSync(path)
