@@ -1,25 +1,28 @@
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import t, { type Test } from 'tap'
-import { freePort } from '../helpers/prometheus.ts'
+import t from 'tap'
+import {
+  ALERTMANAGER_CONFIG as CONFIG,
+  findAlertmanager,
+  type Labels,
+  startAlertmanager,
+} from '../helpers/alertmanager.ts'
 import { alertsOf, LOKI_RULES, RULE_FILES } from '../helpers/rules.ts'
 import { findTool, missing } from '../helpers/tools.ts'
 import { until } from '../helpers/until.ts'
 
-const CONFIG = 'prometheus/alertmanager.yml'
 const alerts = alertsOf([...RULE_FILES, LOKI_RULES])
 
-type Labels = Readonly<Record<string, string>>
-
-/** The labels of an alert of the shipped rules, with those of the series that it fires for. */
+/** The labels of an alert of the shipped rules, with those of the series that it fires for; empty is none. */
 function alert(name: string, labels: Labels = {}): Labels {
   const rule = alerts.find(
     (one) =>
-      one.alert === name && (labels.severity === undefined || one.labels?.severity === labels.severity),
+      one.alert === name &&
+      ['severity', 'notify'].every((key) => [undefined, one.labels?.[key] ?? ''].includes(labels[key])),
   )
   if (rule === undefined) throw new Error(`there is no alert ${name}`)
-  return { alertname: name, ...rule.labels, ...labels }
+  const all = Object.entries({ alertname: name, ...rule.labels, ...labels })
+  return Object.fromEntries(all.filter(([, value]) => value !== ''))
 }
 
 t.test('amtool finds no fault with the configuration', async (t) => {
@@ -30,54 +33,20 @@ t.test('amtool finds no fault with the configuration', async (t) => {
   })
   t.equal(status, 0, stderr)
   t.match(stdout, /SUCCESS/)
-  for (const [severity, receiver] of [
-    ['critical', 'pager'],
-    ['warning', 'chat'],
-    ['ticket', 'tickets'],
-    ['info', 'nobody'],
-  ]) {
-    const args = ['config', 'routes', 'test', `--config.file=${CONFIG}`, `severity=${severity}`]
+  for (const [labels, receiver] of [
+    [['severity=critical'], 'pager'],
+    [['severity=warning'], 'chat'],
+    [['severity=warning', 'notify=ticket'], 'tickets'],
+    [['severity=info'], 'nobody'],
+  ] as const) {
+    const args = ['config', 'routes', 'test', `--config.file=${CONFIG}`, ...labels]
     const { stdout } = spawnSync(amtool as string, args, { encoding: 'utf8' })
-    t.equal(stdout.trim(), receiver, `${severity} goes to ${receiver}`)
+    t.equal(stdout.trim(), receiver, `${labels} goes to ${receiver}`)
   }
 })
 
-/** Starts an Alertmanager with the shipped configuration, and tells which of the alerts it is sent it holds back. */
-async function startAlertmanager(t: Test, binary: string) {
-  const url = `http://127.0.0.1:${await freePort()}`
-  const args = [
-    `--config.file=${CONFIG}`,
-    `--storage.path=${t.testdir()}`,
-    `--web.listen-address=${new URL(url).host}`,
-    '--cluster.listen-address=',
-  ]
-  const child = spawn(binary, args, { stdio: 'ignore' })
-  t.teardown(async () => {
-    child.kill('SIGKILL')
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'close')
-  })
-  await until('Alertmanager is ready', async () => (await fetch(`${url}/-/ready`)).status === 200)
-  return {
-    async send(firing: readonly Labels[]) {
-      const answer = await fetch(`${url}/api/v2/alerts`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(firing.map((labels) => ({ labels }))),
-      })
-      if (answer.status !== 200) throw new Error(await answer.text())
-    },
-    async heldBack() {
-      const listed = (await (await fetch(`${url}/api/v2/alerts`)).json()) as {
-        labels: Labels
-        status: { inhibitedBy: string[] }
-      }[]
-      return listed.filter(({ status }) => status.inhibitedBy.length > 0).map(({ labels }) => labels)
-    },
-  }
-}
-
 t.test('what says nothing new beside another alert is held back, by a real Alertmanager', async (t) => {
-  const binary = findTool('prometheus-alertmanager', 'ALERTMANAGER') ?? findTool('alertmanager')
+  const binary = findAlertmanager()
   if (missing(t, binary, 'Alertmanager')) return
   const [a, b] = ['sensor-01:9100', 'sensor-02:9100'].map((instance) => ({ job: 'sensors', instance }))
   const other = { job: 'printers', instance: 'printer-01:9100' }
@@ -109,12 +78,12 @@ t.test('what says nothing new beside another alert is held back, by a real Alert
     {
       name: 'a file system that is nearly full is told once; others are another matter',
       firing: [
-        alert('RollcallDeviceDiskSpaceLow', { ...a, mountpoint: '/', severity: 'warning' }),
-        alert('RollcallDeviceDiskSpaceLow', { ...a, mountpoint: '/data', severity: 'ticket' }),
+        alert('RollcallDeviceDiskSpaceLow', { ...a, mountpoint: '/', notify: '' }),
+        alert('RollcallDeviceDiskSpaceLow', { ...a, mountpoint: '/data', notify: 'ticket' }),
         alert('RollcallDeviceDiskFilling', { ...b, mountpoint: '/' }),
       ],
       heldBack: [
-        alert('RollcallDeviceDiskSpaceLow', { ...a, mountpoint: '/', severity: 'ticket' }),
+        alert('RollcallDeviceDiskSpaceLow', { ...a, mountpoint: '/', notify: 'ticket' }),
         alert('RollcallDeviceDiskFilling', { ...a, mountpoint: '/' }),
       ],
     },
@@ -124,7 +93,7 @@ t.test('what says nothing new beside another alert is held back, by a real Alert
       heldBack: [
         alert('RollcallSourceFlapping', source),
         alert('RollcallTargetsErrorBudgetBurn', { job: 'rollcall', severity: 'critical' }),
-        alert('RollcallTargetsErrorBudgetBurn', { job: 'rollcall', severity: 'ticket' }),
+        alert('RollcallTargetsErrorBudgetBurn', { job: 'rollcall', notify: 'ticket' }),
       ],
     },
     {
@@ -155,9 +124,22 @@ t.test('what says nothing new beside another alert is held back, by a real Alert
       ],
     },
     {
+      name: 'a release that is down explains nothing of another in its cluster, or of its devices',
+      firing: [
+        alert('RollcallDown', { namespace: 'a', job: 'rollcall', rollcall: 'a/rollcall' }),
+        alert('RollcallSourceFailing', { ...source, namespace: 'b', rollcall: 'b/rollcall' }),
+        alert('RollcallDeviceDown', { ...a, job: 'b/rollcall', rollcall: 'b/rollcall' }),
+      ],
+      heldBack: [
+        alert('RollcallInstanceDown', { ...source, namespace: 'a', rollcall: 'a/rollcall' }),
+        alert('RollcallDeviceDown', { ...a, job: 'a/rollcall', rollcall: 'a/rollcall' }),
+        alert('RollcallPrometheusCannotPoll', { job: 'prometheus', rollcall: 'a/rollcall' }),
+      ],
+    },
+    {
       name: 'a budget that burns fast also burns slowly',
       firing: [alert('RollcallTargetsLatencyBudgetBurn', { job: 'rollcall', severity: 'critical' })],
-      heldBack: [alert('RollcallTargetsLatencyBudgetBurn', { job: 'rollcall', severity: 'ticket' })],
+      heldBack: [alert('RollcallTargetsLatencyBudgetBurn', { job: 'rollcall', notify: 'ticket' })],
     },
     {
       name: 'an empty list is a sharp drop too',
@@ -196,7 +178,7 @@ function sorted(labels: readonly Labels[]): string {
 }
 
 t.test('every alert that the configuration names exists', async (t) => {
-  const named = new Set(readFileSync(CONFIG, 'utf8').match(/Rollcall[A-Z]\w+/g))
+  const named = new Set(readFileSync(CONFIG, 'utf8').match(/\bRollcall[A-Z]\w+\b(?!\[)/g))
   t.ok(named.size > 5)
   for (const name of named)
     t.ok(

@@ -14,7 +14,7 @@ for (const dashboard of DASHBOARDS) {
     const variables = dashboard.templating.list
     const variable = (name: string) => variables.find((one) => one.name === name)
 
-    t.test('has its data source, job and instances to choose', async (t) => {
+    t.test('has its data source, cluster, job and instances to choose', async (t) => {
       // template-datasource-rule
       t.match(variable('datasource'), { type: 'datasource', query: 'prometheus', label: 'Data source' })
       // template-job-rule, template-instance-rule
@@ -24,6 +24,8 @@ for (const dashboard of DASHBOARDS) {
       ] as const) {
         t.match(variable(name), { type: 'query', label, multi: true, allValue: '.+' })
       }
+      // multi-cluster rules; the label need not be there
+      t.match(variable('cluster'), { type: 'query', label: 'Cluster', multi: true, allValue: '.*' })
       for (const { name, type, refresh, datasource } of variables) {
         if (type !== 'query') continue
         t.equal(refresh, 2, `${name} is read again when the time range changes`) // template-on-time-change-reload-rule
@@ -54,14 +56,15 @@ for (const dashboard of DASHBOARDS) {
       t.equal(new Set(titles).size, titles.length)
     })
 
-    t.test('has queries that keep to the chosen job and instances', async (t) => {
+    t.test('has queries that keep to the chosen cluster, job and instances', async (t) => {
       for (const { panel, expr } of queriesOf(dashboard)) {
         const selectors = selectorsOf(expr)
         t.ok(selectors.length > 0, `${panel.title}: ${expr}`)
         for (const { metric, matchers, range, within } of selectors) {
           const what = `${panel.title}: ${metric} in ${expr}`
           // target-job-rule, target-instance-rule
-          t.ok(matchers.includes('job=~"$job"') && matchers.includes('instance=~"$instance"'), what)
+          for (const name of ['cluster', 'job', 'instance'])
+            t.ok(matchers.includes(`${name}=~"$${name}"`), `${name}: ${what}`)
           // target-rate-interval-rule, target-counter-agg-rule
           if (range !== undefined) t.equal(range, '$__rate_interval', what)
           if (metric.endsWith('_total')) t.match(within, /^(rate|irate|increase)$/, what)

@@ -20,9 +20,21 @@ const RULES = RULE_FILES.flatMap(rulesOf)
 
 /** What the variables of a dashboard stand for, with everything chosen. */
 const CHOSEN: Readonly<Record<string, Record<string, string>>> = {
-  'rollcall-devices': { $job: 'sensors', $site: '.*', $instance: '.+', $__rate_interval: '4s' },
-  'rollcall-discovery': { $job: 'rollcall|registrar', $instance: '.+', $__rate_interval: '4s' },
-  'rollcall-fleet': { $job: 'sensors', $instance: '.+', $by: 'site' },
+  'rollcall-devices': {
+    $cluster: '.*',
+    $job: 'sensors',
+    $site: '.*',
+    $instance: '.+',
+    $__rate_interval: '4s',
+  },
+  'rollcall-discovery': {
+    $cluster: '.*',
+    $namespace: '.*',
+    $job: 'rollcall|registrar',
+    $instance: '.+',
+    $__rate_interval: '4s',
+  },
+  'rollcall-fleet': { $cluster: '.*', $job: 'sensors', $instance: '.+', $by: 'site' },
 }
 
 function choose(uid: string, text: string): string {

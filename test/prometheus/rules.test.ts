@@ -65,13 +65,14 @@ t.test('every alert says how grave it is, what it is about, and where to read on
   const base = 'https://github.com/rollcall/rollcall/blob/main/docs/runbooks/'
   for (const { alert, labels, annotations } of everyAlert) {
     t.match(alert, /^Rollcall[A-Z][A-Za-z]+$/)
-    t.match(labels?.severity, /^(critical|warning|ticket|info)$/, alert)
+    t.match(labels?.severity, /^(critical|warning|info)$/, alert)
+    t.match(labels?.notify ?? 'ticket', 'ticket', alert)
     t.match(labels?.component, /^(discovery|objective|fleet|device)$/, alert)
     t.match(annotations?.summary, /^[A-Z].*\.$/, alert)
     t.match(annotations?.description, /\.$/, alert)
     t.equal(annotations?.runbook_url, `${base}${alert}.md`)
   }
-  for (const { alert, labels } of alertsOf([LOKI_RULES])) t.equal(labels?.severity, 'ticket', alert)
+  for (const { alert, labels } of alertsOf([LOKI_RULES])) t.equal(labels?.notify, 'ticket', alert)
 })
 
 t.test('every alert has a runbook with the same four headings, and every runbook an alert', async (t) => {
