@@ -11,11 +11,11 @@ import { parse } from 'yaml'
 const FOLDER = 'test/chart/schemas'
 
 /** The oldest Kubernetes that the chart supports, and the newest that it was tried with. */
-const KUBERNETES = ['v1.29.15', 'v1.36.3']
+const KUBERNETES = ['v1.30.14', 'v1.36.3']
 
 const KINDS = {
   api__v1: ['ConfigMap', 'PersistentVolumeClaim', 'Pod', 'Secret', 'Service', 'ServiceAccount'],
-  apis__apps__v1: ['Deployment'],
+  apis__apps__v1: ['Deployment', 'StatefulSet'],
   apis__autoscaling__v2: ['HorizontalPodAutoscaler'],
   apis__batch__v1: ['CronJob'],
   apis__networking_k8s_io__v1: ['Ingress', 'NetworkPolicy'],
@@ -29,6 +29,7 @@ const RESOURCES = [
   [OPERATOR, 'example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml'],
   [OPERATOR, 'example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml'],
   [OPERATOR, 'example/prometheus-operator-crd/monitoring.coreos.com_scrapeconfigs.yaml'],
+  [OPERATOR, 'example/prometheus-operator-crd/monitoring.coreos.com_alertmanagerconfigs.yaml'],
   [GATEWAY, 'config/crd/standard/gateway.networking.k8s.io_httproutes.yaml'],
 ]
 
@@ -93,8 +94,10 @@ function resources() {
       const compacted = compact(schema.openAPIV3Schema)
       compacted.properties.metadata = { type: 'object' }
       const { properties } = compacted.properties.spec
-      // The other ways of discovery are half of it.
+      // The other ways of discovery are half of it, and what is in receivers is not the chart's.
       for (const key of Object.keys(properties)) if (/(?<!http)SDConfigs$/.test(key)) delete properties[key]
+      if (properties.receivers !== undefined)
+        properties.receivers = { type: 'array', items: { type: 'object' } }
       kinds[`${spec.group}/${name} ${spec.names.kind}`] = compacted
     }
   }

@@ -3,6 +3,7 @@ import { parse } from 'yaml'
 import { CHART } from '../helpers/chart-files.ts'
 import {
   every,
+  FOR_KUBERNETES,
   helm,
   type Manifest,
   NAMESPACE,
@@ -12,6 +13,7 @@ import {
   template,
   tryTemplate,
   VALUES_FILES,
+  workload,
 } from '../helpers/helm.ts'
 import { createValidator, KUBERNETES_VERSIONS } from '../helpers/kubernetes.ts'
 import { restrictedViolations } from '../helpers/pod-security.ts'
@@ -40,9 +42,15 @@ t.test('there are values of every kind to try', async (t) => {
 for (const file of VALUES_FILES) {
   t.test(`${file} makes manifests that Kubernetes takes`, async (t) => {
     if (missing(t, command, 'Helm')) return
-    const linted = await helm(command as string, ['lint', '--strict', CHART, `--values=${file}`])
+    const linted = await helm(command as string, [
+      'lint',
+      '--strict',
+      CHART,
+      FOR_KUBERNETES,
+      `--values=${file}`,
+    ])
     t.equal(linted.code, 0, `helm lint --strict: ${linted.out}${linted.err}`)
-    const manifests = await template(command as string, [`--values=${file}`, '--kube-version=1.36.0'])
+    const manifests = await template(command as string, [`--values=${file}`])
     t.ok(manifests.length >= 4)
     for (const { version, validate } of validators) {
       t.same(manifests.flatMap(validate), [], `Kubernetes ${version} knows every field`)
@@ -78,11 +86,11 @@ function isValkey({ metadata }: Manifest): boolean {
 
 /** Every selector finds the server's pods, and not the test's. */
 function assertSelected(t: Test, manifests: readonly Manifest[]): void {
-  const deployment = only(manifests, 'Deployment')
+  const deployment = workload(manifests)
   const { labels } = deployment.spec.template.metadata
   const service = only(manifests, 'Service')
   const selectors: [string, Record<string, string>][] = [
-    ['Deployment', deployment.spec.selector.matchLabels],
+    ['workload', deployment.spec.selector.matchLabels],
     ['Service', service.spec.selector],
     ...every(manifests, 'PodDisruptionBudget').map(
       ({ spec }) => ['budget', spec.selector.matchLabels] as never,
@@ -104,31 +112,41 @@ function assertSelected(t: Test, manifests: readonly Manifest[]): void {
     t.ok(matches(service.metadata.labels, spec.selector.matchLabels))
     t.same(spec.namespaceSelector.matchNames, [service.metadata.namespace])
     t.ok(service.spec.ports.some(({ name }: Manifest) => name === spec.endpoints[0].port))
-    t.ok(spec.jobLabel in service.metadata.labels)
+    t.notOk('jobLabel' in spec, 'the job is the name of the Service')
   }
   for (const { spec } of every(manifests, 'HorizontalPodAutoscaler')) {
-    t.equal(spec.scaleTargetRef.name, deployment.metadata.name)
+    const { kind, metadata } = deployment
+    t.same([spec.scaleTargetRef.kind, spec.scaleTargetRef.name], [kind, metadata.name])
     t.notOk('replicas' in deployment.spec, 'or each upgrade would undo what it scaled')
   }
 }
 
 /** A pod is killed only after it had all the time to stop, and none goes before another one is ready. */
 function assertStops(t: Test, manifests: readonly Manifest[]): void {
-  const { strategy, template: pod } = only(manifests, 'Deployment').spec
-  const { volumes, containers, terminationGracePeriodSeconds } = pod.spec
+  const { kind, spec } = workload(manifests)
+  const { volumes = [], containers, terminationGracePeriodSeconds } = spec.template.spec
   const [{ args, lifecycle, ports, readinessProbe }] = containers
   const flag = (name: string) => Number(args.join('\n').match(new RegExp(`--web\\.${name}=(\\d+)s`))?.[1])
-  const { sleep, exec } = lifecycle.preStop
-  const slept = sleep?.seconds ?? Number(exec.command[2].match(/, (\d+)\)$/)[1]) / 1000
-  t.ok(slept > 0)
+  t.ok(lifecycle.preStop.sleep.seconds > 0)
   t.ok(flag('drain-delay') < flag('shutdown-timeout'))
-  t.ok(terminationGracePeriodSeconds > slept + flag('shutdown-timeout'))
+  t.ok(terminationGracePeriodSeconds > lifecycle.preStop.sleep.seconds + flag('shutdown-timeout'))
   t.equal(readinessProbe.httpGet.path, '/-/ready')
-  t.equal(readinessProbe.httpGet.port, ports[0].name)
-  if (volumes.some((volume: Manifest) => 'persistentVolumeClaim' in volume)) {
-    t.same(strategy, { type: 'Recreate' }, 'two processes never share the folder')
+  const [own, ...others] = containers
+  const { targetPort } = only(manifests, 'Service').spec.ports[0]
+  const listening = targetPort === 'http' ? own : others.find(({ ports }: Manifest) => ports !== undefined)
+  t.equal(readinessProbe.httpGet.port, targetPort)
+  t.equal(listening.ports[0].name, targetPort)
+  t.ok(ports.length === 1)
+  if (kind === 'StatefulSet') {
+    t.equal(spec.serviceName, only(manifests, 'Service').metadata.name)
+    const claims = [
+      ...volumes.filter((volume: Manifest) => 'persistentVolumeClaim' in volume),
+      ...(spec.volumeClaimTemplates ?? []),
+    ]
+    t.equal(claims.length, 1, 'each replica has one folder, and no other has it')
   } else {
-    t.same(strategy, { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } })
+    t.same(spec.strategy, { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } })
+    t.notOk(volumes.some((volume: Manifest) => 'persistentVolumeClaim' in volume))
   }
 }
 
@@ -153,29 +171,17 @@ function twins(manifests: readonly Manifest[]): string[] {
   return names.filter((name, index) => names.indexOf(name) !== index)
 }
 
-t.test(
-  'every supported version of Kubernetes gets the sleep that it knows; an older one is refused',
-  async (t) => {
-    if (missing(t, command, 'Helm')) return
-    const versions = ['1.29.15', 'v1.30.0', 'v1.31.7-eks-1234567', '1.32.0', '1.33.5-gke.100', '1.34.1']
-    for (const version of versions) {
-      const args = [`--kube-version=${version}`, '--show-only=templates/deployment.yaml']
-      const deployment = only(await template(command as string, args), 'Deployment')
-      const { lifecycle } = deployment.spec.template.spec.containers[0]
-      t.same(
-        lifecycle.preStop,
-        version.startsWith('1.29')
-          ? { exec: { command: ['node', '-e', 'setTimeout(() => {}, 5000)'] } }
-          : { sleep: { seconds: 5 } },
-        version,
-      )
-      for (const { validate } of validators) t.same(validate(deployment), [])
-    }
-    const { code, err } = await tryTemplate(command as string, ['--kube-version=1.28.9'])
-    t.equal(code, 1)
-    t.match(err, /requires kubeVersion: >=1\.29/)
-  },
-)
+t.test('every supported version of Kubernetes is taken; an older one is refused', async (t) => {
+  if (missing(t, command, 'Helm')) return
+  for (const version of ['v1.30.0', 'v1.31.7-eks-1234567', '1.32.0', '1.33.5-gke.100', '1.36.1']) {
+    const deployment = workload(await template(command as string, [`--kube-version=${version}`]))
+    t.same(deployment.spec.template.spec.containers[0].lifecycle.preStop, { sleep: { seconds: 5 } }, version)
+    for (const { validate } of validators) t.same(validate(deployment), [])
+  }
+  const { code, err } = await tryTemplate(command as string, ['--kube-version=1.29.15'])
+  t.equal(code, 1)
+  t.match(err, /requires kubeVersion: >=1\.30/)
+})
 
 t.test('long names stay within what Kubernetes allows, and apart', async (t) => {
   if (missing(t, command, 'Helm')) return
@@ -193,7 +199,7 @@ t.test('long names stay within what Kubernetes allows, and apart', async (t) => 
 t.test('the same release in other words: what values change is where they say', async (t) => {
   if (missing(t, command, 'Helm')) return
   const full = await template(command as string, [`--values=${CHART}/ci/full-values.yaml`])
-  const deployment = only(full, 'Deployment')
+  const deployment = workload(full)
   t.same([deployment.metadata.name, deployment.metadata.namespace], ['discovery', 'monitoring'])
   const named = full.filter(({ metadata }) => metadata.labels?.team === 'edge')
   t.equal(named.length, full.length - 2, 'common labels are everywhere but in the extra manifests')
@@ -204,7 +210,7 @@ t.test('the same release in other words: what values change is where they say', 
   )
   const { image } = deployment.spec.template.spec.containers[0]
   t.match(image, /^registry\.example\.com:5000\/mirror\/rollcall@sha256:[0-9a-f]{64}$/)
-  const plain = only(await template(command as string), 'Deployment')
+  const plain = workload(await template(command as string))
   t.equal(plain.spec.template.spec.containers[0].image, 'ghcr.io/rollcall/rollcall:0.1.0')
   t.equal(plain.metadata.name, `${RELEASE}-rollcall`)
   t.equal(plain.metadata.namespace, NAMESPACE)
@@ -235,7 +241,7 @@ t.test('the Valkey of the chart is reached by the replicas, and by nobody else',
   if (missing(t, command, 'Helm')) return
   const manifests = await template(command as string, [`--values=${CHART}/ci/valkey-values.yaml`])
   const [valkey, others] = [manifests.filter(isValkey), manifests.filter((one) => !isValkey(one))]
-  const server = only(others, 'Deployment').spec.template
+  const server = workload(others).spec.template
   const store = only(valkey, 'Deployment').spec.template
   const { metadata, spec } = only(valkey, 'Service')
   const { redis } = parse(only(others, 'ConfigMap').data['rollcall.yml']).cluster
@@ -253,30 +259,70 @@ t.test('the Valkey of the chart is reached by the replicas, and by nobody else',
   t.ok(matches(store.metadata.labels, way.to[0].podSelector.matchLabels))
 })
 
-t.test('a claim is made, or named, and mounted where the lists are kept', async (t) => {
+t.test(
+  'each replica has a claim of its own, or the one has the named one, where the lists are kept',
+  async (t) => {
+    if (missing(t, command, 'Helm')) return
+    const values = `--values=${CHART}/ci/persistence-values.yaml`
+    const made = workload(await template(command as string, [values, '--set=replicas=3']))
+    t.equal(made.kind, 'StatefulSet')
+    t.equal(made.spec.replicas, 3)
+    const [{ metadata, spec }] = made.spec.volumeClaimTemplates
+    t.same(spec, {
+      accessModes: ['ReadWriteOncePod'],
+      resources: { requests: { storage: '512Mi' } },
+      storageClassName: '',
+    })
+    t.equal(metadata.labels.backup, 'false')
+    t.notOk('helm.sh/chart' in metadata.labels, 'Kubernetes would refuse the next upgrade')
+    const named = workload(
+      await template(command as string, ['--set=persistence.enabled=true,persistence.existingClaim=mine']),
+    )
+    t.notOk('volumeClaimTemplates' in named.spec)
+    t.equal(named.spec.replicas, 1)
+    t.match(named.spec.template.spec.volumes, [
+      { name: 'data', persistentVolumeClaim: { claimName: 'mine' } },
+    ])
+    for (const { spec } of [made, named]) {
+      t.match(spec.template.spec.containers[0].volumeMounts, [{ name: 'data', mountPath: '/data' }])
+      t.ok(spec.template.spec.containers[0].args.includes('--storage.path=/data'))
+    }
+    const scaled = await template(command as string, [values, '--set=autoscaling.enabled=true'])
+    t.equal(only(scaled, 'HorizontalPodAutoscaler').spec.scaleTargetRef.kind, 'StatefulSet')
+  },
+)
+
+t.test('every pod pulls its image with the secrets of global too', async (t) => {
   if (missing(t, command, 'Helm')) return
-  const made = await template(command as string, [`--values=${CHART}/ci/persistence-values.yaml`])
-  const { metadata, spec } = only(made, 'PersistentVolumeClaim')
-  t.same(spec, {
-    accessModes: ['ReadWriteOncePod'],
-    resources: { requests: { storage: '512Mi' } },
-    storageClassName: '',
-  })
-  t.equal(metadata.labels.backup, 'false')
-  const named = await template(command as string, [
-    '--set=persistence.enabled=true,persistence.existingClaim=mine',
+  const sets = 'backup.enabled=true,web.enableLifecycle=true,imagePullSecrets[0].name=own'
+  const manifests = await template(command as string, [
+    `--values=${CHART}/ci/valkey-values.yaml`,
+    `--set=${sets},global.imagePullSecrets[0].name=all,global.imagePullSecrets[1]=short`,
   ])
-  t.same(every(named, 'PersistentVolumeClaim'), [])
-  for (const [manifests, claimName] of [
-    [made, metadata.name],
-    [named, 'mine'],
-  ] as const) {
-    const { replicas, template: pod } = only(manifests, 'Deployment').spec
-    t.equal(replicas, 1)
-    t.match(pod.spec.volumes, [{ name: 'data', persistentVolumeClaim: { claimName } }])
-    t.match(pod.spec.containers[0].volumeMounts, [{ name: 'data', mountPath: '/data' }])
-    t.ok(pod.spec.containers[0].args.includes('--storage.path=/data'))
-  }
+  const all = pods(manifests)
+  t.equal(all.length, 4)
+  for (const { name, spec } of all)
+    t.same(spec.imagePullSecrets, [{ name: 'all' }, { name: 'short' }, { name: 'own' }], name)
+})
+
+t.test('users of the host, and the lifecycle of the container, are as the values say', async (t) => {
+  if (missing(t, command, 'Helm')) return
+  const podOf = async (...sets: string[]) =>
+    workload(
+      await template(
+        command as string,
+        sets.map((one) => `--set=${one}`),
+      ),
+    ).spec.template.spec
+  t.notOk('hostUsers' in (await podOf()))
+  t.equal((await podOf('hostUsers=false')).hostUsers, false)
+  const lifecycleOf = async (...sets: string[]) => (await podOf(...sets)).containers[0].lifecycle
+  t.same(await lifecycleOf('lifecycle.postStart.exec.command[0]=true'), {
+    postStart: { exec: { command: [true] } },
+    preStop: { sleep: { seconds: 5 } },
+  })
+  t.same(await lifecycleOf('lifecycle.preStop.sleep.seconds=9'), { preStop: { sleep: { seconds: 9 } } })
+  t.equal(await lifecycleOf('preStopSleepSeconds=0'), undefined)
 })
 
 t.test('routes and hosts lead to targets only, unless told otherwise', async (t) => {

@@ -5,6 +5,7 @@ import { LOG_FORMATS, LOG_LEVELS } from '../../src/base/logger.ts'
 import { ICON } from '../../src/ui/style.ts'
 import { CHART, chartFiles, copiedFiles, readValues } from '../helpers/chart-files.ts'
 import { tryTemplate } from '../helpers/helm.ts'
+import { RULE_FILES, rulesOf } from '../helpers/rules.ts'
 import { findHelm, missing } from '../helpers/tools.ts'
 
 const command = findHelm()
@@ -31,6 +32,33 @@ t.test('every value is explained, and is in the schema', async (t) => {
   const tops = Object.keys(schema.properties).filter((name) => name !== 'enabled')
   t.same(tops, [...new Set(values.map(({ path }) => path.split('.')[0]))])
 })
+
+t.test(
+  'every threshold and every group of the shipped rules can be set, and its default is what is shipped',
+  async (t) => {
+    const { thresholds } = parse(readFileSync(`${CHART}/values.yaml`, 'utf8')).prometheusRule
+    const text = readFileSync('prometheus/thresholds.yml', 'utf8')
+    const places = parse(text) as Record<string, { alert: string; after: string; value: string }>
+    t.same(
+      thresholds,
+      Object.fromEntries(Object.entries(places).map(([name, { value }]) => [name, Number(value)])),
+    )
+    const schema = JSON.parse(readFileSync(`${CHART}/values.schema.json`, 'utf8'))
+    const { properties } = schema.properties.prometheusRule
+    t.same(Object.keys(properties.thresholds.properties), Object.keys(thresholds))
+    const groups = RULE_FILES.flatMap((file) => parse(readFileSync(file, 'utf8')).groups)
+    t.same(
+      properties.disabledGroups.items.enum,
+      groups.map(({ name }: { name: string }) => name),
+    )
+    for (const [name, { alert, after, value }] of Object.entries(places)) {
+      const found = RULE_FILES.flatMap(rulesOf).filter(
+        (rule) => rule.alert === alert && rule.expr.includes(after + value),
+      )
+      t.ok(found.length > 0, name)
+    }
+  },
+)
 
 t.test('the chart says what the program says', async (t) => {
   const chart = parse(readFileSync(`${CHART}/Chart.yaml`, 'utf8'))
@@ -93,6 +121,26 @@ const WRONG: Record<string, readonly [values: string, message: RegExp]> = {
     /at '\/history\/retention\/size': '64Mi' does not match/,
   ],
   'a Prometheus that is nowhere': ['prometheus[0].name=a', /at '\/prometheus\/0': missing property 'url'/],
+  'a threshold that does not exist': [
+    'prometheusRule.thresholds.deviceHeat=1',
+    /at '\/prometheusRule\/thresholds': additional properties 'deviceHeat' not allowed/,
+  ],
+  'a share of more than all': [
+    'prometheusRule.thresholds.deviceCpu=90',
+    /at '\/prometheusRule\/thresholds\/deviceCpu': exclusiveMaximum: got 90, want 1/,
+  ],
+  'a group of rules that does not exist': [
+    'prometheusRule.disabledGroups={devices}',
+    /at '\/prometheusRule\/disabledGroups\/0': value must be one of 'rollcall-cluster'/,
+  ],
+  'an address that is a name': [
+    'web.listenAddress=proxy',
+    /at '\/web\/listenAddress': 'proxy' does not match/,
+  ],
+  'a port of the Service without a name': [
+    'service.extraPorts[0].port=80',
+    /at '\/service\/extraPorts\/0': missing property 'name'/,
+  ],
   'backups of which none is kept': ['backup.keep=0', /at '\/backup\/keep': minimum: got 0, want 1/],
   'an Ingress without host': ['ingress.enabled=true', /at '\/ingress\/hosts': minItems: got 0, want 1/],
   'a route without Gateway': [
@@ -151,16 +199,28 @@ const CONTRARY: Record<string, readonly [values: string, message: RegExp]> = {
     /terminationGracePeriodSeconds: 30 is less than preStopSleepSeconds \+ web\.shutdownTimeoutSeconds \(35\)/,
   ],
   'two replicas with one folder': [
-    'persistence.enabled=true,replicas=2',
-    /replicas: 2, but with persistence only one process/,
+    'persistence.enabled=true,persistence.existingClaim=a,replicas=2',
+    /replicas: 2, but with persistence\.existingClaim only one process/,
   ],
   'scaling with one folder': [
-    'persistence.enabled=true,autoscaling.enabled=true',
-    /autoscaling\.enabled: with persistence only one/,
+    'persistence.enabled=true,persistence.existingClaim=a,autoscaling.enabled=true',
+    /autoscaling\.enabled: with persistence\.existingClaim only one/,
   ],
-  'a rolling update with one folder': [
-    'persistence.enabled=true,strategy.type=RollingUpdate',
-    /strategy\.type: RollingUpdate, but with persistence only one process/,
+  'a strategy of a Deployment for a StatefulSet': [
+    'persistence.enabled=true,strategy.type=Recreate',
+    /strategy\.type: Recreate is for a Deployment/,
+  ],
+  'a strategy of a StatefulSet for a Deployment': [
+    'strategy.type=OnDelete',
+    /strategy\.type: OnDelete is for a StatefulSet/,
+  ],
+  'a server that nobody reaches': [
+    'web.listenAddress=127.0.0.1',
+    /web\.listenAddress: nobody outside of the pod reaches it; set service\.targetPort/,
+  ],
+  'a probe that reaches nothing': [
+    'web.listenAddress=127.0.0.1,service.targetPort=proxy,startupProbe=null,livenessProbe=null',
+    /readinessProbe\.httpGet\.port: Kubernetes does not reach web\.listenAddress/,
   ],
   'a budget that blocks every drain': [
     'podDisruptionBudget.maxUnavailable=null,podDisruptionBudget.minAvailable=2',
@@ -184,7 +244,7 @@ const CONTRARY: Record<string, readonly [values: string, message: RegExp]> = {
   ],
   'devices that register with one of two replicas': [
     'inventoryUrl=,config.sources[0].name=edge,config.sources[0].push.token_file=/a',
-    /config\.sources: devices register with edge, and each replica would know only those .*; set cluster\.enabled: true .* or persistence\.enabled: true/,
+    /config\.sources: devices register with edge, and each replica would know only those .*; set cluster\.enabled: true .* or replicas: 1 with persistence\.enabled: true/,
   ],
   'a cluster without a place': [
     `${CLUSTER},cluster.url=`,

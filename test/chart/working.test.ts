@@ -1,19 +1,35 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { createClient } from 'redis'
 import t, { type Test } from 'tap'
-import { parse, stringify } from 'yaml'
+import { parse, parseAllDocuments, stringify } from 'yaml'
 import { readArguments } from '../../src/config/arguments.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { CHART } from '../helpers/chart-files.ts'
 import { run, start } from '../helpers/cli.ts'
 import { diskFiles } from '../helpers/files.ts'
-import { every, type Manifest, NAMESPACE, only, RELEASE, template } from '../helpers/helm.ts'
+import { firingAlerts } from '../helpers/firing.ts'
+import {
+  every,
+  FOR_KUBERNETES,
+  helm,
+  type Manifest,
+  NAMESPACE,
+  only,
+  RELEASE,
+  template,
+  tryTemplate,
+  workload,
+} from '../helpers/helm.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
 import { freePort } from '../helpers/prometheus.ts'
+import { selectorsOf } from '../helpers/promql.ts'
 import { checkConfig, findPromtools } from '../helpers/promtool.ts'
 import { noRedis, startRedis } from '../helpers/redis-server.ts'
 import { findHelm, findTool, missing } from '../helpers/tools.ts'
@@ -23,8 +39,7 @@ const execute = promisify(execFile)
 const command = findHelm()
 const promtools = await findPromtools()
 const ci = (name: string) => `--values=${CHART}/ci/${name}-values.yaml`
-const container = (manifests: readonly Manifest[]) =>
-  only(manifests, 'Deployment').spec.template.spec.containers[0]
+const container = (manifests: readonly Manifest[]) => workload(manifests).spec.template.spec.containers[0]
 
 /** The flags of the container, with the folders of a test instead of those of the image. */
 function flags({ args }: Manifest, config?: string): string[] {
@@ -50,7 +65,7 @@ for (const name of ['config', 'full', 'cluster', 'valkey']) {
       const server = manifests.filter(({ metadata }) => !metadata.name.endsWith('-valkey'))
       const path = join(t.testdir(), 'rollcall.yml')
       writeFileSync(path, (made.stringData ?? made.data)['rollcall.yml'])
-      const { spec } = only(server, 'Deployment').spec.template
+      const { spec } = workload(server).spec.template
       const [{ args, volumeMounts }] = spec.containers
       t.ok(args.includes('--config.file=/etc/rollcall/rollcall.yml'))
       const volume = spec.volumes.find((one: Manifest) => one.name === 'config')
@@ -81,7 +96,7 @@ t.test('the values that the README of the chart shows are right', async (t) => {
   const sets = [...readme.matchAll(/`(\w+: \{.*\})`/g)].map(([, text]) => text as string)
   t.equal(sets.length, 1)
   writeFileSync(path, `inventoryUrl: http://a\n${sets[0]}`)
-  const { spec } = only(await template(command as string, [`--values=${path}`]), 'Deployment').spec.template
+  const { spec } = workload(await template(command as string, [`--values=${path}`])).spec.template
   t.same(Object.keys(spec.securityContext), ['fsGroupChangePolicy', 'runAsNonRoot', 'seccompProfile'])
 })
 
@@ -112,7 +127,7 @@ t.test('the history is kept as the values say, and Prometheus servers are asked'
 
 t.test('secrets are mounted as files, readable for the group of the process only', async (t) => {
   if (missing(t, command, 'Helm')) return
-  const { spec } = only(await template(command as string, [ci('full')]), 'Deployment').spec.template
+  const { spec } = workload(await template(command as string, [ci('full')])).spec.template
   const mounts = spec.containers[0].volumeMounts.filter(({ mountPath }: Manifest) =>
     /secrets/.test(mountPath),
   )
@@ -143,8 +158,7 @@ t.test('a new configuration means new pods; a new version of the chart alone doe
   )
   t.not(sum(changed), sum(first))
   t.notMatch(JSON.stringify(first.metadata.labels), 'helm.sh/chart')
-  const existing = only(await template(command as string, [ci('existing-secret')]), 'Deployment').spec
-    .template
+  const existing = workload(await template(command as string, [ci('existing-secret')])).spec.template
   t.same(existing.metadata.annotations, { 'example.com/restarted-at': '2026-01-01' })
 })
 
@@ -176,7 +190,7 @@ t.test(
 t.test('replicas share a store: they find its secrets, and devices register with any of them', async (t) => {
   if (missing(t, command, 'Helm') || noRedis(t)) return
   const manifests = await template(command as string, [ci('cluster')])
-  const { replicas, template: pod } = only(manifests, 'Deployment').spec
+  const { replicas, template: pod } = workload(manifests).spec
   t.equal(replicas, 3)
   const [main] = pod.spec.containers
   const files = filesOf(pod.spec)
@@ -312,16 +326,117 @@ t.test('the CronJob makes a backup that can be restored, and keeps the last ones
   t.same(readdirSync(backups).sort(), names)
 })
 
-t.test('without configuration, or with a Secret that lost its URL, the demo is not served', async (t) => {
+t.test('the default values come up: Rollcall discovers itself, until an upgrade says what', async (t) => {
   if (missing(t, command, 'Helm')) return
-  const SETS: Record<string, RegExp> = {
-    'log.level=info': /INVENTORY_URL: is empty; set it/,
-    'envFrom[0].secretRef.name=a': /METRICS_PORT is given, but INVENTORY_URL is not/,
+  const manifests = await template(command as string)
+  const { data } = only(manifests, 'ConfigMap')
+  const folder = t.testdir({
+    'rollcall.yml': data['rollcall.yml'].replace('/etc/rollcall/', ''),
+    'rollcall.json': data['rollcall.json'],
+  })
+  const main = container(manifests)
+  const { url } = await start(t, flags(main, join(folder, 'rollcall.yml')), variables(main))
+  await until('it is ready', async () => (await fetch(url + main.readinessProbe.httpGet.path)).status === 200)
+  const groups = (await (await fetch(`${url}/targets`)).json()) as { targets: string[] }[]
+  const service = only(manifests, 'Service')
+  t.same(
+    groups.flatMap(({ targets }) => targets),
+    [`${service.metadata.name}.${NAMESPACE}.svc:${service.spec.ports[0].port}`],
+  )
+  const upgrade = await tryTemplate(command as string, ['--is-upgrade'])
+  t.equal(upgrade.code, 1)
+  t.match(upgrade.err, /none says what is discovered, so that this upgrade would take every target away/)
+  t.equal((await tryTemplate(command as string, ['--is-upgrade', ci('env-only')])).code, 0)
+})
+
+t.test('with a Secret that lost its URL, the demo is not served', async (t) => {
+  if (missing(t, command, 'Helm')) return
+  const main = container(await template(command as string, ['--set=envFrom[0].secretRef.name=a']))
+  await t.rejects(loadSettings(readArguments(flags(main)), variables(main), diskFiles), {
+    message: /METRICS_PORT is given, but INVENTORY_URL is not/,
+  })
+})
+
+/** A cluster in which one claim is, as far as Helm asks for it. */
+async function clusterWith(t: Test, claim: Manifest): Promise<string> {
+  const lists: Record<string, object> = {
+    '/version': { major: '1', minor: '36', gitVersion: 'v1.36.0' },
+    '/api': { kind: 'APIVersions', versions: ['v1'] },
+    '/apis': { kind: 'APIGroupList', apiVersion: 'v1', groups: [] },
+    '/api/v1': {
+      kind: 'APIResourceList',
+      groupVersion: 'v1',
+      resources: [
+        { name: 'persistentvolumeclaims', kind: 'PersistentVolumeClaim', namespaced: true, verbs: ['get'] },
+      ],
+    },
+    [`/api/v1/namespaces/${claim.metadata.namespace}/persistentvolumeclaims/${claim.metadata.name}`]: claim,
   }
-  for (const [set, message] of Object.entries(SETS)) {
-    const main = container(await template(command as string, [`--set=${set}`]))
-    await t.rejects(loadSettings(readArguments(flags(main)), variables(main), diskFiles), { message }, set)
+  const server = createServer((request, response) => {
+    const answer = lists[new URL(request.url as string, 'http://a').pathname]
+    response.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' })
+    response.end(
+      JSON.stringify(answer ?? { kind: 'Status', status: 'Failure', reason: 'NotFound', code: 404 }),
+    )
+  })
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+t.test('no upgrade deletes the claim of an earlier version, with what is in it, unasked', async (t) => {
+  if (missing(t, command, 'Helm')) return
+  const upgradeWith = async (annotations: object, ...sets: string[]) => {
+    const labels = { 'app.kubernetes.io/instance': RELEASE, 'app.kubernetes.io/managed-by': 'Helm' }
+    const metadata = { name: `${RELEASE}-rollcall`, namespace: NAMESPACE, labels, annotations }
+    const api = await clusterWith(t, { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata })
+    const args = ['--dry-run=server', `--kube-apiserver=${api}`, '--set=persistence.enabled=true', ...sets]
+    return tryTemplate(command as string, [ci('env-only'), ...args])
   }
+  const unasked = await upgradeWith({})
+  t.equal(unasked.code, 1)
+  t.match(unasked.err, /would delete the claim demo-rollcall .* annotate persistentvolumeclaim demo-rollcall/)
+  const kept = { 'helm.sh/resource-policy': 'keep' }
+  t.match(await upgradeWith(kept), { code: 0, err: '' })
+  t.match(await upgradeWith({}, `--set=persistence.existingClaim=${RELEASE}-rollcall`), { code: 1 })
+  const goesOn = await upgradeWith(kept, `--set=persistence.existingClaim=${RELEASE}-rollcall`)
+  t.match(goesOn, { code: 0, out: new RegExp(`claimName: ${RELEASE}-rollcall\n`) })
+})
+
+t.test('a proxy that authenticates stands in front, and nobody gets past it', async (t) => {
+  if (missing(t, command, 'Helm')) return
+  const inventory = await inventoryServer(t, ['a'])
+  const manifests = await template(command as string, [ci('proxy'), `--set=inventoryUrl=${inventory.url}`])
+  const [main, proxy] = workload(manifests).spec.template.spec.containers
+  const address = main.args.find((arg: string) => arg.startsWith('--web.listen-address='))
+  t.equal(address, '--web.listen-address=127.0.0.1:8080')
+  t.ok(proxy.args.includes('--upstream=http://127.0.0.1:8080/'))
+  for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe'])
+    t.match(main[probe].httpGet, { path: /^\/-\//, port: 'proxy', scheme: 'HTTPS' })
+  const { ports } = only(manifests, 'Service').spec
+  t.match(ports, [{ name: 'http', targetPort: 'proxy', appProtocol: 'https' }, { name: 'proxy-metrics' }])
+  t.match(only(manifests, 'NetworkPolicy').spec.ingress[0].ports, [{ port: 'proxy' }, { port: 9443 }])
+  t.equal(only(manifests, 'ServiceMonitor').spec.endpoints[0].scheme, 'https')
+  t.match(only(manifests, 'ScrapeConfig').spec.httpSDConfigs[0].url, /^https:/)
+  t.match(only(manifests, 'Pod').spec.containers[0].args[1], /^https:.*\/-\/ready$/)
+
+  // As the proxy does it: only what it takes gets through, to the loopback interface.
+  const port = await freePort()
+  const { url } = await start(t, [...flags(main), `--web.listen-address=127.0.0.1:${port}`], variables(main))
+  t.equal(url, `http://127.0.0.1:${port}`)
+  const front = createServer(async (request, response) => {
+    const isFree = request.url?.startsWith('/-/')
+    if (!isFree && request.headers.authorization !== 'Bearer prometheus') return response.writeHead(401).end()
+    const answer = await fetch(url + request.url, { headers: { accept: String(request.headers.accept) } })
+    return response.writeHead(answer.status).end(await answer.text())
+  })
+  await new Promise<void>((resolve) => void front.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => front.close())
+  const asked = `http://127.0.0.1:${(front.address() as AddressInfo).port}`
+  await until('it is ready', async () => (await fetch(asked + main.readinessProbe.httpGet.path)).ok)
+  t.equal((await fetch(`${asked}/targets`)).status, 401)
+  const targets = await fetch(`${asked}/targets`, { headers: { authorization: 'Bearer prometheus' } })
+  t.match(await targets.json(), [{ targets: ['a:9100'] }])
 })
 
 /** What `helm install` would print. */
@@ -337,7 +452,7 @@ t.test('the notes say how Prometheus finds Rollcall, in words that Prometheus un
   const snippet = /^ *scrape_configs:\n.*?(?=\n\s*\n)/ms.exec(text)?.[0] ?? ''
   const [sensors, rollcall] = parse(snippet).scrape_configs
   t.equal(sensors.http_sd_configs[0].url, `http://${RELEASE}-rollcall.${NAMESPACE}.svc:81/targets/sensors`)
-  t.equal(rollcall.job_name, 'rollcall')
+  t.same([sensors.job_name, rollcall.job_name], [`${NAMESPACE}/${RELEASE}-rollcall`, `${RELEASE}-rollcall`])
   await assertValid(t, parse(snippet))
   t.equal(rollcall.kubernetes_sd_configs[0].role, 'endpointslice')
   t.notMatch(text, 'NOT CONFIGURED')
@@ -380,6 +495,120 @@ t.test('the ScrapeConfig says what http_sd_configs would say', async (t) => {
       },
     ],
   })
+})
+
+/** The rules of a release with these values, in a file. */
+async function rulesFile(t: Test, release: string, namespace: string, ...args: string[]): Promise<string> {
+  const values = [FOR_KUBERNETES, '--set=prometheusRule.enabled=true,inventoryUrl=http://a', ...args]
+  const { out } = await helm(command as string, [
+    'template',
+    release,
+    CHART,
+    `--namespace=${namespace}`,
+    ...values,
+  ])
+  const manifests = parseAllDocuments(out).map((document) => document.toJS())
+  const path = join(mkdtempSync(join(tmpdir(), 'rollcall-rules-')), 'rules.yml')
+  t.teardown(() => rmSync(dirname(path), { recursive: true }))
+  writeFileSync(path, stringify(manifests.find((one) => one?.kind === 'PrometheusRule').spec))
+  return path
+}
+
+t.test(
+  'any number of releases live in one cluster: each has its alerts, and nothing of another',
+  async (t) => {
+    if (missing(t, command, 'Helm') || missing(t, promtools[0]?.command, 'promtool')) return
+    const rules = await Promise.all(
+      [
+        ['a', 'edge'],
+        ['a', 'stores'],
+        ['b', 'edge'],
+      ].map(([namespace, release]) => rulesFile(t, release as string, namespace as string)),
+    )
+    const of = (namespace: string, name: string, more = '') =>
+      `{namespace="${namespace}", job="${name}-rollcall", service="${name}-rollcall", instance="${namespace}-${name}:8080"${more}}`
+    const device = (job: string, number: number) => `up{job="${job}-rollcall", instance="${number}:9100"}`
+    const series: Record<string, string> = {
+      // Was there, and vanishes with all that it had.
+      [`rollcall_build_info${of('b', 'edge')}`]: '1x10 _x200',
+      // Has a source that fails, and half of its devices are down.
+      [`rollcall_build_info${of('a', 'edge')}`]: '1x210',
+      [`rollcall_source_stale${of('a', 'edge', ', source="s"')}`]: '0x10 1x200',
+      [`rollcall_source_last_success_timestamp_seconds${of('a', 'edge', ', source="s"')}`]: '0+60x10 600x200',
+      [`rollcall_source_refresh_interval_seconds${of('a', 'edge', ', source="s"')}`]: '30x210',
+      [`rollcall_http_requests_total${of('a', 'edge', ', route="/targets", method="GET", code="200"')}`]:
+        '0+6x210',
+      // Is well.
+      [`rollcall_build_info${of('a', 'stores')}`]: '1x210',
+      [`rollcall_source_stale${of('a', 'stores', ', source="s"')}`]: '0x210',
+      [`rollcall_source_last_success_timestamp_seconds${of('a', 'stores', ', source="s"')}`]: '0+60x210',
+      [`rollcall_source_refresh_interval_seconds${of('a', 'stores', ', source="s"')}`]: '30x210',
+      [`rollcall_http_requests_total${of('a', 'stores', ', route="/targets", method="GET", code="200"')}`]:
+        '0+6x210',
+    }
+    for (let number = 0; number < 6; number++) {
+      series[device('a/edge', number)] = number < 3 ? '1x10 0x200' : '1x210'
+      for (const job of ['a/stores', 'b/edge']) series[device(job, number)] = '1x210'
+    }
+    for (const { command: promtool } of promtools) {
+      const found = (await firingAlerts(promtool, rules, series, [60])).get(60) ?? []
+      const told = found.map(({ alertname, namespace, rollcall, job }) =>
+        [alertname, namespace, rollcall, job].join(' '),
+      )
+      t.same(told.sort(), [
+        ...Array(3).fill('RollcallDeviceDown a a/edge-rollcall a/edge-rollcall'),
+        'RollcallDown b b/edge-rollcall edge-rollcall',
+        'RollcallManyDevicesDown a a/edge-rollcall a/edge-rollcall',
+        'RollcallSourceFailing a a/edge-rollcall edge-rollcall',
+      ])
+    }
+  },
+)
+
+t.test('groups of rules can be left out, thresholds set, and the metrics found otherwise', async (t) => {
+  if (missing(t, command, 'Helm') || missing(t, promtools[0]?.command, 'promtool')) return
+  const read = async (...args: string[]) => {
+    const path = await rulesFile(t, 'edge', 'a', ...args)
+    await execute(promtools[0]?.command as string, ['check', 'rules', '--lint-fatal', path])
+    return parse(readFileSync(path, 'utf8')).groups as Manifest[]
+  }
+  const plain = await read()
+  t.ok(plain.length >= 9)
+  const fewer = await read('--set=prometheusRule.disabledGroups={rollcall-devices,rollcall-fleet}')
+  t.same(
+    plain.filter(({ name }) => !fewer.some((group) => group.name === name)).map(({ name }) => name),
+    ['rollcall-devices', 'rollcall-fleet'],
+  )
+  const thresholds = {
+    deviceDisk: 0.8,
+    deviceDiskNearlyFull: 0.9,
+    devicesDown: 0.5,
+    sourceStaleSeconds: 10800,
+    errorBudget: 0.01,
+  }
+  const set = await read(`--set-json=prometheusRule.thresholds=${JSON.stringify(thresholds)}`)
+  const exprs = (groups: Manifest[], alert: string): string[] =>
+    groups.flatMap(({ rules }) =>
+      rules.filter((rule: Manifest) => rule.alert === alert).map(({ expr }: Manifest) => expr),
+    )
+  const ends = exprs(set, 'RollcallDeviceDiskSpaceLow').map((expr) => expr.split(' > ')[1])
+  t.same(ends, ['0.8', '0.9'])
+  t.match(exprs(set, 'RollcallManyDevicesDown')[0], '> 0.5)')
+  t.match(exprs(set, 'RollcallSourceStale')[0], ', 10800)')
+  t.match(exprs(set, 'RollcallTargetsErrorBudgetBurn')[0], '> 14.4 * 0.01 ')
+  t.match(exprs(set, 'RollcallDeviceCpuBusy')[0], /> 0\.9$/)
+  const own = JSON.stringify(await read('--set-string=prometheusRule.selector=app="x"'))
+  t.match(own, 'rollcall_build_info{app=\\"x\\"}')
+  t.notMatch(own, 'namespace=\\"a\\"')
+  const unscoped = plain.flatMap(({ rules }) =>
+    rules.flatMap(({ expr }: Manifest) =>
+      selectorsOf(expr).filter(({ metric, matchers }) => {
+        if (!/rollcall_|^node_|^up$/.test(metric) || expr.includes('(up == 0')) return false
+        return !['job="edge-rollcall"', 'job="a/edge-rollcall"'].some((one) => matchers.includes(one))
+      }),
+    ),
+  )
+  t.same(unscoped, [], 'no metric is read of all releases')
 })
 
 t.test('rules and dashboards are the shipped ones, for the jobs as the chart calls them', async (t) => {

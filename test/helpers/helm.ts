@@ -38,9 +38,12 @@ export async function helm(command: string, args: readonly string[]): Promise<He
   }
 }
 
+/** A cluster to render for: a Helm that was built with `go install` knows none by itself. */
+export const FOR_KUBERNETES = '--kube-version=1.36.0'
+
 /** Tries to render the chart. */
 export function tryTemplate(command: string, args: readonly string[]): Promise<HelmResult> {
-  return helm(command, ['template', RELEASE, CHART, `--namespace=${NAMESPACE}`, ...args])
+  return helm(command, ['template', RELEASE, CHART, FOR_KUBERNETES, `--namespace=${NAMESPACE}`, ...args])
 }
 
 /**
@@ -64,6 +67,16 @@ export function only(manifests: readonly Manifest[], kind: string): Manifest {
   return found[0]
 }
 
+/** The Deployment or StatefulSet of the server. */
+export function workload(manifests: readonly Manifest[]): Manifest {
+  const ofServer = manifests.filter(
+    ({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === 'server',
+  )
+  const found = [...every(ofServer, 'Deployment'), ...every(ofServer, 'StatefulSet')]
+  if (found.length !== 1) throw new Error(`${found.length} workloads`)
+  return found[0]
+}
+
 /** The manifests of a kind. */
 export function every(manifests: readonly Manifest[], kind: string): Manifest[] {
   return manifests.filter((manifest) => manifest.kind === kind)
@@ -78,6 +91,8 @@ export function pods(manifests: readonly Manifest[]): { name: string; metadata: 
       const { template: pod } = spec.jobTemplate.spec
       return [{ name, metadata: pod.metadata, spec: pod.spec }]
     }
-    return kind === 'Deployment' ? [{ name, metadata: spec.template.metadata, spec: spec.template.spec }] : []
+    return kind === 'Deployment' || kind === 'StatefulSet'
+      ? [{ name, metadata: spec.template.metadata, spec: spec.template.spec }]
+      : []
   })
 }

@@ -3,7 +3,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import type { Manifest } from './helm.ts'
 
 /** The oldest version of Kubernetes that the chart supports, and the newest that is known. */
-export const KUBERNETES_VERSIONS = ['1.29', '1.36'] as const
+export const KUBERNETES_VERSIONS = ['1.30', '1.36'] as const
 
 /** Says what is wrong with a manifest, as a cluster would that validates strictly. */
 export type Validator = (manifest: Manifest) => string[]

@@ -11,12 +11,12 @@ export interface Selector {
 
 /** Names that are no metrics where no argument follows at once: `sum by (job) (…)`. */
 const WORDS = new Set(
-  'and or unless offset bool group_left group_right sum min max avg count topk bottomk'.split(' '),
+  'and or unless offset bool group_left group_right sum min max avg count group topk bottomk'.split(' '),
 )
 
 /** Text, a clause with label names, a number or duration, or a name with what follows it. */
 const TOKEN =
-  /"(?:[^"\\]|\\.)*"|\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)|\b\d[\w.]*|(?<name>[a-zA-Z_:][\w:]*)\s*(?<call>\()?(?:\{(?<matchers>[^}]*)\})?(?:\[(?<range>[^\]]*)\])?/g
+  /"(?:[^"\\]|\\.)*"|\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)|\b\d[\w.:]*|(?<name>[a-zA-Z_:][\w:]*)\s*(?<call>\()?(?:\{(?<matchers>[^}]*)\})?(?:\[(?<range>[^\]]*)\])?/g
 
 /** Every selector of an expression. It knows as much of the language as the shipped rules and panels use. */
 export function selectorsOf(expression: string): Selector[] {

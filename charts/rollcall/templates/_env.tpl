@@ -1,15 +1,13 @@
 {{/* The variables that describe an inventory. Kubernetes would replace $(…) in them. */}}
 {{- define "rollcall.env" -}}
 {{- if not (include "rollcall.hasFile" .) }}
-{{- $isUnconfigured := eq (include "rollcall.origin" .) "nothing" }}
-{{- if or .Values.inventoryUrl $isUnconfigured }}
-{{- /* Empty: the process says so and ends, rather than to serve its demo. */}}
+{{- if .Values.inventoryUrl }}
 - name: INVENTORY_URL
   value: {{ .Values.inventoryUrl | replace "$(" "$$(" | quote }}
 {{- end }}
 - name: UPDATE_INTERVAL
   value: {{ .Values.inventory.updateInterval | quote }}
-{{- /* Without INVENTORY_URL this one too keeps the process from serving its demo. */}}
+{{- /* Without INVENTORY_URL this one keeps the process from serving its demo. */}}
 - name: METRICS_PORT
   value: {{ .Values.inventory.metricsPort | quote }}
 - name: METRICS_PATH

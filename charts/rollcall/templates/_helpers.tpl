@@ -69,6 +69,18 @@ annotations:
 {{- end -}}
 {{- end -}}
 
+{{/* Those of the chart and those of global, each an object or a name; for every pod. */}}
+{{- define "rollcall.imagePullSecrets" -}}
+{{- $secrets := list -}}
+{{- range concat (default list .Values.global.imagePullSecrets) .Values.imagePullSecrets -}}
+{{- $secrets = append $secrets (kindIs "string" . | ternary (dict "name" .) .) -}}
+{{- end -}}
+{{- with uniq $secrets -}}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end -}}
+{{- end -}}
+
 {{- define "rollcall.image" -}}
 {{- $registry := default .Values.image.registry .Values.global.imageRegistry -}}
 {{- $repository := ternary .Values.image.repository (printf "%s/%s" $registry .Values.image.repository) (empty $registry) -}}
@@ -79,8 +91,17 @@ annotations:
 {{- end -}}
 {{- end -}}
 
+{{/* What is discovered as long as nobody says what: Rollcall itself. */}}
+{{- define "rollcall.itself" -}}
+{{- $address := printf "%s.%s.svc:%d" (include "rollcall.fullname" .) (include "rollcall.namespace" .) (int .Values.service.port) -}}
+{{- list (dict "targets" (list $address) "labels" (dict "__scheme__" (include "rollcall.scheme" .))) | toJson -}}
+{{- end -}}
+
 {{/* The configuration file, as text; empty when the chart has none of its own. */}}
 {{- define "rollcall.configText" -}}
+{{- if eq (include "rollcall.origin" .) "nothing" -}}
+{{- toYaml (dict "sources" (list (dict "name" "rollcall" "file" (dict "files" (list "/etc/rollcall/rollcall.json"))))) -}}
+{{- end -}}
 {{- if kindIs "string" .Values.config -}}
 {{- .Values.config -}}
 {{- else if .Values.config -}}
@@ -103,7 +124,7 @@ annotations:
 {{- toYaml (default dict $config) -}}
 {{- end -}}
 
-{{/* Where the configuration comes from: config, existingConfigMap, existingSecret, environment or nothing. */}}
+{{/* Where the configuration comes from: config, existingConfigMap, existingSecret, environment or nothing (itself). */}}
 {{- define "rollcall.origin" -}}
 {{- $given := list -}}
 {{- range $name := list "inventoryUrl" "config" "existingConfigMap" "existingSecret" -}}
@@ -126,7 +147,7 @@ environment
 {{- end -}}
 
 {{- define "rollcall.hasFile" -}}
-{{- if has (include "rollcall.origin" .) (list "config" "existingConfigMap" "existingSecret") -}}true{{- end -}}
+{{- if ne (include "rollcall.origin" .) "environment" -}}true{{- end -}}
 {{- end -}}
 
 {{/* The name of the ConfigMap or Secret that the chart makes. */}}
@@ -151,8 +172,39 @@ environment
 {{- end -}}
 {{- end -}}
 
+{{/* How the Service is asked: a proxy in front may do TLS. */}}
 {{- define "rollcall.scheme" -}}
-{{- ternary "https" "http" .Values.web.tls -}}
+{{- default (ternary "https" "http" .Values.web.tls) .Values.service.scheme -}}
+{{- end -}}
+
+{{/* Whether something else than the server answers behind the Service. */}}
+{{- define "rollcall.isBehindProxy" -}}
+{{- if ne (toString .Values.service.targetPort) "http" -}}true{{- end -}}
+{{- end -}}
+
+{{/* The job of the server's own metrics, as a ServiceMonitor names it: by default after the Service. */}}
+{{- define "rollcall.job" -}}
+{{- $labels := include "rollcall.labels" (dict "context" . "labels" .Values.service.labels) | fromYaml -}}
+{{- default (include "rollcall.fullname" .) (get $labels .Values.serviceMonitor.jobLabel) -}}
+{{- end -}}
+
+{{/* The name of this release that no other one in the cluster has. */}}
+{{- define "rollcall.release" -}}
+{{- printf "%s/%s" (include "rollcall.namespace" .) (include "rollcall.fullname" .) -}}
+{{- end -}}
+
+{{/* The job of the targets. */}}
+{{- define "rollcall.targetsJob" -}}
+{{- default (include "rollcall.release" .) .Values.scrapeConfig.jobName -}}
+{{- end -}}
+
+{{/* The name of the scrape configuration of the targets in Prometheus's own metrics: the operator has names of its own. */}}
+{{- define "rollcall.scrapePool" -}}
+{{- if .Values.scrapeConfig.enabled -}}
+{{- printf "scrapeConfig/%s/%s" (default (include "rollcall.namespace" .) .Values.scrapeConfig.namespace) (include "rollcall.fullname" .) -}}
+{{- else -}}
+{{- include "rollcall.targetsJob" . -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Where others in the cluster reach Rollcall. */}}

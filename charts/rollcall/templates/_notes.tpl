@@ -6,7 +6,7 @@
 {{- define "rollcall.notes" -}}
 {{- $url := include "rollcall.url" . -}}
 {{- if eq (include "rollcall.origin" .) "nothing" -}}
-Rollcall is installed but NOT CONFIGURED: its pods end at once, and nothing is discovered. Say where the inventory is:
+Rollcall is installed but NOT CONFIGURED: it discovers nothing but itself. Say where the inventory is:
 
   helm upgrade {{ .Release.Name }} <chart> --namespace {{ .Release.Namespace }} --set inventoryUrl=http://inventory:1337/inventory
 
@@ -19,12 +19,12 @@ Prometheus discovers the targets through ScrapeConfig {{ default (include "rollc
 Prometheus discovers the targets with this in prometheus.yml:
 
 scrape_configs:
-  - job_name: {{ .Values.scrapeConfig.jobName }}
+  - job_name: {{ include "rollcall.targetsJob" . }}
     http_sd_configs:
       - url: {{ $url }}/targets{{ with .Values.scrapeConfig.source }}/{{ . }}{{ end }}
         refresh_interval: {{ .Values.scrapeConfig.refreshInterval }}
 {{- if not .Values.serviceMonitor.enabled }}
-  - job_name: rollcall
+  - job_name: {{ include "rollcall.job" . }}
     kubernetes_sd_configs:
       - role: endpointslice
         namespaces: { names: [{{ include "rollcall.namespace" . }}] }
@@ -32,6 +32,8 @@ scrape_configs:
       - source_labels: [__meta_kubernetes_service_name]
         regex: {{ include "rollcall.fullname" . }}
         action: keep
+      - source_labels: [__meta_kubernetes_namespace]
+        target_label: namespace
 {{- end }}
 {{- end }}
 

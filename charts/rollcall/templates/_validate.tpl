@@ -9,6 +9,7 @@
 {{- include "rollcall.validate.prometheus" . -}}
 {{- include "rollcall.validate.push" . -}}
 {{- include "rollcall.validate.web" . -}}
+{{- include "rollcall.validate.proxy" . -}}
 {{- include "rollcall.validate.backup" . -}}
 {{- end -}}
 
@@ -18,13 +19,16 @@
 
 {{- define "rollcall.validate.origin" -}}
 {{- $origin := include "rollcall.origin" . -}}
+{{- if and (eq $origin "nothing") .Release.IsUpgrade -}}
+{{- include "rollcall.fail" "inventoryUrl, config, existingConfigMap, existingSecret: none says what is discovered, so that this upgrade would take every target away; give the values of the release again (--values, or --reuse-values)" -}}
+{{- end -}}
 {{- if regexMatch "^[a-z]+://[^/?#]*@" .Values.inventoryUrl -}}
 {{- include "rollcall.fail" "inventoryUrl: holds a user or a password, for everybody to see who may read the Deployment; put the whole URL into a Secret and write extraEnv: [{ name: INVENTORY_URL, valueFrom: { secretKeyRef: { name: …, key: … } } }]" -}}
 {{- end -}}
 {{- if and .Values.configAsSecret (ne $origin "config") -}}
 {{- include "rollcall.fail" "configAsSecret: there is no config to put into a Secret; write config, or leave configAsSecret out" -}}
 {{- end -}}
-{{- if include "rollcall.hasFile" . -}}
+{{- if has $origin (list "config" "existingConfigMap" "existingSecret") -}}
 {{- $defaults := dict "updateInterval" "30s" "metricsPort" 9100 "metricsPath" "/metrics" "targetLabels" dict -}}
 {{- range $name, $default := $defaults -}}
 {{- if ne (toJson (get $.Values.inventory $name)) (toJson $default) -}}
@@ -36,14 +40,14 @@
 
 {{/* Flags and variables that the chart sets itself. */}}
 {{- define "rollcall.validate.owned" -}}
-{{- $flags := dict "config.file" "config, existingConfigMap or existingSecret" "web.listen-address" "containerPort" "web.drain-delay" "web.drainDelaySeconds" "web.shutdown-timeout" "web.shutdownTimeoutSeconds" "web.enable-lifecycle" "web.enableLifecycle" "web.external-url" "web.externalUrl" "web.config.file" "web.configSecret" "web.disable-explain" "web.disableExplain" "storage.path" "persistence" "storage.history.retention.time" "history.retention.time" "storage.history.retention.size" "history.retention.size" "log.level" "log.level" "log.format" "log.format" -}}
+{{- $flags := dict "config.file" "config, existingConfigMap or existingSecret" "web.listen-address" "web.listenAddress and containerPort" "web.drain-delay" "web.drainDelaySeconds" "web.shutdown-timeout" "web.shutdownTimeoutSeconds" "web.enable-lifecycle" "web.enableLifecycle" "web.external-url" "web.externalUrl" "web.config.file" "web.configSecret" "web.disable-explain" "web.disableExplain" "storage.path" "persistence" "storage.history.retention.time" "history.retention.time" "storage.history.retention.size" "history.retention.size" "log.level" "log.level" "log.format" "log.format" -}}
 {{- range .Values.extraArgs -}}
 {{- $flag := regexReplaceAll "=.*$" . "" | trimPrefix "--" -}}
 {{- with get $flags $flag -}}
 {{- include "rollcall.fail" (printf "extraArgs: --%s is set by the chart; use %s" $flag .) -}}
 {{- end -}}
 {{- end -}}
-{{- $variables := dict "CONFIG_FILE" "config, existingConfigMap or existingSecret" "LISTEN_ADDRESS" "containerPort" "STORAGE_PATH" "persistence" "LOG_LEVEL" "log.level" "LOG_FORMAT" "log.format" "UPDATE_INTERVAL" "inventory.updateInterval" "METRICS_PORT" "inventory.metricsPort" "METRICS_PATH" "inventory.metricsPath" "TARGET_LABELS" "inventory.targetLabels" -}}
+{{- $variables := dict "CONFIG_FILE" "config, existingConfigMap or existingSecret" "LISTEN_ADDRESS" "web.listenAddress and containerPort" "STORAGE_PATH" "persistence" "LOG_LEVEL" "log.level" "LOG_FORMAT" "log.format" "UPDATE_INTERVAL" "inventory.updateInterval" "METRICS_PORT" "inventory.metricsPort" "METRICS_PATH" "inventory.metricsPath" "TARGET_LABELS" "inventory.targetLabels" -}}
 {{- range .Values.extraEnv -}}
 {{- $name := .name -}}
 {{- with get $variables $name -}}
@@ -102,16 +106,53 @@
 {{- end -}}
 
 {{- define "rollcall.validate.storage" -}}
-{{- if .Values.persistence.enabled -}}
-{{- $why := "with persistence only one process may use the folder, since another one would overwrite its lists" -}}
-{{- if gt (int (include "rollcall.replicas" .)) 1 -}}
-{{- include "rollcall.fail" (printf "replicas: %d, but %s; leave replicas out, or persistence: two replicas keep the list in memory for each other" (int .Values.replicas) $why) -}}
+{{- with .Values.persistence -}}
+{{- if and .enabled .existingClaim -}}
+{{- $why := "with persistence.existingClaim only one process may use the folder, since another one would overwrite its lists" -}}
+{{- if gt (int (include "rollcall.replicas" $)) 1 -}}
+{{- include "rollcall.fail" (printf "replicas: %d, but %s; leave replicas out, or existingClaim: then each replica has a claim of its own" (int $.Values.replicas) $why) -}}
 {{- end -}}
-{{- if .Values.autoscaling.enabled -}}
+{{- if $.Values.autoscaling.enabled -}}
 {{- include "rollcall.fail" (printf "autoscaling.enabled: %s; leave one of them out" $why) -}}
 {{- end -}}
-{{- if eq (default "Recreate" .Values.strategy.type) "RollingUpdate" -}}
-{{- include "rollcall.fail" (printf "strategy.type: RollingUpdate, but %s; leave strategy out" $why) -}}
+{{- end -}}
+{{- if and .enabled (hasKey $.Values.strategy "type") (not (has $.Values.strategy.type (list "RollingUpdate" "OnDelete"))) -}}
+{{- include "rollcall.fail" (printf "strategy.type: %s is for a Deployment; with persistence there is a StatefulSet, which knows RollingUpdate and OnDelete" $.Values.strategy.type) -}}
+{{- end -}}
+{{- if and (not .enabled) (eq (default "" $.Values.strategy.type) "OnDelete") -}}
+{{- include "rollcall.fail" "strategy.type: OnDelete is for a StatefulSet; without persistence there is a Deployment, which knows RollingUpdate and Recreate" -}}
+{{- end -}}
+{{- if .enabled -}}
+{{- include "rollcall.validate.oldClaim" $ -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Up to 0.1.0 the release itself had the claim, and Helm would delete it with everything in it. */}}
+{{- define "rollcall.validate.oldClaim" -}}
+{{- $namespace := include "rollcall.namespace" . -}}
+{{- $name := include "rollcall.fullname" . -}}
+{{- $claim := default dict (lookup "v1" "PersistentVolumeClaim" $namespace $name) -}}
+{{- $isOurs := eq (dig "metadata" "labels" "app.kubernetes.io/instance" "" $claim) .Release.Name -}}
+{{- $isKept := eq (dig "metadata" "annotations" "helm.sh/resource-policy" "" $claim) "keep" -}}
+{{- if and $isOurs (not $isKept) -}}
+{{- include "rollcall.fail" (printf "persistence: this upgrade would delete the claim %s of an earlier version, with the lists, the history and the registrations in it; keep it: kubectl --namespace %s annotate persistentvolumeclaim %s helm.sh/resource-policy=keep; then go on with it (persistence.existingClaim: %s, one replica), or without (each replica gets a new claim)" $name $namespace $name $name) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Who listens on the loopback interface only is reached by nobody but containers of its pod. */}}
+{{- define "rollcall.validate.proxy" -}}
+{{- if regexMatch "^(127\\..*|localhost|\\[::1\\])$" .Values.web.listenAddress -}}
+{{- if not (include "rollcall.isBehindProxy" .) -}}
+{{- include "rollcall.fail" "web.listenAddress: nobody outside of the pod reaches it; set service.targetPort to the port of a proxy in extraContainers" -}}
+{{- end -}}
+{{- range $name := list "startupProbe" "livenessProbe" "readinessProbe" -}}
+{{- $probe := default dict (get $.Values $name) -}}
+{{- range $kind := list "httpGet" "tcpSocket" -}}
+{{- if eq (toString (dig $kind "port" "" $probe)) "http" -}}
+{{- include "rollcall.fail" (printf "%s.%s.port: Kubernetes does not reach web.listenAddress; name the port of the proxy, which must let the path of the probe through" $name $kind) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -122,7 +163,7 @@
 {{- if and $areSeveral (not (include "rollcall.isCluster" .)) -}}
 {{- range $source := default list (get (include "rollcall.configKeys" . | fromYaml) "sources") -}}
 {{- if hasKey $source "push" -}}
-{{- include "rollcall.fail" (printf "config.sources: devices register with %s, and each replica would know only those that reached it, so that targets would come and go; set cluster.enabled: true (replicas that share them), or persistence.enabled: true (one replica, which keeps its registrations), and put other sources into a release of their own" (default "a push source" $source.name)) -}}
+{{- include "rollcall.fail" (printf "config.sources: devices register with %s, and each replica would know only those that reached it, so that targets would come and go; set cluster.enabled: true (replicas that share them), or replicas: 1 with persistence.enabled: true (which keeps its registrations), and put other sources into a release of their own" (default "a push source" $source.name)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
