@@ -11,6 +11,12 @@ import t, { type Test } from 'tap'
 import { parse, parseAllDocuments, stringify } from 'yaml'
 import { readArguments } from '../../src/config/arguments.ts'
 import { loadSettings } from '../../src/config/load.ts'
+import {
+  ALERTMANAGER_CONFIG,
+  findAlertmanager,
+  type Labels,
+  startAlertmanager,
+} from '../helpers/alertmanager.ts'
 import { CHART } from '../helpers/chart-files.ts'
 import { run, start } from '../helpers/cli.ts'
 import { diskFiles } from '../helpers/files.ts'
@@ -514,56 +520,101 @@ async function rulesFile(t: Test, release: string, namespace: string, ...args: s
   return path
 }
 
-t.test(
-  'any number of releases live in one cluster: each has its alerts, and nothing of another',
-  async (t) => {
-    if (missing(t, command, 'Helm') || missing(t, promtools[0]?.command, 'promtool')) return
-    const rules = await Promise.all(
-      [
-        ['a', 'edge'],
-        ['a', 'stores'],
-        ['b', 'edge'],
-      ].map(([namespace, release]) => rulesFile(t, release as string, namespace as string)),
+t.test('any number of releases live in one cluster, each with its own alerts', async (t) => {
+  if (missing(t, command, 'Helm') || missing(t, promtools[0]?.command, 'promtool')) return
+  const rules = await Promise.all(
+    [
+      ['a', 'edge'],
+      ['a', 'stores'],
+      ['b', 'edge'],
+    ].map(([namespace, release]) => rulesFile(t, release as string, namespace as string)),
+  )
+  const of = (namespace: string, name: string, more = '') =>
+    `{namespace="${namespace}", job="${name}-rollcall", service="${name}-rollcall", instance="${namespace}-${name}:8080"${more}}`
+  const device = (job: string, number: number) => `up{job="${job}-rollcall", instance="${number}:9100"}`
+  const series: Record<string, string> = {
+    // Was there, and vanishes with all that it had.
+    [`rollcall_build_info${of('b', 'edge')}`]: '1x10 _x200',
+    // Has a source that fails, and half of its devices are down.
+    [`rollcall_build_info${of('a', 'edge')}`]: '1x210',
+    [`rollcall_source_stale${of('a', 'edge', ', source="s"')}`]: '0x10 1x200',
+    [`rollcall_source_last_success_timestamp_seconds${of('a', 'edge', ', source="s"')}`]: '0+60x10 600x200',
+    [`rollcall_source_refresh_interval_seconds${of('a', 'edge', ', source="s"')}`]: '30x210',
+    [`rollcall_http_requests_total${of('a', 'edge', ', route="/targets", method="GET", code="200"')}`]:
+      '0+6x210',
+    // Is well.
+    [`rollcall_build_info${of('a', 'stores')}`]: '1x210',
+    [`rollcall_source_stale${of('a', 'stores', ', source="s"')}`]: '0x210',
+    [`rollcall_source_last_success_timestamp_seconds${of('a', 'stores', ', source="s"')}`]: '0+60x210',
+    [`rollcall_source_refresh_interval_seconds${of('a', 'stores', ', source="s"')}`]: '30x210',
+    [`rollcall_http_requests_total${of('a', 'stores', ', route="/targets", method="GET", code="200"')}`]:
+      '0+6x210',
+  }
+  for (let number = 0; number < 6; number++) {
+    series[device('a/edge', number)] = number < 3 ? '1x10 0x200' : '1x210'
+    for (const job of ['a/stores', 'b/edge']) series[device(job, number)] = '1x210'
+  }
+  const fired: Labels[] = []
+  for (const { command: promtool } of promtools) {
+    const found = (await firingAlerts(promtool, rules, series, [60])).get(60) ?? []
+    const told = found.map(({ alertname, namespace, rollcall, job }) =>
+      [alertname, namespace, rollcall, job].join(' '),
     )
-    const of = (namespace: string, name: string, more = '') =>
-      `{namespace="${namespace}", job="${name}-rollcall", service="${name}-rollcall", instance="${namespace}-${name}:8080"${more}}`
-    const device = (job: string, number: number) => `up{job="${job}-rollcall", instance="${number}:9100"}`
-    const series: Record<string, string> = {
-      // Was there, and vanishes with all that it had.
-      [`rollcall_build_info${of('b', 'edge')}`]: '1x10 _x200',
-      // Has a source that fails, and half of its devices are down.
-      [`rollcall_build_info${of('a', 'edge')}`]: '1x210',
-      [`rollcall_source_stale${of('a', 'edge', ', source="s"')}`]: '0x10 1x200',
-      [`rollcall_source_last_success_timestamp_seconds${of('a', 'edge', ', source="s"')}`]: '0+60x10 600x200',
-      [`rollcall_source_refresh_interval_seconds${of('a', 'edge', ', source="s"')}`]: '30x210',
-      [`rollcall_http_requests_total${of('a', 'edge', ', route="/targets", method="GET", code="200"')}`]:
-        '0+6x210',
-      // Is well.
-      [`rollcall_build_info${of('a', 'stores')}`]: '1x210',
-      [`rollcall_source_stale${of('a', 'stores', ', source="s"')}`]: '0x210',
-      [`rollcall_source_last_success_timestamp_seconds${of('a', 'stores', ', source="s"')}`]: '0+60x210',
-      [`rollcall_source_refresh_interval_seconds${of('a', 'stores', ', source="s"')}`]: '30x210',
-      [`rollcall_http_requests_total${of('a', 'stores', ', route="/targets", method="GET", code="200"')}`]:
-        '0+6x210',
-    }
-    for (let number = 0; number < 6; number++) {
-      series[device('a/edge', number)] = number < 3 ? '1x10 0x200' : '1x210'
-      for (const job of ['a/stores', 'b/edge']) series[device(job, number)] = '1x210'
-    }
-    for (const { command: promtool } of promtools) {
-      const found = (await firingAlerts(promtool, rules, series, [60])).get(60) ?? []
-      const told = found.map(({ alertname, namespace, rollcall, job }) =>
-        [alertname, namespace, rollcall, job].join(' '),
-      )
-      t.same(told.sort(), [
-        ...Array(3).fill('RollcallDeviceDown a a/edge-rollcall a/edge-rollcall'),
-        'RollcallDown b b/edge-rollcall edge-rollcall',
-        'RollcallManyDevicesDown a a/edge-rollcall a/edge-rollcall',
-        'RollcallSourceFailing a a/edge-rollcall edge-rollcall',
-      ])
-    }
-  },
-)
+    t.same(told.sort(), [
+      ...Array(3).fill('RollcallDeviceDown a a/edge-rollcall a/edge-rollcall'),
+      'RollcallDown b b/edge-rollcall edge-rollcall',
+      'RollcallManyDevicesDown a a/edge-rollcall a/edge-rollcall',
+      'RollcallSourceFailing a a/edge-rollcall edge-rollcall',
+    ])
+    fired.splice(0, fired.length, ...found)
+  }
+  const binary = findAlertmanager()
+  if (missing(t, binary, 'Alertmanager')) return
+  const inhibitions = await Promise.all(['a', 'b'].map(inhibitionsOf))
+  const alertmanager = await startAlertmanager(t, binary as string, inhibitions.flat())
+  await alertmanager.send(fired)
+  await alertmanager.settle()
+  t.same(
+    alertmanager.notifications.map(({ alerts }) => alerts[0]?.labels.alertname).sort(),
+    ['RollcallDown', 'RollcallManyDevicesDown', 'RollcallSourceFailing'],
+    'one message for each outage',
+  )
+})
+
+/** The inhibitions of a release's AlertmanagerConfig, as the operator writes them: for alerts of the namespace only. */
+async function inhibitionsOf(namespace: string): Promise<object[]> {
+  const manifests = await template(command as string, [
+    ci('operator'),
+    `--set=namespaceOverride=${namespace}`,
+  ])
+  const { metadata, spec } = only(manifests, 'AlertmanagerConfig')
+  const written = (matchers: Manifest[]) => [
+    ...matchers.map(({ name, matchType, value }) => `${name} ${matchType} "${value}"`),
+    `namespace = "${metadata.namespace}"`,
+  ]
+  return spec.inhibitRules.map(({ sourceMatch, targetMatch, equal }: Manifest) => ({
+    source_matchers: written(sourceMatch),
+    target_matchers: written(targetMatch),
+    equal,
+  }))
+}
+
+t.test('the AlertmanagerConfig has the shipped inhibitions, and the route of the values', async (t) => {
+  if (missing(t, command, 'Helm')) return
+  const shipped = parse(readFileSync(ALERTMANAGER_CONFIG, 'utf8')).inhibit_rules
+  const own = `namespace = "${NAMESPACE}"`
+  t.same(
+    await inhibitionsOf(NAMESPACE),
+    shipped.map(({ source_matchers, target_matchers, equal }: Manifest) => ({
+      source_matchers: [...source_matchers, own],
+      target_matchers: [...target_matchers, own],
+      equal,
+    })),
+  )
+  const { metadata, spec } = only(await template(command as string, [ci('operator')]), 'AlertmanagerConfig')
+  t.equal(metadata.labels.release, 'kube-prometheus-stack')
+  t.match(spec, { route: { receiver: 'edge' }, receivers: [{ name: 'edge' }, { name: 'edge-tickets' }] })
+})
 
 t.test('groups of rules can be left out, thresholds set, and the metrics found otherwise', async (t) => {
   if (missing(t, command, 'Helm') || missing(t, promtools[0]?.command, 'promtool')) return

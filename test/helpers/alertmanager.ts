@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { parse, stringify } from 'yaml'
 import { freePort } from './prometheus.ts'
 import { startTool } from './tool-process.ts'
 import { findTool } from './tools.ts'
@@ -25,8 +26,11 @@ export function findAlertmanager(): string | undefined {
   return findTool('prometheus-alertmanager', 'ALERTMANAGER') ?? findTool('alertmanager')
 }
 
-/** Starts an Alertmanager with the shipped configuration, whose receivers all tell the test. */
-export async function startAlertmanager(t: Test, binary: string) {
+/**
+ * Starts an Alertmanager with the shipped configuration, whose receivers all tell the test.
+ * @param inhibitRules those of the configuration by default
+ */
+export async function startAlertmanager(t: Test, binary: string, inhibitRules?: readonly object[]) {
   const notifications: Notification[] = []
   const receiver = createServer(async (request, response) => {
     let body = ''
@@ -39,7 +43,9 @@ export async function startAlertmanager(t: Test, binary: string) {
   const webhook = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`
   const folder = t.testdir({ data: {} })
   const config = join(folder, 'alertmanager.yml')
-  writeFileSync(config, hasty(readFileSync(ALERTMANAGER_CONFIG, 'utf8'), webhook))
+  const shipped = parse(readFileSync(ALERTMANAGER_CONFIG, 'utf8'))
+  const inhibit_rules = inhibitRules ?? shipped.inhibit_rules
+  writeFileSync(config, hasty(stringify({ ...shipped, inhibit_rules }), webhook))
   const url = `http://127.0.0.1:${await freePort()}`
   const args = [
     `--config.file=${config}`,

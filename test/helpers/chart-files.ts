@@ -21,7 +21,7 @@ interface Schema {
 
 /**
  * The files of the chart that are made from others, with what must be in them: a chart can only read files of its
- * own. Rules, thresholds and dashboards are copies of the shipped ones, the schema of the values holds that of the
+ * own. Rules, thresholds, inhibitions and dashboards are copies of the shipped ones, the schema of the values holds that of the
  * configuration file, and schema and README tell what values.yaml says of each value.
  */
 export function chartFiles(): ReadonlyMap<string, string> {
@@ -32,7 +32,10 @@ export function chartFiles(): ReadonlyMap<string, string> {
     [`${CHART}/values.schema.json`, `${JSON.stringify(schemaWith(values), undefined, 2)}\n`],
     [page, `${written}${TABLE_MARK}\n${table(values)}`],
     ...copies('rules', /\.yml$/),
-    [`${CHART}/files/thresholds.yml`, readFileSync('prometheus/thresholds.yml', 'utf8')],
+    ...['thresholds.yml', 'alertmanager.yml'].map((name): [string, string] => [
+      `${CHART}/files/${name}`,
+      readFileSync(`prometheus/${name}`, 'utf8'),
+    ]),
     ...copies('dashboards', /\.json$/),
   ])
 }
