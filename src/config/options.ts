@@ -209,7 +209,7 @@ export const inventoryOptions = {
 
 type Labels = readonly (readonly [name: string, value: string])[]
 
-/** Every option of the process: --help and the README list these. */
+/** Every option of the process: --help and docs/inventory.md list these. */
 export const options: readonly Option<unknown>[] = [
   ...Object.values(flagOptions),
   ...Object.values(inventoryOptions),

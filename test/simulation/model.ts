@@ -1,4 +1,4 @@
-// Section "When a target leaves" of the README once more, in the plainest way there is: target by target, with maps,
+// docs/when-a-target-leaves.md once more, in the plainest way there is: target by target, with maps,
 // and without anything of src. The simulation compares what is served with it after every step.
 
 /** What one reading gave, as far as the rules are concerned. */

@@ -552,9 +552,9 @@ t.test('how long ago something was, in the two largest units at most', async (t)
     t.equal(agoText(ms), text)
 })
 
-t.test('README tells every page', async (t) => {
-  const readme = readFileSync('README.md', 'utf8')
-  for (const path of ['`GET /`', '`/ui/targets`']) t.ok(readme.includes(path), path)
+t.test('the page about the API names every page', async (t) => {
+  const page = readFileSync('docs/http-api.md', 'utf8')
+  for (const path of ['`GET /`', '`/ui/targets`']) t.ok(page.includes(path), path)
 })
 
 t.test('who asks for one source is shown nothing of others', async (t) => {
