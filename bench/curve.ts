@@ -1,4 +1,4 @@
-// Measures how cost grows with size, and draws it: npm run curve; see --help.
+// Measures how cost grows with size, and draws it: npm run tool -- curve; see --help.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type Curve, curveChart, curvePage, curveTable, growthTable } from './curve/draw.ts'
@@ -14,7 +14,7 @@ import { wrkMissing } from './processes/wrk.ts'
 const SIZES = [100, 1_000, 10_000, 100_000, 1_000_000]
 const RESULTS = 'bench/results'
 
-const HELP = `Usage: npm run curve [-- options]
+const HELP = `Usage: npm run tool -- curve [options]
 
 Measures refreshes and requests with ${SIZES.map(formatCount).join('; ')} records, writes ${RESULTS}/curve.json, and
 docs/scaling.svg and docs/scaling.md from it. Ends with 1 when a cost grows faster than n log n from 10,000 records
@@ -52,7 +52,7 @@ async function main(argv: readonly string[]): Promise<number> {
     }
     return draw(readCurve(file), values.quick ? RESULTS : 'docs')
   } catch (error) {
-    console.error(`curve: ${(error as Error).message.split('. ')[0]} (npm run curve -- --help)`)
+    console.error(`curve: ${(error as Error).message.split('. ')[0]} (npm run tool -- curve --help)`)
     return 2
   }
 }

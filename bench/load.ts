@@ -1,4 +1,4 @@
-// Puts load on any server: npm run load -- URL; see --help.
+// Puts load on any server: npm run tool -- load URL; see --help.
 import { loadavg } from 'node:os'
 import { formatNumber } from './figures/format.ts'
 import { percentile } from './figures/statistics.ts'
@@ -16,7 +16,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0
   } catch (error) {
     if (!(error instanceof OptionError)) throw error
-    console.error(`load: ${error.message} (npm run load -- --help)`)
+    console.error(`load: ${error.message} (npm run tool -- load --help)`)
     return 2
   }
 }

@@ -1,4 +1,4 @@
-// npm run shifting [-- --readings=N]: how rarely a target that is there leaves because pages shift while they are read.
+// npm run tool -- shifting [--readings=N]: how rarely a target that is there leaves because pages shift while they are read.
 // An inventory of 1,200 devices in twelve pages, in which one device comes or goes during each reading, is read through
 // the real pager; a target is lost when two readings in a row that counted lacked it (rule 2) though it was there.
 import { RefreshError } from '../src/base/errors.ts'

@@ -1,6 +1,6 @@
 // Builds the container image with labels that say what it is, and prints its size, layer by layer.
 //
-//   npm run image [-- --tag NAME, or any other flag of docker build]
+//   npm run tool -- image [--tag NAME, or any other flag of docker build]
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 

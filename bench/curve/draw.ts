@@ -5,7 +5,7 @@ import { markdownTable } from '../figures/table.ts'
 import { drawChart, type Panel, type Series } from './chart.ts'
 import { isWithin, JUDGED_FROM, type Judged, judgeGrowth, type Point } from './point.ts'
 
-/** What `npm run curve` keeps. */
+/** What `npm run tool -- curve` keeps. */
 export interface Curve {
   readonly machine: Machine
   readonly points: readonly Point[]
@@ -77,7 +77,7 @@ export function curvePage(curve: Curve): string {
   const { machine, points } = curve
   return `# How it scales
 
-This page and its plot are written by \`npm run curve\`, from one run on ${machine.cores} cores of an ${machine.cpu} with
+This page and its plot are written by \`npm run tool -- curve\`, from one run on ${machine.cores} cores of an ${machine.cpu} with
 Node.js ${machine.node}, with the load generator and the inventory beside Rollcall on the same machine.
 
 ![${summary(points)}](scaling.svg)

@@ -18,7 +18,7 @@ export interface LoadOptions {
 /** What is wrong with the command line. */
 export class OptionError extends Error {}
 
-export const LOAD_HELP = `Usage: npm run load -- URL [options]
+export const LOAD_HELP = `Usage: npm run tool -- load URL [options]
 
 Puts load on a server and reports throughput, latencies and errors. Ends with 1 when a request failed: no answer,
 an answer that was cut short, or a status other than 2xx and 304.
@@ -37,8 +37,8 @@ an answer that was cut short, or a status other than 2xx and 304.
   --help             print this
 
 Examples:
-  npm run load -- http://127.0.0.1:8080/targets
-  npm run load -- http://127.0.0.1:8080/targets --rate=100 --header='Accept-Encoding: gzip'
+  npm run tool -- load http://127.0.0.1:8080/targets
+  npm run tool -- load http://127.0.0.1:8080/targets --rate=100 --header='Accept-Encoding: gzip'
 `
 
 const FLAGS = {
@@ -88,7 +88,7 @@ function parse(argv: readonly string[]) {
 }
 
 function readUrl([text, ...more]: readonly string[]): URL {
-  const example = 'npm run load -- http://127.0.0.1:8080/targets'
+  const example = 'npm run tool -- load http://127.0.0.1:8080/targets'
   if (text === undefined) throw new OptionError(`which URL? write ${example}`)
   if (more.length > 0) throw new OptionError(`one URL at a time; ${JSON.stringify(more[0])} is one too many`)
   const url = URL.canParse(text) ? new URL(text) : undefined

@@ -48,7 +48,7 @@ t.test('options have defaults, and headers may be repeated', async (t) => {
 })
 
 const WRONG: Record<string, readonly string[]> = {
-  'which URL? write npm run load -- http://127.0.0.1:8080/targets': [],
+  'which URL? write npm run tool -- load http://127.0.0.1:8080/targets': [],
   '"localhost" is not an http or https URL': ['localhost'],
   'one URL at a time; "b" is one too many': [URL_TEXT, 'b'],
   'there is no --rat; did you mean --rate?': [URL_TEXT, '--rat=1'],

@@ -1,6 +1,6 @@
 // Refreshes 10,000 changing sensors for a long time, and checks that nothing grows (fault 41):
-//   npm run soak                     ten minutes
-//   npm run soak -- --seconds=120    two minutes; a fifth of the time is warm-up, so less tells nothing
+//   npm run tool -- soak                  ten minutes
+//   npm run tool -- soak --seconds=120    two minutes; a fifth of the time is warm-up, so less tells nothing
 // Prints memory, descriptors and timers; exits 1 when one of them grew out of bounds.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'

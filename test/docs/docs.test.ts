@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -25,6 +26,7 @@ import {
   WEB_VALIDATION_SCHEMA,
 } from '../helpers/configuration-page.ts'
 import { diskFiles } from '../helpers/files.ts'
+import { markdownFiles } from '../helpers/markdown.ts'
 import { METRICS_PAGE, metricsPage } from '../helpers/metrics-page.ts'
 import { OPENAPI_FILES } from '../helpers/openapi.ts'
 
@@ -50,10 +52,20 @@ t.test('what the docs show of commands is what they print', async (t) => {
   }
 })
 
-t.test('every npm command of the docs is a script', async (t) => {
-  const commands = [...pages.matchAll(/npm (?:run )?([a-z][a-z:]*)/g)].map(([, name]) => name as string)
-  t.ok(commands.includes('start') && commands.includes('test'))
-  for (const name of new Set(commands)) t.ok(name in manifest.scripts || name === 'install', name)
+t.test('every npm command of the documentation is a script or a tool', async (t) => {
+  t.ok(Object.keys(manifest.scripts).length <= 15, 'few enough to know them')
+  const listed = spawnSync(process.execPath, ['scripts/run.mjs'], { encoding: 'utf8' })
+  t.equal(listed.status, 2)
+  const tools = [...listed.stderr.matchAll(/^ {2}([a-z-]+) {2,}\S/gm)].map(([, name]) => name as string)
+  t.ok(tools.includes('simulate') && tools.includes('load'))
+  for (const page of markdownFiles('.')) {
+    const text = readFileSync(page, 'utf8')
+    for (const [, name = ''] of text.matchAll(/npm\s+run\s+([a-z][a-z:]*)/g))
+      t.ok(name in manifest.scripts, `${page}: ${name}`)
+    for (const [, name = ''] of text.matchAll(/npm\s+run\s+tool\s+--\s+([a-z-]+)/g))
+      t.ok(tools.includes(name), `${page}: ${name}`)
+  }
+  for (const line of ['npm start', 'npm test']) t.match(readme, `\n${line}\n`)
 })
 
 t.test('every environment variable is in the docs with its default, and no other', async (t) => {

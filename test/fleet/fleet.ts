@@ -1,6 +1,6 @@
 // Proves what is promised to devices that register themselves, with a hundred agents and a real Prometheus:
-//   npm run fleet                                       two and a half minutes
-//   npm run fleet -- --agents=20 --away=15 --ttl=30s    another fleet
+//   npm run tool -- fleet                                    two and a half minutes
+//   npm run tool -- fleet --agents=20 --away=15 --ttl=30s    another fleet
 // Prints what happens when, and how the agents come back; exits 1 when a promise is broken.
 import { parseArgs } from 'node:util'
 import { parseDuration } from '../../src/model/duration.ts'

@@ -1,4 +1,4 @@
-// npm run pictures: the pages of a server with a small fleet and a real Prometheus, as PNG, in docs/pages/.
+// npm run tool -- pictures: the pages of a server with a small fleet and a real Prometheus, as PNG, in docs/pages/.
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'

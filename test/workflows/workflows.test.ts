@@ -107,7 +107,7 @@ t.test('every script and file that a command names is there', async (t) => {
   for (const name of new Set(named)) {
     if (!own.includes(name)) t.ok(name in manifest.scripts, name)
   }
-  t.ok(named.includes('test') && named.includes('lint') && named.includes('chaos'))
+  t.ok(named.includes('test') && named.includes('build') && named.includes('chaos'))
   t.ok(existsSync('.ci/run') && commands.includes('.ci/run tools'))
 })
 
