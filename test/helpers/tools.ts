@@ -27,7 +27,7 @@ export function findGoTool(name: string): string | undefined {
 }
 
 /** A program of Ansible: the one that `.ci/run` put into the cache folder, or the one on the PATH. */
-export function findAnsible(name: 'ansible-inventory'): string | undefined {
+export function findAnsible(name: 'ansible-inventory' | 'ansible-playbook'): string | undefined {
   const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache')
   const path = join(cache, 'rollcall', 'ansible', 'bin', name)
   return existsSync(path) ? path : findTool(name)
