@@ -47,7 +47,7 @@
     [[one.mark, one.to] for one in thresholds(rule)] +
     [
       ['config=~"sensors|"', 'config=~"%s|"' % config.scrapePool],
-      ['scrape_job="sensors"', 'scrape_job="%s"' % config.scrapePool],
+      ['config="sensors"', 'config="%s"' % config.scrapePool],
       ['job="sensors"', 'job="%s"' % config.targetsJob],
       ['(cluster, ', '(%s, ' % config.clusterLabel],
     ] +

@@ -33,7 +33,7 @@ const HEALTHY: Series = Object.fromEntries([
     ],
   ]),
   ['prometheus_sd_refresh_failures_total{job="prometheus", mechanism="http", config="sensors"}', '0x300'],
-  ['prometheus_target_scrape_pool_targets{job="prometheus", scrape_job="sensors"}', '12x300'],
+  ['prometheus_sd_discovered_targets{job="prometheus", name="scrape", config="sensors"}', '12x300'],
   ...DEVICES.map((instance) => [`up{job="sensors", instance="${instance}"}`, '1x300']),
 ])
 
