@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 
 /** The interval between two looks at the load, in milliseconds. */
-const LOOK_MS = 2_000
+const LOOK_MS = 500
 
 /** The part of that time in which it works, from which on processor time is worth more than memory. */
 const BUSY = 0.5

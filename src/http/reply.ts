@@ -17,6 +17,9 @@ interface Representation {
   readonly whole: string[]
 }
 
+/** A list of several sources that is not larger is sent in one piece. */
+const SMALL_BYTES = 65_536
+
 /** The place of the age among the headers. */
 const AGE = 1
 
@@ -125,5 +128,5 @@ function represent(
     ...['content-length', String(bytes)],
     ...encoding,
   ]
-  return { pieces, bytes, etag, head, whole }
+  return { pieces: bytes <= SMALL_BYTES ? [Buffer.concat(pieces)] : pieces, bytes, etag, head, whole }
 }
