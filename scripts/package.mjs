@@ -1,13 +1,14 @@
-// Builds what machines without Node.js install: an archive with Rollcall, its production dependencies and Node.js,
-// and deb and rpm packages of the same files with units, users, configuration, shell completion and a man page.
+// Builds what machines without Node.js install: an archive with Rollcall, its production dependencies and Node.js, a
+// single executable of the same, and deb and rpm packages with units, users, configuration, shell completion and a man page.
 //
 //   node scripts/package.mjs [--output=release] [--version=1.2.3] [--arch=amd64|arm64] [--node=/usr/bin/node]
-//     [--format=tar --format=deb --format=rpm]
+//     [--format=tar --format=executable --format=deb --format=rpm]
 //
 // Needs Linux, GNU tar, installed dependencies, "npm run build", and nfpm for deb and rpm. A private Node.js, rather
 // than a bundle: threads and files are found as in development, and every distribution runs the tested version.
 // Equal inputs make equal bytes: all times are SOURCE_DATE_EPOCH, by default that of the commit.
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import {
   chmodSync,
   closeSync,
@@ -16,6 +17,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   rmSync,
@@ -26,6 +28,7 @@ import { homedir, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
+import { inject } from 'postject'
 import { manPage } from './man-page.mjs'
 
 const HERE = resolve(import.meta.dirname, '..')
@@ -50,7 +53,7 @@ const { values: given } = parseArgs({
     version: { type: 'string', default: MANIFEST.version },
     arch: { type: 'string', default: process.arch === 'arm64' ? 'arm64' : 'amd64' },
     node: { type: 'string', default: process.execPath },
-    format: { type: 'string', multiple: true, default: ['tar', 'deb', 'rpm'] },
+    format: { type: 'string', multiple: true, default: ['tar', 'executable', 'deb', 'rpm'] },
   },
 })
 const { version, arch } = given
@@ -68,6 +71,7 @@ try {
   await writeTree(tree)
   for (const format of given.format) {
     if (format === 'tar') archive(tree)
+    else if (format === 'executable') await executable(tree)
     else {
       pack(format, serverPackage(tree, format))
       pack(format, sensorPackage(format))
@@ -143,6 +147,41 @@ function archive(tree) {
   ]
   const how = ['--create', '--use-compress-program=gzip --no-name', `--file=${path}`]
   run('tar', [...how, ...same, `--directory=${dirname(tree)}`, tree.slice(dirname(tree).length + 1)])
+  tell(path)
+}
+
+/** One file that unpacks the program where it runs: Node.js with the files in it. */
+async function executable(tree) {
+  const program = join(tree, 'lib/rollcall')
+  const entries = readdirSync(program, { recursive: true, withFileTypes: true })
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(program.length + 1))
+    .filter((path) => path !== 'node')
+    .sort()
+  const files = paths.map((path) => readFileSync(join(program, path)))
+  const packed = gzipSync(Buffer.concat(files))
+  const digest = createHash('sha256').update(packed).digest('hex').slice(0, 16)
+  const assets = {
+    name: `${version}-${digest}`,
+    index: JSON.stringify(paths.map((path, at) => [path, files[at].length])),
+    files: packed,
+  }
+  const folder = join(work, 'executable')
+  for (const [name, data] of Object.entries(assets)) write(join(folder, name), data)
+  const blob = join(folder, 'blob')
+  const config = {
+    main: resolve('packaging/executable.cjs'),
+    output: blob,
+    disableExperimentalSEAWarning: true,
+    assets: Object.fromEntries(Object.keys(assets).map((name) => [name, join(folder, name)])),
+  }
+  write(join(folder, 'config.json'), JSON.stringify(config))
+  run(given.node, ['--experimental-sea-config', join(folder, 'config.json')])
+  const path = join(output, `rollcall-${version}.linux-${arch}.bin`)
+  copy(given.node, path, 0o755)
+  const fuse = { sentinelFuse: 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2' }
+  await inject(path, 'NODE_SEA_BLOB', readFileSync(blob), fuse)
   tell(path)
 }
 

@@ -126,7 +126,7 @@ export function dryRun(t: Test, folder: string): { calls: string[]; published: s
         encoding: 'utf8',
       },
     )
-    t.equal(status, 0, `${where}: ${step.run}\n${stdout}${stderr}`)
+    t.equal(status, 0, `${where}: ${step.run}${status === 0 ? '' : `\n${stdout}${stderr}`}`)
     const outputs = readFileSync(output, 'utf8').matchAll(/^(\w+)=(.*)$/gm)
     if (step.id !== undefined) {
       const found = Object.fromEntries([...outputs].map(([, name, value]) => [name, String(value)]))

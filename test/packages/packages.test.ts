@@ -1,7 +1,16 @@
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import t, { type Test } from 'tap'
 import { options } from '../../src/config/options.ts'
@@ -21,6 +30,7 @@ const FILES = [
   'SHA256SUMS',
   RPMS[0],
   `rollcall-${version}.cdx.json`,
+  `${FOLDER}.bin`,
   `${FOLDER}.tar.gz`,
   `rollcall-${version}.tgz`,
   RPMS[1],
@@ -69,15 +79,15 @@ function digest(path: string): string {
   return createHash('sha256').update(readFileSync(path)).digest('hex')
 }
 
-/** A folder for PATH with what the launcher needs, and without Node.js. */
-function programs(t: Test): string {
+/** A folder for PATH with this program as `rollcall` and what its launcher needs, and without Node.js. */
+function pathWith(t: Test, program: string): string {
   const folder = folderOf(t)
   for (const name of ['sh', 'readlink', 'dirname']) symlinkSync(String(findTool(name)), join(folder, name))
-  symlinkSync(join(output, FOLDER, 'bin/rollcall'), join(folder, 'rollcall'))
+  symlinkSync(join(output, program), join(folder, 'rollcall'))
   return folder
 }
 
-/** Starts the program of the archive on a free port. */
+/** Starts a program on a free port. */
 async function serve(t: Test, args: readonly string[], env: Record<string, string>, says: string) {
   const all = [...args, '--web.listen-address=127.0.0.1:0', '--log.format=json']
   const child = spawn('rollcall', all, { env, stdio: ['ignore', 'ignore', 'pipe'] })
@@ -104,7 +114,7 @@ function tests() {
 
   t.test('a dry run of the release: every command of the workflow, but what publishes', async (t) => {
     const { calls, published } = dryRun(t, work)
-    t.same(readdirSync(published).sort(), FILES, 'the files of the release')
+    t.same(readdirSync(published).sort(), [...FILES].sort(), 'the files of the release')
     const sums = readFileSync(join(published, 'SHA256SUMS'), 'utf8').trim().split('\n').sort()
     const named = FILES.slice(1).map((name) => `${digest(join(published, name))}  ${name}`)
     t.same(sums, named.sort())
@@ -141,33 +151,57 @@ function tests() {
     }
   })
 
-  t.test('the archive runs where there is no Node.js, through a link too', async (t) => {
-    const PATH = programs(t)
-    t.match(spawnSync('node', [], { env: { PATH } }), { error: { code: 'ENOENT' } })
-    const printed = spawnSync('rollcall', ['--version'], { env: { PATH }, encoding: 'utf8' })
-    t.match(printed, { status: 0, stdout: `rollcall ${version} (Node.js ${process.version})\n`, stderr: '' })
+  for (const program of [`${FOLDER}/bin/rollcall`, `${FOLDER}.bin`]) {
+    t.test(`${program} runs where there is no Node.js, through a link too`, async (t) => {
+      const environment = { PATH: pathWith(t, program), XDG_CACHE_HOME: folderOf(t) }
+      t.match(spawnSync('node', [], { env: environment }), { error: { code: 'ENOENT' } })
+      const printed = spawnSync('rollcall', ['--version'], { env: environment, encoding: 'utf8' })
+      t.match(printed, {
+        status: 0,
+        stdout: `rollcall ${version} (Node.js ${process.version})\n`,
+        stderr: '',
+      })
 
-    const inventory = await inventoryServer(t, ['a', 'b'])
-    const env = { PATH, INVENTORY_URL: inventory.url.href, STORAGE_PATH: join(folderOf(t), 'data') }
-    const { url, stop } = await serve(t, ['--web.drain-delay=0'], env, 'serving targets')
-    const paths = [
-      '/targets',
-      '/targets?label.__meta_rollcall_source=inventory',
-      '/',
-      '/api/v1/openapi.json',
-      '/api/v1/explain?q=a',
-    ]
-    const answers = await Promise.all(paths.map(async (path) => (await fetch(url + path)).status))
-    t.same(
-      answers,
-      paths.map(() => 200),
-      'threads, pages and documents are found',
-    )
-    t.equal(await stop(), 0)
+      const inventory = await inventoryServer(t, ['a', 'b'])
+      const env = { ...environment, INVENTORY_URL: inventory.url.href, STORAGE_PATH: folderOf(t) }
+      const { url, stop } = await serve(t, ['--web.drain-delay=0'], env, 'serving targets')
+      const paths = [
+        '/targets',
+        '/targets?label.__meta_rollcall_source=inventory',
+        '/',
+        '/api/v1/openapi.json',
+        '/api/v1/explain?q=a',
+      ]
+      const answers = await Promise.all(paths.map(async (path) => (await fetch(url + path)).status))
+      t.same(
+        answers,
+        paths.map(() => 200),
+        'threads, pages and documents are found',
+      )
+      t.equal(await stop(), 0)
 
-    const sensor = await serve(t, ['sensor'], { PATH }, 'serving metrics')
-    t.match(await (await fetch(`${sensor.url}/metrics`)).text(), 'node_cpu_seconds_total')
-    t.equal(await sensor.stop(), 0)
+      const sensor = await serve(t, ['sensor'], environment, 'serving metrics')
+      t.match(await (await fetch(`${sensor.url}/metrics`)).text(), 'node_cpu_seconds_total')
+      t.equal(await sensor.stop(), 0)
+    })
+  }
+
+  t.test('the single executable unpacks itself once, where only its user can write', async (t) => {
+    const program = join(output, `${FOLDER}.bin`)
+    const cache = folderOf(t)
+    const env = { XDG_CACHE_HOME: cache, TMPDIR: '/dev/null' }
+    const runs = [1, 2, 3].map(() => once(spawn(program, ['--version'], { env, stdio: 'ignore' }), 'close'))
+    t.same((await Promise.all(runs)).flat(), [0, null, 0, null, 0, null], 'also when several begin at once')
+    const [unpacked, ...others] = readdirSync(join(cache, 'rollcall'))
+    t.same(others, [])
+    t.match(unpacked, new RegExp(`^${version}-[0-9a-f]{16}$`))
+    const said = (more = {}) =>
+      spawnSync(program, ['--version'], { env: { ...env, ...more }, encoding: 'utf8' })
+    chmodSync(join(cache, 'rollcall'), 0o777)
+    t.match(said(), { status: 1, stderr: /may be written by, others; .*set XDG_CACHE_HOME/ })
+    t.match(said({ TMPDIR: folderOf(t) }), { status: 0, stderr: '' }, 'a temporary folder does too')
+    const ended = spawnSync(program, ['-e', 'process.exitCode = 3'], { env })
+    t.equal(ended.status, 3, 'what a process does to itself that ends for sure')
   })
 
   t.test(
@@ -195,12 +229,21 @@ function tests() {
   )
 
   t.test('equal inputs make equal bytes', async (t) => {
-    const again = folderOf(t)
-    const made = build(work, `--output=${again}`, '--format=deb')
-    t.equal(made.status, 0, made.stderr)
-    const names = readdirSync(again)
-    t.equal(names.length, 2)
-    for (const name of names) t.equal(digest(join(again, name)), digest(join(output, name)), name)
+    // The beginning of Node.js is enough where nothing is run.
+    const prefix = folderOf(t)
+    const node = join(prefix, 'bin/node')
+    mkdirSync(join(prefix, 'bin'))
+    writeFileSync(node, readFileSync(process.execPath).subarray(0, 1e5))
+    writeFileSync(join(prefix, 'LICENSE'), 'MIT')
+    const [first, second] = [folderOf(t), folderOf(t)]
+    for (const folder of [first, second]) {
+      const formats = ['tar', 'deb', 'rpm'].map((format) => `--format=${format}`)
+      const made = build(work, `--output=${folder}`, `--node=${node}`, ...formats)
+      t.equal(made.status, 0, made.stderr)
+    }
+    const names = readdirSync(first)
+    t.equal(names.length, 5)
+    for (const name of names) t.equal(digest(join(first, name)), digest(join(second, name)), name)
   })
 
   t.test('the man page has every command, flag and variable, and no mistake', async (t) => {
@@ -288,7 +331,9 @@ function tests() {
   t.test('the page about installing names what a release publishes', async (t) => {
     const page = readFileSync('docs/install.md', 'utf8')
     const readme = readFileSync('README.md', 'utf8')
-    const globs = [...`${page}${readme}`.matchAll(/(?:\.\/|--file=)(\S+\*\S+\.(?:deb|rpm|tar\.gz))/g)]
+    const globs = [
+      ...`${page}${readme}`.matchAll(/(?:\.\/|--file=|install )(?!\.)(\S+\*\S+\.(?:deb|rpm|tar\.gz|bin))/g),
+    ]
     const patterns = globs.map(([, glob]) => String(glob).replace('amd64', ARCH).replace('x86_64', RPM_ARCH))
     t.ok(patterns.length > 4)
     for (const pattern of new Set(patterns)) {
