@@ -211,7 +211,7 @@ t.test('the same release in other words: what values change is where they say', 
   const { image } = deployment.spec.template.spec.containers[0]
   t.match(image, /^registry\.example\.com:5000\/mirror\/rollcall@sha256:[0-9a-f]{64}$/)
   const plain = workload(await template(command as string))
-  t.equal(plain.spec.template.spec.containers[0].image, 'ghcr.io/rollcall/rollcall:0.1.0')
+  t.equal(plain.spec.template.spec.containers[0].image, 'ghcr.io/rollcall/rollcall:0.2.0')
   t.equal(plain.metadata.name, `${RELEASE}-rollcall`)
   t.equal(plain.metadata.namespace, NAMESPACE)
   t.equal(plain.spec.replicas, 2)

@@ -158,5 +158,8 @@ t.test('the description of the API is up to date; npm run docs writes it', async
 })
 
 t.test('the version has an entry in the changelog', async (t) => {
-  t.match(readFileSync('CHANGELOG.md', 'utf8'), new RegExp(`^## (${manifest.version}|Unreleased)`, 'm'))
+  t.match(
+    readFileSync('CHANGELOG.md', 'utf8'),
+    new RegExp(`^## (${manifest.version.replaceAll('.', '\\.')}|Unreleased)$`, 'm'),
+  )
 })
