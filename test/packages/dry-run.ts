@@ -70,7 +70,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   docker: `for word; do [[ $word != --metadata-file=* ]] || echo '{"containerimage.digest":"${DIGEST}"}' >"\${word#*=}"; done
     [[ "$*" != *inspect* ]] || echo '{"digest":"${DIGEST}"}'`,
   helm: `case $1 in package) "$REAL_HELM" "$@" ;; push) [[ -f $2 ]] && echo "Digest: ${DIGEST}" ;; esac`,
-  npm: 'case $1 in ci) ;; publish) [[ -f $2 ]] ;; *) PATH=${PATH#*:} npm "$@" ;; esac',
+  npm: 'case $1 in ci) ;; publish) [[ $2 == ./* && -f $2 ]] ;; *) PATH=${PATH#*:} npm "$@" ;; esac',
   go: '',
   cosign: '',
   gh: 'for word; do [[ $word != release/* && $word != *.md ]] || [[ -s $word ]]; done; cp -R release "$PUBLISHED"; cp "$RUNNER_TEMP/notes.md" "$PUBLISHED.md"',
