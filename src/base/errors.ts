@@ -75,7 +75,8 @@ export const HTTP_ERRORS = {
   },
   view_emptied: {
     status: 503,
-    meaning: 'A part of a list that had targets within the hour has none now; that is not believed yet.',
+    meaning:
+      'A part of a list that had targets when it was last asked for has none now; that is not believed yet.',
   },
   stale: {
     status: 503,

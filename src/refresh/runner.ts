@@ -21,6 +21,7 @@ import {
   isProven,
   missedAgain,
   REASONS_TO_STAY,
+  remember,
   sumOf,
 } from '../roll/rules.ts'
 import { shownSample } from '../snapshot/changes.ts'
@@ -262,12 +263,15 @@ export function createRunner(
   // Compute and prove.
 
   async function take(reading: Reading, startedMs: number, stop: AbortSignal) {
-    const { called, now, records, at, isAtRest } = await prove(reading, startedMs, stop)
+    // A list that another replica read came in while this one asked for changes of its own.
+    if (reading.kind === 'unchanged' && last === undefined && roll !== undefined)
+      return { result: 'unchanged' as const, needsConfirmation: false }
+    const { called, now, records, at, isAtRest, claimedMs } = await prove(reading, startedMs, stop)
     // Half of something, maybe: it is read again once it is at rest.
     if (called === undefined) return { result: 'unchanged' as const, needsConfirmation: false }
     const read = { ...now, report: records ?? (now.report as Report) }
     if (roll !== undefined || believe(called, read, at)) {
-      const isServed = await serve(called, read, at)
+      const isServed = await serve(called, read, at, claimedMs)
       if (!isServed) return { result: 'unchanged' as const, needsConfirmation: false }
       noteRead(called.roll, startedMs, at, isAtRest)
       return { result: resultOf(called), needsConfirmation: called.needsConfirmation }
@@ -278,8 +282,14 @@ export function createRunner(
   }
 
   /** @returns false when another replica reads by now */
-  async function serve(called: Called, read: Last, at: Moment): Promise<boolean> {
-    if (!(await publish(called, at))) return false
+  async function serve(called: Called, read: Last, at: Moment, claimedMs: number): Promise<boolean> {
+    let isPublished = false
+    try {
+      isPublished = await publish(called, at)
+    } finally {
+      if (!isPublished) fleet.unclaim(called.left - called.accepted, claimedMs)
+    }
+    if (!isPublished) return false
     // Not before: the same bytes once more must not be taken for those of a roll that was never published.
     last = read
     report.succeeded(read, called.roll, at)
@@ -301,13 +311,13 @@ export function createRunner(
     const { work, now, isLast } = await workOf(reading, startedMs, at)
     const isAtRest = work?.kind !== 'read' || work.isAtRest
     const { called, report: records } = work === undefined ? again() : await compute(work, stop, isLast)
-    if (called === undefined || work === undefined)
-      return { isValid: true, called, now, records, at, isAtRest }
     const nowMs = clock.monotonic()
+    const decided = { called, now, records, at, isAtRest, claimedMs: nowMs }
+    if (called === undefined || work === undefined) return { ...decided, isValid: true }
     // What was handed over cannot be decided once more; that is so only while there is no other source.
     const scope = isLast ? fleet.scope(nowMs) : work.occasion.all
     const isValid = fleet.claim(called.left - called.accepted, scope, nowMs)
-    return { isValid, called, now, records, at, isAtRest }
+    return { ...decided, isValid }
   }
 
   /** What none of its readings had is missing from the first of them on; half of something, maybe, shows nothing. */
@@ -422,7 +432,10 @@ export function createRunner(
     const nowMs = clock.monotonic()
     const { snapshot } = list
     const before = served()
-    const left = sumOf(list.roll.history.left) - sumOf(before?.roll.history.left ?? [])
+    // Both without what left more than an hour ago.
+    const leftIn = ({ history }: Roll) =>
+      sumOf(remember(history, nowMs, { left: 0, returned: 0, sizes: 0 }).left)
+    const left = leftIn(list.roll) - (before === undefined ? 0 : leftIn(before.roll))
     fleet.follow(name, presentIn(list.roll), Math.max(0, left), nowMs)
     // The same bytes say something else of another roll.
     last = undefined

@@ -54,10 +54,9 @@ function read(
     )
   }
   const reading = { ...answered, idle: idleIn(report), isAtRest }
-  return {
-    called: roll === undefined ? openRoll(reading, occasion) : callRoll(roll, reading, occasion),
-    report,
-  }
+  // A first list has nothing to be compared with: half of something would be taken for all.
+  const open = () => (isAtRest ? openRoll(reading, occasion) : undefined)
+  return { called: roll === undefined ? open() : callRoll(roll, reading, occasion), report }
 }
 
 /** What a thread needs: a plan that is not compiled, since functions cannot travel. */

@@ -27,6 +27,8 @@ export interface Fleet {
    * @returns false: others have left since, so that it has to be decided once more
    */
   claim(count: number, scope: Scope, nowMs: number): boolean
+  /** What was claimed at a time has not left: it was not published. */
+  unclaim(count: number, atMs: number): void
   /** What is decided once more is decided by one after the other. */
   readonly mutex: Mutex
   /** A source was read: so many of its targets answered. */
@@ -82,6 +84,12 @@ export function createFleet(
       history = remember(history, nowMs, { left, returned: 0, sizes: total })
       keep()
       return true
+    },
+    unclaim(left, atMs) {
+      const claimed = history.left.findIndex((tally) => tally.atMs === atMs && tally.count === left)
+      if (claimed === -1) return
+      history = { ...history, left: history.left.toSpliced(claimed, 1) }
+      keep()
     },
     mutex: createMutex(),
     note(source, count, nowMs) {

@@ -345,7 +345,11 @@ function finish(
     left,
     accepted: 0,
     samples: { added: firstOf(joined.keys()), removed: samples },
-    needsConfirmation: verdicts.some(({ reason }) => reason === 'unconfirmed'),
+    // Readings that confirm are asked for, time that has to pass (grace) is waited for.
+    needsConfirmation: verdicts.some(
+      ({ reason }, index) =>
+        reason === 'unconfirmed' && Number(draft.absences[index]?.readings) < options.confirmations,
+    ),
   }
   const { accept } = options
   const isNew = accept !== undefined && !draft.accepted.includes(accept)

@@ -41,9 +41,6 @@ const MAX_VIEWS = 1_024
 /** Of so many views it is remembered that they had targets. */
 const MAX_REMEMBERED = 16_384
 
-/** A view that had no targets for longer than this, in milliseconds, may be empty. */
-const HOUR_MS = 3_600_000
-
 /** How many computations may be under way or waiting at once. */
 const MAX_PENDING = 32
 
@@ -121,9 +118,9 @@ export function createViews(
   }
 }
 
-/** What is remembered of a view that had targets, on the monotonic clock. */
+/** What is remembered of a view that had targets. */
 interface Watched {
-  readonly hadTargetsMs: number
+  /** Since when it has none, on the monotonic clock. */
   readonly emptySinceMs: number | undefined
 }
 
@@ -134,7 +131,7 @@ function createWatched(
   keep: (digests: () => readonly string[]) => void,
 ) {
   const views = new LRUCache<string, Watched>({ max: MAX_REMEMBERED })
-  for (const digest of known) views.set(digest, { hadTargetsMs: clock.monotonic(), emptySinceMs: undefined })
+  for (const digest of known) views.set(digest, { emptySinceMs: undefined })
 
   const digests = () => [...views.keys()]
 
@@ -151,18 +148,17 @@ function createWatched(
       const digest = createHash('sha256').update(view).digest('hex')
       const before = views.get(digest)
       if (targets > 0) {
-        views.set(digest, { hadTargetsMs: nowMs, emptySinceMs: undefined })
+        views.set(digest, { emptySinceMs: undefined })
         if (before === undefined) keep(digests)
         return
       }
       if (before === undefined) return
       const emptySinceMs = before.emptySinceMs ?? nowMs
-      const isOld = emptySinceMs - before.hadTargetsMs > HOUR_MS
-      if (isOld || nowMs - emptySinceMs >= holdMs) {
+      if (nowMs - emptySinceMs >= holdMs) {
         forget(digest)
         return
       }
-      views.set(digest, { ...before, emptySinceMs })
+      views.set(digest, { emptySinceMs })
       throw viewEmptied(digest, emptySinceMs + holdMs - nowMs)
     },
     digests,
@@ -176,7 +172,7 @@ function labelNotFound(name: string): HttpError {
 }
 
 /**
- * A view had targets within the hour, and has none: that is not believed yet (rule 6).
+ * A view had targets when it was last asked for, and has none: that is not believed yet (rule 6).
  * @param digest by which an operator names the view
  * @param leftMs until it is believed
  */
@@ -184,7 +180,7 @@ function viewEmptied(digest: string, leftMs: number): HttpError {
   const seconds = Math.ceil(leftMs / 1000)
   return new HttpError(
     'view_emptied',
-    `no target has these labels any more, though some had within the last hour; [] is answered in ${formatDuration(seconds * 1000)}, or once it is accepted: POST /-/accept?digest=${digest}`,
+    `no target has these labels any more, though some had before; [] is answered in ${formatDuration(seconds * 1000)}, or once it is accepted: POST /-/accept?digest=${digest}`,
     Math.min(seconds, 60),
   )
 }

@@ -56,6 +56,7 @@ export async function refreshing(
     /** All sources together. */
     fleet?: Fleet
     history?: RunnerDeps['history']
+    sharing?: RunnerDeps['sharing']
   } = {},
 ) {
   const inventory = await inventoryServer(t, names(3))
@@ -109,6 +110,7 @@ export async function refreshing(
     {
       ...{ store, metrics, clock, log, threads, random: () => 0.5 },
       ...{ fleet: options.fleet ?? createFleet(DEFAULT_GUARD), room: createRoom(), history: options.history },
+      ...(options.sharing && { sharing: options.sharing }),
     },
   )
   return {

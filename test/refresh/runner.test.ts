@@ -5,6 +5,7 @@ import t from 'tap'
 import { createThreads, type Threads } from '../../src/base/threads.ts'
 import { createPacker } from '../../src/pipeline/pack.ts'
 import { createRoom, MAX_ALL_KEPT_BYTES, MAX_KEPT_BYTES } from '../../src/refresh/compute.ts'
+import type { Sharing } from '../../src/refresh/sharing.ts'
 import type { Computed } from '../../src/refresh/worker.ts'
 import { createFleet } from '../../src/roll/fleet.ts'
 import type { Kept } from '../../src/roll/kept.ts'
@@ -111,6 +112,51 @@ t.test('targets that join and leave are counted', async (t) => {
   t.equal(await metric('targets_removed_total'), 1)
   t.equal(await metric('targets_absent'), 0)
 })
+
+t.test('rule 5: what could not be published has not left', async (t) => {
+  const fleet = createFleet(DEFAULT_GUARD)
+  let isFirst = true
+  const sharing: Sharing = {
+    isReader: () => true,
+    publish: async () => isFirst,
+    now: Date.now,
+    position: () => undefined,
+  }
+  const { refresh, inventory, addresses, clock } = await refreshing(t, { fleet, sharing })
+  inventory.json(names(20))
+  await refresh()
+  inventory.json(names(18))
+  await refresh()
+  isFirst = false
+  await refresh()
+  t.equal(addresses().length, 20)
+  t.equal(fleet.scope(clock.monotonic()).left, 0)
+  isFirst = true
+  await refresh()
+  t.equal(addresses().length, 18)
+  t.equal(fleet.scope(clock.monotonic()).left, 2)
+})
+
+t.test(
+  'an unchanged answer to a question from before another replica was followed is no failure',
+  async (t) => {
+    let meanwhile: () => Promise<void> = async () => {}
+    const source: Source = {
+      async read(_signal, since) {
+        if (since === undefined)
+          return { kind: 'documents', documents: [jsonDocument(['a'])], version: { etag: '"1"' } }
+        await meanwhile()
+        return { kind: 'unchanged' }
+      },
+      close: async () => {},
+    }
+    const { refresh, runner, addresses } = await refreshing(t, { source })
+    await refresh()
+    meanwhile = async () => runner.follow(async (served) => served)
+    t.match(await refresh(), { result: 'unchanged' })
+    t.same(addresses(), ['a:9100'])
+  },
+)
 
 t.test('rule 5: what leaves another source while a reading is decided counts for it', async (t) => {
   const fleet = createFleet(DEFAULT_GUARD)
@@ -569,7 +615,7 @@ t.test('a failed reading neither confirms nor forgets', async (t) => {
 t.test(
   '67: what may be half of something is read again, unless it has all that is known and more',
   async (t) => {
-    let documents = [jsonDocument(['a', 'b'])]
+    let documents = [jsonDocument(['a'])]
     let isUnsettled = true
     const source: Source = {
       read: async () => ({ kind: 'documents', documents, isUnsettled }),
@@ -577,7 +623,13 @@ t.test(
     }
     const { refresh, addresses, runner } = await refreshing(t, { source })
     for (let reading = 0; reading < 5; reading++) await refresh()
+    t.same(addresses(), [], 'a first list would be taken for all there is')
+    documents = [jsonDocument(['a', 'b'])]
+    isUnsettled = false
+    await refresh()
     t.same(addresses(), ['a:9100', 'b:9100'])
+    isUnsettled = true
+    for (let reading = 0; reading < 5; reading++) await refresh()
     t.equal(runner.provesGone(), false, 'nor does it show that a target of another source is not here')
     documents = [jsonDocument(['a', 'c'])]
     for (let reading = 0; reading < 5; reading++) await refresh()

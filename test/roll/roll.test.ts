@@ -152,6 +152,13 @@ t.test(
   },
 )
 
+t.test('rule 2: readings that confirm are asked for, and the grace is waited for', async (t) => {
+  const { call, served } = calling([at('a:1'), at('b:1')], { graceMs: 3_600_000 })
+  t.match(call([at('b:1')]), { left: 0, needsConfirmation: true })
+  t.match(call([at('b:1')]), { left: 0, needsConfirmation: false })
+  t.same(served(), ['a:1', 'b:1'])
+})
+
 t.test('rule 2: a target is known by its address, scheme, path and parameters', async (t) => {
   const place: Labels = [['__param_target', 'x']]
   const { call, served } = calling([at('a:1'), at('a:1', place), at('b:1')])

@@ -61,7 +61,12 @@ export function inodeIn(state: string): string {
   return state.replace(STATE, '$<inode>')
 }
 
-const STATE = /^(?<name>.*) (?<inode>\d+ \d+) \d+ \d+ \d+$/
+/** When a file was last written, by its state, on the wall clock in milliseconds. */
+export function writtenIn(state: string): number {
+  return Number(STATE.exec(state)?.groups?.writtenNs) / 1e6
+}
+
+const STATE = /^(?<name>.*) (?<inode>\d+ \d+) \d+ (?<writtenNs>\d+) \d+$/
 
 type FinderFiles = Pick<Files, 'list' | 'look'>
 

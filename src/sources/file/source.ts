@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.ts'
+import { type Clock, momentNow } from '../../base/clock.ts'
 import { RefreshError } from '../../base/errors.ts'
 import type { Files } from '../../base/files.ts'
 import type { Source } from '../source.ts'
@@ -16,7 +16,7 @@ export interface FileSourceOptions {
 
 /** What a file source needs from outside. */
 export interface FileDeps {
-  readonly clock: Pick<Clock, 'after' | 'monotonic'>
+  readonly clock: Pick<Clock, 'after' | 'monotonic' | 'now'>
   readonly files: Pick<Files, 'list' | 'look' | 'read'>
 }
 
@@ -59,7 +59,7 @@ export function createFileSource(options: FileSourceOptions, { clock, files }: F
     async read(signal) {
       const { documents, fingerprint } = await untilAborted(signal, readAlone)
       seen.fingerprint = fingerprint
-      seen.isUnsettled = !noteState(seen, fingerprint, clock.monotonic())
+      seen.isUnsettled = !noteState(seen, fingerprint, momentNow(clock))
       return { kind: 'documents', documents, isUnsettled: seen.isUnsettled }
     },
     watch(changed) {

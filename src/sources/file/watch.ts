@@ -1,7 +1,7 @@
-import type { Clock } from '../../base/clock.ts'
+import { type Clock, type Moment, momentNow } from '../../base/clock.ts'
 import { messageOf } from '../../base/errors.ts'
 import type { Files } from '../../base/files.ts'
-import { findFiles, fingerprintOf, inodeIn, nameIn } from './find.ts'
+import { findFiles, fingerprintOf, inodeIn, nameIn, writtenIn } from './find.ts'
 import type { FilePattern } from './pattern.ts'
 
 /** The state of the files that was last read or told of; shared by reading and watching. */
@@ -27,14 +27,21 @@ export function createSeen(): Seen {
   return { fingerprint: undefined, state: undefined, sinceMs: 0, restMs: REST_MS, isUnsettled: false }
 }
 
-/** Notes the state of the files; returns whether it is at rest. */
-export function noteState(seen: Seen, state: string, nowMs: number): boolean {
+/** Notes the state of the files; returns whether it is at rest. The first one may be older than this process. */
+export function noteState(seen: Seen, state: string, { monotonicMs, wallMs }: Moment): boolean {
   if (state !== seen.state) {
+    const ageMs = seen.state === undefined ? Math.max(0, wallMs - lastWritten(state)) : 0
     seen.restMs = wereRenamed(seen.state, state) ? RENAMED_REST_MS : REST_MS
     seen.state = state
-    seen.sinceMs = nowMs
+    seen.sinceMs = monotonicMs - ageMs
   }
-  return nowMs - seen.sinceMs >= seen.restMs
+  return monotonicMs - seen.sinceMs >= seen.restMs
+}
+
+/** When the newest of the files was written; when it is not known, just now. */
+function lastWritten(state: string): number {
+  const times = state.split('\n').map(writtenIn)
+  return times.some(Number.isNaN) ? Number.POSITIVE_INFINITY : Math.max(...times)
 }
 
 /** Whether all that differs between two states is that other files have the same names, or that some were added. */
@@ -49,7 +56,7 @@ function wereRenamed(before: string | undefined, now: string): boolean {
 
 /** What watching needs from outside. */
 interface WatchDeps {
-  readonly clock: Pick<Clock, 'after' | 'monotonic'>
+  readonly clock: Pick<Clock, 'after' | 'monotonic' | 'now'>
   readonly files: Pick<Files, 'list' | 'look'>
 }
 
@@ -87,7 +94,7 @@ export function watchFiles(
 
   function judge(now: string): void {
     seen.fingerprint ??= now
-    const isAtRest = noteState(seen, now, clock.monotonic())
+    const isAtRest = noteState(seen, now, momentNow(clock))
     if (now === seen.fingerprint) {
       unsettled = 0
       if (seen.isUnsettled && isAtRest) {

@@ -19,7 +19,7 @@ import { parsePattern } from '../../../src/sources/file/pattern.ts'
 import { createFileSource } from '../../../src/sources/file/source.ts'
 import { createSeen, noteState } from '../../../src/sources/file/watch.ts'
 import type { Source } from '../../../src/sources/source.ts'
-import { manualClock } from '../../helpers/clock.ts'
+import { manualClock, momentOf } from '../../helpers/clock.ts'
 import { diskFiles } from '../../helpers/files.ts'
 import { memoryFiles } from '../../helpers/memory-files.ts'
 import { until } from '../../helpers/until.ts'
@@ -414,11 +414,22 @@ t.test('67: only files that were renamed into place, or added, come to rest soon
   ]
   for (const [what, before, now, restMs] of rows) {
     const seen = createSeen()
-    noteState(seen, before.join('\n'), 0)
-    t.equal(noteState(seen, now.join('\n'), 10_000), false, what)
-    t.equal(noteState(seen, now.join('\n'), 10_000 + restMs - 1), false, what)
-    t.equal(noteState(seen, now.join('\n'), 10_000 + restMs), true, what)
+    noteState(seen, before.join('\n'), momentOf(0))
+    t.equal(noteState(seen, now.join('\n'), momentOf(10_000)), false, what)
+    t.equal(noteState(seen, now.join('\n'), momentOf(10_000 + restMs - 1)), false, what)
+    t.equal(noteState(seen, now.join('\n'), momentOf(10_000 + restMs)), true, what)
   }
+})
+
+t.test('67: at first, files are at rest that nobody has written to for five seconds', async (t) => {
+  const written = (ms: number, name = 'a') => `/${name} 1 2 10 ${ms}000000 0`
+  const isAtRest = (state: string, monotonicMs = 0) =>
+    noteState(createSeen(), state, { wallMs: 100_000, monotonicMs })
+  t.equal(isAtRest(written(95_000)), true)
+  t.equal(isAtRest(written(95_001)), false)
+  t.equal(isAtRest(`${written(0)}\n${written(99_000, 'b')}`), false, 'the newest counts')
+  t.equal(isAtRest(written(200_000)), false, 'a clock that is behind')
+  t.equal(isAtRest('EACCES: permission denied'), false)
 })
 
 t.test(
