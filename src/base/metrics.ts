@@ -52,7 +52,7 @@ export function createMetrics(version: string) {
     guard: {
       holding: new Gauge({
         name: 'rollcall_guard_holding',
-        help: '1 while targets of sources that are not configured any more are held in the list of all.',
+        help: '1 while targets of removed sources are held on /targets.',
         registers: [registry],
       }),
     },
@@ -106,38 +106,38 @@ function sourceMetrics(registry: Registry) {
   return {
     refreshes: new Counter({
       name: 'rollcall_source_refreshes_total',
-      help: 'Refreshes that ended, by result: changed, unchanged, held (targets that are missing are) or failed.',
+      help: 'Refreshes by result: changed, unchanged, held (absent targets are held) or failed.',
       labelNames: ['source', 'result'],
       registers,
     }),
     failures: new Counter({
       name: 'rollcall_source_refresh_failures_total',
-      help: 'Refreshes that failed as a whole, by reason; the last good list stays served.',
+      help: 'Failed refreshes by reason. The last good list is still served.',
       labelNames: ['source', 'reason'],
       registers,
     }),
     duration: new Histogram({
       name: 'rollcall_source_refresh_duration_seconds',
-      help: 'Time from asking the inventory to serving the result, or to the failure.',
+      help: 'Time from the request to the inventory until the new list is served, or until the failure.',
       labelNames,
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
       registers,
     }),
     rejected: new Gauge({
       name: 'rollcall_source_records_rejected',
-      help: 'Records of the last list, or single targets of them, that were left out, by reason; the rest is served.',
+      help: 'Quarantined records, or single quarantined targets, of the last list by reason.',
       labelNames: ['source', 'reason'],
       registers,
     }),
     labelsDropped: new Gauge({
       name: 'rollcall_source_labels_dropped',
-      help: 'Labels of the last list that were left out, by reason; their targets are served.',
+      help: 'Labels of the last list that were left out, by reason. Their targets are served.',
       labelNames: ['source', 'reason'],
       registers,
     }),
     lastSuccess: gauge(
       'last_success_timestamp_seconds',
-      'When the inventory last gave a whole list that is served (also an unchanged one).',
+      'Time of the last successful refresh, changed or unchanged.',
     ),
     lastChange: gauge('last_change_timestamp_seconds', 'When the served list last changed.'),
     interval: gauge('refresh_interval_seconds', 'Time between two refreshes, as configured.'),
@@ -155,17 +155,17 @@ function sourceMetrics(registry: Registry) {
     removed: counter('targets_removed_total', 'Targets that left the served list.'),
     holding: gauge(
       'guard_holding',
-      '1 while targets that the inventory lacks are held until more readings, or an operator, let them leave.',
+      '1 while absent targets are held until more readings, or an operator, let them leave.',
     ),
-    absent: gauge('targets_absent', 'Targets that are served although the last reading lacked them.'),
+    absent: gauge('targets_absent', 'Absent targets: served, but missing from the last reading.'),
     stale: gauge('stale', '1 while the last refresh failed, or none has succeeded since the start.'),
     standby: gauge(
       'standby',
-      'Of a source with several URLs: 1 while its list comes from another than the first, which fails.',
+      'For a source with several URLs: 1 while its list comes from a standby because the first URL fails.',
     ),
     writeFailures: new Counter({
       name: 'rollcall_source_write_failures_total',
-      help: 'Writes to disk that failed, by file: file_sd or storage (the served list), or registrations.',
+      help: 'Failed writes to disk by file: file_sd or storage (the served list), or registrations.',
       labelNames: ['source', 'file'],
       registers,
     }),
@@ -176,12 +176,12 @@ function pushMetrics(registry: Registry) {
   const registers = [registry]
   const gauge = (name: string, help: string) =>
     new Gauge({ name: `rollcall_push_${name}`, help, labelNames: ['source'], registers })
-  const instances = gauge('instances', 'Instances of a push source that are registered.')
-  const limit = gauge('instances_limit', 'Instances that a push source may have (max_instances).')
+  const instances = gauge('instances', 'Registered instances of a push source.')
+  const limit = gauge('instances_limit', 'Limit of instances of a push source (max_instances).')
   const paused = gauge('expiry_paused', '1 while expiry is paused because heartbeats cannot be received.')
   const registrations = new Counter({
     name: 'rollcall_push_registrations_total',
-    help: 'What devices did to a push source, by result: new, changed, renewed, left, expired, or refused for want of room (max_instances, max_bytes).',
+    help: 'Registrations of a push source by result: new, changed, renewed, left, expired, or refused because of a limit (max_instances, max_bytes).',
     labelNames: ['source', 'result'],
     registers,
   })
@@ -213,12 +213,12 @@ function clusterMetrics(registry: Registry) {
   const ofSource = (name: string, help: string) =>
     new Gauge({ name: `rollcall_source_${name}`, help, labelNames: ['source'], registers })
   return {
-    storeUp: gauge('cluster_store_up', '1 while the store that replicas share can be used.'),
-    replicas: gauge('cluster_replicas', 'Replicas that share the store, this one among them.'),
+    storeUp: gauge('cluster_store_up', '1 while the shared store can be used.'),
+    replicas: gauge('cluster_replicas', 'Replicas that share the store, including this one.'),
     reader: ofSource('reader', '1 while this replica reads the source, 0 while another one does.'),
     generation: ofSource(
       'generation',
-      'The generation of the list that is served; replicas that serve the same list have the same one.',
+      'Generation of the served list. Replicas that serve the same list have the same generation.',
     ),
   }
 }
@@ -231,13 +231,13 @@ function scrapeMetrics(registry: Registry) {
   return {
     targets: new Gauge({
       name: 'rollcall_targets_scraped',
-      help: 'Served targets by the best state that a Prometheus server has them in: up, down, pending (not scraped yet), dropped (by a relabel rule of that server) or unknown.',
+      help: 'Served targets by their best state on all Prometheus servers: up, down, pending (not scraped yet), dropped (by a relabel rule of that server) or unknown.',
       labelNames: ['state'],
       registers,
     }),
     up: new Gauge({
       name: 'rollcall_prometheus_up',
-      help: '1 while a Prometheus server that is asked for its targets answers.',
+      help: '1 while queries of a Prometheus server succeed.',
       labelNames: ['server'],
       registers,
     }),
@@ -248,7 +248,7 @@ function httpMetrics(registry: Registry) {
   const polled = new Map<string | undefined, number>()
   new Gauge({
     name: 'rollcall_last_poll_timestamp_seconds',
-    help: 'When a list was last sent to a client, or a client told that it has it, by path: /targets, or that of a source.',
+    help: 'Time of the last poll that got a list, or 304, by path: /targets, or that of a source.',
     labelNames: ['path'],
     registers: [registry],
     collect() {
@@ -284,12 +284,12 @@ function historyMetrics(registry: Registry) {
     }),
     dropped: new Counter({
       name: 'rollcall_history_events_dropped_total',
-      help: 'Events of the history that were left out because the disk did not take them in time.',
+      help: 'Events of the history that were lost because the disk was too slow or failed.',
       registers,
     }),
     failures: new Counter({
       name: 'rollcall_history_write_failures_total',
-      help: 'Writes of the history to disk that failed.',
+      help: 'Failed writes of the history to disk.',
       registers,
     }),
   }

@@ -4,22 +4,22 @@ export const LATENCY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 /** Which requests and connections were refused for who sent them. */
 export const REFUSED_METRIC = {
   name: 'rollcall_http_refused_total',
-  help: 'Requests and connections that were refused for who sent them, by reason.',
+  help: 'Requests and connections that were refused because of their credentials, origin or rate, by reason.',
 }
 
 export const WEB_CONFIG_METRIC = {
   name: 'rollcall_web_config_last_reload_successful',
-  help: 'Whether the web configuration file, as it is now, is in force; 1 without one.',
+  help: 'Whether the current web configuration file is in use; 1 without one.',
 }
 
 /** The names and meanings of the metrics that are made of the counts. */
 export const REQUESTS_METRIC = {
   name: 'rollcall_http_requests_total',
-  help: 'HTTP requests answered, by route pattern, method and status code.',
+  help: 'HTTP requests by route pattern, method and status code.',
 }
 export const LATENCY_METRIC = {
   name: 'rollcall_http_request_duration_seconds',
-  help: 'Time from the arrival of a request to the end of its answer, by route pattern.',
+  help: 'Time from the arrival of a request to the end of its response, by route pattern.',
 }
 
 /** What was counted of one route. */

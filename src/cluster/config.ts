@@ -81,7 +81,7 @@ export const clusterSchema = Type.Object(
         pattern: '^[a-zA-Z0-9_.-]{1,64}$',
         expects: 'a prefix; use letters, digits, "_", "." and "-", 64 at most',
         default: 'rollcall',
-        description: 'What every key in the store begins with: another one for another Rollcall.',
+        description: 'Prefix of every key in the store. Use a different one for each independent Rollcall.',
       }),
     ),
     signing_key_file: Type.String({
@@ -89,7 +89,7 @@ export const clusterSchema = Type.Object(
       minLength: 1,
       expects: 'a path',
       description:
-        'File with the key that what is stored is signed with, the same for all replicas. Relative to the configuration file, and read at the start.',
+        'File with the key that signs everything in the store, the same for all replicas. Relative to the configuration file, and read at the start.',
       examples: ['roll-key'],
     }),
     replica: Type.Optional(
@@ -97,14 +97,14 @@ export const clusterSchema = Type.Object(
         pattern: '^[^\\p{Cc}]{1,253}$',
         expects: 'a name of at most 253 characters',
         description:
-          'Name of this replica, for people; by default the environment variable POD_NAME, or else the name of the host.',
+          'Name of this replica on /health, in logs and in explanations. By default the environment variable POD_NAME, or else the host name.',
         examples: ['rollcall-0'],
       }),
     ),
   },
   {
     ...closed,
-    description: 'What several replicas share. A change of it needs a restart.',
+    description: 'The store that several replicas share. A change needs a restart.',
   },
 )
 

@@ -32,7 +32,7 @@ export const COMMAND_FLAGS = {
       flag: 'against',
       value: '<URL>',
       expects: 'the http or https URL of a server, without user and query, such as http://localhost:8080',
-      help: 'With --probe: tell which targets would join and leave the lists that this running server serves.',
+      help: 'With --probe: list the targets that would join and leave the lists of this running server.',
       parse: serverUrl,
     },
   },
@@ -48,7 +48,7 @@ export const COMMAND_FLAGS = {
       value: '<URL>',
       expects:
         'the http or https URL of a Prometheus server, without user and query, such as http://localhost:9090',
-      help: 'Ask this Prometheus server what it makes of the targets; with the credentials under prometheus in the configuration, if they are there for this URL.',
+      help: 'Query this Prometheus server for the state of the targets. Uses the credentials for this URL under prometheus in the configuration, if any.',
       parse: serverUrl,
     },
   },

@@ -45,7 +45,7 @@ export const flagOptions = {
     flag: 'web.config.file',
     value: '<path>',
     expects: 'a path',
-    help: 'File with TLS, users, tokens and more, as exporters of Prometheus take it. Without one everybody may read.',
+    help: 'Web configuration file with TLS, users and tokens, as for Prometheus exporters. Without one every client can read.',
     parse: (text: string) => (text === '' ? undefined : text),
   },
   drainDelay: {
@@ -53,7 +53,7 @@ export const flagOptions = {
     value: '<duration>',
     default: '5s',
     expects: 'a duration such as 5s or 0',
-    help: 'After SIGTERM: how long /targets goes on answering while /ready says 503 (the demo: 0s).',
+    help: 'After SIGTERM: how long /targets still answers while /ready answers 503 (the demo: 0s).',
     parse: timerDuration,
   },
   shutdownTimeout: {
@@ -61,7 +61,7 @@ export const flagOptions = {
     value: '<duration>',
     default: '30s',
     expects: 'a duration such as 30s, longer than 0',
-    help: 'After SIGTERM: the latest moment at which the process ends.',
+    help: 'After SIGTERM: the process ends within this time.',
     parse: (text: string) => timerDuration(text) || undefined,
   },
   readyMaxAge: {
@@ -69,7 +69,7 @@ export const flagOptions = {
     value: '<duration>',
     default: '0',
     expects: 'a duration such as 5m, or 0',
-    help: 'From this age of a list on /ready says 503, so that a load balancer prefers another replica; no effect with a push source. 0: never.',
+    help: '/ready answers 503 when a list is older than this, so that a load balancer prefers another replica; no effect with a push source. 0: never.',
     parse: parseDuration,
   },
   externalUrl: {
@@ -93,7 +93,7 @@ export const flagOptions = {
     value: '<duration>',
     default: '30d',
     expects: 'a duration such as 30d, at least 1h, or 0',
-    help: 'How long it is kept which targets joined, left and changed, in --storage.path, or in memory without it. 0: not at all.',
+    help: 'How long to keep the history of targets, in --storage.path, or in memory without it. 0: no history.',
     parse(text: string) {
       const ms = parseDuration(text)
       return ms === 0 || (ms !== undefined && ms >= MIN_HISTORY_MS) ? ms : undefined
@@ -104,7 +104,7 @@ export const flagOptions = {
     value: '<size>',
     default: '64MB',
     expects: 'a size such as 64MB, at least 1MB',
-    help: 'How much of that is kept on disk; the oldest is deleted.',
+    help: 'Size limit of the history on disk. The oldest events are deleted.',
     parse(text: string) {
       const bytes = parseSize(text)
       return bytes !== undefined && bytes >= MIN_HISTORY_BYTES ? bytes : undefined
@@ -115,7 +115,7 @@ export const flagOptions = {
     env: 'STORAGE_SEED_URL',
     value: '<URL>',
     expects: 'the http or https URL of another Rollcall, without a query, such as https://rollcall-1:8080',
-    help: 'Another Rollcall of the same configuration; at the start it is asked for lists that are not kept here.',
+    help: 'URL of another Rollcall with the same configuration. At the start, lists that are not on disk are fetched from it.',
     parse(text: string) {
       const url = parseHttpUrl(text)
       return url?.search === '' ? url : undefined // a part is not the whole
@@ -125,7 +125,7 @@ export const flagOptions = {
     flag: 'storage.signing-key-file',
     value: '<path>',
     expects: 'a path',
-    help: 'File with a key that signs backups, read for each; a restore then takes only what is signed with it.',
+    help: 'File with a key that signs backups, read for each backup. A restore then accepts only backups signed with it.',
     parse: (text: string) => (text === '' ? undefined : text),
   },
   demoInventory: {

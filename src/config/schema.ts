@@ -36,7 +36,7 @@ const guardOptions = Type.Object(
         expects: 'a whole number from 1 to 1000',
         default: DEFAULT_GUARD.confirmations,
         description:
-          'How many readings in a row, at least a second apart, must lack a target before it leaves. Devices that say goodbye or do not renew their registration (push) need one.',
+          'How many readings in a row, at least a second apart, must lack a target before it leaves. Devices that unregister or expire (push) need one.',
       }),
     ),
     grace: Type.Optional(
@@ -52,7 +52,7 @@ const guardOptions = Type.Object(
         expects: 'a share from 0% to 100%, such as 50%',
         default: `${DEFAULT_GUARD.maxDrop * 100}%`,
         description:
-          'The largest share of the targets that may leave within an hour; when more are missing, these are held. With 100% none are.',
+          'The largest share of the targets that may leave within an hour. If more are missing, they are held. With 100% none are held.',
       }),
     ),
     min_targets: Type.Optional(
@@ -67,13 +67,13 @@ const guardOptions = Type.Object(
     ),
     hold: Type.Optional(
       duration(
-        'How long every reading must lack targets that are held before they leave; three readings at least.',
+        'Held targets leave when every reading for this long, and at least three, lack them.',
         formatDuration(DEFAULT_GUARD.holdMs),
       ),
     ),
     hold_empty: Type.Optional(
       duration(
-        'The same when no target would be left, and there were min_targets or more.',
+        'The same if no target would remain and there were min_targets or more.',
         formatDuration(DEFAULT_GUARD.holdEmptyMs),
       ),
     ),
@@ -92,12 +92,12 @@ const guardOptions = Type.Object(
         pattern: '^[0-9a-f]{64}$',
         expects: 'a digest of 64 hex digits, as /health shows it of targets that are held',
         description:
-          'Lets the held targets with this digest leave, as POST /-/accept does. It says nothing of any others.',
+          'Lets the held targets with this digest leave, as POST /-/accept does. It has no effect on other targets.',
         examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
       }),
     ),
   },
-  { ...closed, description: 'What it takes for a target to leave that the inventory lacks.' },
+  { ...closed, description: 'When a target that is missing from the inventory leaves.' },
 )
 
 function labels(description: string, example: Record<string, string>) {
@@ -114,7 +114,7 @@ const targetOptions = Type.Object(
     address: Type.Optional(
       Type.String({
         title: 'template',
-        description: 'Template of the address, which is served as it comes out.',
+        description: 'Template of the address, which is served unchanged.',
         examples: ['{hostname}:9100'],
       }),
     ),
@@ -122,7 +122,7 @@ const targetOptions = Type.Object(
       Type.String({
         title: 'template',
         description:
-          'Instead of address: template of an http or https URL, which is taken apart into __scheme__, __address__, __metrics_path__ and a __param_<name> for each parameter.',
+          'Instead of address: template of an http or https URL, which is split into __scheme__, __address__, __metrics_path__ and a __param_<name> for each parameter.',
         examples: ['{health_url}'],
       }),
     ),
@@ -130,11 +130,11 @@ const targetOptions = Type.Object(
       Type.Boolean({
         default: false,
         description:
-          'A record in which a field of the address or URL is absent, null or empty does without this target, and is not quarantined.',
+          'Whether a record is not quarantined if a field of the address or URL is absent, null or empty. It then has no such target.',
       }),
     ),
     labels: Type.Optional(
-      labels('Labels for this target only; they win over those of the source.', { exporter: 'node' }),
+      labels('Labels for this target only. They override those of the source.', { exporter: 'node' }),
     ),
   },
   { ...closed, description: 'A target with labels of its own.' },
@@ -169,31 +169,30 @@ const joinSchema = Type.Object(
     by: Type.String({
       title: 'path',
       minLength: 1,
-      description:
-        'Field of its records that they are found by, such as id or asset.tag: a text or a number.',
+      description: 'Field that identifies its records, such as id or asset.tag: a text or a number.',
       examples: ['id'],
     }),
     from: Type.String({
       title: 'path',
       minLength: 1,
       description:
-        'Field of a record of the source that has the same value. Where it is absent, null or empty the record is joined with nothing.',
+        'Field of a record of the source with the same value. If it is absent, null or empty, the record is joined with nothing.',
       examples: ['device.id'],
     }),
     optional: Type.Optional(
       Type.Boolean({
         default: false,
         description:
-          'A record that names something that is not in the list is joined with nothing. Otherwise it is quarantined, and keeps its targets.',
+          'Whether a record whose partner is not in the list is joined with nothing. Otherwise it is quarantined, and keeps its targets.',
       }),
     ),
     fail_if: failIfKey(
-      'JMESPath expression that finds in its answer what says that it failed, as fail_if does.',
+      'JMESPath expression that detects a failure in its response, as fail_if of the source.',
     ),
     complete: Type.Optional(
       Type.Boolean({
         default: false,
-        description: 'Whether what is read of it is known to be all, as complete of the source says it.',
+        description: 'Whether its response is always the whole list, as complete of the source.',
       }),
     ),
   },
@@ -201,8 +200,7 @@ const joinSchema = Type.Object(
     ...closed,
     title: 'join',
     expects: 'a set of keys, such as { http: { url: … }, by: id, from: device.id }',
-    description:
-      'Another list, and how records are joined with it. Exactly one of http, file and command says where it is.',
+    description: 'Another list to join records with. It needs exactly one of http, file and command.',
   },
 )
 
@@ -222,7 +220,7 @@ const sourceOptions = Type.Object(
       Type.Record(Type.String(), joinSchema, {
         expects: 'a set of names, such as device, each with the list that records are joined with',
         description:
-          'Other lists that each record is joined with: the record that it is joined with becomes its field of this name, in place of what the field had, or null. All lists are read whole, or the refresh fails. For http, file and command.',
+          'Other lists to join each record with. The joined record, or null, becomes the field of this name and replaces its value. The refresh fails unless all lists are read completely. For http, file and command.',
         examples: [
           { device: { http: { url: 'http://inventory:1337/devices' }, by: 'id', from: 'device.id' } },
         ],
@@ -232,7 +230,7 @@ const sourceOptions = Type.Object(
       Type.String({
         title: 'jmespath',
         description:
-          'JMESPath expression that selects the list of records in the answer, or in each file. Without it a list, or an object with exactly one list in it, is recognised.',
+          'JMESPath expression that selects the list of records in the response, or in each file. By default a list, or an object with exactly one list in it, is recognised.',
         examples: ["items[?status == 'active']"],
       }),
     ),
@@ -240,7 +238,7 @@ const sourceOptions = Type.Object(
       Type.String({
         title: 'jmespath',
         description:
-          "JMESPath expression that is applied to each record by itself, and selects it unless the result is false, null or empty. A record to which it cannot be applied, such as contains(tags, 'prom') where tags is null, is quarantined alone, and keeps its target.",
+          "JMESPath expression that is applied to each record, and selects it unless the result is false, null or empty. If it fails for a record, such as contains(tags, 'prom') when tags is null, only that record is quarantined, and it keeps its target.",
         examples: ["status == 'active'"],
       }),
     ),
@@ -249,7 +247,7 @@ const sourceOptions = Type.Object(
         title: 'path',
         minLength: 1,
         description:
-          'A list in the record, such as ports or spec.ports: targets are made once for each item, which templates find as {item} or {item.port}. A record without the list, or with an empty one, makes no targets; one in which it is no list is quarantined.',
+          'A list in the record, such as ports or spec.ports. Each item makes its own targets; templates refer to it as {item} or {item.port}. A record without the list, or with an empty one, makes no targets. If the field is not a list, the record is quarantined.',
         examples: ['ports'],
       }),
     ),
@@ -257,18 +255,18 @@ const sourceOptions = Type.Object(
       Type.String({
         title: 'template',
         minLength: 1,
-        description: `What tells records apart, so that one that cannot be read any more keeps its target: a template, or the name of a field. By default the first of ${KEY_FIELDS.join(', ')} that is there.`,
+        description: `Identifies a record, so that it keeps its target when it becomes unreadable: a template, or the name of a field. By default the first of ${KEY_FIELDS.join(', ')} that is present.`,
         examples: ['{asset.tag}'],
       }),
     ),
     fail_if: failIfKey(
-      'JMESPath expression that finds in an answer what says that it failed although its status is 200, such as the errors of GraphQL. Its headers are in headers, in lower case, unless the answer has a key of that name; the whole answer is in body beside them. Anything but null, false, 0 and what is empty fails the refresh. Without it an answer fails, with records or without, that says at its top success: false, status: error, code: 500 or the like, or has something in error or errors; fail_if replaces that check.',
+      'JMESPath expression that detects a failure in a response with status 200, such as the errors of GraphQL. The refresh fails unless the result is null, false, 0 or empty. The headers are in headers, in lower case, unless the response has a key of that name; the whole response is in body. By default a response fails, even with records, if its top level has success: false, status: error, code: 500 or the like, or something in error or errors; fail_if replaces that check.',
     ),
     complete: Type.Optional(
       Type.Boolean({
         default: false,
         description:
-          'Whether what is read is known to be all, whatever it says. Otherwise an answer, a file or the last page fails the refresh that says in its body or headers that there is more: a next page or cursor, a total larger than the list, has_more, truncated, status 206, …',
+          'Whether the response is always the whole list. Otherwise the refresh fails if the body or headers of the response, the file or the last page say that there is more: a next page or cursor, a total larger than the list, has_more, truncated, status 206, …',
       }),
     ),
     targets: Type.Optional(
@@ -276,7 +274,7 @@ const sourceOptions = Type.Object(
         minItems: 1,
         expects: 'a list of templates such as ["{hostname}:{port|9100}"]',
         description:
-          'One template per target of a record, or a template with labels. What it gives is the address as it is, with a port or without. Without it records that are target groups are read as Prometheus reads them; of others the host is the first of address, hostname, host, ip, name and the port is port, or 9100.',
+          'One template per target of a record, or a template with labels. The result is the address, with or without a port. By default records that are target groups are read as Prometheus reads them. For others the host is the first of address, hostname, host, ip and name, and the port is port, or 9100.',
         examples: [['{hostname}:{port|9100}']],
       }),
     ),
@@ -287,14 +285,13 @@ const sourceOptions = Type.Object(
       Type.Boolean({
         default: false,
         description:
-          'Also send each field of a record as __meta_inventory_<field>, but none whose name says that it holds a secret (password, token, community, …).',
+          'Also send each field of a record as __meta_inventory_<field>, except fields whose names indicate a secret (password, token, community, …).',
       }),
     ),
     relabel_configs: Type.Optional(
       Type.Array(relabelSchema, {
         expects: 'a list of relabel rules',
-        description:
-          'Rules that change, keep or drop targets: the grammar and semantics of relabel_configs in Prometheus.',
+        description: 'Rules that change, keep or drop targets, as relabel_configs in Prometheus.',
       }),
     ),
     guard: Type.Optional(guardOptions),
@@ -302,12 +299,12 @@ const sourceOptions = Type.Object(
       Type.Boolean({
         default: true,
         description:
-          'Whether /ready and /targets wait for the first list of this source; /ready never waits for a push source, since devices may reach Rollcall only once it is ready.',
+          'Whether /ready and /targets wait for the first list of this source. /ready never waits for a push source, because devices may reach Rollcall only once it is ready.',
       }),
     ),
     max_staleness: Type.Optional(
       duration(
-        'From this age on /targets answers 503 instead of the last good list; by default it is served however old it is. At least 1.1 × refresh_interval + timeout. /ready does not mind; see --web.ready-max-age. Prometheus keeps its targets either way, until it restarts.',
+        'When the list is older than this, /targets answers 503 instead of the last good list. By default there is no limit. At least 1.1 × refresh_interval + timeout. It does not affect /ready; see --web.ready-max-age. Prometheus keeps its targets either way, until it restarts.',
       ),
     ),
     refresh_interval: Type.Optional(duration('Time between refreshes; by default the global one.')),
@@ -344,7 +341,7 @@ export const fileSchema = Type.Object(
               expects: 'legacy or utf8',
               default: 'legacy',
               description:
-                'Which names labels may have: legacy, those that Prometheus 2 and 3 accept, or utf8, any text. Prometheus 2 refuses a whole list with one name that is not legacy.',
+                'Allowed label names: legacy, which Prometheus 2 and 3 accept, or utf8, any text. Prometheus 2 refuses a whole list if one name is not legacy.',
             }),
           ),
           guard: Type.Optional(guardOptions),
@@ -352,7 +349,7 @@ export const fileSchema = Type.Object(
         {
           ...closed,
           description:
-            'Defaults for every source. Its guard also holds for all sources together: when a reload removes sources with too many of all targets, these are held.',
+            'Defaults for every source. The guard also applies to all sources together: when a reload removes sources with too many of all targets, these are held.',
         },
       ),
     ),

@@ -18,7 +18,7 @@ const prometheusServerSchema = Type.Object(
       title: 'url',
       format: 'http-url',
       description:
-        'URL of the server, with the path below which its API is. A user and password in it are sent as basic authentication.',
+        'URL of the server, with the path of its API if it has one. A user and password in it are sent as basic authentication.',
       examples: ['http://prometheus:9090'],
     }),
     interval: Type.Optional(
@@ -26,7 +26,7 @@ const prometheusServerSchema = Type.Object(
         title: 'duration',
         expects: 'a duration such as 1m',
         description:
-          'Time between two requests for its targets, 1s to 1d. By default 1m, or fifty times as long as the last answer took, if that is longer.',
+          'Time between two queries, 1s to 1d. By default 1m, or fifty times the duration of the last query if that is longer.',
         default: '1m',
       }),
     ),
@@ -35,7 +35,7 @@ const prometheusServerSchema = Type.Object(
         title: 'duration',
         expects: 'a duration such as 30s',
         default: '30s',
-        description: 'Deadline for one whole answer, 1ms to 1h.',
+        description: 'Deadline of a query, 1ms to 1h.',
       }),
     ),
     ...httpClientKeys,
@@ -50,8 +50,7 @@ const prometheusServerSchema = Type.Object(
 /** The key `prometheus:` of the configuration file. */
 export const prometheusSchema = Type.Array(prometheusServerSchema, {
   expects: 'a list of servers such as [{ url: "http://prometheus:9090" }]',
-  description:
-    'Servers that are asked what they make of the targets: whether they scrape them, drop them or do not know them.',
+  description: 'Prometheus servers to query for the state of the targets: scraped, dropped or unknown.',
 })
 
 /** Its entries as they stand in the configuration file. */

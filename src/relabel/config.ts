@@ -25,14 +25,14 @@ export const relabelSchema = Type.Object(
       }),
     ),
     separator: Type.Optional(
-      text('Stands between the values of the source labels.', RELABEL_DEFAULTS.separator),
+      text('Separator between the values of the source labels.', RELABEL_DEFAULTS.separator),
     ),
     target_label: Type.Optional(
       text('Label that the result is written to; replace expands references such as $1 in it.'),
     ),
     regex: Type.Optional(
       text(
-        'RE2 expression that the whole joined value, or the whole label name, has to match; a dot matches line breaks too.',
+        'RE2 expression that must match the whole joined value, or the whole label name. A dot also matches line breaks.',
         RELABEL_DEFAULTS.regex,
         'regex',
       ),
@@ -45,7 +45,7 @@ export const relabelSchema = Type.Object(
       }),
     ),
     replacement: Type.Optional(
-      text('What is written on a match; references such as $1 are expanded.', RELABEL_DEFAULTS.replacement),
+      text('Replacement on a match. References such as $1 are expanded.', RELABEL_DEFAULTS.replacement),
     ),
     action: Type.Optional(
       text(

@@ -23,7 +23,7 @@ export function formatKeys(description: string, fallback?: keyof typeof FORMATS)
         pattern: '^[^"\\r\\n]$',
         expects: 'one character such as ";" or "\\t", and no quote or line break',
         description:
-          'What stands between the values of CSV; by default what a line sep=; says, or the one of comma, semicolon, tab and | that its first line has most of.',
+          'Delimiter of CSV values. By default that of a line sep=; or the most frequent one of comma, semicolon, tab and | in the first line.',
         examples: [';'],
       }),
     ),
@@ -31,7 +31,7 @@ export function formatKeys(description: string, fallback?: keyof typeof FORMATS)
       Type.Array(Type.String({ minLength: 1, expects: 'the name of a column' }), {
         minItems: 1,
         expects: 'a list of names such as [ip, name]',
-        description: 'The names of the columns of CSV whose first row does not name them.',
+        description: 'Column names, for CSV without a header row.',
         examples: [['ip', 'name']],
       }),
     ),
@@ -42,8 +42,7 @@ export function formatKeys(description: string, fallback?: keyof typeof FORMATS)
           {
             expects: `one of ${ENCODINGS.join(', ')}`,
             default: 'utf-8',
-            description:
-              'How the text is coded, where no mark at its beginning says so. latin1 is Windows-1252 too.',
+            description: 'Encoding of the text, if it has no byte order mark. latin1 includes Windows-1252.',
           },
         ),
       ),

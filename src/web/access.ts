@@ -32,7 +32,7 @@ export interface AccessOptions {
   readonly bearerTokens: readonly BearerToken[]
   /** Undefined: nothing is limited. */
   readonly rateLimit: { readonly intervalMs: number; readonly burst: number } | undefined
-  /** Headers of every answer. */
+  /** Headers of every response. */
   readonly headers: readonly (readonly [name: string, value: string])[]
   /** Names by which requests without credentials may change something. */
   readonly allowedHosts: readonly string[]

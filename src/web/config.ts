@@ -42,7 +42,7 @@ const tlsServerConfig = Type.Object(
         expects: `a client authentication type; write one of ${CLIENT_AUTH_TYPES.join(', ')}`,
         default: 'NoClientCert',
         description:
-          'Whether clients are asked for a certificate, have to have one, and whether it has to be of an authority of client_ca. RequireClientCert is RequireAnyClientCert.',
+          'Whether client certificates are requested, required and verified against client_ca. RequireClientCert is RequireAnyClientCert.',
         examples: ['RequireAndVerifyClientCert'],
       }),
     ),
@@ -57,7 +57,7 @@ const tlsServerConfig = Type.Object(
     client_allowed_sans: Type.Optional(
       Type.Array(Type.String({ expects: 'a name', examples: ['prometheus'] }), {
         description:
-          'A client certificate has to have one of these subject alternative names: a DNS name, an IP address, a URI or an e-mail address, compared as it is.',
+          'A client certificate must have one of these subject alternative names: a DNS name, an IP address, a URI or an e-mail address, compared exactly.',
       }),
     ),
     min_version: Type.Optional(
@@ -81,7 +81,7 @@ const tlsServerConfig = Type.Object(
         Type.String({ ...oneOf(CIPHER_SUITES, 'a cipher suite'), examples: ['TLS_AES_128_GCM_SHA256'] }),
         {
           description:
-            'Cipher suites of TLS 1.2 and older, by the names of Go; by default those of Node.js. Those of TLS 1.3 are always all on. HTTP/2 needs TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 or TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256.',
+            'Cipher suites of TLS 1.2 and older, by the names of Go; by default those of Node.js. Those of TLS 1.3 are always enabled. HTTP/2 needs TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 or TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256.',
         },
       ),
     ),
@@ -93,7 +93,7 @@ const tlsServerConfig = Type.Object(
     prefer_server_cipher_suites: Type.Optional(
       Type.Boolean({
         default: true,
-        description: 'Whether the order of cipher_suites decides, not that of the client.',
+        description: 'Whether the order of cipher_suites takes precedence over that of the client.',
       }),
     ),
   },
@@ -115,7 +115,7 @@ const httpServerConfig = Type.Object(
     http2: Type.Optional(
       Type.Boolean({
         default: true,
-        description: 'Whether to offer HTTP/2, which needs TLS; HTTP/1.1 always is.',
+        description: 'Whether to offer HTTP/2, which needs TLS. HTTP/1.1 is always offered.',
       }),
     ),
     headers: Type.Optional(
@@ -127,11 +127,11 @@ const httpServerConfig = Type.Object(
           'X-XSS-Protection': headerValue('X-XSS-Protection'),
           'Content-Security-Policy': headerValue('Content-Security-Policy'),
         },
-        { ...closed, description: 'Headers of every answer.' },
+        { ...closed, description: 'Headers of every response.' },
       ),
     ),
   },
-  { ...closed, description: 'How HTTP is spoken.' },
+  { ...closed, description: 'HTTP settings.' },
 )
 
 const rateLimit = Type.Object(
@@ -158,7 +158,7 @@ const rateLimit = Type.Object(
   {
     ...closed,
     description:
-      'Requests beyond this rate are answered 429. Probes (/-/healthy, /-/ready, /ready) and registrations are not limited.',
+      'Requests beyond this rate get 429. Probes (/-/healthy, /-/ready, /ready) and registrations are not limited.',
   },
 )
 
@@ -176,7 +176,7 @@ const permissions = {
       minItems: 1,
       expects: 'a list of names of sources',
       description:
-        'Only these sources, and what concerns the whole server only as far as /metrics; by default all.',
+        'Only these sources. Of the paths for the whole server, only /metrics is then allowed. By default all.',
     }),
   ),
 }
@@ -210,14 +210,14 @@ const bearerToken = Type.Object(
     name: Type.String({
       minLength: 1,
       expects: 'a name',
-      description: 'What the log calls whoever sends it.',
+      description: 'Name of the client in the log.',
       examples: ['prometheus'],
     }),
     token_file: Type.String({
       title: 'filename',
       minLength: 1,
       expects: 'a path',
-      description: `File with the token, 16 characters at least; one on each line, so that a new one can be handed out before the old one is taken away. ${READ_AGAIN}`,
+      description: `File with tokens of at least 16 characters, one on each line, so that a new one can be distributed before the old one is removed. ${READ_AGAIN}`,
       examples: ['prometheus-token'],
     }),
     ...permissions,
@@ -235,13 +235,14 @@ export const webSchema = Type.Object(
       Type.Record(Type.String(), user, {
         title: 'user',
         description:
-          'Users and the bcrypt hashes of their passwords. One with a hash alone may do everything; one with a set of keys only what these say.',
+          'Users and the bcrypt hashes of their passwords. A user with only a hash has all scopes; keys limit the scopes and sources.',
         examples: [{ prometheus: '$2y$10$…' }],
       }),
     ),
     bearer_tokens: Type.Optional(
       Type.Array(bearerToken, {
-        description: 'Tokens that clients send as "Authorization: Bearer …". By default one may read.',
+        description:
+          'Tokens that clients send as "Authorization: Bearer …". By default a token has the scope read.',
       }),
     ),
     allowed_hosts: Type.Optional(
@@ -253,7 +254,7 @@ export const webSchema = Type.Object(
         }),
         {
           description:
-            'Names by which requests without credentials may change something, beside that of --web.external-url, IP addresses and names that nobody can register in the public DNS.',
+            'Further host names for requests without credentials that change something. The host of --web.external-url, IP addresses and names that cannot be registered in the public DNS are always allowed.',
         },
       ),
     ),

@@ -6,7 +6,7 @@ import { responseSizeKey, urlKeys } from '../http/config.ts'
 export const httpSdSchema = Type.Object(
   {
     ...urlKeys(
-      'URL of an endpoint as http_sd_configs asks them: it answers a JSON list of target groups. A user and password in it are sent as basic authentication.',
+      'URL of an endpoint for http_sd_configs, which returns a JSON list of target groups. A user and password in it are sent as basic authentication.',
       'http://discovery:8080/targets',
     ),
     ...responseSizeKey,
@@ -16,7 +16,7 @@ export const httpSdSchema = Type.Object(
     additionalProperties: false,
     expects: 'a set of keys, such as { url: "http://discovery:8080/targets" }',
     description:
-      'Another HTTP service discovery endpoint, whose targets never vanish because it fails or loses its memory.',
+      'Another HTTP service discovery endpoint. Its targets stay when it fails or loses its state.',
   },
 )
 

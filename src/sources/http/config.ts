@@ -13,7 +13,7 @@ export const responseSizeKey = {
       format: 'size',
       default: '256MB',
       description:
-        'The most that is read in one refresh, all pages together, after decompression; more fails the refresh. At most 500MB.',
+        'Limit for the uncompressed response, all pages together. A larger one fails the refresh. At most 500MB.',
     }),
   ),
 }
@@ -27,7 +27,7 @@ export function urlKeys(description: string, example: string) {
         minItems: 1,
         expects: 'a list of URLs',
         description:
-          'Instead of url: several ways to the same inventory, such as the members of a cluster. They are asked in this order, always from the first; the first that gives a whole list is believed. Each may take an equal share of what is left of timeout. What a list of any but the first lacks stays for guard.hold at least, since that list may be older.',
+          'Instead of url: several URLs of the same inventory, such as the members of a cluster. Each refresh tries them in this order, and uses the first complete list. Each gets an equal share of the remaining timeout. Targets that are missing from the list of any but the first stay for at least guard.hold, because that list may be older.',
         examples: [[example, example.replace('//', '//standby-')]],
       }),
     ),
@@ -50,13 +50,13 @@ export const httpSchema = Type.Object(
     ),
     body: Type.Optional(
       bodySchema(
-        'What is sent with a POST: a set of keys or a list, which is sent as JSON, or a text, which is sent as it is. The content type is application/json, or text/plain for a text that is not JSON. Texts in it may name environment variables.',
+        'Body of a POST: keys or a list, sent as JSON, or a text, sent unchanged. The content type is application/json, or text/plain for a text that is not JSON. It can contain environment variables.',
         { query: '{ devices { name } }' },
       ),
     ),
     login: Type.Optional(loginSchema),
     ...formatKeys(
-      'How the answer is written, whatever its content type says. An answer in YAML or CSV needs a Content-Length, chunks or compression: without them one that was cut looks whole.',
+      'Format of the response; its content type is ignored. A response in YAML or CSV needs a Content-Length, chunks or compression: without them a truncated one looks complete.',
       'json',
     ),
     pagination: Type.Optional(paginationSchema),
@@ -66,13 +66,13 @@ export const httpSchema = Type.Object(
           header: Type.String({
             minLength: 1,
             expects: 'the name of a header',
-            description: 'The header of an answer that has its position.',
+            description: 'Response header with the position.',
             examples: ['X-Consul-Index'],
           }),
           parameter: Type.String({
             minLength: 1,
             expects: 'the name of a parameter',
-            description: 'The parameter of the URL that takes a position.',
+            description: 'URL parameter for the position.',
             examples: ['index'],
           }),
         },
@@ -80,7 +80,7 @@ export const httpSchema = Type.Object(
           additionalProperties: false,
           expects: 'a set of keys, such as { header: X-Consul-Index, parameter: index }',
           description:
-            'Long polling, as the blocking queries of Consul: the inventory is asked with the position that it last gave, answers when it has another one, and is read then. refresh_interval goes on beside it. Not with POST or pagination.',
+            'Long polling, as the blocking queries of Consul. A request with the last position returns when the inventory has a newer one, and Rollcall then refreshes. Refreshes at refresh_interval continue. Not with POST or pagination.',
         },
       ),
     ),

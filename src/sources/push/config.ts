@@ -38,7 +38,7 @@ export const pushSchema = Type.Object(
           credentials_file: 'token_file: …',
         },
         description:
-          'File with the token that devices send as "Authorization: Bearer …"; one on each line, so that a new one can be handed out before the old one is taken away. Relative to the configuration file, and read again once a second at most.',
+          'File with the tokens that devices send as "Authorization: Bearer …", one on each line, so that a new one can be distributed before the old one is removed. Relative to the configuration file, and read again at most once a second.',
         examples: ['push-token'],
       }),
     ),
@@ -48,20 +48,20 @@ export const pushSchema = Type.Object(
         minLength: 1,
         expects: 'a path',
         description:
-          'File with a token for each device: on each line an id, a space and its token, which may register and remove that id only. Beside token_file, or instead of it.',
+          'File with a token for each device: on each line an id, a space and its token, which can register and remove only that id. Together with token_file, or instead of it.',
         examples: ['device-tokens'],
       }),
     ),
     insecure_skip_authentication: Type.Optional(
       Type.Boolean({
         default: false,
-        description: 'Let whoever reaches the port register; instead of token_file.',
+        description: 'Let every client that reaches the port register, instead of token_file.',
       }),
     ),
     allowed_labels: Type.Optional(
       Type.Array(Type.String({ minLength: 1, expects: 'the name of a label, or an expression for names' }), {
         description:
-          'Labels that devices may send: names, or expressions (RE2) that match whole names. A registration with another label is answered 400. By default all but job, instance and those that begin with `__`, of which only `__metrics_path__` and `__scheme__` are allowed.',
+          'Labels that devices may send: names, or expressions (RE2) that match whole names. A registration with another label is answered 400. By default all except job, instance and names that begin with `__`; `__metrics_path__` and `__scheme__` are allowed.',
         examples: [['site', 'rack_.*']],
       }),
     ),
@@ -69,7 +69,7 @@ export const pushSchema = Type.Object(
       Type.Array(Type.String({ minLength: 1, expects: 'a network such as 10.0.0.0/8' }), {
         minItems: 1,
         description:
-          'Networks, as CIDR, that addresses have to be in; host names are refused then. By default any address but link-local ones (169.254.0.0/16, fe80::/10, fd00:ec2::254), where clouds keep credentials.',
+          'Networks (CIDR) that must contain the address; host names are then refused. By default any address except link-local ones (169.254.0.0/16, fe80::/10, fd00:ec2::254), where clouds keep credentials.',
         examples: [['10.0.0.0/8', 'fd00::/8']],
       }),
     ),
@@ -79,32 +79,32 @@ export const pushSchema = Type.Object(
         expects: 'any or peer',
         default: 'any',
         description:
-          'peer: only the address that the device calls from, with the port that it gives (":9100"). Not behind a proxy, whose address that would be.',
+          'peer: only the address that the device connects from, with the port that it sends (":9100"). Do not use it behind a proxy.',
       }),
     ),
     ttl: duration(
-      'How long a registration lasts without being repeated when it does not say so itself, 1s at least and max_ttl at most. Devices should repeat it three times as often.',
+      'Time to live of a registration that does not set its own, 1s to max_ttl. Devices should register three times in that time.',
       DEFAULT_TTL,
     ),
-    max_ttl: duration('The longest time that a registration may ask for.', DEFAULT_MAX_TTL),
-    max_instances: count('How many instances there may be; beyond them a new one is answered 429.', {
+    max_ttl: duration('The longest time to live that a registration can set.', DEFAULT_MAX_TTL),
+    max_instances: count('Limit of instances. A new one beyond it gets 429.', {
       default: DEFAULT_MAX_INSTANCES,
     }),
     max_bytes: size(
-      'How many bytes their registrations may have together, in memory and in the journal; beyond them what is larger is answered 429. One has 16 KiB at most.',
+      'Limit of bytes for all registrations together, in memory and in the journal. A registration that exceeds it gets 429. One registration has at most 16 KiB.',
       { default: DEFAULT_MAX_BYTES },
     ),
     max_instances_per_token: count(
-      'How many instances one token of token_file may have registered; max_instances by default.',
+      'Limit of instances for one token of token_file; max_instances by default.',
     ),
     max_bytes_per_token: size(
-      'How many bytes the registrations of one token of token_file may have together; max_bytes by default.',
+      'Limit of bytes for the registrations of one token of token_file; max_bytes by default.',
     ),
   },
   {
     additionalProperties: false,
     description:
-      'Devices that register themselves, with PUT /api/v1/sources/<name>/instances/<id>. A record has the fields id, address, host, port and labels; its labels are labels of its targets.',
+      'Devices that register themselves, with PUT /api/v1/sources/<name>/instances/<id>. A record has the fields id, address, host, port and labels; its labels become labels of its targets.',
   },
 )
 

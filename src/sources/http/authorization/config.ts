@@ -23,11 +23,11 @@ const authorizationSchema = Type.Object(
     type: Type.Optional(
       Type.String({
         default: 'Bearer',
-        description: 'First word of the Authorization header; Basic is basic_auth.',
+        description: 'Type in the Authorization header. For Basic use basic_auth.',
         examples: ['Token'],
       }),
     ),
-    credentials: secretText(`The token, or whatever else follows the type. ${FROM_ENV}`, {
+    credentials: secretText(`The token, or other credentials. ${FROM_ENV}`, {
       examples: [variable('INVENTORY_TOKEN')],
     }),
     credentials_file: filePath(`File with it. ${READ_EACH_TIME}`, 'inventory-token'),
@@ -45,23 +45,23 @@ const authorizationSchema = Type.Object(
 /** `oauth2`, as Prometheus has it. */
 const oauth2Schema = Type.Object(
   {
-    client_id: requiredSecretText(`Who asks. ${FROM_ENV}`, { examples: ['rollcall'] }),
+    client_id: requiredSecretText(`Id of the client. ${FROM_ENV}`, { examples: ['rollcall'] }),
     client_secret: secretText(`Secret of the client. ${FROM_ENV}`, { examples: [variable('CLIENT_SECRET')] }),
     client_secret_file: filePath(`File with that secret. ${READ_EACH_TIME}`, 'client-secret'),
     scopes: Type.Optional(
       Type.Array(Type.String({ pattern: '^[!#-\\[\\]-~]+$', expects: 'a scope: a text without spaces' }), {
         default: [],
-        description: 'What the token should allow.',
+        description: 'Scopes to request.',
         examples: [['inventory.read']],
       }),
     ),
-    token_url: requiredSecretText(`URL that gives the token. ${FROM_ENV}`, {
+    token_url: requiredSecretText(`URL of the token endpoint. ${FROM_ENV}`, {
       examples: ['https://login.example.com/oauth2/token'],
     }),
     endpoint_params: Type.Optional(
       Type.Record(Type.String(), requiredSecretText('A parameter.'), {
         secret: true,
-        description: `Further parameters of the request for the token. ${FROM_ENV}`,
+        description: `Further parameters of the token request. ${FROM_ENV}`,
         examples: [{ audience: 'inventory' }],
       }),
     ),

@@ -12,15 +12,14 @@ export const proxyKeys = {
       minLength: 1,
       expects: 'a text such as "localhost,.example.com,10.0.0.0/8"',
       description:
-        'What is asked without the proxy, with commas between: names (with their subdomains), IP addresses and CIDR blocks, each also with a port; "*" is everything.',
+        'Hosts to reach without the proxy, separated by commas: names (with their subdomains), IP addresses and CIDR blocks, each optionally with a port; "*" means all.',
       examples: ['.example.com,10.0.0.0/8'],
     }),
   ),
   proxy_from_environment: Type.Optional(
     Type.Boolean({
       default: false,
-      description:
-        'Whether HTTP_PROXY, HTTPS_PROXY and NO_PROXY (or in lower case) say which proxy requests go through.',
+      description: 'Whether to use the proxy in HTTP_PROXY, HTTPS_PROXY and NO_PROXY (or in lower case).',
     }),
   ),
 }

@@ -21,7 +21,7 @@ export const tlsConfigSchema = Type.Object(
       { examples: ['-----BEGIN CERTIFICATE-----…'] },
     ),
     ca_file: filePath(`File with those certificates. ${READ_EACH_TIME}`, 'ca.pem'),
-    cert: secretText(`Certificate that proves who asks, in PEM; it needs a key. ${FROM_ENV}`, {
+    cert: secretText(`Client certificate, in PEM; it needs a key. ${FROM_ENV}`, {
       examples: ['-----BEGIN CERTIFICATE-----…'],
     }),
     cert_file: filePath(`File with that certificate. ${READ_EACH_TIME}`, 'client.pem'),
@@ -41,13 +41,13 @@ export const tlsConfigSchema = Type.Object(
       Type.Boolean({
         default: false,
         description:
-          'Whether any certificate of the server will do. Whoever stands between can then read and change everything: use ca_file instead.',
+          'Whether to accept any certificate of the server. Anybody on the network path can then read and change everything: use ca_file instead.',
       }),
     ),
     min_version: tlsVersion('Oldest TLS version to speak.', { default: 'TLS12' }),
     max_version: tlsVersion('Newest TLS version to speak; by default TLS13.', { default: 'TLS13' }),
   },
-  { additionalProperties: false, description: 'How TLS connections are made and checked.' },
+  { additionalProperties: false, description: 'TLS settings.' },
 )
 
 /** Those keys as they stand in a configuration file. */

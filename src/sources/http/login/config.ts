@@ -9,7 +9,7 @@ export const loginSchema = Type.Object(
     url: Type.String({
       minLength: 1,
       expects: 'a URL, or a path that begins with "/"',
-      description: `URL that logs in, or a path at the origin of the URL of the source. ${FROM_ENV}`,
+      description: `URL of the login request, or a path at the origin of the URL of the source. ${FROM_ENV}`,
       examples: ['/api/session'],
     }),
     method: Type.Optional(
@@ -21,7 +21,7 @@ export const loginSchema = Type.Object(
     ),
     body: Type.Optional(
       bodySchema(
-        'What is sent: a set of keys or a list, which is sent as JSON, or a text, which is sent as it is: as a form if it is one, such as user=a&password=b. Texts in it may name environment variables.',
+        'Body of the request: keys or a list, sent as JSON, or a text, sent unchanged; as a form if it is one, such as user=a&password=b. It can contain environment variables.',
         { username: 'rollcall', password: `\${INVENTORY_PASSWORD}` },
       ),
     ),
@@ -33,7 +33,7 @@ export const loginSchema = Type.Object(
         title: 'jmespath',
         minLength: 1,
         description:
-          'JMESPath expression that finds the token in the answer, which is JSON; "@" where the answer is nothing else.',
+          'JMESPath expression that selects the token in the JSON response; "@" if the response is only the token.',
         examples: ['data.token'],
       }),
     ),
@@ -41,8 +41,7 @@ export const loginSchema = Type.Object(
       Type.String({
         minLength: 1,
         expects: 'the name of a header',
-        description:
-          'Header that carries the token as it is. Without it the token is sent as Authorization: Bearer.',
+        description: 'Header for the token. By default the token is sent as Authorization: Bearer.',
         examples: ['vmware-api-session-id'],
       }),
     ),
@@ -64,7 +63,7 @@ export const loginSchema = Type.Object(
           expects: 'a list of statuses such as [401, 403]',
           default: [401],
           description:
-            'With one of these statuses the inventory says that the session is over. A redirect among them is not followed.',
+            'Statuses that mean that the session has ended. A redirect among them is not followed.',
         },
       ),
     ),
@@ -73,7 +72,7 @@ export const loginSchema = Type.Object(
     additionalProperties: false,
     expects: 'a set of keys, such as { url: /api/login, body: { … }, token: data.token }',
     description:
-      'How a session begins that the inventory asks for, by a token, cookies or both. It is kept between refreshes. When the inventory says that it is over, or answers something else than an inventory, Rollcall logs in again, once a refresh, and reads everything from the beginning. The session is sent to no other origin. TLS, proxy and redirects are those of the source.',
+      'Login for inventories that need a session, by token, cookies or both. The session is kept between refreshes. When it has ended, or the response is not an inventory, Rollcall logs in again, once a refresh, and reads everything from the beginning. The session is never sent to another origin. TLS, proxy and redirects are those of the source.',
   },
 )
 

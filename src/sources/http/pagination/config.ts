@@ -13,7 +13,7 @@ const headerOptions = Type.Object(
       pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
       expects: 'the name of a header, such as X-Total-Count',
       description:
-        'Name of the header. Of Content-Range the total is the number at its end, and there is another page when its range ends before that.',
+        'Name of the header. For Content-Range the total is the number at its end, and there is another page if its range ends before that.',
       examples: ['X-Total-Count'],
     }),
   },
@@ -54,7 +54,7 @@ function placeKeys(what: string, parameter: string, field: string) {
 const cursorOptions = Type.Object(
   {
     value: found(
-      'JMESPath expression that finds the cursor of the next page in a page, or a header of it: a text or a number. Null, false, "" or nothing there: it is the last page.',
+      'JMESPath expression that selects the cursor of the next page in a page, or a header of the page: a text or a number. Null, false, "" or no value means the last page.',
       'pageInfo.hasNextPage && pageInfo.endCursor',
     ),
     ...placeKeys('the cursor', 'cursor', 'variables.after'),
@@ -62,7 +62,7 @@ const cursorOptions = Type.Object(
   {
     ...closed,
     description:
-      'Each page holds a cursor, or the number of the next page, to ask for that page with. The first request has none.',
+      'Each page has a cursor, or the number of the next page, for the next request. The first request has none.',
     examples: [{ value: 'meta.pagination.next_page', parameter: 'page' }],
   },
 )
@@ -83,7 +83,7 @@ const pageOptions = Type.Object(
   {
     ...closed,
     description:
-      'Pages have numbers. The first page without items ends it, unless has_more tells earlier; a page with few items does not, nor does total, since servers cap both. An inventory that answers 404 after its last page needs has_more.',
+      'Pages have numbers. The first page without items is the last, unless has_more ends the reading earlier. A short page and total do not end it, because servers cap both. An inventory that answers 404 after its last page needs has_more.',
     examples: [{ parameter: 'page' }],
   },
 )
@@ -95,7 +95,7 @@ const offsetOptions = Type.Object(
       Type.Boolean({
         default: true,
         description:
-          'Whether a page is asked to begin with the last item of the page before it, which proves that none was missed between them. False for an inventory that takes multiples of the size of a page only.',
+          'Whether each page begins with the last item of the page before it, which proves that none was missed. Set false for an inventory that accepts only multiples of the page size.',
       }),
     ),
     range: Type.Optional(
@@ -104,7 +104,7 @@ const offsetOptions = Type.Object(
         maximum: 1_000_000,
         expects: 'a whole number, 2 or more: how many items a page has',
         description:
-          'Writes a range of so many items, such as 0-49, instead of the offset alone; the numbers count from 0, and the last one is in it.',
+          'Send a range of this many items, such as 0-49, instead of the offset. The numbers count from 0, and the last one is included.',
         examples: [50],
       }),
     ),
@@ -112,7 +112,7 @@ const offsetOptions = Type.Object(
   {
     ...closed,
     description:
-      'Each request says after how many items its page begins: as many as were received so far, whatever the size of a page, or one fewer (overlap). It ends as page does.',
+      'Each request has the number of items before its page: the number received so far, or one fewer (overlap). It ends as page does.',
     examples: [{ parameter: 'sysparm_offset' }],
   },
 )
@@ -129,7 +129,7 @@ export const paginationSchema = Type.Object(
     ),
     next_url: Type.Optional(
       found(
-        'JMESPath expression that finds the URL of the next page in a page, or a header of it; it may be relative. Null, "" or nothing there: it is the last page.',
+        'JMESPath expression that selects the URL of the next page in a page, or a header of the page. It can be relative. Null, "" or no value means the last page.',
         'next',
       ),
     ),
@@ -138,19 +138,19 @@ export const paginationSchema = Type.Object(
     offset: Type.Optional(offsetOptions),
     items: Type.Optional(
       expression(
-        'JMESPath expression that selects all items of a page, for page, offset and total to count, before anything is left out (which is for records). Without it a list, or an object with exactly one list in it, is recognised.',
+        'JMESPath expression that selects all items of a page, which page, offset and total count. To leave items out, use records. By default a list, or an object with exactly one list in it, is recognised.',
         'results',
       ),
     ),
     total: Type.Optional(
       found(
-        'JMESPath expression that finds the number of items that the whole inventory declares, or a header of a page. Fewer items than that fail the refresh. It never ends the reading.',
+        'JMESPath expression that selects the total number of items, or a header of a page. If fewer items are read, the refresh fails. It never ends the reading.',
         'meta.total',
       ),
     ),
     has_more: Type.Optional(
       found(
-        'JMESPath expression that says whether there is another page, or a header of a page: true or false. For page, offset and cursor.',
+        'JMESPath expression for whether there is another page, or a header of a page: true or false. For page, offset and cursor.',
         'meta.current_page < meta.last_page',
       ),
     ),
@@ -160,14 +160,14 @@ export const paginationSchema = Type.Object(
         maximum: 100_000,
         expects: 'a whole number from 1 to 100000',
         default: DEFAULT_MAX_PAGES,
-        description: 'More pages than this fail the refresh, since they may never end.',
+        description: 'Limit of pages. More fail the refresh.',
       }),
     ),
   },
   {
     ...closed,
     description:
-      'How an inventory that comes in pages is read: exactly one of link_header, next_url, cursor, page and offset. How many items a page has is written into url or body. One page that fails, fails the refresh; a list that changes while its pages are read (an item comes twice, the total differs, a page in the middle is short) is read again, up to three times; next pages are asked of the origin of url only.',
+      'How to read an inventory page by page: exactly one of link_header, next_url, cursor, page and offset. Set the page size in url or body. If one page fails, the refresh fails. A list that changes while its pages are read (an item comes twice, the total differs, a page in the middle is short) is read again, up to three times. Pages are read only from the origin of url.',
     examples: [{ next_url: 'next', total: 'count', items: 'results' }],
   },
 )
