@@ -12,11 +12,14 @@ export const HTTP_ERRORS = {
     status: 403,
     meaning: 'The token is that of another device; it registers its own id only.',
   },
-  forbidden: { status: 403, meaning: 'Whoever asks may not do that, or not with this source.' },
-  cross_site: { status: 403, meaning: 'A browser sent from another site what changes something.' },
+  forbidden: { status: 403, meaning: 'The user or token lacks the scope, or has it for other sources only.' },
+  cross_site: {
+    status: 403,
+    meaning: 'A browser sent a request that changes something from a page of another site.',
+  },
   wrong_host: {
     status: 403,
-    meaning: 'The Host of a request that changes something is none of this server.',
+    meaning: 'A request that changes something has a Host that is not this server.',
   },
   explain_disabled: { status: 403, meaning: 'Explanations are off (--web.disable-explain).' },
   lifecycle_disabled: {
@@ -25,40 +28,43 @@ export const HTTP_ERRORS = {
   },
   not_found: { status: 404, meaning: 'No such path.' },
   source_not_found: { status: 404, meaning: 'No source of this name is configured.' },
-  no_push_source: { status: 404, meaning: 'Nobody can register with this source: it is no push source.' },
+  no_push_source: {
+    status: 404,
+    meaning: 'The source is not a push source, so that devices cannot register with it.',
+  },
   label_not_found: {
     status: 404,
-    meaning: 'No target of the list has the label that it is to be narrowed by.',
+    meaning: 'No target of the list has this label.',
   },
   method_not_allowed: { status: 405, meaning: 'The path exists, but not with this method; see Allow.' },
-  request_timeout: { status: 408, meaning: 'The request did not arrive whole in time.' },
+  request_timeout: { status: 408, meaning: 'The request did not arrive completely in time.' },
   not_held: { status: 409, meaning: 'No targets with this digest are held.' },
   nothing_to_reload: {
     status: 409,
     meaning: 'Rollcall runs without a configuration file; flags and variables are read at its start only.',
   },
-  payload_too_large: { status: 413, meaning: 'The request body is larger than any that is accepted.' },
+  payload_too_large: { status: 413, meaning: 'The request body is larger than the limit.' },
   unsupported_media_type: {
     status: 415,
-    meaning: 'The request body is of a type or encoding that is not read.',
+    meaning: 'The type or encoding of the request body is not supported.',
   },
   rate_limited: { status: 429, meaning: 'More requests than rate_limit of --web.config.file allows.' },
   too_many_instances: {
     status: 429,
-    meaning: 'The push source, or the token, has as many instances as it may have; see Retry-After.',
+    meaning: 'The push source, or the token, has reached its limit of instances; see Retry-After.',
   },
   too_many_bytes: {
     status: 429,
-    meaning: 'The registrations of the push source, or of the token, have as many bytes as they may have.',
+    meaning: 'The registrations of the push source, or of the token, have reached their limit of bytes.',
   },
   headers_too_large: { status: 431, meaning: 'The request headers are larger than 16 KiB.' },
   internal: { status: 500, meaning: 'A defect in Rollcall; the log has the details.' },
-  reload_failed: { status: 500, meaning: 'The configuration is wrong; the old one stays in force.' },
-  refresh_failed: { status: 502, meaning: 'A refresh that was asked for failed; the last good list stays.' },
+  reload_failed: { status: 500, meaning: 'The configuration has a mistake; the old one stays in use.' },
+  refresh_failed: { status: 502, meaning: 'The requested refresh failed; the last good list stays.' },
   not_loaded: { status: 503, meaning: 'A source has no list yet; a partial list is never sent.' },
   cut_off: {
     status: 503,
-    meaning: 'This replica reaches neither an inventory nor the store of the cluster, and others may.',
+    meaning: 'This replica reaches neither an inventory nor the store of the cluster; other replicas may.',
   },
   token_unreadable: { status: 503, meaning: 'The file with the token of a push source cannot be read.' },
   storage_unavailable: {
@@ -71,19 +77,19 @@ export const HTTP_ERRORS = {
   },
   backup_unavailable: {
     status: 503,
-    meaning: 'A backup cannot be made whole, or not be signed; a partial one is never sent.',
+    meaning: 'A complete or signed backup cannot be made; a partial one is never sent.',
   },
   view_emptied: {
     status: 503,
     meaning:
-      'A part of a list that had targets when it was last asked for has none now; that is not believed yet.',
+      'A view of a list had targets when it was last requested and has none now; an empty list is not served yet.',
   },
   stale: {
     status: 503,
     meaning:
-      'The list is older than the max_staleness of its source, or (only /ready says so) than --web.ready-max-age.',
+      'The list is older than the max_staleness of its source, or (on /ready only) than --web.ready-max-age.',
   },
-  draining: { status: 503, meaning: 'The server was asked to stop (only /ready says so).' },
+  draining: { status: 503, meaning: 'The server is stopping (on /ready only).' },
   overloaded: { status: 503, meaning: 'Too much load on the process; try again after Retry-After.' },
 } as const satisfies Record<string, { status: number; meaning: string }>
 

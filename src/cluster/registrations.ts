@@ -144,7 +144,7 @@ export function createSharedRegistrations(deps: PeersDeps): SharedRegistrations 
     const { changes, position: to, isWhole } = await store.changesSince(source, from)
     position = to
     const known = usable(changes)
-    // What the store lost, or trimmed, was acknowledged here or left; whoever left runs out once more.
+    // What the store lost, or trimmed, was acknowledged here or left; a device that left expires once more.
     if (isWhole && from !== undefined && from !== to) {
       giveBack(new Set(known.map(({ id }) => id)))
       listener.unheard('the store lost what it knew', UNHEARD_MS)

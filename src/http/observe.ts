@@ -14,7 +14,7 @@ function isWhole(response: ServerResponse): boolean {
     : stream.rstCode === 0
 }
 
-/** What a handler tells of its answer. */
+/** What a handler reports about its response. */
 export interface Observed {
   /** The list that is sent, or that the client has. */
   fetched: Fetched | undefined

@@ -23,7 +23,7 @@ export interface SensorWeb extends Pick<Web, 'access' | 'createServer'> {
 /** When this process began, in seconds since the epoch. */
 const STARTED_S = performance.timeOrigin / 1000
 
-/** What a sensor tells of itself: its requests, and what the process uses. */
+/** The sensor's own metrics: its requests, and the resources of the process. */
 export function ownFamilies(
   { routes }: Pick<ReturnType<typeof createRequestCounts>, 'routes'>,
   inFlight: number,

@@ -22,7 +22,7 @@ const ALIKE_WITHIN_MS = 5_000
 const DIFFERS_FOR_MS = 2_000
 const LOOKS_FOR_MS = 3_000
 
-/** A device that is silent runs out, and a target that left is held, before that. */
+/** A device without heartbeats expires, and a target that left is held, before that. */
 const CONVERGES_WITHIN_MS = TTL_MS + 20_000
 
 /** What a run of several replicas is told. */

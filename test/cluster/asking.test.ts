@@ -39,7 +39,7 @@ t.test('a follower says when the reader, or the store, does not answer', async (
   const { world, reader, follower } = await started()
   reader.pause()
   const asking = follower.supervisor.refresh('sensors')
-  // Before the lease runs out.
+  // Before the lease expires.
   await world.pass(500)
   world.fail('simulated')
   const failing = follower.supervisor.refresh('sensors')

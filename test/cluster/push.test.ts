@@ -317,7 +317,7 @@ t.test('93: nobody expires when the store does not say that it knows', async (t)
   for (const id of ['a', 'b', 'c', 'd']) await within(world, 100, register(at(world, 0), id))
   await world.pass(60_000)
   for (const id of ['b', 'c', 'd']) await within(world, 100, register(at(world, 0), id))
-  // In the moment in which a lease runs out the store is gone, for less than a look.
+  // In the moment in which a lease expires the store is gone, for less than a look.
   await world.pass(28_000)
   for (let step = 0; step < 40; step++) {
     world.fail(step % 2 === 0 ? 'simulated' : undefined)

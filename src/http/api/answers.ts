@@ -54,9 +54,9 @@ export const errorSchema = Type.Object(
     error: Type.Object(
       {
         code: Type.Enum(Object.keys(HTTP_ERRORS) as HttpErrorCode[], {
-          description: 'What is wrong, for programs.',
+          description: 'A code, for programs.',
         }),
-        message: text('What is wrong, for people: with the value and what to do.'),
+        message: text('A message for people, with the value and what to do.'),
       },
       closed,
     ),
@@ -66,9 +66,9 @@ export const errorSchema = Type.Object(
 
 export const heldSchema = Type.Object(
   {
-    digest: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'By which they are accepted.' }),
+    digest: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'The digest to accept them with.' }),
     targets: count('How many targets are held.'),
-    sources: Type.Optional(samples('The sources that they were of, when these are not configured any more.')),
+    sources: Type.Optional(samples('Their sources, if these are no longer configured.')),
     samples: samples('Some of their addresses.'),
     reason: text('Why they are held, for programs.'),
     why: text('Why they are held, for people.'),
@@ -79,28 +79,28 @@ export const heldSchema = Type.Object(
   {
     ...closed,
     title: 'HeldTargets',
-    description: 'Targets that are still served, although a reading lacked them.',
+    description: 'Absent targets that are held, and still served.',
   },
 )
 
 const sharedSchema = Type.Object(
   {
-    reader: nullable(text('The replica that reads the source; null: none is known.')),
+    reader: nullable(text('The replica that reads the source; null: unknown.')),
     is_reader: Type.Boolean({ description: 'Whether this replica reads it.' }),
     generation: count('The generation that is served; 0: none.'),
     newest_generation: count('The newest generation that is known; 0: none.'),
     detached: Type.Boolean({
-      description: 'Whether targets joined or left here that the others do not know.',
+      description: 'Whether this replica has changes that the others do not have.',
     }),
     refused: nullable(text('Why the newest generation is not served; null: it is, or will be.')),
   },
-  { ...closed, title: 'SharedSource', description: 'How a source stands among replicas.' },
+  { ...closed, title: 'SharedSource', description: 'The state of a source among replicas.' },
 )
 
 const failureSchema = Type.Object(
   {
     reason: text('A value of the label reason of rollcall_source_refresh_failures_total.'),
-    message: text('What is wrong, for people.'),
+    message: text('A message for people.'),
     at: time('When the refresh failed.'),
   },
   { ...closed, title: 'RefreshFailure', description: 'Why the last refresh failed.' },
@@ -109,7 +109,7 @@ const failureSchema = Type.Object(
 const quarantinedSchema = Type.Object(
   {
     index: count('The place of the record in the inventory, from 0.'),
-    key: Type.Optional(text('What tells the record apart from others.')),
+    key: Type.Optional(text('The key of the record.')),
     reason: text('Why it is quarantined, for programs.'),
     detail: text('Why it is quarantined, for people.'),
   },
@@ -124,9 +124,11 @@ const fileErrorSchema = Type.Object(
 const readFromSchema = Type.Object(
   {
     url: text('The URL, without user, password and query.'),
-    standby: Type.Boolean({ description: 'Whether it was asked because those before it failed.' }),
+    standby: Type.Boolean({
+      description: 'Whether it is a standby, used because the URLs before it failed.',
+    }),
   },
-  { ...closed, title: 'ReadFrom', description: 'Of several URLs, the one that the last list came from.' },
+  { ...closed, title: 'ReadFrom', description: 'The URL of the last list, if there are several.' },
 )
 
 const sourceState = {
@@ -141,12 +143,12 @@ const sourceState = {
   dropped: count('How many targets relabel rules dropped.'),
   rejected: mapOf(Type.Integer(), 'How many records are quarantined, by reason.'),
   rejected_samples: Type.Array(quarantinedSchema, { description: 'Some of them.' }),
-  last_success: nullable(time('When the inventory last gave a whole list; null: never.')),
+  last_success: nullable(time('When a refresh last succeeded; null: never.')),
   age_seconds: nullable(seconds('How long ago that was.')),
   last_change: nullable(time('When the served list last changed; null: there is none.')),
   consecutive_failures: count('Failed refreshes in a row.'),
   failure: nullable(failureSchema),
-  absent: count('How many served targets the last reading lacked.'),
+  absent: count('How many served targets are absent from the last reading.'),
   held: Type.Array(heldSchema, { description: 'Targets that are held.' }),
   file_errors: mapOf(fileErrorSchema, 'Which of its files cannot be used: storage, file_sd.'),
   read_from: Type.Optional(readFromSchema),
@@ -156,7 +158,7 @@ const sourceState = {
 const sourceStateSchema = Type.Object(sourceState, {
   ...closed,
   title: 'SourceState',
-  description: 'What a source last did.',
+  description: 'The last refresh of a source.',
 })
 export type SourceStateAnswer = Answer<typeof sourceStateSchema>
 export type SharedAnswer = Answer<typeof sharedSchema>
@@ -164,7 +166,7 @@ export type HeldAnswer = Answer<typeof heldSchema>
 
 const sourceSchema = Type.Object(
   { name: sourceName, ...sourceState },
-  { ...closed, title: 'Source', description: 'A source, and what it last did.' },
+  { ...closed, title: 'Source', description: 'A source, and its last refresh.' },
 )
 export type SourceAnswer = Answer<typeof sourceSchema>
 
@@ -175,13 +177,13 @@ export const scrapeSchema = Type.Object(
     server: text('The Prometheus server, by the name that the configuration gives it, or its URL.'),
     state: Type.Enum(['up', 'down', 'pending', 'dropped', 'unknown']),
     pool: nullable(text('The scrape pool; null: the server does not know the target.')),
-    why: nullable(text('Why it is so; null: there is nothing to say.')),
-    notes: Type.Array(Type.String(), { description: 'What else its job does to the target.' }),
-    failure: nullable(text('Why the server could not be asked since; null: it answers.')),
+    why: nullable(text('The reason for the state; null: none.')),
+    notes: Type.Array(Type.String(), { description: 'Other effects of the job on the target.' }),
+    failure: nullable(text('Why the last query failed; null: it succeeded.')),
     last_scrape: nullable(time('When the server last scraped it.')),
-    since: nullable(time('Since when it has been seen in this state.')),
+    since: nullable(time('Since when it has been in this state.')),
   },
-  { ...closed, title: 'Scrape', description: 'What a Prometheus server makes of a target.' },
+  { ...closed, title: 'Scrape', description: 'The state of a target in a Prometheus server.' },
 )
 export type ShownScrape = Answer<typeof scrapeSchema>
 
@@ -193,7 +195,7 @@ export type ShownTarget = Answer<typeof targetSchema>
 
 export const targetsSchema = Type.Object(
   {
-    total: count('How many targets were found, with those that are not on this page.'),
+    total: count('How many targets were found, on all pages.'),
     offset: count('How many of them are before this page.'),
     targets: Type.Array(targetSchema),
     next: nullable(count('The offset of the next page; null: this is the last one.')),
@@ -210,7 +212,7 @@ export const targetGroupsSchema = Type.Array(
     },
     { ...closed, title: 'TargetGroup', description: 'Targets with equal labels.' },
   ),
-  { description: 'What http_sd_configs of Prometheus reads.' },
+  { description: 'The list for http_sd_configs of Prometheus.' },
 )
 
 const changeSchema = Type.Object(
@@ -229,7 +231,7 @@ const stepSchema = Type.Object(
     result: Type.Enum(['changed', 'unchanged', 'dropped']),
     changes: Type.Array(changeSchema),
   },
-  { ...closed, title: 'RelabelStep', description: 'One relabel rule at work on one target.' },
+  { ...closed, title: 'RelabelStep', description: 'The effect of one relabel rule on one target.' },
 )
 
 const explainedTargetSchema = Type.Object(
@@ -238,7 +240,10 @@ const explainedTargetSchema = Type.Object(
     labels,
     steps: Type.Array(stepSchema),
     final: nullable(
-      Type.Object({ address: Type.String(), labels }, { ...closed, description: 'What the rules left.' }),
+      Type.Object(
+        { address: Type.String(), labels },
+        { ...closed, description: 'The target after the rules.' },
+      ),
     ),
     rejection: nullable(
       Type.Object(
@@ -246,11 +251,11 @@ const explainedTargetSchema = Type.Object(
         { ...closed, description: 'Why it is quarantined.' },
       ),
     ),
-    served: Type.Boolean({ description: 'Whether it is served like that.' }),
+    served: Type.Boolean({ description: 'Whether the target is served with these labels.' }),
     verdict: text('What became of it, in one sentence.'),
     scrapes: Type.Optional(Type.Array(scrapeSchema)),
   },
-  { ...closed, title: 'ExplainedTarget', description: 'What became of one target of a record.' },
+  { ...closed, title: 'ExplainedTarget', description: 'The explanation of one target of a record.' },
 )
 
 const explanationSchema = Type.Object(
@@ -270,17 +275,17 @@ const explanationSchema = Type.Object(
     }),
     targets: Type.Array(explainedTargetSchema),
     dropped_labels: samples('Why labels were left out.'),
-    verdict: text('What became of all of it, in one sentence.'),
+    verdict: text('The verdict on the whole record, in one sentence.'),
   },
-  { ...closed, title: 'Explanation', description: 'What became of one match.' },
+  { ...closed, title: 'Explanation', description: 'The explanation of one match.' },
 )
 
 export const explainSchema = Type.Object(
   {
-    query: text('What was asked for.'),
+    query: text('The query.'),
     matches: count('How many matches there are, or were counted.'),
     explanations: Type.Array(explanationSchema, { description: 'Of the first matches.' }),
-    polls: samples('Who has fetched the list, and who asks for one in vain, a sentence each.'),
+    polls: samples('Clients that have fetched the list, and clients whose polls fail, a sentence each.'),
     verdict: text('What became of it, in one sentence.'),
   },
   closed,
@@ -289,7 +294,7 @@ export type ExplainBody = Answer<typeof explainSchema>
 
 const listChangeSchema = Type.Object(
   {
-    id: Type.Integer({ minimum: 1, description: 'Its place in the order of all; larger is newer.' }),
+    id: Type.Integer({ minimum: 1, description: 'The position among all; larger is newer.' }),
     source: sourceName,
     at: time('When it was served.'),
     targets: count('How many targets are served since.'),
@@ -314,15 +319,15 @@ export type ChangesAnswer = Answer<typeof changesSchema>
 
 const eventSchema = Type.Object(
   {
-    id: Type.Integer({ minimum: 1, description: 'Its place in the order of all; larger is newer.' }),
+    id: Type.Integer({ minimum: 1, description: 'The position among all; larger is newer.' }),
     source: sourceName,
     at: time('When it happened.'),
     kind: Type.Enum(['joined', 'left', 'changed']),
     address: text('The address; empty: it is an event of many targets, such as a first list.'),
-    place: mapOf(Type.String(), 'The labels that tell the target apart from others of the same address.'),
+    place: mapOf(Type.String(), 'The labels that distinguish the target from others with the same address.'),
     why: text('Why, in one sentence.'),
   },
-  { ...closed, title: 'TargetEvent', description: 'Something that happened to a target.' },
+  { ...closed, title: 'TargetEvent', description: 'An event in the history of a target.' },
 )
 
 export const eventsSchema = Type.Object(
@@ -339,11 +344,11 @@ export type EventsAnswer = Answer<typeof eventsSchema>
 const pollerSchema = Type.Object(
   {
     address: text('The IP address of the client.'),
-    user_agent: text('What it calls itself.'),
-    path: text('The path and parameters that it asks for.'),
-    polls: count('How often it asked.'),
-    first: time('When it first asked.'),
-    last: time('When it last asked.'),
+    user_agent: text('Its User-Agent.'),
+    path: text('The path and parameters of its requests.'),
+    polls: count('The number of its polls.'),
+    first: time('The time of its first poll.'),
+    last: time('The time of its last poll.'),
     interval_seconds: nullable(seconds('The time between its last two polls; null: there was only one.')),
     status: Type.Integer({ description: 'The status of its last response.' }),
     fetched: nullable(
@@ -358,10 +363,10 @@ const pollerSchema = Type.Object(
     ),
     list: Type.Enum(['current', 'older', 'part', 'none'], { description: 'Which list it has.' }),
     fault: nullable(
-      text('Why it gets no list, and what to do; null: it gets one, or one source was asked for.'),
+      text('Why it gets no list, and what to do; null: it gets one, or the query names one source.'),
     ),
   },
-  { ...closed, title: 'Poller', description: 'A client that asks for targets again and again.' },
+  { ...closed, title: 'Poller', description: 'A client that polls for targets.' },
 )
 export type PollerAnswer = Answer<typeof pollerSchema>
 
@@ -371,8 +376,8 @@ const serverSchema = Type.Object(
   {
     server: text('Its name in the configuration, or its URL.'),
     url: text('Its URL, without credentials.'),
-    last_success: nullable(time('When it last answered whole; null: never.')),
-    failure: nullable(text('Why it could not be asked the last time; null: it answered.')),
+    last_success: nullable(time('When a query last succeeded; null: never.')),
+    failure: nullable(text('Why the last query failed; null: it succeeded.')),
     pools: samples('The scrape pools that discover through this Rollcall.'),
     targets: Type.Object(
       {
@@ -382,10 +387,14 @@ const serverSchema = Type.Object(
         dropped: count('Its relabel rules drop them.'),
         unknown: count('It does not know them.'),
       },
-      { ...closed, description: 'The served targets by what the server makes of them.' },
+      { ...closed, description: 'The number of served targets by their state in the server.' },
     ),
   },
-  { ...closed, title: 'PrometheusServer', description: 'A Prometheus server that is asked for its targets.' },
+  {
+    ...closed,
+    title: 'PrometheusServer',
+    description: 'A Prometheus server that is queried for its targets.',
+  },
 )
 export type ServerAnswer = Answer<typeof serverSchema>
 
@@ -396,7 +405,7 @@ const reloadFailureSchema = Type.Object(
   {
     ...closed,
     title: 'ReloadFailure',
-    description: 'A reload that failed: the earlier configuration is in force.',
+    description: 'A reload that failed: the previous configuration is in use.',
   },
 )
 export type ReloadFailureAnswer = Answer<typeof reloadFailureSchema>
@@ -413,7 +422,7 @@ const clusterSchema = Type.Object(
         },
         { ...closed, title: 'Replica' },
       ),
-      { description: 'All that are there, this one among them.' },
+      { description: 'All replicas, including this one.' },
     ),
     store: text('ok, or why the store cannot be used.'),
   },
@@ -432,7 +441,7 @@ export const statusSchema = Type.Object(
     configuration: nullable(
       Type.Object(
         { file: text('Its path.'), yaml: text('Its text; secrets are masked.') },
-        { ...closed, description: 'The configuration file in force; null: there is none.' },
+        { ...closed, description: 'The configuration file in use; null: none.' },
       ),
     ),
     settings: Type.Array(
@@ -456,16 +465,16 @@ export const healthSchema = Type.Object(
     status: Type.Literal('ok'),
     version: text('The version of Rollcall.'),
     uptime_seconds: count('How long the process has been running.'),
-    draining: Type.Boolean({ description: 'Whether the server was asked to stop.' }),
+    draining: Type.Boolean({ description: 'Whether the server is stopping.' }),
     config: Type.Object({ reload_failure: nullable(reloadFailureSchema) }, closed),
     history: Type.Optional(
       Type.Object(
         {
-          bytes: count('What it takes on disk.'),
+          bytes: count('Its size on disk.'),
           path: nullable(text('Its folder; null: it is kept in memory.')),
           error: nullable(text('Why the newest events could not be written; null: they were.')),
         },
-        { ...closed, description: 'How the history of targets is kept.' },
+        { ...closed, description: 'The state of the history of targets.' },
       ),
     ),
     cluster: Type.Optional(clusterSchema),
@@ -473,14 +482,14 @@ export const healthSchema = Type.Object(
       {
         last: nullable(time('When a list was last fetched; null: never.')),
         pollers: count('How many clients have fetched a list.'),
-        in_vain: samples('Who asks for a list in vain, a sentence each.'),
+        in_vain: samples('Clients whose polls fail, a sentence each.'),
       },
       closed,
     ),
     prometheus: Type.Optional(Type.Array(serverSchema)),
     removed: Type.Object(
       { held: Type.Array(heldSchema) },
-      { ...closed, description: 'Targets of sources that are not configured any more.' },
+      { ...closed, description: 'Targets of removed sources.' },
     ),
     sources: mapOf(sourceStateSchema, 'The sources by name.'),
   },
@@ -525,14 +534,14 @@ export const registrationSchema = Type.Object(
       ),
     ),
     ttl: Type.Optional(
-      nullable(text('How long the registration holds without being renewed: a duration such as 90s.')),
+      nullable(text('How long the registration lasts without a heartbeat: a duration such as 90s.')),
     ),
   },
-  { ...closed, title: 'Registration', description: 'What a device says of itself.' },
+  { ...closed, title: 'Registration', description: 'The registration of a device.' },
 )
 
 export const registeredSchema = Type.Object(
-  { ttl_seconds: Type.Number({ description: 'Until when the registration has to be renewed.' }) },
+  { ttl_seconds: Type.Number({ description: 'The time until the registration expires, in seconds.' }) },
   closed,
 )
 export type RegisteredBody = Answer<typeof registeredSchema>

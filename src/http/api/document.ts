@@ -68,7 +68,7 @@ const id: Parameter = {
   name: 'id',
   in: 'path',
   required: true,
-  description: 'What tells the device apart from others: no slash, backslash or control character.',
+  description: 'The id of the device, without slashes, backslashes and control characters.',
   schema: Type.String({ minLength: 1, maxLength: MAX_ID_LENGTH }),
 }
 const label: Parameter = {
@@ -122,7 +122,7 @@ const SCOPE_ERRORS: Readonly<Record<NonNullable<Operation['scope']>, readonly Ht
 
 const lists = (description: string): readonly Response[] => [
   json(targetGroupsSchema, description),
-  { status: 304, description: 'The client has this list: If-None-Match names it.' },
+  { status: 304, description: 'The client already has this list, according to If-None-Match.' },
 ]
 
 const listErrors = ['not_loaded', 'stale', 'label_not_found', 'view_emptied', 'overloaded'] as const
@@ -151,7 +151,7 @@ const PATHS: Readonly<Record<string, Readonly<Partial<Record<Method, Operation>>
   '/health': {
     get: {
       id: 'getHealth',
-      summary: 'Whether the process works, and what each source last did.',
+      summary: 'The state of the process, and the last refresh of each source.',
       scope: 'read',
       responses: [json(healthSchema, 'The process works.')],
     },
@@ -159,7 +159,7 @@ const PATHS: Readonly<Record<string, Readonly<Partial<Record<Method, Operation>>
   '/api/v1/sources': {
     get: {
       id: 'listSources',
-      summary: 'What each source last did.',
+      summary: 'The last refresh of each source.',
       scope: 'read',
       parameters: [source],
       responses: [json(sourcesSchema, 'The sources.')],
@@ -193,7 +193,7 @@ const PATHS: Readonly<Record<string, Readonly<Partial<Record<Method, Operation>>
   '/api/v1/explain': {
     get: {
       id: 'explain',
-      summary: 'Why something is, or is not, a target.',
+      summary: 'Why a record is, or is not, a target.',
       scope: 'explain',
       parameters: [
         {
@@ -242,10 +242,10 @@ const PATHS: Readonly<Record<string, Readonly<Partial<Record<Method, Operation>>
   '/api/v1/pollers': {
     get: {
       id: 'listPollers',
-      summary: 'Who asks for targets, and which list each has.',
+      summary: 'The clients that fetch targets, and the list that each has.',
       scope: 'read',
       parameters: [
-        { ...source, description: 'Only those who have fetched the list of this source, or of all.' },
+        { ...source, description: 'Only clients that have fetched the list of this source, or of all.' },
       ],
       responses: [json(pollersSchema, 'The pollers; who asked last is first.')],
       errors: ['source_not_found'],
@@ -254,7 +254,7 @@ const PATHS: Readonly<Record<string, Readonly<Partial<Record<Method, Operation>>
   '/api/v1/prometheus': {
     get: {
       id: 'listPrometheusServers',
-      summary: 'The Prometheus servers that are asked for their targets.',
+      summary: 'The Prometheus servers that are queried for their targets.',
       scope: 'read',
       responses: [json(prometheusSchema, 'The servers.')],
     },
@@ -262,7 +262,7 @@ const PATHS: Readonly<Record<string, Readonly<Partial<Record<Method, Operation>>
   '/api/v1/status': {
     get: {
       id: 'getStatus',
-      summary: 'What this server is, and its configuration, secrets masked.',
+      summary: 'The version and state of this server, and its configuration with secrets masked.',
       scope: 'read',
       responses: [json(statusSchema, 'The status.')],
     },
@@ -270,7 +270,7 @@ const PATHS: Readonly<Record<string, Readonly<Partial<Record<Method, Operation>>
   '/api/v1/backup': {
     get: {
       id: 'getBackup',
-      summary: 'Everything that a new machine needs to serve at once, for rollcall restore.',
+      summary: 'A backup of the whole state, for rollcall restore.',
       scope: 'operate',
       responses: [
         {
@@ -314,14 +314,14 @@ const PATHS: Readonly<Record<string, Readonly<Partial<Record<Method, Operation>>
       summary: 'Removes a device from a push source.',
       scope: 'device',
       parameters: [sourceInPath, id],
-      responses: [{ status: 204, description: 'The device is removed, or was none.' }],
+      responses: [{ status: 204, description: 'The device is not, or no longer, registered.' }],
       errors: ['wrong_device', 'payload_too_large', 'storage_unavailable'],
     },
   },
   '/-/refresh': {
     post: {
       id: 'refresh',
-      summary: 'Refreshes one source, or all of them: the webhook of inventories.',
+      summary: 'Refreshes one source, or all of them: a webhook for inventories.',
       scope: 'operate',
       parameters: [
         source,

@@ -9,7 +9,7 @@ import type { RegistrationOptions } from './options.ts'
 import { createPushSource } from './push-source.ts'
 import { attemptTimeoutMs, FIRST_HEARTBEAT_MS, heartbeatMs, nextHeartbeat, nextRetry } from './schedule.ts'
 
-/** How long leaving may take: whoever stops waits for it, and without it the registration runs out. */
+/** How long unregistering may take. The stop waits for it; if it fails, the registration expires. */
 const LEAVE_TIMEOUT_MS = 5_000
 
 /** What a registration needs from outside. */
@@ -94,7 +94,7 @@ export function createRegistration(options: RegistrationOptions, deps: Registrat
       await source.leave(LEAVE_TIMEOUT_MS).then(
         () => log.info({ server, id: options.id }, 'left'),
         ({ reason, message }: RegistrationError) =>
-          log.warn({ server, id: options.id, reason, error: message }, 'not left; the registration runs out'),
+          log.warn({ server, id: options.id, reason, error: message }, 'not unregistered; the registration expires'),
       )
       lastSuccess = undefined
     },

@@ -15,10 +15,10 @@ const MIN_RETRY_MS = 100
 /** However long `Retry-After` is, the server is asked again after this. */
 const MAX_RETRY_AFTER_MS = 600_000
 
-/** A refusal that only people can mend is not asked about again sooner than about this. */
+/** The shortest wait after a refusal that only people can correct, roughly. */
 const SLOW_RETRY_MS = 60_000
 
-/** Failures that asking again soon cannot mend: somebody has to change something. */
+/** Failures that a retry cannot fix: somebody has to change something. */
 const REFUSALS: ReadonlySet<RegistrationFailure> = new Set([
   'auth',
   'rejected',

@@ -170,7 +170,7 @@ t.test('an answer that does not come is given up in time', async (t) => {
   await until('it says that it leaves', () => server.pushed.length === 2)
   clock.advance(5_000)
   await left
-  t.match(lines[1], { msg: 'not left; the registration runs out', error: 'no answer within 5 s' })
+  t.match(lines[1], { msg: 'not unregistered; the registration expires', error: 'no answer within 5 s' })
   server.answer(undefined)
 })
 
@@ -186,7 +186,7 @@ t.test('a token that cannot be had, or is none, is no reason to stop', async (t)
     await attempts(1)
     t.match(lines, [{ reason: 'token_file', error: message }])
     await registration.leave()
-    t.match(lines[1], { msg: 'not left; the registration runs out', reason: 'token_file' })
+    t.match(lines[1], { msg: 'not unregistered; the registration expires', reason: 'token_file' })
   }
   t.same(server.pushed, [])
 })

@@ -133,7 +133,7 @@ t.test('a change is told soon, many are told together, and a heartbeat is none',
   t.equal(told, 3, 'the end')
 })
 
-t.test('who is not heard of runs out without being asked about', async (t) => {
+t.test('a device without a heartbeat expires without a request', async (t) => {
   const { source, put, read, clock, lines, metric } = pushSource(t)
   let told = 0
   source.watch?.(() => told++)
