@@ -409,7 +409,7 @@ t.test('rule 5: a restart remembers what left with removed sources', async (t) =
   writeFileSync(join(storage, '.fleet.json'), '{"format":1}')
   const last = await supervised(t, storage)
   await last.apply({ c: at(c) })
-  t.ok(last.messages().includes('what was kept before the start is not used'))
+  t.ok(last.messages().includes('the state from before the start is not used'))
 })
 
 t.test('33: what sources lost is told when it cannot be kept', async (t) => {
@@ -1074,7 +1074,7 @@ t.test('a peer that fails costs a warning, and the inventory is waited for', asy
   const { supervisor, store, apply, messages } = await seededFrom(t, peer.url)
   await apply({ sensors: at(inventory) })
   t.equal(store.get('sensors')?.snapshot, undefined)
-  t.ok(messages().includes('no list from the peer; the inventory is waited for'))
+  t.ok(messages().includes('no list from the peer; waiting for the inventory'))
   supervisor.start()
   t.match(await supervisor.refresh(), [{ targets: 1 }])
 })

@@ -504,7 +504,7 @@ export function createCluster({ replica, key }: ClusterOptions, deps: ClusterDep
     try {
       return decodeEvents(stored, signing(source))
     } catch (error) {
-      log.warn({ source, error: messageOf(error) }, 'events in the store are not taken into the history')
+      log.warn({ source, error: messageOf(error) }, 'events in the store are not used for the history')
       return []
     }
   }

@@ -22,6 +22,9 @@ export async function notifyReady(
     env,
     timeout: TIMEOUT_MS,
   }).catch((error) =>
-    log.warn({ error: messageOf(error) }, 'systemd not told that this is ready; is systemd-notify there?'),
+    log.warn(
+      { error: messageOf(error) },
+      'systemd was not notified that the server is ready; is systemd-notify installed?',
+    ),
   )
 }

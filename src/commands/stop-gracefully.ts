@@ -38,12 +38,12 @@ export function stopGracefully(
       }
       log.info({ signal, drainDelayMs }, 'stopping')
       // Somebody sits in front of it.
-      if (signal === 'SIGINT') log.info('requests are answered meanwhile; a second Ctrl-C ends it at once')
+      if (signal === 'SIGINT')
+        log.info('requests are still answered; a second Ctrl-C ends the process at once')
       await service.stop()
       await files.close()
       const paths = files.underWay()
-      if (paths.length > 0)
-        log.warn({ paths }, 'file systems that hang are not waited for; check their mounts')
+      if (paths.length > 0) log.warn({ paths }, 'not waiting for file systems that hang; check their mounts')
       log.info('stopped')
     },
   )

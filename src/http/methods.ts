@@ -28,7 +28,7 @@ export function noRouteError(request: FastifyRequest, methods: readonly string[]
       `${request.method} is not possible here; use ${methods.join(', ')}`,
     )
   }
-  return new HttpError('not_found', 'there is no such path; / lists what there is')
+  return new HttpError('not_found', 'there is no such path; / lists every path')
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding encoded control characters is its purpose

@@ -73,7 +73,7 @@ export function createKnownTargets(max = MAX_TARGETS): KnownTargets {
   }
 
   function add(targets: Map<string, Known>, key: string, said: Said, { pool, nowMs }: At): void {
-    if (++size > max) throw new RefreshError('too_large', `the server tells of more than ${max} targets`)
+    if (++size > max) throw new RefreshError('too_large', `the server has more than ${max} targets`)
     const { state, why, lastScrapeMs } = said
     const times = { sinceMs: nowMs, lastSinceMs: nowMs }
     targets.set(ownText(key), { state, pool, why, lastScrapeMs, reading, lastState: state, ...times })

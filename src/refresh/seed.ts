@@ -75,7 +75,7 @@ export function createSeed(peer: URL, { clock, log, userAgent }: SeedDeps): Seed
         log.info({ ...told, targets: kept.roll.keys.length }, 'list taken from the peer')
         return kept
       } catch (error) {
-        log.warn({ ...told, error: messageOf(error) }, 'no list from the peer; the inventory is waited for')
+        log.warn({ ...told, error: messageOf(error) }, 'no list from the peer; waiting for the inventory')
         return undefined
       }
     },

@@ -96,7 +96,7 @@ async function handle(
   for (const [name, value] of deps.web?.access.headers() ?? []) response.setHeader(name, value)
   if (deps.isRefusing()) throw new HttpError('draining', 'the sensor is stopping')
   if (deps.web !== undefined && route?.scope !== 'open') await admit(request, route, deps.web)
-  if (route === undefined) throw new HttpError('not_found', 'there is no such path; / lists what there is')
+  if (route === undefined) throw new HttpError('not_found', 'there is no such path; / lists every path')
   const method = String(request.method)
   const run = route.methods.get(method)
   if (run !== undefined) return run(request)

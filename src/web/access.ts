@@ -245,7 +245,7 @@ export function createAccess(first: AccessOptions, deps: AccessDeps): Access {
     ],
     admit(asked) {
       if (!limit()) {
-        const error = new HttpError('rate_limited', 'more requests than rate_limit allows; ask less often', 1)
+        const error = new HttpError('rate_limited', 'more requests than rate_limit allows; send fewer', 1)
         throw refuse(error, 'rate_limited', undefined, asked)
       }
       if (!needsCredentials()) return undefined

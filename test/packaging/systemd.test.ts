@@ -180,6 +180,6 @@ t.test('where systemd-notify is missing, the log says why the unit is not ready'
   const inventory = await inventoryServer(t, ['a'])
   const env = { INVENTORY_URL: inventory.url.href, NOTIFY_SOCKET: '/nowhere', PATH: t.testdir() }
   const { err } = await start(t, [], env)
-  await until('the warning', () => err().includes('is systemd-notify there?'))
+  await until('the warning', () => err().includes('is systemd-notify installed?'))
   t.match(err(), 'ENOENT')
 })

@@ -51,7 +51,7 @@ t.test(
     }
     child.kill('SIGTERM')
     t.same(await ended, endOf(0))
-    t.match(err(), /"msg":"file systems that hang are not waited for; check their mounts"/)
+    t.match(err(), /"msg":"not waiting for file systems that hang; check their mounts"/)
     t.match(err(), /"msg":"stopped"/)
   },
 )

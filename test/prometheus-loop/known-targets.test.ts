@@ -35,5 +35,5 @@ t.test('there is a limit, and what left makes room', async (t) => {
   read('a', 'b')
   read('b')
   read('b', 'c')
-  t.throws(() => read('b', 'c', 'd'), { message: 'the server tells of more than 2 targets' })
+  t.throws(() => read('b', 'c', 'd'), { message: 'the server has more than 2 targets' })
 })

@@ -265,7 +265,10 @@ t.test(
     standby.json({ no: 'list' })
     main.json([])
     t.match(await refresh(), {
-      error: { reason: 'parse', message: /^no URL gave a whole list: .*with\.device: the answer looks/ },
+      error: {
+        reason: 'parse',
+        message: /^no URL returned a complete list: .*with\.device: the answer looks/,
+      },
     })
   },
 )

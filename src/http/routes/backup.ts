@@ -22,7 +22,7 @@ export function backupRoutes(
     observe(request, reply.raw, PATH, deps)
     assertLifecycle(options)
     if (Object.keys(request.query as object).length > 0)
-      throw new HttpError('bad_request', 'a backup is one of everything, and takes no parameter')
+      throw new HttpError('bad_request', 'a backup has all sources, and takes no parameters')
     capacity.assert()
     if (isSending) throw overloaded('another backup is being sent')
     isSending = true

@@ -32,7 +32,7 @@ export function lifecycleRoutes(app: FastifyInstance, deps: HttpDeps, options: H
   route('/-/accept', 'query', (query) => acceptAnswer(query, deps, options))
   route('/-/reload', 'all', (query) => {
     if (Object.keys(query as object).length > 0)
-      throw new HttpError('bad_request', 'a reload is one of everything, and takes no parameter')
+      throw new HttpError('bad_request', 'a reload applies the whole file, and takes no parameters')
     return reload(deps)
   })
 }

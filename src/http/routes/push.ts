@@ -90,7 +90,7 @@ function findInstances({ params }: FastifyRequest, deps: HttpDeps): Instances {
   const { name } = findSource(deps.store, (params as { source: string }).source)
   const instances = deps.instances(name)
   if (instances !== undefined) return instances
-  throw new HttpError('no_push_source', `nobody can register with ${name}: it is no push source`)
+  throw new HttpError('no_push_source', `devices cannot register with ${name}: it is not a push source`)
 }
 
 function idOf({ params }: FastifyRequest): string {

@@ -74,7 +74,7 @@ export function createRegistration(options: RegistrationOptions, deps: Registrat
     if (failures?.reason !== reason) {
       log.warn(
         { server, id: options.id, reason, error: message + adviceFor(reason, options) },
-        'not registered; it is tried again for ever',
+        'not registered; the sensor keeps trying',
       )
     }
     failures = { count, reason }
@@ -94,7 +94,10 @@ export function createRegistration(options: RegistrationOptions, deps: Registrat
       await source.leave(LEAVE_TIMEOUT_MS).then(
         () => log.info({ server, id: options.id }, 'left'),
         ({ reason, message }: RegistrationError) =>
-          log.warn({ server, id: options.id, reason, error: message }, 'not unregistered; the registration expires'),
+          log.warn(
+            { server, id: options.id, reason, error: message },
+            'not unregistered; the registration expires',
+          ),
       )
       lastSuccess = undefined
     },

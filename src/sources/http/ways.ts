@@ -135,7 +135,7 @@ function noneOf(failures: readonly Failure[], signal: AbortSignal): unknown {
   )
   // As soon as one may be asked again.
   const waitMs = Math.min(...failures.map(({ error }) => error.retryAfterMs ?? 0))
-  return new RefreshError(first.error.reason, `no URL gave a whole list: ${told.join('; ')}`, {
+  return new RefreshError(first.error.reason, `no URL returned a complete list: ${told.join('; ')}`, {
     retryAfterMs: waitMs === 0 ? undefined : waitMs,
   })
 }

@@ -173,7 +173,7 @@ export function createPushSource(
 
   function assertOwn(id: string, { device }: Caller): void {
     if (device === undefined || device === id) return
-    throw new HttpError('wrong_device', 'this token is that of another device; send the one of this id')
+    throw new HttpError('wrong_device', 'the token belongs to another device; send the token of this id')
   }
 
   function lifeOf(asked: number | undefined): number {
@@ -397,7 +397,10 @@ export function createPushSource(
       assertSettled(registry.settledMs - clock.monotonic())
       // Whoever registered with another replica is not known to be gone.
       await peers?.sync().catch((error) => {
-        throw new RefreshError('settling', `what other replicas know cannot be read: ${messageOf(error)}`)
+        throw new RefreshError(
+          'settling',
+          `the registrations of other replicas cannot be read: ${messageOf(error)}`,
+        )
       })
       const etag = String(table.revision())
       if (since?.etag === etag) return { kind: 'unchanged' }

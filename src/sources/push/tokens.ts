@@ -84,7 +84,7 @@ export function createTokens(
       }
       const holder = holders.get(digest(token))
       if (holder !== undefined) return holder
-      throw new HttpError('unauthorized', 'the token is wrong; send one of those that the source knows')
+      throw new HttpError('unauthorized', 'the token is wrong; send a token of the source')
     },
     assertReadable,
   }

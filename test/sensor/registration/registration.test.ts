@@ -103,7 +103,7 @@ t.test(
         level: 40,
         reason: 'connect',
         error: /ECONNREFUSED.*; --register.url is http:.*: is Rollcall running there/,
-        msg: 'not registered; it is tried again for ever',
+        msg: 'not registered; the sensor keeps trying',
       },
       { msg: 'registered', afterFailures: 11 },
     ])

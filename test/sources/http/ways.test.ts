@@ -77,7 +77,7 @@ t.test('when all fail each URL is named with its reason, and no secret', async (
   t.match(error, { name: 'RefreshError', reason: 'connect', retryAfterMs: undefined })
   t.match(
     error.message,
-    /^no URL gave a whole list: GET http:\S+\?…: .*ECONNREFUSED.*; GET http:\S+: HTTP 503/,
+    /^no URL returned a complete list: GET http:\S+\?…: .*ECONNREFUSED.*; GET http:\S+: HTTP 503/,
   )
   t.notMatch(error.message, secret)
   first.handle((_request, response) => response.writeHead(429, { 'retry-after': '3' }).end())
