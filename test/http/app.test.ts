@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { gunzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { handleClientError } from '../../src/base/client-error.ts'
 import { HttpError, RefreshError } from '../../src/base/errors.ts'
@@ -209,6 +210,22 @@ t.test('ready says each list that is older than --web.ready-max-age', async (t) 
   await publish('a', ['a:1'])
   await publish('b', ['b:1'])
   t.equal((await app.inject('/ready')).statusCode, 200)
+})
+
+t.test('lists of several sources are sent whole, small and large', async (t) => {
+  const { app, publish } = await readHalf(t, { sources: ['a', 'b'] })
+  for (const count of [1, 10_000]) {
+    const namesOf = (source: string) => Array.from({ length: count }, (_, index) => `${source}${index}:1`)
+    await publish('a', namesOf('a'))
+    await publish('b', namesOf('b'))
+    for (const encoding of ['identity', 'gzip']) {
+      const answer = await app.inject({ url: '/targets', headers: { 'accept-encoding': encoding } })
+      t.equal(Number(answer.headers['content-length']), answer.rawPayload.length)
+      const body = encoding === 'gzip' ? gunzipSync(answer.rawPayload) : answer.rawPayload
+      const groups = JSON.parse(body.toString()) as { targets: string[] }[]
+      t.equal(new Set(groups.flatMap(({ targets }) => targets)).size, 2 * count)
+    }
+  }
 })
 
 t.test('ready is 503 while a list is older than --web.ready-max-age, and targets are served', async (t) => {
