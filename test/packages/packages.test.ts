@@ -132,7 +132,7 @@ function tests() {
         `cosign sign --yes --recursive ${image}@${DIGEST}`,
         `helm push rollcall-${version}.tgz oci://ghcr.io/rollcall/charts`,
         `cosign sign --yes ${chart}@${DIGEST}`,
-        `npm publish release/rollcall-${version}.tgz --provenance --access=public --tag=latest`,
+        `npm publish ./release/rollcall-${version}.tgz --provenance --access=public --tag=latest`,
         `gh release create v${version} --verify-tag --title v${version} --notes-file notes.md ${FILES.map((name) => `release/${name}`).join(' ')}`,
       ],
     )
