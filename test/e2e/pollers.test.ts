@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { start } from '../helpers/cli.ts'
@@ -21,7 +21,10 @@ for (const { name, find } of PROMETHEUS_VERSIONS) {
     const scope = createScope()
     t.teardown(() => scope.end())
     const folder = scope.testdir()
-    writeFileSync(join(folder, 'sensors.json'), '["a.example:9100"]')
+    const sensors = join(folder, 'sensors.json')
+    writeFileSync(sensors, '["a.example:9100"]')
+    // A file that was just written may be half of one.
+    utimesSync(sensors, 0, 0)
     writeFileSync(
       join(folder, 'rollcall.yml'),
       'sources: [{ name: sensors, file: { files: [sensors.json] } }]\n',
