@@ -25,7 +25,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { inject } from 'postject'
@@ -146,7 +146,7 @@ function archive(tree) {
     '--mode=go-w',
   ]
   const how = ['--create', '--use-compress-program=gzip --no-name', `--file=${path}`]
-  run('tar', [...how, ...same, `--directory=${dirname(tree)}`, tree.slice(dirname(tree).length + 1)])
+  run('tar', [...how, ...same, `--directory=${dirname(tree)}`, basename(tree)])
   tell(path)
 }
 
@@ -262,21 +262,18 @@ function unit(name) {
 
 /** A file that an upgrade leaves as its owner wrote it. */
 function configuration(src) {
-  return { ...file(src, `/etc/rollcall/${src.split('/').at(-1)}`), type: 'config|noreplace' }
+  return { ...file(src, `/etc/rollcall/${basename(src)}`), type: 'config|noreplace' }
 }
 
 function pack(format, description) {
   const config = join(work, `${description.name}-${format}.yaml`)
   write(config, JSON.stringify(description)) // which is YAML too
-  const before = new Set(run('ls', [output]).split('\n'))
+  const before = new Set(readdirSync(output))
   execFileSync(findNfpm(), ['package', `--config=${config}`, `--packager=${format}`, `--target=${output}/`], {
     env: { ...process.env, SOURCE_DATE_EPOCH: String(epoch) },
     stdio: ['ignore', 'ignore', 'inherit'],
   })
-  const made = run('ls', [output])
-    .split('\n')
-    .filter((name) => !before.has(name))
-  for (const name of made) tell(join(output, name))
+  for (const name of readdirSync(output)) if (!before.has(name)) tell(join(output, name))
 }
 
 function findNfpm() {

@@ -1,4 +1,4 @@
-import { request } from 'undici'
+import { readFileSync } from 'node:fs'
 import { formatNumber } from '../figures/format.ts'
 import type { Figure, RowId } from '../figures/rows.ts'
 import { median } from '../figures/statistics.ts'
@@ -46,7 +46,7 @@ async function atSize({ quick, scope }: Context, count: 100 | 10_000): Promise<F
     args: ['build/bench/processes/fastify-server.js', ...files],
     serves: /(http:\/\/\S+)\n/,
   })
-  const body = Buffer.from(await (await request(`${rollcall.url}/targets`)).body.arrayBuffer())
+  const body = readFileSync(files[0] as string)
   const figures = [
     await against(`fastify-${count}`, { server: fastify }),
     await against(`nginx-${count}`, { server: await startNginx(scope, body) }),

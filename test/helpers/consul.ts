@@ -1,9 +1,7 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { freePort } from './prometheus.ts'
 import type { Scope } from './scope.ts'
+import { startTool } from './tool-process.ts'
 import { findGoTool, findTool } from './tools.ts'
-import { until } from './until.ts'
 
 /** The token of Consul that may do everything. */
 const MANAGEMENT = '00000000-0000-4000-8000-000000000001'
@@ -20,15 +18,6 @@ export async function startConsul(scope: Scope, binary: string) {
   const off = ['grpc-port', 'grpc-tls-port', 'dns-port', 'serf-wan-port'].map((port) => `-${port}=-1`)
   const ports = [`-http-port=${http}`, `-server-port=${server}`, `-serf-lan-port=${serf}`]
   const args = ['agent', '-dev', '-bind=127.0.0.1', '-client=127.0.0.1', `-hcl=${acl}`, ...ports, ...off]
-  const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'ignore'] })
-  let log = ''
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    log += text
-  })
-  scope.teardown(async () => {
-    child.kill('SIGKILL')
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'close')
-  })
 
   /** Asks the API of Consul. @returns its answer; an error when it is none of success */
   async function ask(method: string, path: string, body?: unknown): Promise<unknown> {
@@ -42,8 +31,8 @@ export async function startConsul(scope: Scope, binary: string) {
     return text === '' ? null : JSON.parse(text)
   }
 
-  await until('Consul has a leader, and knows its token', async () => {
-    if (child.exitCode !== null) throw new Error(`it exited: ${log.slice(-500)}`)
+  await startTool(scope, 'Consul', binary, args, async () => {
+    // It has a leader, and knows its token.
     await ask('GET', 'acl/token/self')
     return ((await ask('GET', 'catalog/nodes')) as unknown[]).length === 1
   })
