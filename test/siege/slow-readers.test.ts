@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { start } from '../helpers/cli.ts'
@@ -22,6 +22,8 @@ t.test(
       (_, index) => `sensor-${index}.a-rather-long-domain.example:9100`,
     )
     const folder = t.testdir({ 'sensors.json': JSON.stringify(list), token: 'one-token\n' })
+    // Written long ago: a list that is at rest is served at once, before the device would have to call again.
+    utimesSync(join(folder, 'sensors.json'), 0, 0)
     const config = join(folder, 'rollcall.yml')
     writeFileSync(
       config,
