@@ -57,7 +57,7 @@ function describeReply(answer: string, where: string): string {
   const [code = '', key = '', format = ''] = answer.split(' ')
   if (code === NEWER) return newerText(key, format)
   if (code === GARBAGE) return garbageText(key)
-  if (code === 'NOPERM' || answer.includes("can't run this command")) return describeForbidden(answer, where)
+  if (code === 'NOPERM' || FORBIDDEN_IN_SCRIPT.test(answer)) return describeForbidden(answer, where)
   const why = Object.hasOwn(REFUSALS, code)
     ? REFUSALS[code]
     : 'look at its log, and whether it is Valkey or Redis, 7 or later'
@@ -72,11 +72,15 @@ export function newerText(key: string, format: string): string {
   return `${key} in the store has format ${format.slice(0, 10)}, which only a newer Rollcall reads; upgrade this one, or set another key_prefix`
 }
 
-/** With the command, or the kind of thing, that the user may not use. */
+/** What Redis 7 and Valkey 8 say of a script that does what its user may not: without `NOPERM`. */
+const FORBIDDEN_IN_SCRIPT =
+  /^ERR (?:ACL failure in script|The user executing the script can't (?:run this command|access at least one))/
+
+/** With the command, or the kind of thing, that the user may not use; of a command in a script Redis does not say which. */
 function describeForbidden(answer: string, where: string): string {
   const command = /'([\w|-]{1,40})' command/.exec(answer)?.[1]
-  const kind = /\b(?:keys|channels)\b/.exec(answer)?.[0]
-  const what = command ?? (kind === undefined ? 'a command of a script' : `these ${kind}`)
+  const kind = /\b(key|channel)s?\b/.exec(answer)?.[1]
+  const what = command ?? (kind === undefined ? 'a command of a script' : `these ${kind}s`)
   return `the store at ${where} refused (NOPERM): the user may not use ${what}; give it the rule of docs/cluster.md`
 }
 
