@@ -61,6 +61,8 @@ const { version, arch } = given
 const packageVersion = version.replace('-', '~')
 const output = resolve(given.output)
 process.chdir(HERE)
+// What is packed is the same whoever builds it.
+process.umask(0o022)
 const epoch = Number(process.env.SOURCE_DATE_EPOCH ?? run('git', ['log', '-1', '--format=%ct']))
 
 assertArchitecture(given.node)

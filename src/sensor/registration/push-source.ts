@@ -2,12 +2,12 @@ import type { Clock } from '../../base/clock.ts'
 import { messageOf } from '../../base/errors.ts'
 import type { Files } from '../../base/files.ts'
 import { createRedactor, type Redactor } from '../../base/redactor.ts'
+import { parseRetryAfter } from '../../base/retry-after.ts'
 import { Secret } from '../../base/secret.ts'
 import { type Listening, ownAddress } from './address.ts'
 import { RegistrationError } from './failure.ts'
 import type { RegistrationOptions } from './options.ts'
 import { type PushAnswer, sendPush } from './request.ts'
-import { parseRetryAfter } from './schedule.ts'
 
 /** What is quoted of a server's message. */
 const MAX_QUOTED = 300

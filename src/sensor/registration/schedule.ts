@@ -69,14 +69,3 @@ export function nextRetry(
   const asked = Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER_MS)
   return asked + MIN_RETRY_MS + (bound - MIN_RETRY_MS) * random
 }
-
-/**
- * Reads `Retry-After`, seconds or a date, into milliseconds from now.
- * @returns undefined when there is none, or nonsense
- */
-export function parseRetryAfter(header: string | undefined, nowMs: number): number | undefined {
-  if (header === undefined) return undefined
-  if (/^\d+$/.test(header)) return Number(header) * 1000
-  const at = Date.parse(header)
-  return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs)
-}

@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import { RefreshError } from '../../base/errors.ts'
 import { createRedactor, type Redactor } from '../../base/redactor.ts'
+import { parseRetryAfter } from '../../base/retry-after.ts'
 import type { Secret } from '../../base/secret.ts'
 import { displayUrl } from '../../base/urls.ts'
 import type { Headers } from '../../model/document.ts'
@@ -13,7 +14,6 @@ import { toRefreshError } from './failure.ts'
 import { type HttpHeader, noteWords, revealHeaders, type WireHeaders } from './headers.ts'
 import type { Session } from './login/session.ts'
 import { isRedirect, redirected } from './redirect.ts'
-import { parseRetryAfter } from './retry-after.ts'
 
 /** How requests are made, whatever they ask for: the keys of Prometheus's HTTP client, resolved. */
 export interface HttpClientOptions extends ClientOptions {

@@ -10,7 +10,6 @@ import {
   heartbeatMs,
   nextHeartbeat,
   nextRetry,
-  parseRetryAfter,
 } from '../../../src/sensor/registration/schedule.ts'
 import { holds } from '../../helpers/property.ts'
 import { createRandom } from '../../helpers/random.ts'
@@ -77,15 +76,6 @@ t.test('a hundred sensors come back one by one after a long absence of the serve
   }
   t.ok(Math.max(...arrivals) < 30_000)
   t.ok(Math.max(...perSecond.values()) <= 25, `at most ${Math.max(...perSecond.values())} in a second`)
-})
-
-t.test('Retry-After is seconds or a date', async (t) => {
-  const now = Date.UTC(2026, 0, 1)
-  t.equal(parseRetryAfter('7', now), 7_000)
-  t.equal(parseRetryAfter(new Date(now + 5_000).toUTCString(), now), 5_000)
-  t.equal(parseRetryAfter(new Date(now - 5_000).toUTCString(), now), 0)
-  t.equal(parseRetryAfter('soon', now), undefined)
-  t.equal(parseRetryAfter(undefined, now), undefined)
 })
 
 t.test('errors of the platform have a reason', async (t) => {

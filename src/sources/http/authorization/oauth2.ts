@@ -1,4 +1,5 @@
 import { RefreshError } from '../../../base/errors.ts'
+import { parseRetryAfter } from '../../../base/retry-after.ts'
 import { MASK, type Secret } from '../../../base/secret.ts'
 import { displayUrl } from '../../../base/urls.ts'
 import {
@@ -14,7 +15,6 @@ import { type ClientOptions, createClient, orReset } from '../client/client.ts'
 import { resolveProxy, resolveTls } from '../client/resolve.ts'
 import { toRefreshError } from '../failure.ts'
 import { isHeaderValue, isToken } from '../headers.ts'
-import { parseRetryAfter } from '../retry-after.ts'
 import type { Authorizer, AuthorizerDeps, Style } from './authorizer.ts'
 import type { OAuth2Config } from './config.ts'
 import { share } from './share.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { parseRetryAfter } from '../../../src/sources/http/retry-after.ts'
+import { parseRetryAfter } from '../../src/base/retry-after.ts'
 
 t.test('Retry-After as seconds or as a date', async (t) => {
   const now = Date.UTC(2026, 0, 1)
