@@ -16,66 +16,65 @@ import { shownSample } from './snapshot/changes.ts'
 import { freeze, type Snapshot } from './snapshot/freeze.ts'
 import type { HeldTargets } from './snapshot/store.ts'
 
-/** What a source leaves behind that is not configured any more. */
+/** The state that a removed source leaves behind. */
 interface Left extends KnownList {
-  /** Which inventory its list is of. */
+  /** The inventory that its list is from. */
   readonly origin: Origin
-  /** Deletes what is kept of it. */
+  /** Deletes its stored files. */
   readonly remove: () => Promise<void>
 }
 
 /**
- * Sources that are not configured any more, as long as their targets stay (rules 4 and 5 for a reload, and for a restart
- * with another configuration).
+ * The removed sources whose targets still stay: rules 4 and 5 for a reload, and for a restart with another configuration.
  */
 export interface Removed {
   /**
-   * Serves the list of a source that goes beside those of the others.
-   * @param waitsFor the sources that have to be read first: its targets may be theirs now
+   * Goes on serving the list of a source that is being removed.
+   * @param waitsFor the sources that must be read first, because its targets may be theirs now
    */
   take(name: string, left: Left, waitsFor: readonly string[]): void
-  /** Other sources were added or changed, and have to be read first too. */
+  /** Adds sources that must be read first, because they were added or changed. */
   waitFor(names: readonly string[]): void
-  /** A source is configured again: what it left, which is not served from here any more. */
+  /** Returns the state of a source that is configured again, and stops serving its list from here. */
   giveBack(name: string): Left | undefined
   /**
-   * Lets those leave that nothing speaks against.
-   * @param accepted the digest of held targets that an operator lets leave, beside that of the configuration
-   * @returns the names of those that it let leave on that word
+   * Lets the targets leave that no rule keeps.
+   * @param accepted the digest of held targets that an operator accepted, in addition to `guard.accept`
+   * @returns the names of the sources whose targets left because of it
    */
   settle(accepted?: string): Promise<string[]>
-  /** The same, not waited for. */
+  /** Does the same in the background. */
   settleSoon(): void
-  /** What is served of them, as it is explained. */
+  /** Their served targets, for explanations. */
   served(): RemovedSource[]
-  /** The whole lists of all of them, as they are kept, by name. */
+  /** Their whole lists, as they are stored, by name. */
   keepables(): { readonly name: string; readonly origin: Origin; readonly list: Keepable }[]
-  /** Takes what an earlier process kept of sources that are not configured now. */
+  /** Loads the stored lists of sources that are not configured now. */
   restore(configured: ReadonlySet<string>): Promise<void>
-  /** Takes what an earlier process kept of a source that had another inventory then. */
+  /** Takes the stored list of a source that had another inventory at that time. */
   restoreOther(name: string, kept: Kept): Promise<void>
 }
 
-/** What this needs from outside. */
+/** The dependencies of removed sources. */
 export interface RemovedDeps extends Omit<RunnerDeps, 'room'> {
-  /** What is kept on disk; undefined: nothing. */
+  /** The storage; undefined: nothing is stored. */
   readonly shelves: Shelves | undefined
-  /** Whether a target that no reading of a source had is proven to be none of it; true of one that is not configured. */
+  /** Whether it is proven that a target which no reading of a source had is not in it; true for a source that is not configured. */
   readonly provesGone: (name: string) => boolean
-  /** How many records of a source cannot be read, and are not known to have made a target. */
+  /** The number of unreadable records of a source that cannot be matched with a served target. */
   readonly unrecognised: (name: string) => number
-  /** The digest of held targets that the configuration lets leave. */
+  /** `guard.accept`: the digest of held targets that may leave. */
   readonly word: () => string | undefined
 }
 
 interface Gone extends Left {
   readonly since: Moment
   readonly waitsFor: Set<string>
-  /** How many records could not be read of it, and of those that are waited for, when it went. */
+  /** The number of unreadable records, of this source and of those it waits for, when it was removed. */
   unrecognised: number
 }
 
-/** What of a list of a source that is gone no other source has. */
+/** The targets of a removed source that no other source has. */
 interface Rest {
   readonly id: string
   readonly gone: Gone
@@ -83,14 +82,14 @@ interface Rest {
   readonly samples: readonly string[]
 }
 
-/** Lists that are larger than this together, in bytes, are compared in a thread. */
+/** Larger lists, in bytes together, are compared in a thread. */
 const INLINE_BYTES = 512 * 1024
 
 const SUBTRACT: Job = { module: new URL('./roll/members.js', import.meta.url).href, name: 'subtract' }
 
 const NEVER = new AbortController().signal
 
-/** What a comparison found. */
+/** The result of a comparison. */
 interface Compared {
   readonly others: readonly Snapshot[]
   readonly rest: readonly Rest[]
@@ -98,22 +97,22 @@ interface Compared {
 
 const NOTHING_COMPARED: Compared = { others: [], rest: [] }
 
-/** Creates a place for removed sources; there are none yet. */
+/** Starts without removed sources. */
 export function createRemoved(deps: RemovedDeps): Removed {
   const { store, metrics, log, clock, fleet, shelves } = deps
   const mutex = createMutex()
-  // By name; a list that a source had from another inventory has a name of its own, with a dot.
+  // By name. The list that a source had from another inventory has its own name, with a dot.
   const all = new Map<string, Gone>()
-  // What of each is served: at first its whole list.
+  // The served part of each list: at first all of it.
   let served: ReadonlyMap<string, Snapshot> = new Map()
 
-  // What the last comparison found; a list that did not change since need not be compared again.
+  // The results of the last comparison. A list that did not change is not compared again.
   let compared = NOTHING_COMPARED
   let isSettling = false
-  // Writes the lists of other inventories: the source writes over what was kept once it has been read.
+  // Writes the lists of other inventories, because the source will overwrite the stored list after its first reading.
   const unkept = new Map<string, () => Promise<unknown>>()
 
-  /** Serves these lists; of a source without one here, what was served of it before. */
+  /** Serves these lists; for a source without one here, the list that it served before. */
   function serve(changed: ReadonlyMap<string, Snapshot>, held: readonly HeldTargets[]): void {
     served = new Map([...served, ...changed].filter(([id]) => all.has(id)))
     if (all.size === 0) compared = NOTHING_COMPARED
@@ -137,7 +136,7 @@ export function createRemoved(deps: RemovedDeps): Removed {
     }
   }
 
-  /** Why a source that is gone stays, as long as its targets are not those of others (rules 2 and 3). */
+  /** Why the targets of a removed source stay while no other source has them (rules 2 and 3). */
   function reasonToStay({ gone: { waitsFor, unrecognised } }: Rest): ReasonToStay | undefined {
     const names = [...waitsFor]
     if (!names.every(deps.provesGone)) return 'replaced'
@@ -145,16 +144,16 @@ export function createRemoved(deps: RemovedDeps): Removed {
     return now > unrecognised ? 'unreadable_records' : undefined
   }
 
-  /** What is left of all of them; what was configured again meanwhile is none of these. */
+  /** The rest of all removed sources, without those that were configured again meanwhile. */
   async function findRest(): Promise<readonly Rest[]> {
     const others = store.list().flatMap(({ snapshot }) => snapshot ?? [])
     const { others: before, rest } = compared
     const isSame = others.length === before.length && others.every((one, index) => one === before[index])
     const found: Rest[] = []
-    // Those of this moment: what is taken meanwhile would be compared with its own list.
+    // A copy: a list that is taken meanwhile would be compared with itself.
     for (const [id, gone] of [...all]) {
       const known = isSame ? rest.find((one) => one.gone === gone) : undefined
-      // What another source has had since is that source's.
+      // A target that another source has had since then belongs to that source.
       found.push(known ?? { id, gone, ...(await without(served.get(id) as Snapshot, others)) })
     }
     compared = { others, rest: found }
@@ -178,7 +177,7 @@ export function createRemoved(deps: RemovedDeps): Removed {
     return isAccepted ? leaving.map(({ id }) => sourceOf(id)) : []
   }
 
-  /** Those of which every target is another source's now, or may leave: together they are not too many. */
+  /** The sources whose targets all belong to other sources now, or may leave because together they are not too many. */
   function provenOf(rest: readonly Rest[]): readonly Rest[] {
     const ready = rest.filter((one) => one.own.targets === 0 || reasonToStay(one) === undefined)
     const missing = targetsOf(ready)
@@ -188,14 +187,14 @@ export function createRemoved(deps: RemovedDeps): Removed {
     return ready.filter(({ own }) => mayLeave || own.targets === 0)
   }
 
-  /** Whether the configuration says that these may leave, for the first time. */
+  /** Whether `guard.accept` names these targets, and has not been used yet. */
   function isWord(digest: string): boolean {
     if (deps.word() !== digest || fleet.isUsed(digest)) return false
     fleet.use(digest)
     return true
   }
 
-  /** What is told of targets that stay. */
+  /** The targets that stay, as they are shown. */
   function heldOf(staying: readonly Rest[]): HeldTargets | undefined {
     const some = staying.filter(({ own }) => own.targets > 0).sort((a, b) => compareText(a.id, b.id))
     const [since] = some.map(({ gone }) => gone.since).sort((a, b) => a.monotonicMs - b.monotonicMs)
@@ -241,14 +240,14 @@ export function createRemoved(deps: RemovedDeps): Removed {
     if (removed > 0) store.noteChange({ ...change, samples: { added: [], removed: samples } })
   }
 
-  /** What is on disk of a source that has left; never fails. */
+  /** Removes the stored files of a source that has left. Never fails. */
   async function removeKept({ id, gone }: Rest): Promise<void> {
     await gone.remove().catch((error) => {
       log.warn({ source: id, error: messageOf(error) }, 'file of a removed source not deleted')
     })
   }
 
-  /** The targets of a list that no other has. */
+  /** The targets that no other list has. */
   async function without(snapshot: Snapshot, others: readonly Snapshot[]) {
     const task: SubtractTask = { body: snapshot.body, others: others.map(({ body }) => body) }
     const bytes = task.others.reduce((sum, { byteLength }) => sum + byteLength, task.body.byteLength)
@@ -259,7 +258,7 @@ export function createRemoved(deps: RemovedDeps): Removed {
     return { own: await freeze(asBuffer(body), { groups, targets }, snapshot.changedAtMs), samples }
   }
 
-  /** What cannot be written is tried again when removed sources are looked at again. */
+  /** A write that fails is tried again at the next look at removed sources. */
   async function keepOthers(): Promise<void> {
     for (const [id, keep] of [...unkept]) {
       try {
@@ -271,11 +270,11 @@ export function createRemoved(deps: RemovedDeps): Removed {
     }
   }
 
-  /** Serves what was kept. */
+  /** Serves a stored list. */
   async function takeKept(id: string, shelf: Shelf, kept: Kept, waitsFor: Iterable<string>) {
     const list = await knownListOf(kept, clock)
     take(id, { ...list, origin: kept.origin, remove: shelf.remove }, waitsFor)
-    // They are a part of what there was within the hour.
+    // They count as targets of the last hour.
     fleet.note(id, list.snapshot.targets, clock.monotonic())
     fleet.forget(id)
     return list.snapshot
@@ -316,7 +315,7 @@ export function createRemoved(deps: RemovedDeps): Removed {
     async restore(configured) {
       if (shelves === undefined) return
       for (const id of await shelves.sources()) {
-        // The list of another inventory was taken with its source.
+        // The list of another inventory was loaded with its source.
         if (configured.has(id) || all.has(id)) continue
         const shelf = shelves.of(id, [])
         try {
@@ -344,7 +343,7 @@ function whyGone(id: string): string {
   return 'its source is not configured any more, and no other one has it'
 }
 
-/** The source whose list it was. */
+/** The source that the list belonged to. */
 function sourceOf(id: string): string {
   return id.replace(/\..*/, '')
 }

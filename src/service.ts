@@ -39,7 +39,7 @@ type Load = () => Promise<
   Pick<Settings, 'sources' | 'guard' | 'warnings' | 'cluster' | 'prometheus' | 'view'>
 >
 
-/** What the service needs from outside. */
+/** The dependencies of the service. */
 export interface ServiceDeps {
   readonly clock: Clock
   readonly files: Files
@@ -53,24 +53,23 @@ export interface ServiceDeps {
 
 /** A running Rollcall. */
 export interface Service {
-  /** Where it listens, as a URL for people: a host that other programs of this machine reach. */
+  /** The URL that it listens on, with a host that other programs of this machine can reach. */
   readonly url: string
   /**
-   * Loads the configuration again and makes its sources the sources at work. Flags and variables stay as they
-   * were at the start.
+   * Loads the configuration file again and applies it. Flags and variables stay as they were at the start.
    * @returns false when there is no configuration file
    * @throws UsageError when it is wrong; then everything stays as it is
    */
   reload(): Promise<boolean>
   /**
-   * Stops: `/ready` turns 503 at once, `/targets` goes on answering for the drain delay, requests in
-   * flight finish, then connections, loops and sources are closed.
+   * Stops: `/ready` answers 503 at once, `/targets` still answers during the drain delay, requests in
+   * flight finish, then connections and sources are closed.
    */
   stop(): Promise<void>
 }
 
 /**
- * The composition root: joins sources, loops, store and server, listens, and starts refreshing.
+ * The composition root: connects sources, store and server, listens, and starts the refreshes.
  * @throws StartError when the address cannot be listened on, or another Rollcall uses the storage folder; UsageError for a wrong web configuration file
  */
 export async function startService(settings: Settings, deps: ServiceDeps): Promise<Service> {
@@ -79,7 +78,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   const web = await openWebFile(settings, deps, reportRefusal)
   const store = createStore()
   const threads = createThreads()
-  // Refreshes never wait for explanations and searches.
+  // Separate threads, so that refreshes never wait for explanations and searches.
   const explaining = createThreads(undefined, 1)
   const explain = createExplainer(explaining)
   const { storagePath, seedUrl } = settings
@@ -111,7 +110,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
     cluster,
     history,
   })
-  // What was kept is read while the server is made, and before it listens: not even the first request finds nothing.
+  // Stored lists are read before the server listens, so that even the first request gets its list.
   const applied = supervisor.apply(settings.sources, settings.guard)
   let reloadFailure: ReloadFailure | undefined
   const reload =
@@ -205,13 +204,13 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   }
 }
 
-/** The Prometheus servers that are asked what they make of the targets, as they are configured now. */
+/** The queries to the configured Prometheus servers. */
 interface Asking {
-  /** Undefined: none is asked. */
+  /** Undefined: no Prometheus server is configured. */
   loop(): Loop | undefined
-  /** Asks these from now on; those that did not change are asked on undisturbed. */
+  /** Applies a configuration. An unchanged one continues. */
   apply(options: PrometheusOptions | undefined): Promise<void>
-  /** Asks none any more, whatever is applied. */
+  /** Stops for good. */
   close(): Promise<void>
 }
 
@@ -249,10 +248,10 @@ function lockStorage(path: string, { files, log }: ServiceDeps): Promise<FolderL
   })
 }
 
-/** Which views had targets; no source has a name that begins with a dot. */
+/** The file with the views that had targets. No source has a name that begins with a dot. */
 const VIEWS_FILE = '.views.json'
 
-/** What a restore left that died; whatever goes wrong, the server starts. */
+/** Finishes a restore that was interrupted. If this fails, the server starts all the same. */
 async function finishRestore(storagePath: string, { files, log }: ServiceDeps): Promise<void> {
   const path = join(storagePath, PENDING)
   try {
@@ -291,14 +290,14 @@ async function makeBackup(
   })
   const parts = await supervisor.keepable()
   const known = { path: VIEWS_FILE, pieces: await sealedValue(views.known()) }
-  // A disk that fails does not keep the rest from being backed up.
+  // If the disk fails, the rest is still backed up.
   const past = await history?.parts().catch((error) => {
     log.warn({ error: messageOf(error) }, 'the backup is without the history, which cannot be read')
   })
   return packArchive([...parts, known, ...(past ?? [])], { rollcall: version, atMs: clock.now() }, key)
 }
 
-/** The web configuration file at work; the code for it is loaded only when there is one. */
+/** Opens the web configuration file. Its code is loaded only when there is one. */
 async function openWebFile(
   { web: { configFile } }: Settings,
   { clock, files, log, metrics }: ServiceDeps,
@@ -314,7 +313,7 @@ async function openWebFile(
   return openWeb(webFileLoader(configFile), { clock, files, log, report, onReload })
 }
 
-/** Without a configuration file nothing has changed that could be loaded; the metric stays as it is. */
+/** Without a configuration file there is nothing to reload; the metric stays as it is. */
 function refuseReload({ log }: ServiceDeps): () => Promise<boolean> {
   return async () => {
     log.warn('nothing to reload: there is no configuration file; for flags and variables restart Rollcall')
@@ -322,7 +321,7 @@ function refuseReload({ log }: ServiceDeps): () => Promise<boolean> {
   }
 }
 
-/** One reload at a time; one that fails changes nothing but the metric and the log. */
+/** Reloads one at a time. A failed reload changes only the metric and the log. */
 function createReload(
   { supervisor, asking }: { readonly supervisor: Supervisor; readonly asking: Asking['apply'] },
   load: Load,

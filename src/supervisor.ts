@@ -32,80 +32,80 @@ export interface Applied {
   readonly removed: readonly string[]
 }
 
-/** What sources at work need from outside. */
+/** The dependencies of the supervisor. */
 export interface SupervisorDeps extends Omit<RunnerDeps, 'fleet' | 'room' | 'sharing'> {
   readonly createSource: typeof createSource
   readonly files: Files
-  /** Absolute path of the folder that keeps the last good lists; undefined: nothing is kept. */
+  /** Absolute path of the folder with the stored lists; undefined: nothing is stored. */
   readonly storagePath: string | undefined
-  /** The peer that is asked, before the first `start`, for the lists that are not kept here; undefined: none is. */
+  /** The peer to request lists from that are not stored here, before the first `start`; undefined: none. */
   readonly seedUrl?: URL | undefined
-  /** The replicas that serve the same; undefined: this process is the only one. */
+  /** The other replicas; undefined: there are none. */
   readonly cluster?: Cluster | undefined
 }
 
-/** The sources at work, from their inventories to the store. */
+/** Runs the sources, from their inventories to the store. */
 export interface Supervisor {
   /**
-   * Makes these the sources. One that is as it was goes on undisturbed; a changed one begins anew, while what it
-   * last served stays; a new one serves what was kept of it. What one served that goes stays a part of `/targets` until
-   * those that were added or changed have been read, and longer when too many targets would leave. Before the first
-   * `start`, and while there is no `/targets`, all sources are waited for; one that is added later is left out of it until
-   * it has a list, since Prometheus cannot lose what it never had. To be waited for before it is called again.
-   * @param guard what is asked for of all sources together
-   * @throws what went wrong first, when all that could be done is done; the next call does the rest
+   * Applies a configuration. Unchanged sources continue. A changed source starts again, and its last list stays served. A
+   * new source serves its stored list. The targets of a removed source stay in `/targets` until the added and changed
+   * sources have been read, and longer when too many targets would leave. Before the first `start`, and while there is no
+   * `/targets`, it waits for all sources. A source that is added later is left out until it has a list, since Prometheus
+   * cannot lose targets that it never had. Wait for the result before the next call.
+   * @param guard the limits for all sources together
+   * @throws the first error, after everything else was applied; the next call applies the rest
    */
   apply(sources: readonly SourceSettings[], guard?: GuardOptions): Promise<Applied>
-  /** What is asked for of all sources together. */
+  /** The limits for all sources together. */
   guard(): GuardOptions
-  /** Begins to refresh. */
+  /** Starts the refreshes. */
   start(): void
-  /** Refreshes one source, or all, now; one that is being changed, as soon as it is; nothing of one that is gone. */
+  /** Refreshes one source, or all. One that is being changed is refreshed after the change; one that was removed is not. */
   refresh(name?: string): Promise<Outcome[]>
   /**
-   * Lets held targets leave on an operator's word.
-   * @param digest of the targets
-   * @param name the source that they are of; undefined: whichever
-   * @returns how that ended, one for each source; empty: nothing with this digest is held
+   * Lets held targets leave that an operator accepted.
+   * @param digest of the held targets
+   * @param name their source; undefined: any
+   * @returns the result for each source; empty: no held targets have this digest
    */
   accept(digest: string, name?: string): Promise<Outcome[]>
-  /** Where devices register with a source; undefined when it is no push source. */
+  /** The registrations of a source; undefined when it is no `push` source. */
   instances(name: string): Instances | undefined
-  /** What can be explained of one source, or of all, in order of their names as everywhere. */
+  /** The state to explain of one source, or of all, sorted by name. */
   served(name?: string): Served<ExplainInput>
   /**
-   * What is known, all of one moment, as the files of a folder that a start reads: lists with their rolls,
-   * registrations, and what all sources together lost.
+   * The state of one moment, as the files of a storage folder: lists with their rolls, registrations, and the state of all
+   * sources together.
    * @throws HttpError `backup_unavailable` while earlier registrations have not been read
    */
   keepable(): Promise<FileOf[]>
   /** The required sources with an inventory whose lists are older than three of their intervals. */
   outdated(): readonly string[]
-  /** The server is about to stop, and devices may not reach it any more: no lease expires. */
+  /** Stops the expiry of registrations, because devices may not reach a server that is about to stop. */
   pauseExpiry(): void
-  /** Ends all refreshing and lets go of every source. */
+  /** Stops all sources. */
   stop(): Promise<void>
 }
 
-/** What is kept of all sources together; no source has a name that begins with a dot. */
+/** The file with the state of all sources together. No source has a name that begins with a dot. */
 const FLEET_FILE = '.fleet.json'
 
-/** After how many seconds a backup may be asked for again. */
+/** The `Retry-After` of a backup that cannot be made yet, in seconds. */
 const UNREAD_RETRY_SECONDS = 10
 
-/** At the start, the first reading of each source whose list was kept begins so long after the one before, in milliseconds. */
+/** At the start, the first readings of sources with a stored list begin at this distance, in milliseconds. */
 const BETWEEN_MS = 10
 
-/** A list is outdated after so many intervals. */
+/** A list is outdated after this number of intervals. */
 const INTERVALS = 3
 
-/** A replica that failed so many times in a row to read a source lets another one try. */
+/** After this number of consecutive failures to read a source, a replica lets another one try. */
 const FAILURES = 2
 
-/** One source at work. */
+/** A running source. */
 interface Running {
   readonly name: string
-  /** Of the settings that it was made of; undefined: it has ended, or is about to. */
+  /** Identifies its settings; undefined: it has ended, or is about to. */
   readonly fingerprint: string | undefined
   readonly settings: SourceSettings
   readonly source: Source
@@ -122,9 +122,9 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   const memory = createMemory<FleetMemory>(files, memoryPath, log)
   const room = createRoom()
   const fleet = createFleet(DEFAULT_GUARD, () => memory.keep(() => fleet.memory(clock.monotonic())))
-  // Has every source that is in the store.
+  // Every source that is in the store.
   const running = new Map<string, Running>()
-  // What is being done to a source; it never rejects.
+  // The running changes, by source. They never reject.
   const underWay = new Map<string, Promise<unknown>>()
   const removed = createRemoved({
     ...deps,
@@ -132,7 +132,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     fleet,
     provesGone(name) {
       const one = running.get(name)
-      // The runner of a source that is being changed read what it was before.
+      // While a source is being changed, its runner has read the old inventory.
       return one === undefined || (one.fingerprint !== undefined && one.runner.provesGone())
     },
     unrecognised: (name) => running.get(name)?.runner.roll()?.seen.unrecognised ?? 0,
@@ -141,7 +141,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   let guard: GuardOptions = DEFAULT_GUARD
   let isStarted = false
 
-  /** Creates everything that one source needs; nothing of it runs yet. */
+  /** Creates everything that a source needs, without starting it. */
   function create(settings: SourceSettings, before?: Source): Running {
     const { name } = settings
     const source = deps.createSource(settings.source, sourceDeps(settings), before)
@@ -180,8 +180,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   }
 
   /**
-   * @param isServing whether there is a list of all, of which a source that has none yet may be left out
-   * @param seed where to ask for the list of one of which none was kept
+   * @param isServing whether there is a `/targets` already, so that a source without a list may be left out of it
+   * @param seed requests a list that is not stored here
    */
   async function add(settings: SourceSettings, isServing: boolean, seed: Seed | undefined): Promise<void> {
     const { name, required, maxStalenessMs, guard: own } = settings
@@ -194,7 +194,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       holdMs: own.holdMs,
     })
     metrics.addSource(name)
-    // It may have been taken out of the configuration, and be back.
+    // It may have been removed from the configuration, and be back.
     if (before !== undefined) one.runner.takeOver(before)
     const restored =
       before === undefined ? one.runner.restore((now) => loadOwn(one, now, seedOf(one, seed))) : undefined
@@ -203,7 +203,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     if (isStarted) begin(one)
   }
 
-  /** What other replicas have to do with a source. */
+  /** The part of a source that replicas share. */
   function memberOf({ name, runner }: Running): Member {
     return {
       follow: runner.follow,
@@ -213,12 +213,12 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     }
   }
 
-  /** Not of devices that register themselves: those that a peer knows need not have come here before the first list. */
+  /** Not for `push` sources: the devices that a peer knows may not have registered here yet. */
   function seedOf({ source }: Running, seed: Seed | undefined): Seed | undefined {
     return source.registry === undefined ? seed : undefined
   }
 
-  /** What was kept of a source; the list of another inventory is as that of a removed source. */
+  /** The stored list of a source. A list of another inventory is treated as that of a removed source. */
   async function loadOwn(
     { name, shelf }: Running,
     now: Moment,
@@ -258,7 +258,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       const origin = originOf(addressesOf(before.settings.source))
       removed.take(name, { ...list, origin, remove: removeAll }, waitsFor)
     }
-    // In the same step, so that no list has it twice, or not at all.
+    // In the same step, so that `/targets` never has it twice or not at all.
     store.remove(name)
     running.delete(name)
     fleet.forget(name)
@@ -268,7 +268,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     if (list === undefined) await removeAll()
   }
 
-  /** Ends a source. Should anything fail from here on, it is none that the next configuration finds at work. */
+  /** Ends a source. If anything fails from here on, the next configuration does not find it running. */
   function finish(one: Running): Promise<void> {
     running.set(one.name, { ...one, fingerprint: undefined })
     return end(one)
@@ -286,7 +286,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
 
   // All sources.
 
-  /** Notes that something is done to a source until it is done. */
+  /** Notes a change of a source while it runs. */
   function note(name: string, work: Promise<void>): Promise<void> {
     const done = work.finally(() => underWay.delete(name))
     underWay.set(
@@ -306,14 +306,14 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   }
 
   async function refreshSettled(name: string): Promise<Outcome | undefined> {
-    // What is ended must not be asked, nor what is not ready.
+    // Not those that have ended or are not ready.
     await underWay.get(name)
     const runner = running.get(name)?.runner
     if (runner === undefined || readerOf(name) === undefined) return runner?.refresh()
     return askReader({ kind: 'refresh', source: name })
   }
 
-  /** Asks the replica that reads a source, and tells what it made of it. */
+  /** Asks the replica that reads a source to do it, and returns its result. */
   async function askReader(request: Request): Promise<Outcome> {
     const { source } = request
     const reader = readerOf(source)
@@ -326,7 +326,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     return { ...outcome, result: 'failed', error }
   }
 
-  /** The replica that reads a source; undefined: this one does. */
+  /** The replica that reads a source; undefined: this one. */
   function readerOf(name: string): string | undefined {
     const shared = cluster?.statusOf(name)
     return shared === undefined || shared.isReader ? undefined : (shared.reader ?? 'that is not known')
@@ -383,7 +383,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     guard: () => guard,
     start() {
       isStarted = true
-      // What is served already can wait a little, so that the first answers need not.
+      // Sources that serve a stored list wait a little, so that the first requests are answered at once.
       let waitMs = 0
       for (const one of running.values()) {
         const isServed = store.get(one.name)?.snapshot !== undefined
@@ -419,7 +419,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     },
     async keepable() {
       await Promise.all(underWay.values())
-      // All of one moment: nothing changes before the first wait.
+      // All of one moment, because nothing changes before the first await.
       const now = momentNow(clock)
       const lists = listsOf()
       const registered = [...running.values()].flatMap(({ name, source: { registry } }) =>
@@ -441,7 +441,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       return [...running.values()].flatMap(({ name, settings, source }) => {
         const state = store.get(name) as SourceState
         const isOld = nowMs - lastSuccessMs(state) > INTERVALS * settings.refreshIntervalMs
-        // What devices register with cannot be read without the store; what is not waited for keeps nobody away.
+        // `push` sources have no inventory here to read without the store, and optional ones keep nobody away.
         const counts = source.registry === undefined && state.required && state.snapshot !== undefined
         return isOld && counts ? [name] : []
       })
@@ -457,7 +457,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   }
 }
 
-/** @throws HttpError `backup_unavailable` while earlier registrations are not known */
+/** @throws HttpError `backup_unavailable` while earlier registrations have not been read */
 function linesOf(name: string, { table, settledMs }: Registry): readonly string[] {
   if (settledMs !== Number.POSITIVE_INFINITY) return table.lines()
   throw new HttpError(

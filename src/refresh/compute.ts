@@ -7,29 +7,29 @@ import { compilePlan, type PlanOptions } from '../pipeline/plan.ts'
 import type { Roll } from '../roll/roll.ts'
 import { type Answer, type Computed, compute, type Task, type Work } from './worker.ts'
 
-/** What computing needs from outside. */
+/** The dependencies of computing. */
 export interface ComputeDeps {
   readonly threads: Threads
   readonly clock: Pick<Clock, 'after'>
 }
 
 /**
- * Computes what a reading makes of a roll: on the main thread while that is little, in a thread of its own otherwise.
- * @param isLast whether nobody needs the documents afterwards; then they may be handed over instead of copied
+ * Computes the roll after a reading: on the main thread if it is little work, otherwise in a worker thread.
+ * @param isLast whether the documents are not needed afterwards, so that they can be transferred instead of copied
  * @throws RefreshError
  */
 export type Compute = (work: Work, stop: AbortSignal, isLast?: boolean) => Promise<Computed>
 
-/** How long a thread may take for one job, in milliseconds. What takes longer than this does not end. */
+/** The longest time for one job in a thread, in milliseconds. A job that takes longer is taken to never end. */
 const COMPUTE_TIMEOUT_MS = 120_000
 
 const JOB: Job = { module: new URL('./worker.js', import.meta.url).href, name: 'computeInThread' }
 
-/** Creates the computing of one source: the same pure function, wherever it runs. */
+/** Creates the computing of one source. The same pure function runs on the main thread and in a worker thread. */
 export function createCompute(options: PlanOptions, { threads, clock }: ComputeDeps): Compute {
   const plan = compilePlan(options)
 
-  /** Runs a task in a thread, within a deadline; the wait for a thread, which others may keep busy, does not count. */
+  /** Runs a task in a thread, within a deadline. The time waiting for a free thread does not count. */
   async function runInThread(
     task: Task,
     transfer: readonly ArrayBuffer[],
@@ -56,7 +56,7 @@ export function createCompute(options: PlanOptions, { threads, clock }: ComputeD
     const transfer = isLast && work.kind === 'read' ? work.documents.flatMap(ownMemory) : []
     const { called, report } = await runInThread({ work, options }, transfer, stop)
     if (called === undefined) return { called, report }
-    // A list that is as it was is the very same bytes.
+    // An unchanged list keeps its bytes, not a copy of them.
     const { body } = called.isChanged ? called.roll : (work.roll as Roll)
     return { called: { ...called, roll: { ...called.roll, body } }, report }
   }
@@ -75,41 +75,41 @@ function costOf(documents: readonly Document[]): number {
   return documents.reduce((sum, { bytes, format }) => sum + bytes.byteLength / rulesOf(format).inlineBytes, 0)
 }
 
-/** Says in the words of a refresh that there was not enough memory. */
+/** Makes a refresh error of a lack of memory. */
 function explain(error: unknown): never {
   if (!(error instanceof OutOfMemoryError)) throw error
   throw new RefreshError('out_of_memory', `computing the list: ${error.message}, the limit of a thread`)
 }
 
-/** The memory of a document, when it has it for itself. */
+/** The memory of a document, if no other document shares it. */
 function ownMemory({ bytes: { buffer, byteLength } }: Document): ArrayBuffer[] {
   return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : []
 }
 
-/** Documents that are larger than this together are not kept to be explained, in bytes. */
+/** The largest documents of one source that are kept to be explained, in bytes. */
 export const MAX_KEPT_BYTES = 16 * 2 ** 20
 
-/** What the inventory of a source last gave, kept so that it can be explained. */
+/** The last documents of an inventory, kept to be explained. */
 export interface LastRead {
   /** Undefined when they are larger than {@link MAX_KEPT_BYTES}, or than what is left of {@link MAX_ALL_KEPT_BYTES}. */
   readonly documents: readonly Document[] | undefined
-  /** When the inventory last said so, on the wall clock, in milliseconds. */
+  /** When they were last read, on the wall clock, in milliseconds. */
   readonly atMs: number
 }
 
-/** Documents of all sources together that are kept to be explained, in bytes. */
+/** The largest documents of all sources together that are kept to be explained, in bytes. */
 export const MAX_ALL_KEPT_BYTES = 64 * 2 ** 20
 
-/** What there is room for. */
+/** The memory for the documents of all sources. */
 export interface Room {
   /**
-   * Takes room for what a source has, in place of what it had.
-   * @returns false when there is not so much left: then it has none
+   * Reserves memory for the documents of a source, in place of what it had reserved.
+   * @returns false when there is not enough left; then nothing is reserved
    */
   take(source: string, bytes: number): boolean
 }
 
-/** Room for the documents of all sources. */
+/** Starts with nothing reserved. */
 export function createRoom(): Room {
   const taken = new Map<string, number>()
   let all = 0
@@ -125,7 +125,7 @@ export function createRoom(): Room {
   }
 }
 
-/** Keeps the documents of a source while there is room for them. */
+/** Keeps the documents of a source if there is memory for them. */
 export function keepRead(
   source: string,
   documents: readonly Document[],

@@ -3,22 +3,22 @@ import type { Moment } from '../base/clock.ts'
 import type { FileMark, Files } from '../base/files.ts'
 import type { Keepable } from '../roll/kept.ts'
 
-/** Where else the list of a source is written. */
+/** A file to which the list of a source is also written. */
 export interface Output {
   /** The `file` label of `rollcall_source_write_failures_total`. */
   readonly kind: 'file_sd' | 'storage'
-  /** The file, or the folder that it is in, for messages. */
+  /** The file or its folder, for messages. */
   readonly path: string
   /**
-   * Replaces what was written before, atomically, unless it is still there and right.
-   * @returns whether somebody had removed or replaced it
+   * Writes the list atomically, unless the file already has it.
+   * @returns whether somebody had removed or replaced the file
    */
   keep(list: Keepable, now: Moment): Promise<boolean>
-  /** Removes what was written, if it is still ours. */
+  /** Removes the file, unless somebody replaced it. */
   remove(): Promise<void>
 }
 
-/** What follows the name of a file, and a dot, in that of the temporary one which is to take its place. */
+/** The end of the name of a temporary file, after the name of the file that it is to replace and a dot. */
 const TEMPORARY = /^[0-9a-f-]{36}\.tmp$/
 
 /** The list as a `file_sd` file. */
@@ -26,7 +26,7 @@ export function fileSdOutput(files: Files, path: string): Output {
   let written: { readonly body: Uint8Array; mark: FileMark } | undefined
   let isFirst = true
 
-  /** Whether the file is what was written. One look tells as a rule; what looks like another file is read. */
+  /** Whether the file is as it was written. It is read only if inode or time differ. */
   async function isOurs(): Promise<boolean> {
     const now = await files.look(path)
     if (written === undefined || now === undefined || now.size !== BigInt(written.body.byteLength))
@@ -38,7 +38,7 @@ export function fileSdOutput(files: Files, path: string): Output {
     return isSame
   }
 
-  /** Removes what a process left that ended while it wrote; what cannot be removed does no harm. */
+  /** Removes temporary files of a process that ended while it wrote. Failures do no harm. */
   async function removeLeftovers(): Promise<void> {
     const [folder, start] = [dirname(path), `${basename(path)}.`]
     const names = await files.list(folder).catch((): string[] => [])
@@ -52,7 +52,7 @@ export function fileSdOutput(files: Files, path: string): Output {
     async keep({ roll: { body } }) {
       const isWritten = written?.body === body
       if (isWritten && (await isOurs())) return false
-      // Before, since they may be what fills the disk.
+      // Before writing, since they may fill the disk.
       if (isFirst) await removeLeftovers()
       isFirst = false
       written = { body, mark: await files.write(path, body) }

@@ -42,20 +42,20 @@ import { nextDelay } from './schedule.ts'
 import { type Change, NO_CHANGE, type SharedList, type Sharing } from './sharing.ts'
 import type { Computed, Work } from './worker.ts'
 
-/** What one source at work is told. */
+/** The settings of one source. */
 export interface RunnerSettings {
   readonly name: string
   readonly plan: PlanOptions
-  /** Tells apart what the configuration selects: the inventory, and what is made of its records. */
+  /** A digest of the part of the configuration that selects targets: the inventory, and the mapping of its records. */
   readonly selection: string
   readonly guard: GuardOptions
   readonly refreshIntervalMs: number
   readonly timeoutMs: number
-  /** Where else the served list is written. */
+  /** Files to which the served list is also written. */
   readonly outputs: readonly Output[]
 }
 
-/** What sources at work need from outside. */
+/** The dependencies of a runner. */
 export interface RunnerDeps {
   readonly store: Store
   readonly clock: Clock
@@ -66,15 +66,15 @@ export interface RunnerDeps {
   readonly random: () => number
   /** All sources together. */
   readonly fleet: Fleet
-  /** For what they last read. */
+  /** The memory for the documents that were last read, to explain them. */
   readonly room: Room
-  /** With other replicas; undefined: there are none. */
+  /** Shares lists with other replicas; undefined: there are none. */
   readonly sharing?: Sharing | undefined
-  /** What happens to targets is noted there; undefined: nowhere. */
+  /** Records the events of targets; undefined: they are not recorded. */
   readonly history?: Pick<OwnHistory, 'record' | 'compare'> | undefined
 }
 
-/** How one refresh ended. */
+/** The result of one refresh. */
 export interface Outcome {
   readonly source: string
   readonly result: RefreshResult
@@ -83,56 +83,56 @@ export interface Outcome {
   readonly error?: RefreshError
 }
 
-/** One source at work: schedule, read, compute, prove, publish, report. */
+/** Refreshes one source: schedule, read, compute, prove, publish, report. */
 export interface Runner {
   /**
-   * Serves the list that an earlier process kept, marked stale, until a refresh succeeds; never fails.
+   * Serves the list that an earlier process stored, marked as stale, until a refresh succeeds. Never fails.
    * @returns that list
    */
   restore(load: (now: Moment) => Promise<Before | undefined>): Promise<Before | undefined>
-  /** Goes on with the roll of the list that is in the store; undefined: there is none. */
+  /** Continues with the roll of the list that the store has; undefined: there is none. */
   goOn(roll: Roll | undefined): void
-  /** Serves a list that was known before, marked as restored, until a refresh succeeds. */
+  /** Serves a list of an earlier process or configuration, marked as restored, until a refresh succeeds. */
   takeOver(list: KnownList): void
-  /** Refreshes after so long, and then again and again. */
+  /** Starts the schedule. @param delayMs until the first refresh */
   start(delayMs: number): void
   /**
-   * Refreshes now, or, when a refresh is under way, once more after it: that one may have read the inventory
-   * before whatever this call is about. However many ask meanwhile, they share one. The interval starts anew.
+   * Refreshes now. If a refresh is running, another one follows, because the running one may have read the inventory
+   * before the change that this call is about. Calls that wait share one refresh. The interval starts again.
    */
   refresh(): Promise<Outcome>
-  /** Lets held targets leave on an operator's word; undefined when none with this digest are held. */
+  /** Lets held targets leave that an operator accepted; undefined when no held targets have this digest. */
   accept(digest: string): Promise<Outcome | undefined>
-  /** What is known of the targets; undefined before the first list. */
+  /** The roll; undefined before the first list. */
   roll(): Roll | undefined
-  /** The same with the list that is served; undefined before the first. */
+  /** The roll with the served list; undefined before the first. */
   known(): KnownList | undefined
   /**
-   * Serves what other replicas made of the source, if there is anything; nothing else is published meanwhile.
-   * @param choose given what is served; returns what is to be served in its place, undefined: nothing else
+   * Serves a list that another replica made. Nothing else is published meanwhile.
+   * @param choose gets the served list and returns the list to serve instead; undefined: no other list
    */
   follow(choose: (served: SharedList | undefined) => Promise<SharedList | undefined>): Promise<void>
-  /** Whether a target that no reading of this runner had is proven to be none of its source (rule 2). */
+  /** Whether it is proven that a target which no reading of this runner had is not in its source (rule 2). */
   provesGone(): boolean
-  /** What the inventory last gave that a list could be made of; undefined before the first. */
+  /** The last documents of the inventory from which a list was made; undefined before the first. */
   lastRead(): LastRead | undefined
-  /** Ends the refreshing, and waits for what is under way. */
+  /** Stops the schedule, and waits for the running refresh. */
   stop(): Promise<void>
 }
 
-/** A list that is served, or was, by an earlier process or configuration. */
+/** A list that is served, or was served by an earlier process or configuration. */
 export interface KnownList {
   readonly snapshot: Snapshot
   readonly roll: Roll
-  /** When its inventory was last read whole. */
+  /** When its inventory was last read completely. */
   readonly lastSuccess: Moment
-  /** Whether a peer gave it, and nothing of it was read here. */
+  /** Whether it comes from a peer (`--storage.seed-url`) and no reading here has confirmed it. */
   readonly isSeed: boolean
-  /** Among those that replicas share; undefined: it is not shared. */
+  /** Its position among the shared lists; undefined: it is not shared. */
   readonly position?: Position | undefined
 }
 
-/** A list that was kept, ready to be served. */
+/** Makes a stored list ready to be served. */
 export async function knownListOf(before: Before, clock: Clock): Promise<KnownList> {
   const { roll, changedAtMs, lastSuccessMs, isSeed = false, position } = before
   const counts = { groups: roll.groups, targets: roll.keys.length }
@@ -141,7 +141,7 @@ export async function knownListOf(before: Before, clock: Clock): Promise<KnownLi
   return { snapshot, roll, lastSuccess, isSeed, position }
 }
 
-/** A list as it is kept; undefined when a peer gave it: that is asked again. */
+/** A list as it is stored; undefined for a list from a peer, which is requested again after a restart. */
 export function keepableOf({
   snapshot,
   roll,
@@ -153,7 +153,7 @@ export function keepableOf({
   return isSeed ? undefined : { roll, digest, changedAtMs, lastSuccessMs: lastSuccess.wallMs, position }
 }
 
-/** Of a source that no other replica reads. */
+/** For a single replica. */
 const alone = (clock: Pick<Clock, 'now'>): Sharing => ({
   isReader: () => true,
   publish: async () => true,
@@ -161,22 +161,22 @@ const alone = (clock: Pick<Clock, 'now'>): Sharing => ({
   position: () => undefined,
 })
 
-/** What the last reading gave, so that it is recognised when it comes again. */
+/** The last reading, to recognise the same one. */
 interface Last {
   readonly digest: string
   readonly version: Version | undefined
-  /** The way that it came by; undefined: there is only one. */
+  /** The URL that it was read from; undefined: there is only one. */
   readonly way: Way | undefined
   readonly read: LastRead
   readonly report: Report
 }
 
-/** Of work that nothing interrupts. */
+/** For work that is not interrupted. */
 const NEVER = new AbortController().signal
 
 /**
- * Creates the runner of a source. Whatever goes wrong before publishing leaves everything that is served as it was.
- * @param onRead called whenever the inventory has been read, and its list is believed
+ * Creates the runner of a source. A failure before publishing leaves the served list as it was.
+ * @param onRead called whenever the inventory was read and its list is believed
  */
 export function createRunner(
   settings: RunnerSettings,
@@ -189,13 +189,13 @@ export function createRunner(
   const compute = createCompute(settings.plan, deps)
   const report = createReport(settings, deps)
   const stopping = new AbortController()
-  // A refresh and an operator's word must not compute, publish and write at the same time.
+  // A refresh and an accept must not compute, publish and write at the same time.
   const mutex = createMutex()
   let roll: Roll | undefined
   let last: Last | undefined
-  // A target that no reading of this runner had.
+  // The absence of a target that no reading of this runner had.
   let neverSeen: Absence | undefined
-  // The first list, while it is empty and not believed.
+  // The first list, while it is empty and not yet believed.
   let first: { readonly called: Called; readonly readings: number; readonly sinceMs: number } | undefined
 
   // Schedule.
@@ -263,11 +263,11 @@ export function createRunner(
   // Compute and prove.
 
   async function take(reading: Reading, startedMs: number, stop: AbortSignal) {
-    // A list that another replica read came in while this one asked for changes of its own.
+    // Meanwhile a list of another replica replaced the one that this reading was compared with.
     if (reading.kind === 'unchanged' && last === undefined && roll !== undefined)
       return { result: 'unchanged' as const, needsConfirmation: false }
     const { called, now, records, at, isAtRest, claimedMs } = await prove(reading, startedMs, stop)
-    // Half of something, maybe: it is read again once it is at rest.
+    // It may be incomplete, and is read again once nobody writes to it.
     if (called === undefined) return { result: 'unchanged' as const, needsConfirmation: false }
     const read = { ...now, report: records ?? (now.report as Report) }
     if (roll !== undefined || believe(called, read, at)) {
@@ -281,7 +281,7 @@ export function createRunner(
     return { result: 'held' as const, needsConfirmation: true }
   }
 
-  /** @returns false when another replica reads by now */
+  /** @returns false when another replica has become the reader */
   async function serve(called: Called, read: Last, at: Moment, claimedMs: number): Promise<boolean> {
     let isPublished = false
     try {
@@ -290,7 +290,7 @@ export function createRunner(
       if (!isPublished) fleet.unclaim(called.left - called.accepted, claimedMs)
     }
     if (!isPublished) return false
-    // Not before: the same bytes once more must not be taken for those of a roll that was never published.
+    // Not earlier: the same documents must not count as known when their list was never published.
     last = read
     report.succeeded(read, called.roll, at)
     if (called.accepted > 0) report.accepted(called)
@@ -298,7 +298,7 @@ export function createRunner(
     return true
   }
 
-  /** Decides what leaves; once more, one source after the other, when targets of other sources left meanwhile. */
+  /** Decides which targets leave. If targets of other sources left meanwhile, it decides again, one source at a time. */
   async function prove(reading: Reading, startedMs: number, stop: AbortSignal) {
     const attempt = () => decide(reading, startedMs, stop)
     let decided = await attempt()
@@ -314,13 +314,13 @@ export function createRunner(
     const nowMs = clock.monotonic()
     const decided = { called, now, records, at, isAtRest, claimedMs: nowMs }
     if (called === undefined || work === undefined) return { ...decided, isValid: true }
-    // What was handed over cannot be decided once more; that is so only while there is no other source.
+    // Documents that were transferred to a thread cannot be used again; that happens only while there is one source.
     const scope = isLast ? fleet.scope(nowMs) : work.occasion.all
     const isValid = fleet.claim(called.left - called.accepted, scope, nowMs)
     return { ...decided, isValid }
   }
 
-  /** What none of its readings had is missing from the first of them on; half of something, maybe, shows nothing. */
+  /** Counts the readings for `neverSeen`. A reading that may be incomplete does not count. */
   function noteRead(
     { seen, history }: Roll,
     startedMs: number,
@@ -336,7 +336,7 @@ export function createRunner(
     onRead()
   }
 
-  /** What a reading makes to be done; the same documents as last time are a reading of the same targets. */
+  /** The work that a reading requires. Documents that equal the last ones are not decoded again. */
   async function workOf(reading: Reading, startedMs: number, at: Moment) {
     const way = reading.kind === 'unchanged' ? last?.way : reading.way
     const occasion = {
@@ -361,24 +361,24 @@ export function createRunner(
     return { work, now, isLast: read.documents === undefined && !fleet.isShared() }
   }
 
-  /** The first list once more, while it is not served. */
+  /** The first list again, while it is not yet served. */
   function again(): Computed {
     return { called: first?.called, report: undefined }
   }
 
-  /** A first list that is empty has to be read several times. */
+  /** Whether the list may be served: a first list that is empty must be read several times (rule 7). */
   function believe(called: Called, { way }: Pick<Last, 'way'>, { monotonicMs: nowMs }: Moment): boolean {
     if (called.roll.keys.length > 0) return true
     first = { called, readings: (first?.readings ?? 0) + 1, sinceMs: first?.sinceMs ?? nowMs }
     const { readings, sinceMs } = first
-    // A standby may have nothing yet.
+    // A standby may not have its data yet.
     const isPatient = way?.isStandby !== true || nowMs - sinceMs >= guard.holdMs
     return isPatient && isEmptyBelieved(readings, sinceMs, nowMs)
   }
 
   // Publish.
 
-  /** @returns false when it is not to be served */
+  /** @returns false when another replica has become the reader, so that the list must not be served */
   async function publish(called: Called, lastSuccess: Moment): Promise<boolean> {
     const { roll: now, isChanged, joined, left, samples } = called
     const counts = { groups: now.groups, targets: now.keys.length }
@@ -399,14 +399,14 @@ export function createRunner(
     return true
   }
 
-  /** What notes how the served list becomes another; undefined: nothing is noted. */
+  /** Records the events of a change of the served list; undefined: there is no history. */
   function pastOf(after: Roll) {
     if (history === undefined) return undefined
     const past = changeTo(after)
     return { compare: () => history.compare(past), record: () => history.record(past) }
   }
 
-  /** How the served list becomes another. */
+  /** A change of the served list, for the history. */
   function changeTo(after: Roll, reader?: string): SourceChange {
     const { wallMs, monotonicMs } = momentNow(clock)
     return {
@@ -421,23 +421,23 @@ export function createRunner(
     }
   }
 
-  /** What is served, as other replicas would have it; what a peer said is not known here. */
+  /** The served list, to compare with those of other replicas; undefined for a list from a peer. */
   function served(): SharedList | undefined {
     const list = known()
     return list === undefined || list.isSeed ? undefined : { ...list, change: NO_CHANGE }
   }
 
-  /** Serves what another replica read, as if it had been read here. */
+  /** Serves a list that another replica read, as if it had been read here. */
   async function followList(list: SharedList): Promise<void> {
     const nowMs = clock.monotonic()
     const { snapshot } = list
     const before = served()
-    // Both without what left more than an hour ago.
+    // Both without the targets that left more than an hour ago.
     const leftIn = ({ history }: Roll) =>
       sumOf(remember(history, nowMs, { left: 0, returned: 0, sizes: 0 }).left)
     const left = leftIn(list.roll) - (before === undefined ? 0 : leftIn(before.roll))
     fleet.follow(name, presentIn(list.roll), Math.max(0, left), nowMs)
-    // The same bytes say something else of another roll.
+    // With another roll, the same documents can lead to another list.
     last = undefined
     first = undefined
     if (before?.snapshot.digest !== snapshot.digest && list.hasEvents !== true)
@@ -475,7 +475,7 @@ export function createRunner(
     roll = list.roll
     store.publish(name, list.snapshot)
     report.restored(list)
-    // What is absent was there within the hour, as far as is known.
+    // As far as is known, the absent targets were there within the hour.
     fleet.note(name, roll.keys.length, clock.monotonic())
   }
 
@@ -499,7 +499,7 @@ export function createRunner(
       else cancelTimer = clock.after(delayMs, () => void begin())
     },
     refresh() {
-      // Asked first: between the end of one and the begin of the next none is in flight.
+      // Checked first: between the end of a refresh and the begin of the next none is running.
       if (next !== undefined) return next
       if (inFlight === undefined) return begin()
       next = inFlight.then(begin)
@@ -535,7 +535,7 @@ export function createRunner(
   }
 }
 
-/** Of a list that another replica read. */
+/** The record counts of a list that another replica read: they are not known. */
 const NO_RECORDS: Pick<Report, 'records' | 'dropped' | 'rejected' | 'droppedLabels'> = {
   records: 0,
   dropped: 0,
@@ -544,8 +544,8 @@ const NO_RECORDS: Pick<Report, 'records' | 'dropped' | 'rejected' | 'droppedLabe
 }
 
 /**
- * Creates what tells of one source: in its status, its metrics and the log. The log gets a line
- * when something changes (first failure, recovery, held targets, new rejects), none while it stays so.
+ * Creates the reporting of one source: status, metrics and log. The log gets a line only when something
+ * changes: the first failure, the recovery, held targets, newly quarantined records.
  */
 function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps: RunnerDeps) {
   const { store, clock } = deps
@@ -606,7 +606,7 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
     metrics.groups.set(labels, groups)
   }
 
-  /** Each reason, so that its series is there from the first list on, at 0. */
+  /** Sets a series for every reason, so that each exists from the first list on, at 0. */
   function setReportGauges(report: typeof NO_RECORDS): void {
     if (report === reported) return
     reported = report
@@ -628,14 +628,14 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
   }
 
   return {
-    /** A refresh took so long. */
+    /** A refresh ended. */
     ended(result: RefreshResult, durationMs: number): void {
       metrics.refreshes.inc({ ...labels, result })
       metrics.duration.observe(labels, durationMs / 1000)
     },
     /**
      * The inventory was read.
-     * @param roll undefined: the list is empty, and not served yet
+     * @param roll undefined: the list is empty and not yet served
      */
     succeeded({ report, way }: Last, roll: Roll | undefined, at: Moment): void {
       const before = status()
@@ -665,7 +665,7 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
       setReportGauges(report)
       rejectedBefore = logRejected(log, report, rejectedBefore)
     },
-    /** Held targets left on an operator's word. */
+    /** Held targets left because an operator accepted it. */
     accepted({ roll, accepted: targets }: Called): void {
       const before = status()
       log.warn({ targets }, 'held targets left, as an operator accepted it')
@@ -683,7 +683,7 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
     /** Another replica read the inventory. */
     followed({ roll, snapshot, lastSuccess, change }: SharedList, isChanged: boolean): void {
       noteWay(undefined, status().way)
-      // Only the replica that read them knows the records.
+      // Only the replica that read the records has their counts.
       store.setStatus(name, {
         ...INITIAL_STATUS,
         lastSuccess,
@@ -701,13 +701,13 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
       store.noteChange({ source: name, atMs, targets, added, removed, samples })
       log.info({ targets, groups, added, removed }, 'targets changed, as another replica read them')
     },
-    /** The refresh failed as a whole; what is served stays. */
+    /** The refresh failed; the served list stays. */
     failed(error: RefreshError): void {
       const before = status()
       metrics.failures.inc({ ...labels, reason: error.reason })
       metrics.stale.set(labels, 1)
       const message = messageOf(error)
-      // A new reason is news; the same one again is not.
+      // Logged only when the reason is new.
       if (before.failure?.reason !== error.reason) {
         const serving = store.get(name)?.snapshot?.targets ?? 'nothing yet'
         log.warn({ reason: error.reason, error: message, serving }, 'refresh failed')
@@ -737,14 +737,14 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
         'serving the list that was known before until a refresh succeeds',
       )
     },
-    /** What an earlier process kept cannot be used. */
+    /** The stored list of an earlier process cannot be used. */
     notRestored(error: unknown): void {
       const path = outputs.find(({ kind }) => kind === 'storage')?.path
       const noted = { path, error: messageOf(error) }
       store.setFileError(name, 'storage', noted)
       log.warn(noted, 'the list that was kept on disk is not used')
     },
-    /** @param wasReplaced what had been written was gone or another, so that it was written once more */
+    /** A file was written. @param wasReplaced whether somebody had removed or replaced it, so that it was written again */
     written({ kind: file }: Output, wasReplaced: boolean): void {
       store.setFileError(name, file, undefined)
       if (failing.delete(file)) log.info({ file }, 'file written again')
@@ -756,7 +756,7 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
       if (wasReplaced) replaced.add(file)
       else replaced.delete(file)
     },
-    /** It is tried again at the next refresh. */
+    /** A file could not be written. The next refresh tries again. */
     notWritten(output: Output, error: unknown): void {
       const { kind: file } = output
       metrics.writeFailures.inc({ ...labels, file })

@@ -10,50 +10,51 @@ import {
   sumOf,
 } from './rules.ts'
 
-/** What is kept of the fleet over a restart. */
+/** The part of the fleet's state that survives a restart. */
 export interface FleetMemory {
-  /** Its times are ages, below 0. */
+  /** Its times are ages: negative, relative to the moment of saving. */
   readonly history: History
-  /** The digests of removed sources that an operator's word in the configuration let leave: it counts once. */
+  /** The digests of removed sources that `guard.accept` has already released. Each digest works once. */
   readonly accepted: readonly string[]
 }
 
-/** What all sources together had and lost: rule 4 for everything that is served (rule 5). */
+/** The number of targets that all sources together had and lost: rule 4 applied to everything that is served (rule 5). */
 export interface Fleet {
-  /** What happened within the last hour. */
+  /** The numbers of the last hour. */
   scope(nowMs: number): Scope
   /**
-   * So many targets leave without an operator's word, as was decided in a scope.
-   * @returns false: others have left since, so that it has to be decided once more
+   * Books the departure of targets that no operator accepted.
+   * @param scope the numbers on which the decision is based
+   * @returns false when other targets left in the meantime: then decide again
    */
   claim(count: number, scope: Scope, nowMs: number): boolean
-  /** What was claimed at a time has not left: it was not published. */
+  /** Takes a booking back, because the list was not published. */
   unclaim(count: number, atMs: number): void
-  /** What is decided once more is decided by one after the other. */
+  /** Held while a decision is repeated, so that sources do this one at a time. */
   readonly mutex: Mutex
-  /** A source was read: so many of its targets answered. */
+  /** Records a reading of a source. @param present the number of its targets in the reading */
   note(source: string, present: number, nowMs: number): void
-  /** Another replica read a source: so many of its targets answered, and so many left. */
+  /** Records a reading that another replica made. @param left the number of targets that left by it */
   follow(source: string, present: number, left: number, nowMs: number): void
-  /** A source is gone. What it had still counts for an hour. */
+  /** Forgets a source. Its targets still count for an hour. */
   forget(source: string): void
   /** Whether there is more than one source. */
   isShared(): boolean
-  /** The shares from which on a drop of all sources together is held. */
+  /** Sets the limits of rule 4 for all sources together. */
   configure(options: Scope['options']): void
-  /** Whether an operator's word in the configuration has been used. */
+  /** Whether a digest in `guard.accept` has been used. */
   isUsed(digest: string): boolean
-  /** The word has been used. */
+  /** Marks a digest as used. */
   use(digest: string): void
-  /** Takes what an earlier process kept, as if no time had passed. */
+  /** Restores the state of an earlier process, as if no time had passed. */
   restore(memory: FleetMemory, nowMs: number): void
-  /** What is to be kept. */
+  /** The state to save. */
   memory(nowMs: number): FleetMemory
 }
 
 /**
  * Creates a fleet without sources.
- * @param keep called whenever its memory changed
+ * @param keep called after each change of the state to save
  */
 export function createFleet(
   initial: Pick<GuardOptions, 'maxDrop' | 'minTargets'>,

@@ -7,47 +7,46 @@ import { readSealed, sealed, writeSealed } from '../base/sealed-file.ts'
 import type { Roll } from './roll.ts'
 import { type Absence, countedAnew, type History, shifted } from './rules.ts'
 
-// The list of a source on disk, with its roll. Two files: the groups, which are a valid `file_sd` file, named by their
-// digest and never changed; and the roll, which names them and is replaced atomically. A process that dies leaves the
-// old list or the new one.
+// The list of a source on disk, in two files. The target groups are a valid `file_sd` file; its name has their digest, and it
+// never changes. The roll names that file and is replaced atomically. A process that dies leaves the old list or the new one.
 
-/** Where a list stands among those that replicas share. */
+/** The position of a list among those that replicas share. */
 export interface Position {
-  /** The newest that it has all of; 0: none. */
+  /** The newest generation that it includes; 0: none. */
   readonly generation: number
-  /** Whether targets joined or left since, which the other replicas were not told. */
+  /** Whether targets joined or left since then without the other replicas knowing. */
   readonly isDetached: boolean
 }
 
-/** The list of a source as it was known before. */
+/** The list of a source from an earlier process, another replica or a peer. */
 export interface Before {
   readonly roll: Roll
-  /** On the wall clock, in milliseconds. */
+  /** Times on the wall clock, in milliseconds. */
   readonly changedAtMs: number
   readonly lastSuccessMs: number
-  /** Whether a peer gave it, so that nothing of this machine says that it is whole. */
+  /** Whether it comes from a peer, so that nothing on this machine proves that it is complete. */
   readonly isSeed?: boolean
   /** Undefined: it is not shared. */
   readonly position?: Position | undefined
-  /** Set when it is the list of another inventory: tells it apart from other such lists. */
+  /** Set when it is the list of another inventory: identifies that inventory. */
   readonly otherOrigin: string | undefined
 }
 
-/** The list of a source as it was kept. */
+/** A list that was read from disk. */
 export interface Kept extends Before {
-  /** Which inventory it is of. */
+  /** The inventory that it is from. */
   readonly origin: Origin
 }
 
-/** Which inventory a list is of: digests, in hex, of its addresses with a salt. */
+/** Identifies an inventory: salted digests, in hex, of its URLs or paths. */
 export interface Origin {
   readonly origin: string
-  /** Of the other ways that lead to it. */
+  /** The digests of its other URLs. */
   readonly others?: readonly string[]
   readonly salt: string
 }
 
-/** What is to be kept. */
+/** A list to store. */
 export interface Keepable {
   readonly roll: Roll
   /** SHA-256 of the body in hex. */
@@ -60,77 +59,77 @@ export interface Keepable {
 /** The list of one source on disk. */
 export interface Shelf {
   /**
-   * Keeps a list, in place of the one before. Only what changed is written; that it is still right, once a minute, and for
-   * four sources a second at most. Where there are many sources, what is written is looked for once a minute.
-   * @returns whether what was kept before had been removed, or another had been written in its place
+   * Stores a list in place of the one before. Only changes are written. The time of the last success alone is written once a
+   * minute, and for at most four sources a second. With many sources, the files are checked only once a minute.
+   * @returns whether somebody had removed or replaced the stored files
    */
   keep(list: Keepable, now: Moment): Promise<boolean>
   /**
-   * Reads what is kept.
-   * @returns undefined when nothing is
-   * @throws Error when what is there is not whole, or was changed
+   * Reads the stored list.
+   * @returns undefined when there is none
+   * @throws Error when it is incomplete or was modified
    */
   load(now: Moment): Promise<Kept | undefined>
-  /** Removes it all. */
+  /** Removes the stored list. */
   remove(): Promise<void>
 }
 
-/** The first line of a kept roll; the numbers of its targets follow, four bytes each, the lowest first. */
+/** The first line of a stored roll. The keys and absences of its targets follow, four bytes each, little-endian. */
 interface Head extends Pick<Roll, 'groups' | 'seen' | 'accepted'>, Pick<Keepable, 'position'>, Origin {
-  /** The name of the list, and SHA-256 of it, in hex. */
+  /** The name of the file with the groups, and its SHA-256 in hex. */
   readonly file: string
   readonly sha256: string
   readonly changedAtMs: number
   readonly lastSuccessMs: number
-  /** How many targets there are. */
+  /** The number of targets. */
   readonly targets: number
   readonly absences: readonly KeptAbsence[]
-  /** Since when the targets of each absence are missing, on the wall clock. */
+  /** When the targets of each absence went missing, on the wall clock. */
   readonly sinceMs?: readonly number[]
-  /** Its times are ages, below 0: the monotonic clock begins anew with each process. */
+  /** Its times are ages (negative), because the monotonic clock starts again with each process. */
   readonly history: History
 }
 
 type KeptAbsence = Pick<Absence, 'lastSeen' | 'rollBefore' | 'isUnreadable'>
 
-/** What was written. */
+/** The files that were written last. */
 interface Saved {
-  /** Of the file of the roll. */
+  /** Identifies the file of the roll. */
   readonly mark: FileMark
-  /** The name of the list, and how long it is. */
+  /** The name and the size of the file with the groups. */
   readonly file: string
   readonly size: number
-  /** A digest of all but the times. */
+  /** A digest of everything but the times. */
   readonly id: string
   readonly lastSuccessMs: number
-  /** When the files were written, or last looked at, on the monotonic clock. */
+  /** When the files were written or last checked, on the monotonic clock. */
   readonly seenMs: number
 }
 
-/** Beyond so many sources, whether their files are still there is looked at once in so long, in milliseconds. */
+/** With more sources than this, their files are checked at this interval, in milliseconds. */
 const MANY = 100
 const LOOK_MS = 60_000
 
-/** How old the time may be at which the list on disk was last right, in milliseconds. */
+/** The largest age of the time of the last success on disk, in milliseconds. */
 const STALE_ON_DISK_MS = 60_000
 
-/** The least between two lists that are written for that time only: thousands of sources would keep a disk busy. */
+/** The least time between two writes of that time alone, because thousands of sources would keep a disk busy. */
 const BETWEEN_MS = 250
 
-/** So long the names in a folder are good enough to find old files by, in milliseconds. */
+/** How long a listing of the folder is used to find old files, in milliseconds. */
 const NAMES_MS = 10_000
 
-/** The end of the name of the file of a roll. */
+/** The file name extension of a roll. */
 const ENDING = '.snapshot'
 
-/** A file of a folder, piece by piece. */
+/** A file to write, in pieces. */
 export interface FileOf {
-  /** In the folder. */
+  /** Its path in the folder. */
   readonly path: string
   readonly pieces: readonly Uint8Array[]
 }
 
-/** The files that a list is kept in, the roll last. */
+/** The files of a stored list, the roll last. */
 export async function filesOf(
   source: string,
   origin: Origin,
@@ -142,8 +141,8 @@ export async function filesOf(
 }
 
 /**
- * The origin of the lists of an inventory, with a salt of its own.
- * @param addresses one for each way that leads to it
+ * Identifies an inventory.
+ * @param addresses its URLs or paths
  */
 export function originOf(
   addresses: readonly string[],
@@ -155,7 +154,7 @@ export function originOf(
   return { origin: origin ?? '', others, salt }
 }
 
-/** Whether two lists are of one inventory: what one way leads to is the same with other ways beside it. */
+/** Whether two lists are from the same inventory: one URL in common is enough. */
 function isSameOrigin(one: Origin, other: Origin): boolean {
   const digests = digestsOf(one)
   return digestsOf(other).some((digest) => digests.includes(digest))
@@ -169,7 +168,7 @@ function listName(source: string, { digest }: Pick<Keepable, 'digest'>): string 
   return `${source}.${digest.slice(0, 16)}.json`
 }
 
-/** What follows the seal in the file of a roll. */
+/** The content of the file of a roll, after the seal. */
 function piecesOf(source: string, origin: Origin, list: Keepable, now: Moment): Uint8Array[] {
   const { roll, digest, changedAtMs, lastSuccessMs } = list
   const { groups, seen, accepted, history } = roll
@@ -200,9 +199,9 @@ function numbersOf({ keys, absenceOf }: Roll): Uint8Array[] {
 }
 
 /**
- * Reads what is kept of a source, whichever inventory it is of.
- * @returns undefined when nothing is
- * @throws Error when what is there is not whole, or was changed
+ * Reads the stored list of a source, whichever inventory it is from.
+ * @returns undefined when there is none
+ * @throws Error when it is incomplete or was modified
  */
 export async function readKept(
   files: Pick<Files, 'read'>,
@@ -215,7 +214,7 @@ export async function readKept(
   if (bytes === undefined) return undefined
   const end = bytes.indexOf('\n') + 1
   const head = JSON.parse(bytes.toString('utf8', 0, end)) as Head
-  // Whoever wrote it: no path leads elsewhere.
+  // No path may lead out of the folder, whoever wrote it.
   if (!/^[^/\\]+\.json$/.test(head.file)) throw new Error(`${path} is damaged: file is ${head.file}`)
   const body = await files.read(join(folder, head.file))
   if (body === undefined) throw new Error(`${join(folder, head.file)} is missing`)
@@ -223,7 +222,7 @@ export async function readKept(
     throw new Error(`${join(folder, head.file)} is not the file that was written: its digest differs`)
   const numbers = new Uint8Array(bytes.subarray(end)).buffer
   const { groups, targets, seen, accepted, changedAtMs, lastSuccessMs, position, origin, others, salt } = head
-  // Earlier versions did not keep it.
+  // Earlier versions did not store it.
   const sinceOf = (index: number) => momentAtWall(now, head.sinceMs?.[index] ?? now.wallMs).monotonicMs
   const roll: Roll = {
     body,
@@ -248,13 +247,13 @@ export async function readKept(
 
 /** The lists of all sources in a folder. */
 export interface Shelves {
-  /** @param addresses tell inventories apart, one for each way that leads to this one; none: whichever was kept is of it */
+  /** @param addresses the URLs or paths of the inventory; none: any stored list belongs to the source */
   of(source: string, addresses: readonly string[]): Shelf
-  /** The names of the sources of which a list is kept. */
+  /** The names of the sources with a stored list. */
   sources(): Promise<string[]>
 }
 
-/** Keeps the lists of sources in a folder. */
+/** Stores the lists of sources in a folder. */
 export function createShelves(
   files: Pick<Files, 'read' | 'write' | 'remove' | 'list' | 'look'>,
   folder: string,
@@ -298,19 +297,19 @@ export function createShelves(
   }
 }
 
-/** What the shelves of a folder share. */
+/** The state that all shelves of a folder share. */
 interface Folder {
   readonly files: Pick<Files, 'read' | 'write' | 'remove' | 'list' | 'look'>
   readonly folder: string
-  /** The names in it. */
+  /** The names of its files. */
   list(): Promise<string[]>
-  /** The names that were in it lately: a folder of thousands of sources is not read for each of them. */
+  /** The names of its files a moment ago, so that a folder of thousands of sources is not read for each of them. */
   recent(nowMs: number): Promise<string[]>
-  /** The lists of a source that this process wrote or read and did not remove, also through earlier shelves. */
+  /** The files with groups of a source that this process wrote or read and has not removed. */
   listsOf(source: string): Set<string>
-  /** How long files that were seen are taken to be there. */
+  /** How long files are taken to be there after they were seen, in milliseconds. */
   lookMs(): number
-  /** Whether it is the turn of a list that is written for its time only. */
+  /** Whether the time of the last success alone may be written now. */
   mayConfirm(nowMs: number): boolean
 }
 
@@ -321,12 +320,12 @@ function createShelf(
 ): Shelf {
   const path = join(folder, source + ENDING)
   const own = originOf(addresses)
-  // What is on disk, as far as it is known.
+  // The files on disk, as far as known.
   let saved: Saved | undefined
   const lists = listsOf(source)
 
   async function isThere({ mark, file, size }: Saved): Promise<boolean> {
-    // Not by its presence alone: it may be that of an older list, or of another process.
+    // Presence is not enough: the file may be that of an older list, or of another process.
     const [roll, list] = [await files.look(path), await files.look(join(folder, file))]
     const isSame = roll?.ino === mark.ino && roll.mtimeNs === mark.mtimeNs && roll.size === mark.size
     return isSame && list?.size === BigInt(size)
@@ -376,12 +375,12 @@ function createShelf(
       const before = saved
       if (before?.id === id && !isStale(before, lastSuccessMs, now)) return false
       saved = undefined
-      // Before it is there: a write that fails, or one of the roll, may leave it.
+      // Noted before it is written, because a failed write may leave it.
       lists.add(file)
       if (before?.file !== file) await files.write(join(folder, file), roll.body, { makeFolder: true })
       const mark = await writeSealed(files, path, piecesOf(source, own, list, now))
       saved = { mark, file, size: roll.body.byteLength, id, lastSuccessMs, seenMs: now.monotonicMs }
-      // What others left is looked for once. What this process wrote may be newer than the names that were read.
+      // The files of earlier processes are looked for once. The listing may lack files that this process wrote.
       const left = before === undefined ? await recent(now.monotonicMs) : []
       await removeOthers([...new Set([...left, ...lists])], file)
       return isGone

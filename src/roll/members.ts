@@ -4,39 +4,39 @@ import { NO_KEY } from '../model/record-key.ts'
 import { placeOf } from '../model/target-group.ts'
 
 /**
- * Targets of an encoded list that are missing from a reading: found, kept and taken out. Groups that are written alike
- * are never decoded, so that it costs little to find that nothing changed.
+ * Finds the targets of an encoded list that are missing from a reading, keeps them or takes them out. Groups with equal
+ * encodings are not decoded, so that an unchanged list costs little.
  */
 
-/** An encoded list, and which of its targets the last reading lacked. */
+/** An encoded list, with the targets that were missing from the last reading. */
 export interface Members {
   readonly body: Uint8Array
-  /** How many groups it has. */
+  /** The number of its groups. */
   readonly groups: number
-  /** For each target, in the order of the list, the key of its record: four bytes for one that answers. */
+  /** For each target, in the order of the list, the key of its record. */
   readonly keys: Uint32Array
-  /** For each target the number of its absence; -1: it answers. Empty while all of them answer. */
+  /** For each target the index of its absence; -1: it is present. Empty while all are present. */
   readonly absenceOf: Int32Array
 }
 
-/** The targets of a reading, packed: groups and targets are sorted. */
+/** The targets of a reading. Groups and targets are sorted. */
 export interface Answered {
   readonly groups: readonly { readonly targets: readonly string[] }[]
-  /** The labels of each group as they are encoded. */
+  /** The encoded labels of each group. */
   readonly labels: readonly string[]
   /** For each target, in order, the key of its record. */
   readonly keys: Uint32Array
 }
 
-/** A target that a reading lacks. */
+/** A target that is missing from a reading. */
 export interface Missing {
   readonly target: string
-  /** The target, and what else decides where it is scraped. */
+  /** The target, and the labels that decide where it is scraped. */
   readonly identity: string
-  /** As they are encoded. */
+  /** Encoded. */
   readonly labels: string
   readonly key: number
-  /** The number of the absence that it is part of; -1: it answered the reading before. */
+  /** The index of its absence; -1: it was present in the reading before. */
   absence: number
 }
 
@@ -55,18 +55,18 @@ export function answeredIn({ body, keys }: Members): Answered {
   }
 }
 
-/** How a reading differs from a list. */
+/** The differences between a reading and a list. */
 export interface Comparison {
   readonly missing: readonly Missing[]
-  /** The targets that the list lacks: how many have each identity. */
+  /** The number of targets, by identity, that are new in the reading. */
   readonly joined: ReadonlyMap<string, number>
-  /** The absences of the targets that were absent and answer again. */
+  /** The absences of the targets that came back. */
   readonly returned: readonly number[]
 }
 
 /**
- * Finds the targets of a list that a reading lacks. A target that joined another group, with other labels, is the same
- * target; as many of them as joined, when several have one identity and differ in their labels only.
+ * Finds the targets of a list that are missing from a reading. A target that moved to another group, with other labels, is
+ * still the same target. If several targets have one identity, as many count as moved as joined elsewhere.
  * @param lines of the reading
  */
 export function compare({ body, keys, absenceOf }: Members, reading: Answered, lines: Lines): Comparison {
@@ -120,7 +120,7 @@ export function compare({ body, keys, absenceOf }: Members, reading: Answered, l
 }
 
 /**
- * For each identity that more targets are missing of than joined: the keys of its records in the reading. A missing
+ * For each identity with more missing targets than joined ones: the keys of its records in the reading. A missing
  * target with one of these keys moved to another group; the others are absent.
  */
 function contestedKeys(missing: readonly Missing[], joined: Comparison['joined'], reading: Answered) {
@@ -141,7 +141,7 @@ function contestedKeys(missing: readonly Missing[], joined: Comparison['joined']
   return keysOf
 }
 
-/** Counts so many more of something; what there is none of is not kept. */
+/** Adds to a count, and removes counts of 0. */
 function count(counts: Map<string, number>, item: string, more: number): void {
   const now = (counts.get(item) ?? 0) + more
   if (now === 0) counts.delete(item)
@@ -152,7 +152,7 @@ function targetsOf({ groups }: Answered, index: number): readonly string[] {
   return (groups[index] as Answered['groups'][number]).targets
 }
 
-/** The list of those who answered and those who stay. */
+/** Makes the list of the present targets and the absent ones that stay. */
 export function compose(reading: Answered, lines: Lines, stay: readonly Missing[]): Members {
   if (stay.length === 0) {
     return { body: encodeLines(lines), groups: lines.length, keys: reading.keys, absenceOf: new Int32Array() }
@@ -171,7 +171,7 @@ export function compose(reading: Answered, lines: Lines, stay: readonly Missing[
   let from = 0
   let place = 0
 
-  /** The targets of a group that answered with those that stay; both are sorted. */
+  /** Merges the present targets of a group with the absent ones that stay; both are sorted. */
   function merge(targets: readonly string[], others: readonly Missing[]): string[] {
     const merged: string[] = []
     let next = 0
@@ -264,10 +264,10 @@ export function pickOut({ body, absenceOf }: Members, isWanted: (absence: number
   return { body: encodeLines(lines), targets, samples: samplesOf(lines) }
 }
 
-/** How many targets are shown of those that are held or left. */
+/** The number of held or removed targets that are shown as samples. */
 export const MAX_SAMPLES = 10
 
-/** The first targets of some lines: address, and what else decides where they are scraped. */
+/** The first targets of some lines: address, and the labels that decide where they are scraped. */
 function samplesOf(lines: Lines): string[] {
   const targets = lines.slice(0, MAX_SAMPLES).flatMap((line) => {
     const where = placeIn(labelsIn(line))
@@ -276,7 +276,7 @@ function samplesOf(lines: Lines): string[] {
   return targets.slice(0, MAX_SAMPLES)
 }
 
-/** What a thread is given to find the targets of an encoded list that no other list has. */
+/** The task for a thread: find the targets of an encoded list that no other list has. */
 export interface SubtractTask {
   readonly body: Uint8Array
   readonly others: readonly Uint8Array[]
@@ -302,10 +302,10 @@ function identitiesIn(body: Uint8Array): string[] {
   })
 }
 
-/** Encoded labels without this have nothing that is part of a target's identity. */
+/** Encoded labels without this text have no part of a target's identity. */
 const MAYBE_PLACE = /"__(?:scheme__|metrics_path__|param_)/
 
-/** What of encoded labels is part of a target's identity, to follow its address. */
+/** The part of encoded labels that belongs to a target's identity, to be appended to its address. */
 export function placeIn(labels: string): string {
   return MAYBE_PLACE.test(labels) ? placeOf(Object.entries(JSON.parse(labels)) as unknown as Labels) : ''
 }

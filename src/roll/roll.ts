@@ -34,74 +34,75 @@ import {
   type Verdict,
 } from './rules.ts'
 
-/** The ledger of one source: the list that it serves, and what is known of its targets. */
+/** The ledger of one source: its served list, and the state of each target in it. */
 export interface Roll extends Members {
-  /** By the numbers that absent targets have. */
+  /** The absences; `absenceOf` has the index of that of each absent target. */
   readonly absences: readonly Absence[]
-  /** What was so in the last reading. */
+  /** The circumstances of the last reading. */
   readonly seen: Circumstances
   readonly history: History
-  /** The digests that an operator accepted last: a word that stands in the configuration counts once. */
+  /** The digests that an operator accepted last. Each digest in the configuration works once. */
   readonly accepted: readonly string[]
-  /** The absent targets that more readings alone do not let leave; one entry a reason. */
+  /** The absent targets that are held, with one entry for each reason. */
   readonly held: readonly Held[]
 }
 
-/** Absent targets that are served for one reason. */
+/** Absent targets that are held for one reason. */
 export interface Held {
   readonly reason: ReasonToStay
-  /** SHA-256, in hex, of these targets as a list: an operator names them by it. */
+  /** SHA-256, in hex, of these targets as a list. An operator accepts them by it. */
   readonly digest: string
   readonly absences: readonly number[]
   readonly targets: number
-  /** Some of them. */
+  /** The first of these targets. */
   readonly samples: readonly string[]
-  /** Since when the first of them is missing, on the monotonic clock. */
+  /** When the first of them went missing, on the monotonic clock. */
   readonly sinceMs: number
-  /** When the last of them leaves; undefined: when an operator says so. */
+  /** When the last of them leaves; undefined: only when an operator accepts it. */
   readonly untilMs: number | undefined
 }
 
-/** One complete answer of an inventory, made into targets. */
+/** One complete answer of an inventory, as targets. */
 export interface Reading extends Answered {
-  /** The keys of records that are there and cannot be read. */
+  /** The keys of records that cannot be read. */
   readonly unreadable: ReadonlySet<number>
-  /** How many more of these have no key. */
+  /** The number of records that cannot be read and have no key. */
   readonly keyless: number
-  /** Records that make no target. */
+  /** The number of records that make no target. */
   readonly idle: number
-  /** Somebody may still be writing it, unless it has all that is known. */
+  /** False while somebody may still be writing the file. Such a reading counts only if it lacks no target. */
   readonly isAtRest: boolean
 }
 
-/** When a roll is called, and what is so at that time. */
+/** The time and the settings of a roll call. */
 export interface Occasion {
-  /** On the monotonic clock, as when the reading began. */
+  /** On the monotonic clock. */
   readonly nowMs: number
+  /** When the reading began, on the monotonic clock. */
   readonly startedMs: number
-  /** Tells apart what the configuration selects. */
+  /** A digest of the part of the configuration that selects targets. */
   readonly selection: string
   readonly options: GuardOptions
-  /** All sources together. */
+  /** The numbers of all sources together. */
   readonly all: Scope
 }
 
-/** What a roll call made of a list, and what that changed. */
+/** The result of a roll call. */
 export interface Called {
   readonly roll: Roll
-  /** Whether the list is another one. */
+  /** Whether the served list changes. */
   readonly isChanged: boolean
   readonly joined: number
   readonly left: number
-  /** How many of those that left did so on an operator's word. */
+  /** The number of targets that left because an operator accepted it. */
   readonly accepted: number
-  /** Some of those that joined and left: address, and what else decides where they are scraped. */
+  /** The first targets that joined and left: address, and the labels that decide where they are scraped. */
   readonly samples: { readonly added: readonly string[]; readonly removed: readonly string[] }
-  /** Targets are missing that the next reading may show to be gone. */
+  /** Whether another reading soon could prove that missing targets are gone. */
   readonly needsConfirmation: boolean
 }
 
-/** The first list of a source: there is nothing that it could lack. */
+/** Makes the roll of the first list of a source. */
 export function openRoll(reading: Reading, occasion: Occasion): Called {
   const lines = linesFrom(reading)
   const joined = reading.keys.length
@@ -124,9 +125,9 @@ export function openRoll(reading: Reading, occasion: Occasion): Called {
 }
 
 /**
- * Calls the roll: whoever answers is served at once, and whoever does not stays until the rules let it leave.
- * A pure function of what is known, a reading and the time.
- * @returns undefined when the reading may be half of something (rule 2)
+ * Calls the roll: targets in the reading are served at once; missing ones stay until the rules let them leave.
+ * A pure function of the roll, a reading and the time.
+ * @returns undefined when the reading may be incomplete (rule 2)
  */
 export function callRoll(roll: Roll, reading: Reading, occasion: Occasion): Called | undefined {
   const { nowMs, options, all } = occasion
@@ -155,7 +156,7 @@ export function callRoll(roll: Roll, reading: Reading, occasion: Occasion): Call
   return finish(roll, draft, occasion, { joined, left: left.length, samples })
 }
 
-/** Calls the roll with a reading that is what the last one was. */
+/** Calls the roll with a reading that equals the last one. */
 export function callAgain(roll: Roll, occasion: Occasion): Called {
   const { nowMs, startedMs, options, all, selection } = occasion
   const { accepted } = roll
@@ -174,15 +175,15 @@ export function callAgain(roll: Roll, occasion: Occasion): Called {
 }
 
 /**
- * Lets held targets leave on an operator's word. What happened before says nothing of what comes after it.
- * @returns undefined when nothing with this digest is held
+ * Lets held targets leave because an operator accepted it. Afterwards the circumstances count from now on.
+ * @returns undefined when no held targets have this digest
  */
 export function letGo(roll: Roll, digest: string, nowMs: number): Called | undefined {
   const held = roll.held.find((one) => one.digest === digest)
   if (held === undefined) return undefined
   const numbers = renumber(roll.absences.map((_, index) => ({ leaves: held.absences.includes(index) })))
   const { left, samples, ...list } = takeOut(roll, numbers)
-  // Their records, if these are there and make no other target, are not recognised any more.
+  // Records of these targets that are still in the inventory can no longer be matched with a target.
   const forgotten = new Set(roll.keys.filter((_, place) => numbers[roll.absenceOf[place] as number] === -1))
   for (const key of list.keys) forgotten.delete(key)
   const unrecognised = held.reason === 'unreadable' ? forgotten.size : 0
@@ -236,8 +237,8 @@ export function shiftedRoll(roll: Roll, byMs: number): Roll {
 }
 
 /**
- * Unites what two replicas made of one source while they did not know of each other. No target leaves: what only one of
- * them has is absent from now on, and leaves when the rules let it; what was absent before is proven anew.
+ * Unites the rolls that two replicas made of one source without knowing of each other. No target leaves: a target that only
+ * one of them has is absent from now on, and for those that were absent before the count starts again.
  */
 export function unite(one: Roll, other: Roll, nowMs: number): Roll {
   const answered = answeredIn(one)
@@ -256,19 +257,19 @@ export function unite(one: Roll, other: Roll, nowMs: number): Roll {
   }
 }
 
-/** How many of them it lacked. */
+/** The number of absent targets. */
 export function absentIn(roll: Pick<Roll, 'absences' | 'absenceOf'>): number {
   return countAbsent(roll).reduce((sum, count) => sum + count, 0)
 }
 
-/** How many targets each absence has. */
+/** The number of targets of each absence. */
 function countAbsent({ absences, absenceOf }: Pick<Roll, 'absences' | 'absenceOf'>): number[] {
   const counts = absences.map(() => 0)
   for (const absence of absenceOf) if (absence !== -1) counts[absence] = (counts[absence] as number) + 1
   return counts
 }
 
-/** Gives each missing target the number of its absence: those that went missing together, and are alike in rule 3, stay together. */
+/** Gives each missing target the index of its absence. Targets share one if they went missing together and are alike in rule 3. */
 function assignAbsences(
   missing: readonly Missing[],
   { absences: before, seen, history }: Roll,
@@ -298,13 +299,13 @@ function assignAbsences(
   return absences.map((absence, index) => [absence, counts[index] as number])
 }
 
-/** New numbers, in order, for the absences that remain; -1 for those that leave. */
+/** New indexes for the absences that remain; -1 for those that leave. */
 function renumber(verdicts: readonly Pick<Verdict, 'leaves'>[]): number[] {
   let next = 0
   return verdicts.map(({ leaves }) => (leaves ? -1 : next++))
 }
 
-/** The absences that remain, and why they do. */
+/** The absences that remain, and the decisions about them. */
 function remaining(absences: readonly (readonly [Absence, number])[], verdicts: readonly Verdict[]) {
   return {
     absences: absences
@@ -314,12 +315,12 @@ function remaining(absences: readonly (readonly [Absence, number])[], verdicts: 
   }
 }
 
-/** A roll of which is decided who stays, but not told yet. */
+/** A roll with decisions, before the held targets are named. */
 interface Draft extends Omit<Roll, 'held'> {
   readonly verdicts: readonly Extract<Verdict, { leaves: false }>[]
 }
 
-/** Names what is held, remembers what left, and lets go of what an operator accepted beforehand. */
+/** Names the held targets, adds to the history, and lets targets leave that `guard.accept` names. */
 function finish(
   before: Roll,
   { verdicts, ...draft }: Draft,
@@ -330,7 +331,7 @@ function finish(
     samples,
   }: Pick<Called, 'left'> & {
     readonly joined: Comparison['joined']
-    /** Of those that left. */
+    /** The first targets that left. */
     readonly samples: readonly string[]
   },
 ): Called {
@@ -345,7 +346,7 @@ function finish(
     left,
     accepted: 0,
     samples: { added: firstOf(joined.keys()), removed: samples },
-    // Readings that confirm are asked for, time that has to pass (grace) is waited for.
+    // A reading soon helps where confirmations are missing; it does not help where only `grace` has to pass.
     needsConfirmation: verdicts.some(
       ({ reason }, index) =>
         reason === 'unconfirmed' && Number(draft.absences[index]?.readings) < options.confirmations,
@@ -367,8 +368,8 @@ function finish(
 }
 
 /**
- * The absent targets that are held, by reason.
- * @param before what was held of the same list
+ * The held targets, by reason.
+ * @param before the held targets of the same list, whose names are used again
  */
 function holdBack(draft: Omit<Roll, 'held'>, verdicts: Draft['verdicts'], before: readonly Held[]): Held[] {
   const byReason = new Map<ReasonToStay, number[]>()
@@ -391,7 +392,7 @@ function holdBack(draft: Omit<Roll, 'held'>, verdicts: Draft['verdicts'], before
   })
 }
 
-/** What names absent targets: the digest of the list that they would be. */
+/** The digest by which an operator accepts absent targets: that of a list of them. */
 function nameHeld(
   draft: Members,
   absences: ReadonlySet<number>,
@@ -400,7 +401,7 @@ function nameHeld(
   return { digest: createHash('sha256').update(body).digest('hex'), ...rest }
 }
 
-/** What was so in a reading; records that cannot be read are recognised by the keys of what was, or now is, served. */
+/** The circumstances of a reading. Unreadable records are matched by their keys with targets served before or now. */
 function circumstances(
   { unreadable, keyless, idle, keys }: Reading,
   before: Uint32Array,

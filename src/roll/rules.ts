@@ -1,29 +1,29 @@
 /**
- * The rules by which a target that its inventory lacks may leave (docs: "When a target leaves"). Each is a function of
- * values alone; none knows a single target, only how many went missing together and what was so at that time.
+ * The rules by which a target that is missing from its inventory may leave (docs: "When a target leaves"). All are pure
+ * functions. None of them sees a single target: they see how many targets went missing together, and the circumstances.
  */
 
-/** What proof a source asks for. Times in milliseconds. */
+/** The proof that a source requires before a target leaves. Times are in milliseconds. */
 export interface GuardOptions {
-  /** How many readings in a row must lack a target. */
+  /** The number of consecutive readings that must lack a target. */
   readonly confirmations: number
   /** How long a target must have been missing. */
   readonly graceMs: number
-  /** The largest share of the roll, 0 to 1, that may leave within an hour without being held. */
+  /** The largest share of the targets (0 to 1) that may leave within an hour without being held. */
   readonly maxDrop: number
-  /** So many targets may leave within an hour, whatever share they are, unless they are all. */
+  /** This number of targets may leave within an hour whatever their share is, unless they are all. */
   readonly minTargets: number
-  /** How long every reading must lack what is held. */
+  /** How long held targets must be missing from every reading. */
   readonly holdMs: number
-  /** The same when nothing would be left of a roll of `minTargets` or more. */
+  /** The same when all targets are missing, and they are `minTargets` or more. */
   readonly holdEmptyMs: number
   /** A reading with fewer targets fails. */
   readonly minExpected: number
-  /** The digest of held targets that may leave at once, one time; undefined: an operator has said nothing. */
+  /** The digest of held targets that an operator lets leave, once. */
   readonly accept?: string | undefined
 }
 
-/** What a source asks for that configures nothing. */
+/** The defaults. */
 export const DEFAULT_GUARD: GuardOptions = {
   confirmations: 2,
   graceMs: 0,
@@ -34,48 +34,48 @@ export const DEFAULT_GUARD: GuardOptions = {
   minExpected: 0,
 }
 
-/** A device that says goodbye, or whose registration expired, needs no second proof. */
+/** For `push`: a device that unregisters, or whose registration expired, needs no second proof. */
 export const PUSH_CONFIRMATIONS = 1
 
-/** What was so in one reading, beside its targets. */
+/** The circumstances of one reading. */
 export interface Circumstances {
-  /** Tells apart what the configuration selects. */
+  /** A digest of the part of the configuration that selects targets. */
   readonly selection: string
-  /** Records that made no target: not selected, dropped or quarantined. */
+  /** The number of records that made no target: not selected, dropped or quarantined. */
   readonly idle: number
-  /** Quarantined records that are not known to have made a target that is served. */
+  /** The number of quarantined records that cannot be matched with a served target. */
   readonly unrecognised: number
 }
 
-/** Targets that went missing in the same reading, and what speaks for their being gone. */
+/** Targets that went missing in the same reading, and the evidence that they are gone. */
 export interface Absence {
-  /** What was so in the last reading that had them. */
+  /** The circumstances of the last reading that had them. */
   readonly lastSeen: Circumstances
-  /** The most targets that a reading of the hour before had. */
+  /** The largest number of targets in one reading, within the hour before. */
   readonly rollBefore: number
-  /** Readings in a row that lacked them, not counting those that came within a second of another. */
+  /** The number of consecutive readings that lacked them. Readings within a second of each other count once. */
   readonly readings: number
-  /** Since when they are missing, when the first of these readings was made, and the last; on the monotonic clock. */
+  /** When they went missing, and when the first and the last counted reading was made, on the monotonic clock. */
   readonly sinceMs: number
   readonly fromMs: number
   readonly countedMs: number
-  /** Their records are there and cannot be read. */
+  /** Whether their records are in the inventory but cannot be read. */
   readonly isUnreadable: boolean
 }
 
-/** So many targets, at a time on the monotonic clock. */
+/** A number of targets at a time on the monotonic clock. */
 export interface Tally {
   readonly atMs: number
   readonly count: number
 }
 
-/** What happened within the last hour. */
+/** The events of the last hour. */
 export interface History {
-  /** Targets that left without an operator's word. */
+  /** Targets that left without being accepted by an operator. */
   readonly left: readonly Tally[]
-  /** Targets that came back after a reading had lacked them. */
+  /** Targets that came back after they were missing from a reading. */
   readonly returned: readonly Tally[]
-  /** How many targets readings had. */
+  /** The number of targets in each reading. */
   readonly sizes: readonly Tally[]
 }
 
@@ -97,36 +97,36 @@ export const REASONS_TO_STAY = {
 
 export type ReasonToStay = keyof typeof REASONS_TO_STAY
 
-/** What becomes of absent targets. */
+/** The decision about absent targets. */
 export type Verdict =
   | { readonly leaves: true }
   | {
       readonly leaves: false
       readonly reason: ReasonToStay
-      /** When they leave if every reading until then lacks them; undefined: only an operator's word lets them leave. */
+      /** When they leave if they are missing from every reading until then; undefined: only when an operator accepts it. */
       readonly untilMs?: number | undefined
     }
 
-/** How far what happened counts, in milliseconds. */
+/** How long events count, in milliseconds. */
 const HOUR_MS = 3_600_000
 
-/** Readings that are closer together than this, in milliseconds, see the same hiccup. */
+/** Readings that are closer together than this, in milliseconds, may show the same short failure and count once. */
 const APART_MS = 1_000
 
-/** However short `hold` is, so many readings must lack what is held. */
+/** The least number of readings that must lack held targets, however short `hold` is. */
 const HELD_READINGS = 3
 
-/** A first list that is empty is believed after so many readings over so long, in milliseconds. */
+/** A first list that is empty is believed after this number of readings, over this time in milliseconds. */
 const FIRST_READINGS = 3
 const FIRST_MS = 60_000
 
-/** A reading that lacks targets for such a reason is none that shows them to be gone. */
+/** While targets stay for one of these reasons, readings that lack them prove nothing. */
 const UNTELLING: ReadonlySet<ReasonToStay> = new Set(['unreadable_records', 'idle_records', 'configuration'])
 
-/** A source that flaps brought back at least this share of what would leave. */
+/** A source is flapping when it brought back at least this share of the targets that would leave. */
 const FLAPPING_SHARE = 0.1
 
-/** The first reading that lacks targets. */
+/** The absence after the first reading that lacks the targets. */
 export function firstMissed(
   lastSeen: Circumstances,
   history: History,
@@ -138,8 +138,8 @@ export function firstMissed(
 }
 
 /**
- * One more reading lacks them. While their records cannot be read nothing counts (rule 3).
- * @param startedMs when the reading began: what was sent before may be what the one before said
+ * The absence after one more reading that lacks the targets. While their records cannot be read, no reading counts (rule 3).
+ * @param startedMs when the reading began, since the inventory may have answered with the state of that moment
  */
 export function missedAgain(
   absence: Absence,
@@ -156,12 +156,12 @@ export function missedAgain(
   return { ...absence, readings: absence.readings + 1, fromMs, countedMs: nowMs }
 }
 
-/** A reading that says nothing of whether they are gone is none: those after it count anew (rules 3 and 4). */
+/** Resets the count when the reading proves nothing about the targets (rules 3 and 4). */
 export function discounted(absence: Absence, verdict: Verdict): Absence {
   return !verdict.leaves && UNTELLING.has(verdict.reason) ? { ...absence, readings: 0 } : absence
 }
 
-/** Counts anew: of what a former process saw only that they were missing, and since when, is kept (rule 8). */
+/** Resets the count after a restart: only the fact and the time of the absence are kept (rule 8). */
 export function countedAnew(
   absence: Pick<Absence, 'lastSeen' | 'rollBefore' | 'isUnreadable'>,
   nowMs: number,
@@ -170,7 +170,7 @@ export function countedAnew(
   return { ...absence, readings: 0, sinceMs, fromMs: nowMs, countedMs: nowMs - APART_MS }
 }
 
-/** The history with what just happened, without what is older than an hour. */
+/** Adds to the history, and removes what is older than an hour. */
 export function remember(
   history: History,
   nowMs: number,
@@ -180,7 +180,7 @@ export function remember(
     ...tallies.filter(({ atMs }) => nowMs - atMs <= HOUR_MS),
     ...(count > 0 ? [{ atMs: nowMs, count }] : []),
   ]
-  // Of the sizes those matter that are larger than every later one.
+  // Only sizes that are larger than every later one matter.
   const sizes = history.sizes.filter(({ count }) => count > now.sizes)
   return {
     left: add(history.left, now.left),
@@ -189,17 +189,17 @@ export function remember(
   }
 }
 
-/** The same history on a clock that shows so much more, in milliseconds. */
+/** The same history with its times shifted, in milliseconds. */
 export function shifted({ left, returned, sizes }: History, byMs: number): History {
   const shift = (tallies: readonly Tally[]) =>
     tallies.map(({ atMs, count }) => ({ atMs: atMs + byMs, count }))
   return { left: shift(left), returned: shift(returned), sizes: shift(sizes) }
 }
 
-/** How many accepted digests are remembered. */
+/** The number of accepted digests that are remembered. */
 const MAX_ACCEPTED = 20
 
-/** The digests that an operator accepted last, with one more: in the configuration each counts once. */
+/** Adds a digest to those that were accepted last. Each digest in the configuration works once. */
 export function accepting(accepted: readonly string[], digest: string): readonly string[] {
   return [...accepted, digest].slice(-MAX_ACCEPTED)
 }
@@ -211,25 +211,25 @@ export function sumOf(tallies: readonly Tally[]): number {
   return tallies.reduce((sum, { count }) => sum + count, 0)
 }
 
-/** What a decision about absent targets depends on, beside themselves. */
+/** What a decision depends on, apart from the absent targets. */
 export interface Situation {
   readonly nowMs: number
   readonly now: Circumstances
   readonly history: History
-  /** How many targets the reading had. */
+  /** The number of targets in the reading. */
   readonly present: number
-  /** What left within the hour, and the most that there was, of all sources together. */
+  /** The numbers of all sources together. */
   readonly all: Scope
 }
 
-/** What left within the last hour, and the largest roll of that hour. */
+/** The number of targets that left within the last hour, and the largest number of targets in that hour. */
 export interface Scope {
   readonly left: number
   readonly roll: number
   readonly options: Pick<GuardOptions, 'maxDrop' | 'minTargets'>
 }
 
-/** Whether so many targets may leave only when they are held first (rules 4 and 5). */
+/** Whether these are too many to leave without being held (rules 4 and 5). */
 export function isTooMany(absent: number, { left, roll, options }: Scope): boolean {
   const drop = left + absent
   return drop > options.maxDrop * roll && (drop > options.minTargets || drop >= roll)
@@ -237,8 +237,8 @@ export function isTooMany(absent: number, { left, roll, options }: Scope): boole
 
 /**
  * Decides about all absent targets of a source.
- * @param absences those that went missing together, and how many they are
- * @returns what becomes of each, in the same order
+ * @param absences with the number of targets of each
+ * @returns the decision about each, in the same order
  */
 export function judge(
   absences: readonly (readonly [absence: Absence, targets: number])[],
@@ -257,11 +257,11 @@ export function judge(
   }
   const many = isTooMany(absent, own) ? 'too_many' : 'too_many_of_all'
   const isHeld = many === 'too_many' || isTooMany(absent, situation.all)
-  // What stays because its record cannot be read is left too.
+  // Targets whose records cannot be read stay, so then not all would leave.
   const isAll = situation.present === 0 && counted.length === absences.length
   return absences.map(([absence]) => {
     if (absence.isUnreadable) return { leaves: false, reason: 'unreadable' }
-    // Rule 3: what cannot be read, and cannot be recognised, may be what is missing.
+    // Rule 3: the records that cannot be read may be those of the missing targets.
     if (situation.now.unrecognised > absence.lastSeen.unrecognised)
       return { leaves: false, reason: 'unreadable_records' }
     if (isHeld) return judgeHeld(absence, { absent, many, isAll }, situation, options)
@@ -274,20 +274,20 @@ export function judge(
   })
 }
 
-/** Rule 2: enough readings in a row lacked the target, for long enough. */
+/** Rule 2: the targets are missing from enough consecutive readings, for long enough. */
 export function isProven({ readings, fromMs }: Absence, nowMs: number, options: GuardOptions): boolean {
   return readings >= options.confirmations && nowMs - fromMs >= options.graceMs
 }
 
-/** A drop that is too large to be believed soon. */
+/** A drop that is too large to be believed at once. */
 interface Drop {
   readonly absent: number
   readonly many: 'too_many' | 'too_many_of_all'
-  /** Nothing would be left. */
+  /** Whether no target would be left. */
   readonly isAll: boolean
 }
 
-/** Rule 4: only time, or an operator, lets these leave. */
+/** Rule 4: these targets leave only after `hold`, or when an operator accepts it. */
 function judgeHeld(
   absence: Absence,
   { absent, many, isAll }: Drop,
@@ -301,7 +301,7 @@ function judgeHeld(
     : hold(absence, many, options.holdMs, nowMs, options)
 }
 
-/** What is held has to be missing for longer than what is not, in more readings. */
+/** Held targets must be missing for longer, and from more readings. */
 function hold(
   absence: Absence,
   reason: ReasonToStay,
@@ -315,8 +315,9 @@ function hold(
 }
 
 /**
- * Rule 4: an inventory that lacks targets and has them again proves little. Others came back since these went missing,
- * or, when that happened in two readings or more, within the hour; a tenth of what would leave at least.
+ * Rule 4: an inventory whose targets go missing and come back proves little. It is flapping when the targets that came
+ * back since these went missing are at least a tenth of those that would leave. If targets came back in two or more
+ * readings, all that came back within the hour count.
  */
 function isFlapping({ sinceMs }: Absence, proven: number, { history }: Situation): boolean {
   const since = history.returned.filter(({ atMs }) => atMs > sinceMs)
@@ -324,7 +325,7 @@ function isFlapping({ sinceMs }: Absence, proven: number, { history }: Situation
   return returned.length > 0 && sumOf(returned) >= proven * FLAPPING_SHARE
 }
 
-/** Rule 7: a first list that is empty, and in how many readings since when it was. */
+/** Rule 7: whether a first list that is empty is believed. @param sinceMs when it was first empty */
 export function isEmptyBelieved(readings: number, sinceMs: number, nowMs: number): boolean {
   return readings >= FIRST_READINGS && nowMs - sinceMs >= FIRST_MS
 }

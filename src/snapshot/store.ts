@@ -3,42 +3,42 @@ import { compareText } from '../model/labels.ts'
 import { type Change, createChanges, type NotedChange } from './changes.ts'
 import { join, type Sendable, type Snapshot } from './freeze.ts'
 
-/** Why a record was quarantined, as it is shown. */
+/** A quarantined record, as it is shown. */
 export interface Quarantined {
   readonly index: number
-  /** What tells it apart from other records. */
+  /** Its key, which identifies the record. */
   readonly key?: string | undefined
   readonly reason: string
   readonly detail: string
 }
 
-/** Absent targets that are still served, as they are shown. */
+/** Held targets, as they are shown. */
 export interface HeldTargets {
-  /** SHA-256 in hex, by which an operator names them. */
+  /** SHA-256 in hex, by which an operator accepts them. */
   readonly digest: string
   readonly reason: string
   /** The reason in words. */
   readonly why: string
   readonly targets: number
-  /** The sources that they were of, when these are not configured any more. */
+  /** Their sources, when these are not configured any more. */
   readonly sources?: readonly string[]
   readonly samples: readonly string[]
   readonly since: Moment
-  /** When they leave if the inventory goes on lacking them; undefined: when an operator says so. */
+  /** When they leave if they stay missing; undefined: only when an operator accepts it. */
   readonly until: Moment | undefined
 }
 
-/** What a source last did. Replaced as a whole after every refresh, never changed in place. */
+/** The status of a source. It is replaced after every refresh, and never modified. */
 export interface SourceStatus {
-  /** When the inventory last gave a whole list. */
+  /** When the inventory was last read completely. */
   readonly lastSuccess: Moment | undefined
   /** The failure of the last refresh; undefined when it succeeded. */
   readonly failure: { readonly reason: string; readonly message: string; readonly at: Moment } | undefined
-  /** When the first of the refreshes failed that did so in a row; undefined when the last one succeeded. */
+  /** When the first of the consecutive failures was; undefined when the last refresh succeeded. */
   readonly failingSince: Moment | undefined
-  /** Whether the served list was known before the source was created, and no refresh has succeeded since. */
+  /** Whether the served list is from an earlier process or configuration, and no refresh has succeeded since. */
   readonly restored: boolean
-  /** Whether a peer gave the served list, and nothing of it was read here. */
+  /** Whether the served list is from a peer and no reading here has confirmed it. */
   readonly isSeed: boolean
   /** Failed refreshes in a row. */
   readonly failures: number
@@ -47,16 +47,16 @@ export interface SourceStatus {
   readonly dropped: number
   readonly rejected: Readonly<Record<string, number>>
   readonly samples: readonly Quarantined[]
-  /** Served targets that the last reading lacked, held or not yet confirmed as gone. */
+  /** Served targets that were missing from the last reading. */
   readonly absent: number
   readonly held: readonly HeldTargets[]
-  /** The first list is empty, and not served before several readings have shown it. */
+  /** Whether the first list is empty and therefore not served yet. */
   readonly isEmpty: boolean
-  /** Of several URLs, the one that the last list was read from, as it may be shown; undefined: there is one, or none yet. */
+  /** The URL of the last list, masked, when the source has several; undefined: it has one, or no list yet. */
   readonly way: { readonly url: string; readonly isStandby: boolean } | undefined
 }
 
-/** A source that has not been asked yet. */
+/** The status before the first refresh. */
 export const INITIAL_STATUS: SourceStatus = {
   lastSuccess: undefined,
   failure: undefined,
@@ -74,36 +74,36 @@ export const INITIAL_STATUS: SourceStatus = {
   way: undefined,
 }
 
-/** A file of a source that cannot be written or read; what is served does not depend on it. */
+/** An error of a file of a source. The served list does not depend on the file. */
 export interface FileError {
-  /** Of the file, or of the folder that keeps the lists. */
+  /** The file, or the storage folder. */
   readonly path: string | undefined
   readonly error: string
 }
 
-/** What the configuration says of how a source is served. */
+/** The settings for serving a source. */
 export interface Serving {
   /** Whether `/ready` and `/targets` wait for this source's first list. */
   readonly required: boolean
-  /** The age, in milliseconds, from which on the list is not served any more; Infinity: never. */
+  /** The age, in milliseconds, from which the list is no longer served; Infinity: never. */
   readonly maxStalenessMs: number
-  /** How long a view that turned empty is not believed, in milliseconds. */
+  /** How long a view that became empty is not served, in milliseconds. */
   readonly holdMs: number
 }
 
-/** What is known and served of one source. */
+/** The state of one source. */
 export interface SourceState extends Serving {
   readonly name: string
   readonly status: SourceStatus
-  /** Which of its files (`storage`, `file_sd`) cannot be written or read. */
+  /** The errors of its files, by kind (`storage`, `file_sd`). */
   readonly fileErrors: Readonly<Record<string, FileError>>
   /** The served list; undefined until the first good one. */
   readonly snapshot: Snapshot | undefined
 }
 
 /**
- * The list of all sources, when the oldest of them last succeeded and when the first of them is too old to be
- * served (both on the monotonic clock), or the sources that it waits for.
+ * The list of all sources, with the oldest time of success and the time from which it is too old to be served (both on
+ * the monotonic clock), or the sources that it waits for.
  */
 export type Combined =
   | {
@@ -114,35 +114,35 @@ export type Combined =
     }
   | { readonly snapshot?: undefined; readonly waitingFor: readonly SourceState[] }
 
-/** The lists of sources that are not configured any more, and that are still a part of the list of all. */
+/** The lists of removed sources that are still part of `/targets`. */
 export interface Removed {
   readonly snapshots: readonly Snapshot[]
-  /** When the inventory of each was last read whole, on the monotonic clock. */
+  /** When the inventory of each was last read completely, on the monotonic clock. */
   readonly lastSuccessMs: readonly number[]
   readonly held: readonly HeldTargets[]
 }
 
-/** The waist: the write half publishes snapshots here, the read half takes them. */
+/** The lists of all sources: runners publish them here, and HTTP routes read them. */
 export interface Store {
   add(name: string, serving: Serving): void
-  /** Changes what the configuration says of a source; what it serves stays. */
+  /** Sets the settings of a source. Its list stays. */
   configure(name: string, serving: Serving): void
-  /** Takes a source and its list away. */
+  /** Removes a source and its list. */
   remove(name: string): void
   get(name: string): SourceState | undefined
   /** All sources, sorted by name. */
   list(): readonly SourceState[]
-  /** Every source's groups as one list; joined when it is first asked for, and then only when something changed. */
+  /** The list of all sources. It is joined at the first request, and again only after a change. */
   combined(): Combined
-  /** Serves a new list of a source; nothing of one that was removed meanwhile. */
+  /** Publishes a new list of a source. Does nothing for a source that was removed meanwhile. */
   publish(name: string, snapshot: Snapshot): void
   setStatus(name: string, status: SourceStatus): void
-  /** Notes that a file of a source cannot be written or read; undefined: that it is as it should be. */
+  /** Sets the error of a file; undefined: none. */
   setFileError(name: string, file: string, error: FileError | undefined): void
-  /** Serves these lists beside those of the sources. */
+  /** Serves the lists of removed sources too. */
   setRemoved(removed: Removed): void
   removed(): Removed
-  /** Remembers what a published list changed, or what left with a source that was removed. */
+  /** Remembers the change by a published list or a removed source. */
   noteChange(change: Change): void
   /** The last changes of all sources, the newest first. */
   changes(): readonly NotedChange[]
@@ -153,8 +153,7 @@ export function createStore(): Store {
   const states = new Map<string, SourceState>()
   const changes = createChanges()
   let removed: Removed = { snapshots: [], lastSuccessMs: [], held: [] }
-  // Made when they are first asked for after something changed, so that a change costs the same with any number of
-  // sources.
+  // Made at the first request after a change, so that a change costs the same with any number of sources.
   let sorted: readonly SourceState[] | undefined
   let joined: Sendable | undefined
   let combined: Combined | undefined
@@ -182,7 +181,7 @@ export function createStore(): Store {
     if (required.length > 0) return { waitingFor: required }
     const loaded = all.filter((state) => state.snapshot !== undefined)
     const snapshots = [...all.flatMap(({ snapshot }) => snapshot ?? []), ...removed.snapshots]
-    // With no list at all there is nothing to send, even if every source is optional: never an empty list.
+    // Without any list there is nothing to send, even if every source is optional: an empty list would be wrong.
     if (snapshots.length === 0) return { waitingFor: missing }
     joined ??= join(snapshots)
     return {
@@ -201,7 +200,7 @@ export function createStore(): Store {
       combined ??= combine()
       return combined
     },
-    // Its files may be others now; the next refresh tells.
+    // Its files may have changed; the next refresh sets their errors.
     configure: (name, serving) => update(name, { ...serving, fileErrors: {} }),
     remove(name) {
       states.delete(name)
@@ -234,12 +233,12 @@ function least(numbers: readonly number[], fallback: number): number {
   return numbers.length === 0 ? fallback : numbers.reduce((some, one) => Math.min(some, one))
 }
 
-/** When a source last gave a whole list, on the monotonic clock; 0, the start of the process, if never. */
+/** When a source was last read completely, on the monotonic clock; 0 (the start of the process) if never. */
 export function lastSuccessMs({ status }: SourceState): number {
   return status.lastSuccess?.monotonicMs ?? 0
 }
 
-/** From when on a source's list is too old to be served, on the monotonic clock. */
+/** The time from which a source's list is too old to be served, on the monotonic clock. */
 export function expiresMs(state: SourceState): number {
   return lastSuccessMs(state) + state.maxStalenessMs
 }

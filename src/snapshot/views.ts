@@ -13,49 +13,49 @@ import { makeParts, type Parts, type PartsTask, type View } from './view-worker.
 /** A list that views are cut out of. */
 export interface Viewed {
   readonly snapshot: Sendable
-  /** Of the source, or of all of them; views are told apart by it. */
+  /** The name of the source; empty: all sources. Views of different lists are kept apart by it. */
   readonly list: string
-  /** How long a view that turned empty is not believed, in milliseconds. */
+  /** How long a view that became empty is not served, in milliseconds. */
   readonly holdMs: number
 }
 
-/** Parts of lists, made when they are asked for and kept while there is room. */
+/** A cache of views: parts of lists, made at the first request. */
 export interface Views {
   /**
-   * The part of a list that a view asks for; the same list and view give the same bytes.
+   * The part of a list that a view requests. The same list and view give the same bytes.
    * @throws HttpError `label_not_found`, `overloaded`, `view_emptied`
    */
   get(viewed: Viewed, view: View): Promise<Sendable>
-  /** Lets a view be empty from now on, on an operator's word; false: none with this digest has just turned empty. */
+  /** Serves an empty view because an operator accepted it; false: no view with this digest is held. */
   accept(digest: string): boolean
-  /** The digests of the views that had targets, as they are kept. */
+  /** The digests of the views that had targets, to be stored. */
   known(): readonly string[]
-  /** How much is kept, in bytes. */
+  /** The size of the cache, in bytes. */
   size(): number
 }
 
-/** What is kept at most of all parts together, in bytes and in number; those asked for longest ago go first. */
+/** The limits of the cache, in bytes and in views. The least recently requested ones are removed first. */
 const MAX_BYTES = 128 * 2 ** 20
 const MAX_VIEWS = 1_024
 
-/** Of so many views it is remembered that they had targets. */
+/** The number of views of which it is remembered that they had targets. */
 const MAX_REMEMBERED = 16_384
 
-/** How many computations may be under way or waiting at once. */
+/** The number of computations that may run or wait at once. */
 const MAX_PENDING = 32
 
-/** A list that is larger than this, in bytes, is cut in a thread. */
+/** Views of larger lists, in bytes, are made in a thread. */
 const INLINE_BYTES = 64 * 1024
 
 const JOB: Job = { module: new URL('./view-worker.js', import.meta.url).href, name: 'makeParts' }
 
-/** No view is ever given up: others may wait for the same. */
+/** A computation is never aborted, because other requests may wait for the same view. */
 const NEVER = new AbortController().signal
 
 /**
  * Creates a cache of views.
- * @param known the digests of the views that had targets before the start: none of them is believed that turns empty
- * @param keep called with the digests of those that have targets, whenever there are others
+ * @param known the digests of the views that had targets before the start: rule 6 applies to them
+ * @param keep called with the digests of the views that had targets, after each change of them
  */
 export function createViews(
   threads: Threads,
@@ -73,7 +73,7 @@ export function createViews(
   const mutex = createMutex()
   const watched = createWatched(clock, known, keep)
 
-  /** All shards of one number together: whoever asks for one is asked for the others by its neighbours. */
+  /** Makes all shards at once, because the other Prometheus servers will request the others. */
   async function make(snapshot: Sendable, labels: View['labels'], shards: number, key: string) {
     const { parts, unknownLabel } = await compute(snapshot, labels, shards)
     if (unknownLabel !== undefined) throw labelNotFound(unknownLabel)
@@ -89,7 +89,7 @@ export function createViews(
   async function compute({ plain }: Sendable, labels: View['labels'], shards: number): Promise<Parts> {
     const input: PartsTask = { pieces: plain, labels, shards }
     if (bytesIn(plain) <= INLINE_BYTES) return makeParts(input)
-    // One at a time: a refresh must not wait behind many of them.
+    // One at a time, so that refreshes do not wait for many of them.
     return mutex(() => threads.run<Parts>(JOB, input, { signal: NEVER }))
   }
 
@@ -118,9 +118,9 @@ export function createViews(
   }
 }
 
-/** What is remembered of a view that had targets. */
+/** A view that had targets. */
 interface Watched {
-  /** Since when it has none, on the monotonic clock. */
+  /** When it became empty, on the monotonic clock. */
   readonly emptySinceMs: number | undefined
 }
 
@@ -142,7 +142,7 @@ function createWatched(
   }
 
   return {
-    /** @throws HttpError `view_emptied` when it turned empty, and that is not believed yet */
+    /** @throws HttpError `view_emptied` while a view that became empty is not served */
     look(view: string, targets: number, holdMs: number): void {
       const nowMs = clock.monotonic()
       const digest = createHash('sha256').update(view).digest('hex')
@@ -166,15 +166,15 @@ function createWatched(
   }
 }
 
-/** An empty list would make Prometheus forget every target; after an error it keeps them. */
+/** With an empty list Prometheus would drop every target; after an error it keeps them. */
 function labelNotFound(name: string): HttpError {
   return new HttpError('label_not_found', `no target of this list has a label ${name}; check its spelling`)
 }
 
 /**
- * A view had targets when it was last asked for, and has none: that is not believed yet (rule 6).
- * @param digest by which an operator names the view
- * @param leftMs until it is believed
+ * The error for a view that had targets at its last request and has none now (rule 6).
+ * @param digest by which an operator accepts it
+ * @param leftMs the time until it is served
  */
 function viewEmptied(digest: string, leftMs: number): HttpError {
   const seconds = Math.ceil(leftMs / 1000)

@@ -8,16 +8,16 @@ export interface JoinedList {
   readonly source: Source
 }
 
-/** How long there is for all parts. */
+/** The deadline for all parts. */
 interface Limit {
   readonly signal: AbortSignal
-  /** Undefined: until the signal aborts. */
+  /** Milliseconds; undefined: until the signal aborts. */
   left(): number | undefined
 }
 
 /**
- * A list and those that its records are joined with, whole or not at all. They are read one after the other, the list
- * first: what its records refer to is there by then. Only when all are unchanged, nothing is.
+ * A source that reads a list and the lists that its records are joined with. They are read one after the other, the main list
+ * first, so that the others have what its records refer to. It fails if one of them fails, and is unchanged if all are.
  */
 export function createJoined(
   main: Source,
@@ -31,7 +31,7 @@ export function createJoined(
     return inJoin(nameOf(index), (sources[index] as Source).read(signal, since, left()))
   }
 
-  /** Reads what is missing, or unchanged, since all is needed. */
+  /** Reads the parts that are missing or unchanged, because all documents are needed. */
   async function complete(readings: readonly (Reading | undefined)[], limit: Limit): Promise<Documents> {
     const parts: Documents[] = []
     for (const index of sources.keys()) {
@@ -55,7 +55,7 @@ export function createJoined(
         if (join === undefined) return documents
         return documents.map((document) => ({ ...document, name: `with.${join}: ${document.name}`, join }))
       }),
-      // Where one cannot be unchanged, it is of no use to ask the others whether they are.
+      // If one part has no version, conditional requests for the others are of no use.
       version: versions.includes(undefined) ? undefined : { parts: versions },
       isUnsettled: parts.some(({ isUnsettled }) => isUnsettled === true),
       ...(way && { way }),
