@@ -1,89 +1,89 @@
 import type { RefreshResult } from '../base/metrics.ts'
 
 /**
- * What replicas share, as far as they need it: leases, generations of lists, events, registrations, and messages. One small
- * interface, so that a simulation can stand in for Valkey or Redis. Each step is atomic. Every method rejects with a
- * {@link StoreError} when the store cannot be reached within its deadline, refuses, or answers what it never was told.
+ * The state that replicas share: leases, generations of lists, events, registrations, and messages. It is one small
+ * interface, so that a simulation can replace Valkey or Redis. Each step is atomic. Every method rejects with a
+ * {@link StoreError} when the store does not answer in time, refuses, or answers with data that Rollcall never wrote.
  */
 export interface ClusterStore extends Leases, Generations, SharedEvents, Registered, Messages {
   /**
-   * Says that this replica is there, and sees who else is. One that says nothing for so long is forgotten.
-   * @param forMs in milliseconds
-   * @returns all that are there, this one among them, in order of their ids
+   * Announces this replica, and lists all replicas.
+   * @param forMs how long the announcement is valid, in milliseconds
+   * @returns all replicas, including this one, sorted by id
    */
   meet(replica: Replica, forMs: number): Promise<readonly Replica[]>
-  /** Lets go of the connections; what is under way is rejected. */
+  /** Closes the connections. Running calls reject. */
   close(): Promise<void>
 }
 
-/** One process of several that serve the same. */
+/** One of several Rollcall processes that share their state. */
 export interface Replica {
-  /** Its own, and no other process has it, not even the one after a restart. */
+  /** Unique to the process: after a restart it is another one. */
   readonly id: string
-  /** For people: the name of the pod or the host. */
+  /** The name of the pod or the host, for people. */
   readonly name: string
   readonly version: string
-  /** How many sources it reads. */
+  /** The number of sources that it reads. */
   readonly leases: number
 }
 
-/** Who reads a source, and proves for all replicas. */
+/** The leases of sources: their holder reads the source and decides for all replicas. */
 export interface Leases {
   /**
-   * Looks at a source. Whoever has its lease has it for so long from now on; whoever wants it takes it when nobody
-   * has it.
+   * Looks at a source. If this replica has its lease, the lease is renewed. If nobody has it and this replica wants it, it
+   * gets the lease.
    */
   look(source: string, lease: Lease): Promise<Seen>
   /** Gives the lease back, if it is this replica's. */
   release(source: string, replicaId: string): Promise<void>
 }
 
-/** What a replica wants of a lease. */
+/** A replica's request for a lease. */
 export interface Lease {
   readonly replicaId: string
   /** For people. */
   readonly replicaName: string
-  /** Takes it when nobody has it. */
+  /** Whether to take the lease if nobody has it. */
   readonly isWanted: boolean
-  /** How long it is this replica's without another look, in milliseconds. */
+  /** How long the lease lasts without another look, in milliseconds. */
   readonly forMs: number
 }
 
-/** What the store has of one source. */
+/** The state of one source in the store. */
 export interface Seen {
   /** Undefined: nobody has the lease. */
   readonly holder: Pick<Replica, 'id' | 'name'> | undefined
-  /** The newest generation of its list; 0: there is none. */
+  /** The newest generation of its list; 0: none. */
   readonly generation: number
-  /** The newest generation of which events are stored; 0: there is none. */
+  /** The newest generation with stored events; 0: none. */
   readonly eventsUntil: number
-  /** The clock of the store, in milliseconds since 1970: generations never depend on the clocks of replicas. */
+  /** The clock of the store, in milliseconds since 1970, so that generations do not depend on the clocks of replicas. */
   readonly timeMs: number
 }
 
 /** The newest list of each source. */
 export interface Generations {
   /**
-   * Publishes a list. It is refused when another generation came between, or when the lease is another's by now.
-   * Replicas are told.
+   * Publishes a list and tells the replicas. It is refused when another generation was published meanwhile, or when another
+   * replica has the lease.
    */
   publish(source: string, next: Publication): Promise<'published' | 'refused' | 'needs_list'>
   /**
    * Takes the newest generation.
-   * @param known the digest of a list that is here already, and is not sent again
+   * @param known the digest of a list that the caller has, so that it is not sent again
    * @returns undefined when there is none
    */
   take(source: string, known: string | undefined): Promise<Taken | undefined>
 }
 
-/** The newest generation, and the newest of which events are stored; 0: there is none. */
+/** The newest generation, and the newest with stored events; 0: none. */
 export type Taken = Generation & Pick<Seen, 'eventsUntil'>
 
-/** What happened to targets, by the generation of the list that it led to. Nothing that is served depends on it. */
+/** The events of targets, by generation. Served lists do not depend on them. */
 export interface SharedEvents {
   /**
    * The events of the generations after one, the oldest first.
-   * @returns some of them; none: there are no more
+   * @returns the first of them; empty: there are no more
    */
   eventsAfter(source: string, generation: number): Promise<readonly StoredEvents[]>
 }
@@ -91,49 +91,49 @@ export interface SharedEvents {
 /** The events of one generation. */
 export interface StoredEvents {
   readonly generation: number
-  /** Compressed and signed: the store keeps it as it is. */
+  /** Compressed and signed. The store does not read it. */
   readonly events: Buffer
 }
 
-/** Events that are stored with a generation. */
+/** The events to store with a generation. */
 export interface NewEvents {
   readonly events: Buffer
-  /** Those of older generations are forgotten. */
+  /** Events of older generations are removed. */
   readonly since: number
-  /** The oldest are forgotten when all of the source are larger together, in bytes. */
+  /** The limit for all events of the source, in bytes. The oldest are removed beyond it. */
   readonly maxBytes: number
 }
 
 /** One generation of a list. */
 export interface Generation {
-  /** Larger than that of every generation before it. */
+  /** Increases with every generation. */
   readonly generation: number
-  /** What is said of the list, signed: the store keeps it as it is. */
+  /** The roll and the times of the list, signed. The store does not read it. */
   readonly head: Buffer
   /** SHA-256, in hex, of the list. */
   readonly digest: string
-  /** The groups of the list, compressed; undefined: it was known. */
+  /** The compressed groups of the list; undefined: the caller has the list. */
   readonly list: Buffer | undefined
 }
 
-/** A generation to be published. Without a list: that of this digest is in the store already, else `needs_list`. */
+/** A generation to publish. Without a list, the store must have the one with this digest, else the answer is `needs_list`. */
 export interface Publication extends Generation {
-  /** The generation that it follows; 0: none. */
+  /** The generation before it; 0: none. */
   readonly base: number
-  /** Who reads, and must have the lease; undefined: what is published needs no reading, and only adds. */
+  /** The replica that must have the lease; undefined: the generation only adds, which needs no lease. */
   readonly replicaId: string | undefined
-  /** Undefined: there are none. When the store cannot keep them, the list is published all the same. */
+  /** Undefined: there are none. If the store cannot keep them, the list is published all the same. */
   readonly news?: NewEvents | undefined
 }
 
-/** The devices that registered with any replica. */
+/** The registrations of devices with all replicas. */
 export interface Registered {
   /**
-   * Stores what devices said, all of it or nothing; each registration is a heartbeat too. Replicas are told of
-   * changes: what is registered like that already, or is not there to leave, is none.
-   * @param changes what they registered as, or that they left
-   * @param heard the ids of those of which a heartbeat came
-   * @returns those of them that are not registered, so that nothing of them is stored
+   * Stores registrations, departures and heartbeats, all or nothing. A registration is a heartbeat too. Replicas are told of
+   * real changes only.
+   * @param changes the registrations and departures
+   * @param heard the ids of the devices that sent a heartbeat
+   * @returns the ids among them that are not registered, and whose heartbeats are not stored
    */
   register(
     source: string,
@@ -141,15 +141,15 @@ export interface Registered {
     heard: readonly string[],
   ): Promise<readonly string[]>
   /**
-   * What changed after a position.
+   * Reads the changes after a position.
    * @param position undefined: from the beginning
-   * @returns everything that is registered, when it is not known any more what changed
+   * @returns all registrations, if the changes are no longer known
    */
   changesSince(source: string, position: string | undefined): Promise<Changes>
-  /** For how long registrations have been stored without being lost, in milliseconds; 0: there never were any. */
+  /** How long the store has kept registrations without losing any, in milliseconds; 0: it never had any. */
   knownForMs(source: string): Promise<number>
   /**
-   * The ids of those that were heard at or after a time.
+   * The ids of the devices that were heard at or after a time.
    * @param sinceMs on the clock of the store
    */
   heardSince(
@@ -157,8 +157,8 @@ export interface Registered {
     sinceMs: number,
   ): Promise<{ readonly ids: readonly string[]; readonly timeMs: number }>
   /**
-   * Ends registrations that expired, unless they were heard after a time. Only for the holder of the lease.
-   * @returns those of the ids that are not registered any more; none when the lease is another's, or nobody's
+   * Ends expired registrations, except those that were heard after a time. Only the holder of the lease may do this.
+   * @returns the ids that are no longer registered; empty if this replica does not have the lease
    */
   expire(
     source: string,
@@ -168,56 +168,56 @@ export interface Registered {
   ): Promise<readonly string[]>
 }
 
-/** What one device said. */
+/** A registration or a departure of one device. */
 export interface Registration {
   readonly id: string
-  /** Undefined: it left. */
+  /** The registration; undefined: the device left. */
   readonly line: string | undefined
-  /** Of what left; undefined: it said goodbye. */
+  /** How it ended, for a departure; undefined: the device unregistered. */
   readonly ending?: 'expired'
 }
 
-/** What changed after a position. */
+/** The changes after a position. */
 export interface Changes {
-  /** Where the next look goes on. */
+  /** The position for the next call. */
   readonly position: string
-  /** In the order in which it changed. */
+  /** In the order of the changes. */
   readonly changes: readonly Registration[]
-  /** Whether it is all that is registered: what is not among it is not registered. */
+  /** Whether these are all registrations, so that any other device is not registered. */
   readonly isWhole: boolean
 }
 
-/** What replicas tell each other. It may be lost, so that nothing may depend on it but haste. */
+/** The messages between replicas. A message can be lost: then things only happen later. */
 export interface Messages {
-  /** Tells all replicas, this one too. */
+  /** Sends to all replicas, including this one. */
   tell(message: Message): Promise<void>
-  /** @param listener called with every message; there is one */
+  /** Sets the one listener, which gets every message. */
   listen(listener: (message: Message) => void): void
 }
 
 /** A message between replicas. */
 export type Message =
-  /** The store was out of reach, or another one took its place: the last writes may be lost. Nobody tells it; it is noticed. */
+  /** The store was unreachable, or another one replaced it, so that the last writes may be lost. Each replica notices this itself. */
   | { readonly kind: 'reset' }
-  /** There is a newer generation of a source, or registrations changed. */
+  /** A source has a newer generation, or registrations changed. */
   | { readonly kind: 'generation' | 'registrations'; readonly source: string }
-  /** An operator asks the holder of a source for something, which answers with the same id. */
+  /** A request of an operator to the holder of a source, which answers with the same id. */
   | { readonly kind: 'refresh'; readonly source: string; readonly id: string }
   | { readonly kind: 'accept'; readonly source: string; readonly id: string; readonly digest: string }
   | (Answer & { readonly kind: 'answer'; readonly source: string; readonly id: string })
-  /** Heartbeats of a source could not be received, for so long in milliseconds. */
+  /** A replica could not receive heartbeats of a source, for this time in milliseconds. */
   | { readonly kind: 'unheard'; readonly source: string; readonly why: string; readonly forMs: number }
 
-/** What the holder of a source made of what it was asked for. */
+/** The answer of the holder of a source. */
 export interface Answer {
   readonly result: RefreshResult
-  /** Of what failed, for people. */
+  /** The error, for people. */
   readonly why: string
-  /** The generation that the holder serves by then. */
+  /** The generation that the holder serves afterwards. */
   readonly generation: number
 }
 
-/** The store does not do what it should: why, for people. */
+/** An error of the store, with a message for people. */
 export class StoreError extends Error {
   override readonly name = 'StoreError'
 }

@@ -8,7 +8,7 @@ import { assertOwnHost, assertSameSite, isFromBrowser } from '../web/same-origin
 import type { HttpDeps, HttpOptions } from './deps.ts'
 import { NO_ROUTE, observe } from './observe.ts'
 
-/** Who may ask for a route: whoever may `read`, `explain` or `operate`; everybody (`open`); devices, with tokens of their own. */
+/** The scope that a route requires: `read`, `explain` or `operate`; none (`open`); or the token of a device. */
 type RouteScope = Scope | 'open' | 'device'
 
 /**
@@ -19,16 +19,16 @@ type About = 'path' | 'query' | 'all' | 'server'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Who may ask for this route; every route says so. */
+    /** The scope of this route. Every route declares it. */
     scope?: RouteScope
-    /** Where it says which source it is about. */
+    /** Where the request names the source. */
     about?: About
   }
 }
 
 /**
- * The options of a route that says who may ask for it.
- * @param about where it reads the source that it is about; `all`: it is about all of them, whatever a request names
+ * The options of a route with its scope.
+ * @param about where the request names the source; `all`: the route is about all sources
  */
 export function allow(scope: RouteScope, about: About = 'all') {
   return { config: { scope, about } }
@@ -37,9 +37,9 @@ export function allow(scope: RouteScope, about: About = 'all') {
 type Guard = (request: FastifyRequest) => Promise<void> | undefined
 
 /**
- * Guards every route that is added from here on, by what it says in `allow`. Without a web configuration file only
- * those that change something are guarded, and all others cost nothing.
- * @throws Error for a route that says nothing
+ * Guards every route that is added afterwards, by its scope (`allow`). Without a web configuration file only routes that
+ * change something are guarded, and the others cost nothing.
+ * @throws Error for a route without a scope
  */
 export function guardRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
   const guards = new WeakSet<object>()
@@ -49,7 +49,7 @@ export function guardRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpO
       throw new Error(`the route ${route.url} does not say who may ask for it (src/http/auth.ts)`)
     const guard = guardOf(scope, about, deps, options)
     const hooks = [route.onRequest ?? []].flat()
-    // A route of HEAD is made of that of GET, and has its guard already.
+    // A HEAD route is made from its GET route, and has its guard already.
     if (guard === undefined || hooks.some((hook) => guards.has(hook))) return
     const hook = hookOf(guard, route.url, deps)
     guards.add(hook)
@@ -60,7 +60,7 @@ export function guardRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpO
 /** Below this devices register, with tokens of their own. */
 const INSTANCES = /^\/api\/v1\/sources\/[^/]*\/instances(?:\/|$)/
 
-/** The guard of paths that do not exist: what there is, is only told to those who may ask, and to devices. */
+/** The guard of unknown paths: only clients that may read, and devices, learn which paths exist. */
 export function guardUnknown(deps: HttpDeps): onRequestHookHandler[] {
   if (deps.web === undefined) return []
   const { access } = deps.web
@@ -86,7 +86,7 @@ function guardOf(
       // Who shows credentials was not led here by a name that somebody else chose: browsers have none for that.
       if (web?.access.needsCredentials()) return admit(request, scope, about, web.access)
       check(request, () => assertOwnHost(request.headers, allowedHosts()))
-      // Nobody has to say who they are; they may still ask too often.
+      // No credentials are needed, but there may be a limit on wrong passwords.
       return web && admit(request, scope, about, web.access)
     }
   }
@@ -105,7 +105,7 @@ function guardOf(
   return (request) => admit(request, scope, about, web.access)
 }
 
-/** @throws what the check throws, which is reported */
+/** Reports a refusal. @throws the error of the check */
 function reported(request: FastifyRequest, report: ReportRefusal, assert: () => void): void {
   try {
     assert()
@@ -132,9 +132,8 @@ function sourceOf({ params, query }: FastifyRequest, about: About): string | und
 }
 
 /**
- * Admits a request to read a source, or all, if no more has to be asked, and sets the headers of the web configuration
- * then. What is not admitted at once is for the guard of its route.
- * @returns whether it is
+ * Admits a request to read a source, or all, if that needs no waiting, and sets the headers of the web configuration.
+ * @returns false when the guard of the route must decide
  */
 export function admitAtOnce(
   request: IncomingMessage,
@@ -168,7 +167,7 @@ function hookOf(guard: Guard, route: string, deps: HttpDeps): onRequestHookHandl
   return (request, reply, done) => {
     setHeaders(reply.raw, access)
     const refuse = (error: HttpError) => {
-      // The handler, which would do so, is not reached.
+      // The handler, which would observe it, is not reached.
       observe(request, reply.raw, route, deps)
       if (error.statusCode === 401) void reply.header('www-authenticate', access?.challenges())
       done(error)

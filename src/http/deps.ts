@@ -20,7 +20,7 @@ import type { Pollers } from './pollers.ts'
 import type { Capacity } from './pressure.ts'
 import type { Refusals } from './refusals.ts'
 
-/** How a refresh that was asked for ended, as far as the answer tells. */
+/** The result of a requested refresh, as the response shows it. */
 export interface RefreshAnswer {
   readonly source: string
   readonly result: string
@@ -28,14 +28,14 @@ export interface RefreshAnswer {
   readonly error?: Error
 }
 
-/** A reload that failed: the configuration of before is in force. */
+/** A failed reload. The previous configuration stays in force. */
 export interface ReloadFailure {
   /** On the wall clock, in milliseconds. */
   readonly atMs: number
   readonly message: string
 }
 
-/** What the HTTP server needs from the rest of Rollcall. */
+/** The dependencies of the HTTP server. */
 export interface HttpDeps {
   readonly store: Pick<Store, 'get' | 'list' | 'combined' | 'changes' | 'removed'>
   readonly views: Pick<Views, 'get'>
@@ -43,50 +43,50 @@ export interface HttpDeps {
   readonly connections: Connections
   readonly clock: Clock
   readonly log: Pick<Logger, 'error' | 'warn'>
-  /** Refreshes one source, or all of them, and waits for the end. */
+  /** Refreshes one source, or all of them, and waits for the results. */
   refresh(source?: string): Promise<readonly RefreshAnswer[]>
   /**
    * Lets held targets leave, or a view be empty.
-   * @param source undefined: whichever
-   * @returns what became of the lists; undefined: nothing with this digest is held
+   * @param source undefined: any
+   * @returns the results; undefined: nothing with this digest is held
    */
   accept(digest: string, source: string | undefined): Promise<readonly RefreshAnswer[] | undefined>
-  /** How long a view of the list of all that turned empty is not believed, in milliseconds. */
+  /** How long a view of all sources that became empty is not served, in milliseconds. */
   holdMs(): number
-  /** Where devices register with a source; undefined when it is no push source. */
+  /** The registrations of a source; undefined when it is no `push` source. */
   instances(source: string): Instances | undefined
   /**
-   * Loads the configuration again; throws when it is wrong, and then changes nothing.
+   * Loads the configuration again. Throws when it is wrong, and changes nothing then.
    * @returns false when there is no configuration file
    */
   reload(): Promise<boolean>
   /** Undefined: the last reload succeeded, or there was none. */
   reloadFailure(): ReloadFailure | undefined
   /**
-   * Everything that a new machine needs to go on, compressed; destroying it ends the work.
+   * A backup, compressed. Destroying the stream ends the work.
    * @throws HttpError `backup_unavailable`
    */
   backup(): Promise<Readable>
   /** Finds served targets. */
   readonly search: Searcher
-  /** Says why whatever is asked for is or is not a target, of one source or of all. */
+  /** Explains why something is or is not a target, in one source or in all. */
   explain(query: string, source: string | undefined): Promise<ExplainAnswer>
-  /** What the web configuration file says; undefined: there is none. */
+  /** The web configuration file; undefined: there is none. */
   readonly web: Pick<Web, 'access' | 'createServer'> | undefined
   readonly reportRefusal: ReportRefusal
-  /** Who asks for targets. */
+  /** The clients that request targets. */
   readonly pollers: Pollers
-  /** Which devices could not register. */
+  /** The devices that could not register. */
   readonly refusals: Refusals
   /** The configuration that is in force. */
   configView(): ConfigView
-  /** The replicas that serve the same; undefined: there is only this one. */
+  /** The replicas; undefined: there is only this one. */
   readonly cluster?: ClusterView | undefined
-  /** What Prometheus servers make of the targets; undefined: none is asked. A reload can change it. */
+  /** The state of the targets in Prometheus servers; undefined: none is configured. A reload can change it. */
   readonly scrapes?: Scrapes | undefined
-  /** What happened to targets; undefined: nothing is kept. */
+  /** The history of targets; undefined: there is none. */
   readonly history?: History | undefined
-  /** How that is kept; undefined: it is not. */
+  /** The status of the history; undefined: there is none. */
   historyStatus?(): HistoryStatus | undefined
   /** Whether the server was asked to stop. */
   isDraining(): boolean
@@ -94,36 +94,36 @@ export interface HttpDeps {
 
 /** Limits on what a client may do to a connection, in milliseconds and bytes. */
 export interface Limits {
-  /** Until the headers of a request are there. */
+  /** Until all headers of a request have arrived. */
   readonly headersTimeout: number
-  /** Until all of a request is there. */
+  /** Until all of a request has arrived. */
   readonly requestTimeout: number
-  /** How often both are looked at. */
+  /** The interval at which both are checked. */
   readonly connectionsCheckingInterval: number
   readonly keepAliveTimeout: number
-  /** Until a handshake of TLS is done; 15 seconds by default. */
+  /** Until a TLS handshake is done; 15 seconds by default. */
   readonly handshakeTimeout?: number
   readonly bodyLimit: number
 }
 
-/** How the server behaves. */
+/** The settings of the HTTP server. */
 export interface HttpOptions {
   readonly enableLifecycle: boolean
   readonly version: string
-  /** The URL under which it is reached from outside. */
+  /** The URL of the server from outside. */
   readonly externalUrl?: URL | undefined
-  /** The age of a list, in milliseconds, from which on the server is not ready; by default Infinity. */
+  /** The age of a list, in milliseconds, from which the server is not ready; by default Infinity. */
   readonly readyMaxAgeMs?: number
   /** Whether /api/v1/explain is off. */
   readonly disableExplain?: boolean
   /** Adds the pages for people; without it there are none. */
   readonly pages?: (app: FastifyInstance, deps: HttpDeps, options: HttpOptions, capacity: Capacity) => void
-  /** What a client may do to a connection, where it differs from the defaults. */
+  /** The limits that differ from the defaults. */
   readonly limits?: Partial<Limits>
 }
 
 /**
- * Refuses what changes or reveals all, unless it was switched on.
+ * Refuses requests that change something or reveal everything, unless `--web.enable-lifecycle` is on.
  * @throws HttpError `lifecycle_disabled`
  */
 export function assertLifecycle({ enableLifecycle }: HttpOptions): void {

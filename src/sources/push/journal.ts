@@ -11,41 +11,41 @@ import type { Report } from './report.ts'
 /** The version of the format; a journal of another version is not read. */
 const FORMAT = 2
 
-/** After a failure nothing is tried for so long, in milliseconds. */
+/** The pause after a failure, in milliseconds. */
 const RETRY_MS = 1_000
 
-/** How long a file system that hangs is left alone before it is read again, in milliseconds. */
+/** The time before a file system that hangs is read again, in milliseconds. */
 const REREAD_MS = 10_000
 
-/** The journal is compacted when it has more than twice as many lines as there are instances, and so many more. */
+/** The journal is compacted when its lines are more than twice the number of instances plus this. */
 const SPARE_LINES = 1_000
 
-/** An instance as the journal has it. */
+/** An instance in the journal. */
 export interface Journaled {
   readonly id: string
   readonly registration: Registration
   readonly ttlMs: number
-  /** A part of the digest of the token that it registered with; undefined without one of several. */
+  /** Part of the digest of the token that it registered with; undefined if the source has only one token. */
   readonly token: string | undefined
 }
 
-/** What an earlier process acknowledged. */
+/** The registrations that an earlier process acknowledged. */
 export interface Replayed {
   readonly instances: readonly Journaled[]
-  /** Why a line cannot be used, for each of which that is so. */
+  /** The reason for each line that cannot be used. */
   readonly unusable: readonly string[]
-  /** For how long devices have registered since nothing was known of them, in milliseconds; undefined: all are known. */
+  /** How long devices have been registering since all registrations were lost, in milliseconds; undefined: none were lost. */
   readonly knownForMs?: number
 }
 
 /**
- * The journal of a push source: one line for each registration that changes something, and for each instance that
- * leaves. What was appended is on disk. The lines that arrive while others are written share one write and one fsync.
+ * The journal of a push source: one line for each change of a registration, and for each instance that leaves. An append
+ * resolves when the line is on disk. Lines that arrive while others are written share one write and one fsync.
  */
 export interface Journal {
   /**
-   * Replays what an earlier process wrote; to be called once, first. A last line that is torn was not acknowledged, and
-   * is left out. What cannot be used is set aside under the same name with `.bad` after it, if the disk allows it.
+   * Replays the journal of an earlier process. Call it once, first. A torn last line was not acknowledged and is ignored.
+   * A journal that cannot be used is renamed with `.bad` at the end, if the disk allows it.
    * @returns undefined when there is no journal
    * @throws Error when it cannot be read, or is damaged as a whole
    */
@@ -53,39 +53,39 @@ export interface Journal {
   /**
    * Appends a line.
    * @returns resolves when it is on disk
-   * @throws Error when it may not be
+   * @throws Error when it may not be on disk
    */
   append(line: string): Promise<void>
-  /** Waits for what is being written. */
+  /** Waits for running writes. */
   close(): Promise<void>
   /** Deletes the journal, and writes nothing more. */
   remove(): Promise<void>
 }
 
-/** The replicas that the devices of a source register with: what one acknowledges all of them know. */
+/** The registrations that replicas share: each replica learns what another one acknowledged. */
 export interface Peers {
-  /** Stands in for the journal on disk: what was appended is in the store of the cluster. */
+  /** Replaces the journal on disk: an appended line is in the store of the cluster. */
   readonly journal: Journal
   /**
    * Tells the others of a heartbeat.
    * @throws Error when the store does not have it
    */
   heard(id: string): Promise<void>
-  /** Tells the others that heartbeats could not be received, for so long in milliseconds. */
+  /** Tells the others that heartbeats could not be received here. @param forMs for how long, in milliseconds */
   unheard(why: string, forMs: number): void
   /**
-   * Hears what the others acknowledged until now.
+   * Reads what the others have acknowledged so far.
    * @throws Error when the store cannot be read
    */
   sync(): Promise<void>
-  /** Whether leases expire here; they do so on one replica at a time. */
+  /** Whether leases expire on this replica. They do so on one replica at a time. */
   isReader(): boolean
   /**
-   * Ends the registrations of those that no replica heard.
-   * @returns the ids of those that ended
+   * Ends the registrations of devices that no replica has heard.
+   * @returns their ids
    */
   expire(ids: readonly string[]): Promise<readonly string[]>
-  /** Tells of what happens with the others from now on; in place of whoever was told before. */
+  /** Sets who is told of the events of other replicas. */
   follow(listener: PeerListener): void
 }
 
@@ -95,21 +95,21 @@ export interface Ended {
   readonly ending: Ending
 }
 
-/** Who hears of other replicas. */
+/** Receives the events of other replicas. */
 export interface PeerListener {
-  /** These registered, or left. */
+  /** Devices registered or left. */
   changed(changes: readonly (Journaled | Ended)[]): void
-  /** A heartbeat of these came. */
+  /** Heartbeats arrived. */
   heard(ids: readonly string[]): void
-  /** Heartbeats could not be received elsewhere, for so long in milliseconds. */
+  /** Another replica could not receive heartbeats, for this time in milliseconds. */
   unheard(why: string, forMs: number): void
-  /** The line of what a device is registered as here; undefined: it is not. */
+  /** The line of the registration of a device here; undefined: it is not registered. */
   line(id: string): string | undefined
-  /** What is registered here, as lines, to be given back to a store that lost it. */
+  /** All registrations here as lines, for a store that lost them. */
   lines(): readonly string[]
 }
 
-/** What a journal needs from outside. */
+/** The dependencies of a journal. */
 export interface JournalDeps {
   readonly clock: Pick<Clock, 'after' | 'monotonic'>
   readonly files: Pick<Files, 'read' | 'write' | 'append' | 'rename' | 'remove'>
@@ -133,7 +133,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-/** All registrations, those that are being appended too. */
+/** All registrations, including those that are being appended. */
 interface Registered {
   size(): number
   lines(): readonly string[]
@@ -143,7 +143,7 @@ interface Registered {
 export function createJournal(path: string, all: Registered, deps: JournalDeps): Journal {
   const { clock, files, report } = deps
   let state: 'unread' | 'read' | 'removed' = 'unread'
-  // Whether the file can be appended to: it has all that was acknowledged, and ends with a whole line.
+  // Whether the file can be appended to: it has all acknowledged lines, and its last line is complete.
   let isWhole = false
   let lines = 0
   let waiting: Waiting[] = []
@@ -187,13 +187,13 @@ export function createJournal(path: string, all: Registered, deps: JournalDeps):
       lines += more.length
       return true
     } catch {
-      // A part of a line may be there now, or the file may be missing.
+      // The file may now end with part of a line, or be missing.
       isWhole = false
       return false
     }
   }
 
-  /** Writes all instances in the place of their history, those that are to be appended too. */
+  /** Replaces the journal by one line for each instance, including those that are to be appended. */
   async function compact(): Promise<void> {
     const now = all.lines()
     await files.write(path, await encodeJournal(now), { makeFolder: true })
@@ -219,7 +219,7 @@ export function createJournal(path: string, all: Registered, deps: JournalDeps):
     }
   }
 
-  /** A file system that hangs may come back, with all that there is. */
+  /** A file system that hangs may come back with its journal. */
   async function readPatiently(): Promise<Buffer | undefined> {
     for (;;) {
       try {
@@ -231,7 +231,7 @@ export function createJournal(path: string, all: Registered, deps: JournalDeps):
     }
   }
 
-  /** What cannot be used now may be the only copy of what another version, or a disk that works again, can. */
+  /** Keeps a journal that cannot be used, because another version, or a repaired disk, may still read it. */
   async function setAside(how: (to: string) => Promise<unknown>): Promise<void> {
     const to = `${path}.bad`
     try {
@@ -249,7 +249,7 @@ export function createJournal(path: string, all: Registered, deps: JournalDeps):
       }),
     append(line) {
       return new Promise<void>((resolve, reject) => {
-        // What is there would be written over before it is known.
+        // Otherwise the file would be overwritten before it was read.
         if (state !== 'read') return reject(new Error(`${path} is ${state}`))
         waiting.push({ line, resolve, reject })
         if (!isWriting) writing = writeAll()
@@ -264,7 +264,7 @@ export function createJournal(path: string, all: Registered, deps: JournalDeps):
   }
 }
 
-/** Without a folder nothing is kept. */
+/** Without a folder nothing is stored. */
 export const NO_JOURNAL: Journal = {
   replay: async () => undefined,
   append: async () => {},
@@ -272,13 +272,13 @@ export const NO_JOURNAL: Journal = {
   remove: async () => {},
 }
 
-/** A journal that has so many lines and no others. */
+/** Makes a journal with these lines. */
 export function encodeJournal(lines: readonly string[]): Promise<Buffer> {
   return joinLines([JSON.stringify({ format: FORMAT }), ...lines], '\n', '', '\n')
 }
 
 /**
- * Replays lines, each as strictly as a request: the file may have been changed. One that cannot be used costs no other.
+ * Replays lines. Each is checked like a request, because somebody may have changed the file. A bad line costs only itself.
  * @throws Error when it is no journal, or has another format
  */
 export function decodeJournal(

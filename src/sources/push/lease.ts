@@ -3,59 +3,58 @@ import type { Clock } from '../../base/clock.ts'
 /** How often {@link Leases.expire} has to be called, in milliseconds. */
 export const TICK_MS = 500
 
-/** A call that comes so late, in milliseconds, expires nobody: heartbeats may have arrived that are not read yet. */
+/** A call that is this late, in milliseconds, expires nobody: heartbeats may have arrived that are not read yet. */
 const LATE_MS = 2 * TICK_MS
 
-/** After a gap between two calls of so long, in milliseconds, devices may have given up: heartbeats were lost. */
+/** After a gap of this length between two calls, in milliseconds, heartbeats may have been lost. */
 const STALL_MS = 5_000
 
 /**
- * From so much on, in milliseconds, that the wall clock is ahead of the monotonic clock, the machine slept; by less a
- * system clock may be corrected at any time.
+ * When the wall clock gains this much on the monotonic clock, in milliseconds, the machine slept. A smaller difference is
+ * an ordinary correction of the system clock.
  */
 const SLEEP_MS = 60_000
 
 /** The part of its time to live after which an instance is silent: it has missed a heartbeat, which is due after a third. */
 const SILENT = 0.6
 
-/** The share of all instances that must be silent together for it to look like one event. */
+/** The share of all instances that must be silent at the same time to look like one event. */
 const MANY = 0.2
 
-/** What happens to expiry. */
+/** An event of expiry. */
 export type PauseEvent =
   | { readonly kind: 'paused'; readonly why: string }
-  /** It was paused for so long, in milliseconds; every lease is whole. */
+  /** Expiry was paused for this time, in milliseconds, and every lease is whole again. */
   | { readonly kind: 'resumed'; readonly ms: number; readonly instances: number }
 
 /**
  * The leases of the instances of a push source. A lease expires when no heartbeat has renewed it for its time to live.
  * The one rule: **expiry is paused while heartbeats cannot be received, and every lease is whole when that ends.**
- * They cannot be received while a cause that {@link Leases.pause} was called with lasts, while the process stands still
- * for {@link STALL_MS} or longer or the machine sleeps, and before {@link Leases.start}.
+ * They cannot be received during a {@link Leases.pause}, while the process stands still for {@link STALL_MS} or longer,
+ * while the machine sleeps, and before {@link Leases.start}.
  */
 export interface Leases {
-  /** Grants a lease for so long, in milliseconds, or makes it whole again. */
+  /** Grants or renews a lease. @param ttlMs its length in milliseconds */
   renew(id: string, ttlMs: number): void
-  /** Ends a lease; a missing one has ended. */
+  /** Ends a lease, if there is one. */
   end(id: string): void
   /**
-   * Heartbeats cannot be received.
-   * @param why constant, for the log; the same cause again prolongs it
-   * @param forMs how long that lasts, in milliseconds; until {@link Leases.resume} by default
+   * Pauses expiry, because heartbeats cannot be received.
+   * @param why the cause, a constant text for the log; a second call with the same cause prolongs the pause
+   * @param forMs the length of the pause, in milliseconds; by default until {@link Leases.resume}
    */
   pause(why: string, forMs?: number): void
-  /** A cause has ended. Expiry goes on when no other is left. */
+  /** Ends the pause for a cause. Expiry continues when no cause is left. */
   resume(why: string): void
-  /** From now on heartbeats can be received: causes of before count no more. */
+  /** Starts: heartbeats can be received from now on, and earlier causes do not count. */
   start(): void
   /**
-   * Ends the leases that expired. When many instances fall silent together, as when a network is down, they expire one
-   * by one, as their heartbeats came; the guard must see that as the one drop that it is, so those that expired wait
-   * for the others, for the silent part of their time to live at most.
-   * @returns their ids
+   * Ends the leases that expired. When a network fails, many instances fall silent but their leases expire one by one. So
+   * that the guard sees one drop, expired leases wait for the others, at most for the silent part of their time to live.
+   * @returns the ids of the instances whose leases ended
    */
   expire(): string[]
-  /** Until {@link Leases.expire} can return somebody, in milliseconds, at the soonest; infinite without leases. */
+  /** The time until {@link Leases.expire} can return an id at the earliest, in milliseconds; infinite without leases. */
   soonestMs(): number
 }
 
@@ -65,21 +64,21 @@ interface Lease {
   renewedMs: number
 }
 
-/** Starts without leases, and paused until the first start. Time is the monotonic clock's. */
+/** Starts without leases, and paused until the first start. Times are on the monotonic clock. */
 export function createLeases(
   clock: Pick<Clock, 'now' | 'monotonic'>,
   report: (event: PauseEvent) => void,
 ): Leases {
   const leases = new Map<string, Lease>()
-  // Until when each cause lasts, on the monotonic clock.
+  // The end of each cause, on the monotonic clock.
   const causes = new Map<string, number>()
   let pausedMs: number | undefined = clock.monotonic()
   let isReported = false
   let lastMs = { monotonic: clock.monotonic(), wall: clock.now() }
-  // Too early at worst, after a renewal: the next look corrects it.
+  // After a renewal it may be too early; the next look corrects it.
   let soonestMs = Number.POSITIVE_INFINITY
 
-  /** The time since the last call; what the monotonic clock leaves out of a long sleep, the wall clock shows. */
+  /** The time since the last call. After a sleep of the machine the wall clock shows what the monotonic clock left out. */
   function sinceLast(): number {
     const before = lastMs
     lastMs = { monotonic: clock.monotonic(), wall: clock.now() }
@@ -88,7 +87,7 @@ export function createLeases(
     return sleptMs >= SLEEP_MS ? gapMs + sleptMs : gapMs
   }
 
-  /** Goes on when no cause lasts. */
+  /** Continues when no cause is left. */
   function isPaused(nowMs: number): boolean {
     for (const [why, untilMs] of causes) if (untilMs <= nowMs) causes.delete(why)
     if (causes.size === 0 && pausedMs !== undefined) goOn(pausedMs)
@@ -152,7 +151,7 @@ function endOf({ renewedMs, ttlMs }: Lease): number {
   return renewedMs + ttlMs
 }
 
-/** Until when those that expired wait for others; undefined when they do not. */
+/** The time until which expired leases wait for others; undefined when they do not wait. */
 function awaited(leases: readonly Lease[], nowMs: number): number | undefined {
   const expired = leases.filter((lease) => endOf(lease) <= nowMs)
   const silent = leases.filter(

@@ -7,23 +7,23 @@ import { createJournal, type Journal, NO_JOURNAL, type Peers } from './journal.t
 import { createLeases, type Leases } from './lease.ts'
 import type { Report } from './report.ts'
 
-/** How long a registration lasts that does not say so itself, as a Prometheus duration and in milliseconds. */
+/** The default time to live of a registration, as a Prometheus duration and in milliseconds. */
 export const DEFAULT_TTL = '90s'
 export const DEFAULT_TTL_MS = 90_000
 
-/** The longest time to live that a device may ask for when nothing is configured. */
+/** The default limit of the time to live that a device may request. */
 export const DEFAULT_MAX_TTL = '1d'
 
 /** The shortest time to live, in milliseconds. */
 export const MIN_TTL_MS = 1_000
 
-/** How many instances a source has at most when nothing is configured. */
+/** The default limit of the number of instances of a source. */
 export const DEFAULT_MAX_INSTANCES = 10_000
 
-/** How many bytes their registrations have together at most when nothing is configured. */
+/** The default limit of the size of all registrations together, in bytes. */
 export const DEFAULT_MAX_BYTES = '64MB'
 
-/** What a push source needs from outside. */
+/** The dependencies of a push source. */
 export interface PushDeps {
   readonly clock: Clock
   readonly files: Pick<Files, 'read' | 'write' | 'append' | 'rename' | 'remove'>
@@ -34,23 +34,23 @@ export interface PushDeps {
   readonly peers?: Peers | undefined
 }
 
-/** What is registered, whatever the configuration says. */
+/** The registrations of a source. They survive a change of its configuration. */
 export interface Registry {
   readonly table: Table
   readonly leases: Leases
   readonly journal: Journal
-  /** How the newest registrations ended, by the keys of their targets. */
+  /** How recent registrations ended, by the keys of their targets. */
   readonly endings: Map<number, Ending>
-  /** From when on a list may be made, on the monotonic clock. */
+  /** The time from which a list may be made, on the monotonic clock. */
   settledMs: number
 }
 
-/** The journal of a source, in the folder of what is kept. */
+/** The path of the journal of a source in the storage folder. */
 export function journalPath(name: string): string {
   return join('push', `${name}.journal`)
 }
 
-/** Creates the registry of a source, with nothing in it. */
+/** Creates the empty registry of a source. */
 export function createRegistry(name: string, { clock, files, storage, report, peers }: PushDeps): Registry {
   const table = createTable()
   const path = storage && join(storage.folder, journalPath(name))
@@ -60,10 +60,10 @@ export function createRegistry(name: string, { clock, files, storage, report, pe
   return { table, leases: createLeases(clock, report), journal, endings: new Map(), settledMs: 0 }
 }
 
-/** How many endings are remembered. */
+/** The number of endings that are remembered. */
 const MAX_ENDINGS = 1_000
 
-/** Remembers how the registration of an instance ended, in place of the oldest that is remembered. */
+/** Remembers how the registration of an instance ended, and forgets the oldest ending. */
 export function noteEnding({ endings }: Pick<Registry, 'endings'>, id: string, ending: Ending): void {
   const key = hashKey(id, 0)
   endings.delete(key)
@@ -72,22 +72,22 @@ export function noteEnding({ endings }: Pick<Registry, 'endings'>, id: string, e
   if (endings.size > MAX_ENDINGS) endings.delete(oldest as number)
 }
 
-/** A registration, encoded when it changes rather than whenever all of them are asked for. */
+/** A registration. It is encoded when it changes, not whenever all of them are read. */
 export interface Entry {
   readonly ttlMs: number
-  /** Tells the token that it registered with apart from others of the source; undefined: it has none of its own. */
+  /** Identifies the token that it registered with; undefined: the source has only one. */
   readonly token: string | undefined
-  /** Its line in the journal; a registration that changes nothing is recognised by it. */
+  /** Its line in the journal. An equal line means that nothing changed. */
   readonly line: string
   /** Its record, as JSON. */
   readonly record: string
-  /** Until it is on disk. */
+  /** Resolves when it is on disk. */
   written: Promise<void> | undefined
-  /** What is on disk of the instance until then; undefined: nothing. */
+  /** The entry of the instance on disk until then; undefined: none. */
   kept: Entry | undefined
 }
 
-/** What is registered, by id, in the order in which it was. */
+/** The registrations by id, in the order of registration. */
 export type Table = ReturnType<typeof createTable>
 
 interface Room {
@@ -100,7 +100,7 @@ const NO_ROOM: Room = { instances: 0, bytes: 0 }
 /** Starts empty. */
 export function createTable() {
   const entries = new Map<string, Entry>()
-  // By token; undefined: of all.
+  // Sizes by token; undefined: of all.
   const rooms = new Map<string | undefined, Room>()
   let revision = 0
 
@@ -130,20 +130,20 @@ export function createTable() {
     size: () => entries.size,
     entries: () => [...entries],
     lines: () => Array.from(entries.values(), ({ line }) => line),
-    /** Only what was acknowledged: the rest may yet be taken back. */
+    /** Only acknowledged registrations: the others may still be taken back. */
     records: () =>
       Array.from(entries.values()).flatMap(({ record, written, kept }) =>
         written === undefined ? record : (kept?.record ?? []),
       ),
-    /** What was registered last is acknowledged. */
+    /** Marks the newest entry of an instance as acknowledged. */
     acknowledged(): void {
       revision++
     },
-    /** Another number whenever there are other records. */
+    /** A number that changes whenever the records change. */
     revision: () => revision,
     /**
-     * How much room registrations would take with an entry in its place, and whether that is more than before.
-     * @param token of the registrations of this token; undefined: of all
+     * The size that registrations would have with a new entry, and whether that is more than before.
+     * @param token counts only the registrations of this token; undefined: all
      */
     roomWith(id: string, entry: Entry, token?: string) {
       const known = entries.get(id)

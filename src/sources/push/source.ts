@@ -28,19 +28,19 @@ import {
 } from './registry.ts'
 import { createTokens, type TokenFiles } from './tokens.ts'
 
-/** Who may register, what, and for how long; every value resolved and checked. */
+/** The settings of a push source: who may register what, and for how long. All values are checked. */
 export interface PushSourceOptions extends TokenFiles, PolicyOptions {
   readonly kind: 'push'
   /** The name of the source. */
   readonly name: string
-  /** How long a registration lasts that does not say so, in milliseconds. */
+  /** The time to live of a registration that requests none, in milliseconds. */
   readonly ttlMs: number
-  /** The longest time that a registration may ask for, in milliseconds. */
+  /** The longest time to live that a registration may request, in milliseconds. */
   readonly maxTtlMs: number
   readonly maxInstances: number
-  /** Of all registrations together; undefined: any number. */
+  /** The limit for all registrations together; undefined: none. */
   readonly maxBytes?: number | undefined
-  /** Of one token that may register any instance. */
+  /** The limit for one token that may register any instance. */
   readonly maxInstancesPerToken?: number | undefined
   readonly maxBytesPerToken?: number | undefined
 }
@@ -48,7 +48,7 @@ export interface PushSourceOptions extends TokenFiles, PolicyOptions {
 /** A source whose devices register themselves. */
 export interface PushSource extends Source {
   readonly instances: Instances
-  /** What its successor goes on with when the configuration of the source changes. */
+  /** Its registrations, for its successor when the configuration of the source changes. */
   readonly registry: Registry
 }
 
@@ -58,23 +58,23 @@ const REPLAY_TIMEOUT_MS = 10_000
 /** The same for the store of a cluster, which has deadlines of its own. */
 const STORE_TIMEOUT_MS = 2_000
 
-/** Timers of the platform may come so much too early, in milliseconds. */
+/** Timers of the platform may fire early by this much, in milliseconds. */
 const TIMER_MS = 10
 
-/** The time from a change to the refresh, in milliseconds: those that come together are served together. */
+/** The time from a change to the refresh, in milliseconds, so that changes that come together are served together. */
 const COLLECT_MS = 100
 
 /** The time between two refreshes because of changes, in milliseconds. */
 const BETWEEN_MS = 1_000
 
-/** The least time between two looks for leases that expired, in milliseconds. */
+/** The least time between two checks for expired leases, in milliseconds. */
 const LOOK_MS = 100
 
-/** After a heartbeat that was refused because of load others may be too, for so long in milliseconds. */
+/** After a heartbeat was refused because of load, others may be refused too, for this time in milliseconds. */
 const OVERLOAD_MS = 5_000
 const OVERLOADED = 'there is too much load'
 
-/** After how many seconds a device should try again: one that is one too many, and one that the disk has no room for. */
+/** The `Retry-After`, in seconds, for a device beyond the limit, and while the disk is full. */
 const FULL_RETRY_SECONDS = 60
 const STORAGE_RETRY_SECONDS = 5
 
@@ -82,9 +82,9 @@ const STORAGE_RETRY_SECONDS = 5
 type Limit = readonly [key: string, most: number | undefined]
 
 /**
- * An inventory of devices that register themselves, until they leave or their lease expires. After a start without
- * earlier registrations there is no list for a while: the first devices to register are not all that there are.
- * @param inherited the registry of the source that this one takes the place of
+ * An inventory of devices that register themselves, until they leave or their lease expires. After a start without stored
+ * registrations it makes no list for a while, because the first devices that register are not all devices.
+ * @param inherited the registry of the source that this one replaces
  */
 export function createPushSource(
   options: PushSourceOptions,
@@ -113,7 +113,7 @@ export function createPushSource(
     registry.settledMs = nowMs + options.ttlMs
   }
 
-  // What was registered earlier.
+  // Earlier registrations.
 
   async function replay(): Promise<void> {
     try {
@@ -124,7 +124,7 @@ export function createPushSource(
     refresher.changed()
   }
 
-  /** Leases begin anew: no heartbeat could be received while the server was away. */
+  /** Starts all leases again, because no heartbeat could be received while the server was down. */
   function take(replayed: Replayed | undefined): void {
     // A heartbeat is due within a third of the time to live.
     if (replayed === undefined) {
@@ -136,7 +136,7 @@ export function createPushSource(
     for (const [id, { ttlMs }] of table.entries()) leases.renew(id, ttlMs)
     report({ kind: 'replayed', instances: table.size() })
     registry.settledMs = clock.monotonic()
-    // As without a journal: not all have registered yet.
+    // As without a journal: not all devices have registered yet.
     const leftMs = options.ttlMs / 2 - knownForMs
     if (leftMs > 0) settle(leftMs, 'the replicas may not know yet who registered')
     const [why] = unusable
@@ -145,7 +145,7 @@ export function createPushSource(
     settle(options.ttlMs, `${unusable.length} lines of the journal cannot be used`)
   }
 
-  /** Registers what is allowed of earlier registrations: the configuration may have changed. */
+  /** Restores the earlier registrations that the configuration, which may have changed, still allows. */
   function admit(earlier: readonly Journaled[]): void {
     let addresses = 0
     const labels = new Set<string>()
@@ -169,7 +169,7 @@ export function createPushSource(
     leases.end(id)
   }
 
-  // What devices say.
+  // Requests of devices.
 
   function assertOwn(id: string, { device }: Caller): void {
     if (device === undefined || device === id) return
@@ -183,7 +183,7 @@ export function createPushSource(
     throw new HttpError('bad_request', `ttl ${formatDuration(ttlMs)} is out of range; write 1s to ${most}`)
   }
 
-  /** One token that fills its share keeps no other from registering. */
+  /** The limit for each token, so that one token cannot use the room of the others. */
   function assertRoom(id: string, next: Entry): void {
     const { maxInstances, maxBytes, maxInstancesPerToken, maxBytesPerToken } = options
     const all = table.roomWith(id, next)
@@ -212,7 +212,7 @@ export function createPushSource(
   async function register(id: string, given: Registration, caller: Caller = {}): Promise<Registered> {
     assertOwn(id, caller)
     const before = table.get(id)
-    // A heartbeat is one whatever else it says.
+    // It is a heartbeat even if its content is refused.
     if (before !== undefined) leases.renew(id, before.ttlMs)
     const ttlMs = lifeOf(given.ttlMs)
     const registration = policy.locate(given, caller.peer)
@@ -233,9 +233,9 @@ export function createPushSource(
     return { isNew: result === 'new', ttlMs }
   }
 
-  /** Registers an instance; when that cannot be written, what was registered before stays. */
+  /** Registers an instance. If it cannot be written, the previous registration stays. */
   async function write(id: string, next: Entry, before: Entry | undefined): Promise<void> {
-    // First, since the journal may be compacted instead.
+    // Before the append, because the journal may be compacted instead.
     table.set(id, next)
     leases.renew(id, next.ttlMs)
     next.kept = before?.written === undefined ? before : before.kept
@@ -245,7 +245,7 @@ export function createPushSource(
       next.written = undefined
       next.kept = undefined
       table.acknowledged()
-      // What came meanwhile, and may fail, has this one to go back to.
+      // A later registration that fails can be taken back to this one.
       const newest = table.get(id)
       if (newest !== next && newest?.written !== undefined) newest.kept = next
     } catch (error) {
@@ -290,7 +290,7 @@ export function createPushSource(
     },
   }
 
-  // Time.
+  // Expiry.
 
   // Whether leases expire on another replica.
   let isStandby = false
@@ -298,7 +298,7 @@ export function createPushSource(
   function look(): void {
     const wasStandby = isStandby
     isStandby = peers?.isReader() === false
-    // What the others heard before is not known here.
+    // Heartbeats that other replicas received before are not known here.
     if (wasStandby && !isStandby) leases.start()
     const ids = isStandby ? [] : leases.expire()
     if (ids.length > 0 && peers === undefined) expired(ids)
@@ -310,14 +310,14 @@ export function createPushSource(
     for (const id of ids) {
       table.delete(id)
       noteEnding(registry, id, 'expired')
-      // Should that fail, it comes back with the next start, for its time to live.
+      // If this fails, the instance comes back with the next start, for its time to live.
       if (peers === undefined) journal.append(leftLine(id)).catch(() => {})
     }
     report({ kind: 'expired', ids, instances: table.size() })
     refresher.changed()
   }
 
-  /** Whoever another replica heard, or of whom that is not known, has a whole lease. */
+  /** Renews the leases of the devices that another replica heard, or may have heard. */
   async function expireEverywhere(peers: Peers, ids: readonly string[]): Promise<void> {
     const ended = new Set(await peers.expire(ids).catch((): string[] => []))
     for (const id of ids) {
@@ -327,14 +327,14 @@ export function createPushSource(
     if (ended.size > 0) expired([...ended])
   }
 
-  /** Registers what other replicas acknowledged. */
+  /** Applies the registrations that other replicas acknowledged. */
   function takeChanges(changes: readonly (Journaled | Ended)[]): void {
-    // Of several of one device the last counts.
+    // Of several changes of one device the last counts.
     const newest = new Map(changes.map((one) => [one.id, one]))
     const news = [...newest.values()].filter((one) => !isPending(one))
     for (const one of news) if (!('registration' in one)) end(one)
     const registered = news.filter((one) => 'registration' in one && isOther(one)) as Journaled[]
-    // What the configuration does not allow is taken out of what is known of them first.
+    // Labels and addresses that the configuration does not allow are removed first.
     for (const { id } of registered) table.delete(id)
     admit(registered)
     for (const { id, ttlMs } of registered) if (table.get(id) !== undefined) leases.renew(id, ttlMs)
@@ -347,7 +347,7 @@ export function createPushSource(
     remove(id)
   }
 
-  /** What waits here for the store comes after it; should that fail, this is what there is. */
+  /** Registrations here that wait for the store come after it; if they fail, this is the state. */
   function isPending(one: Journaled | Ended): boolean {
     const pending = table.get(one.id)
     if (pending?.written === undefined) return false
@@ -383,7 +383,7 @@ export function createPushSource(
     async open() {
       if (inherited !== undefined) return
       registry.settledMs = Number.POSITIVE_INFINITY
-      // A disk that hangs does not hold up the start; nothing is known, and nobody can register, until it answers.
+      // A disk that hangs does not delay the start; until it answers, nobody can register.
       const timeoutMs = peers === undefined ? REPLAY_TIMEOUT_MS : STORE_TIMEOUT_MS
       await within(timeoutMs, 'reading earlier registrations', clock, replay()).catch((error) => {
         report({ kind: 'settling', ms: options.ttlMs, why: messageOf(error) })
@@ -391,11 +391,11 @@ export function createPushSource(
     },
     async read(signal, since) {
       signal.throwIfAborted()
-      // Without the tokens nobody can renew: what then expires is not known to be gone.
+      // Without the tokens no device can renew its lease, so expiry would prove nothing.
       await tokens.assertReadable()
       signal.throwIfAborted()
       assertSettled(registry.settledMs - clock.monotonic())
-      // Whoever registered with another replica is not known to be gone.
+      // Devices may have registered with another replica, so expiry would prove nothing.
       await peers?.sync().catch((error) => {
         throw new RefreshError(
           'settling',
@@ -426,7 +426,7 @@ export function createPushSource(
   }
 }
 
-/** Asks for a refresh soon after a change, and not too often. */
+/** Requests a refresh soon after a change, and not too often. */
 function createRefresher(registry: Pick<Registry, 'settledMs'>, clock: Pick<Clock, 'monotonic' | 'after'>) {
   let refresh: (() => void) | undefined
   let cancel: (() => void) | undefined
