@@ -3,13 +3,13 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import type { Http2ServerRequest, Http2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 
-/** Most connections at a time: far more than Prometheus servers and probes need. */
+/** The limit of connections: far more than Prometheus servers and probes need. */
 export const MAX_CONNECTIONS = 4_096
 
-/** Most requests at a time on one connection. */
+/** The limit of requests at once on one connection. */
 export const MAX_PER_CONNECTION = 16
 
-/** How many file descriptors are left for files, inventories and the process itself. */
+/** The number of file descriptors that are reserved for files, inventories and the process itself. */
 const SPARE_DESCRIPTORS = 256
 
 /** A request in flight. */
@@ -23,33 +23,36 @@ interface Sending {
 interface Open {
   /** The address that it is from. */
   readonly address: string
-  /** Its requests in flight, in the order in which they came. */
+  /** Its requests in flight, in the order of arrival. */
   readonly sending: Sending[]
-  /** The place in the order in which connections became idle or busy; one that never sent a whole request is idle too. */
+  /** A number that increases: when it became idle or busy. A connection that never sent a whole request is idle too. */
   since: number
 }
 
 /** The connections of a server, and which of them have a request in flight. */
 export interface Connections {
   /**
-   * Watches a server's connections. Beyond the maximum one is closed to make room, of the address that has most: the
-   * one that has been idle for longest, else the one whose client has left its response unread for longest, else the new
-   * one when it is of that address, else the one that has been busy for longest. Beyond {@link Bounds.requests} in flight
-   * the one with the response that was left unread for longest is closed too, and one that has more than
-   * {@link Bounds.perConnection} of them at once. A client that reads nothing of its response for
-   * {@link Bounds.stallMs}, or not all of it within {@link Bounds.responseMs}, is cut off; over HTTP/2 for the second
-   * reason only, and when it has not sent all of a request for {@link Bounds.stallMs}.
+   * Watches a server's connections.
+   *
+   * - Above {@link Bounds.connections} one is closed, from the address with most of them: the one that has been idle for
+   *   longest; if none is idle, the one whose client has left its response unread for longest; if there is none, the new
+   *   one, if it is from that address, otherwise the one that has been busy for longest.
+   * - Above {@link Bounds.requests} in flight, the one whose response has been left unread for longest is closed.
+   * - One with more than {@link Bounds.perConnection} requests at once is closed.
+   * - A client that reads nothing of its response for {@link Bounds.stallMs}, or not all of it within
+   *   {@link Bounds.responseMs}, is cut off. Over HTTP/2 only the second applies, and a client that has not sent all of a
+   *   request within {@link Bounds.stallMs} is cut off too.
    */
   watch(server: Server): void
-  /** How many requests are in flight. */
+  /** The number of requests in flight. */
   inFlight(): number
-  /** Resolves once no request is in flight; new ones that come in meanwhile are waited for too. */
+  /** Resolves once no request is in flight, including those that arrive meanwhile. */
   settled(): Promise<void>
-  /** Closes every connection; of HTTP/2 as soon as its last answer is sent. */
+  /** Closes every connection, those of HTTP/2 after their last response. */
   close(): void
 }
 
-/** What clients may take. */
+/** The limits for clients. */
 export interface Bounds {
   /** Connections at a time. */
   readonly connections: number
@@ -58,30 +61,30 @@ export interface Bounds {
   /** Requests in flight on one connection: Prometheus does not pipeline, and HTTP/2 is told. */
   readonly perConnection: number
   /**
-   * The time in which a client reads something of its response, in milliseconds, and sends all of a request over HTTP/2;
-   * up to a third more until it is seen.
+   * The longest time in which a client may read nothing of its response, in milliseconds, and in which it must send all of a
+   * request over HTTP/2. It can take a third longer until this is noticed.
    */
   readonly stallMs: number
-  /** The time in which it reads all of it, in milliseconds. */
+  /** The time in which a client must read all of its response, in milliseconds. */
   readonly responseMs: number
 }
 
 /**
- * The system keeps up to 2 MB of each response that is not read. Prometheus gives up after its refresh interval, a minute
- * by default.
+ * The system buffers up to 2 MB of each unread response. Prometheus gives up after its refresh interval, a minute by
+ * default.
  */
 const BOUNDS = { requests: 512, perConnection: MAX_PER_CONNECTION, stallMs: 30_000, responseMs: 120_000 }
 
-/** Slow clients are looked for so many times in {@link Bounds.stallMs}. */
+/** The number of checks for slow clients within {@link Bounds.stallMs}. */
 const LOOKS = 3
 
-/** What stays the same for all requests of a connection: its socket or, of HTTP/2, its session. */
+/** Identifies the connection of a request: its socket or, over HTTP/2, its session. */
 export function connectionOf(request: IncomingMessage): object {
   return (request as unknown as Partial<Http2ServerRequest>).stream?.session ?? request.socket
 }
 
 /**
- * Ends a connection after this response: of HTTP/1 by a header, which is returned; a session of HTTP/2 is closed here.
+ * Ends a connection after this response: over HTTP/1 by a header, which is returned; a session of HTTP/2 is closed here.
  */
 export function endConnection(request: IncomingMessage): (readonly [name: string, value: string])[] {
   if (request.httpVersionMajor < 2) return [['connection', 'close']]
@@ -95,7 +98,7 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
   const { connections: max = connectionLimit(), requests, perConnection, stallMs, responseMs } = bounds
   const open = new Map<Socket, Open>()
   const perAddress = new Map<string, number>()
-  // What requests over TLS know their connection by → its socket without TLS, which is there before any handshake.
+  // For TLS: the TLS socket or HTTP/2 session → the TCP socket, which exists before the handshake.
   const sockets = new WeakMap<object, Socket>()
   const sessions = new Set<Http2Session>()
   let count = 0
@@ -113,7 +116,7 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
     perAddress.set(address, (perAddress.get(address) ?? 0) + 1)
     socket.once('close', () => {
       open.delete(socket)
-      // Of requests that came together, the platform ends the first only.
+      // Of pipelined requests, the platform ends only the first.
       leave(sending.splice(0).length)
       const left = (perAddress.get(address) as number) - 1
       if (left > 0) perAddress.set(address, left)
@@ -123,8 +126,8 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
   }
 
   /**
-   * The connection that is what it is for longest, of those that fit. To keep them in order would cost each request more
-   * than this search costs the few that exceed a limit.
+   * Of the connections that fit, the one that has been idle or busy for longest. It is searched for only when a limit is
+   * exceeded, because keeping them in order would cost every request more.
    */
   function oldest(fits: (one: Open) => boolean): Socket | undefined {
     let found: readonly [Socket, Open] | undefined
@@ -147,7 +150,7 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
     closed.destroy()
   }
 
-  /** Looks for the slow among the few that are in flight now: a timer for every request costs more than a small answer. */
+  /** Checks the few requests in flight for slow clients. A timer for every request would cost more than a small response. */
   function look(): void {
     const nowMs = performance.now()
     const isLate = (sending: readonly Sending[]) =>
@@ -158,7 +161,7 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
     }
   }
 
-  /** What the client reads begins the time anew; the platform lifts it with the next request. */
+  /** Starts the timer for a stall. Reading restarts it, and the platform removes it with the next request. */
   function timeStall({ socket, httpVersionMajor }: IncomingMessage): void {
     if (httpVersionMajor < 2 && socket.timeout !== stallMs) socket.setTimeout(stallMs)
   }
@@ -180,7 +183,7 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
     })
   }
 
-  /** @returns false when the connection is closed, or is closed for it */
+  /** @returns false when the connection is closed, or is closed because of this request */
   function begin(request: IncomingMessage, response: ServerResponse): boolean {
     const socket = socketOf(connectionOf(request))
     const own = open.get(socket)
@@ -205,7 +208,7 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
     leave(1)
   }
 
-  /** So many requests are in flight no more. */
+  /** Requests have ended. */
   function leave(ended: number): void {
     count -= ended
     if (count > 0) return
@@ -216,14 +219,14 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
   return {
     watch(server) {
       server.on('connection', add)
-      // Before anything is done for a request: many may come at once on one connection.
+      // First of all, because many requests may arrive at once on one connection.
       const [serve] = server.listeners('request') as [RequestListener]
       server.removeAllListeners('request')
       server.on('request', (request, response) => {
         if (begin(request, response)) serve.call(server, request, response)
       })
       if ('setSecureContext' in server) watchTls(server)
-      // Without this the platform would end a connection whose answer has been read, and whose next one is awaited.
+      // Without this the platform would close a connection whose response has been read and that is idle now.
       server.on('timeout', (connection: object) => {
         const socket = socketOf(connection)
         const { sending = [] } = open.get(socket) ?? {}
@@ -242,12 +245,12 @@ export function createConnections(own: Partial<Bounds> = {}): Connections {
   }
 }
 
-/** Whether a part of one of the responses waits for the client, to a request that came before a time. */
+/** Whether part of a response is unread, of a request that arrived before a time. */
 function isUnread(sending: readonly Sending[], untilMs = Number.POSITIVE_INFINITY): boolean {
   return sending.some(({ response, atMs }) => response.writableLength > 0 && atMs < untilMs)
 }
 
-/** Whether a request over HTTP/2 that came before a time is not there whole; of HTTP/1 the platform looks after that. */
+/** Whether a request over HTTP/2 that arrived before a time is incomplete. Over HTTP/1 the platform checks this. */
 function isUnsent(sending: readonly Sending[], untilMs: number): boolean {
   return sending.some(({ response: { req }, atMs }) => atMs < untilMs && isOpen(req))
 }
@@ -262,8 +265,8 @@ function peerOf({ remoteAddress, remotePort }: Socket): string {
 }
 
 /**
- * How many connections there may be: fewer where the process may open fewer files.
- * @param path where Linux says what a process may take
+ * The limit of connections. It is lower where the process may open fewer files.
+ * @param path the file in which Linux has the limits of the process
  */
 export function connectionLimit(path = '/proc/self/limits'): number {
   const limits = existsSync(path) ? readFileSync(path, 'utf8') : ''
@@ -273,8 +276,8 @@ export function connectionLimit(path = '/proc/self/limits'): number {
 }
 
 /**
- * Closes a server: no new connections, then an end to every connection without a request in flight. The
- * platform alone would wait for connections on which nothing, or only half a request, was ever sent.
+ * Closes a server: it accepts no new connections, waits for the requests in flight, and closes all connections. The
+ * platform alone would wait for connections on which nothing, or only part of a request, was sent.
  */
 export async function closeWhenSettled(
   app: { close(): Promise<unknown> },

@@ -4,19 +4,19 @@ import { type Rejection, type RejectionReason, shown } from './rejection.ts'
 import { type RenderFault, render, splitAtPort, type Template } from './template.ts'
 import { type Apart, takeApart } from './url.ts'
 
-/** The fields that may hold the host of an object, in the order in which they are tried. */
+/** The fields of an object that can hold its host, in the order in which they are tried. */
 export const HOST_FIELDS = ['address', 'hostname', 'host', 'ip', 'name'] as const
 
-/** A text that is no address, and why: rules may still make one of it. */
+/** A text that is not an address, with the reason. Relabel rules may still make an address of it. */
 export interface Unfit {
   readonly text: string
   readonly fault: Rejection
 }
 
-/** What may be found: an address, one with labels that say where it is scraped, or a text that is none. */
+/** The result of a search: an address, an address with labels that decide where it is scraped, or a text that is none. */
 export type Found = string | Apart | Unfit
 
-/** Finds one address in a record, or why there is none. */
+/** Finds one address in a record, or the reason why there is none. */
 export type AddressFinder = (record: InventoryRecord) => Found | Rejection
 
 /** Finds the address by the usual names: a bare host, or an object with a host field and maybe `port`. */
@@ -40,8 +40,8 @@ export function findUsualAddress(defaultPort: number): AddressFinder {
 }
 
 /**
- * Finds the address that somebody wrote as a template: any text. Only a bare IPv6 address before a port gets its brackets,
- * and a field that stands where a port does has to be one: otherwise it has gone wrong, and its target has not moved.
+ * Renders the address of a template. It can be any text. A bare IPv6 address before a port gets brackets. A field in the
+ * place of the port must be a port: otherwise the record is wrong, which does not mean that its target moved.
  */
 export function findTemplateAddress(template: Template): AddressFinder {
   const { host, port } = splitAtPort(template)
@@ -60,7 +60,7 @@ export function findTemplateAddress(template: Template): AddressFinder {
   }
 }
 
-/** Finds the URL that somebody wrote as a template, and takes it apart. */
+/** Renders the URL of a template, and splits it into address and labels. */
 export function findTemplateUrl(template: Template): AddressFinder {
   return (record) => {
     const text = render(template, record)
@@ -68,7 +68,7 @@ export function findTemplateUrl(template: Template): AddressFinder {
   }
 }
 
-/** Reads an address that somebody wrote: it stays as it is, with a port or without. */
+/** Reads an address from a target group: it stays as it is, with or without a port. */
 export function readWritten(text: string): string | Unfit {
   const fault = discoveryFault(text)
   return fault === undefined ? text : unfit(text, 'invalid_host', `the address ${shown(text)} ${fault}`)
@@ -84,7 +84,7 @@ function makeAddress(
   recordPort: Json | undefined,
   defaultPort: number,
 ): string | Unfit | Rejection {
-  // A URL would be split at its scheme's colon, and then blamed for its port.
+  // A URL would be split at the colon of its scheme, and its port would be reported as wrong.
   if (/[\s/]/.test(text)) return badHost(text)
   const { host: hostText, port: ownPort } = splitHostPort(text)
   const host = parseHost(hostText)

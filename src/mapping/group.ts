@@ -4,20 +4,20 @@ import { HOST_FIELDS } from './address.ts'
 import { readLabels } from './labels.ts'
 import { type DropLabel, type Rejection, shown } from './rejection.ts'
 
-/** A target group as `file_sd_configs` and `http_sd_configs` have it, its addresses as they are written. */
+/** A target group of `file_sd_configs` and `http_sd_configs`, with its addresses as they are written. */
 export interface Group {
   readonly addresses: readonly string[]
-  /** To be added to. */
+  /** Can be added to. */
   readonly labels: Map<string, string>
-  /** Of targets that are no texts. */
+  /** The faults of targets that are not texts. */
   readonly rejections: readonly Rejection[]
 }
 
 const KEYS: readonly string[] = ['targets', 'labels']
 
 /**
- * Whether a record is meant as a target group: it has no other keys than those of a group, or a list of `targets`
- * and nothing that names a host. An inventory may well have a field of that name in its records.
+ * Whether a record is a target group: it has only the keys of a group, or it has a list of `targets` and no field for a host.
+ * (Records of an inventory can have a field named `targets` too.)
  */
 export function isGroup(record: InventoryRecord): boolean {
   const targets = fieldOf(record, 'targets')
@@ -31,10 +31,10 @@ function otherKey(record: InventoryRecord): string | undefined {
 }
 
 /**
- * Reads a target group as Prometheus does, but lenient where Prometheus would reject the whole list: a target
- * that is no text is quarantined alone, labels that cannot be sent are left out, numbers and booleans become texts,
- * and label names are made such that Prometheus accepts them, which 2 does with fewer than 3.
- * @returns why it is no group
+ * Reads a target group as Prometheus does, but tolerates what would make Prometheus reject the whole list: only a target
+ * that is not a text is quarantined, labels that cannot be sent are left out, numbers and booleans become texts, and label
+ * names are changed to ones that Prometheus accepts.
+ * @returns the reason when it is not a group
  */
 export function readGroup(record: InventoryRecord, drop: DropLabel, names?: LabelNames): Group | Rejection {
   if (!isObject(record)) return invalid(`${shown(record)} is not a set of targets and labels`)
@@ -46,7 +46,7 @@ export function readGroup(record: InventoryRecord, drop: DropLabel, names?: Labe
   }
   const targets = fieldOf(record, 'targets')
   if (targets !== null && !Array.isArray(targets)) return invalid('targets has to be a list of texts')
-  // What Go writes for an empty list is null.
+  // Go writes null for an empty list.
   return { ...readTargets(targets ?? []), labels: readLabels(fieldOf(record, 'labels') ?? {}, drop, names) }
 }
 

@@ -19,38 +19,38 @@ import { render, type Template } from './template.ts'
 /** A label whose value is made for each record. */
 export type LabelTemplate = readonly [name: string, value: Template]
 
-/** What decides the labels that all targets of a record have. */
+/** The settings for the labels of all targets of a record. */
 export interface CommonOptions {
   readonly source: string
-  /** Labels of every target. */
+  /** The labels of every target. */
   readonly labels: readonly LabelTemplate[]
   readonly metaLabels: boolean
-  /** The field `labels` of a record holds labels of its targets, as that of a target group does. */
+  /** Whether the field `labels` of a record has labels of its targets, as in a target group. */
   readonly ownLabels?: boolean
-  /** Which names labels may have; by default those that every Prometheus accepts. */
+  /** The allowed label names; by default those that every Prometheus accepts. */
   readonly labelNames?: LabelNames | undefined
 }
 
-/** Labels of a record, and those that were left out: no label ever costs a target. */
+/** The labels of a record, and those that were left out. A bad label never costs a target. */
 export interface Common {
   readonly labels: Labels
   readonly dropped: readonly LabelDropReason[]
-  /** A label was left out that decides where the target is scraped, so it may be another one than before. */
+  /** Whether a label was left out that decides where the target is scraped, so that this may be a different target. */
   readonly isMisplaced: boolean
 }
 
 const NONE: readonly never[] = []
 
-/** Stands before each value in what a list of labels is remembered by; no label can have it in its value. */
+/** Precedes each value in the key of a list of labels. It cannot be part of a label value. */
 const SEPARATOR = '\u0000'
 
-/** How many lists of labels are remembered. */
+/** The number of lists of labels that are remembered. */
 const MAX_LISTS = 65_536
 
 /**
- * Makes the labels that all targets of a record have. Labels that are the same for every record are made once, and
- * those that a few records share, such as a site, once for them: records with equal labels have the very same list,
- * by which packing knows them.
+ * Makes the labels of all targets of a record. Labels that are the same for every record are made once, and labels that some
+ * records share, such as a site, are made once for those. Records with equal labels get the same object, which makes
+ * packing cheap.
  */
 export function compileCommon(options: CommonOptions): (record: InventoryRecord) => Common {
   if (options.metaLabels || options.ownLabels === true) return (record) => commonLabels(record, options)
@@ -62,14 +62,14 @@ export function compileCommon(options: CommonOptions): (record: InventoryRecord)
     return () => constant
   }
   const listOf = memo((key) => labelsOfValues(key.split(SEPARATOR).slice(1), options), MAX_LISTS)
-  // Inventories mostly have an order, in which neighbours have the same site.
+  // Inventories are usually sorted, so that neighbours have the same site.
   let last: { readonly values: readonly string[]; readonly common: Common } | undefined
   return (record) => {
     const values: string[] = []
     for (const [, template] of options.labels) {
       const value = render(template, record)
       if (typeof value === 'string') values.push(value)
-      // An empty label is none.
+      // An empty label is the same as no label.
       else if (value.kind === 'missing') values.push('')
       else return commonLabels(record, options)
     }
@@ -105,7 +105,7 @@ function commonLabels(record: InventoryRecord, options: CommonOptions): Common {
   return { labels: sortedLabels(own), ...lost.result() }
 }
 
-/** Takes note of labels that are left out. */
+/** Counts labels that are left out. */
 export function noteDropped() {
   const dropped: LabelDropReason[] = []
   let isMisplaced = false
@@ -118,7 +118,7 @@ export function noteDropped() {
   }
 }
 
-/** Adds labels to those that are there; one whose field is absent, or cannot be sent, removes its label. */
+/** Adds labels. If the field of a label is absent, or its value cannot be sent, a label of this name is removed. */
 export function addLabels(
   templates: readonly LabelTemplate[],
   record: InventoryRecord,
@@ -137,15 +137,15 @@ export function addLabels(
   }
 }
 
-/** What every meta label of a record begins with; the rest is the sanitised name of its field. */
+/** The prefix of every meta label of a record. The sanitised name of the field follows. */
 export const META_PREFIX = '__meta_inventory_'
 
 const holdsSecret = memo(isSecretName)
 
 /**
- * Adds each field of the record as a `__meta_inventory_<field>` label: texts, numbers, booleans and lists
- * of them (`,a,b,`); nested objects and null are no labels. See {@link nameFields} for two fields with the same
- * sanitised name. Fields whose names, or values, say that they hold a secret are left out: labels are there for all to see.
+ * Adds each field of the record as a `__meta_inventory_<field>` label: texts, numbers, booleans and lists of them (`,a,b,`),
+ * but not nested objects and null. {@link nameFields} resolves equal sanitised names. Fields whose name or value looks like
+ * a secret are left out, because everybody can see labels.
  */
 export function addMetaLabels(record: InventoryRecord, labels: Map<string, string>, drop: DropLabel): void {
   if (!isObject(record)) return
@@ -163,11 +163,11 @@ export function addMetaLabels(record: InventoryRecord, labels: Map<string, strin
   }
 }
 
-/** The labels of a target group, without those that the source sets, and without `__address__`, which the targets are. */
+/** The labels of a target group, without those that the source sets, and without `__address__`, which is the target. */
 export function readLabels(labels: Json, drop: DropLabel, names?: LabelNames): Map<string, string> {
   const texts = new Map<string, string>()
   if (!isObject(labels)) {
-    // Among them may have been one that decides where the target is scraped.
+    // One of them may have decided where the target is scraped.
     drop('not_text', '__metrics_path__')
     return texts
   }
@@ -190,9 +190,9 @@ function nearestName(field: string, names?: LabelNames): string {
 }
 
 /**
- * Gives each field a label name. Two fields with the same name are resolved the same way in every order: the
- * field that needed no change wins, else the first by name.
- * @param nameOf makes a label name of a field
+ * Gives each field a label name. If two fields get the same name, the one whose name did not change wins, otherwise the
+ * first by name, whatever the order of the fields.
+ * @param nameOf makes the label name of a field
  * @returns label name → field
  */
 function nameFields(
@@ -204,7 +204,7 @@ function nameFields(
   for (const field of fields) {
     const name = nameOf(field)
     const rival = winners.get(name)
-    // Whichever loses: the label itself is there.
+    // The other field is left out, but the label exists.
     if (rival !== undefined) drop('collision', META_PREFIX)
     if (rival === undefined || beats(field, rival, name)) winners.set(name, field)
   }

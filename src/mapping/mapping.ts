@@ -23,59 +23,59 @@ import { isBlocked, type Path, shownPath, type Template, valueAt } from './templ
 
 export type { LabelTemplate } from './labels.ts'
 
-/** The port of a record that names none, when nothing else is configured (node_exporter's). */
+/** The default port of records without a port: that of node_exporter. */
 export const DEFAULT_METRICS_PORT = 9100
 
-/** How a record makes one target, with labels that only this target has; they win over those of all. */
+/** How a record makes one target. Its own labels win over those of all targets. */
 export interface TargetTemplate {
   readonly address: Template
-  /** The template gives a URL, which is taken apart; its labels win over those of the source. */
+  /** Whether the template makes a URL, which is split into address and labels. Its labels win over those of the source. */
   readonly isUrl?: true
-  /** A record that lacks a field of the address does without this target. */
+  /** Whether a record without a field of the address simply does not have this target. */
   readonly optional?: true
   readonly labels: readonly LabelTemplate[]
 }
 
-/** How the records of a source become targets; templates already compiled. */
+/** How the records of a source become targets. Templates are compiled. */
 export interface MappingOptions extends CommonOptions {
-  /** One per target of a record; empty: target groups are recognised, and the usual field names are tried. */
+  /** One for each target of a record; empty: target groups are recognised, and the usual field names are tried. */
   readonly targets: readonly TargetTemplate[]
   readonly defaultPort: number
-  /** Where the list is in a record of which each item makes the targets; templates find it as the field `item`. */
+  /** The path to a list in the record. Each of its items makes the targets, and is the field `item` in templates. */
   readonly forEach?: Path | undefined
-  /** Every record has to be a target group; otherwise they are recognised among others. */
+  /** Whether every record must be a target group; otherwise target groups are recognised. */
   readonly groupsOnly?: boolean
 }
 
-/** A target as the rules find it. */
+/** A target before relabelling. */
 export interface MappedTarget extends Target {
-  /** Which target of its record it is, from 0: the place of its template. */
+  /** The index of its template, from 0. */
   readonly slot: number
-  /** Somebody wrote the address: it may be any text. Otherwise it was made of a host and a port, and is these. */
+  /** Whether the address comes from a template or a target group, and can be any text. Otherwise it is a host and a port. */
   readonly asWritten?: true
-  /** Why the address cannot be served, unless the rules make another one of it. */
+  /** Why the address cannot be served, unless relabel rules replace it. */
   readonly fault?: Rejection
 }
 
-/** What one record gave: targets, why others could not be made, and the labels that were left out. */
+/** The result of one record: targets, faults, and the labels that were left out. */
 export interface Mapped {
   readonly targets: readonly MappedTarget[]
   readonly rejections: readonly Rejection[]
   readonly droppedLabels: readonly LabelDropReason[]
-  /** The slots of which it cannot be told what their target is: quarantined, or with a label missing that says where. */
+  /** The slots whose target is unknown: quarantined, or without a label that decides where it is scraped. */
   readonly unreadable: readonly number[]
-  /** How many optional targets, or templates for the items of a list, the record has nothing for. */
+  /** The number of optional targets, or templates for list items, that the record does not have. */
   readonly lacking: number
-  /** The filter leaves the record out. */
+  /** Whether the filter excludes the record. */
   readonly isLeftOut?: true
 }
 
-/** Maps one record; a pure function, compiled once per configuration. */
+/** Maps one record. A pure function, compiled once per configuration. */
 export type Mapping = (record: InventoryRecord) => Mapped
 
 /**
- * Compiles a mapping. A record's bad target is quarantined and its good ones are kept; a label that cannot be sent
- * is left out.
+ * Compiles a mapping. A bad target of a record is quarantined and its good ones are kept. A label that cannot be sent is
+ * left out.
  */
 export function compileMapping(options: MappingOptions): Mapping {
   const groups = (record: InventoryRecord) => mapGroup(record, options)
@@ -85,7 +85,7 @@ export function compileMapping(options: MappingOptions): Mapping {
   return (record) => (isGroup(record) ? groups(record) : plain(record))
 }
 
-/** Maps a target group: its labels and then those of the source, which win, for each of its targets. */
+/** Maps a target group: each target gets the labels of the group and those of the source, which win. */
 function mapGroup(record: InventoryRecord, options: MappingOptions): Mapped {
   const lost = noteDropped()
   const group = readGroup(record, lost.drop, options.labelNames)
@@ -98,15 +98,15 @@ function mapGroup(record: InventoryRecord, options: MappingOptions): Mapped {
   return { ...nothing(group.rejections, unreadable), targets, droppedLabels: dropped }
 }
 
-/** What a record gave that makes no target. */
+/** The result of a record without targets. */
 function nothing(rejections: readonly Rejection[], unreadable: readonly number[]): Draft {
   return { targets: [], rejections, droppedLabels: NONE, unreadable, lacking: 0 }
 }
 
 /**
- * Maps only the records for which a condition holds. One for which it cannot be told is quarantined, and keeps its
- * targets.
- * @param isWanted gives the fault when it cannot be told
+ * Maps only the records that match a condition. If the condition cannot be evaluated, the record is quarantined and keeps
+ * its targets.
+ * @param isWanted returns the fault when it cannot be evaluated
  */
 export function filterMapping(
   map: Mapping,
@@ -121,16 +121,16 @@ export function filterMapping(
   }
 }
 
-/** What a record gives of which nothing can be told: it is quarantined, and keeps its targets. */
+/** The result of a record that cannot be evaluated: it is quarantined, and keeps its targets. */
 export function refusing({ targets }: Pick<MappingOptions, 'targets'>): (fault: Rejection) => Mapped {
   const slots = targets.length === 0 ? [0] : [...targets.keys()]
   return (fault) => nothing([fault], slots)
 }
 
-/** Which target of its record it is, and whether somebody wrote its address. */
+/** The slot of a target, and whether its address can be any text. */
 type Origin = Pick<MappedTarget, 'slot' | 'asWritten'>
 
-/** Of a target group, which may have thousands of targets. */
+/** Shared by all targets of a target group, which may have thousands. */
 const WRITTEN: Origin = { slot: 0, asWritten: true }
 
 function targetOf(found: Found, labels: Labels, origin: Origin): MappedTarget {
@@ -185,7 +185,7 @@ function forItems(
   }
 }
 
-/** Notes that there is no address for a target. */
+/** Records that a target has no address. */
 function miss(mapped: Draft, rejection: Rejection, { origin, isOptional }: Maker): void {
   if (isOptional && rejection.reason === 'missing_field') {
     mapped.lacking++
@@ -200,9 +200,9 @@ function noteCommon(mapped: Draft, { dropped }: Common): void {
 }
 
 /**
- * A record once for each item of a list in it, which it has as its field `item`; none when it has no such list. All
- * items share the slots of the templates, since a list that has another order has the same targets.
- * @returns why it cannot be told when something else is there
+ * Repeats a record for each item of a list in it, with the item as the field `item`; empty when it has no such list. All
+ * items share the slots of the templates, because reordering the list must not change the targets.
+ * @returns the fault when the path leads to something else
  */
 export function scopesOf(record: InventoryRecord, forEach: Path): readonly InventoryRecord[] | Rejection {
   const items = valueAt(record, forEach) ?? []
@@ -216,7 +216,7 @@ export function scopesOf(record: InventoryRecord, forEach: Path): readonly Inven
   return items.map((item) => ({ ...(isObject(record) && record), item }))
 }
 
-/** What a record gave, while it is mapped. */
+/** The result of a record while it is mapped. */
 interface Draft {
   readonly targets: MappedTarget[]
   rejections: readonly Rejection[]
@@ -225,10 +225,10 @@ interface Draft {
   lacking: number
 }
 
-/** Shared by all records without faults: most have none, and there may be a million. */
+/** Shared by all records without faults, of which there may be a million. */
 const NONE: readonly never[] = []
 
-/** Finds the address of one target; the labels are those that only this target has. */
+/** Finds the address of one target, and makes its own labels. */
 interface Maker {
   readonly find: AddressFinder
   readonly labels: readonly LabelTemplate[]
@@ -256,7 +256,7 @@ interface Making {
   readonly record: InventoryRecord
 }
 
-/** The labels of a target: the common ones, those of its URL, and those that only it has. */
+/** The labels of a target: those of all targets, those of its URL, and its own. */
 function labelsOf(mapped: Draft, common: Common, { maker, found, record }: Making): Labels {
   const { labels: own, origin } = maker
   if (common.isMisplaced) mapped.unreadable = [...mapped.unreadable, origin.slot]

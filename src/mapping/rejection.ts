@@ -20,7 +20,7 @@ export const REJECTION_REASONS = {
 
 export type RejectionReason = keyof typeof REJECTION_REASONS
 
-/** One fault of one record. `detail` is a short text for people, with the value that is wrong. */
+/** One fault of one record. `detail` is a short text for people, with the wrong value. */
 export interface Rejection {
   readonly reason: RejectionReason
   readonly detail: string
@@ -39,15 +39,15 @@ export const LABEL_DROP_REASONS = {
 
 export type LabelDropReason = keyof typeof LABEL_DROP_REASONS
 
-/** Takes note of a label that is left out. */
+/** Counts a label that is left out. */
 export type DropLabel = (reason: LabelDropReason, name: string) => void
 
-/** A value as it may stand in a message: JSON, cut after 80 characters, without the user and password of a URL. */
+/** A value for a message: JSON, cut after 80 characters, without the user and password of a URL. */
 export function shown(value: Json): string {
   return shownText(stringify(typeof value === 'string' ? value.slice(0, 1_000) : value))
 }
 
-/** A text as it may stand in a message, cut and without secrets as {@link shown} makes it. */
+/** A text for a message, cut and without secrets, as {@link shown} makes it. */
 export function shownText(text: string): string {
   const safe = replaceUserInfo(text.slice(0, 1_000), () => '…')
   return safe.length <= 80 ? safe : `${safe.slice(0, 79).toWellFormed()}…`

@@ -1,7 +1,7 @@
 import { labelText } from '../model/labels.ts'
 import { fieldOf, isObject, type Json } from '../model/record.ts'
 
-/** The way to a value in a record: names, and places in lists; -1 is the last. */
+/** The path to a value in a record: names, and indexes in lists; -1 is the last item. */
 export type Path = readonly (string | number)[]
 
 /** A reference to a field of the record: `{store.id}`, `{ips[0]|127.0.0.1}`, `{@}` (the record itself). */
@@ -14,22 +14,22 @@ export interface Reference {
 /** Text with references, compiled once and rendered for every record. */
 export type Template = readonly (string | Reference)[]
 
-/** Why a template gave no text for a record. */
+/** Why a template has no text for a record. */
 export interface RenderFault {
-  /** `imprecise`: a number beyond 2^53, which is not what the inventory sent any more. */
+  /** `imprecise`: a number beyond 2^53, which may differ from the one in the inventory. */
   readonly kind: 'missing' | 'not_text' | 'imprecise'
   readonly field: string
 }
 
-/** A template that is not one; the message says what is wrong with it. */
+/** A syntax error of a template. */
 export class TemplateError extends Error {
   override readonly name = 'TemplateError'
 }
 
-/** Escaped braces, a reference, a brace that has no partner, or literal text. */
+/** Escaped braces, a reference, an unmatched brace, or literal text. */
 const TOKEN = /\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+/g
 
-/** One step of a path: a name after a dot, which may be left out before the first; a place in a list; a name in quotes. */
+/** One step of a path: a name after a dot (no dot before the first), an index of a list, or a name in quotes. */
 const STEP = /(\.?)([^.[\]|{}]+)|\[(?:("[^"]+"|'[^']+')|(-?\d+))\]/y
 
 /**
@@ -73,7 +73,7 @@ function compileReference(inner: string, text: string): Reference {
 }
 
 /**
- * Compiles the path to a field, as it stands between the braces of a template.
+ * Compiles the path to a field, as it is written between the braces of a template.
  * @throws TemplateError
  */
 export function compilePath(text: string): Path {
@@ -83,7 +83,7 @@ export function compilePath(text: string): Path {
   throw new TemplateError(`"${text}" is not a field; write field, nested.field, list[0] or labels["a.b"]`)
 }
 
-/** A template as it may be written. */
+/** A template as it can be written. */
 export function shownTemplate(template: Template): string {
   const parts = template.map((part) => {
     if (typeof part === 'string') return part.replace(/[{}]/g, '$&$&')
@@ -92,7 +92,7 @@ export function shownTemplate(template: Template): string {
   return parts.join('')
 }
 
-/** A path as it may be written. */
+/** A path as it can be written. */
 export function shownPath(path: Path): string {
   const steps = path.map((step) =>
     typeof step === 'string' && /^[\w-]+$/.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`,
@@ -100,7 +100,7 @@ export function shownPath(path: Path): string {
   return steps.join('').replace(/^\./, '')
 }
 
-/** Reads the path that a text begins with: undefined when it begins with none. */
+/** Reads the path at the beginning of a text; undefined when there is none. */
 function readPath(text: string): { readonly path: Path | undefined; readonly end: number } {
   if (/^@\s*(?:\||$)/.test(text)) return { path: [], end: 1 }
   const path: (string | number)[] = []
@@ -115,14 +115,14 @@ function readPath(text: string): { readonly path: Path | undefined; readonly end
   return { path: path.length === 0 ? undefined : path, end }
 }
 
-/** A template that is this very text, braces and all. */
+/** A template for exactly this text, including braces. */
 export function literalTemplate(text: string): Template {
   return text === '' ? [] : [text]
 }
 
 /**
  * Renders a template for a record. A field that is absent, null or `""` takes the reference's default.
- * @returns the text, or why there is none
+ * @returns the text, or the reason why there is none
  */
 export function render(template: Template, record: Json): string | RenderFault {
   let text = ''
@@ -141,12 +141,12 @@ export function render(template: Template, record: Json): string | RenderFault {
   return text
 }
 
-/** The text of a field that is absent; undefined when something else is in its way. */
+/** The text of an absent field; undefined when the field is not absent but wrong. */
 function absentText(record: Json, { path }: Reference): '' | undefined {
   return isBlocked(record, path) ? undefined : ''
 }
 
-/** The value that a path leads to in a record; undefined when there is none. */
+/** The value at a path in a record; undefined when there is none. */
 export function valueAt(record: Json, path: Path): Json | undefined {
   let value: Json | undefined = record
   for (const step of path) {
@@ -156,7 +156,7 @@ export function valueAt(record: Json, path: Path): Json | undefined {
   return value
 }
 
-/** Whether a path leads through something in the record that has no such fields, such as a text in place of an object. */
+/** Whether a path goes through a value without fields, such as a text in place of an object. */
 export function isBlocked(record: Json, path: Path): boolean {
   return path.some((step, index) => {
     const value = index === 0 ? undefined : valueAt(record, path.slice(0, index))
@@ -169,15 +169,15 @@ function itemAt(value: Json | undefined, place: number): Json | undefined {
   return Array.isArray(value) ? value.at(place) : undefined
 }
 
-/** The references of a template that have to be there: those without a default. */
+/** The references of a template without a default. */
 export function neededIn(template: Template): Reference[] {
   return template.filter((part): part is Reference => typeof part !== 'string' && part.fallback === undefined)
 }
 
 /**
- * Splits a template at the last colon of its literal text, so that host and port can be rendered apart
- * (an IPv6 address has colons of its own).
- * @returns port undefined when nothing like a port follows such a colon, as in `https://{host}`
+ * Splits a template at the last colon of its literal text, so that host and port can be rendered separately, because an IPv6
+ * address has colons too.
+ * @returns port undefined when no port follows the colon, as in `https://{host}`
  */
 export function splitAtPort(template: Template): { host: Template; port: Template | undefined } {
   for (let index = template.length - 1; index >= 0; index--) {

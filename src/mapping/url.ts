@@ -2,7 +2,7 @@ import { parseHost, parsePort, splitHostPort } from '../model/address.ts'
 import { isLabelValue } from '../model/labels.ts'
 import { type Rejection, shown } from './rejection.ts'
 
-/** A URL as Prometheus has it: an address, and labels for the rest. */
+/** A URL as Prometheus represents it: an address, and labels for the rest. */
 export interface Apart {
   readonly address: string
   /** `__scheme__`, `__metrics_path__` when the URL has a path, and `__param_<name>` for each parameter. */
@@ -12,8 +12,8 @@ export interface Apart {
 const PARTS = /^(https?):\/\/([^/?#]*)([^?#]*)(?:\?([^#]*))?/i
 
 /**
- * Takes a URL apart into what Prometheus scrapes it by. The port is the one in the URL, if there is one. What no label
- * can say is a fault, so that nothing else is scraped in its place.
+ * Splits a URL into the address and labels by which Prometheus scrapes it. The port is the one in the URL, if there is one.
+ * A part that no label can express is a fault, so that no other URL is scraped instead.
  */
 export function takeApart(text: string): Apart | Rejection {
   const [all, scheme = '', authority = '', path = '', query = ''] = PARTS.exec(text) ?? []
@@ -37,7 +37,7 @@ function readAuthority(text: string): { readonly text: string; readonly fault?: 
     : { text: `${host}:${port}` }
 }
 
-/** Prometheus encodes a path itself; an encoded slash would be another path. @returns what is wrong */
+/** Checks a path: Prometheus encodes it itself, so an encoded slash would become another path. @returns the fault */
 function addPath(path: string, place: Map<string, string>): string | undefined {
   if (path === '') return undefined
   try {
@@ -49,7 +49,7 @@ function addPath(path: string, place: Map<string, string>): string | undefined {
   }
 }
 
-/** @returns what is wrong */
+/** @returns the fault */
 function addParameters(query: string, place: Map<string, string>): string | undefined {
   for (const [name, value] of new URLSearchParams(query)) {
     const label = `__param_${name}`

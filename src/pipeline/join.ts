@@ -7,42 +7,42 @@ import type { Document } from '../model/document.ts'
 import { type InventoryRecord, isObject, type Json, kindOf } from '../model/record.ts'
 import { type ListPlan, readList } from './read-list.ts'
 
-/** How records find their partners in another list, compiled once. */
+/** A join: how records find their partners in another list. Compiled once. */
 export interface JoinPlan extends ListPlan {
-  /** The field of a record that takes its partner, in place of what the field had. */
+  /** The field of a record that is replaced by its partner. */
   readonly name: string
-  /** Where a partner has what it is found by. */
+  /** The path of the key in a partner. */
   readonly by: Path
-  /** Where a record says which partner is its own. */
+  /** The path of the partner's key in a record. */
   readonly from: Path
-  /** Whether a record whose partner is not there does without it. */
+  /** Whether a record may lack its partner. */
   readonly isOptional: boolean
 }
 
 /** The lists that records are joined with. */
 export interface Joins {
   readonly lists: readonly JoinPlan[]
-  /** What a record gives of which nothing can be told. */
+  /** The fault of a record that cannot be evaluated. */
   readonly refuse: (fault: Rejection) => Mapped
 }
 
 /** A record with its partners. */
 export interface Joined {
   readonly record: InventoryRecord
-  /** What it gives when a partner that it names is not there, whatever else would be made of it. */
+  /** The fault of a record whose partner is missing. It replaces every other result. */
   readonly refused?: Mapped
 }
 
-/** The documents of the list of records itself. */
+/** The documents of the main list. */
 export function ownDocuments(documents: readonly Document[]): readonly Document[] {
   return documents.filter(({ join }) => join === undefined)
 }
 
 /**
- * Joins records with those of other lists, in the order of the joins: a later one may begin at the partner of an earlier
- * one. A record that names no partner has null; one that names a partner that is not there cannot be read.
+ * Joins records with those of other lists, in the order of the joins: a later join may use the partner of an earlier one.
+ * A record without a key gets null. A record whose partner is missing is quarantined.
  * @param documents of all lists
- * @throws RefreshError when the documents of a join hold no list
+ * @throws RefreshError when the documents of a join have no list
  */
 export function createJoin(
   documents: readonly Document[],
@@ -65,14 +65,14 @@ export function createJoin(
   }
 }
 
-/** Marks what is no partner but a fault. */
+/** Marks a fault in place of a partner. */
 const FAULT = Symbol('fault')
 
 interface Fault {
   readonly [FAULT]: Rejection
 }
 
-/** Stands for several different records that are found by the same. */
+/** Stands for several different records with the same key. */
 const SEVERAL = Symbol('several')
 
 function createLookup(
@@ -100,7 +100,7 @@ function createLookup(
   }
 }
 
-/** The records of a list by what they are found by. */
+/** The records of a list by key. */
 function indexOf(documents: readonly Document[], join: JoinPlan): Map<string, Json | typeof SEVERAL> {
   const index = new Map<string, Json | typeof SEVERAL>()
   for (const record of readOf(documents, join).flat()) {
@@ -113,7 +113,7 @@ function indexOf(documents: readonly Document[], join: JoinPlan): Map<string, Js
   return index
 }
 
-/** Tells which list it is that cannot be read. */
+/** Adds the name of the list to an error. */
 function readOf(documents: readonly Document[], join: JoinPlan): ReturnType<typeof readList> {
   try {
     return readList(documents, join)
@@ -123,7 +123,7 @@ function readOf(documents: readonly Document[], join: JoinPlan): ReturnType<type
   }
 }
 
-/** A text or a number, which are the same where a table has only texts. */
+/** The key as a text, because a table has texts where another list has numbers. */
 function keyText(value: Json | undefined): string | undefined {
   if (typeof value === 'string') return value === '' ? undefined : value
   return typeof value === 'number' ? String(value) : undefined
