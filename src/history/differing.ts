@@ -6,7 +6,7 @@ export interface PlacedLine {
   readonly at: number
 }
 
-/** The lines of two encoded lists that may differ: what is not among them is the same in both. */
+/** The lines of two encoded lists that may differ. All other lines are the same in both. */
 export interface Differing {
   readonly before: readonly PlacedLine[]
   readonly after: readonly PlacedLine[]
@@ -18,21 +18,20 @@ const TAIL = 2
 const LINE_BREAK = 10
 const COMMA = 44
 
-/** How many bytes are compared at a time. */
+/** The number of bytes that are compared at a time. */
 const CHUNK = 16_384
 
-/** How many lines ahead the lists are searched for one that both have: a few at first, since most changes are small. */
+/** How many lines ahead a common line is searched for: a few at first, because most changes are small. */
 const NEAR = 6
 const FAR = 2_000
 
-/** When their lines that differ are longer, in bytes, the lists have little in common, and are better compared as a whole. */
+/** If the differing lines are longer than this, in bytes, the lists are compared as a whole. */
 const MAX_BYTES = 2 * 2 ** 20
 
 /**
- * Finds the lines in which two encoded lists differ, without reading what both have: a list of 10 MB in which a
- * thousand lines differ takes some milliseconds. Lists have their lines in the same order, so that what they have in
- * common is found by looking a little ahead.
- * @param maxBytes when the lines of both together are longer, it gives up
+ * Finds the lines in which two encoded lists differ, without decoding the common ones: for a list of 10 MB with a thousand
+ * different lines it takes some milliseconds. Both lists are sorted, so that common lines are found a little ahead.
+ * @param maxBytes it gives up when the differing lines of both are longer together
  * @returns undefined when it gave up
  */
 export function differingLines(
@@ -50,13 +49,13 @@ export function differingLines(
     now.take(come)
     if (old.taken() + now.taken() > maxBytes) return undefined
   }
-  // What only one of them has at its end.
+  // The rest that only one of them has at its end.
   for (const cursor of [old, now])
     while (!cursor.isAtEnd() && old.taken() + now.taken() <= maxBytes) cursor.take(1)
   return old.taken() + now.taken() > maxBytes ? undefined : { before: old.lines, after: now.lines }
 }
 
-/** A place in a list, at the beginning of a line. */
+/** A position in a list, at the beginning of a line. */
 interface Cursor {
   readonly bytes: Buffer
   readonly lines: PlacedLine[]
@@ -114,13 +113,13 @@ function createCursor(list: Uint8Array): Cursor {
   }
 }
 
-/** Moves both behind the whole lines that they have in common. */
+/** Moves both behind their common lines. */
 function skipCommon(old: Cursor, now: Cursor): void {
   const [from, to] = [old.at(), now.at()]
   const room = Math.min(old.bytes.length - from, now.bytes.length - to)
   let same = 0
   let step = CHUNK
-  // Whole chunks at first, then ever smaller ones up to the first byte that differs.
+  // Whole chunks first, then smaller and smaller ones up to the first different byte.
   while (step > 0) {
     const size = Math.min(step, room - same)
     const isSame =
@@ -134,8 +133,8 @@ function skipCommon(old: Cursor, now: Cursor): void {
 }
 
 /**
- * How many lines of each stand before the first one that both have; undefined: they have none in common. Two that
- * differ only in what stands behind them, as the last one of a list does, are passed over.
+ * The number of lines in each list before the first common one; undefined: there is none. Two lines that differ only in what
+ * follows them, as at the end of a list, do not count as different.
  */
 function meet(
   old: readonly PlacedLine[],

@@ -11,7 +11,7 @@ import type { Roll } from '../roll/roll.ts'
 import { type Absence, REASONS_TO_STAY } from '../roll/rules.ts'
 import { type Differing, differingLines, type PlacedLine } from './differing.ts'
 
-/** What of a roll is needed to tell how it differs from another. */
+/** The part of a roll that is needed to compare it with another one. */
 export type ListState = Pick<
   Roll,
   'body' | 'groups' | 'keys' | 'absenceOf' | 'absences' | 'held' | 'accepted'
@@ -19,14 +19,14 @@ export type ListState = Pick<
   readonly seen: Pick<Roll['seen'], 'selection'>
 }
 
-/** Two lists of one source, one after the other, and what is known of how one became the other. */
+/** Two consecutive lists of one source, and the circumstances of the change. */
 export interface ListChange {
-  /** Undefined: there was none. */
+  /** Undefined: there was no list. */
   readonly before: ListState | undefined
   readonly after: ListState
-  /** What the wall clock shows more than the monotonic one, in milliseconds. */
+  /** The wall clock minus the monotonic clock, in milliseconds. */
   readonly wallAheadMs: number
-  /** Whether devices register with the source themselves. */
+  /** Whether it is a `push` source. */
   readonly isPush: boolean
   /** How registrations ended, by the keys of their targets. */
   readonly endings?: ReadonlyMap<number, Ending> | undefined
@@ -36,7 +36,7 @@ export interface ListChange {
   readonly why?: string | undefined
 }
 
-/** A list of which only the targets are known. */
+/** Makes a roll from a list alone. */
 export function bareList(body: Uint8Array): ListState {
   const nothing = { absences: [], held: [], accepted: [] }
   return {
@@ -49,34 +49,34 @@ export function bareList(body: Uint8Array): ListState {
   }
 }
 
-/** How many targets one change has events of; one more event of each kind says how many others there were. */
+/** The number of targets with events of their own in one change. One more event of each kind counts the others. */
 export const MAX_EVENTS = 1_000
 
-/** How many changed labels an event names. */
+/** The number of changed labels that an event names. */
 const MAX_LABELS = 10
 
-/** Of a text, so many UTF-16 units are shown; of a longer value than can be masked quickly nothing is. */
+/** The number of UTF-16 units of a text that are shown, and the longest value that is masked; a longer one is not shown. */
 const MAX_TEXT = 500
 const MAX_VALUE = 80
 const MAX_MASKED = 16_384
 
-/** A target of the later list that the earlier one has not, or not with these labels. */
+/** A target of the later list that is not in the earlier one with these labels. */
 interface Newcomer {
   readonly address: string
-  /** The address, and what else decides where it is scraped. */
+  /** The address, and the labels that decide where it is scraped. */
   readonly identity: string
   /** Its line. */
   readonly text: string
 }
 
-/** A target of the earlier list that the later one has not, or not with these labels. */
+/** A target of the earlier list that is not in the later one with these labels. */
 interface Missing extends Newcomer {
-  /** The byte at which its line begins, and its place in the line. */
+  /** The byte at which its line begins, and its index in the line. */
   readonly at: number
   readonly index: number
 }
 
-/** A target that has other labels now. */
+/** A target whose labels changed. */
 interface Relabelled extends Newcomer {
   /** Its line in the earlier list. */
   readonly from: string
@@ -89,9 +89,9 @@ const NEWS = {
 }
 
 /**
- * Tells how a list differs from the one before: at most {@link MAX_EVENTS} targets that left, joined or have other
- * labels, in this order, and how many more there were. Secrets are masked.
- * @param differing the lines that may differ, where they are known
+ * Makes the events of a change: up to {@link MAX_EVENTS} targets that left, joined or changed labels, in this order, and the
+ * number of all others. Secrets are masked.
+ * @param differing the lines that may differ, if known
  */
 export function eventsOf(change: ListChange, differing?: Differing): Draft[] {
   const { before, after, reader } = change
@@ -134,7 +134,7 @@ export function eventsOf(change: ListChange, differing?: Differing): Draft[] {
   ]
 }
 
-/** An event of many targets, which names none. */
+/** An event for many targets, without their names. */
 export function summary(kind: EventKind, why: string): Draft {
   return { kind, address: '', place: {}, why }
 }
@@ -150,13 +150,13 @@ function cut(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length).toWellFormed()}${CUT}`
 }
 
-/** The labels of a line; a value that is too long to be searched for secrets is not shown. */
+/** The labels of a line. A value that is too long to be masked is not shown. */
 function labelsOf(line: string): Labels {
   const labels = Object.entries(JSON.parse(labelsIn(line)) as Record<string, string>)
   return labels.map(([name, value]) => [name, value.length > MAX_MASKED ? CUT : value] as const)
 }
 
-/** Which labels differ, by name. */
+/** The names of the labels that differ. */
 function labelChanges(before: Labels, after: Labels): string {
   const masker = createMasker(null, [before, after])
   const [old, now] = [new Map(before), new Map(after)]
@@ -183,7 +183,7 @@ function allLines(body: Uint8Array): PlacedLine[] {
   })
 }
 
-/** Finds what differs. Lines that both lists have are not decoded. */
+/** Finds the differences. Common lines are not decoded. */
 function compareLists(lines: Differing) {
   const { missing, newcomers } = unmatchedIn(lines)
   const joined: Newcomer[] = []
@@ -203,7 +203,7 @@ function compareLists(lines: Differing) {
   return { left, joined, changed }
 }
 
-/** The targets of each list that the other one has not with the same labels. */
+/** The targets of each list that are not in the other one with the same labels. */
 function unmatchedIn({ before, after }: Differing) {
   const byLabels = new Map(after.map(({ text }) => [labelsIn(text), text]))
   const missing: Missing[] = []
@@ -229,7 +229,7 @@ function unmatchedIn({ before, after }: Differing) {
   return { missing, newcomers }
 }
 
-/** The places in their list of targets that are sorted by them. */
+/** The indexes of targets, sorted by target. */
 function placesOf(targets: readonly Missing[], { body, groups, keys }: ListState): number[] {
   const bytes = asBuffer(body)
   const isOneEach = groups === keys.length
@@ -245,7 +245,7 @@ function placesOf(targets: readonly Missing[], { body, groups, keys }: ListState
   })
 }
 
-/** Compares sorted addresses: the places of those that are gone, and those that came. */
+/** Compares sorted addresses: the indexes of the removed ones, and the new ones. */
 function compareSorted(old: readonly string[], now: readonly string[]) {
   const gone: number[] = []
   const come: string[] = []
@@ -258,7 +258,7 @@ function compareSorted(old: readonly string[], now: readonly string[]) {
   return { gone, come: [...come, ...now.slice(at)] }
 }
 
-/** The addresses that the records of targets that left have now, by their keys. */
+/** The present addresses of the records whose targets left, by key. */
 function replacements(
   places: readonly number[],
   before: ListState,
@@ -267,7 +267,7 @@ function replacements(
   const wanted = new Set(places.map((place) => before.keys[place] ?? NO_KEY))
   wanted.delete(NO_KEY)
   const found = new Map<number, string>()
-  // Most targets that leave leave with their record.
+  // Usually the record leaves with its target.
   const lines = after.keys.some((key) => wanted.has(key)) ? linesOf(after.body) : []
   let place = 0
   for (const line of lines) {
@@ -277,14 +277,14 @@ function replacements(
     if (!keys.some((key) => wanted.has(key))) continue
     for (const [at, address] of targetsIn(line).entries()) {
       const key = keys[at] as number
-      // Once a key: any number of records may share one.
+      // Once for each key, because any number of records may share one.
       if (wanted.delete(key)) found.set(key, createMasker(null, [labelsOf(line)]).text(address))
     }
   }
   return found
 }
 
-/** Says why a target left, by its place in the list before. */
+/** The reason why a target left, by its index in the list before. */
 function createWhyLeft(
   before: ListState,
   after: ListState,
@@ -314,7 +314,7 @@ function endingOf(ending: Ending | undefined): string {
   return 'it is not registered any more'
 }
 
-/** @param absence before the reading that let it leave; undefined: there was none */
+/** @param absence the one before the reading by which it left; undefined: none */
 function missed(absence: Absence | undefined, wallAheadMs: number): string {
   if (absence === undefined) return 'the last reading lacked it'
   const since = new Date(absence.sinceMs + wallAheadMs).toISOString()

@@ -28,15 +28,15 @@ export interface SourceChange extends ListChange {
   readonly atMs: number
 }
 
-/** How much is kept, and where. */
+/** The settings of the history. */
 export interface HistoryOptions extends Retention {
-  /** The folder of what is kept; undefined: the newest events are kept in memory. */
+  /** The storage folder; undefined: only the newest events are kept, in memory. */
   readonly storagePath: string | undefined
-  /** Whether other replicas have a part of it too. */
+  /** Whether replicas share it. */
   readonly isShared?: boolean
 }
 
-/** What a history needs from outside. */
+/** The dependencies of a history. */
 export interface HistoryDeps {
   readonly files: Files
   readonly clock: Pick<Clock, 'now'>
@@ -45,47 +45,46 @@ export interface HistoryDeps {
   readonly log: Pick<Logger, 'warn' | 'info'>
 }
 
-/** The history of this process, for who makes it. */
+/** The history of this process, with the methods that record events. */
 export interface OwnHistory extends History, Retention {
   status(): HistoryStatus
-  /** Notes what a change did to each target; never fails, and holds nothing up. */
+  /** Records the events of a change in the background. Never fails. */
   record(change: SourceChange): void
-  /** What a change did to each target; never fails. */
+  /** Makes the events of a change without recording them. Never fails. */
   compare(change: SourceChange): Promise<readonly Draft[]>
   /**
-   * Notes events that all replicas have. Noted once more, after a restart or by two ways, they are found once.
-   * @param publication which of those of the source they belong to, by its time on the clock that all replicas share,
-   * in milliseconds
-   * @param isNext whether all that were published before it are here, as far as {@link publicationOf} goes
+   * Records events that all replicas share. If they are recorded twice, for example after a restart, they are found once.
+   * @param publication identifies the publication of the source by its time on the shared clock, in milliseconds
+   * @param isNext whether all earlier publications up to {@link publicationOf} are here
    * @returns whether there was room for them
    */
   note(source: string, publication: number, events: readonly Draft[], isNext: boolean): Promise<boolean>
   /**
-   * The newest publication of a source of which all events are here, and all those before it; 0: none.
-   * @throws Error when what an earlier process wrote cannot be read
+   * The newest publication of a source up to which all events are here; 0: none.
+   * @throws Error when the files of an earlier process cannot be read
    */
   publicationOf(source: string): Promise<number>
   /**
-   * The files that it is in, by their paths in the folder of what is kept.
+   * Its files, with paths in the storage folder.
    * @throws Error when they cannot be read
    */
   parts(): Promise<{ readonly path: string; readonly pieces: readonly Uint8Array[] }[]>
-  /** Waits for what is being written, and tries once more what could not be. */
+  /** Waits for running writes, and tries failed ones once more. */
   close(): Promise<void>
 }
 
-/** In the folder of what is kept. */
+/** Its folder in the storage folder. */
 export const HISTORY_FOLDER = 'history'
 
-/** So many events may wait for the disk, or are kept without one. */
+/** The number of events that may wait for the disk, or are kept without a disk. */
 export const MAX_WAITING = 5_000
 
-/** So many events are written in one go. */
+/** The number of events in one write. */
 const MAX_BATCH = 1_000
 
 /**
- * Lists that are larger than this together, in bytes, are compared in a thread, unless they have most lines in common;
- * in still larger ones it takes too long to find these.
+ * Larger lists, in bytes together, are compared in a thread, unless most of their lines are common. In still larger lists it
+ * takes too long to find the common lines.
  */
 const INLINE_BYTES = 128 * 1024
 const LOOK_BYTES = 64 * 2 ** 20
@@ -94,36 +93,36 @@ const JOB: Job = { module: new URL('./events.js', import.meta.url).href, name: e
 
 const NEVER = new AbortController().signal
 
-/** So many searches may be under way or waiting, each for the one before. */
+/** The number of searches that may run or wait. */
 const MAX_SEARCHES = 8
 const RETRY_AFTER_SECONDS = 5
 
-/** An event; without an id it has no place among all of them yet. */
+/** An event. It gets its id when it gets its place among all events. */
 type Waiting = Omit<TargetEvent, 'id'> & { readonly id?: number }
 
-/** The beginning of the line of an event that all replicas have. */
+/** The beginning of the line of a shared event. */
 const SHARED = /^\{"id":(\d+),"source":"([^"]*)","isShared":true/gm
 
-/** Creates a history, and begins to look for what an earlier process wrote. */
+/** Creates a history, and begins to read the files of an earlier process. */
 export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHistory {
   const { clock, threads, metrics, log } = deps
   const { storagePath, maxAgeMs, isShared = false } = options
   const folder = storagePath && join(storagePath, HISTORY_FOLDER)
   const segments = folder === undefined ? undefined : createSegments(folder, options, deps)
-  // By source: what changed while something else is compared is compared as one change.
+  // By source. Changes during a comparison are compared as one change.
   const changes = new Map<string, SourceChange>()
   let comparing: Promise<void> | undefined
-  // In order; those that are being written are the first.
+  // In order. The first ones are being written.
   let waiting: Waiting[] = []
   let writing: Promise<void> | undefined
   let isOpen = false
-  // The id of the event before the first that waits.
+  // The id of the event before the first waiting one.
   let lastId = 0
   let leftOut = 0
   let failure: string | undefined
   const mutex = createMutex()
   let searches = 0
-  // With other replicas: of what this one noted alone.
+  // With replicas: ids of events that only this one has.
   let lastOwnId = 0
   // By source.
   const publications = new Map<string, number>()
@@ -179,7 +178,7 @@ export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHi
     return { id: lastOwnId, source, atMs, ...draft }
   }
 
-  /** Has what waits written; without a folder, forgets the oldest. */
+  /** Writes the waiting events; without a folder, forgets the oldest. */
   function settle(): Promise<void> | undefined {
     if (segments !== undefined) return writeSoon(segments)
     const tooMany = Math.max(0, waiting.length - MAX_WAITING)
@@ -234,7 +233,7 @@ export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHi
       if (isNews)
         log.warn({ path: folder, error: failure }, 'history not written; check its folder and the disk')
     }
-    // In the same step as the last look for more.
+    // In the same step as the last check for more events.
     writing = undefined
   }
 
@@ -256,7 +255,7 @@ export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHi
     return page.get()
   }
 
-  /** @throws Error when what an earlier process wrote cannot be read */
+  /** @throws Error when the files of an earlier process cannot be read */
   async function ready(): Promise<void> {
     if (segments === undefined || isOpen) return
     await writeSoon(segments)
@@ -269,11 +268,11 @@ export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHi
     maxAgeMs,
     maxBytes: options.maxBytes,
     record(change) {
-      // What left with a source is a change of its own.
+      // The targets that left with a source are a change of their own.
       const key = JSON.stringify([change.source, change.why])
       const pending = changes.get(key)
       changes.set(key, pending === undefined ? change : merged(pending, change))
-      // Not before what follows the change has been done.
+      // After the other effects of the change.
       comparing ??= Promise.resolve().then(compareAll)
     },
     compare,
@@ -335,7 +334,7 @@ export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHi
   }
 }
 
-/** Only what is compared: the rest need not be copied. */
+/** Only the compared part, so that the rest is not copied. */
 function light({ body, groups, keys, absenceOf, absences, held, accepted, seen }: ListState): ListState {
   return { body, groups, keys, absenceOf, absences, held, accepted, seen }
 }
@@ -346,11 +345,11 @@ function merged(first: SourceChange, second: SourceChange): SourceChange {
   return { ...second, before: first.before, endings }
 }
 
-/** The newest events of those that are added, as many as a page takes. */
+/** Keeps the newest of the added events, up to one page. */
 function createPage(limit: number) {
-  // The newest first, and one of the next page.
+  // Newest first, with one more than the page.
   let found: TargetEvent[] = []
-  // Events of several sources may have one id, and must not be torn apart.
+  // Events of several sources can have the same id, and must be on the same page.
   const endOf = () => {
     let end = limit
     while (end < found.length && found[end]?.id === found[end - 1]?.id) end++
@@ -374,7 +373,7 @@ function createPage(limit: number) {
   }
 }
 
-/** The beginning of a line, before the id. */
+/** The beginning of a line, before its id. */
 const BEFORE_ID = '{"id":'.length
 
 function createMatcher(
@@ -388,7 +387,7 @@ function createMatcher(
     ...(source === undefined ? [] : [`"source":${JSON.stringify(source)}`.toLowerCase()]),
   ]
   return {
-    /** Looks at the line of an event: it need not be parsed when nothing in it matches. */
+    /** Checks the line of an event before it is parsed. */
     mayMatch(line: string): boolean {
       if (Number.parseInt(line.slice(BEFORE_ID, BEFORE_ID + 16), 10) >= before) return false
       const lower = needles.length === 0 ? line : line.toLowerCase()

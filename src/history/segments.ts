@@ -3,49 +3,49 @@ import type { Clock } from '../base/clock.ts'
 import type { Files } from '../base/files.ts'
 import type { TargetEvent } from '../model/history.ts'
 
-/** How much is kept, and for how long. */
+/** The limits of size and age. */
 export interface Retention {
   readonly maxAgeMs: number
   readonly maxBytes: number
 }
 
-/** What segments need from outside. */
+/** The dependencies of segments. */
 export interface SegmentsDeps {
   readonly files: Pick<Files, 'read' | 'write' | 'append' | 'remove' | 'list' | 'look'>
   readonly clock: Pick<Clock, 'now'>
 }
 
-/** The text of a segment, and an id that no event in an older segment exceeds. */
+/** The text of a segment, and the largest id that an event in an older segment can have. */
 export interface Piece {
   readonly text: string
   readonly mark: number
 }
 
 /**
- * Events in files, a line of JSON each. A file is only appended to; a line that a process did not finish is left out,
- * and the next event begins another file. The oldest files are deleted, so that all of them together are never larger,
- * nor much older, than they may be. Events need not come in the order of their ids: those of other replicas may be late.
+ * Events in files, one line of JSON each. Files are only appended to. An incomplete last line is ignored, and the next event
+ * starts a new file. The oldest files are deleted, so that all together stay within the limits of size and, roughly, of age.
+ * Events can arrive out of the order of their ids, because those of other replicas may be late.
  */
 export interface Segments {
-  /** Finds what an earlier process wrote; to be called once, first, again after it failed. */
+  /** Reads the files of an earlier process. Call it once, first, and again after a failure. */
   open(): Promise<void>
-  /** The largest id of all events; 0: there is none. */
+  /** The largest id of all events; 0: there are none. */
   lastId(): number
   bytes(): number
   /**
-   * Appends events. Those of a call that failed may be there in part: appended again, some are there twice.
+   * Appends events. After a failure some may have been written; appending again then writes these twice.
    * @throws Error when they may not be on disk
    */
   append(events: readonly TargetEvent[]): Promise<void>
-  /** What there may be of events that are not older than a time; the file that was begun last comes first. */
+  /** The segments that may have events since a time, the newest file first. */
   read(sinceMs: number): AsyncIterable<Piece>
-  /** The files, as they are in the folder. */
+  /** The files of the folder. */
   parts(): Promise<{ readonly path: string; readonly pieces: readonly Uint8Array[] }[]>
 }
 
 interface Segment {
   readonly name: string
-  /** No event in an older file has a larger id, or a later time; mostly those of the first event. */
+  /** The largest id and time that an event in an older file can have: usually those of the first event. */
   readonly mark: number
   readonly markMs: number
   bytes: number
@@ -55,12 +55,12 @@ interface Segment {
 const NAME = /^(\d{16})-(\d{13})\.jsonl$/
 const TEMPORARY = /^\d{16}-\d{13}\.jsonl\.[0-9a-f-]{36}\.tmp$/
 
-/** A file takes at most such a share of all, of size and of age, and at most so many bytes: it is read in one go. */
+/** The limits of one file: a share of all, by size and by age, and a size in bytes, because it is read at once. */
 const SIZE_SHARE = 8
 const AGE_SHARE = 30
 const MAX_SEGMENT_BYTES = 2 ** 20
 
-/** Creates the segments of a folder, which need not be there. */
+/** Creates the segments of a folder, which may not exist yet. */
 export function createSegments(
   folder: string,
   { maxAgeMs, maxBytes }: Retention,
@@ -69,11 +69,11 @@ export function createSegments(
   const segmentBytes = Math.min(MAX_SEGMENT_BYTES, Math.floor(maxBytes / SIZE_SHARE))
   // From the first event of a file to its last, when they are in order.
   const spanMs = maxAgeMs / AGE_SHARE
-  // The oldest first.
+  // Oldest first.
   let segments: Segment[] = []
   let lastId = 0
   let lastAtMs = 0
-  // Whether the newest one ends with a whole line.
+  // Whether the newest file ends with a complete line.
   let isWhole = false
 
   const total = () => segments.reduce((sum, { bytes }) => sum + bytes, 0)
@@ -94,7 +94,7 @@ export function createSegments(
     return found
   }
 
-  /** Makes room for so many bytes. */
+  /** Makes room for new bytes. */
   async function prune(bytes: number): Promise<void> {
     const expiredMs = clock.now() - maxAgeMs - spanMs
     for (let [oldest] = segments; oldest !== undefined; [oldest] = segments) {
@@ -107,7 +107,7 @@ export function createSegments(
   async function write(events: readonly TargetEvent[], body: Buffer): Promise<void> {
     await prune(body.length)
     const [first] = events as readonly [TargetEvent]
-    // A clock that was ahead for a while keeps no file for longer.
+    // Even if the clock was ahead for a while, no file is kept for longer.
     const markMs = Math.max(0, Math.floor(Math.max(first.atMs, Math.min(lastAtMs, clock.now()))))
     if (!(await tryAppend(body, markMs))) {
       const mark = Math.max(first.id, lastId, (segments.at(-1)?.mark ?? 0) + 1)
@@ -126,7 +126,7 @@ export function createSegments(
     }
   }
 
-  /** @returns false when another file has to be begun */
+  /** @returns false when a new file is needed */
   async function tryAppend(body: Buffer, atMs: number): Promise<boolean> {
     const newest = segments.at(-1)
     if (newest === undefined || !isWhole || newest.bytes + body.length > segmentBytes) return false
@@ -136,7 +136,7 @@ export function createSegments(
       await files.append(join(folder, newest.name), body)
       return true
     } catch {
-      // A part of a line may be there now, or the file may be missing.
+      // The file may now end with part of a line, or be missing.
       isWhole = false
       return false
     }
@@ -148,7 +148,7 @@ export function createSegments(
       const newest = segments.at(-1)
       if (newest === undefined) return
       const text = (await files.read(join(folder, newest.name)))?.toString() ?? ''
-      // Without a readable line its name says what is in the others.
+      // Without a readable line its name has the bounds.
       lastId = newest.mark
       lastAtMs = newest.markMs
       note(eventsIn(text))
@@ -198,8 +198,8 @@ export function createSegments(
 }
 
 /**
- * The events of a segment, the newest first. A line that is none is left out.
- * @param isWanted looks at a line before it is parsed
+ * The events of a segment, newest first. A bad line is ignored.
+ * @param isWanted checks a line before it is parsed
  */
 export function* eventsIn(
   text: string,

@@ -1,64 +1,64 @@
 import { RefreshError } from '../base/errors.ts'
 import type { ScrapeState } from '../model/scrape.ts'
 
-/** What a server makes of one target that was discovered through Rollcall. */
+/** The state of one target in a Prometheus server. */
 export interface Found {
   readonly state: Exclude<ScrapeState, 'unknown'>
   readonly pool: string
   readonly why: string | undefined
   readonly lastScrapeMs: number | undefined
-  /** Since when it was seen in this state, on the wall clock, in milliseconds. */
+  /** When it was first seen in this state, on the wall clock, in milliseconds. */
   readonly sinceMs: number
 }
 
 /** By source, then by address and place. */
 export type FoundTargets = ReadonlyMap<string, ReadonlyMap<string, Found>>
 
-/** What a server says of a target now. */
+/** The state of a target in the current reading. */
 export type Said = Omit<Found, 'sinceMs' | 'pool'>
 
-/** In which pool, and when, a server says it. */
+/** The pool and the time of a state. */
 interface At {
   readonly pool: string
   /** On the wall clock, in milliseconds. */
   readonly nowMs: number
 }
 
-/** Changed in place: with many targets new objects in each reading would cost more than the reading. */
+/** Modified in place, because new objects for many targets would cost more than the reading. */
 interface Known extends Found {
   sinceMs: number
   state: Found['state']
   pool: string
   why: string | undefined
   lastScrapeMs: number | undefined
-  /** The reading that last told of it. */
+  /** The number of the last reading that had it. */
   reading: number
-  /** What the reading before made of it. */
+  /** Its state in the reading before. */
   lastState: Found['state']
   lastSinceMs: number
 }
 
-/** The targets that a server knows, from reading to reading. */
+/** The targets that a server knows, over several readings. */
 export interface KnownTargets {
   readonly found: FoundTargets
   /** Begins a reading. */
   begin(): void
   /**
-   * Notes a target; of what a reading says of the same one the best state counts.
+   * Adds a target of the reading. If a target occurs twice, its best state counts.
    * @throws RefreshError `too_large`
    */
   note(source: string, key: string, said: Said, at: At): void
-  /** Ends a reading that was whole: what it did not tell of is not known any more. */
+  /** Ends a complete reading: targets that it lacked are forgotten. */
   end(): void
 }
 
-/** The most targets that are remembered. */
+/** The largest number of targets that are remembered. */
 const MAX_TARGETS = 1_000_000
 
 /** The states from the best to the worst. */
 const STATES = ['up', 'down', 'pending', 'dropped'] as const
 
-/** Creates an empty memory. A reading that fails in the middle has changed what it told of until then. */
+/** Starts without targets. A reading that fails halfway has already updated the targets before the failure. */
 export function createKnownTargets(max = MAX_TARGETS): KnownTargets {
   const found = new Map<string, Map<string, Known>>()
   let reading = 0
@@ -112,7 +112,7 @@ function update(known: Known, { state, why, lastScrapeMs }: Said, { pool, nowMs 
   known.lastScrapeMs = lastScrapeMs
 }
 
-/** The same text with memory of its own: a part of a text keeps the whole of it. */
+/** A copy of a text, because part of a text keeps all of it in memory. */
 function ownText(text: string): string {
   return Buffer.from(text).toString()
 }

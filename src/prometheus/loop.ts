@@ -19,32 +19,32 @@ import { changesBy } from './pool.ts'
 import { createReader, type Reader, type ReaderDeps, type Reading } from './reader.ts'
 import type { PrometheusOptions, PrometheusServer } from './resolve.ts'
 
-/** What the loop needs from outside. */
+/** The dependencies of the loop. */
 export interface LoopDeps extends ReaderDeps {
   readonly log: Pick<Logger, 'info' | 'warn'>
   /** 0 to 1, as Math.random. */
   readonly random: () => number
   readonly metrics: Pick<Metrics, 'startScrapes'>
   readonly store: Pick<Store, 'get' | 'list' | 'combined' | 'removed'>
-  /** Who was sent which list. */
+  /** The lists that were sent to pollers. */
   polled(): readonly Polled[]
 }
 
-/** Asks Prometheus servers, again and again, what they make of the targets. */
+/** Queries Prometheus servers regularly for the state of the targets. */
 export interface Loop extends Scrapes {
   close(): Promise<void>
 }
 
-/** Time between two requests to a server, in milliseconds, when nothing is said about it. */
+/** The default interval between two queries of a server, in milliseconds. */
 const DEFAULT_INTERVAL_MS = 60_000
 
-/** Reading takes at most one part in so many of the time, when nothing is said about the interval. */
+/** With the default interval, a query takes at most one part in this number of the time. */
 const SHARE = 50
 
-/** The first requests are spread over so many milliseconds. */
+/** The first queries are spread over this time, in milliseconds. */
 const FIRST_MS = 5_000
 
-/** A server, and what it last said. */
+/** A server and its last answer. */
 interface Asked {
   readonly server: PrometheusServer
   readonly reader: Reader
@@ -56,7 +56,7 @@ interface Asked {
   cancel: (() => void) | undefined
 }
 
-/** Starts to ask. One server is asked at a time. */
+/** Starts the queries. One server is queried at a time. */
 export function startLoop({ servers }: PrometheusOptions, deps: LoopDeps): Loop {
   const { clock, log, random, store } = deps
   const metrics = deps.metrics.startScrapes()
@@ -98,7 +98,7 @@ export function startLoop({ servers }: PrometheusOptions, deps: LoopDeps): Loop 
     one.failure = failure
   }
 
-  /** A tenth more or less, so that many Rollcalls do not ask at the same time. */
+  /** A tenth more or less, so that many Rollcalls do not query at the same time. */
   function delayMs({ server }: Asked, tookMs: number): number {
     const intervalMs = server.intervalMs ?? Math.max(DEFAULT_INTERVAL_MS, SHARE * tookMs)
     return intervalMs * (0.9 + 0.2 * random())
@@ -167,8 +167,8 @@ function unasked(server: string, failure: string): Scrape {
 }
 
 /**
- * What a server makes of a served target.
- * @param polls undefined: who polls is not known here
+ * The state of a served target in a server.
+ * @param polls undefined: pollers are not known here
  */
 export function scrapeOf(
   server: string,

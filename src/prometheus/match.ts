@@ -12,14 +12,14 @@ import type { Reading } from './reader.ts'
 /** The states, from the best to the worst. */
 export const SCRAPE_STATES = ['up', 'down', 'pending', 'dropped', 'unknown'] as const
 
-/** How many targets there are in each state. */
+/** The number of targets in each state. */
 export type Counts = Record<ScrapeState, number>
 
 export function noCounts(): Counts {
   return { up: 0, down: 0, pending: 0, dropped: 0, unknown: 0 }
 }
 
-/** What a server makes of a served target, in the best pool; undefined when it does not know it. */
+/** The best state of a served target in a server; undefined when the server does not know it. */
 export function findIn(reading: Reading, { source, address, labels }: ServedTarget): Found | undefined {
   return best(placesIn(reading, labels).map((place) => reading.found.get(source)?.get(address + place)))
 }
@@ -41,8 +41,8 @@ function rankOf(state: ScrapeState): number {
 }
 
 /**
- * Counts the served targets by what each server makes of them, and by the best of that. It yields to the event loop.
- * @param lists encoded lists, each with the source that it is of where a group does not say it
+ * Counts the served targets by their state in each server, and by their best state. It yields to the event loop.
+ * @param lists encoded lists, each with the source of groups that do not name it
  */
 export async function countStates(
   readings: readonly Reading[],
@@ -66,16 +66,16 @@ export async function countStates(
   return { each, all }
 }
 
-/** So many targets are counted before the work may yield. */
+/** The number of targets that are counted before yielding. */
 const SLICE = 1_000
 
-/** Looking a target up takes as long as hashing so many bytes. */
+/** Looking up a target takes as long as hashing this number of bytes. */
 const WORK_PER_TARGET = 500
 
 /** The lines of an encoded list, one at a time. */
 function* linesIn(body: Uint8Array): Generator<string> {
   const bytes = asBuffer(body)
-  // The first line is the bracket, and so is the last.
+  // The first and the last line are brackets.
   for (let at = bytes.indexOf('\n') + 1; at > 0; ) {
     const end = bytes.indexOf('\n', at)
     if (end === -1 || bytes[at] === 0x5d) return
@@ -109,24 +109,24 @@ function counterOf(
   }
 }
 
-/** A list that somebody was sent, or had already. */
+/** A list that was sent to a poller, or that it had already. */
 export interface Polled {
-  /** Path and parameters that it was asked for with. */
+  /** The path and parameters of the request. */
   readonly url: string
   readonly digest: string
   /** On the wall clock, in milliseconds. */
   readonly atMs: number
 }
 
-/** What is known of who polls. */
+/** The known pollers. */
 export interface Polls {
-  /** Who was sent a list. */
+  /** The lists that were sent. */
   polled(): readonly Polled[]
   /** The digest of the list that is served now: of a source, or of all. */
   digestOf(source: string | undefined): string | undefined
 }
 
-/** How long a server may take to take over what it polled, in milliseconds; Prometheus waits 5 s. */
+/** How long a server may take to apply a list that it polled, in milliseconds. Prometheus waits 5 s. */
 const TAKE_OVER_MS = 10_000
 
 /**
@@ -145,16 +145,16 @@ export function unknownWhy(reading: Reading, target: ServedTarget, polls: Polls 
     return `pool ${hiding.name} may have dropped it: ${count} of its dropped targets are not shown (keep_dropped_targets)`
   }
   const [rule] = pools.flatMap((pool) => (pool.asks.some(asksFor) ? (wouldDrop(pool, target) ?? []) : []))
-  // vmagent shows only some of them, and does not say how many there are.
+  // vmagent shows only some dropped targets, and not their number.
   if (rule !== undefined)
     return `${rule} drops it, although it is not among the dropped targets that are shown`
   return pollWhy(asking, reading, polls)
 }
 
-/** At most so many pools are named. */
+/** The number of pools that are named. */
 const MAX_REASONS = 3
 
-/** Why no pool asks for a target: of those that ask for its source, or of all if there are none. */
+/** Why no pool requests a target: of the pools that request its source, or of all if there are none. */
 function refusalsOf(pools: readonly Pool[], target: ServedTarget): string {
   const all = pools.flatMap(({ name, asks }) =>
     asks.map((asked) => ({ asked, text: `pool ${name} ${notAskedFor(asked, target)}` })),
@@ -164,7 +164,7 @@ function refusalsOf(pools: readonly Pool[], target: ServedTarget): string {
   return [...new Set(texts)].slice(0, MAX_REASONS).join('; ')
 }
 
-/** What its polls say of a target that a server asks for and does not know. */
+/** What the polls show about a target that a server requests but does not know. */
 function pollWhy(asking: readonly Asked[], { askedMs }: Reading, known: Polls | undefined): string {
   const url = String(asking[0]?.url)
   if (known === undefined)

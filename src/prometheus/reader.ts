@@ -15,49 +15,49 @@ import { type ReportedTarget, readTarget } from './reported-target.ts'
 import { apiUrl, type PrometheusServer } from './resolve.ts'
 import { readScrapeConfigs, type ScrapeConfigs } from './scrape-config.ts'
 
-/** All that a server said of the targets that it discovered through Rollcall. */
+/** The answer of a server about the targets that it discovered through Rollcall. */
 export interface Reading {
-  /** When it was asked, on the wall clock, in milliseconds. */
+  /** When it was queried, on the wall clock, in milliseconds. */
   readonly askedMs: number
   readonly pools: readonly Pool[]
-  /** By source, then by address and place (see {@link placeIn}); the next reading changes it. */
+  /** By source, then by address and place (see {@link placeIn}). The next reading modifies it. */
   readonly found: FoundTargets
   /** Dropped targets that the server does not show, by pool. */
   readonly hidden: ReadonlyMap<string, number>
 }
 
-/** Asks one server. */
+/** Queries one server. */
 export interface Reader {
   /**
-   * Asks for all targets that were discovered through Rollcall.
-   * @throws RefreshError without secrets in it
+   * Queries all targets that were discovered through Rollcall.
+   * @throws RefreshError without secrets
    */
   read(stop: AbortSignal): Promise<Reading>
   close(): Promise<void>
 }
 
-/** What a reader needs from outside. */
+/** The dependencies of a reader. */
 export interface ReaderDeps {
   readonly clock: Clock
   readonly userAgent: string
   readonly threads: Pick<Threads, 'run'>
-  /** Where Rollcall is reached from outside, if that is known. */
+  /** The URL of Rollcall from outside, if configured. */
   readonly externalUrl: URL | undefined
 }
 
-/** The most that is read of a configuration, and of one list of targets, in bytes. */
+/** The limits of a configuration and of one list of targets, in bytes. */
 const MAX_CONFIG_BYTES = 32 * 2 ** 20
 const MAX_TARGETS_BYTES = 2 ** 30
 
 /** The longest error of a scrape that is kept, in UTF-16 units. */
 const MAX_ERROR_LENGTH = 300
 
-/** A configuration that is larger, in UTF-16 units, is parsed in a thread. */
+/** A larger configuration, in UTF-16 units, is parsed in a thread. */
 const INLINE_LENGTH = 8 * 1024
 
 const JOB: Job = { module: new URL('./scrape-config.js', import.meta.url).href, name: readScrapeConfigs.name }
 
-/** Creates a reader. It holds one connection, what the last configuration said, and the targets that are known. */
+/** Creates a reader. It keeps one connection, the last configuration, and the known targets. */
 export function createReader(server: PrometheusServer, deps: ReaderDeps): Reader {
   const { clock, externalUrl, threads } = deps
   const requester = createRequester(server.client, deps)
@@ -87,14 +87,14 @@ export function createReader(server: PrometheusServer, deps: ReaderDeps): Reader
     }
   }
 
-  /** The jobs of the server; undefined when it does not tell. */
+  /** The jobs of the server; undefined when it does not show its configuration. */
   async function readConfigs(stop: AbortSignal): Promise<typeof known> {
     let body: Buffer
     try {
       body = await get('status/config', {}, stop, { maxBytes: MAX_CONFIG_BYTES })
     } catch (error) {
       const { reason } = asRefreshError(error)
-      // A server, or a proxy before it, may tell its targets only.
+      // A server, or a proxy in front of it, may only allow the API of targets.
       if (reason !== 'http_status' && reason !== 'auth') throw error
       return undefined
     }
@@ -122,7 +122,7 @@ export function createReader(server: PrometheusServer, deps: ReaderDeps): Reader
       const parameters = { state: 'any', ...(name !== undefined && { scrapePool: name }) }
       await get('targets', parameters, stop, { maxBytes: MAX_TARGETS_BYTES, onPiece: elements.add })
       collector.end(elements.end())
-      // A server that does not know the parameter has told of all pools.
+      // A server that does not know the parameter has sent all pools.
       if (collector.hasStrangers()) break
     }
     targets.end()
@@ -142,7 +142,7 @@ export function createReader(server: PrometheusServer, deps: ReaderDeps): Reader
   }
 }
 
-/** The messages of the client are about inventories. */
+/** Rewrites the messages of the HTTP client, which are about inventories. */
 function inItsWords(message: string): string {
   return maskText(message, () => {}).replaceAll('the inventory', 'the server')
 }
@@ -158,7 +158,7 @@ function yamlIn(body: Buffer): string | undefined {
 }
 
 interface Collecting {
-  /** Whether the pools are all that there are. */
+  /** Whether all pools are known. */
   readonly isComplete: boolean
   readonly externalUrl: URL | undefined
   readonly askedMs: number
@@ -166,8 +166,8 @@ interface Collecting {
 }
 
 /**
- * Gathers what a server says, target by target.
- * @param configured its pools; undefined: it does not tell its configuration
+ * Collects the targets of a server.
+ * @param configured its pools; undefined: it does not show its configuration
  */
 function createCollector(
   configured: readonly Pool[] | undefined,
@@ -211,7 +211,7 @@ function createCollector(
     targets.note(source, key, said, { pool: pool.name, nowMs: askedMs })
   }
 
-  /** Before Prometheus 3 dropped targets do not name their pool. */
+  /** Before Prometheus 3, dropped targets have no name of their pool. */
   function poolNameOf(
     { scrapePool }: ReportedTarget,
     { job = '' }: LabelMap,
@@ -221,7 +221,7 @@ function createCollector(
     return pools.has(job) ? job : (asked ?? job)
   }
 
-  /** @throws RefreshError `refused` when nothing says which targets the server has */
+  /** @throws RefreshError `refused` when the server did not send its targets */
   function assertHasLabels(pool: string, labels: LabelMap): void {
     if (isEmpty(labels) && (configured === undefined || pools.has(pool)))
       throw new RefreshError('refused', noLabels(pool))
@@ -233,7 +233,7 @@ function createCollector(
   }
 
   return {
-    /** @param asked the pool that was asked for */
+    /** @param asked the requested pool */
     add(list: string, one: ReportedTarget, asked: string | undefined): void {
       const labels = one.discoveredLabels
       if (!isLabelMap(labels)) return
@@ -272,7 +272,7 @@ function said(error: unknown): string {
   return typeof error === 'string' ? `: ${error.slice(0, MAX_ERROR_LENGTH)}` : ''
 }
 
-/** Only the labels that are used are looked at. */
+/** Reads only the labels that are used. */
 function isLabelMap(value: unknown): value is LabelMap {
   if (typeof value !== 'object' || value === null) return false
   for (const name in value) if (typeof (value as Record<string, unknown>)[name] !== 'string') return false

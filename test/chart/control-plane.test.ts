@@ -42,9 +42,10 @@ function makeNamespace({ apply }: Cluster, name: string): Promise<void> {
 
 async function checkValues(t: Test, command: string, cluster: Cluster, namespace: string, file: string) {
   await makeNamespace(cluster, namespace)
+  const home = t.testdir()
   const run = async (...words: string[]) => {
     const flags = [`--namespace=${namespace}`, `--kubeconfig=${cluster.kubeconfig}`]
-    const { code, out, err } = await helm(command, [...words, ...flags])
+    const { code, out, err } = await helm(command, [...words, ...flags], home)
     if (code !== 0) throw new Error(`helm ${words.join(' ')}: ${err}`)
     t.notMatch(err, /PodSecurity|[Dd]eprecated/, String(words[0]))
     return out

@@ -26,9 +26,16 @@ export interface HelmResult {
   readonly err: string
 }
 
-/** Runs Helm without anything of the machine's own. */
-export async function helm(command: string, args: readonly string[]): Promise<HelmResult> {
-  const env = { PATH: process.env.PATH, HOME: '/nonexistent', KUBECONFIG: '/nonexistent' }
+/**
+ * Runs Helm without anything of the machine's own.
+ * @param home a folder for what Helm remembers of a cluster
+ */
+export async function helm(
+  command: string,
+  args: readonly string[],
+  home = '/nonexistent',
+): Promise<HelmResult> {
+  const env = { PATH: process.env.PATH, HOME: home, KUBECONFIG: '/nonexistent' }
   try {
     const { stdout, stderr } = await run(command, [...args], { env, maxBuffer: 2 ** 26 })
     return { code: 0, out: stdout, err: stderr }
