@@ -265,7 +265,10 @@ export function createRemoved(deps: RemovedDeps): Removed {
         if (all.has(id)) await keep()
         unkept.delete(id)
       } catch (error) {
-        log.warn({ source: id, error: messageOf(error) }, 'the list of another inventory is served, not kept')
+        log.warn(
+          { source: id, error: messageOf(error) },
+          'the list of another inventory is served, but cannot be stored',
+        )
       }
     }
   }
@@ -300,7 +303,7 @@ export function createRemoved(deps: RemovedDeps): Removed {
         isSettling = false
         return settle()
       }
-      mutex(begin).catch((error) => log.error({ err: error }, 'removed sources not settled'))
+      mutex(begin).catch((error) => log.error({ err: error }, 'removed sources could not be checked'))
     },
     served: () =>
       [...served].map(([id, { body }]) => {

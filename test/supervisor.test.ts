@@ -409,7 +409,7 @@ t.test('rule 5: a restart remembers what left with removed sources', async (t) =
   writeFileSync(join(storage, '.fleet.json'), '{"format":1}')
   const last = await supervised(t, storage)
   await last.apply({ c: at(c) })
-  t.ok(last.messages().includes('the state from before the start is not used'))
+  t.ok(last.messages().includes('the stored state is not used'))
 })
 
 t.test('33: what sources lost is told when it cannot be kept', async (t) => {
@@ -782,7 +782,7 @@ t.test('33, 71: what a source had of another inventory is served even where it c
   const next = await supervised(t, storage, { ...diskFiles, write: full })
   await next.apply({ sensors: { http: { url: `${inventory.url.href}?site=a` } } })
   t.match(next.held(), [{ reason: 'replaced', targets: 40 }])
-  t.ok(next.messages().includes('the list of another inventory is served, not kept'))
+  t.ok(next.messages().includes('the list of another inventory is served, but cannot be stored'))
 })
 
 t.test('33, 71: the list of another inventory is kept as soon as the disk has room again', async (t) => {

@@ -82,7 +82,7 @@ export function createMemory<Value>(
         const bytes = path === undefined ? undefined : await readSealed(files, path)
         return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as Value)
       } catch (error) {
-        log.warn({ path, error: messageOf(error) }, 'the state from before the start is not used')
+        log.warn({ path, error: messageOf(error) }, 'the stored state is not used')
         return undefined
       }
     },

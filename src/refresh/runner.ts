@@ -642,7 +642,9 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
       noteWay(way, before.way)
       if (before.failure !== undefined) log.info({ failures: before.failures }, 'refresh works again')
       if (roll === undefined && !before.isEmpty)
-        log.warn('the first list is empty; it is served once three readings over a minute were')
+        log.warn(
+          'the first list is empty; it is served after three readings over a minute that are empty too',
+        )
       store.setStatus(name, {
         lastSuccess: before.lastSuccess,
         ...(roll !== undefined && { lastSuccess: at }),
@@ -732,17 +734,14 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
       })
       metrics.lastSuccess.set(labels, lastSuccess.wallMs / 1000)
       setSnapshotGauges(snapshot)
-      log.info(
-        { targets: snapshot.targets },
-        'serving the list that was known before until a refresh succeeds',
-      )
+      log.info({ targets: snapshot.targets }, 'serving the last known list until a refresh succeeds')
     },
     /** The stored list of an earlier process cannot be used. */
     notRestored(error: unknown): void {
       const path = outputs.find(({ kind }) => kind === 'storage')?.path
       const noted = { path, error: messageOf(error) }
       store.setFileError(name, 'storage', noted)
-      log.warn(noted, 'the list that was kept on disk is not used')
+      log.warn(noted, 'the stored list is not used')
     },
     /** A file was written. @param wasReplaced whether somebody had removed or replaced it, so that it was written again */
     written({ kind: file }: Output, wasReplaced: boolean): void {
@@ -751,7 +750,7 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
       if (wasReplaced && !replaced.has(file)) {
         const error =
           'it was removed or replaced; each Rollcall needs a file_sd and a --storage.path of its own'
-        log.warn({ file, error }, 'file was not as it was left; written again')
+        log.warn({ file, error }, 'file was removed or replaced; written again')
       }
       if (wasReplaced) replaced.add(file)
       else replaced.delete(file)

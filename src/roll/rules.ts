@@ -88,7 +88,7 @@ export const REASONS_TO_STAY = {
   too_many_of_all: 'too many of the targets of all sources would leave within an hour',
   all: 'no target would be left',
   idle_records:
-    'about as many more records make no target as targets are missing: a filter, or a field, changed',
+    'about as many records stopped making targets as targets are missing: a filter or a field changed',
   configuration: 'the configuration of the source changed since the inventory had them',
   flapping: 'other targets were missing and came back',
   replaced: 'their source is not configured any more, and those that were added have not been read yet',

@@ -63,7 +63,7 @@ t.test('32, 33: a value that cannot be read or written is logged, and the next o
   files.fail('/data', 'ENOSPC', ['write'])
   memory.keep(() => 1)
   await memory.settled()
-  t.same(messages(), ['the state from before the start is not used', 'file not written'])
+  t.same(messages(), ['the stored state is not used', 'file not written'])
   files.fail('/data', undefined)
   memory.keep(() => 2)
   await memory.settled()

@@ -382,7 +382,7 @@ t.test(
     t.match(status(), { restored: false })
     t.equal(served(), before, 'the same list is the same snapshot')
     t.equal(await metric('stale'), 0)
-    t.equal(messages()[0], 'serving the list that was known before until a refresh succeeds')
+    t.equal(messages()[0], 'serving the last known list until a refresh succeeds')
   },
 )
 
@@ -408,7 +408,7 @@ t.test('32: a kept list that cannot be used is told and left alone', async (t) =
   })
   await restore()
   t.equal(served(), undefined)
-  t.same(messages(), ['the list that was kept on disk is not used'])
+  t.same(messages(), ['the stored list is not used'])
   t.equal((await refresh()).result, 'changed')
 })
 
@@ -428,7 +428,7 @@ t.test(
     const { refresh, served, messages, metric, shelf } = await refreshing(t, { file, storage })
     await refresh()
     const told = () =>
-      messages().filter((message) => message === 'file was not as it was left; written again')
+      messages().filter((message) => message === 'file was removed or replaced; written again')
     for (const [round, times] of [2, 2, 4].entries()) {
       rmSync(file)
       rmSync(storage, { recursive: true })
@@ -450,7 +450,7 @@ t.test('33: a file that somebody edited is written again, even if it is as long 
   writeFileSync(file, readFileSync(file, 'utf8').replace('sensor_0', 'another0'))
   t.equal((await refresh()).result, 'unchanged')
   t.same(readFileSync(file), served()?.body)
-  t.equal(messages().filter((message) => message === 'file was not as it was left; written again').length, 1)
+  t.equal(messages().filter((message) => message === 'file was removed or replaced; written again').length, 1)
 })
 
 t.test(
