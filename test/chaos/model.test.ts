@@ -125,6 +125,22 @@ t.test('what left just before the disk was full may be gone after a kill, althou
   t.equal(shows(hosts(1, 20)), undefined, 'the list of before the disk was full')
 })
 
+t.test('with a full disk two kills go back to the list of before the first', async (t) => {
+  const { model, reads, shows } = setUp()
+  reads(hosts(0, 20))
+  t.equal(shows(hosts(0, 20)), undefined)
+  reads(hosts(0, 20))
+  model.restarts()
+  model.storage('full')
+  reads(hosts(1, 20), 2)
+  t.equal(shows(hosts(1, 20)), undefined)
+  reads(hosts(1, 20))
+  model.restarts()
+  t.equal(shows(hosts(0, 20)), undefined, 'nothing was written since')
+  model.restarts()
+  t.match(shows(hosts(0, 20, 'elsewhere')), 'is served at', 'that was never written')
+})
+
 t.test('a kill goes back to what was kept for sure, or later', async (t) => {
   for (const seen of [hosts(0, 20), hosts(0, 25)]) {
     const { model, reads, shows } = setUp()

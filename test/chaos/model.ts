@@ -82,6 +82,8 @@ export function createModel(
   let readings: readonly Reading[] = []
   // Kept for sure: what is on disk is this list or a later one.
   let floor: Sites | undefined
+  // The last list that was kept for sure, with the targets that left since: while the disk is full it stays there.
+  let lastSure: Sites | undefined
   let mustHaveList = false
   // Of the process before, until the first list of this one has been seen.
   let before: { readonly shown: Sites | undefined; readonly readings: readonly Reading[] } | undefined
@@ -104,7 +106,7 @@ export function createModel(
       const allowed =
         before === undefined
           ? read.slice(-LAST_READINGS)
-          : [...read, before.shown?.get(target), floor?.get(target)]
+          : [...read, before.shown?.get(target), lastSure?.get(target)]
       if (!allowed.includes(site)) return `${target} is served at ${site}; it was last at ${read.slice(-2)}`
     }
     return undefined
@@ -137,6 +139,7 @@ export function createModel(
       // What was seen is on disk by now, unless it could not be written.
       if (!isFirst && storage === 'works' && !isToggled && before === undefined && shown !== undefined) {
         floor = shown
+        lastSure = shown
       }
       isFirst = false
       isToggled = false
@@ -166,6 +169,7 @@ export function createModel(
     },
     losesKept() {
       floor = undefined
+      lastSure = undefined
       isToggled = true
     },
     restarts() {
@@ -187,7 +191,7 @@ export function createModel(
       if (knowsNothing() && seen.size === 0) return 'a first list that is empty was believed'
       const wrong = invented(seen) ?? lost(seen)
       // Nothing was read since the start, so this was kept.
-      if (before !== undefined && readings.length === 0) floor = seen
+      if (before !== undefined && readings.length === 0) floor = lastSure = seen
       // What left may have been written before the disk was full.
       else if (floor !== undefined) floor = new Map([...floor].filter(([target]) => seen.has(target)))
       shown = seen
