@@ -1,5 +1,5 @@
-// The control plane of Kubernetes without nodes, for test/chart/control-plane.test.ts: etcd, the API server and the
-// controllers, each by its name as the first argument, with its own flags. One program, since they share most of their code.
+// The control plane of Kubernetes, for test/chart/control-plane.test.ts: etcd, the API server, the controllers and the
+// scheduler. The first argument selects one of them; its flags follow. One program, since they share most of their code.
 package main
 
 import (

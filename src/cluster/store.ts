@@ -30,8 +30,7 @@ export interface Replica {
 /** The leases of sources: their holder reads the source and decides for all replicas. */
 export interface Leases {
   /**
-   * Looks at a source. If this replica has its lease, the lease is renewed. If nobody has it and this replica wants it, it
-   * gets the lease.
+   * Reads the state of a source, and renews the lease of this replica. A free lease is taken if {@link Lease.isWanted}.
    */
   look(source: string, lease: Lease): Promise<Seen>
   /** Gives the lease back, if it is this replica's. */
@@ -43,7 +42,7 @@ export interface Lease {
   readonly replicaId: string
   /** For people. */
   readonly replicaName: string
-  /** Whether to take the lease if nobody has it. */
+  /** Whether to take a free lease. */
   readonly isWanted: boolean
   /** How long the lease lasts without another look, in milliseconds. */
   readonly forMs: number
@@ -129,8 +128,8 @@ export interface Publication extends Generation {
 /** The registrations of devices with all replicas. */
 export interface Registered {
   /**
-   * Stores registrations, departures and heartbeats, all or nothing. A registration is a heartbeat too. Replicas are told of
-   * real changes only.
+   * Stores registrations, departures and heartbeats in one step, or none of them. A registration counts as a heartbeat. The
+   * other replicas get a message only if a registration changed.
    * @param changes the registrations and departures
    * @param heard the ids of the devices that sent a heartbeat
    * @returns the ids among them that are not registered, and whose heartbeats are not stored

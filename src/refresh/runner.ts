@@ -267,7 +267,7 @@ export function createRunner(
     if (reading.kind === 'unchanged' && last === undefined && roll !== undefined)
       return { result: 'unchanged' as const, needsConfirmation: false }
     const { called, now, records, at, isAtRest, claimedMs } = await prove(reading, startedMs, stop)
-    // It may be incomplete, and is read again once nobody writes to it.
+    // The file may be incomplete. It is read again when its last write is some seconds old.
     if (called === undefined) return { result: 'unchanged' as const, needsConfirmation: false }
     const read = { ...now, report: records ?? (now.report as Report) }
     if (roll !== undefined || believe(called, read, at)) {

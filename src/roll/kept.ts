@@ -214,7 +214,7 @@ export async function readKept(
   if (bytes === undefined) return undefined
   const end = bytes.indexOf('\n') + 1
   const head = JSON.parse(bytes.toString('utf8', 0, end)) as Head
-  // No path may lead out of the folder, whoever wrote it.
+  // Only a plain file name, so that no file outside of the folder is read.
   if (!/^[^/\\]+\.json$/.test(head.file)) throw new Error(`${path} is damaged: file is ${head.file}`)
   const body = await files.read(join(folder, head.file))
   if (body === undefined) throw new Error(`${join(folder, head.file)} is missing`)

@@ -82,7 +82,7 @@ export function createModel(
   let readings: readonly Reading[] = []
   // Kept for sure: what is on disk is this list or a later one.
   let floor: Sites | undefined
-  // The last list that was kept for sure, with the targets that left since: while the disk is full it stays there.
+  // The last list that is certainly on disk, with the targets that left since then: a full disk keeps it.
   let lastSure: Sites | undefined
   let mustHaveList = false
   // Of the process before, until the first list of this one has been seen.

@@ -1,4 +1,4 @@
-// All that is proved with a real Redis, with a real Valkey.
+// Runs the tests that need a Redis against a Valkey.
 import t from 'tap'
 import { findTool, missing } from '../helpers/tools.ts'
 

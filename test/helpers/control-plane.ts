@@ -36,11 +36,10 @@ export interface Cluster {
 export async function startCluster(scope: Scope, binary: string): Promise<Cluster> {
   const folder = scope.testdir()
   const at = (name: string) => join(folder, name)
-  const [etcdPort, peerPort, port, controllersPort, schedulerPort] = [
-    ...[await freePort(), await freePort(), await freePort(), await freePort(), await freePort()],
-  ] as const
+  const [etcdPort, peerPort, port] = [await freePort(), await freePort(), await freePort()]
   const ca = authority(folder)
   const server = ca.sign('server', 'IP:127.0.0.1,DNS:localhost')
+  const tls = [`--tls-cert-file=${server.certFile}`, `--tls-private-key-file=${server.keyFile}`]
   const dispatcher = new Agent({ connect: { ca: ca.cert } })
   scope.teardown(() => dispatcher.destroy())
   const url = `https://127.0.0.1:${port}`
@@ -97,7 +96,7 @@ export async function startCluster(scope: Scope, binary: string): Promise<Cluste
     [
       'apiserver',
       ...[`--etcd-servers=${etcd}`, '--bind-address=127.0.0.1', `--secure-port=${port}`],
-      ...[`--tls-cert-file=${server.certFile}`, `--tls-private-key-file=${server.keyFile}`],
+      ...tls,
       ...[`--token-auth-file=${at('tokens.csv')}`, '--authorization-mode=RBAC'],
       ...['--service-account-issuer=https://localhost', `--service-account-key-file=${at('accounts.key')}`],
       ...[
@@ -107,33 +106,27 @@ export async function startCluster(scope: Scope, binary: string): Promise<Cluste
     ],
     async () => (await send('/readyz')) === 'ok',
   )
-  const client = [`--kubeconfig=${kubeconfig}`, '--leader-elect=false', '--bind-address=127.0.0.1']
-  const isUp = (port: number) => async () =>
-    (await request(`https://127.0.0.1:${port}/healthz`, { dispatcher: trusting(scope) })).statusCode === 200
-  await startTool(
-    scope,
-    'the controllers',
-    binary,
-    [
-      // The node is never heard of again.
-      ...[
-        'controllers',
-        ...client,
-        '--controllers=*,-node-lifecycle-controller',
-        `--secure-port=${controllersPort}`,
-        `--cert-dir=${at('controllers')}`,
-      ],
-      ...[`--service-account-private-key-file=${at('accounts.key')}`, `--root-ca-file=${ca.certFile}`],
-    ],
-    isUp(controllersPort),
+  async function startClient(name: string, ...flags: string[]): Promise<void> {
+    const own = await freePort()
+    const args = [
+      ...[name, `--kubeconfig=${kubeconfig}`, '--leader-elect=false', '--bind-address=127.0.0.1'],
+      ...[`--secure-port=${own}`, ...tls, ...flags],
+    ]
+    const health = `https://127.0.0.1:${own}/healthz`
+    await startTool(scope, `the ${name}`, binary, args, async () => {
+      const { body, statusCode } = await request(health, { dispatcher })
+      await body.dump()
+      return statusCode === 200
+    })
+  }
+  await startClient(
+    'controllers',
+    // The node sends no heartbeats.
+    '--controllers=*,-node-lifecycle-controller',
+    `--service-account-private-key-file=${at('accounts.key')}`,
+    `--root-ca-file=${ca.certFile}`,
   )
-  await startTool(
-    scope,
-    'the scheduler',
-    binary,
-    ['scheduler', ...client, `--secure-port=${schedulerPort}`, `--cert-dir=${at('scheduler')}`],
-    isUp(schedulerPort),
-  )
+  await startClient('scheduler')
 
   for (const name of readdirSync(join(FOLDER, 'crds'))) {
     const crd = parse(readFileSync(join(FOLDER, 'crds', name), 'utf8'))
@@ -151,7 +144,7 @@ export async function startCluster(scope: Scope, binary: string): Promise<Cluste
 
 type Send = (path: string, options?: Sent) => Promise<Manifest>
 
-/** What is sent, as JSON of this type. */
+/** The method, the body and the content type of a request. */
 interface Sent {
   readonly method?: 'PATCH' | 'DELETE'
   readonly body?: string
@@ -203,7 +196,7 @@ async function startNode(scope: Scope, send: Send, apply: Cluster['apply']): Pro
     else if (pod.status.phase === 'Pending' && pod.spec.nodeName !== undefined)
       await apply(`${path}/status`, {
         ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace } },
-        // Since when it is ready counts for minReadySeconds.
+        // minReadySeconds counts from this time.
         status: {
           phase: 'Running',
           conditions: [{ ...ready, lastTransitionTime: new Date().toISOString() }],
@@ -213,9 +206,9 @@ async function startNode(scope: Scope, send: Send, apply: Cluster['apply']): Pro
   let isOver = false
   const serving = (async () => {
     while (!isOver) {
-      // A pod that went meanwhile is none of its own.
+      // A pod or a Service may have been deleted meanwhile.
       for (const pod of (await send('/api/v1/pods')).items) await serve(pod).catch(() => {})
-      for (const service of (await send('/api/v1/services')).items) await balance(service)
+      for (const service of (await send('/api/v1/services')).items) await balance(service).catch(() => {})
       await delay(100)
     }
   })()
@@ -223,11 +216,4 @@ async function startNode(scope: Scope, send: Send, apply: Cluster['apply']): Pro
     isOver = true
     await serving
   })
-}
-
-/** Controllers and scheduler make certificates of their own. */
-function trusting(scope: Scope): Agent {
-  const agent = new Agent({ connect: { rejectUnauthorized: false } })
-  scope.teardown(() => agent.destroy())
-  return agent
 }

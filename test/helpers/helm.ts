@@ -28,7 +28,7 @@ export interface HelmResult {
 
 /**
  * Runs Helm without anything of the machine's own.
- * @param home a folder for what Helm remembers of a cluster
+ * @param home the home folder, in which Helm caches the API of a cluster
  */
 export async function helm(
   command: string,

@@ -12,7 +12,7 @@ export interface ToolProcess {
 
 /**
  * Starts a server and waits until it is ready; the end of the scope kills it.
- * @param ready a URL that answers 200 then, or a look that says so
+ * @param ready a URL that answers 200 then, or a function that returns true then
  */
 export async function startTool(
   scope: Scope,

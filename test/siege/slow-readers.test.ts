@@ -22,7 +22,7 @@ t.test(
       (_, index) => `sensor-${index}.a-rather-long-domain.example:9100`,
     )
     const folder = t.testdir({ 'sensors.json': JSON.stringify(list), token: 'one-token\n' })
-    // Written long ago: a list that is at rest is served at once, before the device would have to call again.
+    // An old file is read at once. A new one would be read after 5 s, when the device has expired.
     utimesSync(join(folder, 'sensors.json'), 0, 0)
     const config = join(folder, 'rollcall.yml')
     writeFileSync(
