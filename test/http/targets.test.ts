@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, connect } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import t from 'tap'
 import { freeze } from '../../src/snapshot/freeze.ts'
 import { INITIAL_STATUS } from '../../src/snapshot/store.ts'
 import { readHalf } from '../helpers/app.ts'
+import { until } from '../helpers/until.ts'
 
 t.test(
   '1: before the first list there is 503 with Retry-After and the reason, never an empty list',
@@ -153,6 +156,77 @@ t.test('6: gzip is a ready-made body with an entity tag of its own', async (t) =
   })
   t.equal(other.statusCode, 304, 'the other form of the same list will do too')
   t.equal(other.headers.etag, plain.headers.etag, 'and is the one that is named')
+})
+
+t.test('a head that was rendered before says the same as a new one', async (t) => {
+  const { app, publish, clock, state } = await readHalf(t)
+  await publish('sensors', ['a:1'])
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  let received = ''
+  socket.setEncoding('latin1').on('data', (text) => {
+    received += text
+  })
+  /** The heads of the responses to so many requests, sent at once; each is followed by the whole list. */
+  const poll = async (head = 'GET /targets HTTP/1.1\r\nhost: a\r\n\r\n', requests = 1) => {
+    received = ''
+    socket.write(head.repeat(requests))
+    await until('the responses', () => received.split(BODY).length > requests)
+    return received.split(BODY).slice(0, requests)
+  }
+  const BODY = (await app.inject('/targets')).payload
+  const [first = ''] = await poll()
+  const dateOf = (head: string) => /\r\ndate: (.*)\r\n/i.exec(head)?.[1] ?? ''
+  clock.advance(1_500)
+  const lines = (head: string) => head.split('\r\n').filter((line) => !/^date:/i.test(line))
+  const aged = lines(first).map((line) =>
+    line.replace('x-rollcall-age-seconds: 0.000', 'x-rollcall-age-seconds: 1.500'),
+  )
+  const dates = new Set([dateOf(first)])
+  const heads = new Set<string>()
+  const end = Date.now() + 10_000
+  while (dates.size < 3 && Date.now() < end) {
+    const [head = ''] = await poll()
+    heads.add(lines(head).join('\n'))
+    if (dates.has(dateOf(head))) continue
+    t.ok(Math.abs(Date.parse(dateOf(head)) - Date.now()) < 2_500, 'its date is that of now')
+    dates.add(dateOf(head))
+  }
+  t.same([...heads], [aged.join('\n')])
+  t.equal(dates.size, 3)
+  for (const head of await poll(undefined, 5)) t.same(lines(head), aged, 'pipelined')
+  await publish('sensors', ['b:1'])
+  const changed = await app.inject('/targets')
+  received = ''
+  socket.write('GET /targets HTTP/1.1\r\nhost: a\r\n\r\n')
+  await until('the new list', () => received.endsWith(changed.payload))
+  t.ok(received.includes(`\r\netag: ${changed.headers.etag}\r\n`))
+  state.draining = true
+  received = ''
+  socket.write('GET /targets HTTP/1.1\r\nhost: a\r\n\r\n')
+  await once(socket, 'close')
+  t.match(received, /\r\nconnection: close\r\n/i)
+})
+
+t.test('a client that does not keep its connection is told that it ends', async (t) => {
+  const { app, publish } = await readHalf(t)
+  await publish('sensors', ['a:1'])
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/targets`
+  // The head is rendered before.
+  for (let index = 0; index < 2; index++) await (await fetch(url)).text()
+  for (const head of ['HTTP/1.1\r\nhost: a\r\nconnection: close', 'HTTP/1.0']) {
+    const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1')
+    let received = ''
+    socket.setEncoding('latin1').on('data', (text) => {
+      received += text
+    })
+    socket.write(`GET /targets ${head}\r\n\r\n`)
+    await once(socket, 'close')
+    t.match(received, /\r\nconnection: close\r\n/i, head)
+    t.match(received, /\["a:1"\]/, head)
+  }
 })
 
 t.test('46: an unknown source is 404, an impossible name 400, an unknown parameter 400', async (t) => {
