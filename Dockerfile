@@ -4,8 +4,10 @@
 #   docker build -t rollcall .
 #   docker run --rm --read-only -p 8080:8080 -e INVENTORY_URL=http://inventory:1337/inventory rollcall
 #
-# Everything comes from one base image, pinned by its exact version.
-FROM node:24.21.0-bookworm-slim AS node
+# Everything comes from one base image, pinned by its exact version. A release pins it by its digest too
+# (.github/workflows/release.yml).
+ARG NODE_IMAGE=node:24.21.0-bookworm-slim
+FROM $NODE_IMAGE AS node
 WORKDIR /app
 
 # Production dependencies, without what only people and compilers read. No package may run scripts.

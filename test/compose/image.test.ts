@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { parse } from 'yaml'
 import { authority } from '../helpers/certificates.ts'
 import { findTool, missing } from '../helpers/tools.ts'
 import { DAVE, webServer, written } from '../helpers/web.ts'
@@ -33,14 +34,26 @@ function readInstructions(text: string): Instruction[] {
   })
 }
 
-t.test('every base is pinned by its exact version, is a stage of the file, or is nothing', async (t) => {
+t.test('the base is pinned by its exact version, and by its digest in a release', async (t) => {
+  const [name = ''] = named('ARG').flatMap((value) => /^NODE_IMAGE=(.*)$/.exec(value)?.[1] ?? [])
+  t.match(name, /^node:24\.\d+\.\d+-[a-z-]+$/, 'the newest supported Node.js')
+  const release = parse(readFileSync('.github/workflows/release.yml', 'utf8'))
+  const [tag, digest] = release.env.NODE_IMAGE.split('@')
+  t.equal(tag, name)
+  t.match(digest, /^sha256:[0-9a-f]{64}$/)
+  const builds = JSON.stringify(release.jobs).match(/docker buildx build \.[^|&;]*/g) ?? []
+  t.equal(builds.length, 1)
+  t.match(builds[0], '--build-arg=NODE_IMAGE=\\"$NODE_IMAGE\\"')
+})
+
+t.test('every stage comes from that base, another stage, or nothing', async (t) => {
   const bases = named('FROM')
   t.ok(bases.length > 3, 'several stages')
   const stages = bases.flatMap((base) => / AS (\S+)$/.exec(base)?.[1] ?? [])
   for (const base of bases.map((one) => one.split(' ')[0] as string)) {
-    t.ok(base === 'scratch' || stages.includes(base) || /:\d+\.\d+\.\d+(-[a-z-]+)?$/.test(base), base)
+    t.ok(['scratch', '$NODE_IMAGE', ...stages].includes(base), base)
   }
-  t.match(bases[0], /^node:24\./, 'the newest supported Node.js')
+  t.equal(bases[0], '$NODE_IMAGE AS node')
   t.equal(bases.at(-1), 'scratch', 'what runs contains only what is copied')
 })
 
