@@ -5,11 +5,13 @@ import { busyWarning, describeMachine, machineLine } from './figures/machine.ts'
 import { figuresTable, judge, specOf, type Unmeasured, verdictText } from './figures/report.ts'
 import type { Figure } from './figures/rows.ts'
 import { cluster } from './measures/cluster.ts'
+import { devices } from './measures/devices.ts'
 import { loop } from './measures/loop.ts'
 import { manySources } from './measures/many-sources.ts'
 import { type Measure, withScope } from './measures/measure.ts'
 import { memory } from './measures/memory.ts'
 import { million } from './measures/million.ts'
+import { millions } from './measures/millions.ts'
 import { peers } from './measures/peers.ts'
 import { prometheusMeasures } from './measures/prometheus.ts'
 import { smallRefreshes } from './measures/small-refreshes.ts'
@@ -24,10 +26,12 @@ const MEASURES: readonly Measure[] = [
   throughput,
   web,
   million,
+  millions,
   memory,
   startUp,
   manySources,
   thousands,
+  devices,
   smallRefreshes,
   cluster,
   ...prometheusMeasures,

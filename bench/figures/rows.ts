@@ -73,6 +73,16 @@ export const ROWS = {
     unit: '×',
     ...atMost(8),
   },
+  'three-millions': {
+    what: 'full refresh of 3,000,000 records against one of 1,000,000',
+    unit: '×',
+    ...atMost(3.3),
+  },
+  'three-millions-memory': {
+    what: 'peak memory of a full refresh of 3,000,000 records',
+    unit: 'MB',
+    ...atMost(1_000),
+  },
   'p99-targets': {
     what: 'p99 of /targets during that refresh against idle',
     unit: '×',
@@ -122,6 +132,31 @@ export const ROWS = {
     what: 'CPU of 2,000 sources of 10 targets that are read every 30 s, of a core',
     unit: '%',
     ...atMost(5),
+  },
+  'registration-cpu': {
+    what: 'CPU of a heartbeat over kept-alive connections, 10,000 devices',
+    unit: 'µs',
+    ...atMost(100),
+  },
+  'devices-cpu': {
+    what: 'CPU of 200,000 devices that send a heartbeat every 60 s, of a core',
+    unit: '%',
+    ...atMost(60),
+  },
+  'devices-p99': {
+    what: 'p99 of a heartbeat meanwhile',
+    unit: 'ms',
+    ...atMost(100),
+  },
+  'devices-disk': {
+    what: 'written to disk when ten of 200,000 devices change',
+    unit: 'kB',
+    ...atMost(100),
+  },
+  'devices-restart': {
+    what: 'start with 200,000 registrations on disk to the full list',
+    unit: 's',
+    ...atMost(3),
   },
   'memory-environment': {
     what: 'resident memory with 100 sensors, configured by the environment',

@@ -81,7 +81,7 @@ function writeConfig(scope: Scope, inventory: string, source: readonly string[])
     'global: { refresh_interval: 10d, timeout: 5m }',
     'sources:',
     `  - name: ${SOURCE}`,
-    `    http: { url: "${inventory}" }`,
+    `    http: { url: "${inventory}", max_response_size: 500MB }`,
     ...source.map((line) => `    ${line}`),
   ]
   writeFileSync(file, `${lines.join('\n')}\n`)
