@@ -21,12 +21,12 @@ const PIECE_BYTES = 2 ** 18
 
 /** A file to back up, piece by piece. */
 export interface Part {
-  /** In the folder of what is kept. */
+  /** Its path in the storage folder. */
   readonly path: string
   readonly pieces: readonly Uint8Array[]
 }
 
-/** A backup that was read and checked. */
+/** A checked backup. */
 export interface Archive {
   /** The version of the Rollcall that made it. */
   readonly rollcall: string
@@ -44,8 +44,8 @@ interface Listed {
 }
 
 /**
- * Packs files into a backup. Nothing is copied: the pieces must not change until all is read.
- * @param made which Rollcall makes it, and when on the wall clock, in milliseconds
+ * Packs files into a backup. The pieces are not copied, so they must not change until the stream has been read.
+ * @param made the version of Rollcall, and the time on the wall clock, in milliseconds
  * @param key signs it; undefined: it has digests only
  * @returns the bytes; destroying them ends the work
  */
@@ -75,9 +75,9 @@ function* bytesOf(head: Uint8Array, parts: readonly Part[]): Iterable<Uint8Array
 }
 
 /**
- * Reads a backup, and checks all of it. No more is decompressed than its manifest lists, and nothing of what a wrong
- * signature covers.
- * @param key that it has to be signed with; undefined: it need not be signed
+ * Reads a backup, and checks all of it. It decompresses no more than the manifest lists, and no file if the signature is
+ * wrong.
+ * @param key that it must be signed with; undefined: it need not be signed
  * @throws Error that says what is wrong
  */
 export async function readArchive(packed: Uint8Array, key?: string): Promise<Archive> {
@@ -92,7 +92,8 @@ export async function readArchive(packed: Uint8Array, key?: string): Promise<Arc
     const parts = new Map<string, Buffer>()
     for (const { path, size, sha256: digest } of listed) {
       const bytes = await reader.take(size)
-      if ((await sha256([bytes])) !== digest) throw new Error(`${path} in it was changed: its digest differs`)
+      if ((await sha256([bytes])) !== digest)
+        throw new Error(`${path} in the backup was changed: its digest differs`)
       parts.set(path, bytes)
     }
     await reader.assertEnd()
@@ -108,7 +109,7 @@ function signatureOf(manifest: string, key: string): string {
 
 function assertSigned(manifest: string, signature: string, key: string): void {
   if (signature === '')
-    throw new Error('it is not signed; leave --storage.signing-key-file out if you trust where it comes from')
+    throw new Error('it is not signed; leave --storage.signing-key-file out if you trust its origin')
   const expected = Buffer.from(signatureOf(manifest, key))
   const given = Buffer.from(signature)
   if (given.length === expected.length && timingSafeEqual(given, expected)) return
@@ -124,7 +125,7 @@ interface Manifest {
 function readManifest(line: string): Manifest {
   const manifest = parse(line)
   if (!isObject(manifest) || typeof manifest.format !== 'number')
-    throw new Error('it is no backup of Rollcall: its first line is no manifest')
+    throw new Error('it is not a backup of Rollcall: its first line is not a manifest')
   const { format, rollcall, at, parts } = manifest
   if (format !== FORMAT) {
     const by = JSON.stringify(rollcall ?? 'unknown').slice(0, 60)
@@ -133,7 +134,7 @@ function readManifest(line: string): Manifest {
     )
   }
   if (typeof rollcall !== 'string' || typeof at !== 'string' || Number.isNaN(Date.parse(at)))
-    throw new Error('its manifest does not say when and by which version it was made')
+    throw new Error('its manifest has no valid time or version')
   if (!Array.isArray(parts)) throw new Error('its manifest lists no files')
   const listed = parts.map(readListed)
   if (new Set(listed.map(({ path }) => path)).size < listed.length)
@@ -146,7 +147,9 @@ function readListed(part: Json): Listed {
   const isRight =
     typeof path === 'string' && isKeptPath(path) && isSize(size) && /^[0-9a-f]{64}$/.test(String(digest))
   if (isRight) return { path, size, sha256: String(digest) }
-  throw new Error(`its manifest lists what Rollcall does not keep: ${JSON.stringify(part).slice(0, 200)}`)
+  throw new Error(
+    `its manifest lists a file that is not part of a backup: ${JSON.stringify(part).slice(0, 200)}`,
+  )
 }
 
 function isSize(value: unknown): value is number {
@@ -161,7 +164,7 @@ function parse(line: string): Json {
   }
 }
 
-/** Reads decompressed bytes in order; no memory is taken for what did not come. */
+/** Reads decompressed bytes in order. It allocates memory only for bytes that have arrived. */
 function createReader(stream: Readable) {
   const chunks: AsyncIterator<Buffer> = stream[Symbol.asyncIterator]()
   let rest: Buffer = Buffer.alloc(0)
@@ -169,13 +172,15 @@ function createReader(stream: Readable) {
   /** @returns false at the end */
   async function more(): Promise<boolean> {
     const { value, done } = await chunks.next().catch((cause) => {
-      throw new Error(`it cannot be decompressed: ${messageOf(cause)}; is all of it there?`, { cause })
+      throw new Error(`it cannot be decompressed: ${messageOf(cause)}; check that the file is complete`, {
+        cause,
+      })
     })
     if (done !== true) rest = value
     return done !== true
   }
 
-  /** @param end where the wanted bytes end in what is there, or -1: further on */
+  /** @param end the end of the wanted bytes in the bytes that have arrived; -1: it has not arrived yet */
   async function collect(end: (bytes: Buffer, before: number) => number): Promise<Buffer> {
     const collector = createByteCollector()
     for (;;) {
@@ -185,7 +190,7 @@ function createReader(stream: Readable) {
         rest = rest.subarray(at)
         return collector.join()
       }
-      if (!(await more())) throw new Error('it ends too early; copy it once more')
+      if (!(await more())) throw new Error('it is truncated; copy it again')
     }
   }
 
@@ -194,7 +199,7 @@ function createReader(stream: Readable) {
     async line(): Promise<string> {
       const bytes = await collect((now, before) => {
         if (before > MAX_LINE_BYTES)
-          throw new Error('it is no backup of Rollcall: a line at its beginning has no end')
+          throw new Error('it is not a backup of Rollcall: a line at its beginning has no end')
         return now.indexOf('\n') + 1 || -1
       })
       return bytes.toString('utf8', 0, bytes.length - 1)

@@ -4,26 +4,26 @@ import { LOCK } from '../base/folder-lock.ts'
 import { type Archive, readArchive } from './archive.ts'
 import { isKeptPath, PENDING } from './paths.ts'
 
-/** What follows the name of a file in that of the temporary one which is to take its place. */
+/** The suffix of the temporary file that is to replace a file. */
 const TEMPORARY = /\.[0-9a-f]{8}-[0-9a-f-]{27}\.tmp$/
 
-/** Below the folder of what is kept. */
+/** The folders in the storage folder. */
 const FOLDERS = ['push', 'history']
 
-/** What may be in a folder in which nothing is kept. */
+/** The names that an empty folder can contain. */
 const NOTHING: ReadonlySet<string> = new Set(['lost+found', LOCK])
 
 type FolderFiles = Pick<Files, 'read' | 'write' | 'remove' | 'list'>
 
-/** Whether nothing is in a folder, or it is missing; a lock, and what a killed restore left unfinished, are nothing. */
+/** Whether a folder is empty or missing. A lock, and unfinished files of a killed restore, do not count. */
 export async function isEmptyFolder(files: Pick<Files, 'list'>, folder: string): Promise<boolean> {
   const names = await namesIn(files, folder)
   return names.every((name) => NOTHING.has(name) || name.replace(TEMPORARY, '') === PENDING)
 }
 
 /**
- * Makes a folder have what a backup has, in place of what Rollcall kept there; other files stay. A process that dies
- * leaves what was there, or the whole backup, which the next start puts in place.
+ * Replaces the stored files of Rollcall in a folder by those of a backup; other files stay. If the process dies, the
+ * folder has the old files, or the whole backup, which the next start installs.
  * @param packed the bytes of the archive
  */
 export async function install(
@@ -37,8 +37,8 @@ export async function install(
 }
 
 /**
- * Puts in place what a restore left that died.
- * @throws Error when what it left cannot be read, or the folder not be written to
+ * Finishes a restore that died.
+ * @throws Error when its backup cannot be read, or the folder cannot be written
  */
 export async function unpackPending(files: FolderFiles, folder: string): Promise<void> {
   const packed = await files.read(join(folder, PENDING))
@@ -53,7 +53,7 @@ async function unpack(files: FolderFiles, folder: string, { parts }: Archive): P
   await files.remove(join(folder, PENDING))
 }
 
-/** The paths of what is Rollcall's, and of what it left unfinished. */
+/** The paths of the stored files of Rollcall, and of its unfinished ones. */
 async function keptIn(files: Pick<Files, 'list'>, folder: string): Promise<string[]> {
   const paths = await namesIn(files, folder)
   for (const below of FOLDERS) {

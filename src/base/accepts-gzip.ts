@@ -1,6 +1,6 @@
 /**
- * Whether an `Accept-Encoding` header allows gzip (RFC 9110 section 12.5.3). No header: no, since the
- * plain body is what a client that says nothing expects.
+ * Whether an `Accept-Encoding` header allows gzip (RFC 9110 section 12.5.3). False without a header, since
+ * such a client expects the plain body.
  */
 export function acceptsGzip(header: string | undefined): boolean {
   if (header === undefined) return false

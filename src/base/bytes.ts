@@ -1,23 +1,23 @@
 import { createHash } from 'node:crypto'
 import { createYielder, slicesOf } from './yielding.ts'
 
-/** The same memory as a Buffer; nothing is copied. */
+/** The same memory as a Buffer, without a copy. */
 export function asBuffer({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer {
   return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength)
 }
 
-/** Gathers bytes that come piece by piece. */
+/** Collects bytes that arrive in pieces. */
 export interface ByteCollector {
   readonly size: () => number
   add(piece: Uint8Array): void
-  /** All of them, in one buffer that has its memory for itself. Shares the main thread. */
+  /** Joins all pieces into one buffer with memory of its own. Yields to the event loop. */
   join(): Promise<Buffer>
 }
 
 /**
  * Creates a collector.
- * @param expected how many bytes there will be, if that is known: then they are put where they belong at once, so
- * that the memory of the pieces can be used again, and all of them never need twice their size
+ * @param expected the total size, if known: then pieces are copied to their place at once, so that their
+ * memory can be reused, and the peak is never twice the size
  */
 export function createByteCollector(expected?: number): ByteCollector {
   const whole = expected === undefined ? undefined : Buffer.allocUnsafeSlow(expected)
@@ -32,7 +32,7 @@ export function createByteCollector(expected?: number): ByteCollector {
     },
     async join() {
       if (whole === undefined) return joined(pieces, size)
-      // What was not filled is whatever was in memory before.
+      // The unfilled part holds whatever was in memory before.
       if (size !== whole.byteLength) throw new RangeError(`${size} of ${whole.byteLength} bytes came`)
       return whole
     },
@@ -43,7 +43,7 @@ async function joined(pieces: Uint8Array[], size: number): Promise<Buffer> {
   const whole = Buffer.allocUnsafeSlow(size)
   const yieldAfter = createYielder()
   let at = 0
-  // Each piece is let go of as soon as it is copied.
+  // Each piece is released as soon as it is copied.
   for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift()) {
     whole.set(piece, at)
     at += piece.byteLength
@@ -52,10 +52,10 @@ async function joined(pieces: Uint8Array[], size: number): Promise<Buffer> {
   return whole
 }
 
-/** How many texts are joined at a time. */
+/** The number of texts that are joined at a time. */
 const TEXTS_AT_ONCE = 1_000
 
-/** Joins texts with others between, before and after them. Shares the main thread. */
+/** Joins texts, with a separator, a prefix and a suffix. Yields to the event loop. */
 export async function joinLines(
   texts: readonly string[],
   between: string,
@@ -73,7 +73,7 @@ export async function joinLines(
   return Buffer.concat([...pieces, Buffer.from(after)])
 }
 
-/** The SHA-256 of pieces one after the other, in hex, sharing the main thread. */
+/** The SHA-256 of concatenated pieces, in hex. Yields to the event loop. */
 export async function sha256(pieces: Iterable<Uint8Array>): Promise<string> {
   const hash = createHash('sha256')
   const yieldAfter = createYielder()

@@ -1,6 +1,9 @@
-/** Where time comes from. Tests pass their own, so nothing in Rollcall ever sleeps in a test. */
+/** The source of time. Tests pass their own, so that no test has to sleep. */
 export interface Clock {
-  /** Wall-clock time in milliseconds since the epoch: for showing people, and for noticing that a machine slept; never for ages. */
+  /**
+   * Wall-clock time in milliseconds since the epoch: for display, and for noticing that a machine slept;
+   * never for ages.
+   */
   now(): number
   /** Monotonic time in milliseconds: for ages and durations, immune to wall-clock jumps. */
   monotonic(): number
@@ -19,13 +22,13 @@ export function momentNow(clock: Pick<Clock, 'now' | 'monotonic'>): Moment {
   return { wallMs: clock.now(), monotonicMs: clock.monotonic() }
 }
 
-/** A time on the wall clock, on both; now when it is later than now. */
+/** Converts a wall-clock time to both clocks; a time in the future becomes now. */
 export function momentAtWall(now: Moment, wallMs: number): Moment {
   const ageMs = Math.max(0, now.wallMs - wallMs)
   return { wallMs: now.wallMs - ageMs, monotonicMs: now.monotonicMs - ageMs }
 }
 
-/** A time on the monotonic clock, on both. */
+/** Converts a monotonic time to both clocks. */
 export function momentAt(clock: Pick<Clock, 'now' | 'monotonic'>, monotonicMs: number): Moment {
   const now = momentNow(clock)
   return { wallMs: now.wallMs - now.monotonicMs + monotonicMs, monotonicMs }

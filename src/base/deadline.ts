@@ -1,10 +1,10 @@
 import type { Clock } from './clock.ts'
 
 /**
- * Waits for work, but not for ever: a file system that hangs cannot be interrupted, but need not be waited for.
- * The work itself goes on.
+ * Waits for work with a deadline: a hanging file system cannot be interrupted, but callers need not wait for
+ * it. The work itself goes on.
  * @param what is late, to begin the message with
- * @throws Error when it takes longer; and whatever the work throws
+ * @throws Error after the deadline; and whatever the work throws
  */
 export async function within<Value>(
   ms: number,

@@ -1,6 +1,6 @@
 /**
- * The catalogue of errors that an HTTP client can be answered with: code → status and meaning.
- * Every JSON error is `{"error":{"code","message"}}` with one of these codes.
+ * The catalogue of HTTP errors: code → status and meaning. Every JSON error is `{"error":{"code","message"}}`
+ * with one of these codes.
  */
 export const HTTP_ERRORS = {
   bad_request: { status: 400, meaning: 'The request is malformed: a bad path, header, parameter or body.' },
@@ -95,7 +95,7 @@ export const HTTP_ERRORS = {
 
 export type HttpErrorCode = keyof typeof HTTP_ERRORS
 
-/** An error to answer an HTTP request with. `retryAfterSeconds` becomes the `Retry-After` header. */
+/** An error for an HTTP response. `retryAfterSeconds` becomes the `Retry-After` header. */
 export class HttpError extends Error {
   readonly code: HttpErrorCode
   readonly statusCode: number
@@ -110,57 +110,58 @@ export class HttpError extends Error {
   }
 }
 
-/** After how many seconds who is refused for want of room should try again. */
+/** The Retry-After of requests that are refused for lack of capacity, in seconds. */
 const OVERLOADED_RETRY_SECONDS = 5
 
-/** What cannot be done now, since there is too much to do. */
+/** Makes the error for a request that is refused because of too much load. */
 export function overloaded(why: string): HttpError {
   return new HttpError('overloaded', `${why}; try again`, OVERLOADED_RETRY_SECONDS)
 }
 
 /**
- * Why a refresh can fail: the values of the `reason` label of
- * `rollcall_source_refresh_failures_total`, with what each means.
+ * The reasons why a refresh can fail: the values of the `reason` label of
+ * `rollcall_source_refresh_failures_total`, and their meanings.
  */
 export const REFRESH_FAILURES = {
   connect: 'the connection was refused or the host is unreachable',
   dns: 'the host name does not resolve',
   tls: 'the TLS handshake or certificate check failed',
   timeout:
-    'the inventory did not answer whole before the deadline, or the list was not computed before its own',
+    'the inventory did not respond completely before the deadline, or the list was not computed before its own',
   reset: 'the connection broke in the middle of the answer',
-  auth: 'the inventory answered 401 or 403, a proxy 407, or no OAuth 2 token was to be had',
+  auth: 'the inventory answered 401 or 403, a proxy 407, or no OAuth 2 token could be obtained',
   login_failed: 'the login of the inventory was refused, or gave no token or cookie',
   rate_limited: 'the inventory answered 429',
-  http_status: 'the inventory answered with another status than 200 or 206',
-  redirect: 'a redirect without a usable location, too many of them, or one that would take a body elsewhere',
+  http_status: 'the inventory answered with a status other than 200 or 206',
+  redirect:
+    'a redirect without a usable location, too many redirects, or one that would send a request body elsewhere',
   too_large: 'the answer is larger than the limit',
   file: 'a file of the inventory, or one that holds a secret, cannot be read',
   command: 'a program could not be started, did not end with exit status 0, or left processes behind',
   pagination:
-    'a page repeats, points to another origin or is beyond max_pages, or what was read says that there is more',
-  parse: 'the answer is not valid JSON, YAML or CSV in UTF-8',
+    'a page repeats, points to another origin or is beyond max_pages, or the pages that were read show that there are more',
+  parse: 'the answer is not valid in its format or encoding, such as JSON in UTF-8',
   shape: 'no list of records was found in the answer',
-  refused: 'the answer says itself that it failed (fail_if)',
-  all_rejected: 'there are records, but not one makes a target',
+  refused: 'the answer itself reports a failure, by a usual sign or by fail_if',
+  all_rejected: 'there are records, but none makes a target',
   too_few: 'there are fewer targets than guard.min_expected',
   settling: 'not all registrations are known: earlier ones, or those that other replicas took',
   local:
-    'this machine stands in the way: no file descriptors or memory are left, or this process may not do what it has to',
-  out_of_memory: 'the list needs more memory than it may have',
+    'an obstacle on this machine: no file descriptors or memory are left, or this process lacks a permission',
+  out_of_memory: 'computing the list needs more memory than its limit',
   internal: 'a defect in Rollcall',
 } as const
 
 export type RefreshFailureReason = keyof typeof REFRESH_FAILURES
 
-/** A refresh that failed as a whole: nothing is known about the inventory, so nothing changes. */
+/** A refresh that failed as a whole: the state of the inventory is unknown, so nothing changes. */
 export class RefreshError extends Error {
   readonly reason: RefreshFailureReason
-  /** What the inventory asked for in `Retry-After`, in milliseconds. */
+  /** The delay that the inventory asked for in `Retry-After`, in milliseconds. */
   readonly retryAfterMs: number | undefined
-  /** The status of an answer that was no list. */
+  /** The status of a response without a list. */
   readonly status: number | undefined
-  /** The list that it is about, of those that records are joined with; undefined: the records themselves. */
+  /** The joined list that the error is about; undefined: the records themselves. */
   readonly join: string | undefined
 
   constructor(
@@ -187,28 +188,29 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-/** The environment does not allow it (a port is taken, say): printed as one line, exit code 1. */
+/** The environment does not allow it (for example, the port is in use): printed as one line, exit code 1. */
 export class StartError extends Error {
   override readonly name = 'StartError'
 }
 
-/** What this machine may have run out of, by the code of the platform, and what to do about it. */
+/** Exhausted resources by platform error code, with advice. */
 const EXHAUSTED: Readonly<Record<string, string>> = {
   EMFILE: 'this process has no file descriptors left; raise its limit (ulimit -n, or LimitNOFILE of systemd)',
   ENFILE: 'this machine has no file descriptors left; raise its limit (fs.file-max)',
   ENOMEM: 'this machine, or the container, has no memory left',
 }
 
-/** What else stands in the way on this machine. */
+/** Other obstacles on this machine, with advice. */
 const FORBIDDEN: Readonly<Record<string, string>> = {
-  EACCES: 'this process may not do that; check its user, and what binds it (file modes, SELinux, a firewall)',
-  EPERM: 'this process may not do that; check its user, and what binds it (SELinux, seccomp, a firewall)',
-  // Node.js also says so of a package that is there when it has no file descriptors left to open it.
+  EACCES:
+    'this process may not do that; check its user, and what restricts it (file modes, SELinux, a firewall)',
+  EPERM: 'this process may not do that; check its user, and what restricts it (SELinux, seccomp, a firewall)',
+  // Node.js also reports this for an installed package if it has no file descriptor left to open it.
   ERR_MODULE_NOT_FOUND:
-    'the installation is not whole, or this process has no file descriptors left; raise its limit (ulimit -n, or LimitNOFILE of systemd)',
+    'the installation is incomplete, or this process has no file descriptors left; raise its limit (ulimit -n, or LimitNOFILE of systemd)',
 }
 
-/** What is wrong with a disk. */
+/** Faults of a disk. */
 const DISK: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full, or has no inodes left',
   EDQUOT: 'the quota of the user is used up',
@@ -217,24 +219,24 @@ const DISK: Readonly<Record<string, string>> = {
 
 const ADVICE = { ...EXHAUSTED, ...FORBIDDEN, ...DISK }
 
-/** Why a refresh fails that cannot read a file. */
+/** The failure reason of a refresh that cannot read a file. */
 export function fileReason(error: unknown): 'local' | 'file' {
   return Object.hasOwn(EXHAUSTED, codeOf(error)) ? 'local' : 'file'
 }
 
-/** Whether it is this machine, and not the other one, that keeps a connection from being made. */
+/** Whether an obstacle on this machine, rather than the remote side, prevents a connection. */
 export function isLocal(error: unknown): boolean {
   const code = codeOf(error)
   return Object.hasOwn(EXHAUSTED, code) || Object.hasOwn(FORBIDDEN, code)
 }
 
-/** The code that the platform, or a library, gave an error; empty when there is none. */
+/** The error code of the platform or a library; empty if there is none. */
 export function codeOf(error: unknown): string {
   const code = (error as { code?: unknown } | undefined | null)?.code
   return typeof code === 'string' ? code : ''
 }
 
-/** The message of anything thrown, in one line; where something of this machine stands in the way, with what to do. */
+/** The message of any thrown value, in one line; for an obstacle on this machine, with advice. */
 export function messageOf(error: unknown): string {
   const lines = (error instanceof Error ? error.message : String(error)).split('\n')
   const text =
@@ -248,7 +250,7 @@ export function messageOf(error: unknown): string {
   return advice === undefined || text.includes(advice) ? text : `${text}; ${advice}`
 }
 
-/** Whatever a refresh threw; what is none of the known failures is a defect. */
+/** Converts any thrown value; an unknown error is a defect. */
 export function asRefreshError(thrown: unknown): RefreshError {
   if (thrown instanceof RefreshError) return thrown
   return new RefreshError('internal', messageOf(thrown), { cause: thrown })

@@ -2,31 +2,31 @@ import { randomUUID } from 'node:crypto'
 import fs, { type BigIntStats, constants } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
-/** What tells a file from any other that takes its place. */
+/** Distinguishes a file from another one that replaces it. */
 export type FileMark = Pick<BigIntStats, 'ino' | 'mtimeNs' | 'size'>
 
-/** A file, folder or whatever else as it stands. */
+/** The state of a file, folder or other object. */
 export interface FileLook extends FileMark, Pick<BigIntStats, 'dev' | 'ctimeNs'> {
   readonly kind: 'file' | 'folder' | 'pipe or device'
 }
 
-/** How a file is read. */
+/** Options for reading a file. */
 export interface ReadOptions {
   /** Reading a larger file fails. */
   readonly maxBytes?: number
   /** The time without any progress after which reading fails, in milliseconds; ten seconds by default. */
   readonly deadlineMs?: number
-  /** Refuses anything but a plain file, where another would wait for who writes into a pipe. */
+  /** Refuses anything but a plain file; otherwise opening a pipe waits for its writer. */
   readonly isPlain?: boolean
 }
 
-/** How a file is written. */
+/** Options for writing a file. */
 export interface WriteOptions {
-  /** Makes the folder of the file, and those above it, when they are missing. */
+  /** Whether missing folders on the path are made. */
   readonly makeFolder?: boolean
 }
 
-/** The calls of the platform that operations are made of; each may hang for ever. */
+/** The platform calls that operations consist of; each may hang forever. */
 interface Calls {
   access(path: string, mode: number): void
   close(fd: number): void
@@ -44,7 +44,7 @@ interface Calls {
   write(fd: number, buffer: Uint8Array, offset: number, length: number): number
 }
 
-/** An operation, step by step: it yields each call that it wants made, so that it runs in both ways below. */
+/** An operation in steps: it yields each platform call, so that it can run in both ways below. */
 export type Steps<Value> = Generator<Step, Value, unknown>
 
 type Step = readonly [name: keyof Calls, args: readonly unknown[]]
@@ -56,14 +56,14 @@ function* call<Name extends keyof Calls>(
   return (yield [name, args]) as ReturnType<Calls[Name]>
 }
 
-/** An operation that can be handed to a thread. */
+/** An operation that can be sent to a thread. */
 export type Job = {
   [Name in keyof typeof OPERATIONS]: readonly [Name, ...Parameters<(typeof OPERATIONS)[Name]>]
 }[keyof typeof OPERATIONS]
 
 /**
- * Runs an operation on the threads of the platform's pool, at most one of them at a time.
- * @param onStep called after each call: it did not hang
+ * Runs an operation in the platform's thread pool, where it uses at most one thread at a time.
+ * @param onStep called after each call, which shows that it did not hang
  */
 export async function runInPool(job: Job, onStep: () => void): Promise<unknown> {
   const steps = stepsOf(job)
@@ -78,7 +78,7 @@ export async function runInPool(job: Job, onStep: () => void): Promise<unknown> 
   return step.value
 }
 
-/** Runs an operation on this thread, which waits. */
+/** Runs an operation synchronously on this thread. */
 export function runHere(job: Job, onStep: () => void): unknown {
   const steps = stepsOf(job)
   let step = steps.next()
@@ -112,7 +112,7 @@ function callHere([name, args]: Step): { value: unknown } | { error: unknown } {
   }
 }
 
-/** So much is read, or written and flushed, at a time: what takes long is seen to go on. */
+/** The bytes that are read, or written and flushed, at a time: small enough to show progress. */
 const PIECE_BYTES = 8 * 2 ** 20
 
 const OPERATIONS = {
@@ -127,7 +127,8 @@ const OPERATIONS = {
       const stats = yield* call('fstat', fd, { bigint: true })
       const kind = kindOf(stats)
       if (isPlain && kind !== 'file') throw new Error(`it is a ${kind}, not a file`)
-      // What is appended meanwhile is left: a file that grows without end would never be read whole.
+      // Bytes that are appended meanwhile are ignored: a file that grows forever would never be read
+      // completely.
       const wholeBytes = kind === 'file' && stats.size > 0n ? Number(stats.size) : undefined
       if ((wholeBytes ?? 0) > maxBytes) throw tooLarge(maxBytes)
       return wholeBytes === undefined ? yield* readToEnd(fd, maxBytes) : yield* readBytes(fd, wholeBytes)
@@ -185,7 +186,7 @@ const OPERATIONS = {
   },
 
   *access(path: string, how: 'read' | 'write'): Steps<void> {
-    // Writing is to a folder; with the slash a file in its place is an error too.
+    // Writing means to a folder; the slash makes a file in its place an error.
     if (how === 'read') yield* call('access', path, constants.R_OK)
     else yield* call('access', `${path}/`, constants.W_OK | constants.X_OK)
   },
@@ -200,7 +201,7 @@ function* orMissing<Value>(steps: Steps<Value>): Steps<Value | undefined> {
   }
 }
 
-/** What fails here matters less than what failed before. */
+/** Ignores an error, since an earlier one matters more. */
 function* orFailed(steps: Steps<unknown>): Steps<void> {
   try {
     yield* steps
@@ -216,9 +217,9 @@ function tooLarge(maxBytes: number): Error {
   return new Error(`it has more than ${maxBytes} bytes`)
 }
 
-/** Reads so many bytes, or fewer when the file has become shorter. */
+/** Reads `length` bytes, or fewer if the file has become shorter. */
 function* readBytes(fd: number, length: number): Steps<Buffer> {
-  // Memory of its own, so that a thread can hand it over.
+  // Memory of its own, so that a thread can transfer it.
   const buffer = Buffer.allocUnsafeSlow(length)
   let done = 0
   for (let more = 1; more > 0 && done < length; done += more) {
@@ -227,7 +228,7 @@ function* readBytes(fd: number, length: number): Steps<Buffer> {
   return buffer.subarray(0, done)
 }
 
-/** Reads what does not say how much it has: a pipe, or what the kernel makes up. */
+/** Reads a file of unknown size: a pipe, or a file that the kernel generates. */
 function* readToEnd(fd: number, maxBytes: number): Steps<Buffer> {
   const pieces: Buffer[] = []
   let total = 0
@@ -240,21 +241,21 @@ function* readToEnd(fd: number, maxBytes: number): Steps<Buffer> {
   }
 }
 
-/** The file that a path leads to, which need not be there yet. */
+/** Resolves the symbolic links of a path, whose target need not exist. */
 function* behindLinks(path: string): Steps<string> {
   let target = path
   for (;;) {
-    // Links in a circle end here.
+    // A circle of links throws here.
     const real = yield* orMissing(call('realpath', target))
     if (real !== undefined) return real
-    // Nothing is there, or a link to nothing.
+    // The path does not exist, or is a link to nothing.
     const next = yield* orMissing(call('readlink', target))
     if (next === undefined) return target
     target = resolve(dirname(target), next)
   }
 }
 
-/** Not only whole in memory, but on the disk: a machine that loses power has this file or the one before. */
+/** Flushes to disk: after a loss of power there is this file or the previous one. */
 function* writeNew(path: string, body: Uint8Array): Steps<FileMark> {
   const fd = yield* call('open', path, 'wx', 0o644)
   try {

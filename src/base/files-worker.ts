@@ -1,12 +1,12 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { type Job, runHere } from './file-operations.ts'
 
-/** How an operation ended, as it crosses from a thread. */
+/** The outcome of an operation, as sent from a thread. */
 export type Answer = { readonly value: unknown } | { readonly error: Error }
 
 /**
- * Does the operations that come through a port, one after the other, on this thread.
- * @param calls counts the calls of the platform that have ended
+ * Runs the operations that arrive at a port, one after the other, on this thread.
+ * @param calls counts the finished platform calls
  */
 export function serve(port: MessagePort, calls: Int32Array): void {
   port.on('message', (job: Job) => {
@@ -14,7 +14,7 @@ export function serve(port: MessagePort, calls: Int32Array): void {
       const value = runHere(job, () => void Atomics.add(calls, 0, 1))
       port.postMessage({ value }, value instanceof Uint8Array ? [value.buffer as ArrayBuffer] : [])
     } catch (error) {
-      // A message would take no more of an error than its words.
+      // A message would only carry the text of an error.
       const { message, code, syscall, path } = error as NodeJS.ErrnoException
       port.postMessage({ error: { message, code, syscall, path } })
     }

@@ -15,49 +15,49 @@ import type { Answer } from './files-worker.ts'
 export type { FileLook, FileMark, ReadOptions, WriteOptions }
 
 /**
- * Work on files that never holds up anything else, even when a file system hangs. Each operation fails with a
- * HangingFileError when nothing of it has moved for ten seconds, or as long as it says; it goes on by itself, and until it has ended all that
- * is asked of the same folder fails too. Operations on one folder are done one at a time, in the order in which they were asked for.
- * All else that can go wrong is the platform's own error.
+ * File operations that never block other work, even if a file system hangs. An operation fails with a
+ * HangingFileError after ten seconds without progress, or after its own deadline; it continues in the
+ * background, and until it ends, further operations on the same folder fail too. Operations on one folder run
+ * one at a time, in the order of the calls. All other errors are those of the platform.
  */
 export interface Files {
-  /** Reads a whole file, as long as it is when it is opened; undefined when it is missing. */
+  /** Reads a whole file, up to its size when it is opened; undefined when it is missing. */
   read(path: string, options?: ReadOptions): Promise<Buffer | undefined>
   /**
-   * Replaces a file atomically: a temporary file `<path>.<uuid>.tmp` beside it, fsync, rename, fsync of the folder. A
-   * reader, and a machine that loses power, sees the old bytes or the new ones. No `*.json` pattern matches the
-   * temporary name. Where a symbolic link stands, the file that it leads to is replaced.
+   * Replaces a file atomically: a temporary file `<path>.<uuid>.tmp` beside it, fsync, rename, fsync of the
+   * folder. A reader, and a machine that loses power, sees the old bytes or the new ones. No `*.json` pattern
+   * matches the temporary name. If the path is a symbolic link, its target is replaced.
    */
   write(path: string, body: Uint8Array, options?: WriteOptions): Promise<FileMark>
-  /** Appends to a file that is there, with fsync. When it fails a part may have been appended. */
+  /** Appends to an existing file, with fsync. After a failure a part may have been appended. */
   append(path: string, body: Uint8Array): Promise<void>
-  /** Removes a file; a missing one is fine. Where a symbolic link stands, the file that it leads to is removed. */
+  /** Removes a file; a missing one is no error. If the path is a symbolic link, its target is removed. */
   remove(path: string): Promise<void>
   rename(from: string, to: string): Promise<void>
-  /** Makes a folder, and those above it, when they are missing. */
+  /** Makes a folder and its missing parents. */
   makeFolder(path: string): Promise<void>
   /** The names in a folder. */
   list(folder: string): Promise<string[]>
-  /** How something stands, through symbolic links; undefined when it is missing. */
+  /** The state of a path, through symbolic links; undefined when it is missing. */
   look(path: string): Promise<FileLook | undefined>
-  /** Fails when a file could not be read, or a folder not be written to. */
+  /** Fails when a file cannot be read, or a folder cannot be written to. */
   access(path: string, how: 'read' | 'write'): Promise<void>
 }
 
-/** The files of this process, for who ends them. */
+/** The file operations of this process, with control over their end. */
 export interface OwnFiles extends Files {
-  /** The paths of operations that have begun and not ended. The platform waits for them when the process exits. */
+  /** The paths of running operations. The platform waits for them when the process exits. */
   underWay(): string[]
-  /** What has not begun is refused from now on; what has begun is waited for, a second at most. */
+  /** Refuses operations that have not started, and waits a second at most for those that have. */
   close(): Promise<void>
 }
 
-/** What Files need from outside. */
+/** The dependencies of Files. */
 export interface FilesDeps {
   readonly clock: Pick<Clock, 'after'>
 }
 
-/** What messages call an operation. */
+/** The names of operations in messages. */
 const DOING = {
   read: 'reading',
   write: 'writing',
@@ -70,18 +70,18 @@ const DOING = {
   access: 'looking at',
 } as const satisfies Record<Job[0], string>
 
-/** An operation as messages tell of it. */
+/** An operation in a message. */
 interface Hanging {
   readonly operation: Job[0]
   readonly path: string
   readonly deadlineMs: number
 }
 
-/** A file system does not answer. */
+/** A file system does not respond. */
 export class HangingFileError extends Error {
   override readonly name = 'HangingFileError'
 
-  /** @param by what the operation waits for, when it is not what hangs itself */
+  /** @param by the operation that this one waits for, if that one hangs */
   constructor({ operation, path, deadlineMs }: Hanging, by?: Hanging) {
     const isItself = by === undefined || (by.operation === operation && by.path === path)
     const waits = isItself ? '' : ` waits for ${DOING[by.operation]} ${by.path}, which`
@@ -91,42 +91,45 @@ export class HangingFileError extends Error {
   }
 }
 
-/** The time without any progress after which an operation has failed, in milliseconds. */
+/** The time without progress after which an operation fails, in milliseconds. */
 export const DEADLINE_MS = 10_000
 
-/** The time without any progress after which an operation is not counted on to end soon, in milliseconds. */
+/** The time without progress after which an operation is expected to hang, in milliseconds. */
 const SLOW_MS = 1_000
 
-/** Of the four threads of the platform's pool; name look-ups and compression need some too. */
+/** Of the four threads of the platform's pool; DNS lookups and compression need some too. */
 const MAX_IN_POOL = 2
 
-/** So many threads of our own may hang before nothing is tried any more. */
+/** The number of own threads that may hang before no further operation is tried. */
 const MAX_THREADS = 4
 
-/** An operation that somebody waits for. */
+/** An operation with its caller. */
 interface Work {
   readonly job: Job
-  /** Work in the same folder is done one at a time. */
+  /** Operations in the same folder run one at a time. */
   readonly folder: string
   readonly resolve: (value: unknown) => void
   readonly reject: (error: Error) => void
   readonly deadlineMs: number
-  /** How long nothing of it has moved; before it begins, how long nothing of what it waits for has. */
+  /**
+   * The time without progress; before it starts, the time without progress of the operations that it waits
+   * for.
+   */
   stillMs: number
   cancelCheck: () => void
 }
 
-/** A thread that work is done on, one operation at a time. */
+/** A thread that runs one operation at a time. */
 interface Place {
-  /** @returns how it ends, and how many of its calls have ended */
+  /** @returns its end, and the number of its finished calls */
   start(job: Job): { ended: Promise<unknown>; calls(): number }
-  /** It could not start, for want of memory or file descriptors. */
+  /** Whether it could not start, for lack of memory or file descriptors. */
   isBroken(): boolean
   end(): void
   work: Work | undefined
 }
 
-/** Creates the files of this process: with no thread of their own as long as no file system hangs. */
+/** Creates the file operations of this process; no thread of its own runs unless a file system hangs. */
 export function createFiles(deps: FilesDeps): OwnFiles {
   const { ask, underWay, close } = createQueue(deps)
   return {
@@ -145,7 +148,7 @@ export function createFiles(deps: FilesDeps): OwnFiles {
 }
 
 function createQueue({ clock }: FilesDeps) {
-  // By folder, in the order in which they were asked for; the folder whose turn it is first.
+  // By folder, in the order of the calls; the folder that is served next comes first.
   const waiting = new Map<string, Set<Work>>()
   const running = new Map<string, Work>()
   let places: Place[] = Array.from({ length: MAX_IN_POOL }, poolPlace)
@@ -170,7 +173,7 @@ function createQueue({ clock }: FilesDeps) {
     if (queue?.delete(work) && queue.size === 0) waiting.delete(work.folder)
   }
 
-  /** Looks once a second at work that does not end, and gives it up when the deadline has passed. */
+  /** Checks an unfinished operation once a second, and fails it after the deadline. */
   function check(work: Work, hasMoved: () => boolean): void {
     work.cancelCheck = clock.after(SLOW_MS, () => {
       work.stillMs = hasMoved() ? 0 : work.stillMs + SLOW_MS
@@ -182,7 +185,10 @@ function createQueue({ clock }: FilesDeps) {
     })
   }
 
-  /** Whether what work waits for goes on: the work in its folder, or any work, one of which has to end first. */
+  /**
+   * Whether the operations that this one waits for make progress: the one in its folder, or any one, of which
+   * one must end first.
+   */
   function isMoving({ folder }: Work): boolean {
     const before = running.get(folder)
     const awaited = before === undefined ? [...running.values()] : [before]
@@ -199,7 +205,7 @@ function createQueue({ clock }: FilesDeps) {
   }
 
   function startAll(): void {
-    // A copy: a folder goes behind the others when its turn is over.
+    // A copy: a served folder moves behind the others.
     for (const [folder, queue] of [...waiting]) {
       if (running.has(folder)) continue
       const place = freePlace()
@@ -213,7 +219,7 @@ function createQueue({ clock }: FilesDeps) {
     }
   }
 
-  /** As a rule in the pool; while all of that hangs, on a thread that does not. */
+  /** Normally in the pool; while all of the pool hangs, a thread of its own. */
   function freePlace(): Place | undefined {
     const idle = places.find((place) => place.work === undefined)
     if (idle !== undefined) return idle
@@ -235,7 +241,7 @@ function createQueue({ clock }: FilesDeps) {
       last = calls()
       return last !== before
     })
-    // After the deadline nobody listens any more.
+    // After the deadline the promise is already settled.
     ended.then(work.resolve, work.reject).finally(() => {
       work.cancelCheck()
       running.delete(work.folder)
@@ -247,7 +253,7 @@ function createQueue({ clock }: FilesDeps) {
     })
   }
 
-  /** They are needed only while the pool has no place. */
+  /** Own threads are needed only while the pool is full. */
   function endIdleThreads(): void {
     if (places.slice(0, MAX_IN_POOL).every(({ work }) => work !== undefined)) return
     const idle = places.slice(MAX_IN_POOL).filter(({ work }) => work === undefined)
@@ -286,7 +292,7 @@ function ending(): Error {
   return new Error('the process is ending')
 }
 
-/** There is nothing to cancel, or to end. */
+/** For a place without anything to cancel or to end. */
 function nothing(): void {}
 
 function poolPlace(): Place {
@@ -303,7 +309,7 @@ function poolPlace(): Place {
 
 function threadPlace(): Place {
   const counter = new Int32Array(new SharedArrayBuffer(4))
-  // Whatever the process was told to load first, and the secrets in its environment, are not for threads.
+  // Threads must not load the preloaded modules of the process, or see the secrets in its environment.
   const options = { workerData: counter, execArgv: [], env: {} }
   const worker = new Worker(new URL('./files-worker.js', import.meta.url), options)
   let isBroken = false
@@ -318,7 +324,7 @@ function threadPlace(): Place {
       const ended = new Promise((resolve, reject) => {
         settle = (answer) => {
           if ('error' in answer) return reject(errorOf(answer.error))
-          // Bytes come without the methods of a Buffer.
+          // Messages turn a Buffer into a plain Uint8Array.
           resolve(answer.value instanceof Uint8Array ? asBuffer(answer.value) : answer.value)
         }
       })
@@ -331,7 +337,7 @@ function threadPlace(): Place {
   }
 }
 
-/** An error of the platform that came as a message. */
+/** Restores a platform error from a message. */
 function errorOf({ message, ...rest }: Error): Error {
   return Object.assign(new Error(message), rest)
 }

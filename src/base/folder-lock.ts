@@ -10,7 +10,7 @@ import type { Files } from './files.ts'
 /** The name of the lock in a folder. */
 export const LOCK = 'lock'
 
-/** What a folder is locked by. */
+/** A held lock. */
 export interface FolderLock {
   /** Lets another process use the folder; never fails. */
   release(): Promise<void>
@@ -18,17 +18,17 @@ export interface FolderLock {
 
 type FolderFiles = Pick<Files, 'look' | 'makeFolder' | 'remove' | 'rename'>
 
-/** A lock that took the place of another one is looked at again after so long, in milliseconds. */
+/** The delay after which a lock that replaced another one is checked again, in milliseconds. */
 const SETTLE_MS = 100
 
-/** So many bytes a path may have that a socket is bound to; every platform has a few more. */
+/** The longest socket path, in bytes; every platform allows a few more. */
 const MAX_PATH_BYTES = 90
 
 /**
- * Locks a folder for this process, and makes it when it is missing. The lock is a Unix socket in it that listens: it ends
- * with its process, however that ends, and containers that share the folder of one machine see it. What a killed process
- * leaves behind is replaced.
- * @param onFailure called when it cannot be known whether another process uses the folder
+ * Locks a folder for this process, and makes it if it is missing. The lock is a listening Unix socket in the
+ * folder: it ends with its process, however that ends, and containers that share the folder of one machine
+ * see it. The leftover of a killed process is replaced.
+ * @param onFailure called when it is unknown whether another process uses the folder
  * @returns undefined after a failure
  * @throws StartError when another process uses the folder
  */
@@ -50,7 +50,7 @@ async function lock(files: FolderFiles, folder: string): Promise<FolderLock> {
   const path = join(folder, LOCK)
   if (Buffer.byteLength(shortened(path)) > MAX_PATH_BYTES)
     throw new Error(`${path} is longer than the ${MAX_PATH_BYTES} bytes that the path of a socket may have`)
-  // Binding waits for the file system on the main thread: only once it has answered.
+  // Binding waits for the file system on the main thread, so first make sure that it responds.
   await files.makeFolder(folder)
   const id = randomUUID()
   let server = await listen(path, id)
@@ -60,7 +60,7 @@ async function lock(files: FolderFiles, folder: string): Promise<FolderLock> {
     await removeLeftover(files, folder)
     server = await listen(path, id)
   }
-  // While a leftover is replaced, a lock may be moved away and back, over one that was made in between.
+  // Another process that replaces the leftover may have moved this lock away and back over a newer one.
   if (isContested) {
     await delay(SETTLE_MS)
     if ((await text(connect(shortened(path)))) !== id) throw inUse(folder)
@@ -73,18 +73,19 @@ async function createLock(files: FolderFiles, path: string, server: Server): Pro
   return {
     async release() {
       const now = await files.look(path).catch(() => undefined)
-      // Closing removes the file on the main thread: not while the file system hangs, nor the file of another process.
+      // Closing removes the file on the main thread: skip it if the file system hangs, or the file is of
+      // another process.
       if (now !== undefined && now.ino === own?.ino) await new Promise((resolve) => server.close(resolve))
     },
   }
 }
 
-/** Moves it away first: should another process have replaced it meanwhile, that one has it back. */
+/** Moves the leftover away first: if another process replaced it meanwhile, its lock is moved back. */
 async function removeLeftover(files: FolderFiles, folder: string): Promise<void> {
   const path = join(folder, LOCK)
   const found = await files.look(path)
   if (found === undefined) return
-  if (found.kind !== 'pipe or device') throw new Error(`${path} is a ${found.kind}, and no lock of Rollcall`)
+  if (found.kind !== 'pipe or device') throw new Error(`${path} is a ${found.kind}, not a lock of Rollcall`)
   const aside = `${path}.${randomUUID().slice(0, 8)}`
   if (!(await isMoved(files, path, aside))) return
   if (await isListening(aside)) {
@@ -94,7 +95,7 @@ async function removeLeftover(files: FolderFiles, folder: string): Promise<void>
   await files.remove(aside)
 }
 
-/** Moves a file; false: it is not there any more. */
+/** Moves a file; false if it no longer exists. */
 async function isMoved(files: FolderFiles, from: string, to: string): Promise<boolean> {
   try {
     await files.rename(from, to)
@@ -107,17 +108,17 @@ async function isMoved(files: FolderFiles, from: string, to: string): Promise<bo
 
 function inUse(folder: string): StartError {
   return new StartError(
-    `--storage.path: ${folder} is in use by another Rollcall; stop that one, or choose another folder: each overwrites what the other keeps`,
+    `--storage.path: ${folder} is in use by another Rollcall; stop that one, or choose another folder: two servers would overwrite each other's files`,
   )
 }
 
-/** A path, from the working folder if it is shorter so. */
+/** The relative path from the working folder, if it is shorter. */
 function shortened(path: string): string {
   const short = relative('.', path)
   return short.length < path.length ? short : path
 }
 
-/** @returns undefined when the path is taken */
+/** @returns undefined when the path is in use */
 async function listen(path: string, id: string): Promise<Server | undefined> {
   const server = createServer((socket) => socket.on('error', () => {}).end(id)).unref()
   try {
@@ -129,13 +130,10 @@ async function listen(path: string, id: string): Promise<Server | undefined> {
   }
 }
 
-/** What connecting fails with when nobody listens at a path, or it is free now. */
+/** The connection errors when no process listens at a path, or nothing is there. */
 const NOBODY = new Set(['ECONNREFUSED', 'ENOENT'])
 
-/**
- * Whether a process listens at a path.
- * @throws Error when that cannot be known
- */
+/** Whether a process listens at a path. @throws Error when it is unknown */
 async function isListening(path: string): Promise<boolean> {
   const socket = connect(shortened(path))
   const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {

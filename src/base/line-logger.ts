@@ -1,7 +1,7 @@
 import { LOG_LEVELS, type LogLevel } from './logger.ts'
 import { printable } from './printable.ts'
 
-/** Logs an event: what is known of it, and a constant sentence; or the sentence alone. */
+/** Logs an event: its details and a constant sentence; or the sentence alone. */
 type Log = {
   (details: object, message: string): void
   (message: string): void
@@ -11,8 +11,8 @@ type Log = {
 export type LineLogger = Readonly<Record<'info' | 'warn' | 'error' | 'fatal', Log>>
 
 /**
- * A logger of JSON lines as `createLogger` writes them, without the library, which takes a tenth of the memory that
- * a sensor may use.
+ * A logger of JSON lines in the format of `createLogger`, without the library, which takes a tenth of the
+ * memory that a sensor may use.
  * @param write takes one line with its end
  */
 export function createLineLogger(level: LogLevel, write: (line: string) => void): LineLogger {
@@ -29,7 +29,7 @@ export function createLineLogger(level: LogLevel, write: (line: string) => void)
   return { info: logAt('info'), warn: logAt('warn'), error: logAt('error'), fatal: logAt('fatal') }
 }
 
-/** An error has no fields of its own that JSON would show. */
+/** Converts an error, which has no fields that JSON would show. */
 function plain(_key: string, value: unknown): unknown {
   if (!(value instanceof Error)) return value
   return { type: value.name, message: value.message, stack: value.stack }

@@ -9,8 +9,9 @@ const NOTHING = /^[\s,]*$/
 /**
  * Finds the target of the first link whose relation is `next` in the values of the `Link` header (RFC 8288).
  * @param name of the page that has the header, for messages
- * @returns its URL reference as it is written, or undefined when there is no such link
- * @throws RefreshError `pagination` when a value is malformed: a link, and all pages behind it, may be lost then
+ * @returns its URL reference as written, or undefined when there is no such link
+ * @throws RefreshError `pagination` when a value is malformed: a link, and all further pages, may be lost
+ * then
  */
 export function findNextLink(
   header: string | readonly string[] | undefined,
@@ -28,7 +29,7 @@ interface Link {
 function parseLinks(value: string, name: string): Link[] {
   const links: Link[] = []
   let at = 0
-  /** What a pattern matches here; moves past it. */
+  /** Matches a pattern at the current place, and moves past it. */
   const take = (pattern: RegExp): RegExpExecArray | null => {
     pattern.lastIndex = at
     const match = pattern.exec(value)
@@ -41,7 +42,7 @@ function parseLinks(value: string, name: string): Link[] {
     if (target === undefined || take(END) === null) {
       throw new RefreshError('pagination', `${name}: its Link header is malformed; see RFC 8288`)
     }
-    // With an anchor it is a link of another resource (RFC 8288 section 3.2).
+    // A link with an anchor belongs to another resource (RFC 8288 section 3.2).
     const isOwn = parameters.every(([, name]) => name?.toLowerCase() !== 'anchor')
     if (isOwn) links.push({ target, relations: relationsIn(parameters) })
   }

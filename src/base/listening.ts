@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { messageOf, StartError } from './errors.ts'
 
 /**
- * Why an address cannot be listened on, and the way out.
+ * Makes the error for an address that cannot be listened on, with advice.
  * @param flag the flag that chooses another address
  */
 export function explainListen(error: NodeJS.ErrnoException, address: string, flag: string): StartError {

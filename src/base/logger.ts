@@ -16,7 +16,7 @@ export type LogFormat = (typeof LOG_FORMATS)[number]
  * JSON lines carry `level` as a word and `time` in RFC 3339, which log shippers read as they are.
  */
 export async function createLogger(level: LogLevel, format: LogFormat): Promise<Logger> {
-  // Loaded only here: a sensor has memory for better things, and this module is also where the levels are named.
+  // Loaded only here: this module also defines the levels, and a sensor must not spend memory on the library.
   const { pino } = await import('pino')
   const options: LoggerOptions = { level, base: null }
   if (format === 'pretty' || (format === 'auto' && process.stderr.isTTY)) {
@@ -45,8 +45,8 @@ export async function createLogger(level: LogLevel, format: LogFormat): Promise<
 }
 
 /**
- * A line of JSON without what JSON lets through, yet terminals obey or take for the end of a line, such as U+009B.
- * @param backslash how one is written: doubled where the line is parsed once more before it is shown
+ * Escapes characters that JSON allows but a terminal obeys or takes for a line end, such as U+009B.
+ * @param backslash how one is written: doubled if the line is parsed again before it is shown
  */
 function harmless(line: string, backslash: string): string {
   return `${printable(line.slice(0, -1), backslash)}\n`

@@ -1,13 +1,13 @@
 /** Texts longer than this are not remembered, so that a memo stays small. */
 const MAX_REMEMBERED_LENGTH = 256
 
-/** How many lookups a memo sits out, per entry of its limit, after it was of no use. */
+/** How many lookups a memo pauses after it was of no use, per entry of its limit. */
 const REST_PER_ENTRY = 16
 
 /**
- * Remembers the results of a pure function of a text, at most `limit` of them. When it is full it starts
- * anew; when less than half of the lookups found anything it rests for a while, because values that never
- * repeat (addresses) are cheaper to compute than to remember.
+ * Caches the results of a pure function of a text, at most `limit` of them. A full cache is cleared; if less
+ * than half of the lookups were hits, it pauses for a while, because values that never repeat (addresses) are
+ * cheaper to compute than to cache.
  */
 export function memo<Result extends boolean | object | string | null>(
   compute: (text: string) => Result,

@@ -1,6 +1,6 @@
 /**
- * Makes `process.memoryUsage` return its last result when it fails. Measuring opens a file, for which there may be no descriptor left, and libraries measure in a timer, where an error
- * would end the process.
+ * Makes `process.memoryUsage` return its last result when it fails. Measuring opens a file, for which there
+ * may be no file descriptor left, and libraries measure in a timer, where an error would end the process.
  */
 export function measureMemoryAlways(host: Pick<NodeJS.Process, 'memoryUsage'>): void {
   const { memoryUsage } = host
@@ -10,7 +10,7 @@ export function measureMemoryAlways(host: Pick<NodeJS.Process, 'memoryUsage'>): 
       try {
         last = measure()
       } catch {
-        // As it was.
+        // Return the last result.
       }
       return last
     }

@@ -3,15 +3,17 @@ import { REFRESH_FAILURES, type RefreshFailureReason } from './errors.ts'
 import { REFUSED_METRIC, WEB_CONFIG_METRIC } from './request-counts.ts'
 import { createRequestMetrics } from './request-metrics.ts'
 
-/** What one refresh did: the values of the `result` label of `rollcall_source_refreshes_total`. */
+/** The outcomes of a refresh: the values of the `result` label of `rollcall_source_refreshes_total`. */
 export const REFRESH_RESULTS = ['changed', 'unchanged', 'held', 'failed'] as const
 export type RefreshResult = (typeof REFRESH_RESULTS)[number]
 
-/** What became of a registration: the values of the `result` label of `rollcall_push_registrations_total`. */
+/**
+ * The outcomes of a registration: the values of the `result` label of `rollcall_push_registrations_total`.
+ */
 export const PUSH_RESULTS = ['new', 'changed', 'renewed', 'left', 'expired', 'refused'] as const
 export type PushResult = (typeof PUSH_RESULTS)[number]
 
-/** What the kinds of metrics have in common. */
+/** The common methods of all kinds of metrics. */
 type Metric = Pick<Gauge<string>, 'get' | 'remove'>
 
 /** Every metric that Rollcall exposes, on a registry of its own (never the library's global one). */
@@ -56,14 +58,14 @@ export function createMetrics(version: string) {
         registers: [registry],
       }),
     },
-    /** Registers the metrics of a replica of several; of one that is alone there are none. */
+    /** Registers the metrics of a replica in a cluster; without a cluster they do not exist. */
     startCluster: () => clusterMetrics(registry),
-    /** The metrics of what Prometheus servers make of the targets; without any that is asked there are none. */
+    /** Registers the metrics of scrapes; unless Prometheus servers are queried, they do not exist. */
     startScrapes(): ScrapeMetrics {
       scrapes ??= scrapeMetrics(registry)
       return scrapes
     },
-    /** Starts the series of a source, so that its counters are there, at 0, before anything happens. */
+    /** Creates the series of a source, so that its counters start at 0. */
     addSource(name: string): void {
       for (const result of REFRESH_RESULTS) source.refreshes.inc({ source: name, result }, 0)
       for (const reason of Object.keys(REFRESH_FAILURES) as RefreshFailureReason[]) {
@@ -84,7 +86,7 @@ export function createMetrics(version: string) {
       }
       source.stale.set({ source: name }, 1)
     },
-    /** Ends every series of a source. */
+    /** Removes every series of a source. */
     async removeSource(name: string): Promise<void> {
       http.polled.delete(name)
       for (const metric of Object.values(source) as Metric[]) {
@@ -189,14 +191,14 @@ function pushMetrics(registry: Registry) {
     instances,
     paused,
     registrations,
-    /** Starts the series of a push source. */
+    /** Creates the series of a push source. */
     start(source: string, max: number, known: number): void {
       instances.set({ source }, known)
       limit.set({ source }, max)
       paused.set({ source }, 0)
       for (const result of PUSH_RESULTS) registrations.inc({ source, result }, 0)
     },
-    /** Ends them. */
+    /** Removes the series of a push source. */
     end(source: string): void {
       for (const metric of [instances, limit, paused]) metric.remove({ source })
       for (const result of PUSH_RESULTS) registrations.remove({ source, result })
@@ -223,7 +225,7 @@ function clusterMetrics(registry: Registry) {
   }
 }
 
-/** The metrics of what Prometheus servers make of the targets. */
+/** The metrics of scrapes by Prometheus servers. */
 export type ScrapeMetrics = ReturnType<typeof scrapeMetrics>
 
 function scrapeMetrics(registry: Registry) {
@@ -259,7 +261,7 @@ function httpMetrics(registry: Registry) {
   })
   return {
     requests: createRequestMetrics(registry),
-    /** When the list of each source was last sent, and that of all (undefined), in seconds of Unix time. */
+    /** When the list of each source, and that of all (undefined), was last sent, in seconds of Unix time. */
     polled,
     shed: new Counter({
       name: 'rollcall_http_requests_shed_total',

@@ -1,7 +1,7 @@
-/** Does pieces of work one after the other, in the order in which they are handed in; one that fails stops none. */
+/** Runs tasks one after the other, in the order of the calls; a failed task does not stop the others. */
 export type Mutex = <Value>(work: () => Promise<Value>) => Promise<Value>
 
-/** Creates a mutex, which is free. */
+/** Creates an unlocked mutex. */
 export function createMutex(): Mutex {
   let last: Promise<unknown> = Promise.resolve()
   return (work) => {

@@ -6,8 +6,8 @@
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
 
 /**
- * A text in one line that a terminal shows as it is: what it would obey becomes visible, as `\u001b`.
- * @param backslash what stands before the `u`
+ * Escapes the characters of a text that a terminal would obey, as `\u001b`; the result is one line.
+ * @param backslash what precedes the `u`
  */
 export function printable(text: string, backslash = '\\'): string {
   return text.replace(
@@ -16,9 +16,9 @@ export function printable(text: string, backslash = '\\'): string {
   )
 }
 
-/** A value as indented JSON with a final newline, for people and programs alike: harmless to a terminal too. */
+/** A value as indented JSON with a final newline, for people and programs alike; safe for a terminal. */
 export function printableJson(value: unknown): string {
-  // JSON has line breaks between its texts only, and \u escapes mean the same inside of them.
+  // JSON has line breaks only between its strings, and \u escapes mean the same inside of them.
   return `${JSON.stringify(value, null, 2)
     .split('\n')
     .map((line) => printable(line))

@@ -1,41 +1,41 @@
 import { MASK, type Secret, withoutCutEnd } from './secret.ts'
 
-/** Remembers the secrets that were used, so that no message shows one, whoever put it there. */
+/** Remembers the secrets that were used, so that no message shows one, wherever it comes from. */
 export interface Redactor {
-  /** The value of a secret; remembered. Throws what `Secret.reveal` throws. */
+  /** Reveals a secret and remembers its value. Throws what `Secret.reveal` throws. */
   reveal(secret: Secret): Promise<string>
   /** Remembers a value that is not a `Secret`, such as a token that was just received. */
   note(value: string): void
-  /** Remembers what may be secret in the query of a URL: a server can quote it. */
+  /** Remembers the values in the query of a URL, which may be secret: a server can quote them. */
   noteQuery(url: URL): void
   /** Remembers the words in the body of a request, which may be secret too. */
   noteBody(text: string): void
   /**
-   * A text with a mask in place of each value, also where it is written as in a URL or in JSON, where its white space
-   * or its case is another one, and where only its beginning is left before "…".
+   * Masks each remembered value in a text, also in its URL-encoded and JSON-encoded form, with other white
+   * space or case, and where only its beginning is left before "…".
    */
   redact(text: string): string
 }
 
-/** A shorter value would be found in the middle of ordinary words and make messages unreadable. */
+/** A shorter value would match inside of ordinary words and make messages unreadable. */
 const MIN_LENGTH = 4
 
-/** A value in a query that is shorter is taken for a number or a word. */
+/** A shorter value in a query counts as a number or a word. */
 const MIN_QUERY_LENGTH = 8
 
-/** So many words of a body are remembered. */
+/** The number of words of a body that are remembered. */
 const MAX_WORDS = 50
 
-/** A word that may be a key, when it has a digit in it: in a query that is written as a text, a name has none, mostly. */
+/** A word that may be a key if it has a digit: in a query language, most names have none. */
 const LIKE_A_KEY = /[^\s"'(){},]{8,}/g
 
-/** Values that were rotated away stay known for a while: an old answer may still quote one. */
+/** Rotated values stay known for a while, since a late response may still quote one. */
 const MAX_VALUES = 200
 
-/** Creates a redactor that knows nothing yet. */
+/** Creates a redactor without any values. */
 export function createRedactor(): Redactor {
   const secrets = new Set<string>()
-  /** What was asked for, page by page; it must not push secrets out. */
+  /** The values of requested URLs, page by page; kept apart so that they do not displace secrets. */
   const asked = new Set<string>()
 
   function note(value: string, values = secrets): void {
@@ -78,7 +78,7 @@ export function createRedactor(): Redactor {
   }
 }
 
-/** Finds a value whatever its white space is and, when it is no short word, whatever its case. */
+/** Matches a value with any white space and, unless it is a short word, in any case. */
 function patternOf(value: string): RegExp {
   const core = value.trim()
   const words = (core.length < MIN_LENGTH ? value : core).split(/\s+/)
@@ -86,7 +86,7 @@ function patternOf(value: string): RegExp {
   return new RegExp(pattern, value.length < MIN_QUERY_LENGTH ? 'g' : 'gi')
 }
 
-/** A text without the beginning of a value where it was cut: half of it would not be recognised. */
+/** Removes the beginning of a value where a text was cut: half of a value would not be recognised. */
 function withoutCut(text: string, value: string): string {
   const flat = value.trim().replace(/\s+/g, ' ').toLowerCase()
   return text
@@ -95,7 +95,7 @@ function withoutCut(text: string, value: string): string {
     .join('…')
 }
 
-/** The texts in a body, which is JSON or a form, mostly. */
+/** The texts in a body, which mostly is JSON or a form. */
 function textsIn(body: string): string[] {
   try {
     const texts: string[] = []

@@ -1,7 +1,7 @@
 /** The upper bounds of the latency histogram, in seconds; the last bucket has none. */
 export const LATENCY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 
-/** Which requests and connections were refused for who sent them. */
+/** The refusals of requests and connections. */
 export const REFUSED_METRIC = {
   name: 'rollcall_http_refused_total',
   help: 'Requests and connections that were refused because of their credentials, origin or rate, by reason.',
@@ -12,7 +12,7 @@ export const WEB_CONFIG_METRIC = {
   help: 'Whether the current web configuration file is in use; 1 without one.',
 }
 
-/** The names and meanings of the metrics that are made of the counts. */
+/** The names and help texts of the metrics that are made from the counts. */
 export const REQUESTS_METRIC = {
   name: 'rollcall_http_requests_total',
   help: 'HTTP requests by route pattern, method and status code.',
@@ -22,24 +22,26 @@ export const LATENCY_METRIC = {
   help: 'Time from the arrival of a request to the end of its response, by route pattern.',
 }
 
-/** What was counted of one route. */
+/** The counts of one route. */
 export interface RouteCounts {
   /** Requests by method and code. */
   readonly counts: Map<string, Map<number, number>>
-  /** Requests by bucket, the last one without a bound. */
+  /** Requests by bucket; the last bucket has no upper bound. */
   readonly buckets: Float64Array
   seconds: number
 }
 
 /** Counts and times requests. */
 export interface RequestMetrics {
-  /** Starts the series of a route at 0, so that not even the first answer of these codes goes uncounted by `rate`. */
+  /**
+   * Starts the series of a route at 0, so that `rate` counts even the first response with one of these codes.
+   */
   start(route: string, method: string, codes: readonly number[]): void
-  /** Adds one request that took so many seconds. */
+  /** Counts one request and its duration in seconds. */
   observe(route: string, method: string, code: number, seconds: number): void
 }
 
-/** Starts at nothing; `routes` is what was counted so far, by route pattern. */
+/** Creates empty counts; `routes` has them by route pattern. */
 export function createRequestCounts(): RequestMetrics & {
   readonly routes: ReadonlyMap<string, RouteCounts>
 } {

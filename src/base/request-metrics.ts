@@ -13,9 +13,9 @@ export type { RequestMetrics }
 const DURATION = { ...LATENCY_METRIC, type: 'histogram' as const, aggregator: 'sum' as const }
 
 /**
- * Registers `rollcall_http_requests_total` and `rollcall_http_request_duration_seconds`. They are counted
- * by ourselves and only written out as metrics when scraped: the library's own counter and histogram look their
- * labels up on every request, which costs a tenth of the throughput of `/targets` (npm run bench).
+ * Registers `rollcall_http_requests_total` and `rollcall_http_request_duration_seconds`. Rollcall counts by
+ * itself and converts the counts only when scraped: the library's counter and histogram look their labels up
+ * on every request, which costs a tenth of the throughput of `/targets` (npm run bench).
  */
 export function createRequestMetrics(registry: Registry): RequestMetrics {
   const { routes, start, observe } = createRequestCounts()
@@ -30,7 +30,7 @@ export function createRequestMetrics(registry: Registry): RequestMetrics {
       }
     },
   })
-  // The registry asks a metric only for its name and for get().
+  // The registry only uses the name and get() of a metric.
   const histogram = {
     name: DURATION.name,
     get: async () => ({ ...DURATION, values: [...routes].flatMap(latencyOf) }),

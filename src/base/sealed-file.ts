@@ -4,23 +4,23 @@ import type { FileMark, Files } from './files.ts'
 import type { Logger } from './logger.ts'
 import { createMutex } from './mutex.ts'
 
-/** The version of what Rollcall keeps; files of another version are not read. */
+/** The format version of Rollcall's files; files of another version are not read. */
 const FORMAT = 4
 
-/** Pieces behind a first line that has the digest of all of them. */
+/** Prepends a first line with the digest of all pieces. */
 export async function sealed(pieces: readonly Uint8Array[]): Promise<Uint8Array[]> {
   const seal = { format: FORMAT, sha256: await sha256(pieces) }
   return [Buffer.from(`${JSON.stringify(seal)}\n`), ...pieces]
 }
 
-/** A value as a {@link Memory} keeps it. */
+/** A value in the format of a {@link Memory}. */
 export function sealedValue(value: unknown): Promise<Uint8Array[]> {
   return sealed([Buffer.from(`${JSON.stringify(value)}\n`)])
 }
 
 /**
- * Writes a file whose first line has the digest of all that follows: what was cut, or changed by somebody else, is
- * recognised when it is read.
+ * Writes a file whose first line has the digest of the rest: a truncated or modified file is recognised when
+ * it is read.
  */
 export async function writeSealed(
   files: Pick<Files, 'write'>,
@@ -31,9 +31,9 @@ export async function writeSealed(
 }
 
 /**
- * Reads what was written with {@link writeSealed}.
+ * Reads a file of {@link writeSealed}.
  * @returns undefined when the file is missing
- * @throws Error when it is not what was written
+ * @throws Error when its content differs from what was written
  */
 export async function readSealed(files: Pick<Files, 'read'>, path: string): Promise<Buffer | undefined> {
   const whole = await files.read(path)
@@ -51,23 +51,24 @@ export async function readSealed(files: Pick<Files, 'read'>, path: string): Prom
   return rest
 }
 
-/** A small value that outlasts the process. */
+/** A small value that outlives the process. */
 export interface Memory<Value> {
-  /** What a process before this one kept; undefined when it kept nothing, or that cannot be read, which is logged. */
+  /**
+   * Loads the value of an earlier process; undefined when there is none, or it cannot be read, which is
+   * logged.
+   */
   load(): Promise<Value | undefined>
   /**
-   * Keeps a value in place of the one before. What cannot be kept is logged, and tried again with the next value.
-   * @param make called when it is written; of several that wait only the newest is
+   * Stores a value in place of the previous one. A failed write is logged, and the next value is written
+   * again.
+   * @param make called when it is written; of several waiting values only the newest is written
    */
   keep(make: () => Value): void
   /** Resolves when the newest value has been written. */
   settled(): Promise<void>
 }
 
-/**
- * Keeps a value, as JSON, in a file.
- * @param path undefined: nothing is kept
- */
+/** Creates a memory that stores a value as JSON in a file. @param path undefined: nothing is stored */
 export function createMemory<Value>(
   files: Pick<Files, 'read' | 'write'>,
   path: string | undefined,

@@ -2,18 +2,19 @@ import { inspect } from 'node:util'
 import { fileReason, messageOf, RefreshError } from './errors.ts'
 import type { Files } from './files.ts'
 
-/** What a secret looks like wherever it would be printed; Prometheus writes the same. */
+/** The mask of a secret in any output; Prometheus uses the same. */
 export const MASK = '<secret>'
 
 /**
- * A text whose end, where it was cut, may be the beginning of a secret: without that. It takes time in proportion to
- * the secret (the prefix function of Knuth, Morris and Pratt).
+ * Masks the end of a text that was cut, if it may be the beginning of a secret. Linear in the length of the
+ * secret (the prefix function of Knuth, Morris and Pratt).
  * @param secret in lower case
- * @param minLength so much of a secret, in UTF-16 units, is none yet
+ * @param minLength shorter beginnings, in UTF-16 units, are not masked
  */
 export function withoutCutEnd(text: string, secret: string, minLength: number): string {
   const end = text.slice(-(secret.length - 1)).toLowerCase()
-  // How much of the secret each place ends with: the secret itself first, then the end of the text.
+  // The length of the secret's prefix that ends at each place: of the secret itself first, then of the end of
+  // the text.
   const ends: number[] = [0]
   const all = `${secret}\n${end}`
   for (let index = 1, length = 0; index < all.length; index++) {
@@ -27,12 +28,12 @@ export function withoutCutEnd(text: string, secret: string, minLength: number): 
 }
 
 /**
- * A value that is never printed: text, JSON and inspection show a mask. It is either known or read from a file
- * each time it is asked for, so that a rotated file is used without a restart.
+ * A value that is never printed: text, JSON and inspection show a mask. It is either in memory, or read from
+ * a file before each use, so that a rotated file is used without a restart.
  */
 export class Secret {
   readonly #read: () => Promise<string>
-  /** The path that it is read from; undefined when it is known already. */
+  /** The path of its file; undefined for a secret in memory. */
   readonly file: string | undefined
 
   private constructor(read: () => Promise<string>, file?: string) {
@@ -40,20 +41,17 @@ export class Secret {
     this.file = file
   }
 
-  /** A secret that is known. */
+  /** A secret in memory. */
   static of(text: string): Secret {
     return new Secret(() => Promise.resolve(text))
   }
 
-  /** A secret in a file, without the white space around it, as Prometheus reads `*_file` keys. */
+  /** A secret in a file, without white space around it, as Prometheus reads `*_file` keys. */
   static file(path: string, files: Pick<Files, 'read'>): Secret {
     return new Secret(() => readSecretFile(path, files), path)
   }
 
-  /**
-   * The value; for the wire only.
-   * @throws RefreshError `file` when its file cannot be read or holds nothing
-   */
+  /** The value; only for sending. @throws RefreshError `file` when its file cannot be read or is empty */
   reveal(): Promise<string> {
     return this.#read()
   }
@@ -71,13 +69,15 @@ export class Secret {
   }
 }
 
-/** What the platform says of it. */
+/** The text of the platform's error. */
 const MISSING = 'ENOENT: no such file or directory'
 
-/** Certificates of very many authorities are secrets too. */
+/** A bundle of many certificate authorities is read as a secret too. */
 const MAX_FILE_BYTES = 16 * 2 ** 20
 
-/** Shorter than the usual timeout of a refresh, so that this is what that fails with; in milliseconds. */
+/**
+ * Shorter than the usual timeout of a refresh, so that the refresh fails with this error; in milliseconds.
+ */
 const DEADLINE_MS = 5_000
 
 async function readSecretFile(path: string, files: Pick<Files, 'read'>): Promise<string> {
@@ -93,7 +93,7 @@ async function readSecretFile(path: string, files: Pick<Files, 'read'>): Promise
   if (bytes === undefined)
     throw new RefreshError('file', `the secret file ${path} cannot be read: ${MISSING}`)
   const text = bytes.toString()
-  // Nobody means an empty secret; a file that is just being replaced may look so.
+  // An empty secret is never intended; the file may be in the middle of a replacement.
   if (text.trim() === '') throw new RefreshError('file', `the secret file ${path} is empty`)
   return text.trim()
 }

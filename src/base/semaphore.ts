@@ -1,22 +1,23 @@
-/** A number of places for work: what finds none free waits, first come, first served. */
+/** Limits the number of tasks that run at a time; waiting tasks start in the order of the calls. */
 export interface Semaphore {
   /**
-   * Does work as soon as there is a place for it.
-   * @param signal aborting it ends the wait, at once; what has begun is the work's own concern
-   * @throws the reason of the signal, or of the end, when the work has not begun by then; and whatever the work throws
+   * Runs a task as soon as there is capacity.
+   * @param signal aborting it ends the wait at once; a running task has to handle it itself
+   * @throws the reason of the signal, or of the close, if the task has not started by then; and whatever the
+   * task throws
    */
   run<Value>(work: () => Promise<Value>, signal: AbortSignal): Promise<Value>
-  /** Ends the wait of all that wait; nothing begins any more. */
+  /** Ends all waits; no further task starts. */
   close(reason: Error): void
 }
 
-/** Creates a semaphore of so many places, all of them free. */
+/** Creates a semaphore for `count` concurrent tasks. */
 export function createSemaphore(count: number): Semaphore {
   let free = count
   const closing = new AbortController()
   const waiting = new Set<() => void>()
 
-  /** Ends when a place was handed over. */
+  /** Resolves when a finished task hands over its place. */
   function wait(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const signals = [signal, closing.signal]

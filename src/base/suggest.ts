@@ -1,6 +1,4 @@
-/**
- * The known word that is most likely meant, for "did you mean"; undefined when none is near.
- */
+/** The known word that is most likely meant, for "did you mean"; undefined when none is similar. */
 export function suggest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1

@@ -4,71 +4,75 @@ import { messageOf } from './errors.ts'
 import { letHeapGrow } from './heap.ts'
 import { createSemaphore } from './semaphore.ts'
 
-/** Where a thread finds its work: an exported function of a module. */
+/** The code that a thread runs: an exported function of a module. */
 export interface Job {
   /** The URL of the module. */
   readonly module: string
   readonly name: string
 }
 
-/** What is handed to a thread, and what ends its work early. */
+/** Options of a job. */
 export interface JobOptions {
-  /** Memory that is handed over instead of copied; the caller cannot use it any more. */
+  /** Memory that is transferred instead of copied; the caller cannot use it afterwards. */
   readonly transfer?: readonly ArrayBuffer[]
   /** Aborting ends the thread, whatever it is doing, or the wait for one. */
   readonly signal: AbortSignal
-  /** Called when the job has waited its turn and gets a thread: from then on it is the job that takes time. */
+  /** Called when the job gets a thread after its wait: from then on the job itself takes the time. */
   readonly onStart?: () => void
 }
 
-/** Threads for work that would hold the main thread up; there are none while there is no work. */
+/** Threads for work that would block the main thread; none exist while there is no work. */
 export interface Threads {
   /**
-   * Runs a job in a thread of its own memory, as soon as one is free.
-   * @throws OutOfMemoryError; an Error when there cannot be threads, or not any more; the reason of the signal when that is aborted; and whatever the job throws
+   * Runs a job in a thread with its own memory, as soon as one is free.
+   * @throws OutOfMemoryError; an Error when threads cannot be started, or are closed; the reason of the
+   * signal when that is aborted; and whatever the job throws
    */
   run<Result>(job: Job, input: unknown, options: JobOptions): Promise<Result>
-  /** Ends all threads, and the wait for one; it never fails. */
+  /** Ends all threads, and all waits for one; never fails. */
   close(): Promise<void>
 }
 
-/** A thread needed more memory than it may have. */
+/** A thread needed more memory than its limit. */
 export class OutOfMemoryError extends Error {
   override readonly name = 'OutOfMemoryError'
 
-  /** @param limitMb what it could have, in MiB */
+  /** @param limitMb the limit in MiB */
   constructor(limitMb: number) {
     super(`it needs more than ${limitMb} MiB of memory`)
   }
 }
 
-/** A thread may have so much of the memory of the machine, or of the container: serving must not be hurt. */
+/**
+ * The share of the memory of the machine, or of the container, that a thread may use: serving must not
+ * suffer.
+ */
 const MEMORY_SHARE = 0.5
 
 /**
- * The most that a thread may have, in MiB: enough for the largest answer that is read by default, and little enough
- * for the platform to tidy up early. With twice as much it lets a fifth more garbage pile up (`npm run bench`).
+ * The largest limit of a thread, in MiB: enough for the largest response that is read by default, and small
+ * enough for early garbage collection. At twice the limit a fifth more garbage piles up (`npm run bench`).
  */
 const MAX_LIMIT_MB = 2_000
 
-/** A thread that just became idle waits so long for more, in milliseconds. */
+/** How long an idle thread waits for the next job, in milliseconds. */
 const IDLE_MS = 1_000
 
-/** By how much threads stand back behind the main thread, which serves, when processors are short (nice). */
+/** The niceness of threads: the main thread, which serves, takes precedence if processors are scarce. */
 const NICENESS = 10
 
 /**
- * Creates threads, none of them started yet.
- * @param limitMb what the heap of one may take, in MiB
- * @param count how many there may be at once
+ * Creates a pool of threads, none of them started yet.
+ * @param limitMb the heap limit of one thread, in MiB
+ * @param count the largest number of threads at a time
  */
 export function createThreads(limitMb = defaultLimitMb(), count = defaultCount()): Threads {
   let pool: Promise<Piscina> | undefined
-  // The pool has a queue too, but does not tell when it takes a job from there.
+  // The pool has a queue too, but does not report when it takes a job from it.
   const semaphore = createSemaphore(count)
 
   async function start(): Promise<Piscina> {
-    // Loaded when it is first needed: small inventories never need it.
+    // Loaded on first use: small inventories never need it.
     const { Piscina } = await import('piscina')
     letHeapGrow()
     return new Piscina({
@@ -76,15 +80,18 @@ export function createThreads(limitMb = defaultLimitMb(), count = defaultCount()
       maxThreads: count,
       idleTimeout: IDLE_MS,
       niceIncrement: NICENESS,
-      // Whatever the process was told to load first is not for threads.
+      // Threads must not load the preloaded modules of the process.
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: limitMb },
-      // Threads compute; whatever secrets the environment has are not theirs to know.
+      // Threads only compute, so they must not see the secrets in the environment.
       env: {},
     })
   }
 
-  /** Starts the pool when it is first needed; what fails, such as for want of files, may work the next time. */
+  /**
+   * Starts the pool on first use; a failed start, for example for lack of file descriptors, is tried again at
+   * the next use.
+   */
   function started(): Promise<Piscina> {
     pool ??= start().catch((error: unknown) => {
       pool = undefined
@@ -117,13 +124,13 @@ export function createThreads(limitMb = defaultLimitMb(), count = defaultCount()
   }
 }
 
-/** One processor is left to the main thread. */
+/** Leaves one processor to the main thread. */
 function defaultCount(): number {
   return Math.max(1, availableParallelism() - 1)
 }
 
 function defaultLimitMb(): number {
-  // What constrains the process is 0, or an absurd number, when nothing does.
+  // Without a limit, constrainedMemory is 0 or a huge number.
   const limits = [totalmem(), process.constrainedMemory()].filter((limit) => limit > 0)
   return Math.min(MAX_LIMIT_MB, Math.floor((Math.min(...limits) * MEMORY_SHARE) / 2 ** 20))
 }

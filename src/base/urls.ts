@@ -1,20 +1,15 @@
 import { inspect } from 'node:util'
 
-/**
- * A URL as it may be logged and shown: without user, password and query, any of which can be a secret.
- */
+/** A URL for logs and pages: without user, password and query, any of which can be a secret. */
 export function displayUrl(url: URL): string {
   return `${url.origin}${url.pathname}${url.search === '' ? '' : '?…'}`
 }
 
-/**
- * Reads an absolute http or https URL.
- * @returns undefined when it is not one
- */
+/** Parses an absolute http or https URL. @returns undefined when it is not one */
 export function parseHttpUrl(text: string): URL | undefined {
   try {
     const url = new URL(text)
-    // A user or password that cannot be decoded would only fail later, at every refresh.
+    // A user or password that cannot be decoded would fail later, at every refresh.
     decodeURIComponent(url.username + url.password)
     return url.protocol === 'http:' || url.protocol === 'https:' ? url : undefined
   } catch {
@@ -23,8 +18,7 @@ export function parseHttpUrl(text: string): URL | undefined {
 }
 
 /**
- * Makes a URL show itself without what may be secret in it when it is inspected or written as JSON; `href` and
- * all else stay as they are.
+ * Makes a URL hide its secrets when it is inspected or converted to JSON; `href` and the rest are unchanged.
  * @returns the same URL
  */
 export function concealed(url: URL, shown = displayUrl(url)): URL {
@@ -32,15 +26,15 @@ export function concealed(url: URL, shown = displayUrl(url)): URL {
   return Object.defineProperties(url, { toJSON: show, [inspect.custom]: show })
 }
 
-/** What no URL holds. */
+/** Characters that no URL contains. */
 const BETWEEN_WORDS = /([\s"'<>]+)/
 
 /** The user and password of a URL, in a text that begins at its "://" and ends with the last "@" of the word. */
 const USER_INFO = /:\/\/(?:([^/?#]+)@|([^/?#:]+:(?!\d+[/?#]).+)@)/y
 
 /**
- * Replaces the user and password of each URL in any text. A password that should have been encoded may hold "/", "?"
- * and "#" too; a port is none. It takes time in proportion to the length of the text.
+ * Replaces the user and password of each URL in any text. An unencoded password may contain "/", "?" and "#";
+ * a port is not a password. It takes time in proportion to the length of the text.
  */
 export function replaceUserInfo(text: string, replacement: (userInfo: string) => string): string {
   if (!text.includes('@')) return text

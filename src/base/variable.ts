@@ -1,4 +1,4 @@
-/** How a text of the configuration names an environment variable. */
+/** The syntax of an environment variable in the configuration. */
 export function variable(name: string): string {
   return `$\{${name}}`
 }

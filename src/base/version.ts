@@ -5,5 +5,5 @@ const manifest: { version: string } = createRequire(import.meta.url)('rollcall/p
 /** The version of this Rollcall, from its package.json. */
 export const version: string = manifest.version
 
-/** How Rollcall names itself to an inventory. */
+/** The User-Agent of requests to an inventory. */
 export const USER_AGENT = `Rollcall/${version}`

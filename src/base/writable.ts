@@ -3,12 +3,12 @@ import { dirname } from 'node:path'
 import { messageOf } from './errors.ts'
 
 /**
- * Looks whether files could be written to a folder. Writes nothing.
- * @throws Error that names the folder and what is wrong with it
+ * Checks that files can be written to a folder, without writing any.
+ * @throws Error that names the folder and the fault
  */
 export async function assertWritable(folder: string): Promise<void> {
   try {
-    // With the slash a file in its place is an error too.
+    // The slash makes a file in its place an error too.
     await access(`${folder}/`, constants.W_OK | constants.X_OK)
   } catch (error) {
     throw new Error(`the folder ${folder} cannot be written to: ${messageOf(error)}`)
@@ -16,8 +16,8 @@ export async function assertWritable(folder: string): Promise<void> {
 }
 
 /**
- * The same for a folder that is made when it is missing, with all above it.
- * @throws Error that names the folder, the first one that is there, and what is wrong with it
+ * Checks the same for a folder that is made, with its parents, if it is missing.
+ * @throws Error that names the first existing folder and the fault
  */
 export async function assertMakeable(folder: string): Promise<void> {
   let first = folder

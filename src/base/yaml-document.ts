@@ -2,17 +2,18 @@ import type { Document, DocumentOptions, LineCounter, ParseOptions, SchemaOption
 
 type Yaml = typeof import('yaml')
 
-/** What the library may be told. */
+/** Options of the library. */
 export type YamlOptions = ParseOptions & DocumentOptions & SchemaOptions & { lineCounter?: LineCounter }
 
 /**
- * Far deeper than any inventory or configuration is, and far from the end of the stack: close to it the platform may
- * abort the whole process, since not everything that runs there can throw.
+ * Far deeper than any inventory or configuration, and far from the end of the stack: close to it the platform
+ * may abort the whole process, since some of its code cannot throw there.
  */
 const MAX_DEPTH = 200
 
 /**
- * Parses YAML as `parseDocument` of the library does; what is nested too deeply is one more error of the document.
+ * Parses YAML like `parseDocument` of the library; nesting that is too deep is an additional error of the
+ * document.
  * @param yaml the library, which many servers never need
  */
 export function parseYamlDocument(yaml: Yaml, text: string, options: YamlOptions): Document.Parsed {
@@ -26,7 +27,7 @@ export function parseYamlDocument(yaml: Yaml, text: string, options: YamlOptions
   return parsed
 }
 
-/** The same for a text that may have several documents in it; there is always one. */
+/** Parses a text that may hold several documents; there is always at least one. */
 export function parseYamlDocuments(
   yaml: Yaml,
   text: string,
@@ -36,7 +37,7 @@ export function parseYamlDocuments(
   return [...new yaml.Composer(options).compose(tokens, true, text.length)] as [Document.Parsed]
 }
 
-/** The tokens of a text, made without recursion; composing them is what takes a stack. */
+/** The tokens of a text, made without recursion; only composing them uses the stack. */
 function* shallowTokens({ Lexer, Parser }: Yaml, text: string, lines: LineCounter | undefined) {
   const parser = new Parser(lines?.addNewLine)
   lines?.addNewLine(0)
@@ -44,7 +45,7 @@ function* shallowTokens({ Lexer, Parser }: Yaml, text: string, lines: LineCounte
   for (const lexeme of new Lexer().lex(text)) {
     yield* parser.next(lexeme)
     if (parser.stack.length > MAX_DEPTH) {
-      const message = `what begins here is more than ${MAX_DEPTH} levels deep, and no more are read`
+      const message = `the value that begins here is more than ${MAX_DEPTH} levels deep, which is the limit`
       yield { type: 'error', offset, source: '', message } as const
       return
     }

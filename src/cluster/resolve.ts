@@ -59,9 +59,9 @@ function resolveRedis(config: RedisConfig, context: Context): RedisOptions {
 function resolvePlace(config: RedisConfig, context: Context): RedisOptions['at'] {
   const [place, second] = PLACES.filter((one) => config[one] !== undefined)
   if (place === undefined)
-    complain(context, [], `says nowhere where the store is; add one of ${PLACES.join(', ')}`)
+    complain(context, [], `does not set where the store is; add one of ${PLACES.join(', ')}`)
   if (second !== undefined) {
-    const message = `${place} says already where the store is; leave one of them out`
+    const message = `${place} already sets where the store is; leave one of them out`
     complain(context, [second], message, { atKey: true })
   }
   const { url, sentinel, cluster } = config

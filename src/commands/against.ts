@@ -5,21 +5,21 @@ import { shownSample } from '../snapshot/changes.ts'
 import type { Built, DryRun } from './dry-run.ts'
 import { count, shownLine } from './printed.ts'
 
-/** How long a server may take to send its list, in milliseconds. */
+/** The timeout of a request to the server, in milliseconds. */
 const TIMEOUT_MS = 30_000
 
-/** How a list differs from what a running server serves. */
+/** The difference between a list and the one that a running server serves. */
 export interface Difference {
   /** A line of text. */
   readonly line: string
-  /** The server could not be asked. */
+  /** The list of the server could not be read. */
   readonly isFailed: boolean
 }
 
 /**
- * Compares the list of a source with the one that a running Rollcall serves of it: what would join, and what would be
- * missing and leave once the guard allows it.
- * @param server its URL, as `--web.external-url`
+ * Compares the list of a source with the one that a running Rollcall serves: which targets would join, and which would
+ * be missing and leave when the guard allows it.
+ * @param server its URL, as in `--web.external-url`
  * @returns undefined when there is no list to compare
  */
 export async function compareWith(
@@ -41,14 +41,14 @@ export async function compareWith(
   }
 }
 
-/** Whether a Rollcall server says that it has no such source; another server's 404 says nothing. */
+/** Whether a Rollcall server answers that it has no such source; a 404 of another server does not prove this. */
 async function isUnknown(response: Response): Promise<boolean> {
   if (response.status !== 404) return false
   const body = (await response.json().catch(() => undefined)) as { error?: { code?: string } } | undefined
   return body?.error?.code === 'source_not_found'
 }
 
-/** @throws Error when it is no list as Rollcall serves it */
+/** @throws Error when the response is not from a Rollcall server */
 async function listIn(response: Response): Promise<Buffer> {
   const body = Buffer.from(await response.arrayBuffer())
   if (!response.headers.has('x-rollcall-age-seconds')) throw new Error('it is not a Rollcall server')

@@ -15,16 +15,16 @@ import { probeErrors, probeWarnings } from './probe-warnings.ts'
 import { warningsOf } from './warnings.ts'
 
 /**
- * `rollcall check`: validates flags, environment and file with the loader that `serve` uses, and looks at the
- * files that they name, without touching the network. With `--probe` it then reads each source once, and with
- * `--against` it compares what they gave with what a running server serves.
- * @throws UsageError, one line for each thing that is wrong
+ * `rollcall check`: validates flags, environment and file with the loader of `serve`, and checks the files that they
+ * name, without using the network. With `--probe` it then reads each source once, and with `--against` it compares the
+ * lists with those of a running server.
+ * @throws UsageError, one line for each problem
  */
 export async function check(args: Arguments, env: NodeJS.ProcessEnv, deps: CommandDeps): Promise<Printed> {
   const { files } = deps
   const [isSyntaxOnly, isProbe] = [args.switches.has('syntax-only'), args.switches.has('probe')]
   if (isSyntaxOnly && isProbe)
-    throw new UsageError('--syntax-only: has no meaning with --probe; leave one out')
+    throw new UsageError('--syntax-only: cannot be combined with --probe; leave one out')
   const against = readOption(COMMAND_FLAGS.check.against, { flags: args.flags, env })
   if (against !== undefined && !isProbe)
     throw new UsageError('--against: needs --probe, which reads the lists that are compared; add it')
@@ -51,8 +51,8 @@ export async function check(args: Arguments, env: NodeJS.ProcessEnv, deps: Comma
 
 /**
  * Checks the web configuration file, when there is one.
- * @returns a line that says so; empty: there is none
- * @throws UsageError, one line for each thing that is wrong
+ * @returns a line about the result; empty: there is no file
+ * @throws UsageError, one line for each problem
  */
 async function checkWeb(
   { web: { configFile }, sources }: Settings,
@@ -71,7 +71,7 @@ async function checkWeb(
     [...(asker.sources ?? [])]
       .filter((source) => !names.has(source))
       .map(
-        (source) => `${configFile}: ${asker.name} may ask for ${source}, which is no source; is it misspelt?`,
+        (source) => `${configFile}: ${asker.name} may read ${source}, which is not a source; check the name`,
       ),
   )
   return [...warningsOf({ warnings }), WEB_VALID].join('')
@@ -79,9 +79,9 @@ async function checkWeb(
 
 const WEB_VALID = 'SUCCESS: the web configuration is valid\n'
 
-/** Whoever checks means a configuration; one that was forgotten must not pass. */
+/** A check without a configuration must fail: somebody forgot the flag. */
 const NOTHING =
-  'there is no inventory to check: give --config.file or INVENTORY_URL; without them the demo would be served, which needs no check'
+  'there is no inventory to check: set --config.file or INVENTORY_URL; without them the demo would be served, which needs no check'
 
 const UNREAD = 'FAILED: not every source could be read\n'
 const NOT_COMPARED = 'FAILED: not every list could be compared\n'
@@ -113,7 +113,7 @@ async function probe(settings: Settings, deps: CommandDeps, against: URL | undef
 function describeFailed({ errors }: NamedFiles): string[] {
   if (errors.length === 0) return []
   return [
-    'FAILED: the configuration is valid, but not every file that it names can be used (--syntax-only leaves them out)\n',
+    'FAILED: the configuration is valid, but not every file that it names can be used (--syntax-only does not check them)\n',
   ]
 }
 

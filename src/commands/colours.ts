@@ -2,7 +2,7 @@ import { styleText } from 'node:util'
 
 type Style = 'green' | 'red' | 'yellow' | 'bold' | 'dim'
 
-/** What lines that commands print are painted with, by how they begin. */
+/** The style of printed lines, by their beginning. */
 const STYLES: readonly (readonly [begins: RegExp, style: Style])[] = [
   [/^SUCCESS: /, 'green'],
   [/^(?:FAILED|ERROR): /, 'red'],
@@ -17,8 +17,8 @@ const STYLES: readonly (readonly [begins: RegExp, style: Style])[] = [
 ]
 
 /**
- * Paints what a command prints, where a person reads it at a terminal.
- * @param stream where it goes; with NO_COLOR, or where it is no terminal, nothing is painted
+ * Colours the output of a command on a terminal.
+ * @param stream the output; with NO_COLOR, or when it is not a terminal, the text is unchanged
  */
 export function painted(text: string, stream: NodeJS.WritableStream): string {
   return text

@@ -6,14 +6,14 @@ import { flagOptions } from '../config/options.ts'
 import { sensorOptions } from '../config/sensor-options.ts'
 import { COMMANDS } from './help.ts'
 
-/** The shells that are known. */
+/** The supported shells. */
 const SHELLS = ['bash', 'zsh', 'fish'] as const
 
-/** A flag as shells complete it. */
+/** A flag for completion. */
 interface Flag {
   readonly name: string
   readonly help: string
-  /** The values that it may have; `path`: those of the file system; undefined: any; false: it takes none. */
+  /** Its values; `path`: paths of the file system; undefined: any; false: it takes no value. */
   readonly values: readonly string[] | 'path' | undefined | false
 }
 
@@ -30,13 +30,13 @@ export function completion(shell: string | undefined): string {
     case 'fish':
       return fish()
     default: {
-      const what = shell === undefined ? 'which shell?' : `${shell}: this shell is not known;`
+      const what = shell === undefined ? 'which shell?' : `${shell}: this shell is not supported;`
       throw new UsageError(`completion: ${what} write rollcall completion ${SHELLS.join('|')}`)
     }
   }
 }
 
-/** The flags of a command, with those that all commands of the server have. */
+/** The flags of a command, with the common flags of the server's commands. */
 function flagsOf(command: string): Flag[] {
   if (command === 'sensor') return [...Object.values(sensorOptions).map(flagOf), HELP]
   if (command === 'completion') return [HELP]
@@ -62,7 +62,7 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`
 }
 
-/** What a shell shows beside a flag: the first sentence. */
+/** The text that a shell shows next to a flag: the first sentence. */
 function brief(help: string): string {
   return (help.split(/[.;:]\s/)[0] as string).replace(/\.$/, '')
 }

@@ -11,11 +11,11 @@ import { demoIntroduction } from './introduction.ts'
 
 type Deps = Omit<DemoSensorDeps, 'machine'>
 
-/** For how long the sensors of this process share what one of them has read of the machine, in milliseconds. */
+/** How long the sensors of this process share one reading of the machine, in milliseconds. */
 const MAX_AGE_MS = 1_000
 
 /**
- * Runs the demo and the server that serves it, and prints what to open.
+ * Runs the demo and its server, and prints the URLs to open.
  * @param run starts the server
  * @throws StartError when an address cannot be listened on
  */
@@ -45,10 +45,10 @@ export async function runDemo(
   }
 }
 
-/** This machine, as a sensor without any flag watches it. */
+/** This machine, as a sensor without flags reads it. */
 function thisMachine({ clock, log }: Deps): Machine {
   const { paths, collectors } = readSensorSettings({ flags: {}, env: {} })
-  // One that fails is of interest where a sensor is meant to watch the machine.
+  // In the demo a collector that fails is logged only at debug level.
   const quiet = { info: log.debug.bind(log), warn: log.debug.bind(log) }
   return createMachine(
     createCollectors(createHost(paths), collectors, clock),

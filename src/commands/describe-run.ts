@@ -5,8 +5,8 @@ import type { Built, DryRun } from './dry-run.ts'
 import { count, shownLine } from './printed.ts'
 
 /**
- * One line that says what reading a source gave: `sensors: 12 targets in 3 groups from 13 records in 0.02 s`.
- * @param web says where the server is, which knows what cannot be read from here
+ * One line about the reading of a source: `sensors: 12 targets in 3 groups from 13 records in 0.02 s`.
+ * @param web gives the URL of the running server, for a source that a command cannot read
  */
 export function describeRun({ settings, result, durationMs }: DryRun, web: WebSettings): string {
   const time = `${(durationMs / 1000).toFixed(2)} s`
@@ -33,7 +33,7 @@ function describeLosses({ report }: Built): string {
   ].join('')
 }
 
-/** A line for each quarantined record that the report kept, and how many there are beside them. */
+/** A line for each quarantined record in the report, and the number of further ones. */
 export function describeQuarantined({ settings, result }: DryRun): string[] {
   const { samples, rejected } = result.built?.report ?? { samples: [], rejected: new Map() }
   const more = rejectedIn({ rejected }) - samples.length

@@ -17,34 +17,34 @@ import { createSource } from '../sources/kinds.ts'
 import { documentsOf, type Reading, readUsable, withoutSecrets } from '../sources/source.ts'
 import type { Progress } from './progress.ts'
 
-/** A list before anything was proven. */
+/** A list that no guard has checked. */
 export interface Built {
   readonly body: Buffer
   readonly counts: Counts
   readonly report: Report
 }
 
-/** What one source gave when it was read once. */
+/** The result of reading one source once. */
 export interface DryRun {
   readonly settings: SourceSettings
   readonly plan: Plan
-  /** From asking the inventory to the list, or to the failure. */
+  /** From the request to the list or the failure. */
   readonly durationMs: number
-  /** The fields that the configuration names without a default, and of which no selected record has a value. */
+  /** The fields that the configuration names without a default, and that have a value in no selected record. */
   readonly missing: readonly MissingField[]
-  /** What was read, even if no list could be made of it. */
+  /** The documents that were read, even if they made no list. */
   readonly documents: readonly Document[] | undefined
-  /** Neither a list nor a failure: the source has nothing that could be read from here. */
+  /** Neither a list nor a failure: a command cannot read this source. */
   readonly result:
     | { readonly built: Built; readonly error?: undefined }
     | { readonly built?: undefined; readonly error: RefreshError }
     | { readonly built?: undefined; readonly error?: undefined }
 }
 
-/** What commands that read inventories need from outside. */
+/** The dependencies of commands that read inventories. */
 export interface CommandDeps {
   readonly files: Files
-  /** Says what is waited for. */
+  /** Shows the sources that are being read. */
   readonly progress: Progress
 }
 
@@ -53,9 +53,9 @@ interface Deps extends CommandDeps {
 }
 
 /**
- * The sources that a command is about.
- * @param name the one that was asked for; undefined: all of them
- * @throws UsageError when nothing is configured, or nothing of this name
+ * The sources that a command reads.
+ * @param name the requested source; undefined: all
+ * @throws UsageError when no source is configured, or none of this name
  */
 export function chooseSources(
   { demo, sources }: Settings,
@@ -63,7 +63,7 @@ export function chooseSources(
 ): readonly SourceSettings[] {
   if (demo !== undefined) {
     throw new UsageError(
-      'there is no inventory to ask: give --config.file or INVENTORY_URL; the demo, which is served without them, answers at /targets and /api/v1/explain while it runs',
+      'there is no inventory to read: set --config.file or INVENTORY_URL; the demo, which is served without them, answers at /targets and /api/v1/explain while it runs',
     )
   }
   if (name === undefined) return sources
@@ -71,13 +71,13 @@ export function chooseSources(
   if (chosen.length > 0) return chosen
   const known = sources.map((source) => source.name)
   const near = suggest(name, known)
-  const hint = near === undefined ? `there is ${known.join(', ')}` : `did you mean ${near}?`
+  const hint = near === undefined ? `the sources are ${known.join(', ')}` : `did you mean ${near}?`
   throw new UsageError(`--source: there is no source ${JSON.stringify(name)}; ${hint}`)
 }
 
 /**
- * Reads sources once, all at the same time, and makes their lists. Nothing is served, kept or written, and no
- * guard judges; one that fails does not stop the others.
+ * Reads sources once, all at the same time, and makes their lists. Nothing is served, stored or written, and no guard
+ * applies. A failure of one source does not stop the others.
  */
 export function dryRun(sources: readonly SourceSettings[], deps: Deps): Promise<DryRun[]> {
   return Promise.all(sources.map((source) => runSource(source, deps)))
@@ -92,7 +92,7 @@ async function runSource(settings: SourceSettings, { clock, files, progress }: D
   let documents: readonly Document[] | undefined
   const stop = new AbortController().signal
   const use = async (reading: Reading) => {
-    // Nobody registers with a command, so its empty list says nothing; the secret was tried, though.
+    // A push source has no registrations in a command, so its list means nothing; but its token files were read.
     if (source.instances !== undefined) return {}
     documents = documentsOf(reading).documents
     return { built: build(documents, { ...plan, map: seenBy(fields, plan.map) }) }
@@ -106,7 +106,7 @@ async function runSource(settings: SourceSettings, { clock, files, progress }: D
   return { settings, plan, durationMs, missing: fields.missing(), documents, result }
 }
 
-/** @throws RefreshError when the documents are no inventory */
+/** @throws RefreshError when the documents are not an inventory */
 function build(documents: readonly Document[], plan: Plan): Built {
   const { groups, keys, report } = runPipeline(documents, plan)
   return { body: encodeGroups(groups), counts: { groups: groups.length, targets: keys.length }, report }
@@ -116,17 +116,17 @@ function build(documents: readonly Document[], plan: Plan): Built {
 export interface MissingField {
   readonly at: string
   readonly field: string
-  /** Records have it, but null or empty. */
+  /** Whether records have the field, but null or empty. */
   readonly isEmpty: boolean
 }
 
-/** Sees records, and knows of which fields that the configuration names none of them has a value. */
+/** Watches records for the fields that the configuration names, and finds those that have a value in none of them. */
 interface FieldWatch {
   see(record: InventoryRecord): void
   missing(): readonly MissingField[]
 }
 
-/** A field that no record had a value of yet. */
+/** A field that has had a value in no record yet. */
 interface Watched {
   readonly at: string
   readonly field: string
@@ -161,12 +161,12 @@ function watchFields({ mapping, key }: PlanOptions): FieldWatch {
       records++
       scopes += known.length
     },
-    // Without a record, or an item, nothing says which fields it would have.
+    // Without a record, or an item, its fields are unknown.
     missing: () => [...(records > 0 ? ofRecords : []), ...(scopes > 0 ? ofScopes : [])],
   }
 }
 
-/** The fields of which a record has no value. */
+/** The fields that have no value in a record. */
 function without(fields: Watched[], record: InventoryRecord): Watched[] {
   if (fields.length === 0) return fields
   return fields.filter((one) => {
@@ -176,7 +176,7 @@ function without(fields: Watched[], record: InventoryRecord): Watched[] {
   })
 }
 
-/** The same mapping, whose records are seen. */
+/** The same mapping, whose records are watched. */
 function seenBy({ see }: FieldWatch, map: Mapping): Mapping {
   return (record) => {
     const mapped = map(record)

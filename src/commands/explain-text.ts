@@ -9,7 +9,7 @@ import type {
 } from '../model/explanation.ts'
 import { columns } from './printed.ts'
 
-/** An answer as text for people. */
+/** An explanation as text for people. */
 export function explanationText(answer: ExplainAnswer): string {
   const parts = answer.explanations.map(describe)
   return [`${printable(answer.verdict)}\n`, ...parts].join('\n')
@@ -43,7 +43,7 @@ function describeTarget({ address, labels, steps, final, rejection }: ExplainedT
   return rows
 }
 
-/** A target always has labels: that of its source at least. */
+/** A target always has at least one label, that of its source. */
 function labelRow(labels: LabelMap): Row {
   const pairs = Object.entries(labels).map(([name, value]) => `${name}=${JSON.stringify(value)}`)
   return ['  labels', pairs.join(', ')]

@@ -25,8 +25,8 @@ import type { Printed } from './printed.ts'
 import { warningsOf } from './warnings.ts'
 
 /**
- * `rollcall explain QUERY`: reads each source once and says what would become of whatever the question finds.
- * @throws UsageError, one line for each thing that is wrong
+ * `rollcall explain QUERY`: reads each source once, and explains which targets the records that match would make.
+ * @throws UsageError, one line for each problem
  */
 export async function explain(args: Arguments, env: NodeJS.ProcessEnv, deps: CommandDeps): Promise<Printed> {
   const { files } = deps
@@ -53,14 +53,14 @@ export async function explain(args: Arguments, env: NodeJS.ProcessEnv, deps: Com
   }
 }
 
-/** Adds to an answer what a Prometheus server makes of it, or says why that is not known. */
+/** Adds the state of the targets in a Prometheus server to an explanation, or the reason why it is unknown. */
 async function askPrometheus(
   answer: ExplainAnswer,
   url: URL | undefined,
   { prometheus, web }: Pick<Settings, 'prometheus' | 'web'>,
 ): Promise<{ readonly answer: ExplainAnswer; readonly failure?: string }> {
   if (url === undefined) return { answer }
-  // Loaded only here: most questions are about the inventory alone.
+  // Loaded only here: most queries need only the inventory.
   const { askOnce, serverOf } = await import('../prometheus/once.ts')
   const threads = createThreads()
   const deps = { clock: systemClock, userAgent: USER_AGENT, threads, externalUrl: web.externalUrl }
@@ -97,7 +97,7 @@ function answerFrom(runs: readonly DryRun[], text: string, web: WebSettings): Ex
   )
 }
 
-/** Records of which none is a target are no list that could be served, but they can be explained. */
+/** Records that make no target cannot be served as a list, but they can be explained. */
 function hasRecords({ result }: DryRun): boolean {
   return result.built !== undefined || result.error?.reason === 'all_rejected'
 }

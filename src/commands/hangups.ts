@@ -1,12 +1,12 @@
-/** SIGHUP, from the first moment of the process on. */
+/** The handling of SIGHUP from the start of the process. */
 export interface Hangups {
-  /** Does this at each from now on, and now when there was one already. */
+  /** Calls `work` at each SIGHUP from now on, and now if one has arrived already. */
   use(work: () => void): void
-  /** It means what it means to every process again; one that came already ends this one. */
+  /** Restores the default: SIGHUP ends the process, also one that has arrived already. */
   release(): void
 }
 
-/** Keeps SIGHUP from ending the process: what asks for a reload may come before there is anything to reload. */
+/** Catches SIGHUP, so that a request to reload that arrives before the server runs does not end the process. */
 export function catchHangups(platform: Pick<NodeJS.Process, 'on' | 'off' | 'kill' | 'pid'>): Hangups {
   let isAsked = false
   let work = () => {

@@ -3,14 +3,13 @@ import { COMMAND_FLAGS, COMMAND_SWITCHES, type FlagCommand } from '../config/com
 import type { Option } from '../config/option.ts'
 import { options } from '../config/options.ts'
 
-/** The commands and what they do, in the order of --help. */
+/** The commands and their descriptions, in the order of --help. */
 export const COMMANDS = {
   serve: 'Serve the targets of the configured inventory (the default; without any, the demo).',
-  check: 'Check flags, environment, configuration file and the files it names, without touching the network.',
+  check: 'Check flags, environment, configuration file and the files it names, without using the network.',
   targets: 'Read the inventory once and print the targets that it makes; nothing is served or written.',
   explain: 'Say why something is or is not a target: explain <host, address, value or field=value>.',
-  restore:
-    'Make the folder of --storage.path have what a backup has: restore <file>, or - for standard input.',
+  restore: 'Restore the folder of --storage.path from a backup: restore <file>, or - for standard input.',
   sensor:
     'Run the agent of a device: metrics, registration, payloads; rollcall sensor --help lists its flags.',
   demo: 'Serve the demo fleet, whatever is configured.',
@@ -19,7 +18,7 @@ export const COMMANDS = {
 
 export type Command = keyof typeof COMMANDS
 
-/** What a command is called with beside its flags, and how people use it. */
+/** The arguments of a command besides its flags, and examples. */
 const USAGE: Partial<Record<Command, { readonly words?: string; readonly examples: readonly string[] }>> = {
   check: {
     examples: [
@@ -54,7 +53,7 @@ const USAGE: Partial<Record<Command, { readonly words?: string; readonly example
   },
 }
 
-/** The text of `rollcall COMMAND --help`: its own flags, and those that decide what it reads. */
+/** The text of `rollcall COMMAND --help`: usage, examples and its own flags. */
 export function commandHelpText(command: Command): string {
   const { words = '', examples } = USAGE[command] ?? { examples: [`rollcall ${command}`] }
   const own = ownFlags(command)
@@ -69,7 +68,7 @@ ${examples.map((example) => `  ${example}\n`).join('')}${own.length === 0 ? '' :
 }`
 }
 
-/** The text of `rollcall --help`, made from the same tables that are read. */
+/** The text of `rollcall --help`, from the same tables that parse the command line. */
 export function helpText(): string {
   const flags = [
     ...options.flatMap((option) => (option.flag === undefined ? [] : [flagRow(option)])),
@@ -94,7 +93,7 @@ Exit codes: 0 fine, 1 it could not run, 2 wrong flags, variables or configuratio
 `
 }
 
-/** One step further in. */
+/** Rows with one more level of indentation. */
 function indented(rows: readonly (readonly [string, string])[]): (readonly [string, string])[] {
   return rows.map(([name, text]) => [`  ${name}`, text])
 }
@@ -109,7 +108,7 @@ function ownFlags(command: string): (readonly [string, string])[] {
   ]
 }
 
-/** A flag and what it is for. */
+/** A flag and its help text. */
 export function flagRow(option: Option<unknown>): readonly [string, string] {
   return [`--${option.flag}=${option.value}`, withDefault(option)]
 }
@@ -119,7 +118,7 @@ function withDefault(option: Option<unknown>): string {
   return `${option.help}${option.default === undefined ? '' : ` Default: ${option.default}.`}${also}`
 }
 
-/** Two columns. */
+/** Rows as two aligned columns. */
 export function table(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([name]) => name.length)) + 2
   return rows.map(([name, text]) => `  ${name.padEnd(width)}${text}\n`).join('')

@@ -1,9 +1,9 @@
 import { CHANGE_INTERVAL_MS, DEVICES, FLEET_SIZE, SITES } from '../demo/size.ts'
 
-/** Where prometheus/prometheus.yml expects Rollcall. */
+/** The URL of Rollcall in prometheus/prometheus.yml. */
 const SHIPPED_URL = 'http://127.0.0.1:8080'
 
-/** What the demo prints when it runs: what to open, and what to paste into prometheus.yml. */
+/** The text that the demo prints when it runs: URLs to open, and a snippet for prometheus.yml. */
 export function demoIntroduction(url: string, inventory: URL): string {
   return `
 Rollcall serves its demo fleet: ${FLEET_SIZE} sensors at ${SITES.length} sites. Every ${CHANGE_INTERVAL_MS / 1000} seconds one joins, leaves or moves.

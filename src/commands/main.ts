@@ -14,14 +14,14 @@ import type { Printed } from './printed.ts'
 import { createProgress } from './progress.ts'
 
 const files = createFiles({ clock: systemClock })
-/* c8 ignore next 3 -- a process that ends so tells no more what it covered */
+/* c8 ignore next 3 -- a process that ends like this reports no coverage */
 process.on('exit', (code) => {
   if (files.underWay().length > 0) endForSure(process, code)
 })
 
 /**
- * Command line → command. Everything a command prints for people ends up here, and so does every exit.
- * @param hangups has caught every SIGHUP since the process began
+ * Runs the command of a command line. All output for people, and every exit, is here.
+ * @param hangups has caught every SIGHUP since the start of the process
  */
 export async function main(argv: readonly string[], hangups: Hangups): Promise<void> {
   try {
@@ -32,7 +32,7 @@ export async function main(argv: readonly string[], hangups: Hangups): Promise<v
 }
 
 async function choose(argv: readonly string[], hangups: Hangups): Promise<void> {
-  // Whoever reads may stop early: rollcall targets | head
+  // The reader may stop early: rollcall targets | head
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0)
     fail(error)
@@ -44,7 +44,7 @@ async function choose(argv: readonly string[], hangups: Hangups): Promise<void> 
   await run(readCommand(args), args, hangups)
 }
 
-/** The help of the command that is named: `rollcall explain --help`, `rollcall help explain`; the general one has all of `serve`. */
+/** The help of a command: `rollcall explain --help`, `rollcall help explain`. The general help covers `serve`. */
 function helpOf(words: readonly string[]): string {
   const [name = ''] = words[0] === 'help' ? words.slice(1) : words
   return Object.hasOwn(COMMANDS, name) && name !== 'sensor' && name !== 'serve'
@@ -52,7 +52,7 @@ function helpOf(words: readonly string[]): string {
     : helpText()
 }
 
-/** It has flags of its own, and loads nothing of the server. */
+/** Runs the sensor, which has its own flags and loads no part of the server. */
 async function runSensor(argv: readonly string[], hangups: Hangups): Promise<void> {
   hangups.release()
   const { sensor } = await import('./sensor.ts')
@@ -76,7 +76,7 @@ async function run(command: Command, args: Arguments, hangups: Hangups): Promise
       return finish((await import('./restore.ts')).restore(args, process.env, deps))
     }
     default: {
-      // Before the server is loaded, which is most of all that is: only what this file imports is there already.
+      // Called before the server is loaded, which is most of the code.
       keepHeapSmall()
       const { serve } = await import('./serve.ts')
       await serve(args, command === 'demo' ? 'demo' : 'configured', process.env, { files, hangups })
@@ -84,12 +84,12 @@ async function run(command: Command, args: Arguments, hangups: Hangups): Promise
   }
 }
 
-/** What commands that read inventories need. */
+/** The dependencies of commands that read inventories. */
 function deps(): CommandDeps {
   return { files, progress: createProgress(process.stderr) }
 }
 
-/** The commands that take one word beside their flags, and what to do about another. */
+/** The commands that take one argument besides their flags, and the hint about another one. */
 const TAKES_WORD = {
   explain: 'quote a query that has spaces',
   restore: 'a backup is one file',
@@ -114,12 +114,12 @@ function readCommand(args: Arguments): Command {
   return command as Command
 }
 
-/** Prints what a command gave; the exit code waits until all of it is written. */
+/** Prints the output of a command, and sets the exit code; all output is written before the process ends. */
 async function finish(printed: Promise<Printed>): Promise<void> {
   const { out, err, code } = await printed
   process.exitCode = code
   process.stderr.write(painted(err, process.stderr))
-  // What hangs is not waited for.
+  // Reads that hang are not waited for.
   process.stdout.write(
     painted(out, process.stdout),
     () => void files.close().then(() => files.underWay().length > 0 && process.exit()),
@@ -133,7 +133,7 @@ function print(text: string): void {
 function fail(error: unknown): void {
   if (error instanceof UsageError || error instanceof StartError) {
     process.stderr.write(painted(`${error.message.replace(/^/gm, 'rollcall: ')}\n`, process.stderr))
-    /* c8 ignore next 3 -- without file descriptors nobody notes what was covered */
+    /* c8 ignore next 3 -- without file descriptors no coverage is written */
   } else if (isLocal(error)) {
     process.stderr.write(`rollcall: ${messageOf(error)}\n`)
   } else {

@@ -3,13 +3,13 @@ import type { Settings } from '../config/settings.ts'
 import type { Need } from '../sources/resolving.ts'
 import { shownLine } from './printed.ts'
 
-/** What is wrong with the files and folders that a configuration names, a line each. */
+/** The problems of the files and folders that a configuration names, a line for each. */
 export interface NamedFiles {
   readonly errors: readonly string[]
   readonly warnings: readonly string[]
 }
 
-/** Looks at all files and folders that a configuration names, as they are now; nothing is written. */
+/** Checks the current state of all files and folders that a configuration names; nothing is written. */
 export async function lookAtFiles({ needs }: Settings): Promise<NamedFiles> {
   const found = await Promise.all(needs.map(faultOf))
   const linesOf = (severity: Need['severity']) =>

@@ -3,14 +3,14 @@ import { promisify } from 'node:util'
 import { messageOf } from '../base/errors.ts'
 import type { LineLogger } from '../base/line-logger.ts'
 
-/** How long systemd-notify may take, in milliseconds: it waits for systemd to have read what it said. */
+/** The timeout of systemd-notify, in milliseconds: it waits until systemd has read the message. */
 const TIMEOUT_MS = 10_000
 
 /**
  * Tells systemd that the process is ready, when a unit of `Type=notify` runs it; elsewhere it does nothing.
- * Node.js has no Unix datagram sockets, so the program systemd-notify speaks the protocol (sd_notify(3)); the unit
- * needs `NotifyAccess=all`. Never throws: systemd itself ends a unit that it does not hear of.
- * @param status what `systemctl status` shows
+ * Node.js has no Unix datagram sockets, so the program systemd-notify sends the message (sd_notify(3)); the unit needs
+ * `NotifyAccess=all`. Never throws: systemd itself ends a unit that does not notify it.
+ * @param status the text for `systemctl status`
  */
 export async function notifyReady(
   status: string,

@@ -1,9 +1,9 @@
-/** The oldest Node.js that runs Rollcall: major and minor version, as `engines` of package.json has them. */
+/** The oldest supported Node.js, major and minor version, as in `engines` of package.json. */
 const OLDEST = [20, 19] as const
 
 /**
- * What to say to somebody whose Node.js is too old; undefined when it is not. Together with cli.ts this is all that an old one
- * reads, and so it has nothing in it that Node.js 12 does not understand.
+ * The message when Node.js is too old; undefined when it is not. An old Node.js reads only this file and cli.ts, so they
+ * use only syntax that Node.js 12 supports.
  */
 export function oldNodeText(version: string): string | undefined {
   const [major, minor] = version.split('.').map(Number) as [number, number]

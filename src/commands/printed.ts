@@ -1,25 +1,25 @@
 import { printable } from '../base/printable.ts'
 import { maskText } from '../model/mask-text.ts'
 
-/** What a command prints, and how it ends. */
+/** The output of a command, and its exit code. */
 export interface Printed {
   readonly out: string
   readonly err: string
-  /** 1 when not all of it could be done. */
+  /** 1 when a part of the command failed. */
   readonly code: 0 | 1
 }
 
-/** Text for people in one line: nothing in it moves the cursor, and no password of a URL is in it. */
+/** A text for people on one line, without terminal control characters and without the password of a URL. */
 export function shownLine(text: string): string {
   return printable(maskText(text, () => {}))
 }
 
-/** So many of something in words. */
+/** A number with its noun, in the plural unless the number is 1. */
 export function count(many: number, what: string): string {
   return `${many} ${what}${many === 1 ? '' : 's'}`
 }
 
-/** Rows of equally many cells as aligned columns; the last one is not padded. */
+/** Rows of the same number of cells as aligned columns; the last column is not padded. */
 export function columns(rows: readonly (readonly string[])[]): string {
   const widthOf = (column: number) =>
     rows.reduce((widest, row) => Math.max(widest, (row[column] as string).length), 0)

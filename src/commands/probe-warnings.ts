@@ -5,7 +5,7 @@ import { ownDocuments } from '../pipeline/join.ts'
 import { itemsIn } from '../pipeline/surroundings.ts'
 import type { DryRun } from './dry-run.ts'
 
-/** What is odd about what reading a source gave, although it gave a list. */
+/** Warnings about a source that was read and made a list. */
 export function probeWarnings({ settings, missing, documents = [], result }: DryRun): string[] {
   const { counts, report } = result.built ?? {}
   const isDropped = counts?.targets === 0 && report !== undefined && report.dropped > 0
@@ -18,19 +18,19 @@ export function probeWarnings({ settings, missing, documents = [], result }: Dry
 }
 
 const ALL_DROPPED =
-  'relabel_configs drop every target; rollcall explain with the name of a device says which rule does'
+  'relabel_configs drop every target; rollcall explain with the name of a device shows which rule drops it'
 
-/** An expression that selects nothing from documents that have lists with something in them. */
+/** Warns of a records expression that selects nothing although the documents have lists with items. */
 function notSelected(records: string | undefined, documents: readonly Document[]): string[] {
   if (records === undefined) return []
   const items = ownDocuments(documents).reduce((sum, document) => sum + itemsIn(decode(document)), 0)
   if (items === 0) return []
   return [
-    `records: ${shown(records)} selects nothing, although there are ${items} items in the lists of what was read; see how its keys and values are spelt there`,
+    `records: ${shown(records)} selects nothing, although the response has lists with ${items} items; check the spelling of its keys and values`,
   ]
 }
 
-/** What is wrong with a configuration, as reading a source showed: fields that no record has. */
+/** Errors of the configuration that the reading of a source showed: fields that no record has. */
 export function probeErrors({ settings, missing }: DryRun): string[] {
   return missing
     .filter(({ isEmpty }) => !isEmpty)

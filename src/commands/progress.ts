@@ -1,31 +1,31 @@
 import { formatDuration } from '../model/duration.ts'
 
-/** Says on a terminal what is waited for. */
+/** Shows on a terminal which sources are being read. */
 export interface Progress {
-  /** One source more is waited for. */
+  /** Adds a source that is being read. */
   begin(name: string): void
   end(name: string): void
 }
 
-/** What progress needs of a stream; a terminal has columns. */
+/** The parts of a stream that progress uses; a terminal has columns. */
 export interface Terminal {
   readonly isTTY?: boolean | undefined
   readonly columns?: number | undefined
   write(text: string): unknown
 }
 
-/** What takes no longer than this, in milliseconds, is not worth a line. */
+/** Reads that are shorter than this, in milliseconds, show no line. */
 const QUIET_MS = 1_000
 
-/** Back to the beginning of the line, and nothing behind. */
+/** Moves to the beginning of the line and clears it. */
 const CLEAR = '\r\u001b[K'
 
-/** Nothing is said where nobody watches. */
+/** No progress is shown when the output is not a terminal. */
 const SILENT: Progress = { begin: () => {}, end: () => {} }
 
 /**
- * Shows what is waited for, and since when, on one line that is cleared at the end.
- * @param everyMs how often the line is renewed
+ * Shows the sources that are being read, and for how long, on one line that is cleared at the end.
+ * @param everyMs the interval of updates
  */
 export function createProgress(terminal: Terminal, everyMs = QUIET_MS): Progress {
   if (terminal.isTTY !== true) return SILENT

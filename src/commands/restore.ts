@@ -17,7 +17,7 @@ import { columns, count, type Printed, shownLine } from './printed.ts'
 /** The name of standard input. */
 const STDIN = '-'
 
-/** What a restore needs from outside. */
+/** The dependencies of a restore. */
 export interface RestoreDeps {
   readonly files: Files
   /** Wall-clock time in milliseconds. */
@@ -25,14 +25,14 @@ export interface RestoreDeps {
   readonly stdin: AsyncIterable<Uint8Array>
 }
 
-/** What there is of a source in a backup. */
+/** The content of a backup for one source. */
 interface Restored {
   readonly targets: string
   readonly registrations: string
 }
 
 /**
- * `rollcall restore FILE`: makes the folder of `--storage.path` have what a backup has. All of it is checked first.
+ * `rollcall restore FILE`: restores the folder of `--storage.path` from a backup. All of the backup is checked first.
  * @throws UsageError for wrong flags, StartError when the backup or the folder cannot be used
  */
 export async function restore(args: Arguments, env: NodeJS.ProcessEnv, deps: RestoreDeps): Promise<Printed> {
@@ -49,7 +49,7 @@ export async function restore(args: Arguments, env: NodeJS.ProcessEnv, deps: Res
     fail(`${name}: ${messageOf(error)}; nothing was restored`),
   )
   const force = args.switches.has('force')
-  // What cannot be locked is told once it cannot be written.
+  // A folder that cannot be locked is reported only if it cannot be written either.
   const lock = await lockFolder(files, folder, () => {})
   try {
     if (!force && !(await isEmptyFolder(files, folder))) throw new Error(NOT_EMPTY)
@@ -70,7 +70,7 @@ export async function restore(args: Arguments, env: NodeJS.ProcessEnv, deps: Res
 }
 
 const NOT_EMPTY =
-  'it is not empty; choose another folder, or stop the server that uses it and add --force: what Rollcall kept there is replaced'
+  'it is not empty; choose another folder, or stop the server that uses it and add --force, which replaces the state that Rollcall stored there'
 
 function fail(message: string): never {
   throw new StartError(message)
@@ -79,13 +79,13 @@ function fail(message: string): never {
 function readFileName({ positionals }: Arguments): string {
   const file = positionals[1] ?? ''
   if (file !== '') return file
-  throw new UsageError('rollcall restore FILE: there is no FILE; name a backup, or - for standard input')
+  throw new UsageError('rollcall restore FILE: FILE is missing; name a backup, or - for standard input')
 }
 
 function readFolder(given: Given): string {
   const path = readRequired(flagOptions.storagePath, given)
   if (path !== '') return resolve(path)
-  throw new UsageError('--storage.path: is empty, so that nothing is kept; name the folder to restore to')
+  throw new UsageError('--storage.path: is empty, so nothing is stored; name the folder to restore to')
 }
 
 async function readPacked(file: string, { files, stdin }: RestoreDeps): Promise<Uint8Array> {
@@ -99,16 +99,16 @@ async function readPacked(file: string, { files, stdin }: RestoreDeps): Promise<
   return packed
 }
 
-/** The source that a file is of, and what it has; every path of a backup is so, but those of the history. */
+/** The source and the kind of a file. All paths of a backup match, except those of the history. */
 const NAME = /^(?:push\/)?(.*)\.(snapshot|journal|json)$/
 
-/** Reads all of it as a start would. */
+/** Reads the whole backup as a start would. */
 async function check(packed: Uint8Array, key: string | undefined) {
   const archive = await readArchive(packed, key)
   const files = { read: async (path: string) => archive.parts.get(path) }
   const sources = new Map<string, Restored>()
   for (const [path, bytes] of archive.parts) {
-    // Lines of it that cannot be read are left out.
+    // Not checked: a start ignores lines of the history that cannot be read.
     if (path.startsWith('history/')) continue
     const [, name, kind] = NAME.exec(path) as unknown as [string, string, string]
     const before = sources.get(name) ?? { targets: 'no list', registrations: '' }

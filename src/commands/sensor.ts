@@ -21,8 +21,8 @@ import { assertPaths } from './sensor-paths.ts'
 import { stopGracefully } from './stop-gracefully.ts'
 
 /**
- * The engine keeps its heap small: it prefers collecting garbage, of which a scrape leaves a little, to letting the
- * heap grow. Without these the resident memory grows by a half (npm run bench).
+ * Flags that keep the heap small: the engine collects the little garbage of a scrape instead of growing the heap.
+ * Without them the resident memory grows by a half (npm run bench).
  */
 const SMALL_HEAP = ['--optimize-for-size', '--semi-space-growth-factor=1']
 
@@ -44,8 +44,8 @@ Exit codes: 0 fine, 1 it could not run, 2 wrong flags.
 
 /**
  * `rollcall sensor`: runs the agent until a signal ends it.
- * @param argv what follows the command
- * @returns text to print instead, when that is asked for
+ * @param argv the arguments after the command
+ * @returns the help text, when it is requested
  * @throws UsageError for wrong flags, StartError when the address cannot be listened on
  */
 export async function sensor(
@@ -84,7 +84,7 @@ export async function sensor(
   return undefined
 }
 
-/** The web configuration file at work; its code, and the memory for it, are only needed with the flag. */
+/** Opens the web configuration file. Its code, and the memory for it, are loaded only with the flag. */
 async function openWebFile(
   path: string,
   deps: { clock: Clock; files: OwnFiles; log: LineLogger },
@@ -105,7 +105,7 @@ async function openWebFile(
   return { ...web, refused, isInForce: () => isInForce }
 }
 
-/** People at a terminal get what the server shows them; everything else gets its lines for less memory. */
+/** On a terminal the log is that of the server; elsewhere a smaller logger writes the same lines with less memory. */
 async function openLog({ level, format }: SensorSettings['log']): Promise<LineLogger> {
   if (format === 'pretty' || (format === 'auto' && process.stderr.isTTY)) return createLogger(level, format)
   return createLineLogger(level, (line) => void writeSync(2, line))

@@ -13,7 +13,7 @@ import type { Hangups } from './hangups.ts'
 import { notifyReady } from './notify-systemd.ts'
 import { stopGracefully } from './stop-gracefully.ts'
 
-/** What serving needs of the process. */
+/** The dependencies of the server on the process. */
 export interface ServeDeps {
   readonly files: OwnFiles
   readonly hangups: Hangups
@@ -38,7 +38,7 @@ export async function serve(
   const service =
     settings.demo === undefined ? await run(settings, { ...deps, load }) : await demo(settings, deps)
   letHeapGrowOnceBusy()
-  // As in Prometheus; what comes of it is logged by the service.
+  // As in Prometheus. The service logs the result.
   hangups.use(() => void service.reload().catch(() => {}))
   stopGracefully(service, { ...settings.web, files }, log, ['SIGHUP'])
   await notifyReady(`Serving targets at ${service.url}`, env, log)
@@ -54,7 +54,7 @@ async function run(settings: Settings, deps: Deps & Pick<ServiceDeps, 'load'>): 
 }
 
 async function demo(settings: Settings, deps: Deps): Promise<Service> {
-  // Loaded only here: a real server has no use for a fleet of its own.
+  // Loaded only here: a real server does not need the demo fleet.
   const { runDemo } = await import('./demo.ts')
   return runDemo(settings, deps, (served) => run(served, { ...deps, load: undefined }))
 }

@@ -3,8 +3,8 @@ import type { OwnFiles } from '../base/files.ts'
 import type { LineLogger } from '../base/line-logger.ts'
 
 /**
- * Ends the process on a signal, in time whatever hangs; a second signal ends it at once. What file systems that hang
- * were asked for is left behind.
+ * Ends the process on a signal within the timeout, even if something hangs; a second signal ends it at once. Operations
+ * on file systems that hang are abandoned.
  * @param skip signals that mean something else
  */
 export function stopGracefully(
@@ -32,12 +32,12 @@ export function stopGracefully(
     },
     async ({ signal, err }) => {
       if (err !== undefined) {
-        // Nothing is known about the state any more: no drain, out with an error.
+        // The state is unknown: exit with an error, without a drain.
         log.fatal({ err }, 'unexpected error, stopping')
         return
       }
       log.info({ signal, drainDelayMs }, 'stopping')
-      // Somebody sits in front of it.
+      // SIGINT comes from a person at a terminal.
       if (signal === 'SIGINT')
         log.info('requests are still answered; a second Ctrl-C ends the process at once')
       await service.stop()

@@ -13,9 +13,9 @@ import { columns, type Printed } from './printed.ts'
 import { warningsOf } from './warnings.ts'
 
 /**
- * `rollcall targets`: reads each source once and prints the targets that `/targets` would answer with, before
- * any guard. What became of each source goes to standard error.
- * @throws UsageError, one line for each thing that is wrong
+ * `rollcall targets`: reads each source once, and prints the targets that `/targets` would return, before any guard. The
+ * result of each source is printed to standard error.
+ * @throws UsageError, one line for each problem
  */
 export async function targets(args: Arguments, env: NodeJS.ProcessEnv, deps: CommandDeps): Promise<Printed> {
   const { files } = deps
@@ -24,7 +24,7 @@ export async function targets(args: Arguments, env: NodeJS.ProcessEnv, deps: Com
   const settings = await loadSettings(args, env, files)
   const sources = chooseSources(settings, readOption(COMMAND_FLAGS.targets.source, given))
   const runs = await dryRun(sources, { ...deps, clock: systemClock })
-  // As /targets has them.
+  // In the order of /targets.
   const sorted = runs.toSorted((a, b) => compareText(a.settings.name, b.settings.name))
   const failed = sorted.some(({ result }) => result.error !== undefined)
   const quarantined = format === 'json' ? sorted.flatMap(describeQuarantined) : []
@@ -39,7 +39,7 @@ export async function targets(args: Arguments, env: NodeJS.ProcessEnv, deps: Com
   }
 }
 
-/** Nothing at all when no source worked: an empty list would mean that there are no targets. */
+/** Empty when every source failed: an empty list would mean that there are no targets. */
 function asJson(runs: readonly DryRun[]): string {
   const built = runs.flatMap(({ result }) => result.built ?? [])
   return built.length === 0 ? '' : printableJson(built.flatMap(({ body }) => groupsIn(body)))
@@ -56,7 +56,7 @@ function asTable(runs: readonly DryRun[]): string {
 
 function rowsOf(source: string, body: Buffer): string[][] {
   return groupsIn(body).flatMap(({ targets: addresses, labels }) => {
-    // The first column says already which source it is.
+    // The first column has the source already.
     const pairs = Object.entries(labels).filter(([name]) => name !== SOURCE_LABEL)
     const text = pairs.map(([name, value]) => `${name}=${printable(JSON.stringify(value))}`).join(', ')
     return addresses.map((address) => [source, printable(address), text])

@@ -1,6 +1,6 @@
 import type { Settings } from '../config/settings.ts'
 
-/** What is odd about a configuration but no error, a line each. */
+/** The warnings about a configuration, a line for each. */
 export function warningsOf({ warnings }: Pick<Settings, 'warnings'>): string[] {
   return warnings.map((warning) => `WARNING: ${warning}\n`)
 }

@@ -6,7 +6,7 @@ import type { SourceSettings } from './settings.ts'
 /** A text that could be the name of a field. */
 const FIELD = /^[A-Za-z_][\w.[\]]*$/
 
-/** What is odd about the target templates of a source; nothing where a rule sets the address. */
+/** Warnings about the target templates of a source; none where a rule sets the address. */
 export function addressWarnings({ plan }: Pick<SourceSettings, 'plan'>): string[] {
   const { mapping, relabelConfigs } = plan
   if (relabelConfigs.some(({ target_label }) => target_label === '__address__')) return []
@@ -23,9 +23,9 @@ export function addressWarnings({ plan }: Pick<SourceSettings, 'plan'>): string[
 }
 
 /**
- * A template without a field gives every record one and the same address: almost surely braces that were forgotten.
- * No warning where the address may be that of an exporter, and a label such as `__param_target`, or a meta label, names
- * the device.
+ * Warns of a template without a field, which gives every record the same address: probably its braces were forgotten.
+ * No warning where the address may be that of an exporter, because a label such as `__param_target`, or a meta label,
+ * names the device.
  */
 function describeFixed(
   { address, isUrl, labels }: TargetTemplate,
@@ -36,15 +36,15 @@ function describeFixed(
   const [port = ''] = /:\w*$/.exec(text) ?? []
   const host = text.slice(0, text.length - port.length)
   const meant = isUrl === true ? '{url}' : `{${FIELD.test(host) ? host : 'hostname'}}${port || ':9100'}`
-  return `${shownValue(text)} has no field in it, so every record gives this one address; write ${shownValue(meant)}`
+  return `${shownValue(text)} has no field, so every record gives this same address; write ${shownValue(meant)}`
 }
 
-/** A template without a port, unless it is that of a URL or a path. */
+/** Warns of a template without a port, unless it is for a URL or a path. */
 function describePortless(address: Template): string | undefined {
   if (splitAtPort(address).port !== undefined) return undefined
   if (address.some((part) => typeof part === 'string' && part.includes('/'))) return undefined
   const text = shownTemplate(address)
-  return `${shownValue(text)} gives no port; an address that has none is served without one, and scraped at port 80, or 443 with https. Write ${shownValue(`${text}:9100`)}, unless the field has the port, or a rule in Prometheus moves the address to __param_target`
+  return `${shownValue(text)} has no port; an address without a port is served as it is, and scraped at port 80, or 443 with https. Write ${shownValue(`${text}:9100`)}, unless the field has the port, or a rule in Prometheus moves the address to __param_target`
 }
 
 function isForExporter([name, value]: LabelTemplate): boolean {

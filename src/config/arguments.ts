@@ -24,7 +24,7 @@ const VALUE_FLAGS = [
 const SWITCH_NAMES = [...Object.keys(SWITCHES), ...Object.values(COMMAND_SWITCHES).flatMap(Object.keys)]
 
 /**
- * Takes the command line of the server and its commands apart.
+ * Parses the command line of the server and its commands.
  * @throws UsageError for a flag that does not exist, lacks its value or takes none
  */
 export function readArguments(argv: readonly string[]): Arguments {
@@ -32,8 +32,8 @@ export function readArguments(argv: readonly string[]): Arguments {
 }
 
 /**
- * Refuses flags of other commands: what is not read must not look as if it were.
- * @throws UsageError that says to which command the flag belongs
+ * Refuses flags of other commands, which would have no effect.
+ * @throws UsageError that names the command of the flag
  */
 export function assertOwnFlags({ flags, switches }: Arguments, command: string): void {
   for (const name of [...Object.keys(flags), ...switches]) {
@@ -43,7 +43,7 @@ export function assertOwnFlags({ flags, switches }: Arguments, command: string):
   }
 }
 
-/** The commands that have a flag of their own by this name; none for the flags that all take. */
+/** The commands that have their own flag of this name; none for a common flag. */
 function ownersOf(name: string): FlagCommand[] {
   return (Object.keys(COMMAND_FLAGS) as FlagCommand[]).filter(
     (command) =>

@@ -2,29 +2,29 @@ import { parseArgs } from 'node:util'
 import { UsageError } from '../base/errors.ts'
 import { suggest } from '../base/suggest.ts'
 
-/** The command line, taken apart but not yet checked value by value. */
+/** The parsed command line; its values are not checked yet. */
 export interface Arguments {
   readonly positionals: readonly string[]
   readonly flags: Readonly<Record<string, string | undefined>>
-  /** The values, in order, of each flag that may be given several times. */
+  /** The values, in order, of each flag that can be repeated. */
   readonly repeated: Readonly<Record<string, readonly string[]>>
   readonly switches: ReadonlySet<string>
 }
 
-/** The flags that a command line may have. */
+/** The flags that a command line can have. */
 export interface KnownFlags {
-  /** Those with a value. */
+  /** Flags with a value. */
   readonly values: readonly string[]
-  /** Those of them that may be given several times. */
+  /** Flags with a value that can be repeated. */
   readonly repeatable?: readonly string[]
-  /** Those without one; `help` is among them. */
+  /** Flags without a value, including `help`. */
   readonly switches: readonly string[]
   /** The command that lists them. */
   readonly listedBy: string
 }
 
 /**
- * Takes a command line apart; `-h` is `--help`.
+ * Parses a command line; `-h` is `--help`.
  * @throws UsageError for a flag that does not exist, lacks its value or takes none
  */
 export function readCommandLine(argv: readonly string[], known: KnownFlags): Arguments {

@@ -38,11 +38,14 @@ export const COMMAND_FLAGS = {
   },
   targets: {
     source,
-    format: format(['json', 'table'], 'As /targets answers (also a valid file_sd file), or for people.'),
+    format: format(
+      ['json', 'table'],
+      'json: as the response of /targets (also a valid file_sd file); table: for people.',
+    ),
   },
   explain: {
     source,
-    format: format(['text', 'json'], 'For people, or as /api/v1/explain answers.'),
+    format: format(['text', 'json'], 'text: for people; json: as the response of /api/v1/explain.'),
     prometheus: {
       flag: 'prometheus.url',
       value: '<URL>',
@@ -58,15 +61,15 @@ export const COMMAND_FLAGS = {
 /** The commands that have flags of their own. */
 export type FlagCommand = keyof typeof COMMAND_FLAGS
 
-/** The flags without a value that only one command has, with what --help says of them. */
+/** The flags without a value that only one command has, with their texts for --help. */
 export const COMMAND_SWITCHES: Readonly<Record<FlagCommand, Readonly<Record<string, string>>>> = {
   check: {
-    'syntax-only': 'Leave out whether the files that the configuration names are there and can be used.',
-    probe: 'Then read each source once, and tell what it gave; nothing is served or written.',
+    'syntax-only': 'Do not check whether the files that the configuration names exist and can be used.',
+    probe: 'Then read each source once and print the result; nothing is served or written.',
   },
   targets: {},
   explain: {},
   restore: {
-    force: 'Restore to a folder that is not empty; what Rollcall kept there is replaced.',
+    force: 'Restore to a folder that is not empty; the state that Rollcall stored there is replaced.',
   },
 }

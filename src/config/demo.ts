@@ -13,15 +13,15 @@ export const DEVICES_NAME = 'devices'
 /** The demo changes every few seconds, so it is refreshed more often than a real inventory. */
 const REFRESH_INTERVAL_MS = 5_000
 
-/** Short, since there is no list of devices for half of it after the start. */
+/** Short, because after the start there is no list of devices for half of this time. */
 const TTL_MS = 10_000
 
-/** Enough to try it with one's own, yet few, as nobody has to say who they are. */
+/** Enough to try it, and few because no token is needed. */
 const MAX_DEVICES = 100
 
 /**
  * The demo's sources: the inventory, and the devices that register themselves.
- * Reads the environment now, so that wrong variables fail at load; the URL is known once the demo runs.
+ * Reads the environment now, so that wrong variables fail at load; the URL is known only when the demo runs.
  * @throws UsageError that names the variable
  */
 export function demoSources(given: Given): (inventory: URL) => SourceSettings[] {
@@ -40,7 +40,7 @@ function inventorySource(settings: SourceSettings): SourceSettings {
   }
 }
 
-/** Without a token, so that anybody at this machine can try it; browsers are kept out by their own rules for PUT. */
+/** Without a token, so that anybody on this machine can try it. Browsers block a PUT from other sites themselves. */
 function devicesSource(settings: SourceSettings): SourceSettings {
   return {
     ...settings,
@@ -54,7 +54,7 @@ function devicesSource(settings: SourceSettings): SourceSettings {
     },
     plan: { ...settings.plan, mapping: { ...settings.plan.mapping, ownLabels: true } },
     guard: { ...settings.guard, confirmations: PUSH_CONFIRMATIONS },
-    // What the inventory lists is served at once, while the devices have yet to register.
+    // The list of the inventory is served at once, before the devices have registered.
     required: false,
     fileSd: undefined,
   }

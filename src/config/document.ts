@@ -4,12 +4,12 @@ import { parseYamlDocument } from '../base/yaml-document.ts'
 import type { Path, Problem } from '../sources/resolving.ts'
 import { explainSyntax, type SyntaxFault, withoutText } from './syntax-fault.ts'
 
-/** A YAML file that can say where in the text a value stands. */
+/** A parsed YAML file that knows the position of each value. */
 export interface ConfigDocument {
   readonly value: unknown
-  /** A scalar as it is written: `1.10` stays `1.10`, where a number would be 1.1. */
+  /** A scalar as written: `1.10` stays `1.10`, where a number would be 1.1. */
   text(path: Path): string | undefined
-  /** Where a value (or its key) stands: `file:line:column: key`. */
+  /** The position of a value (or its key): `file:line:column: key`. */
   place(at: Omit<Problem, 'message'>): string
   /** One line for a problem: `file:line:column: key: message`. */
   describe(problem: Problem): string
@@ -17,7 +17,7 @@ export interface ConfigDocument {
 
 /**
  * Parses a YAML 1.2 configuration file.
- * @returns the document, or one line for what is wrong with its syntax
+ * @returns the document, or one line about its first syntax error
  */
 export function parseConfigDocument(text: string, file: string): ConfigDocument | { syntax: string } {
   const lines = new yaml.LineCounter()
@@ -31,7 +31,7 @@ export function parseConfigDocument(text: string, file: string): ConfigDocument 
     merge: true,
     logLevel: 'error',
   })
-  // A tag that means nothing here is a mistake too: the text behind it would be taken for a password.
+  // An unknown tag is a mistake too: for example, the text after it would be used as a password.
   const [error] = [...document.errors, ...document.warnings]
   if (error !== undefined) return wrong(explainSyntax(document, error))
   const value = plainValue(document)
@@ -54,11 +54,11 @@ export function parseConfigDocument(text: string, file: string): ConfigDocument 
   }
 }
 
-/** The plain value; or what is wrong with its aliases and merges, which shows only when they are followed. */
+/** The plain value; or the Error of its aliases and merges, which are checked only when they are resolved. */
 function plainValue(document: Document.Parsed): unknown {
   try {
     const value = document.toJS()
-    return isEndless(value) ? new Error('an alias stands inside what it stands for') : value
+    return isEndless(value) ? new Error('an alias is inside the value that it refers to') : value
   } catch (error) {
     return error
   }
@@ -70,7 +70,7 @@ function isEndless(value: unknown, around: readonly unknown[] = []): boolean {
   return Object.values(value).some((inner) => isEndless(inner, [...around, value]))
 }
 
-/** Where the first alias stands that stands for nothing. */
+/** The position of the first alias without an anchor. */
 function unresolvedAlias(document: Document.Parsed): number | undefined {
   let offset: number | undefined
   visit(document, {
@@ -90,7 +90,7 @@ export function showPath(path: Path): string {
     .join('')
 }
 
-/** Where the value (or its key) begins; for a value that is not there, its nearest parent. */
+/** The position of a value (or its key); for a missing value, that of its nearest parent. */
 function offsetOf(document: Document.Parsed, { path, atKey }: Omit<Problem, 'message'>): number {
   const key = atKey === true ? keyOf(document, path) : undefined
   const ancestors = path.map((_, index) => document.getIn(path.slice(0, path.length - index), true))

@@ -13,7 +13,7 @@ import type { SourceSettings } from './settings.ts'
 /** The name, and the path below `/targets`, of the source that the environment describes. */
 export const ENV_SOURCE_NAME = 'inventory'
 
-/** Where the records come from when the environment describes the rest. */
+/** The inventory of a source whose other settings come from the environment. */
 export interface Origin {
   readonly name: string
   readonly url: URL

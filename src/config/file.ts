@@ -13,25 +13,25 @@ import type { SourceSettings } from './settings.ts'
 import { validate } from './validate.ts'
 import { viewYaml } from './yaml-view.ts'
 
-/** What a configuration file says. */
+/** The settings of a configuration file. */
 export interface LoadedFile {
   readonly sources: SourceSettings[]
-  /** What is asked for of all sources together. */
+  /** The guard of all sources together. */
   readonly guard: GuardOptions
-  /** What is shared with other replicas. */
+  /** The connection to other replicas. */
   readonly cluster: ClusterOptions | undefined
-  /** The file as it may be shown: secrets are masked. */
+  /** The file for display: secrets are masked. */
   readonly yaml: string
-  /** The servers that are asked what they make of the targets. */
+  /** The Prometheus servers that are queried for the state of the targets. */
   readonly prometheus: PrometheusOptions | undefined
-  /** The files that it names, none of which was looked at. */
+  /** The files that it names; they have not been opened. */
   readonly needs: Need[]
 }
 
 /**
  * Loads the sources of a configuration file.
- * @param allowed what its sources may do
- * @throws UsageError with one line `file:line:column: key: …` for each thing that is wrong
+ * @param allowed what its sources are allowed to do
+ * @throws UsageError with one line `file:line:column: key: …` for each problem
  */
 export async function loadFile(
   path: string,

@@ -1,6 +1,6 @@
 import { parseHost, splitHostPort } from '../model/address.ts'
 
-/** Where a server listens. No host means every interface; port 0 means any free port. */
+/** A listen address. No host means every interface; port 0 means any free port. */
 export interface ListenAddress {
   readonly host: string | undefined
   readonly port: number
@@ -8,7 +8,7 @@ export interface ListenAddress {
 
 /**
  * Reads `:8080`, `127.0.0.1:8080`, `[::1]:8080` or `localhost:0`, as Go programs take it.
- * @returns undefined when it is none
+ * @returns undefined when it is not a listen address
  */
 export function parseListenAddress(text: string): ListenAddress | undefined {
   const { host, port } = splitHostPort(text)

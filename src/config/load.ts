@@ -18,9 +18,9 @@ import { leastStalenessMs } from './staleness.ts'
 import { warningsOf } from './warnings.ts'
 
 /**
- * The one loader of `serve`, `check` and `demo`: flags, environment and file become settings.
+ * Loads the settings of `serve`, `check` and `demo` from flags, environment and file.
  * @param mode `demo`: serve the demo whatever else is configured
- * @throws UsageError, one line for each thing that is wrong
+ * @throws UsageError, one line for each problem
  */
 export async function loadSettings(
   args: Arguments,
@@ -42,12 +42,12 @@ export async function loadSettings(
   const view = { settings: viewSettings(given, args.switches), configuration: undefined }
   const common = { web, log, storagePath, history: readHistory(given), seedUrl, signingKey, view }
   if (origin.kind === 'file') {
-    const { loadFile } = await import('./file.ts') // only here, so that others never load the YAML parser
+    const { loadFile } = await import('./file.ts') // imported here, so that the YAML parser is loaded only when it is needed
     const { sources, guard, cluster, prometheus, yaml, needs } = await loadFile(origin.path, env, files, {
       allowsCommands: args.switches.has('enable-command-sources'),
     })
     assertReadyMaxAge(web, sources)
-    const ignored = ignoredVariables(given).map((name) => `${name} has no effect beside a configuration file`)
+    const ignored = ignoredVariables(given).map((name) => `${name} has no effect with a configuration file`)
     const warnings = [...ignored, ...seedWarnings(seedUrl), ...warningsOf(sources)]
     const all = [...needs, ...storageNeeds(common)]
     return {
@@ -80,9 +80,7 @@ function whereFrom(given: Given): Origin {
   const path = readOption(flagOptions.configFile, given)
   const url = readOption(inventoryOptions.inventoryUrl, given)
   if (path !== undefined && url !== undefined) {
-    throw new UsageError(
-      `INVENTORY_URL and --config.file (${path}) both say where the inventory is; leave one out`,
-    )
+    throw new UsageError(`INVENTORY_URL and --config.file (${path}) both set the inventory; leave one out`)
   }
   if (path !== undefined) return { kind: 'file', path }
   if (url !== undefined) return { kind: 'url', url }
@@ -90,14 +88,14 @@ function whereFrom(given: Given): Origin {
   return { kind: 'demo' }
 }
 
-/** A configuration that lost its URL must not end as a few loopback sensors in production. */
+/** Refuses to start the demo when other variables are set: a production configuration may have lost its URL. */
 function assertDemoIsMeant({ env }: Given): void {
-  const way = 'set it, or ask for the demo with: rollcall demo'
+  const way = 'set it, or start the demo with: rollcall demo'
   if (env.INVENTORY_URL !== undefined) throw new UsageError(`INVENTORY_URL: is empty; ${way}`)
   const lost = (['METRICS_PORT', 'METRICS_PATH', 'TARGETS_FILE', 'TARGET_LABELS'] as const).find(
     (name) => (env[name] ?? '') !== '',
   )
-  if (lost !== undefined) throw new UsageError(`${lost} is given, but INVENTORY_URL is not; ${way}`)
+  if (lost !== undefined) throw new UsageError(`${lost} is set, but INVENTORY_URL is not; ${way}`)
 }
 
 function readStoragePath(given: Given, isDemo: boolean): string | undefined {
@@ -119,11 +117,11 @@ function readSeedUrl(given: Given): URL | undefined {
   return url && concealed(url)
 }
 
-/** Nothing else proves where a list comes from. */
+/** Warns of plain http: only TLS proves that the lists are from that server. */
 function seedWarnings(url: URL | undefined): string[] {
   if (url?.protocol !== 'http:') return []
   return [
-    `--storage.seed-url: ${displayUrl(url)} is not protected on the way, where somebody could change the lists that are taken from it; use https, or a network that is trusted`,
+    `--storage.seed-url: ${displayUrl(url)} is not encrypted, so that somebody on the network path could change the lists that are read from it; use https, or a trusted network`,
   ]
 }
 
@@ -134,13 +132,13 @@ export function readSigningKey(given: Given, files: Pick<Files, 'read'>): Secret
 }
 
 function readWeb(args: Arguments, given: Given, isDemo: boolean): WebSettings {
-  // The demo is for one person at one machine: seen from nowhere else, and gone at once on Ctrl-C.
+  // The demo is for one person on one machine: it listens on loopback only, and ends at once on Ctrl-C.
   const defaults = isDemo ? { listen: '127.0.0.1:8080', drain: '0s' } : { listen: ':8080', drain: '5s' }
   const drainDelayMs = readRequired({ ...flagOptions.drainDelay, default: defaults.drain }, given)
   const shutdownTimeoutMs = readRequired(flagOptions.shutdownTimeout, given)
   if (drainDelayMs >= shutdownTimeoutMs) {
     throw new UsageError(
-      `--web.drain-delay: ${drainDelayMs / 1000}s is not shorter than --web.shutdown-timeout (${shutdownTimeoutMs / 1000}s), so requests in flight would be cut off; lower it or raise the timeout`,
+      `--web.drain-delay: ${drainDelayMs / 1000}s is not shorter than --web.shutdown-timeout (${shutdownTimeoutMs / 1000}s), so requests in flight would be aborted; lower it or raise the timeout`,
     )
   }
   return {
@@ -155,19 +153,19 @@ function readWeb(args: Arguments, given: Given, isDemo: boolean): WebSettings {
   }
 }
 
-/** The server must not turn unready between refreshes that succeed; with a push source it never does for age. */
+/** The server must not become unready between successful refreshes. With a push source, age never makes it unready. */
 function assertReadyMaxAge({ readyMaxAgeMs }: WebSettings, sources: readonly SourceSettings[]): void {
   if (sources.some(({ source }) => source.kind === 'push')) return
   for (const { name, required, ...times } of sources) {
     const leastMs = leastStalenessMs(times)
     if (!required || readyMaxAgeMs >= leastMs) continue
     throw new UsageError(
-      `--web.ready-max-age: ${formatDuration(readyMaxAgeMs)} is too short: the list of ${name} gets as old although nothing fails (refresh_interval ${formatDuration(times.refreshIntervalMs)}, timeout ${formatDuration(times.timeoutMs)}); write at least ${formatDuration(leastMs)}`,
+      `--web.ready-max-age: ${formatDuration(readyMaxAgeMs)} is too short: the list of ${name} becomes this old even if nothing fails (refresh_interval ${formatDuration(times.refreshIntervalMs)}, timeout ${formatDuration(times.timeoutMs)}); write at least ${formatDuration(leastMs)}`,
     )
   }
 }
 
-/** The folder that flags or variables say the last good lists are kept in, and the key that backups are signed with. */
+/** The storage folder and the signing key of backups, from flags or variables. */
 function storageNeeds({ storagePath, signingKey }: Pick<Settings, 'storagePath' | 'signingKey'>): Need[] {
   const needs: Need[] = []
   if (storagePath !== undefined)
@@ -179,7 +177,7 @@ function storageNeeds({ storagePath, signingKey }: Pick<Settings, 'storagePath' 
   return needs
 }
 
-/** The folder of the file that TARGETS_FILE names. */
+/** The folder of the file in TARGETS_FILE. */
 function targetsFileNeeds({ fileSd }: SourceSettings): Need[] {
   if (fileSd === undefined) return []
   return [{ where: 'TARGETS_FILE', severity: 'warning', assert: () => assertWritable(dirname(fileSd)) }]

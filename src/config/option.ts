@@ -5,9 +5,9 @@ import { shownValue } from '../base/printable.ts'
 export interface Option<Value> {
   readonly flag?: string
   readonly env?: string
-  /** The value when it is not given, as one would type it; shown by --help. */
+  /** The default, as a user would type it; shown by --help. */
   readonly default?: string
-  /** What a right value looks like, to end "… is not" with. */
+  /** A description of a valid value, which completes the message "… is not". */
   readonly expects: string
   readonly help: string
   /** A placeholder for the value, shown by --help. */
@@ -16,17 +16,17 @@ export interface Option<Value> {
   parse(text: string): Value | undefined
 }
 
-/** Flags as typed and the environment. */
+/** The flags, as typed, and the environment. */
 export interface Given {
   readonly flags: Readonly<Record<string, string | undefined>>
   readonly env: Readonly<Record<string, string | undefined>>
-  /** The values of flags that may be given several times. */
+  /** The values of flags that can be repeated. */
   readonly repeated?: Readonly<Record<string, readonly string[]>>
 }
 
 /**
  * Reads an option: the flag, else the variable (an empty one counts as not set), else the default.
- * @returns undefined when it is not given and has no default
+ * @returns undefined when it is not set and has no default
  * @throws UsageError that names the flag or variable, the value and what is expected
  */
 export function readOption<Value>(option: Option<Value>, given: Given): Value | undefined {
@@ -45,8 +45,8 @@ export function readOption<Value>(option: Option<Value>, given: Given): Value | 
 }
 
 /**
- * Reads a flag that may be given several times.
- * @returns its values in order; none when it is not given
+ * Reads a flag that can be repeated.
+ * @returns its values in order; none when it is not set
  * @throws UsageError as {@link readOption} does
  */
 export function readAll<Value>(option: Option<Value> & { flag: string }, given: Given): Value[] {

@@ -16,7 +16,7 @@ export const DEFAULT_TIMEOUT = '10s'
 export const MIN_INTERVAL_MS = 100
 export const MAX_INTERVAL_MS = 20 * 86_400_000
 
-/** The least that is kept of the history, in milliseconds and bytes. */
+/** The smallest limits of the history, in milliseconds and bytes. */
 const MIN_HISTORY_MS = 3_600_000
 const MIN_HISTORY_BYTES = 2 ** 20
 
@@ -76,7 +76,7 @@ export const flagOptions = {
     flag: 'web.external-url',
     value: '<URL>',
     expects: 'an http or https URL such as https://rollcall.example.com',
-    help: 'URL under which Rollcall is reached from outside, for the links that it prints.',
+    help: 'URL at which clients reach Rollcall, for the links that it prints.',
     parse: parseHttpUrl,
   },
   storagePath: {
@@ -85,7 +85,7 @@ export const flagOptions = {
     value: '<path>',
     default: 'data',
     expects: 'a path',
-    help: 'Folder that keeps the last good lists over a restart; empty: none are kept (the demo keeps none).',
+    help: 'Folder for the last good lists, which survive a restart. Empty: nothing is stored (as in the demo).',
     parse: (text: string) => text,
   },
   historyTime: {
@@ -118,7 +118,7 @@ export const flagOptions = {
     help: 'URL of another Rollcall with the same configuration. At the start, lists that are not on disk are fetched from it.',
     parse(text: string) {
       const url = parseHttpUrl(text)
-      return url?.search === '' ? url : undefined // a part is not the whole
+      return url?.search === '' ? url : undefined // a query could select a part of the list
     },
   },
   signingKeyFile: {
@@ -179,8 +179,8 @@ export const inventoryOptions = {
     value: '<port>',
     default: String(DEFAULT_METRICS_PORT),
     expects:
-      'a port from 1 to 65535 (Kubernetes sets this variable itself when a Service is called "metrics": enableServiceLinks: false stops that)',
-    help: 'Port of records that name none. Target groups (records with a list of targets) have ports of their own.',
+      'a port from 1 to 65535 (Kubernetes sets this variable itself for a Service named "metrics"; enableServiceLinks: false prevents this)',
+    help: 'Port of records without a port. It is not added to target groups (records with a list of targets).',
     parse: parsePort,
   },
   metricsPath: {
@@ -194,7 +194,7 @@ export const inventoryOptions = {
   targetsFile: {
     env: 'TARGETS_FILE',
     value: '<path>',
-    expects: 'a path that ends in .json, .yml or .yaml, as file_sd_configs wants it',
+    expects: 'a path that ends in .json, .yml or .yaml, as file_sd_configs requires',
     help: 'Also write the target groups there, as a file_sd file.',
     parse: (text: string) => (/\.(json|ya?ml)$/.test(text) ? text : undefined),
   },
@@ -209,13 +209,13 @@ export const inventoryOptions = {
 
 type Labels = readonly (readonly [name: string, value: string])[]
 
-/** Every option of the process: --help and docs/inventory.md list these. */
+/** All options of the process; --help and docs/inventory.md list them. */
 export const options: readonly Option<unknown>[] = [
   ...Object.values(flagOptions),
   ...Object.values(inventoryOptions),
 ]
 
-/** Reads a duration that a timer can wait, in milliseconds; undefined when it is none. */
+/** Reads a duration within the limit of a timer, in milliseconds; undefined when it is not one. */
 export function timerDuration(text: string): number | undefined {
   const ms = parseDuration(text)
   return ms !== undefined && ms <= MAX_TIMER_MS ? ms : undefined
@@ -226,7 +226,7 @@ function parseInterval(text: string): number | undefined {
   return ms !== undefined && ms >= MIN_INTERVAL_MS && ms <= MAX_INTERVAL_MS ? ms : undefined
 }
 
-/** Reads `name=value,…`; undefined when it is not that, or has a label that others set. */
+/** Reads `name=value,…`; undefined when it is not that, or has a reserved label. */
 export function parseLabels(text: string): Labels | undefined {
   const labels = new Map<string, string>()
   for (const pair of text.split(',')) {

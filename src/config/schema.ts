@@ -90,7 +90,7 @@ const guardOptions = Type.Object(
     accept: Type.Optional(
       Type.String({
         pattern: '^[0-9a-f]{64}$',
-        expects: 'a digest of 64 hex digits, as /health shows it of targets that are held',
+        expects: 'a digest of 64 hex digits, as /health shows it for held targets',
         description:
           'Lets the held targets with this digest leave, as POST /-/accept does. It has no effect on other targets.',
         examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
@@ -137,7 +137,7 @@ const targetOptions = Type.Object(
       labels('Labels for this target only. They override those of the source.', { exporter: 'node' }),
     ),
   },
-  { ...closed, description: 'A target with labels of its own.' },
+  { ...closed, description: 'A target with its own labels.' },
 )
 
 const targetSchema = Type.Union([Type.String({ title: 'template' }), targetOptions], {
@@ -313,7 +313,7 @@ const sourceOptions = Type.Object(
       Type.String({
         title: 'filename',
         pattern: '\\.(json|yml|yaml)$',
-        expects: 'a path that ends in .json, .yml or .yaml, as file_sd_configs wants it',
+        expects: 'a path that ends in .json, .yml or .yaml, as file_sd_configs requires',
         description: 'Also write the served groups there, as a file_sd file; relative to this file.',
       }),
     ),
@@ -357,7 +357,7 @@ export const fileSchema = Type.Object(
     prometheus: Type.Optional(prometheusSchema),
     sources: Type.Array(sourceOptions, {
       minItems: 1,
-      expects: 'a list with at least one source in it',
+      expects: 'a list with at least one source',
       description: 'The inventories.',
     }),
   },

@@ -6,7 +6,7 @@ import { parseListenAddress } from './listen-address.ts'
 import type { Option } from './option.ts'
 import { flagOptions, parseLabels, timerDuration } from './options.ts'
 
-/** What nobody wants to see as file systems; Debian's defaults of node_exporter 1.5, as are all of these. */
+/** Mount points without metrics. All these defaults are those of node_exporter 1.5 in Debian. */
 const MOUNT_POINTS_EXCLUDE =
   '^/(dev|proc|run|sys|mnt|media|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)'
 const FS_TYPES_EXCLUDE =
@@ -54,14 +54,14 @@ export const sensorOptions = {
   registerId: {
     flag: 'register.id',
     value: '<name>',
-    expects: `a name that the server takes; write up to ${MAX_ID_LENGTH} characters without "/", "\\", tabs and line breaks, and not "." or ".."`,
+    expects: `a name that the server accepts; write up to ${MAX_ID_LENGTH} characters without "/", "\\", tabs and line breaks, and not "." or ".."`,
     help: 'Name of this instance among those of the source. Default: the host name.',
     parse: (text) => (/^\.{1,2}$/.test(text) || !isInstanceId(text) ? undefined : text),
   },
   registerAddress: {
     flag: 'register.address',
     value: '<address>',
-    expects: 'an address to be scraped at; write a host or host:port, such as 10.0.0.7 or 10.0.0.7:9100',
+    expects: 'an address for scrapes; write a host or host:port, such as 10.0.0.7 or 10.0.0.7:9100',
     help: 'Address for scrapes. Default: the local address from which this machine reaches the server, with the port of --web.listen-address.',
     parse: (text) => (parseOwnAddress(text) === undefined ? undefined : text),
   },
@@ -98,7 +98,7 @@ export const sensorOptions = {
   logFormat: flagOptions.logFormat,
 } satisfies Record<string, Option<unknown>>
 
-/** Flags that may be given several times. */
+/** Flags that can be repeated. */
 export const SENSOR_REPEATABLE = [sensorOptions.registerUrl.flag]
 
 /** Flags of `rollcall sensor` without a value. */

@@ -9,7 +9,7 @@ import type { SensorOptions } from '../sensor/sensor.ts'
 import { type Given, readAll, readOption, readRequired } from './option.ts'
 import { sensorOptions as options } from './sensor-options.ts'
 
-/** What `rollcall sensor` runs with. */
+/** The settings of `rollcall sensor`. */
 export interface SensorSettings {
   readonly sensor: SensorOptions
   /** The web configuration file. */
@@ -49,7 +49,7 @@ export function readSensorSettings(given: Given): SensorSettings {
   }
 }
 
-/** One registration for each URL; all else is the same for all of them. */
+/** One registration for each URL; all other settings are the same. */
 function readRegistrations(given: Given): RegistrationOptions[] {
   const urls = readAll(options.registerUrl, given)
   const rest = {
@@ -67,7 +67,7 @@ function readRegistrations(given: Given): RegistrationOptions[] {
   return urls.map((url) => ({ url, ...rest }))
 }
 
-/** Two registrations of one name would be told apart by nothing, neither by the server nor in metrics. */
+/** Refuses duplicate URLs: neither the server nor the metrics could distinguish two registrations with one name. */
 function assertDistinct(urls: readonly URL[]): void {
   const shown = urls.map((url) => displayUrl(url).replace(/(?<!\/)\/+$/, ''))
   const twice = shown.find((one, index) => shown.indexOf(one) !== index)

@@ -5,8 +5,8 @@ import type { Given, Option } from './option.ts'
 import { options } from './options.ts'
 
 /**
- * The flags and variables that are given, as they may be shown.
- * @param switches the flags without a value that were given
+ * The flags and variables that are set, for display: secrets are masked.
+ * @param switches the flags without a value that are set
  */
 export function viewSettings(given: Given, switches: ReadonlySet<string>): SettingView[] {
   const on = Object.keys(SWITCHES).filter((name) => switches.has(name))
@@ -26,7 +26,7 @@ function viewOption(option: Option<unknown>, { flags, env }: Given): SettingView
   return []
 }
 
-/** A text without the secrets that its form tells; a URL may hold one in its query too. */
+/** A text with everything masked that looks like a secret, and without the query of a URL, which may contain one. */
 export function shownText(text: string): string {
   return maskText(withoutQuery(text), () => {})
 }

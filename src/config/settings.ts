@@ -13,7 +13,7 @@ import type { ListenAddress } from './listen-address.ts'
 /** One source, every value checked and resolved; durations in milliseconds. */
 export interface SourceSettings {
   readonly name: string
-  /** Differs when anything is configured differently; for a reload. */
+  /** Changes whenever the configuration of the source changes; a reload compares it. */
   readonly fingerprint: string
   readonly source: SourceOptions
   readonly plan: PlanOptions
@@ -21,13 +21,13 @@ export interface SourceSettings {
   readonly refreshIntervalMs: number
   readonly timeoutMs: number
   readonly required: boolean
-  /** Infinity: the last good list is served however old it is. */
+  /** Infinity: the last good list is served at any age. */
   readonly maxStalenessMs: number
   /** Absolute path of the source's file_sd file. */
   readonly fileSd: string | undefined
 }
 
-/** How the server behaves, whatever it serves. */
+/** The settings of the HTTP server. */
 export interface WebSettings {
   readonly listenAddress: ListenAddress
   readonly enableLifecycle: boolean
@@ -36,50 +36,50 @@ export interface WebSettings {
   readonly configFile: string | undefined
   readonly drainDelayMs: number
   readonly shutdownTimeoutMs: number
-  /** The age of a list from which on the server is not ready; Infinity: however old it is. */
+  /** The age of a list above which the server is not ready; Infinity: it is ready at any age. */
   readonly readyMaxAgeMs: number
   readonly externalUrl: URL | undefined
 }
 
-/** How the log is written. */
+/** The settings of the log. */
 export interface LogSettings {
   readonly level: LogLevel
   readonly format: LogFormat
 }
 
-/** The embedded demo: where its inventory listens, and the sources that read it there, and wait for devices. */
+/** The embedded demo: the address of its inventory, and its sources: the inventory and the devices. */
 export interface DemoSettings {
   readonly listenAddress: ListenAddress
   sources(inventory: URL): SourceSettings[]
 }
 
-/** Everything that the process was told. */
+/** All settings of the process. */
 export interface Settings {
   /** The configuration file; undefined: there is none, so nothing can be reloaded. */
   readonly configFile: string | undefined
   readonly web: WebSettings
   readonly log: LogSettings
-  /** Absolute path of the folder that keeps the last good lists; undefined: nothing is kept. */
+  /** Absolute path of the folder for the last good lists; undefined: nothing is stored. */
   readonly storagePath: string | undefined
-  /** How long, and in how many bytes, what happened to targets is kept; undefined: it is not. */
+  /** The retention of the history of targets, by age and size; undefined: no history. */
   readonly history: Retention | undefined
-  /** Another Rollcall that is asked at the start for lists that are not kept here; undefined: none is. */
+  /** Another Rollcall from which lists that are not stored here are fetched at the start; undefined: none. */
   readonly seedUrl: URL | undefined
   /** Signs backups; undefined: they are not signed. */
   readonly signingKey: Secret | undefined
   readonly sources: readonly SourceSettings[]
-  /** What is asked for of all sources together. */
+  /** The guard of all sources together. */
   readonly guard: GuardOptions
-  /** What is shared with other replicas; undefined: nothing is. */
+  /** The connection to other replicas; undefined: there are none. */
   readonly cluster: ClusterOptions | undefined
-  /** The servers that are asked what they make of the targets; undefined: none is. */
+  /** The Prometheus servers that are queried for the state of the targets; undefined: none. */
   readonly prometheus: PrometheusOptions | undefined
-  /** Set when the embedded demo is what to serve. */
+  /** Set when the embedded demo is served. */
   readonly demo: DemoSettings | undefined
-  /** All of it as it may be shown. */
+  /** All settings for display: secrets are masked. */
   readonly view: ConfigView
   /** The files and folders that it names. */
   readonly needs: readonly Need[]
-  /** What is odd about the configuration but no error; logged once at start. */
+  /** Warnings about the configuration; logged once at start. */
   readonly warnings: readonly string[]
 }

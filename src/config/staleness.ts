@@ -1,10 +1,10 @@
-/** How a source is refreshed, in milliseconds. */
+/** The refresh times of a source, in milliseconds. */
 export interface Times {
   readonly refreshIntervalMs: number
   readonly timeoutMs: number
 }
 
-/** How many intervals after a good refresh the next begins at the latest. */
+/** The latest begin of a refresh after a successful one, in intervals. */
 export const LATEST_BEGIN = 1.1
 
 /** The age, in milliseconds, that no list exceeds unless a refresh has failed. */

@@ -16,7 +16,7 @@ export interface Schema extends Expectation {
   readonly items?: Schema
   readonly properties?: Readonly<Record<string, Schema>>
   readonly required?: readonly string[]
-  /** One pattern that every key matches: keys that users choose. */
+  /** One pattern that matches every key, for keys that users choose. */
   readonly patternProperties?: Readonly<Record<string, Schema>>
   readonly anyOf?: readonly Schema[]
   readonly examples?: readonly unknown[]
@@ -24,7 +24,7 @@ export interface Schema extends Expectation {
 
 type Keys = Readonly<Record<string, unknown>>
 
-/** What each type is called, and how it is told. */
+/** The name of each type in messages, and its check. */
 const TYPES: Readonly<Record<string, readonly [words: string, is: (value: unknown) => boolean]>> = {
   object: ['a set of keys', isKeys],
   array: ['a list', Array.isArray],
@@ -36,10 +36,9 @@ const TYPES: Readonly<Record<string, readonly [words: string, is: (value: unknow
 }
 
 /**
- * Checks a value against a schema and says in words what is wrong: the unknown key and the known one that
- * is near, the missing key, the wrong value and what is expected instead. Formats are for whoever reads the
- * values. A validator of the field would tell the same in its own words, which had to be traced back to the
- * schema to become these, and would cost a third of the memory that Rollcall may use.
+ * Checks a value against a schema, and explains each problem: the unknown key and a similar known one, the missing key,
+ * the wrong value and the expected one. Formats are checked by the code that reads the values. A general validator is not
+ * used: its messages would have to be mapped back to the schema, and it would need a third of Rollcall's memory budget.
  */
 export function validate(schema: Schema, value: unknown, path: Path = []): Problem[] {
   if (schema.anyOf !== undefined) return validateUnion(schema, schema.anyOf, value, path)
@@ -51,13 +50,13 @@ export function validate(schema: Schema, value: unknown, path: Path = []): Probl
 
 function validateUnion(schema: Schema, branches: readonly Schema[], value: unknown, path: Path): Problem[] {
   if (branches.some((branch) => validate(branch, value, path).length === 0)) return []
-  // A set of keys, or a list, where it may be one: what is wrong is inside it.
+  // A set of keys, or a list, where the schema allows one: the problem is inside it.
   const meant = branches.find(({ type }) => type === (isKeys(value) ? 'object' : 'array'))
   const isMeant = meant !== undefined && fits(meant, value)
   return isMeant ? validate(meant, value, path) : [misfit(schema, value, path)]
 }
 
-/** Whether a value is right, but for what is inside it. */
+/** Whether a value itself is valid; its content is not checked. */
 function fits(schema: Schema, value: unknown): boolean {
   const { type, pattern = '', minLength = 0, minItems = 0 } = schema
   if (type !== undefined && TYPES[type]?.[1](value) !== true) return false
@@ -65,7 +64,7 @@ function fits(schema: Schema, value: unknown): boolean {
   if (typeof value === 'string') return value.length >= minLength && new RegExp(pattern, 'u').test(value)
   if (typeof value === 'number') {
     const { minimum = value, maximum = value } = schema
-    return !(value < minimum || value > maximum) // .nan is neither; types tell what it is not
+    return !(value < minimum || value > maximum) // .nan passes both comparisons; the check of the type refuses it
   }
   return !Array.isArray(value) || value.length >= minItems
 }
@@ -73,10 +72,10 @@ function fits(schema: Schema, value: unknown): boolean {
 function validateKeys(schema: Schema, value: Keys, path: Path): Problem[] {
   const { properties = {}, required = [], patternProperties } = schema
   const [chosen] = Object.values(patternProperties ?? {})
-  // Where no keys are named, any will do.
+  // A schema without named keys allows any key.
   const isOpen = schema.properties === undefined
   const problems: Problem[] = []
-  /** A misspelt key that is needed is one mistake, not two. */
+  /** Required keys that were misspelled: these are reported only once. */
   const meant = new Set<string>()
   for (const [key, inner] of Object.entries(value)) {
     const known = isOpen ? (chosen ?? {}) : Object.hasOwn(properties, key) ? properties[key] : undefined
@@ -113,7 +112,7 @@ function missingKey(wanted: Schema | undefined, key: string, path: Path): Proble
   return { path: [...path, key], message: `is missing; add it: ${shape}` }
 }
 
-/** An example as it stands in a file: a text without quotes, anything else in YAML's flow style. */
+/** An example as written in a file: a text without quotes, any other value in YAML's flow style. */
 function written(example: unknown): string {
   return typeof example === 'string' ? example : JSON.stringify(example, null, 1).replace(/\n */g, ' ')
 }
@@ -125,7 +124,7 @@ function misfit(schema: Schema, value: unknown, path: Path): Problem {
   return { path, message: `${wrong(schema, value)} ${expected(schema)}${mend}` }
 }
 
-/** Whether a value would be right as a text: YAML makes a number, or true or false, of what looks like one. */
+/** Whether a value would be valid as a text: YAML reads an unquoted text such as 1 or true as a number or boolean. */
 function needsQuotes(schema: Schema, value: unknown): boolean {
   const isPlain = typeof value === 'number' || typeof value === 'boolean'
   return isPlain && schema.pattern !== undefined && fits(schema, String(value))
@@ -136,14 +135,14 @@ function wrong(schema: Schema, value: unknown): string {
   return `${shown(schema, value)} is not`
 }
 
-/** A value as it may be shown: of one that may hold a secret no more than its kind. */
+/** A value for a message; of a value that may contain a secret only its type is shown. */
 function shown(schema: Schema, value: unknown): string {
   if (!mayHoldSecret(schema, value)) return shownValue(value)
   if (isKeys(value)) return 'a set of keys'
   return Array.isArray(value) ? 'a list' : MASK
 }
 
-/** Whether a value stands in a secret's place or in that of keys of which one is a secret, or is around such keys. */
+/** Whether a value is in the place of a secret, or of keys with a secret among them, or contains such keys. */
 function mayHoldSecret(schema: Schema, value: unknown): boolean {
   if (schema.secret === true) return true
   const { properties, patternProperties, items, anyOf = [] } = schema
@@ -153,7 +152,7 @@ function mayHoldSecret(schema: Schema, value: unknown): boolean {
   )
 }
 
-/** Whether there are keys in a value, at any depth: one of them may be that of a secret. */
+/** Whether a value contains keys at any depth: one of them may be that of a secret. */
 function hasKeys(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   return Array.isArray(value) ? value.some(hasKeys) : Object.keys(value).length > 0

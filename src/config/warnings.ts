@@ -3,7 +3,7 @@ import type { HttpClientOptions } from '../sources/http/requester.ts'
 import { addressWarnings } from './address-warnings.ts'
 import type { SourceSettings } from './settings.ts'
 
-/** What is odd about sources but no error. */
+/** Warnings about sources. */
 export function warningsOf(sources: readonly SourceSettings[]): string[] {
   return sources.flatMap((source) => {
     const found = [
@@ -16,10 +16,10 @@ export function warningsOf(sources: readonly SourceSettings[]): string[] {
 }
 
 const UNCHECKED =
-  'insecure_skip_verify is true, so whoever stands between can read its secrets and change its list; use ca_file instead'
+  'insecure_skip_verify is true, so anybody on the network path can read its secrets and change its list; use ca_file instead'
 
 const OPEN =
-  'insecure_skip_authentication is true, so whoever reaches the port decides what is scraped; use token_file or device_tokens_file instead'
+  'insecure_skip_authentication is true, so every client that reaches the port can add targets; use token_file or device_tokens_file instead'
 
 function isOpen({ source }: SourceSettings): boolean {
   return source.kind === 'push' && source.token === undefined && source.deviceTokens === undefined

@@ -12,7 +12,7 @@ import { type ConfigDocument, parseConfigDocument } from './document.ts'
 import { validate } from './validate.ts'
 import webSchema from './web-schema.json' with { type: 'json' }
 
-/** What resolving the keys needs; problems are collected. */
+/** The context in which the keys are resolved; problems are collected. */
 interface Resolving {
   readonly files: Pick<Files, 'read'>
   readonly folder: string
@@ -20,16 +20,16 @@ interface Resolving {
   readonly textAt: (path: Path) => string | undefined
 }
 
-/** Certificates of very many authorities. */
+/** Large enough for the certificates of very many authorities. */
 const MAX_FILE_BYTES = 16 * 2 ** 20
 
 const DEADLINE_MS = 5_000
 
 /**
- * The loader of a web configuration file, as exporter-toolkit 0.15 reads it, and more (`webSchema`).
+ * Creates the loader of a web configuration file: the format of exporter-toolkit 0.15, with more keys (`webSchema`).
  * @param path of the file
- * @param allowedHosts names that are allowed beside those of the file
- * @returns what throws a UsageError with one line `file:line:column: key: …` for each thing that is wrong
+ * @param allowedHosts names that are allowed in addition to those of the file
+ * @returns a function that throws a UsageError with one line `file:line:column: key: …` for each problem
  */
 export function webFileLoader(path: string, allowedHosts: readonly string[] = []): LoadWebFile {
   return async (files) => {
@@ -84,7 +84,7 @@ async function resolveFile(
   for (const name of Object.keys(config.basic_auth_users ?? {})) {
     if (!name.includes(':')) continue
     const message =
-      'no user can have a colon in its name: it ends the name in basic authentication (RFC 7617)'
+      'a user name cannot contain a colon, which ends the name in basic authentication (RFC 7617); remove it'
     resolving.problems.push({ path: ['basic_auth_users', name], message, atKey: true })
   }
   const access: AccessOptions = {
@@ -93,7 +93,7 @@ async function resolveFile(
     rateLimit: resolveRateLimit(config, resolving),
     headers: Object.entries(config.http_server_config?.headers ?? {}).map(([name, value]) => [
       name,
-      // As it is written: a number means its digits.
+      // As written: a number is sent with its digits.
       resolving.textAt(['http_server_config', 'headers', name]) ?? String(value),
     ]),
     allowedHosts: [...allowedHosts, ...(config.allowed_hosts ?? [])],
@@ -125,7 +125,7 @@ async function resolveTls(
     cipherSuites: config.cipher_suites ?? [],
     curves: config.curve_preferences ?? [],
     preferServerCipherSuites: config.prefer_server_cipher_suites ?? true,
-    // The schema has seen to the names.
+    // The schema has checked the names.
   } as TlsOptions
   const fault = tlsFault(tls, config) ?? unusable(tls, http2, config)
   if (fault === undefined) return tls
@@ -136,7 +136,7 @@ async function resolveTls(
 
 type Pem = 'cert' | 'key' | 'client_ca'
 
-/** The key that says what is used: the file, when both are given. */
+/** The key that is used: the file, when both are set. */
 function keyOf(pem: Pem, config: TlsConfig): string {
   return (config[`${pem}_file`] ?? '') === '' ? pem : `${pem}_file`
 }
@@ -149,12 +149,12 @@ async function readPem(pem: Pem, config: TlsConfig, resolving: Resolving): Promi
 }
 
 interface Fault {
-  /** The key that it is about; undefined: one that is missing. */
+  /** The key with the fault; undefined: a key is missing. */
   readonly key?: string
   readonly message: string
 }
 
-/** What is missing from the settings, or does not go together. */
+/** The first setting that is missing, or conflicts with another one. */
 function tlsFault(tls: TlsOptions, config: TlsConfig): Fault | undefined {
   const { clientAuthType, minVersion, maxVersion } = tls
   if (tls.cert === undefined) return { message: 'has no certificate; add cert_file: … or cert: …' }
@@ -167,24 +167,24 @@ function tlsFault(tls: TlsOptions, config: TlsConfig): Fault | undefined {
   return tls.clientAllowedSans === undefined ? undefined : { key: 'client_allowed_sans', message }
 }
 
-/** Why certificates, key or settings are of no use, in words of OpenSSL. */
+/** Why certificates, key or settings cannot be used, with the message of OpenSSL. */
 function unusable(tls: TlsOptions, http2: boolean, config: TlsConfig): Fault | undefined {
   try {
     assertTls(tls, http2)
     return undefined
   } catch (error) {
-    return { key: keyOf('cert', config), message: `TLS cannot be spoken: ${messageOf(error)}` }
+    return { key: keyOf('cert', config), message: `TLS cannot be used: ${messageOf(error)}` }
   }
 }
 
-/** As exporter-toolkit decides it: none of these keys, or all of them empty, is plain HTTP. */
+/** As in exporter-toolkit: without these keys, or with all of them empty, the server uses plain HTTP. */
 function isWithoutTls(config: TlsConfig): boolean {
   const { cert, key, client_ca, cert_file, key_file, client_ca_file, client_auth_type } = config
   const said = [cert, key, client_ca, cert_file, key_file, client_ca_file, client_auth_type]
   return said.every((value) => value === undefined || value === '')
 }
 
-/** A file that a key names; what is wrong with it becomes a problem. */
+/** Reads a file that a key names; an error becomes a problem. */
 async function readNamed(file: string, path: Path, resolving: Resolving): Promise<string | undefined> {
   const full = resolve(resolving.folder, file)
   try {
@@ -214,7 +214,7 @@ function permissionsOf(
   }
 }
 
-/** Shorter ones can be guessed: nothing slows a sender of tokens down. */
+/** Shorter tokens can be guessed, because attempts with tokens are not slowed down. */
 const MIN_TOKEN_LENGTH = 16
 
 async function resolveToken(config: WebConfig, index: number, resolving: Resolving): Promise<BearerToken> {
@@ -225,26 +225,28 @@ async function resolveToken(config: WebConfig, index: number, resolving: Resolvi
   const tokens = lines.filter((line) => line !== '')
   const complain = (message: string) =>
     void resolving.problems.push({ path, message: `${shownValue(entry.token_file)} ${message}` })
-  if (text !== undefined && tokens.length === 0) complain('holds no token; write one on each line')
+  if (text !== undefined && tokens.length === 0) complain('has no token; write one on each line')
   const wrong = lines.findIndex((line) => line !== '' && !/^[\x21-\x7e]+$/.test(line))
   const short = lines.findIndex((line) => line !== '' && line.length < MIN_TOKEN_LENGTH)
   if (wrong !== -1)
-    complain(`holds in line ${wrong + 1} a character that no token can hold; write one token on each line`)
+    complain(
+      `has a character in line ${wrong + 1} that is not valid in a token; write one token on each line`,
+    )
   else if (short !== -1)
     complain(
-      `holds in line ${short + 1} a token of fewer than ${MIN_TOKEN_LENGTH} characters; make one with: openssl rand -hex 32`,
+      `has a token in line ${short + 1} of fewer than ${MIN_TOKEN_LENGTH} characters; create one with: openssl rand -hex 32`,
     )
   return { name: entry.name, tokens, ...permissionsOf(entry, ['read']) }
 }
 
-/** One token is one entry: which of two would decide what it may do? */
+/** Refuses a token in two entries: its permissions would be ambiguous. */
 function assertDistinct(entries: readonly BearerToken[], { problems }: Resolving): void {
   const owners = new Map<string, number>()
   entries.forEach(({ tokens }, index) => {
     for (const token of tokens) {
       const before = owners.get(token)
       if (before !== undefined && before !== index) {
-        const message = `holds a token of bearer_tokens[${before}] too; give each entry its own`
+        const message = `has a token that bearer_tokens[${before}] has too; give each entry its own`
         problems.push({ path: ['bearer_tokens', index, 'token_file'], message })
         return
       }

@@ -4,14 +4,14 @@ import { isSecretName } from '../model/secret-names.ts'
 import { shownText } from './settings-view.ts'
 import type { Schema } from './validate.ts'
 
-/** A configuration as YAML, with whatever its schema, a name or its form calls a secret masked. */
+/** A configuration as YAML. A value is masked when its schema, its name or its form indicates a secret. */
 export function viewYaml(value: unknown, schema: Schema): string {
   return stringify(masked(value, schema, false), { lineWidth: 0 })
 }
 
 /**
- * The path of a file is no secret, even where everything else may be one.
- * @param isSecret whether it stands in what is a secret as a whole
+ * Masks a value. The path of a file is never a secret.
+ * @param isSecret whether the value is inside a part that is secret as a whole
  */
 function masked(value: unknown, schema: Schema, isSecret: boolean): unknown {
   const parts: readonly Schema[] = [schema, ...(schema.anyOf ?? [])]
@@ -29,7 +29,7 @@ function masked(value: unknown, schema: Schema, isSecret: boolean): unknown {
   return typeof value === 'string' && !isFile ? shownText(value) : value
 }
 
-/** Where users choose the names, a name may tell that its value is a secret. */
+/** Masks a field. Where users choose the names, a name can indicate that its value is a secret. */
 function maskedField(key: string, value: unknown, parts: readonly Schema[], isSecret: boolean): unknown {
   for (const { properties = {}, patternProperties = {} } of parts) {
     const own = Object.hasOwn(properties, key) ? properties[key] : undefined

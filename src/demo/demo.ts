@@ -7,13 +7,13 @@ import { CHANGE_INTERVAL_MS } from './size.ts'
 /** The running demo: a fleet of sensors, the inventory that lists them, and devices that register themselves. */
 export interface Demo {
   readonly inventory: URL
-  /** Starts the devices, now that there is a push source with which to register. */
+  /** Starts the devices, once the push source exists. */
   register(source: URL): Promise<void>
   close(): Promise<void>
 }
 
 /**
- * Starts the embedded demo; every so often a sensor joins, leaves or moves.
+ * Starts the embedded demo; every {@link CHANGE_INTERVAL_MS} a sensor joins, leaves or moves.
  * @throws StartError when the inventory's address cannot be listened on
  */
 export async function startDemo(

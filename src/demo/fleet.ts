@@ -13,9 +13,12 @@ export interface Change {
 
 /** A fleet of sensors and the inventory's view of it. */
 export interface Fleet {
-  /** The records as the inventory lists them: the sensors, and one that is in repair and has no host. */
+  /** The records of the inventory: the sensors, and one in repair without a host. */
   records(): readonly Record<string, unknown>[]
-  /** Makes the next change: a sensor joins, one moves to another site, one leaves, and so on in turn. */
+  /**
+   * Makes the next change, in a fixed rotation: a sensor joins, one moves to another site, one leaves, one
+   * moves.
+   */
   change(): Promise<Change>
   close(): Promise<void>
 }
@@ -47,7 +50,7 @@ export async function startFleet(deps: DemoSensorDeps): Promise<Fleet> {
 
   function leave(): Member {
     const [member] = members.splice(Math.floor(random() * members.length), 1) as [Member]
-    // It goes on answering until the next one leaves: it was taken off the list, it did not break.
+    // It keeps running until the next one leaves: it was removed from the list, it did not fail.
     closing = Promise.all([closing, retired.shift()?.close()])
     retired.push(member.sensor)
     return member

@@ -9,7 +9,7 @@ export interface DemoInventory {
 }
 
 /**
- * Starts an inventory that answers `GET /inventory` with whatever `read` gives at that moment, as JSON.
+ * Starts an inventory that answers `GET /inventory` with the current result of `read`, as JSON.
  * @throws StartError when the address cannot be listened on
  */
 export async function startInventory(

@@ -6,16 +6,16 @@ import type { Machine } from '../sensor/machine.ts'
 import type { RegistrationOptions } from '../sensor/registration/options.ts'
 import { createSensor, type SensorOptions } from '../sensor/sensor.ts'
 
-/** One sensor of the demo: as `rollcall sensor` runs it, with a temperature besides. */
+/** One sensor of the demo: like `rollcall sensor`, with a temperature in addition. */
 export interface DemoSensor {
   readonly hostname: string
   readonly port: number
   close(): Promise<void>
 }
 
-/** What a sensor of the demo needs from outside. */
+/** The dependencies of a demo sensor. */
 export interface DemoSensorDeps {
-  /** The machine that all of them watch. */
+  /** The machine that all sensors monitor. */
   readonly machine: Machine
   readonly clock: Clock
   readonly files: Pick<Files, 'read'>
@@ -24,13 +24,13 @@ export interface DemoSensorDeps {
   readonly random: () => number
 }
 
-/** Where it registers itself, and with which labels; its name and address are known. */
+/** The push source, and the labels of the registration; the name and address are known. */
 export type DemoRegistration = Pick<RegistrationOptions, 'url' | 'labels'>
 
 const HOST = '127.0.0.1'
 
 /**
- * Starts a sensor on loopback: at the preferred port, or at any free one when that is taken, so that a
+ * Starts a sensor on loopback: at the preferred port, or at any free one if that is in use, so that a
  * restarted demo mostly has the same addresses.
  * @param registration undefined: an inventory lists it
  */
@@ -43,7 +43,7 @@ export async function startSensor(
   const options = (port: number): SensorOptions => ({
     listenAddress: { host: HOST, port },
     drainDelayMs: 0,
-    // The address: also when the server is reached by another one of this machine.
+    // Set explicitly, since the server may be reached by another address of this machine.
     registrations:
       registration === undefined
         ? []
@@ -54,13 +54,13 @@ export async function startSensor(
   return { hostname, port: sensor.port, close: sensor.stop }
 }
 
-/** The demo is there to show the log of the server: what its sensors have to say is for whoever looks closer. */
+/** Logs at debug level, since the demo is about the log of the server. */
 function quiet(log: Logger): Pick<Logger, 'info' | 'warn' | 'error'> {
   const debug = log.debug.bind(log)
   return { info: debug, warn: debug, error: log.error.bind(log) }
 }
 
-/** The machine is the same for all sensors; the temperature is what tells them apart. */
+/** All sensors share the machine; the temperature distinguishes them. */
 function withTemperature({ machine, random }: DemoSensorDeps): Machine {
   const base = 18 + 6 * random()
   let readings = 0

@@ -1,10 +1,10 @@
-/** Where the demo's sensors stand. */
+/** The sites of the demo's sensors. */
 export const SITES = ['berlin', 'lyon', 'porto'] as const
 
-/** How many sensors the demo's inventory lists at first; a churning fleet keeps within two of it. */
+/** The initial number of sensors in the demo's inventory; later it differs by two at most. */
 export const FLEET_SIZE = 12
 
-/** How many more register themselves. */
+/** The number of devices that register themselves. */
 export const DEVICES = 4
 
 /** Time between two changes of the demo's fleet, in milliseconds. */

@@ -20,36 +20,36 @@ import { isDropped, type RelabelStep, relabelSteps } from '../relabel/relabel.ts
 import { withAddress } from '../relabel/relabel-target.ts'
 import { describeDrop } from './describe-drop.ts'
 
-/** What explaining a record needs to know of its source. */
+/** The parts of a source that explaining a record needs. */
 export interface RecordContext {
   readonly source: string
   readonly plan: Plan
   /** The rules as they are written. */
   readonly relabelConfigs: readonly RelabelConfig[]
-  /** The expression that selects a record, as it is configured; undefined: there is none. */
+  /** The expression that selects a record, as configured; undefined: none. */
   readonly filter: string | undefined
-  /** What is said of a target that the rules leave; `address` is how it may be shown. */
+  /** The verdict on a target that the rules did not drop; `address` is masked. */
   readonly verdictOf: (target: Target, address: string, position: RecordPosition) => Verdict
-  /** What is added to each verdict of the source; empty: nothing. */
+  /** Text that is added to each verdict of the source; may be empty. */
   readonly note: string
 }
 
-/** The document that a record is in, and its place in the list of records, from 0. */
+/** The document that holds a record, and its place in the list of records, from 0. */
 export interface RecordPosition {
   readonly document: string
   readonly index: number
 }
 
-/** The longest part of an expression that is quoted, in UTF-16 units. */
+/** An expression is quoted up to this length, in UTF-16 units. */
 const MAX_EXPRESSION = 300
 
-/** An expression of the configuration as it may be shown. */
+/** An expression of the configuration, masked and shortened. */
 export function quoted(expression: string): string {
   const text = maskText(expression.replaceAll(/\s+/g, ' ').trim(), () => {})
   return text.length <= MAX_EXPRESSION ? text : `${text.slice(0, MAX_EXPRESSION).toWellFormed()}…`
 }
 
-/** Tells what becomes of one record, with the functions that the pipeline itself uses. */
+/** Explains one record, with the functions that the pipeline itself uses. */
 export function explainRecord(record: Json, position: RecordPosition, context: RecordContext): Explanation {
   const mapped = context.plan.map(record)
   const droppedLabels: LabelDropReason[] = [...mapped.droppedLabels]
@@ -58,7 +58,7 @@ export function explainRecord(record: Json, position: RecordPosition, context: R
     const result = relabelChecked(target, context.plan.rules, (reason) => droppedLabels.push(reason))
     return { target, steps, result }
   })
-  // Labels that a rule renames show the same secret under another name.
+  // A rule that renames a label shows the same secret under another name.
   const masker = createMasker(
     record,
     results.flatMap(({ target, steps }) => [target.labels, ...steps.flatMap(({ after }) => kept(after))]),
@@ -141,10 +141,10 @@ function explainTarget(
   return { ...before, final, served: isServed, verdict }
 }
 
-/** So many labels that rules overwrote are named. */
+/** The number of overwritten labels that a verdict names. */
 const MAX_OVERWRITTEN = 3
 
-/** The labels that rules gave another value, without those that no series has. */
+/** The labels that rules overwrote, except those that start with `__`, which no series has. */
 function overwritten(steps: readonly ExplainedStep[]): string[] {
   const changes = steps.flatMap(({ rule, changes }) =>
     changes

@@ -15,15 +15,15 @@ import { createMakers, keyOf, type Makers } from './makers.ts'
 import { nearNames } from './near.ts'
 import { createMatcher, parseQuery, type Query } from './query.ts'
 
-/** What of a source is searched. */
+/** The parts of a source that are searched. */
 interface Searched {
   readonly lastRead: LastRead | undefined
   readonly state: SourceState
-  /** The replica that reads it; undefined: this one. */
+  /** The replica that reads it; undefined: this replica. */
   readonly reader?: string | undefined
 }
 
-/** One source that serves, as far as it can be explained. */
+/** A configured source whose targets can be explained. */
 export interface ServedSource extends Explainable, Searched {}
 
 /** A source that is not configured any more, and whose targets are still served. */
@@ -31,20 +31,20 @@ export interface RemovedSource {
   readonly source: string
   /** Its targets that no other source has. */
   readonly body: Uint8Array
-  /** Why they are served, with those of other removed sources; undefined: that is about to be decided. */
+  /** Why they are served, together with those of other removed sources; undefined: not decided yet. */
   readonly held: HeldTargets | undefined
 }
 
-/** What is searched. */
+/** All sources that are searched. */
 export interface Served<Source> {
   readonly sources: readonly Source[]
   readonly removed: readonly RemovedSource[]
 }
 
 /**
- * Tells what became of whatever answers a question, from what the sources last gave and what is served.
- * It costs about what a refresh of the same list costs.
- * @param gaps what was left out, since all together is too large (see {@link withinBudget})
+ * Explains everything that matches a query, from the last documents of the sources and the served lists. It
+ * costs about as much as a refresh of the same list.
+ * @param gaps the sources that were left out because all together are too large (see {@link withinBudget})
  */
 export function explainServed(
   text: string,
@@ -67,7 +67,7 @@ export function explainServed(
   )
 }
 
-/** Names of what is served that may be meant. */
+/** Names of served targets that the query may mean. */
 function nearServed(query: Query, lists: readonly TargetsByKey[]): string[] {
   const labelsOf = new Map<string, Target['labels']>()
   for (const list of lists)
@@ -78,15 +78,15 @@ function nearServed(query: Query, lists: readonly TargetsByKey[]): string[] {
 }
 
 /**
- * The sources, in their order, whose documents and lists are together small enough to be searched in one go.
- * @returns them, and what is to be said of the others
+ * Selects the sources, in their order, whose documents and lists are together small enough for one search.
+ * @returns them, and a message about each source that is left out
  */
 export function withinBudget<Source extends Searched>({ sources, removed }: Served<Source>) {
   const gaps: string[] = []
   let bytes = 0
   const choose = <One>(all: readonly One[], sizeOf: (one: One) => number, gapOf: (one: One) => string) =>
     all.filter((one) => {
-      // The first one always: it is bounded by itself.
+      // Always include the first one: its size has a limit of its own.
       const isFirst = bytes === 0
       bytes += sizeOf(one)
       const isChosen = isFirst || bytes <= MAX_KEPT_BYTES
@@ -156,10 +156,10 @@ function searchRemoved({ source, body, held }: RemovedSource, query: Query): Fin
   return findings
 }
 
-/** The targets of a list by what makes them the same. */
+/** The targets of a list by their identity (see {@link keyOf}). */
 type TargetsByKey = ReadonlyMap<string, readonly Target[]>
 
-/** The served targets of a source; none when the list is too large. */
+/** The served targets of a source; none if the list is too large. */
 function readServed({ state }: ServedSource): TargetsByKey {
   return state.snapshot === undefined || isTooLarge(state) ? new Map() : readList(state.snapshot.body)
 }
@@ -183,13 +183,13 @@ function isTooLarge({ snapshot }: SourceState): boolean {
   return (snapshot?.body.byteLength ?? 0) > MAX_KEPT_BYTES
 }
 
-/** A source of targets without records, and what is said of one by its address. */
+/** A source of targets without known records, and its verdict on a target by its address. */
 interface Recordless {
   readonly source: string
   readonly verdictOf: (address: string) => string
 }
 
-/** Adds the served targets of which no record is known, if they answer a question by address or by any label. */
+/** Adds the served targets without a known record that match the query by address or by any label. */
 function addUnknown(targets: readonly Target[], findings: Findings, query: Query, source: Recordless): void {
   const lister = createFieldLister()
   for (const target of targets) {
@@ -200,7 +200,7 @@ function addUnknown(targets: readonly Target[], findings: Findings, query: Query
   }
 }
 
-/** What is said of a target that the last documents make. */
+/** The verdict on a target that the last documents make. */
 function verdictOf(target: Target, address: string, { state }: ServedSource, served: TargetsByKey): Verdict {
   if (isTooLarge(state)) {
     const text = 'in the inventory; the served list is too large to be searched for it'
@@ -214,10 +214,10 @@ function verdictOf(target: Target, address: string, { state }: ServedSource, ser
   return { text: `${now} not served yet`, isServed: false }
 }
 
-/** Why targets that the inventory lacks are served. */
+/** Why targets that are missing from the inventory are served. */
 function heldWhy({ status: { held, absent } }: SourceState): string {
   if (absent === 0) return 'the next reading is about to be served'
-  if (held.length === 0) return 'the next reading has to lack it too'
+  if (held.length === 0) return 'it leaves only if the next reading lacks it too'
   return held.map(heldUntil).join('; or ')
 }
 
@@ -229,13 +229,13 @@ function heldUntil({ why, until, digest }: HeldTargets): string {
 
 /** Why targets of a removed source are served. */
 function removedWhy(held: HeldTargets | undefined): string {
-  if (held === undefined) return 'whether another source has it is about to be looked at'
+  if (held === undefined) return 'Rollcall is about to check whether another source has it'
   if (held.reason !== 'replaced') return heldUntil(held)
   const { digest, why } = held
   return `held until every source that was added or changed has been read, or it is accepted (digest ${digest}): ${why}`
 }
 
-/** Explains a target that is served although no record makes it, as far as is known. */
+/** Explains a target that is served although no known record makes it. */
 function explainTarget({ address, labels }: Target, { source, verdictOf }: Recordless): Explanation {
   const masker = createMasker(null, [labels])
   const shown = { address: masker.text(address), labels: masker.labels(labels) }
@@ -250,7 +250,7 @@ function explainTarget({ address, labels }: Target, { source, verdictOf }: Recor
   }
 }
 
-/** What is said of a target of a source that no record makes. */
+/** The verdict on a target of a configured source that no known record makes. */
 function unknownVerdict(address: string, source: ServedSource): string {
   const { lastRead, state } = source
   return lastRead?.documents === undefined
@@ -259,14 +259,14 @@ function unknownVerdict(address: string, source: ServedSource): string {
 }
 
 function restoredNote({ state, reader }: ServedSource): string {
-  // A list that was restored, or that another replica read, says when it was last right.
+  // The list was restored, or another replica read it, so the verdict says when it was last correct.
   const at = timeOf((state.status.lastSuccess as Moment).wallMs)
   const why =
     reader === undefined ? 'the inventory has not been read since the start' : `the replica ${reader} read it`
   return ` (as of ${at}: ${why})`
 }
 
-/** What of a source could not be searched, and why. */
+/** The parts of a source that could not be searched, and why. */
 function gapsOf({ source, lastRead, state, reader }: ServedSource): string[] {
   const { failure } = state.status
   const [limit, all] = [MAX_KEPT_BYTES, MAX_ALL_KEPT_BYTES].map(formatSize)
@@ -278,7 +278,7 @@ function gapsOf({ source, lastRead, state, reader }: ServedSource): string[] {
     gaps.push(`${source} has not been read ${state.snapshot === undefined ? 'yet' : 'since the start'}${why}`)
   } else if (lastRead.documents === undefined) {
     gaps.push(
-      `the inventory of ${source} is too large to be kept: larger than ${limit}, or all are together than ${all}; ask with: rollcall explain`,
+      `the inventory of ${source} is too large to keep: larger than ${limit}, or all inventories together are larger than ${all}; ask with: rollcall explain`,
     )
   }
   if (isTooLarge(state)) {
@@ -287,7 +287,7 @@ function gapsOf({ source, lastRead, state, reader }: ServedSource): string[] {
   return gaps
 }
 
-/** Why what is explained may not be so any more, while the source fails, and when it was. */
+/** While a source fails: how old its last reading is, and why a verdict may be out of date. */
 function ageOf({ lastRead, state: { status }, source }: ServedSource): Age[] {
   const { failure } = status
   if (lastRead === undefined || failure === undefined) return []

@@ -4,27 +4,27 @@ import type { ExplainAnswer } from '../model/explanation.ts'
 import { type Served, withinBudget } from './explain-served.ts'
 import { type ExplainInput, type ExplainTask, explainInThread } from './worker.ts'
 
-/** Tells what became of whatever answers a question. */
+/** Explains everything that matches a query. */
 export type Explainer = (query: string, served: Served<ExplainInput>) => Promise<ExplainAnswer>
 
 const JOB: Job = { module: new URL('./worker.js', import.meta.url).href, name: explainInThread.name }
 
 const NO_BYTES = Buffer.alloc(0)
 
-/** How many explanations may be under way or waiting for a thread: each has a copy of what it searches. */
+/** How many explanations may run or wait for a thread at a time: each has a copy of the data it searches. */
 const MAX_PENDING = 4
 
-/** How long one may take, with its wait for a thread, in milliseconds. */
+/** How long an explanation may take, including its wait for a thread, in milliseconds. */
 const TIMEOUT_MS = 10_000
 
-/** After how many seconds somebody for whom there is no room should ask again. */
+/** The Retry-After of a request that is refused for overload, in seconds. */
 const RETRY_AFTER_SECONDS = 5
 
 /**
- * Creates an explainer that never holds other requests up: whatever a record holds, it is masked and searched in a
+ * Creates an explainer that never delays other requests: records of any size are masked and searched in a
  * thread, which ends after a deadline.
- * @param threads not those of refreshes, which never wait for it
- * @throws HttpError `overloaded` when too many ask, or it takes too long
+ * @param threads not those of refreshes, so that a refresh never waits for an explanation
+ * @throws HttpError `overloaded` when too many explanations are pending, or one takes too long
  */
 export function createExplainer(threads: Threads, timeoutMs = TIMEOUT_MS): Explainer {
   let pending = 0
@@ -32,7 +32,7 @@ export function createExplainer(threads: Threads, timeoutMs = TIMEOUT_MS): Expla
     if (pending >= MAX_PENDING) throw overloaded('too many explanations at a time; try again')
     const { quick, gaps } = withinBudget(served)
     const input: ExplainTask = { query, served: { ...quick, sources: quick.sources.map(light) }, gaps }
-    const late = `it took longer than ${timeoutMs / 1000} s; ask more exactly, or of one source`
+    const late = `it took longer than ${timeoutMs / 1000} s; make the query more exact, or ask about one source`
     const deadline = AbortSignal.timeout(timeoutMs)
     pending++
     return threads
@@ -48,7 +48,7 @@ function overloaded(message: string): HttpError {
   return new HttpError('overloaded', message, RETRY_AFTER_SECONDS)
 }
 
-/** Without what is not searched, and would be copied for nothing. */
+/** Removes the parts that are not searched, so that they are not copied to the thread. */
 function light(source: ExplainInput): ExplainInput {
   const { snapshot } = source.state
   if (snapshot === undefined) return source

@@ -8,7 +8,7 @@ import { SOURCE_LABEL, type Target } from '../model/target-group.ts'
 import { ADDRESS_LABEL } from '../relabel/relabel-target.ts'
 import type { FieldVisitor } from './query.ts'
 
-/** Lists what can be looked for; what is a secret by its name is not among it. */
+/** Lists the fields that can be searched; fields whose names mark them as secrets are left out. */
 export interface FieldLister {
   /** Every text, number and boolean in a value, with the keys that lead to it. */
   visitValue(value: Json, visitor: FieldVisitor): void
@@ -16,7 +16,7 @@ export interface FieldLister {
   visitTarget(target: Target, visitor: FieldVisitor): void
 }
 
-/** Creates a lister for one search: it remembers which names are those of secrets. */
+/** Creates a lister for one search: it remembers which names mark secrets. */
 export function createFieldLister(): FieldLister {
   const isSecret = memo(isSecretName)
 

@@ -10,13 +10,16 @@ import type { Inventory } from './find-records.ts'
 import { createFindings, type Findings } from './findings.ts'
 import { createMatcher, type Query } from './query.ts'
 
-/** An object outside of the selected records, and where its secrets are looked for. */
+/** An object outside of the selected records, and the unit whose secrets are masked in it. */
 interface Holder {
   readonly value: Json
   readonly unit: Unit
 }
 
-/** What is most likely one thing: the outermost list item around an object, or the document without its items. */
+/**
+ * What most likely describes one thing: the outermost list item around an object, or the document without its
+ * items.
+ */
 interface Unit {
   readonly value: Json
   readonly isItem: boolean
@@ -25,8 +28,8 @@ interface Unit {
 }
 
 /**
- * Finds what answers a question in the documents, for when no record does: it is there, but was not selected.
- * What is shown is the smallest object that holds it.
+ * Finds objects in the documents that match a query but are in no selected record; for queries that no record
+ * matches. It shows the smallest object that holds the match.
  */
 export function findOutside(inventory: Inventory, query: Query): Findings {
   const findings = createFindings()
@@ -50,7 +53,10 @@ export function findOutside(inventory: Inventory, query: Query): Findings {
   return findings
 }
 
-/** The value itself, and every object in it that is no secret and no record (those were searched). */
+/**
+ * Yields the value itself, and every object in it that is neither a secret nor a record (records were
+ * searched before).
+ */
 function* holdersIn(
   { value, unit }: Holder,
   selected: ReadonlySet<Json>,
@@ -74,7 +80,7 @@ function maskerOf(unit: Unit): Masker {
   return unit.masker
 }
 
-/** A value without some of the objects in it: null stands where they were. */
+/** A copy of a value in which null replaces some of its objects. */
 function without(value: Json, isUnwanted: (item: Json, parent: Json) => boolean, depth = 0): Json {
   const leave = (item: Json) =>
     isUnwanted(item, value) || depth >= MAX_DEPTH ? null : without(item, isUnwanted, depth + 1)

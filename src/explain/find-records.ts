@@ -13,27 +13,27 @@ import { createFieldLister } from './fields.ts'
 import { createFindings, type Findings } from './findings.ts'
 import { createMatcher, type Query } from './query.ts'
 
-/** What explaining needs to know of the configuration of a source. */
+/** The configuration of a source that an explanation needs. */
 export interface Explainable extends Pick<RecordContext, 'source' | 'plan' | 'relabelConfigs' | 'filter'> {
   /** The expression that selects the records, as it is configured; undefined: there is none. */
   readonly records: string | undefined
 }
 
-/** The inventory of one source, and what it takes to explain it. */
+/** The inventory of one source, and the context that explaining its records needs. */
 export interface Inventory extends Explainable, RecordContext {
   readonly documents: readonly Document[]
 }
 
-/** What explaining needs to know of a source; `plan` is made of `options`. */
+/** Collects the configuration that an explanation needs; `plan` is compiled from `options`. */
 export function explainableOf(options: PlanOptions, plan: Plan): Explainable {
   const { mapping, relabelConfigs, records, filter } = options
   return { source: mapping.source, plan, relabelConfigs, records, filter }
 }
 
 /**
- * Finds the records that answer a question: by any field, by an address before or after the rules, or, for
- * `name=value`, by a label too. What is a secret is not found. It costs about what one refresh of the same
- * documents costs.
+ * Finds the records that match a query: by any field, by an address before or after the rules, or, for
+ * `name=value`, by a label too. Secrets are not found. It costs about as much as one refresh of the same
+ * documents.
  * @param onTarget called with every target of the list, and the record that makes it
  * @throws RefreshError when the documents hold no list of records
  */
@@ -64,7 +64,7 @@ export function findRecords(
   return findings
 }
 
-/** The plan for a record, of which nothing can be told when it has no partner. */
+/** The plan for a joined record; if the join refused it, each mapping gives that refusal. */
 function planOf(plan: Plan, { refused }: Joined): Plan {
   return refused === undefined ? plan : { ...plan, map: () => refused }
 }
@@ -74,18 +74,21 @@ function alone(record: Json): Joined {
   return { record }
 }
 
-/** What is explained one by one, and the plan by which its targets are made. */
+/** The parts of a record that are explained one by one, and the plan that makes their targets. */
 interface Parts {
   readonly parts: Iterable<Json>
   readonly plan: Plan
 }
 
-/** A target group as groups of one target each, for it may have thousands; anything else as it is. */
+/**
+ * Splits a target group, which may have thousands of targets, into groups of one target; other records stay
+ * whole.
+ */
 function partsOf(record: Json, plan: Plan): Parts {
   const targets = isGroup(record) ? fieldOf(record, 'targets') : undefined
   if (!Array.isArray(targets)) return { parts: [record], plan }
   if (plan.unfiltered === undefined) return { parts: groupsOf(record, targets), plan }
-  // A filter looks at the whole group.
+  // A filter applies to the whole group.
   if (plan.map(record).targets.length === 0) return { parts: [record], plan }
   return { parts: groupsOf(record, targets), plan: { ...plan, map: plan.unfiltered } }
 }
@@ -104,7 +107,7 @@ function targetsOf(record: Json, plan: Plan, onTarget: (target: Target) => void)
   })
 }
 
-/** Masks with a masker that is made when it is first needed: most records are no match. */
+/** Creates the masker only when it is needed: most records do not match. */
 function maskLater(record: Json, targets: readonly Target[]): Masker['text'] {
   let masker: Masker | undefined
   return (text) => {

@@ -1,18 +1,21 @@
 import { type ExplainAnswer, type Explanation, MAX_EXPLANATIONS, MAX_MATCHES } from '../model/explanation.ts'
 import { LEVELS, type Level, NO_MATCH } from './query.ts'
 
-/** Makes the explanation of something that was found; most of what is found is never shown. */
+/** Makes the explanation of a match; called only for the few that are shown. */
 type Explain = () => Explanation
 
-/** What was found, by how well it answers the question. */
+/** The matches, by how well they match the query. */
 export interface Findings {
-  /** Adds something; `NO_MATCH` adds nothing. */
+  /** Adds a match; `NO_MATCH` adds nothing. */
   add(level: Level, explain: Explain): void
-  /** The lowest level of which there are so many already that no more are counted; `NO_MATCH` without one. */
+  /**
+   * The lowest level that has {@link MAX_MATCHES}: levels from here on are no longer counted; `NO_MATCH`
+   * without one.
+   */
   bound(): Level
-  /** How many there are of a level. */
+  /** The number of matches at a level. */
   count(level: Level): number
-  /** The first of a level, {@link MAX_EXPLANATIONS} at most. */
+  /** The first matches at a level, {@link MAX_EXPLANATIONS} at most. */
   first(level: Level): readonly Explain[]
 }
 
@@ -21,7 +24,7 @@ interface Bucket {
   readonly first: Explain[]
 }
 
-/** Starts with nothing found. */
+/** Creates an empty collection of matches. */
 export function createFindings(): Findings {
   let bound = NO_MATCH
   const buckets = LEVELS.map((): Bucket => ({ count: 0, first: [] }))
@@ -40,26 +43,26 @@ export function createFindings(): Findings {
   }
 }
 
-/** That a source fails, and when it was last read. */
+/** The failure of a source, and when it was last read. */
 export interface Age {
   readonly failing: string
   readonly asOf: string
 }
 
-/** What is to be said of the sources beside what was found in them. */
+/** Notes on the sources that are added to a verdict. */
 export interface Notes {
-  /** What could not be searched, so that what was not found may be there. */
+  /** Parts that could not be searched, and may hold what was not found. */
   readonly gaps: readonly string[]
-  /** What was searched, but is old. */
+  /** Sources that were searched, but whose last reading is old. */
   readonly ages: readonly Age[]
-  /** Names that may be meant; asked for only when nothing was found. */
+  /** Names that the query may mean; called only when nothing was found. */
   near(): readonly string[]
 }
 
 /**
- * Puts together what was found in all sources: of all matches only the best ones count.
+ * Combines the matches of all sources; only those of the best level count.
  * @param found in the records of each source
- * @param outside what there is outside of the records; asked for only when nothing was found in them
+ * @param outside matches outside of the records; called only when no record matches
  */
 export function composeAnswer(
   query: string,

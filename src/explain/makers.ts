@@ -5,16 +5,16 @@ import { createMasker } from '../model/mask.ts'
 import { placeOf, type Target } from '../model/target-group.ts'
 import type { RecordPosition } from './explain-record.ts'
 
-/** What makes a target: a record of a source; undefined: one that is not known. */
+/** The origin of a target: a record of a source; undefined: an unknown one. */
 export interface Maker {
   readonly source: string
   readonly position: RecordPosition | undefined
 }
 
-/** What makes each target, to find those that several records or sources make. */
+/** The origins of all targets, to find targets that several records or sources make. */
 export interface Makers {
   add(target: Target, maker: Maker): void
-  /** What else makes a target, and with which labels instead, in words. */
+  /** Describes the other origins of a target, and how their labels differ. */
   othersOf(target: Target, maker: Maker): string[]
 }
 
@@ -22,15 +22,15 @@ interface Made extends Maker {
   readonly labels: Labels
 }
 
-/** So many are remembered of one target. */
+/** The number of origins that are remembered per target. */
 const MAX_MAKERS = 4
 
-/** So many labels that differ are shown. */
+/** The number of differing labels that are shown. */
 const MAX_LABELS = 3
 
-/** Starts with none. */
+/** Creates an empty collection. */
 export function createMakers(): Makers {
-  // Most targets have one, which needs no list.
+  // Most targets have one origin, which needs no list.
   const makers = new Map<string, Made | Made[]>()
   return {
     add(target, { source, position }) {
@@ -50,7 +50,7 @@ export function createMakers(): Makers {
   }
 }
 
-/** What makes two targets the same to Prometheus, as the guard compares them. */
+/** The identity of a target to Prometheus, as the guard compares targets. */
 export function keyOf({ address, labels }: Target): string {
   return address + placeOf(labels)
 }
@@ -71,7 +71,7 @@ function describe({ source, position, labels }: Made, maker: Maker, own: Labels)
   return `${who} makes the same target too${difference(labels, own, masker)}`
 }
 
-/** The labels of another that differ, without those that no series has. */
+/** The labels of another origin that differ, except those that start with `__`, which no series has. */
 function difference(labels: Labels, own: Labels, masker: Masker): string {
   const others = labels.filter(
     ([name, value]) => !name.startsWith('__') && own.find(([one]) => one === name)?.[1] !== value,

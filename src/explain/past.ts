@@ -3,17 +3,17 @@ import { formatDuration } from '../model/duration.ts'
 import type { ExplainAnswer } from '../model/explanation.ts'
 import type { History, TargetEvent } from '../model/history.ts'
 
-/** What became of targets that are gone, and of a configuration that is not in force. */
+/** The sources of notes on targets that are gone, and on a failed reload. */
 export interface Past {
-  /** Undefined: nothing is kept. */
+  /** Undefined: no history is kept. */
   readonly history: Pick<History, 'find'> | undefined
-  /** Why the last reload failed, and when; undefined: it did not. */
+  /** Why and when the last reload failed; undefined: it did not. */
   readonly reloadFailure: { readonly atMs: number; readonly message: string } | undefined
   /** Wall-clock time, in milliseconds. */
   readonly nowMs: number
 }
 
-/** What last happened to so many targets of the address or host that is asked for is told. */
+/** The number of targets of the requested address or host whose last event is reported. */
 const MAX_TOLD = 3
 
 const VERBS = { left: 'left', joined: 'joined', changed: 'changed its labels' } as const
@@ -33,14 +33,14 @@ export async function withPast(
   return { ...answer, verdict: [answer.verdict, ...notes].join('; ') }
 }
 
-/** Who asks for one source is not told of the others, which the message may name. */
+/** A request about one source must not learn about the others, which the message may name. */
 function describeReload(
   { atMs, message }: NonNullable<Past['reloadFailure']>,
   source: string | undefined,
 ): string {
   const why = source === undefined ? message.replaceAll('\n', '; ') : 'see config on /health'
   const at = new Date(atMs).toISOString()
-  return `the last reload failed at ${at}: ${why}; the configuration from before is in force`
+  return `the last reload failed at ${at}: ${why}; the previous configuration is in force`
 }
 
 async function pastOf(
@@ -52,7 +52,7 @@ async function pastOf(
   const target = query.trim().replace(/^[^=]*=/, '')
   try {
     const found = await history?.find({ target, isWhole: true, source, limit: 10 * MAX_TOLD })
-    // Of each target the newest event: the one that is in force.
+    // Keep only the newest event of each target: it is the one in force.
     const newest = new Map<string, TargetEvent>()
     for (const event of found?.events ?? []) {
       const key = JSON.stringify([event.source, event.address, event.place])

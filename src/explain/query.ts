@@ -1,29 +1,29 @@
 import { MASK } from '../base/secret.ts'
 
-/** How well something answers a question; the best that there is anywhere is shown, and nothing else. */
+/** How well something matches a query, best first; only the best level that is found anywhere is shown. */
 export const LEVELS = ['field equals', 'field contains', 'equals', 'contains'] as const
 
-/** The place in {@link LEVELS}; `NO_MATCH` when it is no answer. */
+/** An index of {@link LEVELS}; `NO_MATCH` for no match. */
 export type Level = number
 
 export const NO_MATCH: Level = LEVELS.length
 
-/** What is looked for, in lower case. */
+/** The search text, in lower case. */
 export interface Query {
   readonly text: string
-  /** For `name=value`: only this field, if any field answers. */
+  /** For `name=value`: the field to search, which takes precedence over the whole text. */
   readonly field?: { readonly name: string; readonly text: string }
 }
 
-/** Takes what can be looked for: a text, and the names of the fields that lead to it. */
+/** Receives the texts that can be searched, and the names of the fields that lead to them. */
 export interface FieldVisitor {
   /** @param path may change after the call */
   field(path: readonly string[], text: string): void
-  /** Found by its name only: labels that every target has would answer any question. */
+  /** Searched by name only: otherwise labels that every target has would match any query. */
   label(name: string, text: string): void
 }
 
-/** Reads a question; upper and lower case are the same. */
+/** Parses a query; case is ignored. */
 export function parseQuery(text: string): Query {
   const whole = text.trim().toLowerCase()
   const equals = whole.indexOf('=')
@@ -34,16 +34,16 @@ export function parseQuery(text: string): Query {
     : { text: whole, field: { name, text: value } }
 }
 
-/** Finds out how well one thing answers a question. */
+/** Finds out how well one thing matches a query. */
 export interface Matcher extends FieldVisitor {
-  /** The best level of all that was seen; `NO_MATCH` when that is not below the bound. */
+  /** The best level of all texts so far; `NO_MATCH` if it is not below the bound. */
   level(): Level
 }
 
 /**
- * Starts with nothing seen.
- * @param below levels from here on do not matter
- * @param mask what may be shown of a text; what may not is not found either, so that nobody can guess it
+ * Creates a matcher.
+ * @param below levels from here on are ignored
+ * @param mask hides the secrets of a text; hidden text is not found, so that nobody can guess it
  */
 export function createMatcher(query: Query, below: Level, mask: (text: string) => string): Matcher {
   const named = query.field
@@ -51,7 +51,7 @@ export function createMatcher(query: Query, below: Level, mask: (text: string) =
 
   function see(text: string, levelOf: (parts: readonly string[]) => Level): void {
     const lower = text.toLowerCase()
-    // Most do not match, and masking is the expensive part.
+    // Most texts do not match, and masking is expensive.
     if (!lower.includes(query.text) && (named === undefined || !lower.includes(named.text))) return
     if (levelOf([lower]) >= best) return
     best = Math.min(best, levelOf(mask(text).toLowerCase().split(MASK)))
@@ -71,13 +71,13 @@ export function createMatcher(query: Query, below: Level, mask: (text: string) =
   }
 }
 
-/** 0 when it is equal, 1 when it is contained, 2 when it is neither. */
+/** 0: equal; 1: contained; 2: neither. */
 function compare(wanted: string, parts: readonly string[]): number {
   if (parts.length === 1 && parts[0] === wanted) return 0
   return parts.some((part) => part.includes(wanted)) ? 1 : 2
 }
 
-/** A field is named by its last key, or by some of the keys that lead to it, joined by dots. */
+/** Whether a name is the last key of a field, or the last keys that lead to it, joined by dots. */
 function isNamed(path: readonly string[], name: string): boolean {
   const dotted = path.join('.').toLowerCase()
   return dotted === name || dotted.endsWith(`.${name}`)

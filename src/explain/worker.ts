@@ -3,20 +3,20 @@ import { compilePlan, type PlanOptions } from '../pipeline/plan.ts'
 import { explainServed, type Served, type ServedSource } from './explain-served.ts'
 import { explainableOf } from './find-records.ts'
 
-/** One source that serves, in a form that travels between threads. */
+/** A configured source, in a form that can be sent to a thread. */
 export interface ExplainInput extends Pick<ServedSource, 'lastRead' | 'state' | 'reader'> {
   readonly options: PlanOptions
 }
 
-/** What a thread needs to explain something. */
+/** The input of an explanation in a thread. */
 export interface ExplainTask {
   readonly query: string
   readonly served: Served<ExplainInput>
-  /** What is too large to be searched with these. */
+  /** The sources that are too large to be searched with these. */
   readonly gaps: readonly string[]
 }
 
-/** The work of {@link explainServed}, in a thread of its own. */
+/** Runs {@link explainServed} in a thread of its own. */
 export function explainInThread({ query, served, gaps }: ExplainTask): ExplainAnswer {
   const sources = served.sources.map(({ options, lastRead, state, reader }) => ({
     ...explainableOf(options, compilePlan(options)),

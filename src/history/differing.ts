@@ -1,6 +1,6 @@
 import { asBuffer } from '../base/bytes.ts'
 
-/** A line of an encoded list, without what stands between two, and the byte at which it begins. */
+/** A line of an encoded list, without its separator, and the byte at which it begins. */
 export interface PlacedLine {
   readonly text: string
   readonly at: number
@@ -61,13 +61,13 @@ interface Cursor {
   readonly lines: PlacedLine[]
   at(): number
   isAtEnd(): boolean
-  /** The next lines, at most so many. */
+  /** The next lines, `count` at most. */
   ahead(count: number): PlacedLine[]
-  /** Goes on behind so many lines, which differ. */
+  /** Takes the next `count` lines, which differ, and moves behind them. */
   take(count: number): void
-  /** How long the lines are that differ, in bytes. */
+  /** The total size of the lines that differ, in bytes. */
   taken(): number
-  /** Goes on at the beginning of the line in which a byte is. */
+  /** Moves to the beginning of the line that contains a byte. */
   moveTo(at: number): void
 }
 

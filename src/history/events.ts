@@ -309,14 +309,14 @@ function createWhyLeft(
 }
 
 function endingOf(ending: Ending | undefined): string {
-  if (ending === 'left') return 'its device said goodbye'
+  if (ending === 'left') return 'its device unregistered'
   if (ending === 'expired') return 'its lease expired without a heartbeat'
-  return 'it is not registered any more'
+  return 'it is no longer registered'
 }
 
 /** @param absence the one before the reading by which it left; undefined: none */
 function missed(absence: Absence | undefined, wallAheadMs: number): string {
   if (absence === undefined) return 'the last reading lacked it'
   const since = new Date(absence.sinceMs + wallAheadMs).toISOString()
-  return `the inventory had it no more for ${absence.readings + 1} readings, since ${since}`
+  return `the inventory lacked it for ${absence.readings + 1} readings, since ${since}`
 }

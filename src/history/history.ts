@@ -24,7 +24,7 @@ import { createSegments, eventsIn, type Retention, type Segments } from './segme
 /** A change of the list of a source. */
 export interface SourceChange extends ListChange {
   readonly source: string
-  /** On the wall clock, in milliseconds. */
+  /** Wall-clock time, in milliseconds. */
   readonly atMs: number
 }
 
@@ -151,13 +151,13 @@ export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHi
         { signal: NEVER },
       )
     } catch (error) {
-      return [summary('changed', `the list changed; which targets is not known: ${messageOf(error)}`)]
+      return [summary('changed', `the list changed; which targets changed is unknown: ${messageOf(error)}`)]
     }
   }
 
   function add({ source, atMs }: SourceChange, drafts: readonly Draft[]): void {
     if (leftOut > 0 && waiting.length < MAX_WAITING) {
-      const why = `${leftOut} events were left out, since the disk did not take them`
+      const why = `${leftOut} events were lost, because the disk was too slow or failed`
       waiting.push(waitingOf(source, atMs, summary('changed', why)))
       leftOut = 0
     }
@@ -311,7 +311,7 @@ export function createHistory(options: HistoryOptions, deps: HistoryDeps): OwnHi
         await comparing
         return await mutex(() => search(query))
       } catch (error) {
-        const message = `the history cannot be read: ${messageOf(error)}; look at the disk`
+        const message = `the history cannot be read: ${messageOf(error)}; check the disk`
         throw new HttpError('history_unavailable', message, RETRY_AFTER_SECONDS)
       } finally {
         searches--

@@ -13,7 +13,10 @@ export interface Unfit {
   readonly fault: Rejection
 }
 
-/** The result of a search: an address, an address with labels that decide where it is scraped, or a text that is none. */
+/**
+ * The result of a search: an address, an address with labels that decide where it is scraped, or a text that
+ * is not an address.
+ */
 export type Found = string | Apart | Unfit
 
 /** Finds one address in a record, or the reason why there is none. */
@@ -102,11 +105,11 @@ function badHost(text: string): Unfit {
 }
 
 function faultOf(text: string): string {
-  if (text.includes('://')) return 'it has a scheme; only host:port is wanted'
-  if (text.includes('/')) return 'it has a slash; only host:port is wanted'
+  if (text.includes('://')) return 'it has a scheme; only host:port is allowed'
+  if (text.includes('/')) return 'it has a slash; only host:port is allowed'
   if (/\s/.test(text)) return 'it has a space'
   if (text.length > 253) return 'it is longer than 253 characters'
-  return 'it is no DNS name, IPv4 or IPv6 address'
+  return 'it is not a DNS name, IPv4 or IPv6 address'
 }
 
 function rejectRender(fault: RenderFault, otherwise: RejectionReason): Rejection {

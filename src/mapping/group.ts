@@ -41,11 +41,11 @@ export function readGroup(record: InventoryRecord, drop: DropLabel, names?: Labe
   const other = otherKey(record)
   if (other !== undefined) {
     return invalid(
-      `it has the key ${shown(other)}; a target group has only targets and labels. If it is none, read it with http, not http_sd, and say where its targets are, such as targets: ["{hostname}:9100"]`,
+      `it has the key ${shown(other)}; a target group has only targets and labels. If it is something else, read it with http, not http_sd, and say where its targets are, such as targets: ["{hostname}:9100"]`,
     )
   }
   const targets = fieldOf(record, 'targets')
-  if (targets !== null && !Array.isArray(targets)) return invalid('targets has to be a list of texts')
+  if (targets !== null && !Array.isArray(targets)) return invalid('targets must be a list of texts')
   // Go writes null for an empty list.
   return { ...readTargets(targets ?? []), labels: readLabels(fieldOf(record, 'labels') ?? {}, drop, names) }
 }
@@ -61,5 +61,5 @@ function readTargets(targets: readonly Json[]): Pick<Group, 'addresses' | 'rejec
 }
 
 function invalid(fault: string): Rejection {
-  return { reason: 'invalid_group', detail: `no target group: ${fault}` }
+  return { reason: 'invalid_group', detail: `not a target group: ${fault}` }
 }

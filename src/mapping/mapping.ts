@@ -207,7 +207,7 @@ function noteCommon(mapped: Draft, { dropped }: Common): void {
 export function scopesOf(record: InventoryRecord, forEach: Path): readonly InventoryRecord[] | Rejection {
   const items = valueAt(record, forEach) ?? []
   if (!Array.isArray(items)) {
-    return { reason: 'invalid_list', detail: `for_each names ${shown(items)}, which is no list` }
+    return { reason: 'invalid_list', detail: `for_each names ${shown(items)}, which is not a list` }
   }
   if (isBlocked(record, forEach)) {
     const detail = `for_each names ${shownPath(forEach)}, which leads through something that has no such field`

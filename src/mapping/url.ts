@@ -27,10 +27,10 @@ export function takeApart(text: string): Apart | Rejection {
 }
 
 function readAuthority(text: string): { readonly text: string; readonly fault?: string } {
-  if (text.includes('@')) return { text, fault: 'it has a user, which basic_auth in Prometheus is for' }
+  if (text.includes('@')) return { text, fault: 'it has a user; use basic_auth in Prometheus instead' }
   const { host: hostText, port } = splitHostPort(text)
   const host = parseHost(hostText)
-  if (host === undefined) return { text, fault: 'its host is no DNS name, IPv4 or IPv6 address' }
+  if (host === undefined) return { text, fault: 'its host is not a DNS name, IPv4 or IPv6 address' }
   if (port === undefined) return { text: host }
   return parsePort(port) === undefined
     ? { text, fault: 'its port is not 1 to 65535' }
@@ -45,7 +45,7 @@ function addPath(path: string, place: Map<string, string>): string | undefined {
     place.set('__metrics_path__', decodeURIComponent(path))
     return undefined
   } catch {
-    return 'its path has a % that a label cannot say'
+    return 'its path has a % that a label cannot express'
   }
 }
 
@@ -53,14 +53,14 @@ function addPath(path: string, place: Map<string, string>): string | undefined {
 function addParameters(query: string, place: Map<string, string>): string | undefined {
   for (const [name, value] of new URLSearchParams(query)) {
     const label = `__param_${name}`
-    if (!/^\w+$/.test(name)) return `the name of its parameter ${shown(name)} fits into no label`
+    if (!/^\w+$/.test(name)) return `the name of its parameter ${shown(name)} is not valid in a label name`
     if (place.has(label)) return `it has the parameter ${name} twice, and a label has one value`
-    if (value === '') return `its parameter ${name} is empty, and an empty label is none`
+    if (value === '') return `its parameter ${name} is empty, and an empty label counts as missing`
     place.set(label, value)
   }
   return undefined
 }
 
 function invalid(text: string, why: string): Rejection {
-  return { reason: 'invalid_url', detail: `${shown(text)} is no URL to scrape: ${why}` }
+  return { reason: 'invalid_url', detail: `${shown(text)} is not a URL to scrape: ${why}` }
 }

@@ -9,9 +9,9 @@ const PORT = /^\d{1,5}$/
 export type AddressFault = 'invalid_host' | 'invalid_port'
 
 /**
- * Reads a host: a DNS name (letters, digits, `-`, `_`, `.`), an IPv4 address, or an IPv6 address with
- * or without brackets. No scheme, port, path, space, zone or control character.
- * @returns the host as it stands in an address (IPv6 in brackets), or undefined
+ * Parses a host: a DNS name (letters, digits, `-`, `_`, `.`), an IPv4 address, or an IPv6 address with or
+ * without brackets. No scheme, port, path, space, zone or control character.
+ * @returns the host as in an address (IPv6 in brackets), or undefined
  */
 export function parseHost(text: string): string | undefined {
   if (text.startsWith('[') && text.endsWith(']')) {
@@ -24,14 +24,11 @@ export function parseHost(text: string): string | undefined {
 }
 
 function isPlainIPv6(text: string): boolean {
-  // A zone such as %eth0 means something on one machine only, and Prometheus cannot put it into a URL.
+  // A zone such as %eth0 is valid on one machine only, and Prometheus cannot put it into a URL.
   return isIPv6(text) && !text.includes('%')
 }
 
-/**
- * Reads a port, 1 to 65535, from a number or a text of digits.
- * @returns undefined when it is not one
- */
+/** Parses a port, 1 to 65535, from a number or a text of digits. @returns undefined when it is not a port */
 export function parsePort(value: number | string): number | undefined {
   if (typeof value === 'string' && !PORT.test(value)) return undefined
   const port = Number(value)
@@ -42,9 +39,10 @@ export function parsePort(value: number | string): number | undefined {
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
 
 /**
- * Why Prometheus could not take a text as the address of a discovered target; a URL, a name without a port, a network
- * and anything else is fine there, since rules may move it to another label before the target is scraped.
- * @returns undefined when it could
+ * Why Prometheus cannot accept a text as the address of a discovered target. A URL, a name without a port, a
+ * network and anything else is accepted, since rules may move it to another label before the target is
+ * scraped.
+ * @returns undefined when it can
  */
 export function discoveryFault(text: string): string | undefined {
   if (text === '') return 'is empty'
@@ -53,7 +51,7 @@ export function discoveryFault(text: string): string | undefined {
   return text.isWellFormed() ? undefined : 'is not valid Unicode'
 }
 
-/** The host in an address of any form: that of a URL, of `host:port`, or the text before a slash. */
+/** The host in an address of any form: a URL, `host:port`, or the text before a slash. */
 export function hostIn(address: string): string {
   const [authority = ''] = address.replace(/^[a-z][a-z0-9+.-]*:\/\//i, '').split(/[/?#]/, 1)
   const { host } = splitHostPort(authority.slice(authority.lastIndexOf('@') + 1))

@@ -2,11 +2,11 @@ import { withoutEndSlashes } from '../base/urls.ts'
 import type { LabelMap } from './explanation.ts'
 import { hashmod } from './hashmod.ts'
 
-/** What of the served targets a URL asks for. */
+/** The part of the served targets that a URL selects. */
 export interface Asked {
-  /** The URL as pollers are known by: path and parameters. */
+  /** The path and parameters, which identify the poller. */
   readonly url: string
-  /** Undefined: those of all sources. */
+  /** Undefined: all sources. */
   readonly source: string | undefined
   readonly shard: { readonly index: number; readonly count: number } | undefined
   readonly labels: readonly (readonly [name: string, value: string])[]
@@ -16,7 +16,7 @@ const LIST_PATH = /^\/targets(?:\/([^/]+))?\/?$/
 const SHARD = /^(\d+)\/([1-9]\d*)$/
 const LABEL = 'label.'
 
-/** What a URL asks of this Rollcall; undefined when it cannot be one of its lists. */
+/** Parses the URL of a list of this Rollcall; undefined when it is not one. */
 export function askedBy(text: string, externalUrl: URL | undefined): Asked | undefined {
   if (!URL.canParse(text)) return undefined
   const { pathname, search, searchParams } = new URL(text)
@@ -25,7 +25,7 @@ export function askedBy(text: string, externalUrl: URL | undefined): Asked | und
   return askedIn(path, search, searchParams)
 }
 
-/** What is asked of this Rollcall by a path and parameters, as pollers are known by them. */
+/** Parses the path and parameters of a list of this Rollcall, which identify a poller. */
 export function askedByPoller(url: string): Asked | undefined {
   const [path = '', query = ''] = url.split('?', 2)
   return askedIn(path, query === '' ? '' : `?${query}`, new URLSearchParams(query))
@@ -52,7 +52,7 @@ export interface ServedTarget {
   readonly labels: LabelMap
 }
 
-/** Why a URL does not ask for a served target; undefined when it does. */
+/** Why a URL does not select a served target; undefined when it does. */
 export function notAskedFor({ url, source, shard, labels }: Asked, target: ServedTarget): string | undefined {
   if (source !== undefined && source !== target.source) return `asks only for ${url}`
   if (shard !== undefined) {

@@ -1,29 +1,29 @@
-/** How this replica sees the others, and the store. */
+/** The state of the cluster, as this replica sees it. */
 export interface ClusterStatus {
-  /** The name of this one. */
+  /** The name of this replica. */
   readonly replica: string
-  /** All that are there, this one among them. */
+  /** All known replicas, including this one. */
   readonly replicas: readonly { readonly name: string; readonly version: string; readonly leases: number }[]
-  /** Why the store cannot be used; undefined: it can. */
+  /** Why the store is not available; undefined: it is. */
   readonly failure: string | undefined
 }
 
-/** How a source stands among replicas. */
+/** The state of a source in the cluster. */
 export interface SharedSource {
-  /** The replica that reads it, as far as that is known; undefined: none does. */
+  /** The replica that reads it, if known; undefined: none does. */
   readonly reader: string | undefined
-  /** Whether this one reads it. */
+  /** Whether this replica reads it. */
   readonly isReader: boolean
   /** The generation that is served, and the newest that is known; 0: none. */
   readonly generation: number
   readonly newest: number
-  /** Whether targets joined or left here since, which the others were not told. */
+  /** Whether targets joined or left here since the last generation that the others have. */
   readonly isDetached: boolean
   /** Why the newest generation is not served; undefined: it is, or will be. */
   readonly refused: string | undefined
 }
 
-/** What is shown of the cluster. */
+/** The state of the cluster, for display. */
 export interface ClusterView {
   status(): ClusterStatus
   /** Undefined: there is no such source. */

@@ -1,37 +1,40 @@
-/** How the bytes of a document are written. */
+/** The format of a document. */
 export interface Format {
-  /** The name of one of the formats. */
+  /** The name of the format. */
   readonly kind: string
-  /** What stands between two values, in tables; by default a comma. */
+  /** The delimiter of a table; by default a comma. */
   readonly delimiter?: string | undefined
-  /** The names of the columns of a table that has no row that names them. */
+  /** The names of the columns, for a table without a header row. */
   readonly columns?: readonly string[] | undefined
-  /** How the text is coded, by the names of the WHATWG Encoding Standard; by default UTF-8, or what a mark says. */
+  /**
+   * The encoding of the text, by its name in the WHATWG Encoding Standard; by default that of a byte order
+   * mark, or UTF-8.
+   */
   readonly encoding?: string | undefined
 }
 
-/** JSON, what an HTTP API answers. */
+/** JSON, the format of an HTTP API. */
 export const JSON_FORMAT: Format = { kind: 'json' }
 
-/** The headers of an answer: names in lower case, and what came several times joined with ", ". */
+/** The headers of a response: names in lower case, repeated headers joined with ", ". */
 export type Headers = Readonly<Record<string, string>>
 
-/** What an answer says beside its body. */
+/** The status and headers of a response. */
 export interface Answer {
   readonly status: number
   readonly headers: Headers
 }
 
-/** One piece of an inventory as it was read: an answer, a page of it, or a file. */
+/** One document of an inventory: a response, a page of it, or a file. */
 export interface Document {
   readonly bytes: Uint8Array
   readonly format: Format
-  /** What messages call it: "the answer", "page 2", the path of a file. */
+  /** Its name in messages: "the answer", "page 2", the path of a file. */
   readonly name: string
-  /** Whether its first item is the last one of the document before it, as when pages overlap. */
+  /** Whether its first item repeats the last one of the previous document, as in overlapping pages. */
   readonly isJoined?: boolean
-  /** The list that it belongs to, of those that records are joined with; undefined: the records themselves. */
+  /** The joined list that it belongs to; undefined: it holds the records themselves. */
   readonly join?: string | undefined
-  /** Undefined: it did not come over HTTP. */
+  /** Undefined: it was not read over HTTP. */
   readonly answer?: Answer | undefined
 }

@@ -11,11 +11,11 @@ const UNITS_MS = [
 const PATTERN =
   /^(?:(?<y>\d+)y)?(?:(?<w>\d+)w)?(?:(?<d>\d+)d)?(?:(?<h>\d+)h)?(?:(?<m>\d+)m)?(?:(?<s>\d+)s)?(?:(?<ms>\d+)ms)?$/
 
-/** The longest delay that a timer of the platform can wait, in milliseconds (about 24 days). */
+/** The longest delay of a platform timer, in milliseconds (about 24 days). */
 export const MAX_TIMER_MS = 2 ** 31 - 1
 
 /**
- * Reads a Prometheus duration such as `30s`, `1h30m` or `0` (prometheus/common `ParseDuration`).
+ * Parses a Prometheus duration such as `30s`, `1h30m` or `0` (prometheus/common `ParseDuration`).
  * @returns milliseconds, or undefined when the text is not a duration
  */
 export function parseDuration(text: string): number | undefined {
@@ -27,18 +27,18 @@ export function parseDuration(text: string): number | undefined {
   return total
 }
 
-/** How long ago something was, in whole seconds, one at least: `1m30s`. */
+/** Formats an age in whole seconds, at least one: `1m30s`. */
 export function formatAge(ageMs: number): string {
   return formatDuration(Math.max(1, Math.round(ageMs / 1000)) * 1000)
 }
 
-/** Writes milliseconds as the shortest Prometheus duration: 90000 → `1m30s`. */
+/** Formats milliseconds as the shortest Prometheus duration: 90000 → `1m30s`. */
 export function formatDuration(durationMs: number): string {
   let rest = Math.round(durationMs)
   if (rest === 0) return '0s'
   let text = ''
   for (const [unit, ms] of UNITS_MS) {
-    // As Prometheus does: years and weeks only when nothing is left over.
+    // As Prometheus does: years and weeks only without a remainder.
     if ((unit === 'y' || unit === 'w') && rest % ms !== 0) continue
     const count = Math.floor(rest / ms)
     if (count > 0) text += `${count}${unit}`

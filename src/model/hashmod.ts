@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto'
 
-/** Below this, a remainder times 2^32 is still an exact number. */
+/** Below this, a remainder times 2^32 is exact. */
 const EXACT_BELOW = 2 ** 21
 
 /**
- * Prometheus's hashmod: bytes 8 to 15 of the MD5 of the text's UTF-8, read as one unsigned big-endian
- * number, modulo `modulus`: a whole number from 1 to 2^64 - 1, as a bigint where it is more than 2^53 - 1.
+ * Prometheus's hashmod: bytes 8 to 15 of the MD5 of the text's UTF-8, read as one unsigned big-endian number,
+ * modulo `modulus`: a whole number from 1 to 2^64 - 1, as a bigint if it is more than 2^53 - 1.
  */
 export function hashmod<Modulus extends number | bigint>(text: string, modulus: Modulus): Modulus
 export function hashmod(text: string, modulus: number | bigint): number | bigint {

@@ -6,74 +6,72 @@ export type Ending = 'left' | 'expired'
 /** What happened to a target. */
 export type EventKind = 'joined' | 'left' | 'changed'
 
-/** Something that happened to one target, as it may be shown: secrets are masked. */
+/** An event of one target, with secrets masked. */
 export interface Draft {
   readonly kind: EventKind
-  /** Empty when it is an event of many targets, such as a first list. */
+  /** Empty for an event of many targets, such as a first list. */
   readonly address: string
-  /** The labels that tell it apart from others of the same address (its place); empty for most. */
+  /** The labels that distinguish it from other targets of the same address (its place); mostly empty. */
   readonly place: LabelMap
-  /** Why, in one sentence: what the readings showed, which rule let it go, which labels changed. */
+  /** The reason, in one sentence: the readings, the rule that let it leave, or the labels that changed. */
   readonly why: string
 }
 
-/** The same among all events. */
+/** An event with its id, time and source. */
 export interface TargetEvent extends Draft {
   /**
-   * Its place in the order of all; larger is newer, and no two events of one source have the same. Alone, events are
-   * numbered from 1. With other replicas an id is made of the time ({@link eventId}), so that each has the same.
+   * Its place in the order of all events; larger is newer, and unique in a source. A single Rollcall numbers
+   * its events from 1. In a cluster the id is made from the time ({@link eventId}), so that all replicas use
+   * the same one.
    */
   readonly id: number
-  /** On the wall clock, in milliseconds. */
+  /** Wall-clock time, in milliseconds. */
   readonly atMs: number
   readonly source: string
   /** Whether all replicas have it. */
   readonly isShared?: true
 }
 
-/** So many events of one source at most are of one time. */
+/** The largest number of events of one source with the same time. */
 const IDS_PER_MS = 1024
 
-/** The id of one of the events of a time, in milliseconds. */
+/** Makes the id of an event from its time, in milliseconds, and its index among the events of that time. */
 export function eventId(atMs: number, index: number): number {
   return Math.floor(atMs) * IDS_PER_MS + index
 }
 
-/** The time that an id was made of. */
+/** The time in an id, in milliseconds. */
 export function timeOfId(id: number): number {
   return Math.floor(id / IDS_PER_MS)
 }
 
-/** Which events are asked for. */
+/** Selects events. */
 export interface EventQuery {
-  /** Only those whose address or place contains this, upper and lower case alike. */
+  /** Only events whose address or place contains this text; case is ignored. */
   readonly target?: string | undefined
-  /** Only those whose whole address, or host, it is. */
+  /** Whether `target` must be the whole address or host. */
   readonly isWhole?: boolean
   readonly source?: string | undefined
-  /** Only those from then on, on the wall clock, in milliseconds. */
+  /** Only events from this time on; wall-clock time, in milliseconds. */
   readonly sinceMs?: number | undefined
-  /** Only those with a smaller id: the next page. */
+  /** Only events with a smaller id: the next page. */
   readonly before?: number | undefined
   readonly limit: number
 }
 
-/** How the history is kept. */
+/** The state of the stored history. */
 export interface HistoryStatus {
-  /** What it takes on disk. */
+  /** Its size on disk. */
   readonly bytes: number
-  /** Its folder; undefined: it is in memory. */
+  /** Its folder; undefined: it is in memory only. */
   readonly path: string | undefined
-  /** Why the newest events could not be written; undefined: they were. */
+  /** Why the newest events could not be written; undefined: they are written. */
   readonly error: string | undefined
 }
 
 /** Joins, leaves and label changes of targets, kept on disk. */
 export interface History {
-  /**
-   * The newest first.
-   * @throws HttpError `overloaded` when too many ask at a time
-   */
+  /** Finds events, the newest first. @throws HttpError `overloaded` when too many requests run at a time */
   find(
     query: EventQuery,
   ): Promise<{ readonly events: readonly TargetEvent[]; readonly next: number | undefined }>

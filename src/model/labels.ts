@@ -1,14 +1,14 @@
 import type { Json } from './record.ts'
 
-/** Label pairs sorted by name, each name once: the same labels always look the same. */
+/** Label pairs sorted by name, each name once, so that equal labels have equal representations. */
 export type Labels = readonly (readonly [name: string, value: string])[]
 
-/** The longest label value that is served, in UTF-16 units; longer ones are data gone wrong. */
+/** The longest label value that is served, in UTF-16 units; a longer one is corrupt data. */
 export const MAX_LABEL_VALUE_LENGTH = 65_536
 
 const NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/
 
-/** Which label names there are: those that Prometheus 2 and 3 both accept, or any text, which only 3 accepts. */
+/** The valid label names: those that Prometheus 2 and 3 both accept, or any text, which only 3 accepts. */
 export type LabelNames = 'legacy' | 'utf8'
 
 /** Whether Prometheus accepts this label name: 2 and 3, or, with `utf8`, 3 only. */
@@ -16,7 +16,7 @@ export function isLabelName(name: string, names: LabelNames = 'legacy'): boolean
   return names === 'utf8' ? name !== '' && name.isWellFormed() : NAME.test(name)
 }
 
-/** Makes any text fit into a label name, as Prometheus's discovery mechanisms do: others → `_`. */
+/** Turns any text into a label name, as Prometheus's discovery mechanisms do: other characters become `_`. */
 export function sanitizeLabelName(text: string): string {
   return text.replace(/[^a-zA-Z0-9_]/g, '_')
 }
@@ -29,7 +29,7 @@ export function sanitizeLabelName(text: string): string {
 export function labelText(value: Json): string | undefined {
   if (typeof value === 'string') return value
   if (typeof value === 'boolean') return String(value)
-  // Beyond 2^53 JSON parsing has changed the digits already: such a number is not what the inventory sent.
+  // JSON parsing rounds numbers beyond 2^53, so the value is not the one that the inventory sent.
   if (typeof value === 'number')
     return Number.isInteger(value) && !Number.isSafeInteger(value) ? undefined : String(value)
   if (value === null) return ''
@@ -50,12 +50,14 @@ export function isLabelValue(text: string): boolean {
   return text.length <= MAX_LABEL_VALUE_LENGTH && text.isWellFormed() && !CONTROL.test(text)
 }
 
-/** Compares by UTF-16 code unit: the same order on every machine, unlike a locale's. */
+/** Compares by UTF-16 code unit: the order does not depend on a locale. */
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
-/** Label pairs from a map, sorted; labels with an empty value are left out, as Prometheus reads them. */
+/**
+ * Converts a map to sorted label pairs; empty values are left out, since Prometheus treats them as missing.
+ */
 export function sortedLabels(map: ReadonlyMap<string, string>): Labels {
   return [...map].filter(([, value]) => value !== '').sort(([a], [b]) => compareText(a, b))
 }

@@ -8,46 +8,49 @@ export interface EncodedGroup {
   readonly labels: Readonly<Record<string, string>>
 }
 
-/** An encoded list as it is written: one group a line, without what stands between them. */
+/** The groups of an encoded list, one a line, without separators. */
 export type Lines = readonly string[]
 
 /** An empty list, which Prometheus reads as "delete every target". */
 const EMPTY = '[]'
 
-/** What stands before the targets of a group, and between its targets and its labels; a text in either has a backslash before its `"`. */
+/**
+ * The text before the targets of a group, and between its targets and its labels. It cannot occur in a JSON
+ * string, where each `"` has a backslash before it.
+ */
 const TARGETS = '{"targets":'
 const LABELS = '],"labels":'
 
 /**
- * Encodes groups as the JSON that `http_sd_configs` and `file_sd_configs` read: each group exactly
+ * Encodes groups as the JSON that `http_sd_configs` and `file_sd_configs` read: each group has exactly
  * `targets` and `labels`, one group a line so that grep and diff work on it.
  */
 export function encodeGroups(groups: readonly TargetGroup[]): Buffer {
   return encodeLines(groups.map(({ targets, labels }) => lineOf(targets, encodeLabels(labels))))
 }
 
-/** Pairs are written one by one: an object would lose a label called __proto__ and reorder numbers. */
+/** Each pair is encoded by itself: an object would lose a label named __proto__ and reorder numbers. */
 export function encodeLabels(labels: Labels): string {
   return `{${labels.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`
 }
 
-/** Writes a group as one line. */
+/** Encodes a group as one line. */
 export function lineOf(targets: readonly string[], labels: string): string {
   return `${TARGETS}${JSON.stringify(targets)},"labels":${labels}}`
 }
 
-/** The encoded list of these lines. */
+/** Joins lines to an encoded list. */
 export function encodeLines(lines: Lines): Buffer {
   return Buffer.from(lines.length === 0 ? EMPTY : `[\n${lines.join(',\n')}\n]\n`)
 }
 
-/** The lines of an encoded list. */
+/** Splits an encoded list into lines. */
 export function linesOf(body: Uint8Array): Lines {
   const lines = textOf(body).split('\n')
   return lines.slice(1, -2).map((line) => (line.endsWith(',') ? line.slice(0, -1) : line))
 }
 
-/** The labels of a line, still encoded. */
+/** The encoded labels of a line. */
 export function labelsIn(line: string): string {
   return line.slice(line.indexOf(LABELS) + LABELS.length, -1)
 }
@@ -57,12 +60,15 @@ export function targetsIn(line: string): readonly string[] {
   return JSON.parse(line.slice(TARGETS.length, line.indexOf(LABELS) + 1))
 }
 
-/** How many targets a line has. Without a quotation mark in a text, which has a backslash before it, `","` stands only between two. */
+/**
+ * Counts the targets of a line. Unless a text contains a quotation mark, which is escaped, `","` occurs only
+ * between two targets.
+ */
 export function countIn(line: string): number {
   if (line.includes('\\"')) return targetsIn(line).length
   const end = line.indexOf(LABELS)
   let count = 1
-  // After the first quotation mark: a text may be nothing but a comma.
+  // Starts after the first quotation mark: a text may be a single comma.
   for (
     let at = line.indexOf('","', TARGETS.length + 2);
     at !== -1 && at < end;
@@ -72,12 +78,12 @@ export function countIn(line: string): number {
   return count
 }
 
-/** The group that is written in a line. */
+/** Parses a line. */
 export function parseLine(line: string): EncodedGroup {
   return JSON.parse(line)
 }
 
-/** The groups of an encoded list. */
+/** Parses an encoded list. */
 export function groupsIn(body: Uint8Array): readonly EncodedGroup[] {
   return JSON.parse(textOf(body))
 }

@@ -1,7 +1,7 @@
 import { MASK } from '../base/secret.ts'
 import { replaceUserInfo } from '../base/urls.ts'
 
-/** A block of PEM; one that was cut has no end. */
+/** A PEM block; a truncated one has no end. */
 const PEM = /-----BEGIN [^-]+-----[\s\S]*?(?:-----END [^-]+-----|$)/g
 
 const BEARER = /\b(bearer\s+)([\w.~+/=-]{8,})/gi
@@ -10,7 +10,10 @@ const BEARER = /\b(bearer\s+)([\w.~+/=-]{8,})/gi
 const AUTHORIZATION =
   /\b(authorization["']?\s*[:=]\s*["']?(?:basic|digest|negotiate|apikey|token)\s+)([^\s"']{4,})/gi
 
-/** Tokens that tell themselves: JSON Web Tokens, and those of GitHub, GitLab, Slack, AWS, Vault, Google, npm and others. */
+/**
+ * Tokens with a known prefix: JSON Web Tokens, and those of GitHub, GitLab, Slack, AWS, Vault, Google, npm
+ * and others.
+ */
 const TOKEN =
   /(?<![\w-])(?:eyJ[\w-]{8,4096}\.[\w.-]{8,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abeoprs]-[\w-]{10,}|A[KS]IA[A-Z0-9]{16}|hv[sbr]\.[\w-]{20,}|sk-[\w-]{20,}|AIza[\w-]{30,}|npm_\w{30,}|dop_v1_\w{30,})/g
 
@@ -18,13 +21,13 @@ const TOKEN =
 const ASSIGNED =
   /((?:pass(?:w(?:or)?d|phrase|code)?|pwd|psk|secret|token|credentials?|(?:api|access|private|account|auth|shared)[_-]?key|\bsig|community)(?:["']?\s*=\s*["']?|["']\s*:\s*["']?|:\s+["']?))([^\s&;,"']+)/gi
 
-/** What all of these have in common; most texts have nothing of it. */
+/** What all of these patterns need; most texts do not match it, which saves the other patterns. */
 const MAYBE =
   /:\/\/|=|-----BEGIN|:\s|["']\s*:|bearer\s|authorization|eyJ|gh\w_|_pat_|glpat-|xox|A[KS]IA|hv\w\.|sk-|AIza|npm_|dop_v1_/i
 
 /**
- * Masks what in any text is a secret by its form: the user and password of a URL, PEM blocks, tokens that tell
- * themselves, bearer tokens, and values that a telling name is given to.
+ * Masks secrets that are recognisable by their form: the user and password of a URL, PEM blocks, tokens with
+ * a known prefix, bearer tokens, and values assigned to a name such as `password`.
  * @param found called with each secret that is masked
  */
 export function maskText(text: string, found: (secret: string) => void): string {
@@ -45,7 +48,7 @@ export function maskText(text: string, found: (secret: string) => void): string 
   return withoutUsers.replace(BEARER, keep).replace(AUTHORIZATION, keep).replace(ASSIGNED, keep)
 }
 
-/** A part of a URL as it is written and as it is meant. */
+/** A part of a URL, as written and decoded. */
 function decoded(part: string): string[] {
   try {
     return [part, decodeURIComponent(part)]

@@ -5,31 +5,34 @@ import { CUT, itemsOf, MAX_DEPTH } from './nested.ts'
 import { fieldOf, isObject, type Json } from './record.ts'
 import { isSecretName } from './secret-names.ts'
 
-/** How much of a text is shown. */
+/** The longest text that is shown. */
 const MAX_TEXT = 2_000
 
-/** Shorter secrets are masked where they stand only: as a part of other texts they would be found everywhere. */
+/**
+ * Shorter secrets are masked only where they are found first: as parts of other texts they would match
+ * everywhere.
+ */
 const MIN_LENGTH = 4
 
-/** With more secrets, or longer ones, in one record nothing of it is shown: looking for all takes too long. */
+/** A record with more or longer secrets is masked whole: searching for all of them takes too long. */
 const MAX_SECRETS = 1_000
 const MAX_SECRETS_LENGTH = 16_384
 
-/** Hides the secrets of one record wherever they come up. */
+/** Hides the secrets of one record wherever they occur. */
 export interface Masker {
-  /** A text without any of the secrets; where a text was cut, not even the beginning of one is left. */
+  /** A text without the secrets; a text that was cut loses even the beginning of a secret at its end. */
   text(text: string): string
-  /** A value as it may be shown: masked, and its long texts cut. */
+  /** A value with secrets masked and long texts cut. */
   value(value: Json): Json
-  /** Labels as they may be shown. */
+  /** Labels with secrets masked. */
   labels(labels: Labels): Record<string, string>
-  /** The value of one label as it may be shown. */
+  /** The value of one label with secrets masked. */
   label(name: string, value: string): string
 }
 
 /**
  * Finds the secrets of a record by the names of its fields and labels and by their form. A value that is
- * masked once is masked everywhere, also in upper or lower case.
+ * masked once is masked everywhere; case is ignored.
  */
 export function createMasker(record: Json, labels: readonly Labels[] = []): Masker {
   const secrets = new Set<string>()
@@ -40,14 +43,14 @@ export function createMasker(record: Json, labels: readonly Labels[] = []): Mask
   }
   collect(record, false, add)
   for (const [name, value] of labels.flat()) collect(value, isSecretName(name), add)
-  // The longest first, so that of two that begin alike nothing is left.
+  // The longest first: otherwise a secret that starts with another one would be masked only in part.
   const known = [...secrets].sort((a, b) => b.length - a.length)
   const pattern = patternOf(known)
 
   function text(original: string): string {
     const byForm = maskText(original, () => {})
     if (pattern === undefined) return byForm
-    // What is masked already stays so, even if "secret" itself is one.
+    // Masked parts stay masked, even if "secret" itself is a secret.
     const masked = byForm.split(MASK).map((part) => part.replace(pattern, MASK))
     return withoutCutSecrets(masked.join(MASK), known)
   }
@@ -60,7 +63,7 @@ export function createMasker(record: Json, labels: readonly Labels[] = []): Mask
   }
 }
 
-/** Walks through a value; whatever stands below a telling name is a secret. */
+/** Walks through a value; everything below the name of a secret is a secret. */
 function collect(value: Json, isSecret: boolean, add: (secret: string) => void, depth = 0): void {
   if (typeof value === 'string' || typeof value === 'number') {
     if (isSecret) add(String(value))
@@ -89,7 +92,7 @@ function patternOf(secrets: readonly string[]): RegExp | undefined {
   return new RegExp(literals.join('|'), 'gi')
 }
 
-/** Messages show only the beginning of a long value, which can end in the middle of a secret. */
+/** Messages cut long values, possibly in the middle of a secret. */
 function withoutCutSecrets(text: string, secrets: readonly string[]): string {
   if (!text.includes(CUT)) return text
   const parts = text.split(CUT)
@@ -110,7 +113,9 @@ function maskValue(value: Json, text: (text: string) => string): Json {
   return Object.fromEntries(fields)
 }
 
-/** That there is no password, or whether there is one, is no secret. */
+/**
+ * An empty, missing or boolean value of a secret field is shown: that a password is set or not is no secret.
+ */
 function isHidden(parent: Json, key: string, value: Json): boolean {
   return value !== null && typeof value !== 'boolean' && value !== '' && isSecretField(parent, key)
 }

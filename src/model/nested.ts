@@ -1,21 +1,21 @@
 import { isObject, type Json } from './record.ts'
 
-/** How deep a record is looked into; what is deeper is neither searched nor shown. */
+/** The depth to which a record is searched and shown. */
 export const MAX_DEPTH = 32
 
-/** How many values of a record are shown; a record can be a whole inventory. */
+/** The number of values of a record that are shown; a record can be a whole inventory. */
 const MAX_VALUES = 1_000
 
-/** What stands for what was cut. */
+/** Marks a cut. */
 export const CUT = '…'
 
-/** What stands directly in a list or an object, with its key; nothing stands in other values. */
+/** The items of a list or an object, with their keys; empty for other values. */
 export function itemsOf(value: Json): Iterable<readonly [item: Json, key?: string]> {
   if (Array.isArray(value)) return value.map((item: Json) => [item] as const)
   return isObject(value) ? Object.entries(value).map(([key, item]) => [item, key] as const) : []
 }
 
-/** A value of bounded size: what is too deep or too much of it is cut, and says so. */
+/** Limits the size of a value: parts that are too deep or too many are replaced by a mark. */
 export function abridge(value: Json): Json {
   let left = MAX_VALUES
 

@@ -2,7 +2,10 @@ import { printable } from '../base/printable.ts'
 import { replaceUserInfo } from '../base/urls.ts'
 import { isObject, type Json, plain } from './record.ts'
 
-/** Where an answer says why it failed, those that say most first; upper case and separators do not matter. */
+/**
+ * The fields that may hold the message of an error response, the most informative first; compared without
+ * case and separators.
+ */
 const PLACES = [
   'errordescription',
   'errormessage',
@@ -24,15 +27,15 @@ const MAX_LENGTH = 120
 const MAX_DEPTH = 3
 
 /**
- * Why an answer says that it failed, as it may stand in a message: one line, cut after a word, without the user and
+ * The error message in a response, for use in a message: one line, cut after a word, without the user and
  * password of a URL. It may hold secrets of the source: redact it before it is shown.
- * @returns undefined when no text says so
+ * @returns undefined when there is none
  */
 export function reasonIn(told: Json): string | undefined {
   const text = textIn(told, 0)?.replace(/\s+/g, ' ').trim()
   if (text === undefined || text === '') return undefined
   const safe = replaceUserInfo(text.slice(0, 10 * MAX_LENGTH), () => '…')
-  // Never in the middle of a word: half of a secret is not recognised any more.
+  // Never cut inside a word: half of a secret is no longer recognised.
   const isCut = safe.length > MAX_LENGTH
   const lastSpace = safe.lastIndexOf(' ', MAX_LENGTH)
   return printable(isCut ? `${safe.slice(0, lastSpace + 1)}…` : safe)

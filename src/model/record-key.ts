@@ -1,6 +1,6 @@
 import { type InventoryRecord, isObject, type Json } from './record.ts'
 
-/** The fields that tell records apart when none is configured; the first that is there counts. */
+/** The fields that identify records when no key is configured; the first one that is present counts. */
 export const KEY_FIELDS = [
   'id',
   'uuid',
@@ -13,17 +13,18 @@ export const KEY_FIELDS = [
   'ip',
 ] as const
 
-/** Longer keys are data gone wrong, and say nothing. */
+/** Longer keys are corrupt data and are ignored. */
 const MAX_KEY_LENGTH = 1_024
 
 /**
- * What tells a record apart from the others of its inventory, so that it is recognised when it cannot be read any
- * more: the first of {@link KEY_FIELDS} that is a text or a number.
+ * The key of a record in its inventory, by which it is recognised when it can no longer be mapped: the first
+ * of {@link KEY_FIELDS} that is a text or a number.
  * @returns undefined when there is none
  */
 export function usualKey(record: InventoryRecord): string | undefined {
   if (!isObject(record)) return undefined
-  // Fields are named one by one, since there may be a million records; none of these is inherited.
+  // Each field is read by name for speed, as there may be a million records; none of these names is
+  // inherited.
   const { id, uuid, uid, serial, name, hostname, host, address, ip } = record as Record<string, Json>
   return (
     keyText(id) ??
@@ -43,7 +44,7 @@ function keyText(value: Json | undefined): string | undefined {
   return typeof value === 'number' ? String(value) : undefined
 }
 
-/** The same of the fields that no two records share. */
+/** The first of the key fields that no two records share. */
 function uniqueKey(record: InventoryRecord): string | undefined {
   if (!isObject(record)) return undefined
   const { id, uuid, uid } = record as Record<string, Json>
@@ -51,8 +52,8 @@ function uniqueKey(record: InventoryRecord): string | undefined {
 }
 
 /**
- * What tells a record from the others of its list, as 53 bits: its id, or without one all that is in it. Of a million
- * records two come out alike once in ten thousand lists.
+ * A hash of a record that identifies it in its list, of 53 bits: of its id, or without one of its whole
+ * content. In a list of a million records two collide once in ten thousand lists.
  */
 export function identityOf(record: InventoryRecord): number {
   const id = uniqueKey(record)
@@ -68,20 +69,20 @@ export function identityOf(record: InventoryRecord): number {
   return 2 ** 32 * (low & 0x1fffff) + (high >>> 0)
 }
 
-/** Whether a record is the same as one that was read just before, although something in it may have changed since. */
+/** Whether a record is the same as one of the previous reading, although its content may have changed. */
 export function isSameRecord(record: InventoryRecord, before: InventoryRecord): boolean {
   if (identityOf(record) === identityOf(before)) return true
   const key = usualKey(record)
   return key !== undefined && uniqueKey(record) === undefined && key === usualKey(before)
 }
 
-/** Stands for the key of a target whose record has none. */
+/** The key hash of a target whose record has no key. */
 export const NO_KEY = 0
 
 /**
- * A record's key and one of its targets as 32 bits, never {@link NO_KEY}: four bytes a target are what a million may
- * cost. Two keys that come out alike make a target stay longer than it needs to, never shorter.
- * @param slot which target of the record, from 0
+ * Hashes the key of a record and one of its targets to 32 bits, never {@link NO_KEY}: a million targets may
+ * cost four bytes each. A collision keeps a target longer than needed, never shorter.
+ * @param slot the target of the record, from 0
  */
 export function hashKey(key: string, slot: number): number {
   let hash = 0x811c9dc5 ^ slot

@@ -3,86 +3,93 @@ import { parseDuration } from './duration.ts'
 import { isLabelName, isLabelValue, labelText } from './labels.ts'
 import { isObject, type Json, kindOf } from './record.ts'
 
-/** What a device says of itself when it registers. */
+/** The registration that a device sends. */
 export interface Registration {
-  /** Where it is scraped: `host:port`, a host alone, whose port the source decides, or `:port` of the device that sends it. */
+  /**
+   * The address to scrape: `host:port`, a host alone (the source decides the port), or `:port` of the sending
+   * device.
+   */
   readonly address: string
-  /** Of the address; IPv6 in brackets; empty when it names none. */
+  /** The host of the address; IPv6 in brackets; empty if there is none. */
   readonly host: string
-  /** Of the address; undefined when it names none. */
+  /** The port of the address; undefined if there is none. */
   readonly port: number | undefined
   readonly labels: Readonly<Record<string, string>>
-  /** How long it is to be believed without being repeated, in milliseconds; undefined: the source decides. */
+  /** The requested lease, in milliseconds; undefined: the source decides. */
   readonly ttlMs: number | undefined
 }
 
-/** What became of a registration. */
+/** The result of a registration. */
 export interface Registered {
-  /** Whether the instance was not known before. */
+  /** Whether the instance was unknown before. */
   readonly isNew: boolean
-  /** How long it is believed, in milliseconds. */
+  /** The lease, in milliseconds. */
   readonly ttlMs: number
 }
 
-/** Who holds a token, as far as that matters. */
+/** The permissions of a token. */
 export interface Holder {
-  /** Tells the token apart from others that may register any instance; undefined when it is none of these. */
+  /** Distinguishes tokens that may register any instance; undefined for other tokens. */
   readonly token?: string
-  /** The only instance that it may register and remove; undefined: any. */
+  /** The only instance that the token may register and remove; undefined: any. */
   readonly device?: string
 }
 
-/** Who asks. */
+/** The client of a request. */
 export interface Caller extends Holder {
-  /** The IP address that the request came from. */
+  /** The IP address of the client. */
   readonly peer?: string | undefined
 }
 
-/** The instances of a push source, as devices reach them. */
+/** The instances of a push source, as devices access them. */
 export interface Instances {
   /**
-   * Checks who asks.
+   * Checks a token.
    * @param token undefined: none was sent
    * @throws HttpError `unauthorized`, or `token_unreadable` when the right one cannot be read
    */
   authorize(token: string | undefined): Promise<Holder>
   /**
-   * Registers an instance, or renews its lease. Of one that is known the lease is renewed whatever else is wrong.
+   * Registers an instance, or renews its lease. The lease of a known instance is renewed even if the
+   * registration fails.
    * @returns resolves when the registration is on disk
-   * @throws HttpError `bad_request` when it says what it may not, `wrong_device`, `too_many_instances`,
-   * `too_many_bytes`, or `storage_unavailable`; the earlier registration stays then
+   * @throws HttpError `bad_request` when its content is not allowed, `wrong_device`, `too_many_instances`,
+   * `too_many_bytes`, or `storage_unavailable`; the previous registration stays then
    */
   register(id: string, registration: Registration, caller?: Caller): Promise<Registered>
-  /** A heartbeat of an instance came in, whatever else is wrong with it: its lease is renewed. */
+  /** Renews the lease of an instance whose heartbeat arrived, even if the registration in it is invalid. */
   heard(id: string, caller: Caller): void
-  /** A heartbeat of somebody who may register was refused because of too much load. */
+  /** Notes that a heartbeat of a permitted client was refused because of overload. */
   overloaded(): void
   /**
-   * Removes an instance; a missing one is removed already.
-   * @throws HttpError `wrong_device`, or `storage_unavailable`: it may be back after a restart, for its time to live
+   * Removes an instance; removing a missing one succeeds.
+   * @throws HttpError `wrong_device`, or `storage_unavailable`: after a restart it may be back for its lease
    */
   leave(id: string, caller?: Caller): Promise<void>
 }
 
-/** The longest id, in UTF-16 units: as long as a host name may be. */
+/** The longest id, in UTF-16 units: the length limit of a host name. */
 export const MAX_ID_LENGTH = 253
 
 const KEYS: readonly string[] = ['address', 'labels', 'ttl']
 
-/** Whether a text names an instance: no control character, slash or backslash, and not longer than {@link MAX_ID_LENGTH}. */
+/**
+ * Whether a text is an instance id: no control character, slash or backslash, and not longer than {@link
+ * MAX_ID_LENGTH}.
+ */
 export function isInstanceId(text: string): boolean {
   return text !== '' && text.length <= MAX_ID_LENGTH && isLabelValue(text) && !/[/\\\t\r\n]/.test(text)
 }
 
 /**
- * Reads a registration: `{"address": …, "labels": {…}, "ttl": …}`, the last two optional.
+ * Parses a registration: `{"address": …, "labels": {…}, "ttl": …}`, the last two optional.
  * @throws Error that says what is wrong, and what to write instead
  */
 export function readRegistration(body: Json): Registration {
   if (!isObject(body)) throw new Error(`the body is ${kindOf(body)}, not an object such as ${EXAMPLE}`)
   const unknown = Object.keys(body).find((key) => !KEYS.includes(key))
   if (unknown !== undefined) {
-    throw new Error(`${shown(unknown)} is no key of a registration; there are ${KEYS.join(', ')}`)
+    throw new Error(`${shown(unknown)} is not a key of a registration; the keys are ${KEYS.join(', ')}`)
   }
   const { address, labels, ttl } = body
   return { ...readAddress(address), labels: readLabels(labels ?? {}), ttlMs: readTtl(ttl ?? undefined) }

@@ -2,10 +2,10 @@ import { formatAge } from './duration.ts'
 import type { ExplainAnswer, Explanation } from './explanation.ts'
 import type { Scrape, Scrapes } from './scrape.ts'
 
-/** What a Prometheus server makes of a target, as the end of a sentence. */
+/** The state of a target in a Prometheus server, as the end of a sentence. */
 export function scrapeText(scrape: Scrape, nowMs: number): string {
   const { failure, notes } = scrape
-  const old = failure === undefined ? [] : [`since then it cannot be asked: ${failure}`]
+  const old = failure === undefined ? [] : [`since then it cannot be queried: ${failure}`]
   return [stateText(scrape, nowMs), ...notes, ...old].join('; ')
 }
 
@@ -25,7 +25,7 @@ function stateText({ server, state, pool, why, lastScrapeMs, sinceMs }: Scrape, 
   return `unknown ${name}: ${why}`
 }
 
-/** What a Prometheus server makes of a target, as it is shown. */
+/** The state of a target in a Prometheus server, as JSON. */
 export function describeScrape(scrape: Scrape) {
   const { server, state, pool, why, notes, failure, lastScrapeMs, sinceMs } = scrape
   return {
@@ -45,8 +45,8 @@ function timeOf(wallMs: number | undefined): string | null {
 }
 
 /**
- * Adds to each served target of an answer what Prometheus servers make of it, and says it in the verdicts.
- * @param nowMs on the wall clock
+ * Adds to each served target of an answer its state in the Prometheus servers, also in the verdicts.
+ * @param nowMs wall-clock time
  */
 export function withScrapes<Shown>(
   answer: ExplainAnswer,
@@ -57,7 +57,7 @@ export function withScrapes<Shown>(
   const told = answer.explanations.map((explanation) => explainScrapes(explanation, scrapes, nowMs, show))
   const [first] = answer.explanations
   const [firstTold] = told
-  // The verdict on all ends with that on the first, or has what could not be searched after it.
+  // The whole verdict contains that on the first match, possibly followed by the gaps of the search.
   const verdict =
     first === undefined || firstTold === undefined
       ? answer.verdict
@@ -83,5 +83,5 @@ function explainScrapes<Shown>(
   }
 }
 
-/** At most so many sentences are added to a verdict. */
+/** The number of sentences that are added to a verdict. */
 const MAX_TEXTS = 4

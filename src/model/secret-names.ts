@@ -1,8 +1,8 @@
-/** Found anywhere in a name, these make it the name of a secret; separators and upper case do not matter. */
+/** Anywhere in a name, these mark it as the name of a secret; separators and case are ignored. */
 const TELLING =
   /passw|passphrase|passcode|secret|token|credential|authorization|cookie|communit|connectionstring|keytab|(?:api|private|priv|access|auth|signing|shared|encryption|master|account|storage|license|wpa|wifi|ssh|client|tls|ssl|hmac|aes|rsa)key/
 
-/** Too short to be looked for inside of words: whole words only. */
+/** Too short to be searched inside of words: only whole words count. */
 const WORDS: ReadonlySet<string> = new Set([
   'pass',
   'pwd',
@@ -20,7 +20,7 @@ const WORDS: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Whether a field or label of this name holds a secret. `key` alone does not say so (a key can be an id), nor
+ * Whether a field or label of this name holds a secret. `key` alone does not count (a key can be an id), nor
  * does `auth` as a part of a name (`auth_protocol`).
  */
 export function isSecretName(name: string): boolean {

@@ -1,6 +1,6 @@
 import type { Labels } from './labels.ts'
 
-/** One scrape target before packing: where it is, and the labels that Prometheus shall see. */
+/** One scrape target before packing: its address, and its labels for Prometheus. */
 export interface Target {
   readonly address: string
   readonly labels: Labels
@@ -15,7 +15,10 @@ export interface TargetGroup {
 /** The label on every group that names the source it came from. */
 export const SOURCE_LABEL = '__meta_rollcall_source'
 
-/** What decides where a target is scraped, beside its address; other labels may change without a new target. */
+/**
+ * Labels that, beside the address, decide where a target is scraped; other labels may change without a new
+ * target.
+ */
 const PLACE_LABEL = /^__(?:scheme__|metrics_path__|param_)/
 
 /** Whether a label decides where a target is scraped. */
@@ -23,19 +26,21 @@ export function isPlaceLabel(name: string): boolean {
   return PLACE_LABEL.test(name)
 }
 
-/** Stands between the address and the place of a target; an address may have spaces in it, but no control character. */
+/**
+ * Separates the address and the place of a target; an address may contain spaces, but no control character.
+ */
 const PLACE_MARK = '\t'
 
 /**
- * What must follow the address of a target for two that Prometheus scrapes alike to be the same text: the identity of
- * a target is its address and this.
+ * The rest of a target's identity after its address: two targets that Prometheus scrapes alike have equal
+ * identities.
  */
 export function placeOf(labels: Labels): string {
   const place = labels.filter(([name]) => PLACE_LABEL.test(name))
   return place.length === 0 ? '' : PLACE_MARK + JSON.stringify(place)
 }
 
-/** The address in the identity of a target, and the labels that say beside it where the target is scraped. */
+/** Splits the identity of a target into its address and its place labels. */
 export function splitIdentity(identity: string): { readonly address: string; readonly place: Labels } {
   const end = identity.indexOf(PLACE_MARK)
   if (end === -1) return { address: identity, place: [] }

@@ -6,21 +6,21 @@ import { isPlaceLabel, SOURCE_LABEL, type Target } from '../model/target-group.t
 import type { Dropped, RelabelRule } from '../relabel/relabel.ts'
 import { relabelTarget } from '../relabel/relabel-target.ts'
 
-/** What became of one target under the rules. */
+/** The result of the rules for one target. */
 export type Relabelled =
   | {
       readonly target: Target
-      /** A label was left out that decides where the target is scraped. */
+      /** Whether a label was left out that decides where the target is scraped. */
       readonly isMisplaced: boolean
     }
   | { readonly dropped: Dropped }
   | { readonly rejection: Rejection }
 
 /**
- * Applies the rules to one target and checks what they left: rules can write anything into an address or a
- * label, and may be what makes an address of a text that is none. Labels that
- * cannot be sent are left out, and those whose names begin with `__tmp`, as what Prometheus promises never to use is
- * meant for one run of the rules only; the label that names the source stays whatever the rules say.
+ * Applies the rules to one target and checks the result: rules can write anything into an address or a label,
+ * and may turn a text that is not an address into one. Left out are labels that cannot be sent, and labels
+ * whose names begin with `__tmp`, a prefix that Prometheus reserves for temporary labels of the rules. Rules
+ * cannot change the label that names the source.
  */
 export function relabelChecked(
   before: MappedTarget,

@@ -4,11 +4,11 @@ import type { Format } from '../model/document.ts'
 import type { Json } from '../model/record.ts'
 import type { FormatRules } from './format.ts'
 
-// The parser is loaded when it is first needed, to save the memory of the many servers that never read CSV;
-// a dynamic import would make decoding asynchronous.
+// The parser is loaded on first use, to save memory on servers that never read CSV; a dynamic import would
+// make decoding asynchronous.
 const load = createRequire(import.meta.url)
 
-/** Tables of texts. */
+/** CSV: a table of texts. */
 export const csv: FormatRules = {
   extensions: ['csv'],
   accept: 'text/csv, */*;q=0.9',
@@ -17,20 +17,22 @@ export const csv: FormatRules = {
   decode: decodeCsv,
 }
 
-/** What stands between values where nothing else is said, in the order of preference. */
+/** The delimiters that are tried if none is given, in the order of preference. */
 const DELIMITERS = [',', ';', '\t', '|']
 
-/** What Excel writes and reads before the header, to say what stands between the values. */
+/** The line before the header that tells Excel the delimiter. */
 const SEPARATOR_LINE = /^sep=(.)\r?\n/
 
 /**
- * Reads CSV (RFC 4180) whose first row names the fields, unless `columns` do: each further row is a record with those
- * fields, all of them texts. Blank lines are skipped, white space around values is cut. The delimiter is the one that
- * is given, else that of a line `sep=;`, else the one of `,`, `;`, tab and `|` of which the first row has most. A row
- * with more or fewer cells than the header is handed on as a text that says so, which is no record: it is quarantined
- * alone, no value ever moves to another field, and nothing of it is shown, since nobody knows which of its cells is a
- * secret. A column without a name is left out, as is an empty cell at the end of each row.
- * @throws RefreshError `parse` with the line when quotes are broken, when the header is none, or may be none
+ * Decodes CSV (RFC 4180). The first row names the fields, unless `columns` do; each further row is a record
+ * with those fields, all of them texts. Blank lines are skipped, white space around values is removed. The
+ * delimiter is the one that is given, else that of a line `sep=;`, else the one of `,`, `;`, tab and `|` that
+ * occurs most in the first row. A row with more or fewer cells than the header becomes a text that says so. A
+ * text is not a record, so the row is quarantined alone, and no value moves to another field. The text quotes
+ * none of its cells, since any of them may be a secret. A column without a name is left out, as is an empty
+ * cell at the end of each row.
+ * @throws RefreshError `parse` with the line when quotes are broken, or when the header is missing or in
+ * doubt
  */
 function decodeCsv(text: string, name: string, { delimiter: given, columns }: Format): Json {
   const separator = SEPARATOR_LINE.exec(text)
@@ -42,15 +44,15 @@ function decodeCsv(text: string, name: string, { delimiter: given, columns }: Fo
   if (other !== undefined && header.length === 1) {
     throw new RefreshError(
       'parse',
-      `${name} has one column by ${JSON.stringify(delimiter)}, and its first row has ${JSON.stringify(other)} in it; if that stands between the fields, write csv_delimiter: ${JSON.stringify(other)}`,
+      `${name} has one column with the delimiter ${JSON.stringify(delimiter)}, and its first row contains ${JSON.stringify(other)}; if that separates the fields, write csv_delimiter: ${JSON.stringify(other)}`,
     )
   }
   if (columns !== undefined) return rows.map((cells) => recordOf(header, cells))
-  // A line such as "Service Unavailable" is a header too, to a parser.
+  // To a parser, a line such as "Service Unavailable" is a header too.
   if (rows.length === 1 && header.length === 1) {
     throw new RefreshError(
       'parse',
-      `${name} has one line with one column, which may be a message and no header; an empty list must be told with two columns or more`,
+      `${name} has one line with one column, which may be a message instead of a header; the header of an empty list needs two columns or more`,
     )
   }
   const isGuessed = given === undefined && separator === null
@@ -63,7 +65,7 @@ function decodeCsv(text: string, name: string, { delimiter: given, columns }: Fo
   return rows.slice(1).map((cells) => recordOf(header, cells))
 }
 
-/** The delimiter that the first line has most of; a comma, if it has none of them. */
+/** The delimiter that occurs most in the first line; a comma if there is none. */
 function mostIn(text: string): string {
   const [first = ''] = text.trimStart().split(/[\r\n]/, 1)
   const bare = first.replace(/"[^"]*"/g, '')
@@ -72,7 +74,7 @@ function mostIn(text: string): string {
 }
 
 function recordOf(header: readonly string[], all: readonly string[]): Json {
-  // Some programs write a delimiter behind the last value too.
+  // Some programs write a delimiter after the last value too.
   const cells = all.length === header.length + 1 && all.at(-1) === '' ? all.slice(0, -1) : all
   if (cells.length !== header.length) {
     return `(a row with ${all.length} instead of ${header.length} cells)`
@@ -86,7 +88,7 @@ function parseRows(text: string, name: string, delimiter: string): string[][] {
   try {
     return parse(text, {
       delimiter,
-      // Files that several programs wrote mix them.
+      // Files written by several programs mix them.
       record_delimiter: ['\r\n', '\n', '\r'],
       relax_column_count: true,
       skip_empty_lines: true,
@@ -95,7 +97,7 @@ function parseRows(text: string, name: string, delimiter: string): string[][] {
   } catch (cause) {
     // The parser's own message quotes the value.
     const { lines } = cause as { lines?: number }
-    const message = `${name} is not valid CSV near line ${lines}: a value that has quotes in it must stand in quotes as a whole, with each of its own doubled`
+    const message = `${name} is not valid CSV near line ${lines}: a value with quotes in it must be quoted as a whole, with each inner quote doubled`
     throw new RefreshError('parse', message, { cause })
   }
 }

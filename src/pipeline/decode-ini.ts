@@ -3,7 +3,7 @@ import type { Json } from '../model/record.ts'
 import type { FormatRules } from './format.ts'
 import { isMessage, withoutComment } from './text-lines.ts'
 
-/** Sections of keys and values, and Ansible's inventories, which are written much alike. */
+/** INI: sections of keys and values; and Ansible inventories, whose syntax is similar. */
 export const ini: FormatRules = {
   extensions: ['ini', 'cfg'],
   accept: 'text/plain, */*;q=0.9',
@@ -12,7 +12,7 @@ export const ini: FormatRules = {
   decode: decodeIni,
 }
 
-/** A line that is no comment, and where it stands. */
+/** A line without its comment, and its number, from 1. */
 interface Line {
   readonly text: string
   readonly number: number
@@ -25,16 +25,17 @@ interface Section {
 
 type Variables = Readonly<Record<string, string>>
 
-/** A host that is not in a group is in this one; all are in `all`. */
+/** The group of hosts without a group; every host is also in `all`. */
 const UNGROUPED = 'ungrouped'
 
-/** What all host patterns of a document may stand for at most. */
+/** The largest number of hosts in a document, after patterns are expanded. */
 const MAX_HOSTS = 65_536
 
 /**
- * Reads INI. Where every line is `key = value`, a record is a section: its keys, and its name as `name`. Where a line is
- * a host, as in an inventory of Ansible, a record is a host: its name as `name`, its groups as `groups` (those around
- * them too), and its variables, with those of its groups; a host in two groups is one record. All values are texts.
+ * Decodes INI. If every line is `key = value`, each section is a record: its keys, and its name as `name`. If
+ * a line is a host, as in an Ansible inventory, each host is a record: its name as `name`, its groups as
+ * `groups` (parent groups too), and its variables, including those of its groups; a host in two groups is one
+ * record. All values are texts.
  * @throws RefreshError `parse` with the line
  */
 function decodeIni(text: string, name: string): Json {
@@ -44,7 +45,7 @@ function decodeIni(text: string, name: string): Json {
   if (sections.every(({ name: section, lines }) => section === '' && lines.length === 0))
     throw new RefreshError(
       'parse',
-      `${name} has nothing but blank lines and comments, which is no empty list`,
+      `${name} has only blank lines and comments, which does not count as an empty list`,
     )
   const hasHosts = sections.some(({ lines }) => lines.some(({ text: line }) => isHost(line)))
   const isInventory = hasHosts || sections.some(({ name: section }) => KIND.test(section))
@@ -54,21 +55,24 @@ function decodeIni(text: string, name: string): Json {
 
 type Fail = (line: number, what: string) => RefreshError
 
-/** What a section of an inventory may say of its group. */
+/** The suffixes of sections that define variables or children of a group. */
 const KIND = /:(vars|children)$/
 
-/** A key among hosts, or a host among keys, is a mistake: read either way, the rest would be something else. */
+/**
+ * A key among hosts, or a host among keys, is a mistake: under either reading, the other lines would be
+ * misread.
+ */
 function assertOneKind(sections: readonly Section[], isInventory: boolean, fail: Fail): void {
   for (const { name, lines } of sections) {
     const pair = lines.find(({ text }) => !isHost(text))
     if (pair === undefined || KIND.test(name)) continue
     if (isInventory)
-      throw fail(pair.number, 'a key stands among hosts; a file has sections of keys, or groups of hosts')
-    if (name === '') throw fail(pair.number, 'a key stands before the first section')
+      throw fail(pair.number, 'a key is among hosts; a file has sections of keys, or groups of hosts')
+    if (name === '') throw fail(pair.number, 'a key is before the first section')
   }
   const [only, other] = sections.flatMap(({ lines }) => lines)
   if (isInventory && only !== undefined && other === undefined && isMessage(only.text))
-    throw fail(only.number, 'a single word may be a message; it is not taken for the only host')
+    throw fail(only.number, 'a single word may be a message, so it is not accepted as the only host')
 }
 
 function sectionsOf(text: string, fail: Fail): Section[] {
@@ -79,16 +83,16 @@ function sectionsOf(text: string, fail: Fail): Section[] {
     const header = /^\[([^\]]+)\]$/.exec(line)
     if (header !== null) sections.push({ name: (header[1] as string).trim(), lines: [] })
     else if (/^[<[{]/.test(line))
-      throw fail(index + 1, 'it begins as HTML, JSON or a header that has no end does')
+      throw fail(index + 1, 'it begins like HTML, JSON or a header without an end')
     else sections.at(-1)?.lines.push({ text: line, number: index + 1 })
   }
   return sections
 }
 
-/** What stands behind a key: "=", or ":" and a blank, which may be the end of the line. */
+/** The sign after a key: "=", or ":" and white space, or ":" at the end of the line. */
 const SIGN = /=|:(?=\s|$)/
 
-/** A host is followed by a blank, by nothing, or by a port. */
+/** A host is followed by white space, by nothing, or by a port. */
 function isHost(line: string): boolean {
   const at = line.search(SIGN)
   return at < 1 || /\s/.test(line.slice(0, at).trimEnd())
@@ -138,14 +142,14 @@ function hostsOf(sections: readonly Section[], fail: Fail): Json {
     } else addHosts(section)
   }
 
-  /** A group behind those around it, each once: what is nearer wins. */
+  /** A group after its parents, each once: the nearer group overrides. */
   function around(group: string, seen: Set<string>): string[] {
     if (seen.has(group)) return []
     seen.add(group)
     return [...[...(parents.get(group) ?? [])].flatMap((parent) => around(parent, seen)), group]
   }
 
-  // Most hosts are in the same groups as others.
+  // Cached, since most hosts share their groups with others.
   const known = new Map<string, { all: string[]; inherited: Variables }>()
 
   function groupsOf(groups: ReadonlySet<string>) {
@@ -166,7 +170,7 @@ function hostsOf(sections: readonly Section[], fail: Fail): Json {
   })
 }
 
-/** Words with blanks between; one may have a text in quotes. */
+/** Splits at white space, except inside of quotes. */
 function wordsOf(text: string, line: number, fail: Fail): [first: string, ...others: string[]] {
   if (!/^(?:[^"']|"[^"]*"|'[^']*')+$/.test(text)) throw fail(line, 'a quote has no end')
   return text.match(/(?:[^\s"']|"[^"]*"|'[^']*')+/g) as [string]
@@ -179,14 +183,14 @@ function variableOf(word: string, line: number, fail: Fail): readonly [name: str
 
 const RANGE = /\[(\w+):(\w+)(?::(\d+))?\]/g
 
-/** How many hosts a pattern such as `web[01:10].example.com` or `db[a:f]` stands for. */
+/** The number of hosts that a pattern such as `web[01:10].example.com` or `db[a:f]` expands to. */
 function countOf(pattern: string, line: number, fail: Fail): number {
   const sizes = [...pattern.matchAll(RANGE)].map(([, ...range]) => sizeOf(range as string[]))
   if (sizes.includes(0)) throw fail(line, 'a range has no items; write [1:20], [01:20] or [a:f]')
   return sizes.reduce((product, size) => product * size, 1)
 }
 
-/** The hosts of a pattern, of which there are not too many. */
+/** The hosts of a pattern whose number was checked before. */
 function expanded(pattern: string): string[] {
   const [range] = pattern.matchAll(RANGE)
   if (range === undefined) return [pattern]
@@ -196,7 +200,7 @@ function expanded(pattern: string): string[] {
   return itemsOf(parts as string[]).flatMap((item) => rest.map((end) => before + item + end))
 }
 
-/** The first and the last number of a range, and the step between two; undefined when there is no such range. */
+/** The first and last number of a range, and its step; undefined for an invalid range. */
 function boundsOf([first = '', last = '', step = '1']: readonly (string | undefined)[]) {
   const isLetters = /^[a-z]$/i.test(first) && /^[a-z]$/i.test(last)
   if (!isLetters && !(/^\d{1,9}$/.test(first) && /^\d{1,9}$/.test(last))) return undefined

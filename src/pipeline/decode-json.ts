@@ -4,7 +4,7 @@ import type { FormatRules } from './format.ts'
 import { findJsonFault, type JsonFault } from './json-fault.ts'
 import { parseJson } from './parse-json.ts'
 
-/** JSON, by RFC 8259; see parseJson for long numbers. */
+/** JSON (RFC 8259); see parseJson for long numbers. */
 export const json: FormatRules = {
   extensions: ['json'],
   accept: 'application/json',
@@ -13,7 +13,7 @@ export const json: FormatRules = {
   decode: decodeJson,
 }
 
-/** What is said of a text that does not even begin as JSON does. */
+/** The message for a text that does not begin like JSON. */
 function asText(text: string, name: string): string {
   const [first = '', second = ''] = text.trim().split(/\r?\n/, 2)
   const delimiter = [',', ';', '\t', '|'].find((sign) => isTable(first, second, sign))
@@ -21,7 +21,7 @@ function asText(text: string, name: string): string {
     return `${name} is a table, not JSON; write ${csvKeys(delimiter)}`
   }
   if (/^[\w."'-]+:(?:\s|$)/.test(first)) return `${name} looks like YAML, not JSON; write format: yaml`
-  return `${name} is a text, not JSON: it begins with ${/^\d/.test(first) ? 'a digit' : 'a letter'}; see what is answered there`
+  return `${name} is a text, not JSON: it begins with ${/^\d/.test(first) ? 'a digit' : 'a letter'}; check what the inventory returns`
 }
 
 function isTable(first: string, second: string, sign: string): boolean {
@@ -29,7 +29,7 @@ function isTable(first: string, second: string, sign: string): boolean {
   return count > 1 && count === second.split(sign).length
 }
 
-/** The keys that read a table with a delimiter, as they stand in YAML. */
+/** The keys that configure a delimiter, as YAML. */
 function csvKeys(delimiter: string): string {
   return delimiter === ',' ? 'format: csv' : `format: csv and csv_delimiter: ${JSON.stringify(delimiter)}`
 }
@@ -38,7 +38,7 @@ function decodeJson(text: string, name: string): Json {
   try {
     return parseJson(text)
   } catch {
-    // Nothing of the text is shown, nor the cause, which quotes it: some servers repeat the credentials.
+    // Neither the text is shown, nor the cause, which quotes it: some servers repeat the credentials in it.
     if (/^\s*</.test(text)) throw new RefreshError('parse', `${name} looks like HTML or XML, not JSON`)
     if (/^\s*[\p{L}\d]/u.test(text)) throw new RefreshError('parse', asText(text, name))
     const { at, what } = findJsonFault(text) as JsonFault

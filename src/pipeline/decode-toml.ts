@@ -3,7 +3,7 @@ import { RefreshError } from '../base/errors.ts'
 import type { Json } from '../model/record.ts'
 import type { FormatRules } from './format.ts'
 
-// The parser is loaded when it is first needed; a dynamic import would make decoding asynchronous.
+// The parser is loaded on first use; a dynamic import would make decoding asynchronous.
 const load = createRequire(import.meta.url)
 
 /** TOML 1.0. */
@@ -16,8 +16,8 @@ export const toml: FormatRules = {
 }
 
 /**
- * Reads one TOML document. Dates and times become the texts that they are written as in RFC 3339, and whole numbers
- * that JSON cannot hold become texts.
+ * Decodes one TOML document. Dates and times become texts in the format of RFC 3339, and whole numbers that
+ * JSON cannot hold become texts.
  * @throws RefreshError `parse` with line and column
  */
 function decodeToml(text: string, name: string): Json {

@@ -3,7 +3,7 @@ import { RefreshError } from '../base/errors.ts'
 import type { Json } from '../model/record.ts'
 import type { FormatRules } from './format.ts'
 
-// The parser is loaded when it is first needed; a dynamic import would make decoding asynchronous.
+// The parser is loaded on first use; a dynamic import would make decoding asynchronous.
 const load = createRequire(import.meta.url)
 
 /** XML 1.0. */
@@ -16,15 +16,16 @@ export const xml: FormatRules = {
 }
 
 /**
- * Reads one XML document: an element is an object, with its attributes as fields (`@name`), its children by their
- * names without prefix, and its text as `#text`, or as the whole of an element that has nothing else. The children of
- * the root are lists, each by its name; deeper ones are lists where several have one name. All values are texts.
+ * Decodes one XML document: an element is an object, with its attributes as fields (`@name`), its children by
+ * their names without prefix, and its text as `#text`; an element with nothing but text is that text. The
+ * children of the root are lists, one for each name; deeper children are lists if several share a name. All
+ * values are texts.
  * @throws RefreshError `parse` with line and column
  */
 function decodeXml(text: string, name: string): Json {
   const { XMLParser, XMLValidator } = load('fast-xml-parser') as typeof import('fast-xml-parser')
   if (/<!DOCTYPE/i.test(text))
-    throw new RefreshError('parse', `${name} has a DOCTYPE, which is not read: it could define entities`)
+    throw new RefreshError('parse', `${name} has a DOCTYPE, which is not allowed: it could define entities`)
   const valid = XMLValidator.validate(text)
   if (valid !== true) {
     // The validator's own message quotes the text.

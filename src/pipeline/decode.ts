@@ -13,37 +13,37 @@ import { xml } from './decode-xml.ts'
 import { yaml } from './decode-yaml.ts'
 import type { FormatRules } from './format.ts'
 
-/** The formats, by the name that `format` has in a configuration file. */
+/** The formats by their names in `format` of a configuration file. */
 export const FORMATS = { json, ndjson, yaml, csv, lines, toml, ini, xml } satisfies Record<
   string,
   FormatRules
 >
 
-/** What is known of a format. */
+/** The rules of a format. */
 export function rulesOf({ kind }: Format): FormatRules {
   return FORMATS[kind as keyof typeof FORMATS]
 }
 
 /**
- * Reads one document of an inventory; a byte order mark is tolerated.
- * @throws RefreshError `parse` that says what is wrong, and where, when it is not what its format says
+ * Decodes one document of an inventory; a byte order mark is skipped.
+ * @throws RefreshError `parse` that says what is wrong, and where, when the document does not have its format
  */
 export function decode(document: Document): Json {
   const { format, name } = document
   return rulesOf(format).decode(textOf(document), name, format)
 }
 
-/** What `encoding` may be. */
+/** The values of `encoding`. */
 export const ENCODINGS = ['utf-8', 'utf-16le', 'utf-16be', 'latin1'] as const
 
-/** The marks at the beginning of a text, and what they say. */
+/** Byte order marks and their encodings. */
 const MARKS: readonly (readonly [mark: readonly number[], encoding: string])[] = [
   [[0xef, 0xbb, 0xbf], 'utf-8'],
   [[0xff, 0xfe], 'utf-16le'],
   [[0xfe, 0xff], 'utf-16be'],
 ]
 
-/** The document as text, without its mark. */
+/** The document as text, without a byte order mark. */
 function textOf({ bytes, name, format }: Document): string {
   if (bytes.byteLength === 0) throw new RefreshError('parse', `${name} is empty`)
   const marked = MARKS.find(([mark]) => mark.every((byte, index) => bytes[index] === byte))?.[1]
@@ -57,7 +57,10 @@ function textOf({ bytes, name, format }: Document): string {
   }
 }
 
-/** What Windows-1252 has from 0x80 to 0x9f, where Latin-1 has control characters, as browsers read both. */
+/**
+ * The characters of Windows-1252 from 0x80 to 0x9f, where Latin-1 has control characters; as in browsers,
+ * both are read alike.
+ */
 const WINDOWS = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ'
 
 function fromLatin1(bytes: Uint8Array): string {
@@ -67,7 +70,7 @@ function fromLatin1(bytes: Uint8Array): string {
 
 function fromUtf8(bytes: Uint8Array, name: string): string {
   const [first, second] = bytes
-  // Every second byte of a list in UTF-16 is 0.
+  // In UTF-16, every second byte of a list is 0.
   if (bytes.byteLength > 1 && (first === 0) !== (second === 0)) {
     const encoding = first === 0 ? 'utf-16be' : 'utf-16le'
     throw new RefreshError('parse', `${name} is UTF-16, not UTF-8; write encoding: ${encoding}`)
@@ -75,7 +78,7 @@ function fromUtf8(bytes: Uint8Array, name: string): string {
   if (!isUtf8(bytes)) {
     throw new RefreshError(
       'parse',
-      `${name} is not UTF-8; if an old program of Windows wrote it, write encoding: latin1`,
+      `${name} is not UTF-8; if an old Windows program wrote it, write encoding: latin1`,
     )
   }
   const text = asBuffer(bytes).toString()

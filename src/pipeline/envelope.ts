@@ -3,29 +3,29 @@ import { reasonIn } from '../model/reason.ts'
 import { type Json, plain } from '../model/record.ts'
 import { failureIn } from './failure-signs.ts'
 
-/** Lists of these names hold no records, and say nothing of those in another list. */
+/** Lists with these names hold no records, and say nothing about the records in another list. */
 const NO_RECORDS: ReadonlySet<string> = new Set(['error', 'errors', 'warning', 'warnings', 'messages'])
 
-/** Lists of these names hold no records either; what is in them may be why others are missing. */
+/** Lists with these names hold no records either, but their items may explain why records are missing. */
 const ABOUT_RECORDS: ReadonlySet<string> = new Set(
   'failed failures failure faults alerts alert notices notice notifications missing skipped unavailable unreachable'.split(
     ' ',
   ),
 )
 
-/** What texts say why a list is empty, and those that say that all is well. */
+/** The fields that may say why a list is empty, and the texts that mean success. */
 const REASONS: ReadonlySet<string> = new Set(['message', 'detail', 'reason'])
 const ALL_IS_WELL = /^(?:(?:ok|okay|success|successful|succeeded|done)[.!]?)?$/i
 
 /** The lists in an object. */
 export interface Lists {
-  /** Those that may hold its records. */
+  /** The lists that may hold its records. */
   readonly ofRecords: readonly (readonly Json[])[]
-  /** How many others have something in them that may be about the records. */
+  /** The number of other non-empty lists that may be about the records. */
   readonly aboutRecords: number
 }
 
-/** Looks for the records of an object. */
+/** Finds the lists of an object that may hold its records. */
 export function listsIn(document: { readonly [key: string]: Json }): Lists {
   const lists = Object.entries(document).flatMap(([key, value]) =>
     Array.isArray(value) && !NO_RECORDS.has(plain(key))
@@ -38,8 +38,8 @@ export function listsIn(document: { readonly [key: string]: Json }): Lists {
 }
 
 /**
- * Looks for a text beside an empty list that may say why it is empty: a list that was lost must not be taken for one
- * that has nothing in it. Clearer signs of a failure are left to those who look for them.
+ * Refuses an empty list beside a text that may say why it is empty: a lost list must not count as an empty
+ * inventory. Clearer signs of a failure are left to other checks.
  * @param hint ends the message
  * @throws RefreshError `refused`
  */
@@ -50,6 +50,6 @@ export function assertNoReason(document: { readonly [key: string]: Json }, name:
   if (found === undefined || failureIn(document) !== undefined) return
   throw new RefreshError(
     'refused',
-    `${name} has no records, and a text in ${found[0]} (${reasonIn(found[1])}), which may say why; that is not taken for an empty inventory. If the inventory is empty: ${hint}`,
+    `${name} has no records, and a text in ${found[0]} (${reasonIn(found[1])}), which may say why; it is not accepted as an empty inventory. If the inventory is empty: ${hint}`,
   )
 }

@@ -4,7 +4,7 @@ import { fieldOf, isObject, type Json, plain } from '../model/record.ts'
 import { isNothing, scalarText } from './fields.ts'
 
 /**
- * Looks for errors beside what is recognised.
+ * Refuses a document with an error beside its list.
  * @param hint ends the message
  * @throws RefreshError `refused`
  */
@@ -13,17 +13,17 @@ export function assertNoError(document: { readonly [key: string]: Json }, name: 
   if (fault === undefined) return
   throw new RefreshError(
     'refused',
-    `${name} says that it failed: there is something in ${fault}${quoted(document)}. If that is no fault: ${hint}`,
+    `${name} says that it failed: there is something in ${fault}${quoted(document)}. If that is not a failure: ${hint}`,
   )
 }
 
-/** Fields that tell of an answer, not of a record; upper case and separators do not matter. */
+/** The names of fields about the whole response; case and separators are ignored. */
 const FAULTS: ReadonlySet<string> = new Set(['error', 'errors'])
 const SUCCESS: ReadonlySet<string> = new Set(['success', 'ok'])
 const STATUS: ReadonlySet<string> = new Set(['status', 'result'])
 const CODE: ReadonlySet<string> = new Set(['status', 'statuscode', 'httpstatus', 'code'])
 
-/** Numbers of such names say that `ok` and `success` are numbers of something too. */
+/** Numbers with these names mean that `ok` and `success` are counts too. */
 const OUTCOMES: ReadonlySet<string> = new Set(
   'fail fails failed failure failures warning warnings critical unknown pending skipped'.split(' '),
 )
@@ -31,9 +31,9 @@ const OUTCOMES: ReadonlySet<string> = new Set(
 const FAILED = /^(?:error|fail|failed|failure)$/i
 
 /**
- * What an answer says of itself that shows that it failed, as many APIs do with the status 200: something in `error`,
- * `"success": false` or 0, `"status": "error"`, `"code": 500`. Only what stands at its top counts.
- * @returns undefined when nothing says so
+ * Finds a sign in a response that it failed, as many APIs respond with the status 200: a non-empty `error`,
+ * `"success": false` or 0, `"status": "error"`, `"code": 500`. Only its top level counts.
+ * @returns undefined when there is none
  */
 export function failureIn(document: Json): string | undefined {
   if (!isObject(document)) return undefined
@@ -49,7 +49,7 @@ export function failureIn(document: Json): string | undefined {
   return `${key} is ${shown}${quoted(document)}`
 }
 
-/** What a document says of why it failed, for the end of a clause. */
+/** The error message of a document, for the end of a clause. */
 function quoted(document: Json): string {
   const reason = reasonIn(document)
   return reason === undefined ? '' : ` (${reason})`

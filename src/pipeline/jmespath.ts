@@ -7,13 +7,13 @@ import type { Query } from './select.ts'
 type JmesPath = typeof import('@jmespath-community/jmespath')
 type Expression = ReturnType<JmesPath['compile']>
 
-// Loaded when it is first needed: most inventories need no expression, and neither does a thread without one.
+// Loaded on first use: most inventories, and threads without an expression, do not need it.
 const load = createRequire(import.meta.url)
 
 /**
  * Compiles a JMESPath expression. Throws an Error that says what is expected.
- * @param key what messages call the expression when it fails on a document
- * @param reason of the failure then
+ * @param key the name of the expression in messages about a failing document
+ * @param reason of such a failure
  */
 export function compileQuery(text: string, key: string, reason: RefreshFailureReason): Query {
   const jmespath = load('@jmespath-community/jmespath') as JmesPath
@@ -31,10 +31,10 @@ export function compileQuery(text: string, key: string, reason: RefreshFailureRe
   }
 }
 
-/** A literal whole number that may be beyond 2^53. */
+/** A whole number literal that may be beyond 2^53. */
 const LITERAL = /`\s*(-?[1-9]\d{15,})\s*`/g
 
-/** Inventories have such a number as a text, see parseJson. */
+/** Documents have such a number as a text, see parseJson. */
 function asRead(literal: string, digits: string): string {
   return Number.isSafeInteger(Number(digits)) ? literal : `\`"${digits}"\``
 }

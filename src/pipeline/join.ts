@@ -22,7 +22,7 @@ export interface JoinPlan extends ListPlan {
 /** The lists that records are joined with. */
 export interface Joins {
   readonly lists: readonly JoinPlan[]
-  /** The fault of a record that cannot be evaluated. */
+  /** Makes the result for a record that cannot be joined. */
   readonly refuse: (fault: Rejection) => Mapped
 }
 
@@ -92,7 +92,7 @@ function createLookup(
     }
     if (value === undefined || value === null || value === '') return null
     const key = keyText(value)
-    if (key === undefined) return fault(`${shownPath(from)} is ${kindOf(value)}, by which nothing is found`)
+    if (key === undefined) return fault(`${shownPath(from)} is ${kindOf(value)}, which cannot be a key`)
     const found = index.get(key)
     if (found === SEVERAL) return fault(`several records have ${shown(value)} as ${shownPath(by)}`)
     if (found !== undefined) return found

@@ -3,42 +3,40 @@ import { asBuffer } from '../base/bytes.ts'
 import type { Json } from '../model/record.ts'
 import { parseJson } from './parse-json.ts'
 
-/** A JSON text whose one long list can be read a part at a time. */
+/** A JSON text with one long list that can be read in parts. */
 export interface JsonParts {
-  /**
-   * The items of the list, some at a time.
-   * @throws SyntaxError when it turns out that the text has to be read as a whole
-   */
+  /** Yields the items of the list in parts. @throws SyntaxError when the text has to be read as a whole */
   items(): Generator<readonly Json[]>
-  /** The document with another list of so many items in the place of that list; the first of them is `marker`. */
+  /** The document with a list of `length` items in place of the long one; the first item is `marker`. */
   frame(length: number): Json
-  /** A text that is nowhere else: it tells that list from all others. */
+  /** A unique text that identifies that list. */
   readonly marker: string
 }
 
-/** How many bytes are read at a time: so few that what they become is gone before the heap would keep it. */
+/** The size of a part in bytes: so small that its values are garbage before the heap promotes them. */
 const PART_BYTES = 65_536
 
-/** How far into a text, and into its list, the beginning of the list and its second item are looked for. */
+/**
+ * The beginning of the list and its second item are searched in this many bytes of the text, and of the list.
+ */
 const HEAD_BYTES = 4_096
 
-/** How many bytes after a list, and in its last item, are looked at to find where it ends. */
+/** The end of the list is searched in this many bytes after the list and in its last item. */
 const TAIL_BYTES = 65_536
 
-/** Where a list begins: the text itself, or else the first list of objects in it. */
+/** The beginning of a list: of the whole text, or else of the first list of objects in it. */
 const LIST = /^\s*\[|\[(?=\s*\{)/
 
-/** What is around a list that is the whole text. */
+/** The text around a list that is the whole document. */
 const BARE = /^[ \t\n\r]*\[\][ \t\n\r]*$/
 
 /**
- * Finds the long list in a JSON text, so that it can be read in parts: a million records that are all there at once
- * cost as much again to move and to sweep as to read.
- *
- * Where the list begins, ends and is cut is guessed, by what stands between its first two items, and yet nothing can
- * be read wrongly: when every part is a list by itself, with an item in it, and the text with another list in their
- * place is JSON, then by the grammar of RFC 8259 the whole is JSON, and has these items there.
- * @param partBytes how many bytes a part has at least, unless it is the last
+ * Finds the long list in a JSON text, so that it can be read in parts: a million records in memory at once
+ * cost as much time again in garbage collection as in reading. Where the list begins, ends and can be cut is
+ * guessed from the separator of its first two items, yet a wrong guess is never read wrongly: if every part
+ * is a non-empty list by itself, and the text with another list in its place is JSON, then by the grammar of
+ * RFC 8259 the whole text is JSON, and has these items there.
+ * @param partBytes the least size of a part, except for the last one
  * @returns undefined when there is no such list, or it is not found
  */
 export function splitJson(bytes: Uint8Array, partBytes = PART_BYTES): JsonParts | undefined {
@@ -56,7 +54,7 @@ export function splitJson(bytes: Uint8Array, partBytes = PART_BYTES): JsonParts 
     *items() {
       for (let from = start; from <= end; ) {
         const cut = text.indexOf(between, from + partBytes, 'latin1')
-        // The comma is the second character of what stands between two items.
+        // The comma is the second character of the separator.
         const to = cut === -1 || cut >= end ? end : cut + 1
         yield itemsIn(text, from, to)
         from = to + 1
@@ -70,21 +68,24 @@ export function splitJson(bytes: Uint8Array, partBytes = PART_BYTES): JsonParts 
   }
 }
 
-/** Some items of a list. @throws SyntaxError when it is not that, or none */
+/** Parses some items of a list. @throws SyntaxError when the text is not valid, or has no items */
 function itemsIn(text: Buffer, from: number, to: number): readonly Json[] {
   const items = parseJson(`[${text.toString('utf8', from, to)}]`) as readonly Json[]
   if (items.length === 0) throw new SyntaxError('a part without an item')
   return items
 }
 
-/** Where in a text its list is. */
+/** The place of a list in a text. */
 interface Place {
   readonly text: Buffer
   readonly start: number
   readonly between: string
 }
 
-/** Where the list ends: at the last bracket before which there is an item, and with which the rest is JSON. */
+/**
+ * Finds the end of the list: the last bracket that follows an item, and without which the rest would not be
+ * JSON.
+ */
 function endOf({ text, start, between }: Place): number | undefined {
   for (let end = text.lastIndexOf(']'); end >= start; end = text.lastIndexOf(']', end - 1)) {
     const last = text.lastIndexOf(between, end, 'latin1')
@@ -95,15 +96,15 @@ function endOf({ text, start, between }: Place): number | undefined {
       JSON.parse(`${text.toString('utf8', 0, start)}${text.toString('utf8', end)}`)
       return end
     } catch {
-      // Another list after this one, or in its last item, ends there.
+      // The end of another list, after this one or in its last item.
     }
   }
   return undefined
 }
 
 /**
- * What stands between the first two items, from the last character of the first, and with the first key of the
- * second: an object in an item begins otherwise, mostly.
+ * The separator of the first two items: from the last character of the first item to the first key of the
+ * second. Objects inside of an item mostly begin otherwise.
  */
 function separatorIn(list: string): string | undefined {
   let depth = 0

@@ -3,39 +3,39 @@ import { encodeLabels } from '../model/list.ts'
 import { NO_KEY } from '../model/record-key.ts'
 import type { Target, TargetGroup } from '../model/target-group.ts'
 
-/** Groups, their labels as they are encoded, and for each target, in order, the key of the record that made it. */
+/** Groups, their encoded labels, and for each target, in order, the key of the record that made it. */
 export interface Packed {
   readonly groups: readonly TargetGroup[]
   readonly labels: readonly string[]
   readonly keys: Uint32Array
 }
 
-/** Gathers targets one by one, so that no list of all of them is needed beside the groups. */
+/** Collects targets one by one, so that no list of all targets is needed beside the groups. */
 export interface Packer {
   /** @param key of the record that made it; see hashKey */
   add(target: Target, key?: number): void
   /** Whether nothing was added. */
   isEmpty(): boolean
-  /** The groups of what was added. */
+  /** Returns the groups of all added targets. */
   pack(): Packed
 }
 
-/** A group while it grows. */
+/** A group while targets are added. */
 interface Growing {
   readonly labels: Labels
   readonly targets: string[]
   readonly keys: number[]
-  /** Whether the targets came in order, each once. */
+  /** Whether the targets were added in order, each once. */
   isSorted: boolean
 }
 
-/** How many lists of labels are recognised by identity, without being written out. */
+/** The number of label lists that are recognised by identity, without encoding them. */
 const MAX_KNOWN = 65_536
 
 /**
- * Packs targets into the fewest groups: all targets with equal labels together, duplicates merged, groups
- * and targets sorted by code unit. The same targets in any order give the same groups. Prometheus holds
- * one copy of the labels per group, so packed groups cost it half the time and memory of loose ones.
+ * Packs targets into the fewest groups: all targets with equal labels together, duplicates merged, groups and
+ * targets sorted by code unit. The order of the targets does not affect the groups. Prometheus holds one copy
+ * of the labels per group, so packed groups cost it half the time and memory of unpacked ones.
  */
 export function createPacker(): Packer {
   const byText = new Map<string, Growing>()
@@ -78,7 +78,7 @@ export function createPacker(): Packer {
   }
 }
 
-/** Sorts by code unit, which is what sorting does by itself, and leaves each target once. */
+/** Sorts by code unit, the default order, and removes duplicates. */
 function inOrder(group: Growing): Growing {
   if (group.isSorted) return group
   const keyOf = new Map<string, number>()

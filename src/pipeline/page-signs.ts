@@ -7,40 +7,40 @@ import { fieldOf, isObject, type Json, plain } from '../model/record.ts'
 import { isNothing, scalarText } from './fields.ts'
 import { type Surroundings, surroundingsOf } from './surroundings.ts'
 
-/** One answer, and the records that were found in it. */
+/** One response, and the records that were found in it. */
 export interface Part {
   readonly document: Json
   readonly records: readonly Json[]
-  /** What messages call it. */
+  /** Its name in messages. */
   readonly name: string
   readonly answer: Answer | undefined
-  /** Whether it begins with the last record of the part before it. */
+  /** Whether it begins with the last record of the previous part. */
   readonly isJoined?: boolean
 }
 
-/** What a configuration says of the pages of a list. */
+/** The configured pagination of a list. */
 export interface Paging {
-  /** An expression says whether there is another page; then nothing else does. */
+  /** Whether an expression says that there is another page; then no other sign counts. */
   readonly hasMore: boolean
-  /** An expression says how many records there are. */
+  /** Whether an expression gives the number of records. */
   readonly total: boolean
 }
 
-/** A header, or a field of what stands around a list. */
+/** A header, or a field outside of the records. */
 interface Field {
-  /** Where it is: the keys, or the name of a header. */
+  /** The keys that lead to it, or the name of a header. */
   readonly path: readonly string[]
-  /** Its name without upper case and separators. */
+  /** Its name in lower case without separators. */
   readonly name: string
   readonly value: Json
-  /** Whether it stands so near to the list that a number in it counts the records. */
+  /** Whether it is so near to the list that a number in it counts the records. */
   readonly isNear: boolean
   readonly isHeader: boolean
-  /** A JMESPath expression that finds it, unless its path is one. */
+  /** The JMESPath expression that finds it, unless its path is one. */
   readonly expression?: string
 }
 
-/** What shows that there is more, and the keys of `http` that read it. */
+/** A sign of further pages, and the keys of `http` that read them. */
 interface Sign {
   readonly what: string
   readonly value: Json
@@ -49,22 +49,27 @@ interface Sign {
 
 const names = (text: string): ReadonlySet<string> => new Set(text.split(' '))
 
-/** What leads to another page when there is something in it. */
+/** Fields that lead to another page unless they are empty. */
 const NEXT = names(
   'next nextpage nextpageno nextpagenumber nexturl nexturi nextlink nexthref nextpageurl nextpageuri nextpagelink nextrecordsurl nextcursor nextpagecursor nextpageid nexttoken nextpagetoken nextmarker nextkey nextid nextoffset nextstart nextpagestart nextbatch continue continuation continuationtoken nextcontinuationtoken nextpartitionkey nextrowkey lastevaluatedkey skiptoken paginationtoken',
 )
-/** The same, which many also have in an answer that is whole: it counts unless something says that this is all. */
+/**
+ * Fields that lead to another page, but that many complete responses have too: they count unless another
+ * field says that this is all.
+ */
 const CURSOR = names('scrollid endcursor aftercursor cursorsafter searchafter nextcursormark nextidx')
 const YES_IS_A_PART = names(
   'more hasmore hasnext hasnextpage hasmoreitems hasmorepages hasmoreresults hasmorerecords hasmorerows hasmoredata morerecords moreresults morepages moreitems moredata moreavailable exceededtransferlimit truncated istruncated partial ispartial partialresults incomplete isincomplete incompleteresults timedout',
 )
-/** Such words count only near the list: elsewhere they may tell of anything. */
+/** These words count only near the list: elsewhere they may be about something else. */
 const PLAIN_WORDS = names('next continue continuation more partial incomplete truncated')
 const NO_IS_A_PART = names('last islast lastpage islastpage done finished complete iscomplete endofrecords')
 const TOTAL = names(
   'count total totalcount totalitems totalresults totalsize totalrecords totalelements totalrows totalhits totalentries totalobjects totalmatches totalfeatures numfound nummatched numbermatched nbhits found recordstotal recordsfiltered resultcount recordcount totalmatching matchedcount treesize subtotal totalentities grandtotalentities',
 )
-/** What is counted after a filter, and what beside it is counted before: in the answers of DataTables, Foreman, Nutanix. */
+/**
+ * Counts after a filter, and the counts before it beside them: in responses of DataTables, Foreman, Nutanix.
+ */
 const BEFORE_A_FILTER: ReadonlyMap<string, string> = new Map([
   ['recordsfiltered', 'recordstotal'],
   ['subtotal', 'total'],
@@ -72,25 +77,29 @@ const BEFORE_A_FILTER: ReadonlyMap<string, string> = new Map([
 ])
 const LEFT = names('remaining remainingcount remainingitems remainingitemcount remainingrecords')
 const PAGES = names('totalpages pagestotal pagecount pages lastpage nbpages numpages numberofpages')
-/** What may count something else, unless a page number stands beside it: the pages of a book, the items of a page. */
+/**
+ * Fields that count pages only beside a page number; otherwise perhaps the pages of a book, or the items of a
+ * page.
+ */
 const UNCLEAR_PAGES = names('pages pagecount')
 const PAGE = names('page currentpage pagenumber pageno pagenum pageindex')
 
-/** What is left, and what the limit is, of the requests that a client may send says nothing of the list. */
+/** Fields about rate limits say nothing about the list. */
 const NOT_OF_THE_LIST = /quota|limit|throttl/
 
-/** Objects of such names tell of the list beside them. */
+/** The names of objects with fields about the list beside them. */
 const TELLS_OF_THE_LIST =
   /pag(?:e|ing|ination)|meta|links?$|cursor|info$|^results?$|^response|^hits$|^summary$|^totals?$|^counts?$|header/
 
-/** How far from the list signs are looked for, and how many keys an object may have to be one that tells of it. */
+/** How far from the list signs are searched, and how many keys an object with signs may have. */
 const MAX_AWAY = 2
 const MAX_KEYS = 64
 
 /**
- * Looks at what stands around the records and at the headers, whatever selects the records: one page of several must
- * not be taken for the whole inventory.
- * @param paging undefined: each part has to be whole by itself; otherwise they are the pages of one list
+ * Checks the fields around the records and the headers, whatever selects the records: one page of several
+ * must not count as the whole inventory.
+ * @param paging undefined: each part has to be complete by itself; otherwise the parts are the pages of one
+ * list
  * @throws RefreshError `pagination` that names the sign and what to write
  */
 export function assertWhole(parts: readonly Part[], paging: Paging | undefined): void {
@@ -100,7 +109,7 @@ export function assertWhole(parts: readonly Part[], paging: Paging | undefined):
     if (sign === undefined) continue
     const rest =
       part.answer === undefined
-        ? 'Write all of them there'
+        ? 'Put all records into it'
         : `Say in a configuration file how the next page is found, with a line in http such as: ${sign.yaml}`
     throw new RefreshError(
       'pagination',
@@ -109,10 +118,10 @@ export function assertWhole(parts: readonly Part[], paging: Paging | undefined):
   }
 }
 
-/** The key with which a user says that there is no more, whatever an answer says. */
+/** The key with which a user confirms that the list is complete, whatever the response says. */
 const WAY_OUT = 'complete: true'
 
-/** Looks at the last page, which must not lead to another one, and at how many records all pages have together. */
+/** Checks that the last page does not lead to another one, and that all pages together have all records. */
 function assertLast(parts: readonly Part[], paging: Paging): void {
   const read = parts.map((part) => ({ part, around: surroundingsOf(part.document, part.records) }))
   const count = read.reduce(
@@ -120,7 +129,7 @@ function assertLast(parts: readonly Part[], paging: Paging): void {
     0,
   )
   const pages = read.map(({ part, around }) => ({ part, fields: fieldsOf(part, around) })).reverse()
-  // The last one that says how many there are: where it counts what is left, it says less from page to page.
+  // Uses the last page with a total: a field that counts the remaining records falls from page to page.
   const totals = paging.total ? [] : (pages.map(({ fields }) => fields.filter(isTotal)).find(isFilled) ?? [])
   const [last] = pages
   const sign =
@@ -129,7 +138,7 @@ function assertLast(parts: readonly Part[], paging: Paging): void {
   if (last === undefined || sign === undefined) return
   throw new RefreshError(
     'pagination',
-    `the pages that were read seem not to be all: they have ${count} records, and after ${last.part.name} ${shownPlace(sign)} is ${shownValue(sign.value)}. See in pagination how the next page is found, or, if these are all, write for this source: ${WAY_OUT}`,
+    `the pages that were read seem not to be all: they have ${count} records, and after ${last.part.name} ${shownPlace(sign)} is ${shownValue(sign.value)}. Check how pagination finds the next page, or, if these are all, write for this source: ${WAY_OUT}`,
   )
 }
 
@@ -139,13 +148,13 @@ function isTotal(field: Field): boolean {
   return field.isNear && !Number.isNaN(totalIn(field))
 }
 
-/** How many records a field says that there are; NaN when it does not. */
+/** The number of records according to a field; NaN if it gives none. */
 function totalIn({ name, value }: Field): number {
   if (name === 'contentrange') return rangeIn(value)?.total ?? Number.NaN
   return TOTAL.has(name) ? numberIn(value) : Number.NaN
 }
 
-/** How many records an answer says that there are, by where it says so. */
+/** The numbers of records that a response gives, by the places of their fields. */
 export function totalsIn(
   document: Json,
   records: readonly Json[],
@@ -170,7 +179,7 @@ function isLead({ name, value, isNear }: Field): boolean {
 function isSignAtTheEnd(field: Field, part: Part, { paging, pages }: Read): boolean {
   const { name, value, isNear } = field
   if (paging.hasMore) return false
-  // Some lead from each page to the next one without a look at whether there is anything on it.
+  // Some servers link each page to the next one, even if that is empty.
   if (NEXT.has(name)) return part.records.length > 0 && isLead(field)
   if (PAGES.has(name)) return isNear && !UNCLEAR_PAGES.has(name) && numberIn(value) > pages
   return saysPart(field)
@@ -185,7 +194,7 @@ function signIn(part: Part, around: Surroundings): Sign | undefined {
   return { what: 'its status', value: 206, yaml: yamlOf('offset: { parameter: offset }') }
 }
 
-/** The headers of an answer, then the fields of the objects around its list; lists are never looked into. */
+/** The headers of a response, then the fields of the objects around its list; lists are not searched. */
 function fieldsOf({ document, answer, name: part }: Part, around: Surroundings): Field[] {
   const all = answer?.headers ?? {}
   const headers = Object.entries(all).flatMap(([name, value]) => [
@@ -198,7 +207,7 @@ function fieldsOf({ document, answer, name: part }: Part, around: Surroundings):
   return fields.filter((field) => !before.includes(placeOf(field, field.name)))
 }
 
-/** Where what a field counts is counted before a filter. */
+/** The place of the field that has the same count before a filter. */
 function beforeFilter(field: Field): string[] {
   const name = BEFORE_A_FILTER.get(field.name)
   return name === undefined || Number.isNaN(numberIn(field.value)) ? [] : [placeOf(field, name)]
@@ -208,21 +217,21 @@ function placeOf({ path, isHeader }: Field, name: string): string {
   return JSON.stringify([isHeader, ...path.slice(0, -1), name])
 }
 
-/** The Link header; one that is malformed matters only where it may lead to another page. */
+/** Parses the Link header; a malformed one is an error only if it may lead to another page. */
 function* linkFields(text: string, part: string): Generator<Field> {
   const value = /next/i.test(text) ? findNextLink(text, part) : undefined
   if (value !== undefined) yield { path: ['link'], name: 'next', value, isNear: true, isHeader: true }
 }
 
-/** Whose header it is says nothing. */
+/** Prefixes of header names that do not matter. */
 const OWNER =
   /^(?:wp|ms|amz|goog|opc|nomad|sensu|api|list|result|resource|collection|pagination|paging)-(?=.)/
 
-/** A header as the fields in it: one, or those of the JSON in X-Pagination. */
+/** The fields in a header: the header itself, and those of the JSON in X-Pagination. */
 function* headerFields(header: string, text: string, headers: Headers): Generator<Field> {
   const name = plain(header.replace(/^x-/, '').replace(OWNER, ''))
   const own = { isNear: true, isHeader: true }
-  // Many use the header for the requests that are left.
+  // Many servers use such a header for the requests that remain.
   if (LEFT.has(name) || NOT_OF_THE_LIST.test(name)) return
   yield { ...own, path: [header], name: knownAs(name, headers), value: text }
   if (!/^pag(?:ination|ing|einfo)$/.test(name)) return
@@ -232,7 +241,7 @@ function* headerFields(header: string, text: string, headers: Headers): Generato
     yield { ...own, path: [header, key], name: plain(key), value }
 }
 
-/** What headers that say something of the list are called. */
+/** The names of headers about the list. */
 const TELLING: ReadonlySet<string> = new Set([
   ...NEXT,
   ...CURSOR,
@@ -244,16 +253,19 @@ const TELLING: ReadonlySet<string> = new Set([
   'contentrange',
 ])
 
-/** The headers that may say whether an answer is the whole list, by name; others may be new with each answer. */
+/**
+ * The headers that may say whether a response is the whole list, sorted by name; others may differ in each
+ * response.
+ */
 export function tellingHeaders(headers: Headers): [name: string, text: string][] {
   const tells = ([name, text]: [string, string]) =>
     name === 'link' || [...headerFields(name, text, headers)].some((field) => TELLING.has(field.name))
   return Object.entries(headers).filter(tells).sort()
 }
 
-/** What a header is called in a body. */
+/** The name of a header as a field of a body. */
 function knownAs(name: string, headers: Headers): string {
-  // Beside a list it counts nothing else.
+  // Beside a list, such a header counts only pages.
   if (UNCLEAR_PAGES.has(name)) return 'totalpages'
   const isTotal = name === 'records' || (name === 'pagetotal' && headers['x-page-limit'] !== undefined)
   if (isTotal) return 'total'
@@ -270,7 +282,7 @@ function parsed(text: string): Json {
 
 interface Place {
   readonly path: readonly string[]
-  /** How many steps it is from what the list is in. */
+  /** The number of steps from the object that holds the list. */
   readonly away: number
   readonly isNear: boolean
 }
@@ -297,18 +309,18 @@ function* fieldsIn(
   }
 }
 
-/** What a field is called here. */
+/** The name of a field in its context. */
 function nameOf(path: readonly string[], value: Json): string {
   const [key = '', above = ''] = path.toReversed()
-  // What stands before a dot is whose name it is: @odata.nextLink.
+  // The part before a dot is a namespace: @odata.nextLink.
   const name = plain(key.slice(key.lastIndexOf('.') + 1))
   if (name === 'after' && /^cursors?$/.test(plain(above))) return 'cursorsafter'
-  // A token, as Airtable has it.
+  // A token, as in Airtable.
   const isToken = name === 'offset' && typeof value === 'string' && Number.isNaN(numberIn(value))
   return isToken ? 'nextoffset' : name
 }
 
-/** The next link in a list of links, each with its relation, as in FHIR. */
+/** The next link in a list of links with their relations, as in FHIR. */
 function* nextIn(path: readonly string[], name: string, value: Json): Generator<Field> {
   if (!/links?$/.test(name) || !Array.isArray(value)) return
   for (const relation of ['rel', 'relation']) {
@@ -329,7 +341,7 @@ function isSign(field: Field, fields: readonly Field[], count: number): boolean 
   return saysPart(field) || (isNear && TOTAL.has(name) && numberIn(value) > count)
 }
 
-/** Whether a field says by itself that there is more. */
+/** Whether a field says by itself that there are further records. */
 function saysPart({ name, value, isNear }: Field): boolean {
   if (name === 'status') return isNear && isText(value, 'partial')
   if (YES_IS_A_PART.has(name)) return (isNear || !PLAIN_WORDS.has(name)) && isText(value, 'true')
@@ -346,7 +358,7 @@ function saysAll({ name, value }: Field, count: number): boolean {
 }
 
 /**
- * Whether there are several pages, so that this is one of them, whichever. A total that is the length of the list
+ * Whether there are several pages, so that this is one of them. A total that equals the length of the list
  * says otherwise, unless the page has a number.
  */
 function isOneOfSeveral({ name, value }: Field, fields: readonly Field[], count: number): boolean {
@@ -358,7 +370,7 @@ function isOneOfSeveral({ name, value }: Field, fields: readonly Field[], count:
   )
 }
 
-/** Which records an answer has, the first and the last, and of how many: with or without a unit: `items 0-11/20`. */
+/** The number of records in a response, and the total, with or without a unit: `items 0-11/20`. */
 interface Range {
   readonly has: number
   readonly total: number
@@ -377,7 +389,7 @@ function isPartOf(range: Range | undefined): boolean {
   return range !== undefined && range.has < range.total
 }
 
-/** Whether a value may lead to another page: no number below 1, and no link that leads nowhere. */
+/** Whether a value may lead to another page: not a number below 1, and not an empty link. */
 function leads(value: Json): boolean {
   if (isObject(value)) return !Object.values(value).every(isNothing)
   return !isNothing(value) && !(numberIn(value) <= 0) && !isText(value, 'false') && !isText(value, 'null')
@@ -387,7 +399,7 @@ function isText(value: Json, text: string): boolean {
   return scalarText(value) === text
 }
 
-/** The number in a field: as it is, as text, or as Elasticsearch has it; NaN when there is none. */
+/** The number in a field: a number, a text, or an object as in Elasticsearch; NaN if there is none. */
 function numberIn(value: Json): number {
   if (typeof value === 'number') return value
   if (typeof value === 'string') return /^\s*-?\d+\s*$/.test(value) ? Number(value) : Number.NaN
@@ -395,19 +407,19 @@ function numberIn(value: Json): number {
   return typeof inner === 'number' ? inner : Number.NaN
 }
 
-// What messages say of a sign.
+// The texts of messages about a sign.
 
-/** A query, also one without the URL before it, may hold the key that the inventory was asked with. */
+/** A query string, with or without the URL before it, may hold the API key of the inventory. */
 const QUERY = /(?:\?|&|^[\w.-]+=(?!=*$)).*/s
 
-/** How much of a value is looked at, how many fields and how deep: a message shows less. */
+/** The parts of a value that are searched for secrets: a message shows less. */
 const MAX_SHOWN = { length: 10_000, fields: 10, depth: 2 }
 
 function shownValue(value: Json): string {
   return shown(withoutQueries(value, 0))
 }
 
-/** A value without the user, the password and the query of any URL in it. */
+/** Removes the user, password and query of any URL in a value. */
 function withoutQueries(value: Json, depth: number): Json {
   if (typeof value === 'string') {
     const text = replaceUserInfo(value.slice(0, MAX_SHOWN.length), () => '…')
@@ -425,14 +437,14 @@ function shownPlace({ path, isHeader }: Field): string {
   return isHeader ? ['its header', [shownHeader(header), ...rest].join('.')].join(' ') : path.join('.')
 }
 
-/** The name of a header as it is mostly written. */
+/** The name of a header in its usual case. */
 function shownHeader(name: string): string {
   return name.startsWith('x-ms-')
     ? name
     : name.replace(/(?:^|-)(?:wp(?=-)|[a-z])/g, (start) => start.toUpperCase())
 }
 
-/** The line of YAML that reads the other pages, as far as a sign tells. */
+/** The line of YAML that reads the other pages, as far as the sign shows it. */
 function yamlFor(field: Field): string {
   const { name, path, value, isHeader } = field
   if (isHeader && path[0] === 'link') return yamlOf('link_header: true')
@@ -453,7 +465,7 @@ function isUrl(value: Json): boolean {
   return typeof value === 'string' && /^(?:https?:\/\/|\/|\?)/.test(value)
 }
 
-/** The JMESPath expression of a field, as it stands in YAML. */
+/** The JMESPath expression of a field, as YAML. */
 function expressionOf({ path, value, expression }: Field): string {
   const inner = isObject(value) ? Object.keys(value).find((key) => !isNothing(value[key] as Json)) : undefined
   const text = expression ?? pathText(inner === undefined ? path : [...path, inner])

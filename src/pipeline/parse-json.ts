@@ -1,14 +1,15 @@
 import type { Json } from '../model/record.ts'
 
-/** Shorter runs of digits are whole numbers up to 2^53. */
+/** Shorter runs of digits are at most 2^53. */
 const MIN_DIGITS = 16
 
-/** What may be a whole number of so many digits; in a text it is none. */
+/** A candidate for a long whole number; inside of a text it is not one. */
 const LONG_INTEGER = /(?<![\w.+-])-?[1-9]\d{15,}(?![\w.+-])/g
 
 /**
- * Reads JSON as `JSON.parse` does, but a whole number beyond 2^53 as the text of its digits, which it would lose as a
- * number: ids of such length are names, and their digits are what tells them apart. YAML is read the same way.
+ * Parses JSON like `JSON.parse`, but returns a whole number beyond 2^53 as a text of its digits, since a
+ * number would lose some: ids of such length are names, distinguished by their digits. YAML is read the same
+ * way.
  * @throws SyntaxError
  */
 export function parseJson(text: string): Json {
@@ -16,7 +17,7 @@ export function parseJson(text: string): Json {
   return hasLongRun(text) ? (JSON.parse(withQuotedIntegers(text)) as Json) : value
 }
 
-/** Whether a text has many digits in a row: of as many characters, one is at each multiple of their number. */
+/** Whether a text has a run of at least MIN_DIGITS digits: such a run contains a multiple of that length. */
 function hasLongRun(text: string): boolean {
   for (let at = MIN_DIGITS - 1; at < text.length; at += MIN_DIGITS) {
     if (!isDigit(text, at)) continue
@@ -33,7 +34,7 @@ function isDigit(text: string, at: number): boolean {
   return code >= 48 && code <= 57
 }
 
-/** Puts whole numbers beyond 2^53 into quotation marks. The text is known to be JSON. */
+/** Quotes whole numbers beyond 2^53. The text is valid JSON. */
 function withQuotedIntegers(text: string): string {
   const parts: string[] = []
   let done = 0
@@ -46,7 +47,7 @@ function withQuotedIntegers(text: string): string {
   return [...parts, text.slice(done)].join('')
 }
 
-/** Tells of places in a JSON text, each after the one before, whether they are within a text. */
+/** Creates a function that says whether a place in a JSON text is inside of a string; places must ascend. */
 function createTextTracker(text: string): (place: number) => boolean {
   let isOpen = false
   let next = text.indexOf('"')
@@ -59,7 +60,7 @@ function createTextTracker(text: string): (place: number) => boolean {
   }
 }
 
-/** Whether an odd number of backslashes stands before a place. */
+/** Whether an odd number of backslashes precedes a place. */
 function isEscaped(text: string, place: number): boolean {
   let start = place
   while (text[start - 1] === '\\') start--

@@ -14,31 +14,31 @@ import { createPacker, type Packed } from './pack.ts'
 import { type ListPlan, readList } from './read-list.ts'
 import { createTally, type NumberedRecord, type Report } from './report.ts'
 
-/** Everything that a source's configuration decides about its records, compiled once. */
+/** The configuration of a source that applies to its records, compiled once. */
 export interface Plan extends ListPlan {
   /** The lists that records are joined with; undefined: there are none. */
   readonly joins?: Joins
   readonly map: Mapping
-  /** The same without the filter, if there is one. */
+  /** The mapping without the filter, if there is a filter. */
   readonly unfiltered?: Mapping
-  /** What tells a record apart from the others; undefined: the usual fields do. */
+  /** Identifies a record; undefined: the usual fields do. */
   readonly keyOf?: (record: InventoryRecord) => string | undefined
   readonly rules: readonly RelabelRule[]
 }
 
-/** The groups of one list, and what became of its records. */
+/** The groups of one list, and the report on its records. */
 export interface Result extends Packed {
   readonly report: Report
-  /** The keys of records, or targets of them, that are there but cannot be read. */
+  /** Key hashes of records, or of their targets, that are present but cannot be mapped. */
   readonly unreadable: ReadonlySet<number>
-  /** How many more of these have no key. */
+  /** The number of these without a key. */
   readonly keyless: number
 }
 
 /**
- * The pipeline: documents → records → targets → groups. A pure function: the same bytes and plan give
- * the same result, wherever it runs.
- * @throws RefreshError when the documents hold no list of records, or records of which none is a target
+ * The pipeline: documents → records → targets → groups. A pure function: the same bytes and plan give the
+ * same result, wherever it runs.
+ * @throws RefreshError when the documents hold no list of records, or all records are quarantined
  */
 export function runPipeline(documents: readonly Document[], plan: Plan): Result {
   const join = plan.joins && createJoin(documents, plan.joins)
@@ -59,10 +59,12 @@ function readWhole(documents: readonly Document[], plan: Plan, join: Join): Coll
   return collector
 }
 
-/** How deep lists are looked for. */
+/** The depth to which lists are searched. */
 const MAX_LIST_DEPTH = 6
 
-/** How many objects stand in the lists of a document: as many records as an expression could have selected. */
+/**
+ * Counts the objects in the lists of a document: an expression could have selected at most so many records.
+ */
 function objectsIn(value: Json, depth: number): number {
   if (typeof value !== 'object' || value === null || depth > MAX_LIST_DEPTH) return 0
   const items: readonly Json[] = Array.isArray(value) ? value : Object.values(value)
@@ -74,10 +76,10 @@ function objectsIn(value: Json, depth: number): number {
   return count
 }
 
-/** Shorter documents are read at once. */
+/** Shorter documents are read as a whole. */
 const MIN_BYTES_FOR_PARTS = 262_144
 
-/** Reads a long list of records a part at a time; undefined when it has to be read as a whole. */
+/** Reads a long list of records in parts; undefined when it has to be read as a whole. */
 function readInParts(
   { bytes, format, name, answer }: Document,
   plan: Plan,
@@ -99,18 +101,20 @@ function readInParts(
     plan.assertWhole?.([{ document, records: selected, name, answer }])
     return selected.length === count && selected[0] === parts.marker ? collector : undefined
   } catch (error) {
-    // Whatever is wrong with it, it is told of the whole.
+    // Reading it as a whole reports the error.
     if (error instanceof SyntaxError || error instanceof RefreshError) return undefined
     throw error
   }
 }
 
-/** Whether a label is left out although its field is there. */
+/** Whether a label is left out although its field is present. */
 function isFault(reason: LabelDropReason): boolean {
   return reason === 'not_text' || reason === 'invalid_value'
 }
 
-/** Whether a target may be another one than its record would make if all of it could be read. */
+/**
+ * Whether a target may differ from the one that its record would make if all of the record could be mapped.
+ */
 function mayStandElsewhere(result: Relabelled, before: Target, isIncomplete: boolean): boolean {
   if (!('target' in result)) return 'rejection' in result || isIncomplete
   const { target, isMisplaced } = result
@@ -118,12 +122,12 @@ function mayStandElsewhere(result: Relabelled, before: Target, isIncomplete: boo
   return isMisplaced || (isIncomplete && isMoved)
 }
 
-/** What becomes of records, one after the other. */
+/** Collects the results of records, one after the other. */
 interface Collector {
   add(records: readonly InventoryRecord[]): void
-  /** Counts what the records expression left out. */
+  /** Counts objects that the records expression left out. */
   leaveOut(count: number): void
-  /** @throws RefreshError when there were records, but no target */
+  /** @throws RefreshError when there were records, but all are quarantined */
   result(): Result
 }
 
@@ -165,8 +169,9 @@ function createCollector(plan: Plan, join: Join): Collector {
   }
 
   /**
-   * Applies the rules to a target, and packs what they leave.
-   * @param isIncomplete whether its record has labels that cannot be made: the rules might have done otherwise with them
+   * Applies the rules to a target, and packs the result.
+   * @param isIncomplete whether its record lacks labels that could not be made: the rules might have used
+   * them
    */
   function finish(target: MappedTarget, numbered: NumberedRecord, isIncomplete: boolean): void {
     const { key } = numbered
@@ -192,12 +197,13 @@ function createCollector(plan: Plan, join: Join): Collector {
     result() {
       const selected = { records: count - leftOut, notSelected: notSelected + leftOut, lacking }
       const report = { ...selected, ...tally.counts() }
-      // A list full of rubbish is a broken inventory, not an empty one: an empty list would be believed.
+      // If all records are quarantined, the inventory is broken, not empty: an empty list would be accepted
+      // as one.
       const isEmpty = packer.isEmpty() && report.dropped + leftOut + lacking === 0
       if (isEmpty && report.rejected.size > 0) {
         throw new RefreshError(
           'all_rejected',
-          `not one of ${report.records} records makes a target; the first: ${report.samples[0]?.detail}`,
+          `none of ${report.records} records makes a target; the first: ${report.samples[0]?.detail}`,
         )
       }
       return { ...packer.pack(), report, unreadable, keyless }

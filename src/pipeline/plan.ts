@@ -20,43 +20,45 @@ import {
   unlessFailedBySigns,
 } from './select.ts'
 
-/** What a configuration says about one list of records. */
+/** The configuration of one list of records. */
 export interface ListOptions {
-  /** A JMESPath expression that selects the records in a document; undefined: the usual shapes are recognised. */
+  /**
+   * A JMESPath expression that selects the records in a document; undefined: the usual shapes are recognised.
+   */
   readonly records: string | undefined
-  /** What is configured of pages: then each document holds only a part of the records. */
+  /** The configuration of pages; then each document holds only a part of the records. */
   readonly paging?: Paging | undefined
-  /** Whether a document is believed to be whole, whatever it says of others. */
+  /** Whether each document counts as complete, even if it shows further pages. */
   readonly isComplete?: boolean
-  /** A JMESPath expression that tells of a document that says itself that it is none; undefined: the usual signs. */
+  /** A JMESPath expression that recognises a failed response; undefined: the usual signs do. */
   readonly failIf?: string | undefined
 }
 
 /** A list that records are joined with, see {@link JoinPlan}. */
 export interface JoinOptions extends ListOptions, Pick<JoinPlan, 'name' | 'by' | 'from' | 'isOptional'> {}
 
-/** What a source's configuration says about its records: plain data, which any thread can compile. */
+/** The configuration of a source's records: plain data, which any thread can compile. */
 export interface PlanOptions extends ListOptions {
-  /** A JMESPath expression that selects a record, looked at by itself; undefined: each is selected. */
+  /** A JMESPath expression that selects a single record; undefined: every record is selected. */
   readonly filter?: string | undefined
   readonly mapping: MappingOptions
-  /** A template of what tells records apart; undefined: the usual fields do. */
+  /** The template of a record's key; undefined: the usual fields are used. */
   readonly key?: Template | undefined
-  /** The lists that its records are joined with, in their order; undefined: there are none. */
+  /** The lists that records are joined with, in this order; undefined: there are none. */
   readonly joins?: readonly JoinOptions[] | undefined
-  /** Checked already: `validateRelabel` found nothing. */
+  /** Already checked: `validateRelabel` found no fault. */
   readonly relabelConfigs: readonly RelabelConfig[]
 }
 
-/** What makes fail_if look at the headers of an answer too. */
+/** A fail_if expression with this word also reads the headers of a response. */
 const HEADERS = /\bheaders\b/
 
-/** A JMESPath expression that only names keys. */
+/** A JMESPath expression of keys only. */
 const PATH = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/
 
 /**
- * Compiles everything that is done to each record, once per configuration.
- * @throws Error when an expression is none; a configuration that was loaded has been checked
+ * Compiles all steps that are applied to each record, once per configuration.
+ * @throws Error when an expression is invalid, which a loaded configuration excludes
  */
 export function compilePlan(options: PlanOptions): Plan {
   const { joins, mapping, key: template, relabelConfigs } = options
@@ -74,7 +76,7 @@ function compileJoins(joins: readonly JoinOptions[], mapping: MappingOptions): J
   return { lists, refuse: refusing(mapping) }
 }
 
-/** Whether any expression looks at the headers of an answer. */
+/** Whether any expression reads the headers of a response. */
 export function readsHeaders({ failIf, joins = [] }: Pick<PlanOptions, 'failIf' | 'joins'>): boolean {
   return [failIf, ...joins.map((join) => join.failIf)].some((text) => HEADERS.test(text ?? ''))
 }
@@ -108,12 +110,12 @@ function compileMap({ mapping, filter }: PlanOptions): Pick<Plan, 'map' | 'unfil
   return { map: filterMapping(map, isWanted, mapping), unfiltered: map }
 }
 
-/** What JMESPath takes for true, as in `records[?…]`: of numbers also 0. */
+/** Truth in JMESPath, as in `records[?…]`: the number 0 is true too. */
 function isTrue(value: Json): boolean {
   return value === 0 || !isNothing(value)
 }
 
-/** A record in which a field of the template is missing has no key. */
+/** A record that lacks a field of the template has no key. */
 function compileKey(template: Template): NonNullable<Plan['keyOf']> {
   return (record) => {
     const key = render(template, record)

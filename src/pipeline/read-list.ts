@@ -6,19 +6,19 @@ import { decode } from './decode.ts'
 import type { Part } from './page-signs.ts'
 import type { Select } from './select.ts'
 
-/** What the configuration decides about one list of records, compiled once. */
+/** The configuration of one list of records, compiled once. */
 export interface ListPlan {
   readonly select: Select
-  /** Whether it selects a list as it stands in the document, whatever is in the list. */
+  /** Whether `select` returns a list of the document unchanged, whatever is in the list. */
   readonly selectsAll?: boolean
-  /** Throws a RefreshError when the documents say that there is more than what is in them. */
+  /** Throws a RefreshError when the documents show that there are further records. */
   readonly assertWhole?: (parts: readonly Part[]) => void
 }
 
 /**
- * Reads the records of a list from documents, which are the whole of it or its pages.
- * @param onDocument is handed each document, and how many records were selected in it
- * @returns them document by document, without those that pages have in common
+ * Reads the records of a list from documents, which are its pages or the whole list.
+ * @param onDocument called with each document, and the number of records selected in it
+ * @returns the records by document, without those that overlapping pages repeat
  * @throws RefreshError when the documents hold no list of records, or a part of one
  */
 export function readList(
@@ -37,7 +37,7 @@ export function readList(
   let last: InventoryRecord | undefined
   return parts.map(({ records, isJoined }) => {
     const [first] = records
-    // Behind a filter other records may stand there, with the same id too.
+    // Behind a filter, other records may be there, even with the same id.
     const isSame = plan.selectsAll === true ? isSameRecord : isDeepStrictEqual
     const isAgain = isJoined && first !== undefined && last !== undefined && isSame(first, last)
     last = records.at(-1) ?? last

@@ -7,31 +7,31 @@ import { assertNoError, failureIn } from './failure-signs.ts'
 import { isNothing } from './fields.ts'
 
 /**
- * A compiled query over a document (JMESPath, when it comes from a configuration file); `name` is what messages
- * call the document.
+ * A compiled query over a document (JMESPath, when it comes from a configuration file); `name` is the name of
+ * the document in messages.
  */
 export type Query = (document: Json, name: string) => Json
 
-/** Finds the list of records in one document; `name` is what messages call it. */
+/** Finds the list of records in one document; `name` is its name in messages. */
 export type Select = (document: Json, name: string, headers?: Headers) => readonly InventoryRecord[]
 
-/** What messages say of a list: the key that selects it, and what to write. */
+/** The texts of messages about a list: the key that selects it, and what to write. */
 export interface ListKey {
   readonly key: string
   readonly hint: string
-  /** Whether a configured expression says what a failure looks like: then nothing else is taken for one. */
+  /** Whether a configured expression recognises failures; then no other sign counts. */
   readonly hasFailIf?: boolean
 }
 
-/** What messages say of the list of records. */
+/** The texts of messages about the list of records. */
 export const RECORDS: ListKey = {
   key: 'records',
   hint: 'Say which in a configuration file, with two lines such as: records: "items" and targets: ["{hostname}:{port|9100}"]',
 }
 
 /**
- * Selects records with the configured query, or, without one, recognises the usual shapes:
- * a list, or an object with exactly one list in it.
+ * Selects records with the configured query, or without one recognises the usual shapes: a list, or an object
+ * with exactly one list in it.
  * @throws RefreshError `shape` when there is no such list
  */
 export function createSelect(query: Query | undefined, key = RECORDS): Select {
@@ -45,7 +45,7 @@ function recognise(document: Json, name: string, { hint, hasFailIf }: ListKey): 
   if (!isObject(document)) {
     throw new RefreshError('shape', `${name} is ${kindOf(document)}, not a list of records. ${hint}`)
   }
-  // One target group without the list around it: its labels must not get lost.
+  // One target group without a list around it: its labels must be kept.
   if (Array.isArray(document.targets) && isObject(document.labels)) return [document]
   if (hasFailIf !== true) assertNoError(document, name, hint)
   const { ofRecords, aboutRecords } = listsIn(document)
@@ -70,9 +70,9 @@ function notRecognised(
 }
 
 /**
- * Selects the target groups in what an http_sd endpoint answers. Prometheus believes `null` to be an empty list;
- * here it is none, as it is what a server answers that has lost its own.
- * @throws RefreshError `shape` when the document is no list
+ * Selects the target groups in the response of an http_sd endpoint. Prometheus accepts `null` as an empty
+ * list; here it is refused, since a server that lost its list responds with it.
+ * @throws RefreshError `shape` when the document is not a list
  */
 export function selectGroups(document: Json, name: string): readonly InventoryRecord[] {
   if (Array.isArray(document)) return document
@@ -97,27 +97,28 @@ function listFrom(selected: Json, { document, name, key }: Selected): readonly I
 }
 
 /**
- * Selects records unless the document seems to say, beside them, that it failed: what is there may be a part, and
- * Prometheus would forget the others. Records are looked at never, so that whatever they say is no failure.
+ * Selects records unless a field beside them shows that the request failed: the records may be only a part,
+ * and Prometheus would drop the others. The records themselves are not checked, so their content is never a
+ * failure.
  */
 export function unlessFailedBySigns(select: Select): Select {
   return (document, name) => {
     const records = select(document, name)
-    // What is one record itself has nothing around it.
+    // A document that is itself the only record has nothing around it.
     const sign = records[0] === document ? undefined : failureIn(document)
     if (sign === undefined) return records
     throw new RefreshError(
       'refused',
-      `${name} says that it failed: ${sign}. What is beside that is not taken for the inventory. If it is all of it, say in a configuration file what a failure looks like: fail_if, a JMESPath expression such as "errors", replaces this check`,
+      `${name} says that it failed: ${sign}. The records beside that are not accepted as the inventory. If they are complete, say in a configuration file what a failure looks like: fail_if, a JMESPath expression such as "errors", replaces this check`,
     )
   }
 }
 
 /**
- * Selects records unless the document says itself that something went wrong, as GraphQL does with `errors` beside
- * half of the data.
- * @param failed finds what says so; null, false, 0 and what is empty is no failure
- * @param readsHeaders whether it looks at the headers too
+ * Selects records unless the document itself reports a failure, as GraphQL does with `errors` beside half of
+ * the data.
+ * @param failed finds the failure; null, false, 0 and empty values mean success
+ * @param readsHeaders whether it also reads the headers
  */
 export function unlessFailed(select: Select, failed: Query, readsHeaders = false): Select {
   return (document, name, headers = {}) => {
@@ -129,7 +130,7 @@ export function unlessFailed(select: Select, failed: Query, readsHeaders = false
   }
 }
 
-/** An answer with its headers beside what is in it; an answer that is a list is in `body` only. */
+/** A response with its headers beside its fields; a response that is a list is only in `body`. */
 function withHeaders(document: Json, headers: Headers): Json {
   return { headers, body: document, ...(isObject(document) && document) }
 }

@@ -1,27 +1,27 @@
 import { fieldOf, isObject, type Json } from '../model/record.ts'
 
-/** What stands around the records of a document. */
+/** The objects around the records of a document. */
 export interface Surroundings {
   /** The objects on the way to the records. */
   readonly objects: ReadonlySet<Json>
   /** The objects whose values are the records, as in `{"a": {…}, "b": {…}}`. */
   readonly lists: ReadonlySet<Json>
-  /** How many records there are at most before a filter. */
+  /** The largest number of records before a filter. */
   readonly count: number
 }
 
-/** How deep records are looked for. */
+/** The depth to which records are searched. */
 const MAX_DEPTH = 6
 
-/** How many records, and how many items of a list, are looked at to see whether they are the same. */
+/** The number of records, and of items of a list, that are compared. */
 const MAX_LOOKED_AT = 100
 
 /**
- * Finds where in a document the records stand that an expression selected, in time that hardly depends on how many
- * there are. What an expression makes anew stands nowhere; then every list may be theirs.
+ * Finds the place in a document of the records that an expression selected, in time that hardly depends on
+ * their number. Values that an expression creates are nowhere in the document; then any list may be theirs.
  */
 export function surroundingsOf(document: Json, records: readonly Json[]): Surroundings {
-  // A list, or one record: nothing stands around it.
+  // The document is the list, or the one record: nothing is around it.
   if (document === records || records[0] === document) {
     return { objects: new Set(), lists: new Set([document]), count: records.length }
   }
@@ -39,7 +39,7 @@ export function surroundingsOf(document: Json, records: readonly Json[]): Surrou
     return true
   }
 
-  /** Whether records stand in a value, or below it. */
+  /** Whether records are in a value, or below it. */
   function leadsTo(value: Json, depth: number, isFound: (value: Json) => boolean): boolean {
     if (isFound(value)) return true
     if (!isObject(value) || depth > MAX_DEPTH) return false
@@ -58,7 +58,7 @@ export function surroundingsOf(document: Json, records: readonly Json[]): Surrou
   return { objects, lists, count: Math.max(count, records.length) }
 }
 
-/** How many records stand in a list, or are the values of an object; 0 when none does. */
+/** The number of records in a list, or among the values of an object; 0 if there are none. */
 function countIn(value: Json, known: ReadonlySet<Json>): number {
   if (isObject(value)) {
     const values = Object.values(value)
@@ -67,9 +67,9 @@ function countIn(value: Json, known: ReadonlySet<Json>): number {
   if (!Array.isArray(value)) return 0
   if (value.some((item) => known.has(item))) return value.length
   const fields = value.slice(0, MAX_LOOKED_AT).flatMap((item) => (isObject(item) ? Object.values(item) : []))
-  // One in each item, such as in the edges of GraphQL.
+  // One record in each item, such as in the edges of GraphQL.
   if (fields.some((field) => isObject(field) && known.has(field))) return value.length
-  // Several in each item: as many as the lists have that they stand in, whatever other lists are beside them.
+  // Several records in each item: counts the lists that hold them, not the other lists beside them.
   const keys = new Set(value.slice(0, MAX_LOOKED_AT).flatMap((item) => keysOfLists(item, known)))
   return keys.size === 0 ? 0 : value.reduce<number>((sum, item) => sum + lengthsAt(item, keys), value.length)
 }
@@ -89,7 +89,7 @@ function lengthsAt(item: Json, keys: ReadonlySet<string>): number {
   }, 0)
 }
 
-/** The longest list of a document that is in no other one. */
+/** The longest list of a document that is not inside of another list. */
 export function longestListIn(value: Json, depth = 0): readonly Json[] {
   if (Array.isArray(value)) return value
   if (!isObject(value) || depth > MAX_DEPTH) return []
@@ -97,7 +97,7 @@ export function longestListIn(value: Json, depth = 0): readonly Json[] {
   return lists.reduce((longest, list) => (list.length > longest.length ? list : longest), [])
 }
 
-/** How many items the lists of a document have: as many records as an expression could have selected. */
+/** Counts the items in the lists of a document: an expression could have selected at most so many records. */
 export function itemsIn(value: Json, depth = 0): number {
   if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return 0
   if (!Array.isArray(value))

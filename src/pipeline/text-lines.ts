@@ -1,6 +1,6 @@
 const BLANK = /\s/
 
-/** A line without the comment at its end, which begins at the beginning of the line or behind a blank. */
+/** Removes a comment, which starts at the beginning of the line or after white space. */
 export function withoutComment(line: string, marks: string): string {
   for (let at = 0; at < line.length; at++) {
     const isMark = marks.includes(line[at] as string)
@@ -10,8 +10,8 @@ export function withoutComment(line: string, marks: string): string {
 }
 
 /**
- * Whether a text looks like a word of an error message rather than like a host: Unauthorized, null, OK. Where it is all
- * that there is, it is not taken for the only host of an inventory.
+ * Whether a text looks like a word of an error message rather than a host: Unauthorized, null, OK. Alone, it
+ * is not accepted as the only host of an inventory.
  */
 export function isMessage(text: string): boolean {
   return /^[a-z]+[.!]?$/i.test(text.trim())

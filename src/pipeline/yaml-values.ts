@@ -2,21 +2,24 @@ import type { Node, ParsedNode, Scalar, YAMLMap } from 'yaml'
 import { MASK } from '../base/secret.ts'
 import { isObject, type Json } from '../model/record.ts'
 
-/** The most values that all aliases of a document together may stand for; the others are bounded by its length. */
+/**
+ * The largest number of values that all aliases of a document together expand to; the size of the text bounds
+ * the others.
+ */
 const MAX_ALIASED = 3_000_000
 
-/** Makes the error for what is wrong at an offset of the text. */
+/** Makes the error for a fault at an offset of the text. */
 type Fail = (offset: number, message: string) => Error
 
-/** What an anchor names, and of how many values it is made. */
+/** The value of an anchor, and the number of values in it. */
 interface Anchored {
   readonly value: Json
   readonly size: number
 }
 
 /**
- * Creates the reader of one parsed document. Aliases share the value that they name, so they cost nothing, but
- * whoever walks the result walks each again: hence the bound on how many values they stand for.
+ * Creates the reader of one parsed document. Aliases share the value of their anchor, so they cost nothing
+ * here, but later steps visit the value for each alias: hence the limit on the values that they expand to.
  * @param yaml the parser, which is loaded only where it is needed
  */
 export function createYamlReader(yaml: typeof import('yaml'), fail: Fail): (node: Node | null) => Json {
@@ -37,16 +40,17 @@ export function createYamlReader(yaml: typeof import('yaml'), fail: Fail): (node
 
   function follow(name: string, node: Node): Json {
     const anchored = anchors.get(name)
-    if (anchored === undefined) throw fail(startOf(node), `nothing before *${name} is called &${name}`)
+    if (anchored === undefined)
+      throw fail(startOf(node), `the alias *${name} has no anchor &${name} before it`)
     values += anchored.size
     aliased += anchored.size
-    // A few hundred bytes could cost the search through them more time than others can wait.
-    if (aliased > MAX_ALIASED) throw fail(startOf(node), 'its aliases stand for too many values')
+    // Otherwise a document of a few hundred bytes could block the search for too long.
+    if (aliased > MAX_ALIASED) throw fail(startOf(node), 'its aliases expand to too many values')
     return anchored.value
   }
 
   function readValue(node: ParsedNode): Json {
-    // Only Ansible can read it, and nobody should.
+    // Only Ansible can decrypt it, and it must not be shown.
     if (node.tag?.startsWith('!vault') === true) return MASK
     if (yaml.isScalar(node)) return scalarValue(node)
     if (yaml.isMap(node)) return readMap(node)
@@ -60,7 +64,7 @@ export function createYamlReader(yaml: typeof import('yaml'), fail: Fail): (node
       if (isMergeKey(key)) merged.push(...readMerged(key, value))
       else {
         const text = keyText(key)
-        if (entries.has(text)) throw fail(startOf(key), `the key ${JSON.stringify(text)} is there twice`)
+        if (entries.has(text)) throw fail(startOf(key), `the key ${JSON.stringify(text)} is a duplicate`)
         entries.set(text, read(value))
       }
     }
@@ -74,11 +78,11 @@ export function createYamlReader(yaml: typeof import('yaml'), fail: Fail): (node
     return yaml.isScalar(key) && key.value === '<<' && key.type === 'PLAIN'
   }
 
-  /** What a merge key merges: one set of keys or a list of them, of which the first has precedence. */
+  /** The values of a merge key: one mapping or a list of mappings, of which the first has precedence. */
   function readMerged(key: Node, value: Node | null): { readonly [key: string]: Json }[] {
     const merged = [read(value)].flat()
     if (merged.every((one) => isObject(one))) return merged
-    throw fail(startOf(key), 'only sets of keys can be merged (<<)')
+    throw fail(startOf(key), 'only mappings can be merged (<<)')
   }
 
   function keyText(key: Node): string {

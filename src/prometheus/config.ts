@@ -53,5 +53,5 @@ export const prometheusSchema = Type.Array(prometheusServerSchema, {
   description: 'Prometheus servers to query for the state of the targets: scraped, dropped or unknown.',
 })
 
-/** Its entries as they stand in the configuration file. */
+/** One entry as written in the configuration file. */
 export type PrometheusConfig = Static<typeof prometheusServerSchema>

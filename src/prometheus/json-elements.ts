@@ -4,10 +4,10 @@ import { RefreshError } from '../base/errors.ts'
 /** The longest element, and the longest document without its elements, in bytes. */
 const MAX_BYTES = 2 ** 20
 
-/** How deep the lists are: `{"data":{"activeTargets":[{…},{…}]}}`. */
+/** The depth of the lists: `{"data":{"activeTargets":[{…},{…}]}}`. */
 const LIST_DEPTH = 3
 
-/** In so many bytes before its elements stands the name of a list. */
+/** The name of a list is searched in this many bytes before its elements. */
 const END_BYTES = 200
 
 const QUOTE = 0x22
@@ -35,9 +35,9 @@ export interface JsonElements {
 }
 
 /**
- * Reads JSON whose lists of objects are two levels deep, one object at a time; memory is bounded however long the
- * lists are.
- * @param each called with the name of the list, and the object as it is written, which is not parsed yet
+ * Reads JSON whose lists of objects are two levels deep, one object at a time; memory is bounded whatever the
+ * length of the lists.
+ * @param each called with the name of the list, and the unparsed text of the object
  */
 export function createJsonElements(each: (list: string, text: string) => void): JsonElements {
   let depth = 0
@@ -47,7 +47,7 @@ export function createJsonElements(each: (list: string, text: string) => void): 
   const element = createPieces('one target')
   const rest = createPieces('the answer without its targets')
 
-  /** The end of a text, or of the chunk. */
+  /** The end of a string, or of the chunk. */
   function textEnd(chunk: Uint8Array, from: number): number {
     let at = from
     for (; at < chunk.length; at++) {
@@ -60,14 +60,14 @@ export function createJsonElements(each: (list: string, text: string) => void): 
     return at
   }
 
-  /** Goes a level down; returns where what is being read begins in the chunk. */
+  /** Enters a level; returns where the current part begins in the chunk. */
   function open(chunk: Uint8Array, start: number, at: number): number {
     if (depth++ !== LIST_DEPTH) return start
     addRest(chunk.subarray(start, at))
     return at
   }
 
-  /** Goes a level up. */
+  /** Leaves a level. */
   function close(chunk: Uint8Array, start: number, at: number): number {
     if (--depth !== LIST_DEPTH) return start
     list ??= /"([^"]*)"\s*:\s*\[[\s,]*$/.exec(rest.end())?.[1] ?? ''
@@ -81,7 +81,7 @@ export function createJsonElements(each: (list: string, text: string) => void): 
     list = undefined
   }
 
-  /** Where to begin in a chunk: after the text, if one has begun before. */
+  /** The place to begin in a chunk: after a string that continues from the previous one. */
   function textGoesOn(chunk: Uint8Array): number {
     return isText ? textEnd(chunk, isEscaped ? 1 : 0) + 1 : 0
   }
@@ -116,26 +116,26 @@ function createPieces(what: string) {
   function grow(bytes: number): void {
     size += bytes
     if (size > MAX_BYTES)
-      throw new RefreshError('too_large', `${what} has more than ${MAX_BYTES} bytes, and no more are read`)
+      throw new RefreshError('too_large', `${what} has more than ${MAX_BYTES} bytes, which is the limit`)
   }
 
   function add(piece: Uint8Array): void {
     grow(piece.byteLength)
-    // A copy: the memory of a chunk may be used again.
+    // A copy, since the memory of a chunk may be reused.
     pieces.push(new Uint8Array(piece))
   }
 
   return {
     add,
     text: () => Buffer.concat(pieces).toString(),
-    /** The last bytes of it, without joining the others: it may be asked for after each element. */
+    /** The last bytes, without joining all pieces, since it may be called after each element. */
     end(): string {
       let from = pieces.length
       for (let bytes = 0; from > 0 && bytes < END_BYTES; from--)
         bytes += (pieces[from - 1] as Uint8Array).length
       return Buffer.concat(pieces.slice(from)).subarray(-END_BYTES).toString()
     },
-    /** The text that ends in this chunk; after it begins another one. */
+    /** The text that ends in this chunk; afterwards the next one begins. */
     textWith(chunk: Uint8Array, start: number, end: number): string {
       grow(end - start)
       const last = asBuffer(chunk)
@@ -150,7 +150,7 @@ function createPieces(what: string) {
   }
 }
 
-/** Whether a byte stands between two elements: a comma or white space. */
+/** Whether a byte separates two elements: a comma or white space. */
 function isBetween(byte: number): boolean {
   return byte === COMMA || byte <= SPACE
 }
@@ -160,6 +160,6 @@ export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new RefreshError('parse', 'the answer is not whole, or not JSON', { cause: error })
+    throw new RefreshError('parse', 'the answer is incomplete, or not JSON', { cause: error })
   }
 }

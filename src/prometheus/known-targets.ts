@@ -7,7 +7,7 @@ export interface Found {
   readonly pool: string
   readonly why: string | undefined
   readonly lastScrapeMs: number | undefined
-  /** When it was first seen in this state, on the wall clock, in milliseconds. */
+  /** When it was first seen in this state; wall-clock time, in milliseconds. */
   readonly sinceMs: number
 }
 
@@ -20,7 +20,7 @@ export type Said = Omit<Found, 'sinceMs' | 'pool'>
 /** The pool and the time of a state. */
 interface At {
   readonly pool: string
-  /** On the wall clock, in milliseconds. */
+  /** Wall-clock time, in milliseconds. */
   readonly nowMs: number
 }
 

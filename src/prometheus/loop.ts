@@ -38,7 +38,7 @@ export interface Loop extends Scrapes {
 /** The default interval between two queries of a server, in milliseconds. */
 const DEFAULT_INTERVAL_MS = 60_000
 
-/** With the default interval, a query takes at most one part in this number of the time. */
+/** With the default interval, queries take at most a fiftieth of the time. */
 const SHARE = 50
 
 /** The first queries are spread over this time, in milliseconds. */
@@ -93,7 +93,7 @@ export function startLoop({ servers }: PrometheusOptions, deps: LoopDeps): Loop 
     if (one.failure === undefined)
       log.warn(
         { server: one.server.name, error: failure },
-        'Prometheus server cannot be asked for its targets; what it last said is kept',
+        'Prometheus server cannot be queried for its targets; its last answer is kept',
       )
     one.failure = failure
   }
@@ -161,9 +161,9 @@ const NOTHING = {
   failure: undefined,
 }
 
-/** Of a server that has never answered. */
+/** The state in a server that has never answered. */
 function unasked(server: string, failure: string): Scrape {
-  return { server, state: 'unknown', ...NOTHING, why: `it cannot be asked: ${failure}` }
+  return { server, state: 'unknown', ...NOTHING, why: `it cannot be queried: ${failure}` }
 }
 
 /**

@@ -114,7 +114,7 @@ export interface Polled {
   /** The path and parameters of the request. */
   readonly url: string
   readonly digest: string
-  /** On the wall clock, in milliseconds. */
+  /** Wall-clock time, in milliseconds. */
   readonly atMs: number
 }
 
@@ -131,11 +131,11 @@ const TAKE_OVER_MS = 10_000
 
 /**
  * Why a server does not know a served target, in one sentence.
- * @param polls undefined: who polls is not known here
+ * @param polls undefined: pollers are not known here
  */
 export function unknownWhy(reading: Reading, target: ServedTarget, polls: Polls | undefined): string {
   const { pools, hidden } = reading
-  if (pools.length === 0) return 'no job of it discovers through Rollcall'
+  if (pools.length === 0) return 'none of its jobs discovers through Rollcall'
   const asksFor = (asked: Asked) => notAskedFor(asked, target) === undefined
   const asking = pools.flatMap(({ asks }) => asks.filter(asksFor))
   if (asking.length === 0) return refusalsOf(pools, target)
@@ -171,12 +171,12 @@ function pollWhy(asking: readonly Asked[], { askedMs }: Reading, known: Polls | 
     return `it asks for ${url}, but does not know the target; it may not have polled since the target joined`
   const polls = known.polled().filter((one) => asking.some((asked) => asked.url === one.url))
   const last = polls.sort((a, b) => b.atMs - a.atMs)[0]
-  if (last === undefined) return `nobody has polled ${url} since Rollcall started`
+  if (last === undefined) return `no client has polled ${url} since Rollcall started`
   const asked = asking.find((one) => one.url === last.url)
   const isPart = last.url.includes('?')
   if (!isPart && last.digest !== known.digestOf(asked?.source))
-    return `nobody has polled ${last.url} since the list last changed`
+    return `no client has polled ${last.url} since the list last changed`
   if (askedMs - last.atMs < TAKE_OVER_MS)
-    return `${last.url} was last polled only just before it was asked, and polls take effect after some seconds`
+    return `${last.url} was polled only just before this query, and polls take effect after some seconds`
   return `${last.url} was polled, but it does not show the target; see its log`
 }

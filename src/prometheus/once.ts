@@ -5,7 +5,7 @@ import { scrapeOf } from './loop.ts'
 import { createReader, type ReaderDeps } from './reader.ts'
 import { DEFAULT_TIMEOUT_MS, type PrometheusOptions, type PrometheusServer } from './resolve.ts'
 
-/** The server at a URL: as it is configured, if it is, and otherwise without credentials. */
+/** The server with this URL: from the configuration if it is there, otherwise without credentials. */
 export function serverOf(url: URL, configured: PrometheusOptions | undefined): PrometheusServer {
   const isSame = (other: URL) => placeOf(other) === placeOf(url)
   return (
@@ -24,10 +24,7 @@ function placeOf({ origin, pathname }: URL): string {
   return origin + withoutEndSlashes(pathname)
 }
 
-/**
- * Asks one server once.
- * @throws RefreshError when it cannot be asked
- */
+/** Queries one server once. @throws RefreshError when the query fails */
 export async function askOnce(server: PrometheusServer, deps: ReaderDeps): Promise<Pick<Scrapes, 'of'>> {
   const reader = createReader(server, deps)
   try {

@@ -13,9 +13,9 @@ import type { ScrapeConfigs, ScrapeJob } from './scrape-config.ts'
 export interface Pool {
   readonly name: string
   readonly asks: readonly Asked[]
-  /** Labels that a discovered target has although they were not served. */
+  /** Labels that a discovered target has in addition to the served ones. */
   readonly place: LabelMap
-  /** Its relabel rules; undefined: they are not known, or not understood. */
+  /** Its relabel rules; undefined: unknown, or not supported. */
   readonly rules: readonly RelabelRule[] | undefined
   /** The source labels of each rule. */
   readonly sourceLabels: readonly (readonly string[])[]
@@ -23,7 +23,7 @@ export interface Pool {
   readonly honorsLabels: boolean
 }
 
-/** What a pool has, of a server that does not tell its configuration. */
+/** The defaults of a pool if the server does not show its configuration. */
 export const UNKNOWN_PLACE: LabelMap = { __scheme__: 'http', __metrics_path__: '/metrics' }
 
 /** The pools of a server that discover through this Rollcall. */
@@ -33,7 +33,7 @@ export function poolsOf({ jobs }: ScrapeConfigs, externalUrl: URL | undefined): 
     return urls.length === 0 ? [] : [{ job, urls }]
   })
   const named = ours.filter(({ urls }) => urls.some((url) => new URL(url).host === externalUrl?.host))
-  // By whichever name a server reaches Rollcall when none is that which people use.
+  // If no job uses the external URL, any host name of Rollcall counts.
   const chosen = named.length > 0 ? named : ours
   return chosen.map(({ job, urls }) => poolOf(job, urls, externalUrl))
 }
@@ -56,12 +56,12 @@ function compileRules(configs: ScrapeJob['relabelConfigs']): Pick<Pool, 'rules' 
     const sourceLabels = configs.map((config) => resolveRelabel(config).sourceLabels)
     return { rules: compileRelabel(configs, 'utf8'), sourceLabels }
   } catch {
-    // Rules of another grammar, such as those that only vmagent knows.
+    // Rules of another syntax, such as those of vmagent.
     return { rules: undefined, sourceLabels: [] }
   }
 }
 
-/** vmagent has keys of its own, such as `if`, without which a rule says something else. */
+/** vmagent has additional keys, such as `if`; ignoring one would change the meaning of a rule. */
 function hasOnlyKnown(config: object): boolean {
   return Object.keys(config).every((key) => Object.hasOwn(KEYS, key))
 }
@@ -79,8 +79,8 @@ const KEYS = {
 const UNDERSCORE = 0x5f
 
 /**
- * What tells the targets of one source and one address apart: the labels that decide where they are scraped, without
- * those that the pool gives every target.
+ * Distinguishes targets of one source with the same address: the labels that decide where they are scraped,
+ * without those that the pool gives every target.
  */
 export function placeIn(labels: LabelMap, place: LabelMap): string {
   let text = ''
@@ -96,14 +96,14 @@ function sorted(text: string): string {
   return text.split('\t').sort(compareText).join('\t')
 }
 
-/** Which rule of its pool drops a discovered target, in words. */
+/** Names the rule of a pool that drops a discovered target. */
 export function droppedWhy(pool: Pool, discovered: LabelMap): string {
   const rule = droppingRule(pool, discovered)
   if (rule !== undefined) return `dropped by ${rule}`
-  return `dropped by a relabel rule of pool ${pool.name}; which one cannot be told`
+  return `dropped by a relabel rule of pool ${pool.name}; which one is unknown`
 }
 
-/** The rule of a pool that would drop a served target, in words; undefined: none that is known. */
+/** Names the rule of a pool that would drop a served target; undefined: no known rule. */
 export function wouldDrop(pool: Pool, target: ServedTarget): string | undefined {
   return droppingRule(pool, discoveredAs(pool, target))
 }
@@ -121,16 +121,18 @@ function discoveredAs({ name, place }: Pool, { address, labels }: ServedTarget):
   return { job: name, ...place, ...labels, __address__: address }
 }
 
-/** As rules take them: sorted by name, none of them empty. */
+/** Converts labels for rules: sorted by name, none of them empty. */
 function sortedLabels(labels: LabelMap): Labels {
   const kept = Object.entries(labels).filter(([, value]) => value !== '')
   return kept.sort(([a], [b]) => compareText(a, b))
 }
 
-/** So many labels that a job changes are named. */
+/** The number of changed labels that are named. */
 const MAX_CHANGES = 3
 
-/** What a pool does to labels of a served target that its series would have, a sentence each. */
+/**
+ * Describes how a pool changes the labels of a served target that its series would have, one sentence each.
+ */
 export function changesBy(pool: Pool, target: ServedTarget): string[] {
   const { name, rules = [], honorsLabels } = pool
   const discovered = sortedLabels(discoveredAs(pool, target))
@@ -143,10 +145,10 @@ export function changesBy(pool: Pool, target: ServedTarget): string[] {
   return [...changes.slice(0, MAX_CHANGES), ...(honorsLabels ? [honor] : [])]
 }
 
-/** What became of labels that were served, in words. */
+/** Describes the changes to served labels. */
 function changesTo(served: LabelMap, before: Labels, after: Labels): string[] {
   const now = new Map(after)
-  // Hardly any rule changes a label that was served.
+  // Created only when needed: few rules change a served label.
   const shown = (label: string, value: string) =>
     JSON.stringify(createMasker(null, [before, after]).label(label, value))
   return before.flatMap(([label, value]) => {

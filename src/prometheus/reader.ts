@@ -17,7 +17,7 @@ import { readScrapeConfigs, type ScrapeConfigs } from './scrape-config.ts'
 
 /** The answer of a server about the targets that it discovered through Rollcall. */
 export interface Reading {
-  /** When it was queried, on the wall clock, in milliseconds. */
+  /** When it was queried; wall-clock time, in milliseconds. */
   readonly askedMs: number
   readonly pools: readonly Pool[]
   /** By source, then by address and place (see {@link placeIn}). The next reading modifies it. */
@@ -74,7 +74,7 @@ export function createReader(server: PrometheusServer, deps: ReaderDeps): Reader
     body: { readonly maxBytes: number; readonly onPiece?: (piece: Buffer) => void },
   ): Promise<Buffer> {
     const controller = new AbortController()
-    const late = `no whole answer to ${path} within ${formatDuration(server.timeoutMs)}; raise timeout if the server needs longer`
+    const late = `no complete answer to ${path} within ${formatDuration(server.timeoutMs)}; raise timeout if the server needs longer`
     const cancel = clock.after(server.timeoutMs, () => controller.abort(new RefreshError('timeout', late)))
     const signal = AbortSignal.any([controller.signal, stop])
     try {
@@ -246,7 +246,7 @@ function createCollector(
       if (list === 'activeTargets') note(labels, pool, activeOf(one))
       else if (list === 'droppedTargets') noteDropped(labels, pool)
     },
-    /** @throws RefreshError `refused` when the answer is no list of targets */
+    /** @throws RefreshError `refused` when the answer is not a list of targets */
     end(rest: unknown): void {
       const { status, error, data } = (rest ?? {}) as {
         status?: unknown
@@ -254,7 +254,7 @@ function createCollector(
         data?: TargetsData
       }
       if (status !== 'success' || !Array.isArray(data?.activeTargets))
-        throw new RefreshError('refused', `the answer is no list of targets${said(error)}`)
+        throw new RefreshError('refused', `the answer is not a list of targets${said(error)}`)
       for (const [name, count] of Object.entries(data.droppedTargetCounts ?? {}))
         if (pools.has(name)) hidden.set(name, Math.max(0, Number(count) - (shown.get(name) ?? 0)))
     },
@@ -286,13 +286,14 @@ function isEmpty(labels: LabelMap): boolean {
 
 /** Newer versions of vmagent drop these labels by default. */
 function noLabels(pool: string): string {
-  return `the targets of pool ${pool} are without the labels that they were discovered with; start vmagent with -promscrape.dropOriginalLabels=false`
+  return `the targets of pool ${pool} lack their discovered labels; start vmagent with -promscrape.dropOriginalLabels=false`
 }
 
 function activeOf({ health, lastError, lastScrape }: ReportedTarget): Said {
   const error = health === 'down' && typeof lastError === 'string' ? lastError : ''
   const lastMs = typeof lastScrape === 'string' ? Date.parse(lastScrape) : Number.NaN
-  // Never is the year 1 in Prometheus, and the year 1970 in vmagent, where what was never scraped is down.
+  // "Never" is the year 1 in Prometheus, and the year 1970 in vmagent, where a target that was never scraped
+  // is down.
   const lastScrapeMs = lastMs > 0 ? lastMs : undefined
   const isNew = health === 'down' && error === '' && lastMs === 0
   return {

@@ -11,20 +11,20 @@ export interface ReportedTarget {
   readonly lastScrape?: unknown
 }
 
-/** What Prometheus writes before the labels, the pool and the rest of an active target. */
+/** The text before the labels, the pool and the rest of an active target, as Prometheus writes it. */
 const DISCOVERED = '{"discoveredLabels":{'
 const LABELS = '},"labels":{'
 const POOL = '},"scrapePool":"'
 
-/** The labels that say what target it is, and where it is scraped when the job says it. */
+/** The labels that identify a target, and those that say where it is scraped. */
 const NAMES = ['__address__', SOURCE_LABEL, '__meta_url', '__scheme__', '__metrics_path__', 'job'] as const
 const PATTERNS = NAMES.map((name) => `"${name}":"`)
 const PARAMETER = '"__param_'
 
 /**
- * Reads an active target that is not down, as Prometheus writes it, several times as fast as JSON is parsed; of its labels
- * only those that are needed. A text in JSON has a backslash before its `"`, so that what is looked for can only be
- * a key.
+ * Reads an active target that is not down, as Prometheus writes it, several times as fast as JSON is parsed;
+ * only the needed labels. In a JSON string each `"` has a backslash before it, so that a pattern can only
+ * match a key.
  * @returns undefined for any other target, which has to be parsed
  */
 export function readQuickly(text: string): ReportedTarget | undefined {
@@ -41,7 +41,7 @@ export function readQuickly(text: string): ReportedTarget | undefined {
   return { discoveredLabels: labelsIn(head), scrapePool, health, lastScrape }
 }
 
-/** The labels of {@link NAMES} in the text of labels that has no backslash. */
+/** The labels of {@link NAMES} in the text of labels without backslashes. */
 function labelsIn(head: string): LabelMap {
   const labels: Record<string, string> = {}
   for (const [index, name] of NAMES.entries()) {

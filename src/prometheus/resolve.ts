@@ -7,26 +7,26 @@ import type { HttpClientOptions } from '../sources/http/requester.ts'
 import { attempt, type Context, complain, concealedInPath, expandUrl, within } from '../sources/resolving.ts'
 import type { PrometheusConfig } from './config.ts'
 
-/** A server that is asked for its targets; every value resolved and checked. */
+/** A server that is queried for its targets; every value is resolved and checked. */
 export interface PrometheusServer {
   readonly name: string
   readonly url: URL
-  /** The URL without what may be secret in it. */
+  /** The URL without its secrets. */
   readonly shownUrl: string
-  /** Undefined: as often as costs little. */
+  /** Undefined: as often as is cheap. */
   readonly intervalMs: number | undefined
   readonly timeoutMs: number
   readonly client: HttpClientOptions
 }
 
-/** The servers that are asked. */
+/** The servers that are queried. */
 export interface PrometheusOptions {
   readonly servers: readonly PrometheusServer[]
-  /** Differs when anything is configured differently; for a reload. */
+  /** Differs if any part of the configuration differs; for a reload. */
   readonly fingerprint: string
 }
 
-/** The deadline of one answer, in milliseconds, when nothing is said about it. */
+/** The default deadline of one query, in milliseconds. */
 export const DEFAULT_TIMEOUT_MS = 30_000
 
 const DAY_MS = 86_400_000
@@ -57,7 +57,7 @@ function resolveServer(config: PrometheusConfig, context: Context): PrometheusSe
   const { interval, timeout } = config
   const url = attempt(context, ['url'], () => baseUrl(expandUrl(config.url, context.env)))
   return {
-    // With a wrong URL nothing that is resolved is used.
+    // If the URL is wrong, the result is not used at all.
     name: config.name ?? String(url?.host),
     url,
     shownUrl: url && shownOf(url, concealedInPath(config.url, context.env).length > 0),
@@ -77,10 +77,10 @@ function shownOf(url: URL, isSecret: boolean): string {
   return isSecret ? `${url.origin}/…` : displayUrl(url)
 }
 
-/** Throws an Error when a URL has what no API is below. */
+/** Throws an Error when a URL has a query or a fragment. */
 function baseUrl(url: URL): URL {
   if (url.search === '' && url.hash === '') return url
-  throw new Error('has more than a host and a path; write one such as http://prometheus:9090')
+  throw new Error('has more than a host and a path; write a URL such as http://prometheus:9090')
 }
 
 function readBetween(text: string, minMs: number, maxMs: number, range: string): number {

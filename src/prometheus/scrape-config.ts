@@ -4,33 +4,33 @@ import { RefreshError } from '../base/errors.ts'
 import { parseYamlDocument } from '../base/yaml-document.ts'
 import type { RelabelConfig } from '../relabel/config.ts'
 
-/** A job of a server that discovers over HTTP, as its configuration says. */
+/** A job with HTTP service discovery in the configuration of a server. */
 export interface ScrapeJob {
   readonly name: string
   /** The URLs of its `http_sd_configs`. */
   readonly urls: readonly string[]
-  /** The labels that say where a target is scraped when discovery does not: scheme, path and parameters. */
+  /** The default scheme, path and parameters of the job, for targets whose discovery gives none. */
   readonly place: Readonly<Record<string, string>>
   readonly relabelConfigs: readonly RelabelConfig[]
   /** Whether labels of the metrics replace those of the target. */
   readonly honorsLabels: boolean
 }
 
-/** What of the configuration of a server is of use. */
+/** The part of a server's configuration that is used. */
 export interface ScrapeConfigs {
   readonly jobs: readonly ScrapeJob[]
-  /** Whether it has further jobs, in files of their own. */
+  /** Whether it has further jobs, in separate files. */
   readonly hasMore: boolean
 }
 
 /** YAML as it is parsed here: every scalar is a text. */
 type Node = string | null | readonly Node[] | { readonly [key: string]: Node }
 
-// Loaded when it is first needed, as for sources in YAML; here mostly in a thread.
+// Loaded on first use, as for sources in YAML; here mostly in a thread.
 const load = createRequire(import.meta.url)
 
 /**
- * Reads the configuration of a server, as `/api/v1/status/config` gives it.
+ * Parses the configuration of a server, as `/api/v1/status/config` returns it.
  * @throws RefreshError `parse`
  */
 export function readScrapeConfigs(text: string): ScrapeConfigs {
@@ -45,7 +45,7 @@ export function readScrapeConfigs(text: string): ScrapeConfigs {
   }
 }
 
-/** What a document says. Servers write no aliases, with which a small text would be a large value. */
+/** The value of a document. Servers write no aliases, which could turn a small text into a large value. */
 function contentOf(document: Document.Parsed): Node {
   try {
     return document.toJS({ maxAliasCount: 0 }) as Node

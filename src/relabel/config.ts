@@ -2,8 +2,8 @@ import Type, { type Static } from 'typebox'
 import { RELABEL_ACTIONS, RELABEL_DEFAULTS } from './defaults.ts'
 
 /**
- * A text as YAML gives it: Prometheus reads `replacement: 9100` and `regex: true` as texts, and a key with
- * nothing after it as the empty text, which is not the default.
+ * A text in YAML: Prometheus reads `replacement: 9100` and `regex: true` as texts, and a key without a value as the empty
+ * text, which is not the default.
  */
 function text(description: string, fallback?: string, title = 'string') {
   return Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()], {
@@ -14,13 +14,13 @@ function text(description: string, fallback?: string, title = 'string') {
   })
 }
 
-/** The keys of one rule in `relabel_configs`. {@link validateRelabel} checks what a schema cannot say. */
+/** The keys of one rule in `relabel_configs`. {@link validateRelabel} checks what a schema cannot. */
 export const relabelSchema = Type.Object(
   {
     source_labels: Type.Optional(
       Type.Union([Type.Array(Type.String({ title: 'labelname' })), Type.Null()], {
         expects: 'a list of label names such as [__address__, site]',
-        description: 'Labels whose values, joined by the separator, the rule works on.',
+        description: 'Labels whose values, joined by the separator, are the input of the rule.',
         examples: [['__address__']],
       }),
     ),
@@ -48,19 +48,16 @@ export const relabelSchema = Type.Object(
       text('Replacement on a match. References such as $1 are expanded.', RELABEL_DEFAULTS.replacement),
     ),
     action: Type.Optional(
-      text(
-        `One of ${RELABEL_ACTIONS.join(', ')}; upper and lower case are the same.`,
-        RELABEL_DEFAULTS.action,
-      ),
+      text(`One of ${RELABEL_ACTIONS.join(', ')}, in any case.`, RELABEL_DEFAULTS.action),
     ),
   },
   {
     additionalProperties: false,
-    description: 'A rule of relabel_configs, with the meaning that Prometheus gives it.',
+    description: 'A rule of relabel_configs, as in Prometheus.',
   },
 )
 
-/** One rule as it stands in a configuration file; a modulus of more digits than a number has is its text. */
+/** One rule as written in a configuration file; a modulus that is too large for a number is a text. */
 export type RelabelConfig = Omit<Static<typeof relabelSchema>, 'modulus'> & {
   readonly modulus?: number | string | null
 }

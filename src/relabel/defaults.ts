@@ -1,4 +1,4 @@
-/** What a relabel rule can do; names ignore case in a configuration. */
+/** The actions of relabel rules; a configuration can write them in any case. */
 export const RELABEL_ACTIONS = [
   'replace',
   'keep',
@@ -15,7 +15,7 @@ export const RELABEL_ACTIONS = [
 
 export type RelabelAction = (typeof RELABEL_ACTIONS)[number]
 
-/** What the keys of a rule mean when they are not given (Prometheus `DefaultRelabelConfig`). */
+/** The defaults of the keys of a rule (Prometheus `DefaultRelabelConfig`). */
 export const RELABEL_DEFAULTS = {
   action: 'replace',
   separator: ';',

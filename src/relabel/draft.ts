@@ -3,8 +3,8 @@ import type { Labels } from '../model/labels.ts'
 type Pair = Labels[number]
 
 /**
- * The labels of one target while the rules work on them: sorted pairs, copied on the first change. Labels
- * are few, so a walk over an array is faster than a map, and the result needs no sorting.
+ * The labels of one target while rules are applied: sorted pairs, copied on the first change. There are few labels, so a
+ * scan of an array is faster than a map, and the result needs no sorting.
  */
 export interface Draft {
   pairs: Labels
@@ -22,7 +22,7 @@ export function read(draft: Draft, name: string): string {
 export function write(draft: Draft, name: string, value: string): void {
   const { pairs } = draft
   let index = 0
-  // By code unit, as compareText has it.
+  // By code unit, as compareText does.
   while (index < pairs.length && (pairs[index] as Pair)[0] < name) index++
   const present = pairs[index]?.[0] === name
   if (value === '') {

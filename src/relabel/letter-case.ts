@@ -1,17 +1,17 @@
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the whole of ASCII is meant
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it matches all of ASCII
 const ASCII = /^[\u0000-\u007f]*$/
 
 /**
- * Upper case as Go's `strings.ToUpper` has it: each character by itself to one other. So ß and ﬁ stay, and
- * ᾳ becomes ᾼ, where JavaScript writes SS, FI and ΑΙ.
+ * Upper case as in Go's `strings.ToUpper`: it maps each character to one other. So ß and ﬁ do not change, and ᾳ becomes
+ * ᾼ, where JavaScript writes SS, FI and ΑΙ.
  */
 export function toUpper(text: string): string {
   return ASCII.test(text) ? text.toUpperCase() : mapCharacters(text, upper)
 }
 
 /**
- * Lower case as Go's `strings.ToLower` has it: each character by itself to one other. So Σ is σ at the end
- * of a word too, and İ becomes i without a second dot.
+ * Lower case as in Go's `strings.ToLower`: it maps each character to one other. So Σ is σ also at the end of a word, and
+ * İ becomes i without a second dot.
  */
 export function toLower(text: string): string {
   return ASCII.test(text) ? text.toLowerCase() : mapCharacters(text, lower)
@@ -38,8 +38,8 @@ function isOneCharacter(text: string): boolean {
 }
 
 /**
- * Greek letters with a iota below (U+1F80 ᾀ and others), which JavaScript writes in upper case as two
- * letters although Unicode has one for each.
+ * Greek letters with an iota below (U+1F80 ᾀ and others), for which Unicode has single capitals; JavaScript writes two
+ * letters.
  */
 const IOTA_SUBSCRIPTS: ReadonlyMap<string, string> = new Map([
   ...[0x1f80, 0x1f90, 0x1fa0].flatMap((first) =>

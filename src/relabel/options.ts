@@ -1,19 +1,19 @@
 import type { RelabelConfig } from './config.ts'
 import { RELABEL_DEFAULTS } from './defaults.ts'
 
-/** One rule with its defaults filled in. The action is still unchecked. */
+/** One rule with its defaults. The action is not checked yet. */
 export interface ResolvedRelabel {
   readonly action: string
   readonly sourceLabels: readonly string[]
   readonly separator: string
   readonly regex: string
-  /** 0: there is none, or it is no number that may be one. */
+  /** 0: not set, or not a valid number. */
   readonly modulus: number | bigint
   readonly targetLabel: string
   readonly replacement: string
 }
 
-/** Fills in the defaults. */
+/** Adds the defaults to a rule. */
 export function resolveRelabel(config: RelabelConfig): ResolvedRelabel {
   return {
     action: textOr(config.action, RELABEL_DEFAULTS.action).toLowerCase(),

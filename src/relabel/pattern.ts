@@ -5,14 +5,14 @@ import { memo } from '../base/memo.ts'
 import { compileNative } from './native-pattern.ts'
 import { compileTemplate, expand, type Groups, type Template } from './template.ts'
 
-// Loaded when a rule first needs it, to save the memory of the many servers without rules; compiling rules is
-// synchronous, so a dynamic import will not do.
+// Loaded when a rule first needs it, to save memory in servers without rules. Rules are compiled synchronously, so a
+// dynamic import cannot be used.
 const load = createRequire(import.meta.url)
 const re2js = () => load('re2js') as typeof import('re2js')
 
 /**
- * A `regex` of a rule, anchored at both ends, a dot matching line breaks too: RE2's `^(?s:…)$`. Plain words
- * are compared, simple expressions run natively, the rest on RE2; which of them answers is never visible.
+ * A `regex` of a rule, anchored at both ends, with a dot that matches line breaks too: RE2's `^(?s:…)$`. Plain words are
+ * compared, simple expressions run natively, and all others run on RE2; the results are the same.
  */
 export interface Pattern {
   test(text: string): boolean
@@ -24,13 +24,13 @@ export interface Pattern {
   template(text: string): Template
 }
 
-/** Compiles an expression that {@link patternFault} finds no fault in. */
+/** Compiles an expression in which {@link patternFault} finds no fault. */
 export function compilePattern(source: string): Pattern {
   const words = source.split('|')
   return words.every(isPlain) ? wordPattern(new Set(words)) : (nativePattern(source) ?? re2Pattern(source))
 }
 
-/** Why RE2 refuses an expression, and what it points at; undefined when it accepts it. */
+/** Why RE2 refuses an expression, and the part that is wrong; undefined when RE2 accepts it. */
 export function patternFault(source: string): { reason: string; at: string } | undefined {
   try {
     compileRe2(source)
@@ -38,7 +38,7 @@ export function patternFault(source: string): { reason: string; at: string } | u
   } catch (error) {
     /* c8 ignore next -- RE2 throws nothing else that is known; if it does, the rule is still refused */
     if (!(error instanceof re2js().RE2JSSyntaxException)) return { reason: messageOf(error), at: source }
-    // RE2 quotes what it was given, which begins and ends with anchors that the user did not write.
+    // RE2 quotes the expression with anchors that the user did not write.
     const at = String(error.getPattern())
       .replace(/^\^\(\?s:/, '')
       .replace(/\)\$$/, '')
@@ -99,14 +99,14 @@ function groupsOf(matcher: Matcher): Groups {
   return Array.from({ length: matcher.groupCount() + 1 }, (_, group) => matcher.group(group) ?? undefined)
 }
 
-/** Go's loop. An expression such as `a)|(?:b` undoes its anchors, so a match may be a part of the text. */
+/** The loop of Go. An expression such as `a)|(?:b` escapes its anchors, so a match can be a part of the text. */
 function replaceAll(re2: RE2JS, text: string, template: Template): string | null {
   const matcher = re2.matcher(text)
   let replaced: string | null = null
   let end = 0
   while (matcher.find()) {
     replaced = (replaced ?? '') + text.slice(end, matcher.start())
-    // An empty match right behind another one does not count.
+    // An empty match directly after another match does not count.
     if (matcher.end() > end || matcher.start() === 0) replaced += expand(template, groupsOf(matcher))
     end = matcher.end()
   }

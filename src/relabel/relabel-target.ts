@@ -3,15 +3,15 @@ import type { Target } from '../model/target-group.ts'
 import { type Draft, read, retain, write } from './draft.ts'
 import { type Dropped, isDropped, type RelabelRule, relabelDraft } from './relabel.ts'
 
-/** The label that holds the address while the rules work. */
+/** The label with the address while rules are applied. */
 export const ADDRESS_LABEL = '__address__'
 
 /**
- * Relabels a target whose address stands beside its labels. The new address is not checked, and is `""` when
- * the rules removed it; nor is the length of values, which rules can make longer. Labels that no rule changed
- * are the same object, so that targets which shared their labels still do.
- * @param misnamed called for each label that is left out in the end because labelmap gave it a name that is
- * none, such as `2fa` from `__meta_inventory_2fa`: with it Prometheus 2 would reject the whole list
+ * Relabels a target whose address is separate from its labels. The new address, which is `""` when the rules removed it,
+ * and the length of values are not checked. Labels that no rule changed are the same object, so that targets that share
+ * their labels still do.
+ * @param misnamed called for each label that is left out because labelmap gave it an invalid name, such as `2fa` from
+ * `__meta_inventory_2fa`: with it Prometheus 2 would reject the whole list
  */
 export function relabelTarget(
   target: Target,
@@ -41,7 +41,7 @@ function removeMisnamed(
   })
 }
 
-/** The labels of a target as the rules find them: with its address among them. */
+/** The labels of a target as the input of rules, including its address. */
 export function withAddress({ address, labels }: Target): Labels {
   const all: Labels[number][] = []
   let placed = false

@@ -5,7 +5,7 @@ import type { Draft } from './draft.ts'
 import { resolveRelabel } from './options.ts'
 import { ACTIONS, type Apply } from './rules.ts'
 
-/** Says which rule dropped a target, counted from 0. */
+/** The rule that dropped a target, counted from 0. */
 export interface Dropped {
   readonly droppedBy: number
 }
@@ -15,11 +15,11 @@ export interface RelabelRule {
   readonly action: RelabelAction
   readonly apply: Apply
   readonly dropped: Dropped
-  /** Set when it can write a label whose name is none, since only labelmap does not check: which names are some. */
+  /** Set when the rule can write an invalid label name, which only labelmap can; checks a name. */
   readonly isName?: (name: string) => boolean
 }
 
-/** One rule at work: the labels that it found, and what it left of them. */
+/** One rule applied: the labels before and after it. */
 export interface RelabelStep {
   /** The position of the rule, from 0. */
   readonly rule: number
@@ -30,8 +30,8 @@ export interface RelabelStep {
 }
 
 /**
- * Compiles `relabel_configs` once for all targets. Rules remember results by value, within bounds, so a
- * compiled list is for one thread; what it returns depends on its input alone.
+ * Compiles `relabel_configs` once for all targets. Rules cache a limited number of results, so a compiled list is for one
+ * thread; its results depend only on its input.
  * @param configs rules in which `validateRelabel` finds no problem
  */
 export function compileRelabel(
@@ -42,7 +42,7 @@ export function compileRelabel(
   return configs.map((config, index) => {
     const rule = resolveRelabel(config)
     const action = rule.action as RelabelAction
-    // After a letter or "_" whatever is left of a label name makes a label name again.
+    // A replacement that begins with a letter or "_" always gives a valid name.
     const mayMisname = action === 'labelmap' && rule.replacement.startsWith('$')
     const compiled = { action, apply: ACTIONS[action](rule, isName), dropped: { droppedBy: index } }
     return mayMisname ? { ...compiled, isName } : compiled
@@ -50,8 +50,8 @@ export function compileRelabel(
 }
 
 /**
- * Relabels one target as Prometheus does (`model/relabel`). `__address__` is a label like any other here. As
- * in Prometheus, labelmap can give a label a name that is none (empty, or beginning with a digit).
+ * Relabels one target as Prometheus does (`model/relabel`). `__address__` is a label like any other here. As in
+ * Prometheus, labelmap can give a label an invalid name (empty, or beginning with a digit).
  * @param labels sorted by name and without empty values; they are not changed
  * @returns the labels, sorted (the same object when no rule changed any), or which rule dropped the target
  */
@@ -76,7 +76,7 @@ export function* relabelSteps(labels: Labels, rules: readonly RelabelRule[]): Ge
   }
 }
 
-/** Tells the two results of {@link relabel} apart. */
+/** Whether a result of {@link relabel} is a dropped target. */
 export function isDropped<Kept extends object>(result: Kept | Dropped): result is Dropped {
   return 'droppedBy' in result
 }

@@ -10,7 +10,7 @@ import { expand, type Template } from './template.ts'
 /** Applies one rule to a draft; false when it drops the target. */
 export type Apply = (draft: Draft) => boolean
 
-/** What each action does, compiled for one rule. */
+/** The compiler of each action. */
 export const ACTIONS: Readonly<
   Record<RelabelAction, (rule: ResolvedRelabel, isName: (name: string) => boolean) => Apply>
 > = {
@@ -80,7 +80,7 @@ function compileReplace(rule: ResolvedRelabel, isName: (name: string) => boolean
   }
 }
 
-/** The text of a template that refers to no group. */
+/** The text of a template without references to groups; undefined when it has some. */
 function fixedText(template: Template): string | undefined {
   if (template.length === 0) return ''
   return template.length === 1 && typeof template[0] === 'string' ? template[0] : undefined
@@ -91,7 +91,7 @@ function compileLabelMap(rule: ResolvedRelabel): Apply {
   const template = pattern.template(rule.replacement)
   const rename = memo((name) => pattern.replaceAll(name, template))
   return (draft) => {
-    // The labels as they were before this rule, in order of their names: the last of two rivals wins.
+    // The labels before this rule, in the order of their names: if two get the same name, the last one wins.
     for (const [name, value] of draft.owned ? draft.pairs.slice() : draft.pairs) {
       const renamed = rename(name)
       if (renamed !== null) write(draft, renamed, value)

@@ -1,10 +1,10 @@
-/** The groups of a match, the whole match first; a group that took no part is undefined. */
+/** The groups of a match, beginning with the whole match; a group that did not participate is undefined. */
 export type Groups = readonly (string | undefined)[]
 
 /** A replacement compiled against its pattern: literal text and the numbers of groups. */
 export type Template = readonly (string | number)[]
 
-/** `$$`, `${name}`, `$name`, or a dollar sign that begins nothing. A name is as long as it can be. */
+/** `$$`, `${name}`, `$name`, or a single dollar sign. A name is as long as possible. */
 const REFERENCE = /\$(?:\$|\{([\p{L}\p{Nd}_]+)\}|([\p{L}\p{Nd}_]+))?/gu
 
 /** Go reads up to nine digits without leading zeros as a number; anything else is a name. */
@@ -12,7 +12,7 @@ const NUMBER = /^(?:0|[1-9]\d{0,8})$/
 
 /**
  * Compiles a replacement as Go's `regexp.Expand` reads it: `$1x` is the group named `1x`, `${1}x` is group
- * 1 and an x, `$$` is a dollar sign, a reference to no group is empty, and a `$` that begins nothing is text.
+ * 1 and an x, `$$` is a dollar sign, a reference to a missing group is empty, and a single `$` is text.
  * @param names the numbers of the pattern's named groups
  */
 export function compileTemplate(text: string, names: ReadonlyMap<string, number>): Template {

@@ -7,7 +7,7 @@ import { patternFault } from './pattern.ts'
 
 type Key = keyof RelabelConfig
 
-/** One thing that is wrong with a rule. */
+/** One problem of a rule. */
 export interface RelabelProblem {
   /** Steps from the rule to the value: its key, and for a list the position in it. */
   readonly path: readonly [key: Key, index?: number]
@@ -17,19 +17,17 @@ export interface RelabelProblem {
 }
 
 const A_LABEL_NAME =
-  'a label name; use letters, digits and "_", and no digit first, or set label_names: utf8 if only Prometheus 3 asks'
+  'a label name; use letters, digits and "_", and no digit first, or set label_names: utf8 if every poller is Prometheus 3'
 
-/**
- * What a name with references may be: Prometheus's `relabelTarget`, written so that it needs no backtracking.
- */
+/** A name with references: Prometheus's `relabelTarget`, written so that it needs no backtracking. */
 const NAME_TEMPLATE = /^(?:[a-zA-Z_]|\$\w|\$\{\w+\})(?:\w|\$\w|\$\{\w+\})*$/
 
-/** Whether a text is a name, or with references can become one; with `utf8` any text can. */
+/** Whether a text is a name, or can become one if it has references; with `utf8` any text can. */
 type IsName = (text: string, hasReferences?: boolean) => boolean
 
 /**
- * Finds what is wrong with a rule: everything at which Prometheus refuses to load it, with label names as strict as in
- * Prometheus 2, unless they are `utf8`, which 2 rejects in the list that it is sent. Never throws.
+ * Finds all problems of a rule for which Prometheus would refuse to load it. Label names are checked as in Prometheus 2,
+ * unless they are `utf8`, which Prometheus 2 rejects in the served list. Never throws.
  * @param config a rule that fits `relabelSchema`
  */
 export function validateRelabel(config: RelabelConfig, names: LabelNames = 'legacy'): RelabelProblem[] {
@@ -53,7 +51,7 @@ function unknownAction(config: RelabelConfig, action: string): RelabelProblem {
   const known = `write one of ${RELABEL_ACTIONS.join(', ')}`
   const message =
     action === ''
-      ? `is empty; ${known}, or remove the key: it is then ${RELABEL_DEFAULTS.action}`
+      ? `is empty; ${known}, or remove the key for the default ${RELABEL_DEFAULTS.action}`
       : `${shown(config.action)} is not a relabel action; ${near === undefined ? known : `did you mean ${near}?`}`
   return { path: ['action'], message }
 }
@@ -64,15 +62,13 @@ function checkSourceLabels({ sourceLabels }: ResolvedRelabel, isName: IsName): R
   )
 }
 
-/** A number has several spellings, and Prometheus means the very text: 1.0 must not become 1 in silence. */
+/** Refuses numbers that would change: Prometheus reads them as texts, so 1.0 must not silently become 1. */
 function checkTexts(config: RelabelConfig): RelabelProblem[] {
   const keys = ['separator', 'target_label', 'regex', 'replacement'] as const
   return keys.flatMap((key) => {
     const value = config[key]
     if (typeof value !== 'number' || Number.isSafeInteger(value)) return []
-    return [
-      { path: [key], message: `${shown(value)} is a number; put quotes around it: it is meant as a text` },
-    ]
+    return [{ path: [key], message: `${shown(value)} is a number; put quotes around it to make it a text` }]
   })
 }
 
@@ -85,7 +81,7 @@ function checkRegex({ regex }: ResolvedRelabel): RelabelProblem[] {
 }
 
 function remedy({ reason, at }: { reason: string; at: string }): string {
-  if (/^\(\?<?[=!]/.test(at)) return 'RE2 has no look-around; use a keep or drop rule of its own instead'
+  if (/^\(\?<?[=!]/.test(at)) return 'RE2 has no look-around; use a separate keep or drop rule instead'
   if (/^\\[1-9]/.test(at)) return 'RE2 has no back-references; compare two labels with keepequal or dropequal'
   if (reason.startsWith('duplicate')) return 'give each group its own name'
   return 'see https://github.com/google/re2/wiki/Syntax'
@@ -154,7 +150,7 @@ function checkNameReplacement({ replacement }: ResolvedRelabel, isName: IsName):
   return [{ path: ['replacement'], message: isNot(replacement, expected) }]
 }
 
-/** As in Prometheus a key that says what is the default anyway does no harm, except regex and source_labels. */
+/** As in Prometheus, a key that is set to its default is allowed, except regex and source_labels. */
 function forbid(
   config: RelabelConfig,
   rule: ResolvedRelabel,
@@ -174,7 +170,7 @@ function forbid(
     .filter((key) => given[key])
     .map((key) => ({
       path: [key],
-      message: `${shown(config[key])} has no meaning for ${rule.action}, which takes ${allowed}; remove the key`,
+      message: `${shown(config[key])} has no effect with ${rule.action}, which uses ${allowed}; remove the key`,
       atKey: true,
     }))
 }

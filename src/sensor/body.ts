@@ -1,36 +1,33 @@
 import type { IncomingMessage } from 'node:http'
 import { HttpError } from '../base/errors.ts'
 
-/** Most bytes of a payload. */
+/** The largest payload, in bytes. */
 export const MAX_BODY_BYTES = 1_048_576
 
 /**
- * How much of a body that nobody wants is read all the same, so that its sender gets to read the answer: a
- * connection that is closed in the middle of a request loses what was answered.
+ * The largest body that is read although the request is refused, in bytes. Closing a connection in the middle
+ * of a request would lose the response.
  */
 const MAX_DISCARDED_BYTES = 8 * MAX_BODY_BYTES
 
-/** How many bytes of payloads are in memory at a time, whoever sends them. */
+/** The limit on all payloads in memory, from all clients, in bytes. */
 const MAX_BUFFERED_BYTES = 16 * MAX_BODY_BYTES
 
-/** After how many seconds a client should try again that found no memory left. */
+/** The Retry-After of a client whose payload found no memory, in seconds. */
 const RETRY_AFTER_SECONDS = 1
 
-/** The client is gone before its request was whole: there is nobody to answer. */
+/** The client disconnected before its request was complete: there is nobody to respond to. */
 export class ClientGoneError extends Error {
   override readonly name = 'ClientGoneError'
 }
 
-/** Reads bodies. */
+/** Reads request bodies. */
 export interface BodyReader {
-  /**
-   * The body of a request.
-   * @throws HttpError `payload_too_large` or `overloaded`, ClientGoneError
-   */
+  /** Reads the body of a request. @throws HttpError `payload_too_large` or `overloaded`, ClientGoneError */
   read(request: IncomingMessage): Promise<Buffer>
 }
 
-/** Creates a reader that keeps no more in memory than is good for a small device. */
+/** Creates a reader with a memory limit that suits a small device. */
 export function createBodyReader(maxBuffered = MAX_BUFFERED_BYTES): BodyReader {
   let buffered = 0
 
@@ -66,15 +63,15 @@ export function createBodyReader(maxBuffered = MAX_BUFFERED_BYTES): BodyReader {
   }
 }
 
-/** Reads what is left of a request's body, up to a bound, and forgets it; never fails. */
+/** Reads the rest of a request's body, up to a limit, and discards it; never fails. */
 export async function discardBody(request: IncomingMessage): Promise<void> {
-  if (request.readableFlowing !== null) return // somebody reads it already, or gave it up
+  if (request.readableFlowing !== null) return // it is being read, or reading was aborted
   await receive(request, () => {}).catch(() => {})
 }
 
 /**
- * Hands the parts of a body over, with the bytes that came so far.
- * @throws HttpError `payload_too_large` beyond what is even discarded, ClientGoneError
+ * Passes on the chunks of a body, with the number of bytes so far.
+ * @throws HttpError `payload_too_large` above {@link MAX_DISCARDED_BYTES}, ClientGoneError
  */
 function receive(request: IncomingMessage, take: (chunk: Buffer, length: number) => void): Promise<void> {
   return new Promise((resolve, reject) => {

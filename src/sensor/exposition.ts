@@ -1,11 +1,11 @@
-/** One value of a family. `name` is that of the family unless it is part of a histogram. */
+/** One value of a family. `metricName` is given only if it differs from the family's, as in a histogram. */
 export interface Series {
   readonly metricName?: string
   readonly labels: Readonly<Record<string, number | string>>
   readonly value: number
 }
 
-/** Series of one name, with type and meaning. */
+/** Series of one name, with type and help. */
 export interface Family {
   readonly name: string
   readonly type: 'counter' | 'gauge' | 'histogram' | 'untyped'

@@ -6,17 +6,17 @@ import { exposition, type Family } from './exposition.ts'
 
 /** The resource metrics of a machine; several sensors of one process may share them. */
 export interface Machine {
-  /** The metrics in the text format. Whoever asks while they are collected gets the same ones. */
+  /** The metrics in the text format. Concurrent calls share one collection. */
   metrics(): Promise<string>
 }
 
-/** What a machine needs from outside. */
+/** The dependencies of a machine. */
 export interface MachineDeps {
   readonly clock: Pick<Clock, 'monotonic'>
   readonly log: Pick<LineLogger, 'info' | 'warn'>
 }
 
-/** How one collector did. */
+/** The outcome of one collector. */
 interface Result {
   readonly name: string
   readonly families: readonly Family[]
@@ -25,8 +25,8 @@ interface Result {
 }
 
 /**
- * Joins collectors: one that fails has no metrics and is told as failed, and the others go on.
- * @param maxAgeMs for how long metrics are told again instead of being collected anew; 0 for never
+ * Combines collectors: one that fails has no metrics and is reported as failed, and the others go on.
+ * @param maxAgeMs for how long collected metrics are reused; 0: never
  */
 export function createMachine(collectors: readonly Collector[], deps: MachineDeps, maxAgeMs = 0): Machine {
   const { clock } = deps
@@ -65,14 +65,17 @@ async function attempt({ name, collect }: Collector, clock: MachineDeps['clock']
   })
   try {
     const collected = collect()
-    // Those that need not wait are timed without the ones that others wait for.
+    // Synchronous collectors are timed without the time that others wait.
     return ended(collected instanceof Promise ? await collected : collected)
   } catch (error) {
     return ended([], error)
   }
 }
 
-/** Logs a collector that begins to fail, or works again; one that is not there on this machine is no event. */
+/**
+ * Logs a collector that begins to fail, or works again. One whose files do not exist on this machine is not
+ * logged.
+ */
 function createNotes({ log }: MachineDeps): (result: Result) => void {
   const failing = new Set<string>()
   return ({ name, error }) => {

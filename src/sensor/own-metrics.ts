@@ -12,15 +12,15 @@ import { version } from '../base/version.ts'
 import type { Web } from '../web/web.ts'
 import { type Family, single } from './exposition.ts'
 
-/** A web configuration file at work. */
+/** The web configuration that is in use. */
 export interface SensorWeb extends Pick<Web, 'access' | 'createServer'> {
-  /** How often was refused what, by reason. */
+  /** The number of refusals by reason. */
   readonly refused: ReadonlyMap<string, number>
-  /** Whether the file, as it is now, is in force. */
+  /** Whether the present content of the file is in force. */
   isInForce(): boolean
 }
 
-/** When this process began, in seconds since the epoch. */
+/** The start time of this process, in seconds since the epoch. */
 const STARTED_S = performance.timeOrigin / 1000
 
 /** The sensor's own metrics: its requests, and the resources of the process. */
@@ -34,11 +34,11 @@ export function ownFamilies(
     single(
       'gauge',
       'rollcall_http_requests_in_flight',
-      'HTTP requests not yet answered, with this one.',
+      'HTTP requests not yet answered, including this one.',
       inFlight,
     ),
     {
-      // Not the server's name, by which alerts know a Rollcall: a fleet of sensors is none.
+      // Not the metric name of the server, by which alerts recognise a Rollcall: a sensor is none.
       name: 'rollcall_sensor_build_info',
       type: 'gauge',
       help: 'A metric with a constant value of 1, labelled with the version of Rollcall and of Node.js.',
@@ -48,7 +48,7 @@ export function ownFamilies(
   ]
 }
 
-/** What the web configuration file kept out, and whether it is in force; nothing without one. */
+/** The refusals by the web configuration, and whether the file is in force; empty without a file. */
 export function webFamilies(web: SensorWeb | undefined): Family[] {
   if (web === undefined) return []
   return [

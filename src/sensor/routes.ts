@@ -8,7 +8,7 @@ import { EXPOSITION_TYPE } from './exposition.ts'
 import { analyse } from './payload/analyse.ts'
 import type { Registrations } from './registration/registrations.ts'
 
-/** An answer before it is sent. */
+/** A response before it is sent. */
 export interface Reply {
   readonly status: number
   readonly type: string
@@ -16,25 +16,25 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, number | string>>
 }
 
-/** Answers one request; throws HttpError. */
+/** Handles one request; throws HttpError. */
 type Handler = (request: IncomingMessage) => Promise<Reply> | Reply
 
-/** A path with the methods that it has. */
+/** A path with its methods. */
 export interface Route {
   readonly path: string
-  /** Who may ask: whoever may `read` or `operate`, or everybody. */
+  /** The permission that a request needs: `read`, `operate`, or none (`open`). */
   readonly scope: 'read' | 'operate' | 'open'
   readonly methods: ReadonlyMap<string, Handler>
 }
 
-/** What the routes need. */
+/** The dependencies of the routes. */
 export interface RouteDeps {
   readonly bodies: BodyReader
   readonly clock: Pick<Clock, 'monotonic'>
   /** All metrics in the text format. */
   metrics(): Promise<string>
   isDraining(): boolean
-  /** What /health tells beside the rest. */
+  /** Shown on /health. */
   readonly registrations: Pick<Registrations, 'isRegistered' | 'states'>
 }
 
@@ -49,7 +49,7 @@ GET  /health   whether the process works
 GET  /ready    whether it takes requests (503 while it stops)
 `
 
-/** The routes of a sensor; whatever answers GET answers HEAD too. */
+/** The routes of a sensor; every GET route also answers HEAD. */
 export function createRoutes(deps: RouteDeps): Route[] {
   const { bodies, clock, isDraining } = deps
   const get = (path: string, scope: Route['scope'], handle: Handler): Route => ({
@@ -88,23 +88,23 @@ export function createRoutes(deps: RouteDeps): Route[] {
   ]
 }
 
-/** The answer for an error of the catalogue. */
+/** The response for an error of the catalogue. */
 export function errorReply({ statusCode, code, message, retryAfterSeconds }: HttpError): Reply {
   const headers = retryAfterSeconds === undefined ? {} : { 'retry-after': retryAfterSeconds }
   return { ...json(errorBody(code, message)), status: statusCode, headers }
 }
 
-/** Nothing said is taken for JSON; what is said must be JSON in UTF-8, and not compressed. */
+/** Accepts JSON in UTF-8 that is not compressed. A request without a Content-Type counts as JSON. */
 function assertJson({ headers }: IncomingMessage): void {
   const type = headers['content-type']
   if (type !== undefined && !/^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(type)) {
-    throw new HttpError('unsupported_media_type', `${type} is not read here; send application/json`)
+    throw new HttpError('unsupported_media_type', `${type} is not supported; send application/json`)
   }
   const encoding = headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity') {
     throw new HttpError(
       'unsupported_media_type',
-      `Content-Encoding ${encoding} is not read here; send it plain`,
+      `Content-Encoding ${encoding} is not supported; send the body uncompressed`,
     )
   }
 }

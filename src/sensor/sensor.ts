@@ -15,51 +15,51 @@ import { createRegistrations } from './registration/registrations.ts'
 import { createRoutes } from './routes.ts'
 import { createSensorServer, type Limits } from './server.ts'
 
-/** Most connections at a time: a Prometheus or two, and the devices behind a gateway. */
+/** The largest number of connections: enough for a Prometheus or two, and the devices behind a gateway. */
 const MAX_CONNECTIONS = 512
 
 /**
- * Before the listener closes requests are refused rather than met with silence: clients with a connection find out
- * so that they need another server. It goes on until none came for this long, ...
+ * Before the listener closes, requests are refused instead of left unanswered, so that clients with a
+ * connection notice that they need another server. This lasts until no request came for this long, ...
  */
 const QUIET_MS = 250
 
 /** ... but not longer than this. */
 const MAX_REFUSING_MS = 3_000
 
-/** How a sensor runs. */
+/** The options of a sensor. */
 export interface SensorOptions {
   /** No host means every interface; port 0 means any free one. */
   readonly listenAddress: { readonly host: string | undefined; readonly port: number }
-  /** For how long requests are still answered while /ready says 503, in milliseconds. */
+  /** How long requests are still answered while /ready returns 503, in milliseconds. */
   readonly drainDelayMs: number
-  /** Where it registers itself; nowhere when there are none. */
+  /** The push sources to register with; may be empty. */
   readonly registrations: readonly RegistrationOptions[]
-  /** What a client may do to a connection, where it differs from the defaults. */
+  /** Limits on client connections that differ from the defaults. */
   readonly limits?: Partial<Limits>
 }
 
-/** What a sensor needs from outside. */
+/** The dependencies of a sensor. */
 export interface SensorDeps {
   /** May be shared between sensors of one process. */
   readonly machine: Machine
   readonly clock: Clock
   readonly files: Pick<Files, 'read'>
   readonly log: Pick<LineLogger, 'info' | 'warn' | 'error'>
-  /** What the web configuration file says, and what it kept out; undefined: there is none. */
+  /** The web configuration, and the refusals it caused; undefined: there is none. */
   readonly web?: SensorWeb | undefined
   /** 0 to 1, as Math.random. */
   readonly random: () => number
 }
 
-/** A sensor that listens. */
+/** A running sensor. */
 export interface Sensor {
-  /** Where it listens, as a URL for people of this machine. */
+  /** Its URL, for people on this machine. */
   readonly url: string
   readonly port: number
   /**
-   * Stops: it leaves its push sources and /ready turns 503 at once; requests are answered for the drain delay and
-   * refused from then on; those in flight are finished.
+   * Stops: it leaves its push sources and /ready turns 503 at once; requests are answered for the drain delay
+   * and refused from then on; requests in flight are finished.
    */
   stop(): Promise<void>
 }
@@ -117,7 +117,7 @@ export async function createSensor(options: SensorOptions, deps: SensorDeps): Pr
     do {
       before = refused
       await wait(QUIET_MS)
-      // What came in while this process had no time for it counts too.
+      // Also count requests that arrived while this process was busy.
       await new Promise((resolve) => setImmediate(resolve))
     } while (refused > before && clock.monotonic() < endMs)
     await closeWhenSettled({ close: () => closed(server) }, connections)
@@ -133,7 +133,7 @@ export async function createSensor(options: SensorOptions, deps: SensorDeps): Pr
   }
 }
 
-/** Over TLS Prometheus has to be told so, unless the labels say what it shall do. */
+/** Tells Prometheus by a label to scrape over TLS, unless the labels set a scheme. */
 function schemeTold(registration: RegistrationOptions, isTls: boolean): RegistrationOptions {
   if (!isTls) return registration
   return { ...registration, labels: { __scheme__: 'https', ...registration.labels } }
@@ -146,7 +146,7 @@ function closed(server: Server): Promise<void> {
 function listen(server: Server, { host = '', port }: SensorOptions['listenAddress']): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(explainListen(error, `${host}:${port}`, '--web.listen-address')))
-    // To the platform an empty host is every interface: IPv6 and IPv4, or IPv4 where there is no IPv6.
+    // To the platform an empty host means every interface: IPv6 and IPv4, or IPv4 where there is no IPv6.
     server.listen({ port, host }, () => resolve(server.address() as AddressInfo))
   })
 }

@@ -16,13 +16,13 @@ import type { Web } from '../web/web.ts'
 import { ClientGoneError, discardBody } from './body.ts'
 import { errorReply, type Reply, type Route } from './routes.ts'
 
-/** Limits on what a client may do to a connection, in milliseconds. */
+/** Limits on client connections, in milliseconds. */
 export interface Limits {
-  /** Until the headers of a request are there. */
+  /** The time to receive the headers of a request. */
   readonly headersTimeout: number
-  /** Until all of a request is there. */
+  /** The time to receive a whole request. */
   readonly requestTimeout: number
-  /** How often both are looked at. */
+  /** How often both limits are checked. */
   readonly connectionsCheckingInterval: number
 }
 
@@ -32,25 +32,28 @@ const DEFAULT_LIMITS: Limits = {
   connectionsCheckingInterval: 5_000,
 }
 
-/** Longer than the 5 minutes for which Prometheus keeps an idle connection, so that it is the one to close it. */
+/**
+ * Longer than the 5 minutes for which Prometheus keeps an idle connection, so that Prometheus closes it
+ * first.
+ */
 const KEEP_ALIVE_TIMEOUT_MS = 310_000
 
-/** Shorter answers are not compressed. */
+/** Shorter responses are not compressed. */
 const MIN_GZIP_BYTES = 1024
 
-/** The `route` of requests that no route took: unknown paths never create series of their own. */
+/** The `route` of requests without a route: unknown paths must not create series. */
 const NO_ROUTE = 'none'
 
-/** The status that is counted for a request whose client did not wait for the answer. */
+/** The status that is counted when the client disconnects before the response. */
 const CLIENT_GONE = 499
 
-/** What the server needs. */
+/** The dependencies of the server. */
 export interface ServerDeps {
   readonly routes: readonly Route[]
   readonly connections: Connections
   readonly counts: RequestMetrics
   readonly log: Pick<LineLogger, 'error'>
-  /** What the web configuration file says; undefined: there is none. */
+  /** The web configuration; undefined: there is none. */
   readonly web: Pick<Web, 'access' | 'createServer'> | undefined
   /** Whether clients are asked to close their connections. */
   isDraining(): boolean
@@ -59,8 +62,8 @@ export interface ServerDeps {
 }
 
 /**
- * Creates the server of a sensor, on the platform alone: a framework would cost a quarter of the memory that a
- * sensor may use. It listens when told to.
+ * Creates the server of a sensor without a framework, which would cost a quarter of the memory that a sensor
+ * may use. It does not listen yet.
  */
 export function createSensorServer(deps: ServerDeps, limits: Partial<Limits> = {}): Server {
   const all = { ...DEFAULT_LIMITS, ...limits, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS }
@@ -81,7 +84,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, deps: 
     if (error instanceof ClientGoneError) return
     await discardBody(request)
     const reply = errorReply(asHttpError(error, path, deps))
-    // Nobody else answers so.
+    // Only the access check returns 401.
     if (reply.status === 401) response.setHeader('www-authenticate', (deps.web as Web).access.challenges())
     send(request, response, reply, deps)
   }
@@ -105,7 +108,7 @@ async function handle(
   throw new HttpError('method_not_allowed', `${method} is not possible here; use ${methods}`)
 }
 
-/** @throws HttpError, as the promise does, when whoever asks may not */
+/** @throws HttpError, as the promise does, when access is denied */
 function admit(
   request: IncomingMessage,
   route: Route | undefined,
@@ -121,13 +124,13 @@ function admit(
   })
 }
 
-/** The path that is asked for, without a slash at its end. */
+/** The requested path, without a slash at its end. */
 function pathOf({ url = '' }: IncomingMessage): string {
   const path = url.split('?', 1)[0] as string
   return path.length > 1 ? path.replace(/\/$/, '') : path
 }
 
-/** Counts and times a request when its answer has been sent, whatever the answer will be. */
+/** Counts and times a request when its response ends, whatever the outcome. */
 function observe(
   request: IncomingMessage,
   response: ServerResponse,
@@ -150,9 +153,9 @@ function asHttpError(error: unknown, route: string, { log }: ServerDeps): HttpEr
 function send(request: IncomingMessage, response: ServerResponse, reply: Reply, deps: ServerDeps): void {
   const { status, type, headers = {} } = reply
   const isGzip = reply.body.length >= MIN_GZIP_BYTES && acceptsGzip(request.headers['accept-encoding'])
-  // At once: what is told is short, and the platform's few threads may be held by file systems that hang.
+  // Synchronous: metrics are short, and hanging file systems may block the platform's few threads.
   const body = isGzip ? gzipSync(reply.body, { level: 1 }) : Buffer.from(reply.body)
-  // What is left of a body that was not read would be taken for the next request.
+  // The unread rest of a body would be parsed as the next request.
   const isLast = deps.isDraining() || !request.complete
   response
     .writeHead(status, {

@@ -3,7 +3,7 @@ import { ENCODINGS, FORMATS } from '../pipeline/decode.ts'
 
 const NAMES = Object.keys(FORMATS)
 
-/** The keys that say how documents are written. */
+/** The keys for the format of documents. */
 export function formatKeys(description: string, fallback?: keyof typeof FORMATS) {
   return {
     format: Type.Optional(

@@ -3,10 +3,10 @@ import { gunzip } from 'node:zlib'
 import { RefreshError } from '../base/errors.ts'
 import { formatSize } from '../model/size.ts'
 
-/** Larger pieces than the platform's take a fifth of its time. */
+/** Larger than the platform's default, which takes five times as long. */
 const CHUNK_BYTES = 256 * 1024
 
-/** What it gives when it is asked how much was read. */
+/** The result of the platform with the option `info`, which shows how much was read. */
 interface Unpacked {
   readonly buffer: Buffer
   readonly engine: { readonly bytesWritten: number }
@@ -15,11 +15,11 @@ interface Unpacked {
 const unpack = promisify(gunzip) as unknown as (bytes: Buffer, options: object) => Promise<Unpacked>
 
 /**
- * Unpacks a document that is packed with gzip (RFC 1952), by its first bytes; any other is returned as it is.
- * @param name what messages call it
- * @param maxBytes the most that it may have, in bytes, when it is unpacked
- * @param advice ends the message when it has more
- * @throws RefreshError `too_large`, or `parse` when it was cut or is broken
+ * Decompresses a document if its first bytes are those of gzip (RFC 1952); any other is returned unchanged.
+ * @param name the name of the document in messages
+ * @param maxBytes limit for the decompressed document, in bytes
+ * @param advice is appended to the message when it is larger
+ * @throws RefreshError `too_large`, or `parse` when it is truncated or damaged
  */
 export async function gunzipped(
   bytes: Buffer,
@@ -31,11 +31,14 @@ export async function gunzipped(
   try {
     const options = { maxOutputLength: Math.max(1, maxBytes), chunkSize: CHUNK_BYTES, info: true }
     const { buffer, engine } = await unpack(bytes, options)
-    // Zeros behind a member end it without an error, also where another member was lost.
+    // The platform stops without an error at zeros after a member, even if another member was lost.
     if (engine.bytesWritten === bytes.length) return buffer
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-      throw new RefreshError('too_large', `${name} has more than ${formatSize(maxBytes)} unpacked${advice}`)
+      throw new RefreshError(
+        'too_large',
+        `${name} has more than ${formatSize(maxBytes)} decompressed${advice}`,
+      )
     }
     throw broken(name, cause)
   }
@@ -43,6 +46,6 @@ export async function gunzipped(
 }
 
 function broken(name: string, cause?: unknown): RefreshError {
-  const message = `${name} is packed with gzip, and cannot be unpacked: it was cut or broken`
+  const message = `${name} is compressed with gzip, and cannot be decompressed: it is truncated or damaged`
   return new RefreshError('parse', message, { cause })
 }

@@ -55,7 +55,7 @@ export function createJoined(
         if (join === undefined) return documents
         return documents.map((document) => ({ ...document, name: `with.${join}: ${document.name}`, join }))
       }),
-      // If one part has no version, conditional requests for the others are of no use.
+      // If one part has no version, conditional requests for the others are useless.
       version: versions.includes(undefined) ? undefined : { parts: versions },
       isUnsettled: parts.some(({ isUnsettled }) => isUnsettled === true),
       ...(way && { way }),
@@ -66,7 +66,7 @@ export function createJoined(
           const limit = limitOf(signal, leftMs)
           if (part.otherwise === undefined) throw error
           const better = await inJoin(nameOf(index), part.otherwise(error, signal, leftMs))
-          // The others are read anew: what they gave may have been handed over to a thread.
+          // The other parts are read again: their documents may have been transferred to a thread.
           return complete(
             parts.map((_, at) => (at === index ? better : undefined)),
             limit,
@@ -105,7 +105,7 @@ export function createJoined(
   }
 }
 
-/** Says of a failure which list it is of. */
+/** Adds the name of the joined list to a failure. */
 async function inJoin(name: string | undefined, reading: Promise<Reading>): Promise<Reading> {
   try {
     return await reading

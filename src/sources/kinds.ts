@@ -22,7 +22,7 @@ function kindOf<Options extends SourceOptions>({ kind }: Options): Kind<never, O
 
 /**
  * Creates a source of any kind.
- * @param before the source whose place it takes; what its devices registered goes over to it
+ * @param before the source that it replaces; it takes over the registrations of its devices
  */
 export function createSource(options: SourceOptions, deps: SourceDeps, before?: Source): Source {
   const source = kindOf(options).create(options, deps, before)
@@ -31,7 +31,7 @@ export function createSource(options: SourceOptions, deps: SourceDeps, before?: 
   return createJoined(source, joins, deps.clock)
 }
 
-/** Where an inventory is, by each of the ways that lead to it; see {@link Kind}. */
+/** The addresses of an inventory, one for each of its URLs or paths; see {@link Kind}. */
 export function addressesOf(options: SourceOptions): string[] {
   const places = kindOf(options).placesOf(options)
   return places.map((place) => JSON.stringify([options.kind, ...place]))

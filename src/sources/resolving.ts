@@ -7,13 +7,13 @@ import { concealed, parseHttpUrl } from '../base/urls.ts'
 import { variable } from '../base/variable.ts'
 import { parseSize } from '../model/size.ts'
 
-// What resolving the keys of a source needs, whatever its kind: a schema has checked their types; here their values
-// are read, and what is wrong is collected.
+// Helpers to resolve the keys of a source of any kind. A schema has checked their types; here their values are read,
+// and problems are collected.
 
 /** Steps from the top of the configuration file to a value. */
 export type Path = readonly (number | string)[]
 
-/** One thing that is wrong with a configuration file. */
+/** One problem of a configuration file. */
 export interface Problem {
   readonly path: Path
   readonly message: string
@@ -21,13 +21,13 @@ export interface Problem {
   readonly atKey?: boolean
 }
 
-/** A file or folder that the configuration names. The server looks at it whenever it uses it; only `check` before. */
+/** A file or folder that the configuration names. The server opens it when it uses it; only `check` checks it before. */
 export interface Need {
-  /** Where it is named, as a message begins: `file:line:column: key`, or the flag or variable. */
+  /** The place that names it, which begins the message: `file:line:column: key`, or the flag or variable. */
   readonly where: string
-  /** `warning`: targets are served without it, or it may well come to be while the server runs. */
+  /** `warning`: targets are served without it, or it may be created while the server runs. */
   readonly severity: 'error' | 'warning'
-  /** Throws an Error that says why it is of no use as it is now. */
+  /** Throws an Error with the reason why it cannot be used now. */
   assert(): Promise<unknown>
 }
 
@@ -36,21 +36,21 @@ export interface PlacedNeed extends Omit<Need, 'where'> {
   readonly path: Path
 }
 
-/** What resolving a part of the configuration needs to know; problems are collected, not thrown. */
+/** The context in which a part of the configuration is resolved; problems are collected, not thrown. */
 export interface Context {
-  /** What relative paths are relative to. */
+  /** The base of relative paths. */
   readonly folder: string
   readonly env: Readonly<Record<string, string | undefined>>
-  /** What reads the files that the configuration names. */
+  /** Reads the files that the configuration names. */
   readonly files: Files
   /** Whether sources may run programs. */
   readonly allowsCommands: boolean
-  /** A scalar as it is written in the file, since Prometheus reads every label and rule value as text. */
+  /** A scalar as written in the file, because Prometheus reads every label and rule value as text. */
   readonly textAt: (path: Path) => string | undefined
   readonly problems: Problem[]
-  /** The files that the configuration names, collected too. */
+  /** The files that the configuration names, which are also collected. */
   readonly needs: PlacedNeed[]
-  /** Where the part stands. */
+  /** The path of the part. */
   readonly path: Path
 }
 
@@ -64,7 +64,7 @@ export function complain(context: Context, steps: Path, message: string, place: 
   context.problems.push({ path: [...context.path, ...steps], message, ...place })
 }
 
-/** Notes that a part of this part names a file. */
+/** Adds a file that a part of this part names. */
 export function need(
   context: Context,
   steps: Path,
@@ -75,8 +75,8 @@ export function need(
 }
 
 /**
- * Runs a reader; what it throws becomes a problem. With a problem nothing that was resolved is used, so the
- * result may then stand as undefined.
+ * Runs a reader, and turns an error into a problem. The result is then undefined, which is safe because nothing is used
+ * when there is a problem.
  */
 export function attempt<Value>(
   context: Context,
@@ -94,7 +94,7 @@ export function attempt<Value>(
   }
 }
 
-/** The keys of a source beside those of its kind, as far as kinds look at them. */
+/** The common keys of a source that its kind checks. */
 export interface SourceKeys {
   readonly name: string
   readonly file_sd?: string
@@ -108,12 +108,12 @@ export interface SourceKeys {
   readonly meta_labels?: unknown
 }
 
-/** What `password` and `password_file` say, whatever the key is called. */
+/** A pair of keys such as `password` and `password_file`. */
 type WithFile<Key extends string> = { readonly [Name in Key | `${Key}_file`]?: string }
 
 /**
- * Resolves a key that stands for a secret, or its `_file`; both is a mistake.
- * @param check throws an Error that says why a text is of no use there
+ * Resolves a key with a secret, or its `_file`; setting both is a mistake.
+ * @param check throws an Error with the reason why a text cannot be used
  */
 export function resolveSecret<Key extends string>(
   config: WithFile<Key>,
@@ -130,7 +130,7 @@ export function resolveSecret<Key extends string>(
   return text === undefined ? undefined : resolveSecretText(text, [key], context, check)
 }
 
-/** A secret in a file, which is read, and then checked by its reader, each time it is used. */
+/** A secret in a file; it is read each time it is used, and its user checks it. */
 export function resolveSecretFile(
   path: string,
   steps: Path,
@@ -167,16 +167,16 @@ type Env = Context['env']
 
 /**
  * A text with each `${NAME}` replaced by the environment variable; `$${` is a literal `${`.
- * Throws an Error that names the variable when it is not set, or is empty: an empty secret is hardly ever meant.
+ * Throws an Error that names the variable when it is not set, or is empty: an empty secret is almost always a mistake.
  */
 export function expandEnv(text: string, env: Env): string {
   return text.replace(/\$\$\{|\$\{([^}]*\}?)/g, (_all, braced: string | undefined) => {
     if (braced === undefined) return '${'
     const name = /^([A-Za-z_][A-Za-z0-9_]*)\}$/.exec(braced)?.[1]
-    // What stands there instead may be part of a secret.
+    // The message does not show the text: it may be part of a secret.
     if (name === undefined) {
       throw new Error(
-        `holds "\${" without the name of a variable; write ${variable('NAME')}, or $\${ for a literal "\${"`,
+        `contains "\${" without the name of a variable; write ${variable('NAME')}, or $\${ for a literal "\${"`,
       )
     }
     const value = Object.hasOwn(env, name) ? env[name] : undefined
@@ -187,24 +187,24 @@ export function expandEnv(text: string, env: Env): string {
 }
 
 /**
- * Reads the URL of an inventory that may hold `${NAME}`. It shows itself without what may be secret in it.
- * Throws an Error that says what is expected, and never what the variables hold.
+ * Reads the URL of an inventory, which can contain `${NAME}`. The result masks possible secrets when it is shown.
+ * Throws an Error that says what is expected, and never shows the values of variables.
  */
 export function expandUrl(text: string, env: Env): URL {
   const expanded = expandEnv(text, env)
   if (expanded === text) return concealed(readUrl(text))
   const url = parseHttpUrl(expanded)
   if (url !== undefined) return concealed(url, MASK)
-  throw new Error(`${shownUrl(text)} is not an http or https URL once its variables are filled in`)
+  throw new Error(`${shownUrl(text)} is not an http or https URL after its variables are replaced`)
 }
 
-/** What the environment puts into the path of a URL, where messages would show it: that may be a token. */
+/** The values of environment variables in the path of a URL, which messages would show: one may be a token. */
 export function concealedInPath(text: string, env: Env): string[] {
   const path = /^[^/]*:\/\/[^/?#]*([^?#]*)/.exec(text)?.[1] ?? ''
   return [...path.matchAll(/(?<!\$)\$\{(\w+)\}/g)].map(([, name]) => env[name as string] ?? '')
 }
 
-/** Node.js reads no text that is longer than 512 MiB. */
+/** Node.js cannot hold a text longer than 512 MiB. */
 const MAX_SIZE_BYTES = 500 * 2 ** 20
 
 /** Reads a size, in bytes. Throws an Error that says what is expected. */
@@ -223,7 +223,7 @@ export function readUrl(text: string): URL {
   )
 }
 
-/** What is meant as a URL in an error message: without user, password and query, wherever they end up in it. */
+/** A wrong URL for an error message: without user, password and query, wherever they are in it. */
 export function shownUrl(text: string): string {
   const at = text.lastIndexOf('@')
   const scheme = at === -1 ? '' : (/^[a-z]+:\/*/i.exec(text.slice(0, at))?.[0] ?? '')
@@ -231,7 +231,7 @@ export function shownUrl(text: string): string {
   return shownValue(shown.replace(/\?.*/s, '?…'))
 }
 
-/** Complains about each of these keys that is set: they are for CSV only. */
+/** Adds a problem for each key that is set although it is for CSV only. */
 export function refuseCsvKeys(keys: Readonly<Record<string, unknown>>, why: string, context: Context): void {
   for (const key of ['csv_delimiter', 'columns'])
     if (keys[key] !== undefined) complain(context, [key], why, { atKey: true })

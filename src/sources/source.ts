@@ -7,101 +7,101 @@ import type { Instances } from '../model/registration.ts'
 import type { PushDeps, Registry } from './push/registry.ts'
 import type { Context, SourceKeys } from './resolving.ts'
 
-/** What an inventory said of the version that it sent; given back to it, it may answer "unchanged". */
+/** The version of an inventory's response; sent back, it lets the inventory answer "unchanged". */
 export interface Version {
   readonly etag?: string | undefined
   readonly lastModified?: string | undefined
-  /** Which of several ways it came by, from 0; it says nothing of the others. */
+  /** The number of the way that it came from, from 0; it is not valid for other ways. */
   readonly way?: number
-  /** Of a list and those that its records are joined with: of each of them. */
+  /** The versions of a list and of those that its records are joined with. */
   readonly parts?: readonly (Version | undefined)[]
 }
 
-/** One of several ways to the same inventory. */
+/** One of several URLs of the same inventory. */
 export interface Way {
-  /** Its URL as it may be shown. */
+  /** Its URL without secrets. */
   readonly url: string
-  /** Whether it was asked because others failed: its list may be older than theirs. */
+  /** Whether it was used because the first URL failed: its list may be older. */
   readonly isStandby: boolean
 }
 
-/** What an inventory said: one document per page or file, in order, all of them or none. */
+/** The documents of an inventory: one for each page or file, in order, and always all of them. */
 export interface Documents {
   readonly kind: 'documents'
   readonly documents: readonly Document[]
   readonly version?: Version | undefined
-  /** Somebody may still be writing them: what they lack proves nothing. */
+  /** Whether the files may still be written: then a missing record proves nothing. */
   readonly isUnsettled?: boolean
-  /** The way that they came by; undefined: there is only one. */
+  /** The way that they came from; undefined: there is only one. */
   readonly way?: Way
   /**
-   * Reads once more, in another way, for when these turn out to be no inventory; undefined: there is no other way.
-   * @param error what is wrong with them
-   * @throws RefreshError when nothing better is to be had
+   * Reads again from another way, or in a new session, when these documents cannot be used; undefined: there is none.
+   * @param error why they cannot be used
+   * @throws RefreshError when the others cannot be used either
    */
   otherwise?(error: RefreshError, signal: AbortSignal, leftMs?: number): Promise<Reading>
 }
 
-/** The inventory said, in its own protocol, that nothing changed since the version that it was asked about. */
+/** The inventory answered, in its own protocol, that nothing has changed since the requested version. */
 export interface Unchanged {
   readonly kind: 'unchanged'
 }
 
 /**
- * The result of asking an inventory. "Could not ask" is neither: it is a thrown RefreshError.
- * "It is empty" is documents whose list of records has no entry: an answer like any other.
+ * The result of reading an inventory. A failure is a thrown RefreshError. An empty inventory is documents without
+ * records, a result like any other.
  */
 export type Reading = Documents | Unchanged
 
-/** Where records come from. */
+/** An inventory that records are read from. */
 export interface Source {
   /**
    * Reads the whole inventory once.
    * @param signal aborted when the deadline has passed or the server stops
-   * @param since the version of the documents that the caller still has; only with it may nothing be changed
-   * @param leftMs after so long the signal is aborted, in milliseconds; undefined: it is not known
-   * @throws RefreshError when it cannot be read whole; a part is never returned
+   * @param since the version of the documents that the caller still has; only with it can the result be "unchanged"
+   * @param leftMs the time until the signal aborts, in milliseconds; undefined: unknown
+   * @throws RefreshError when it cannot be read completely; a part is never returned
    */
   read(signal: AbortSignal, since?: Version, leftMs?: number): Promise<Reading>
-  /** Calls back whenever the inventory has changed; sources that cannot know have no such method. */
+  /** Calls `changed` whenever the inventory has changed; sources that cannot detect it do not have this method. */
   watch?(changed: () => void): void
-  /** Gets ready, before anything else is asked of it, with what an earlier process kept; never fails. */
+  /** Loads the state that an earlier process stored. It is called first, and never fails. */
   open?(): Promise<void>
-  /** Devices may not reach it from now on: no lease expires any more. */
+  /** Stops expiry: from now on devices may not reach it. */
   pauseExpiry?(): void
-  /** Takes the secrets that it was asked with out of a text; sources without secrets have no such method. */
+  /** Masks the secrets of its requests in a text; sources without secrets do not have this method. */
   redact?(text: string): string
-  /** Lets go of connections, watches and timers. */
+  /** Releases connections, watches and timers. */
   close(): Promise<void>
-  /** Deletes what it keeps: after its end, when it is no longer configured; never fails, what stays is reported. */
+  /** Deletes its stored state, after `close`, when it is no longer configured. Never fails; an error is reported. */
   remove?(): Promise<void>
-  /** Where devices register themselves; other sources have none. */
+  /** The registration of devices; only push sources have it. */
   readonly instances?: Instances
-  /** What they registered, for the source that takes the place of this one. */
+  /** The registrations, for the source that replaces this one. */
   readonly registry?: Registry
 }
 
-/** A failure whose message shows no secret of its source, whatever the inventory quotes. */
+/** Masks the secrets of a source in a failure, because the inventory may quote them. */
 export function withoutSecrets(error: RefreshError, source: Source): RefreshError {
   const { reason, message, retryAfterMs } = error
   const safe = source.redact?.(message) ?? message
   return safe === message ? error : new RefreshError(reason, safe, { retryAfterMs })
 }
 
-/** A source and how long one whole read of it may take. */
+/** A source, and the timeout of one complete read. */
 export interface Readable {
   readonly source: Pick<Source, 'read'>
   readonly timeoutMs: number
 }
 
-/** What reading a source needs from outside. */
+/** The dependencies of reading a source. */
 export interface ReadDeps {
   readonly clock: Pick<Clock, 'after' | 'monotonic'>
   /** Aborted when the server stops. */
   readonly stop: AbortSignal
 }
 
-/** What shows only after the reading that documents are no inventory, so that another way may be better. */
+/** Failures that show only after the reading that its documents cannot be used, so that another way may succeed. */
 const UNUSABLE: ReadonlySet<RefreshFailureReason> = new Set([
   'parse',
   'shape',
@@ -112,9 +112,9 @@ const UNUSABLE: ReadonlySet<RefreshFailureReason> = new Set([
 ])
 
 /**
- * Reads a source and uses what it gives. What turns out to be no inventory is read in another way, if there is one,
- * within the same deadline, for which only the time of the reading counts.
- * @param use throws a RefreshError when a reading is no inventory
+ * Reads a source and uses the reading. If it cannot be used, reads from another way, if there is one, within the same
+ * timeout. Only the time of the reads counts.
+ * @param use throws a RefreshError when a reading cannot be used
  * @throws RefreshError
  */
 export async function readUsable<Result>(
@@ -146,8 +146,7 @@ export async function readUsable<Result>(
 }
 
 /**
- * Reads under one total deadline, whatever the source makes of it: a read that never settles must not end the
- * refreshing.
+ * Reads within one total timeout, even if the source ignores it: a read that never settles must not stop the refreshes.
  */
 async function readBefore(
   read: Source['read'],
@@ -179,37 +178,36 @@ async function readBefore(
 }
 
 /**
- * The documents of a reading that cannot be "unchanged", since no version was asked about.
- * @throws RefreshError `internal` when the source says so all the same
+ * The documents of a reading that cannot be "unchanged", because the read had no version.
+ * @throws RefreshError `internal` when it is "unchanged" all the same
  */
 export function documentsOf(reading: Reading): Documents {
   if (reading.kind === 'documents') return reading
-  throw new RefreshError('internal', 'the source says "unchanged" before it ever gave a list')
+  throw new RefreshError('internal', 'the source answered "unchanged" before it ever returned a list')
 }
 
-/** What sources need from outside. */
+/** The dependencies of sources. */
 export interface SourceDeps {
   readonly clock: Clock
   readonly files: Files
   readonly userAgent: string
-  /** What a push source that serves needs beside the clock. */
+  /** Further dependencies of a push source in a server. */
   readonly push?: Omit<PushDeps, 'clock' | 'files'>
 }
 
-/** A kind of source; its keys in the configuration file stand below its name. */
+/** A kind of source; its keys in the configuration file are below its name. */
 export interface Kind<Config, Options> {
   /**
-   * Resolves these keys: what the schema cannot check. Problems are collected in the context.
-   * @param source the keys beside them
+   * Resolves these keys, and checks what the schema cannot. Problems are collected in the context.
+   * @param source the other keys of the source
    * @param context at the source
    */
   resolve(config: Config, source: SourceKeys, context: Context): Options
-  /** @param before the source whose place it takes; what its devices registered goes over to it */
+  /** @param before the source that it replaces; it takes over the registrations of its devices */
   create(options: Options, deps: SourceDeps, before?: Source): Source
   /**
-   * Where the inventory is, whole, but without the user and password that it is asked with: the list of another place
-   * is that of another inventory. There are several when several ways lead to it. They may hold secrets, in a query or
-   * a body.
+   * What identifies the inventory, without user and password: if it differs, the list is that of another inventory. There
+   * is one for each URL of the inventory. They can contain secrets, in a query or a body.
    */
   placesOf(options: Options): readonly (readonly unknown[])[]
 }

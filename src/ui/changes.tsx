@@ -15,18 +15,18 @@ import {
 type Change = ChangesAnswer['changes'][number]
 type Event = EventsAnswer['events'][number]
 
-/** What the page of changes shows. */
+/** The data of the page of changes. */
 export interface ChangesData {
-  /** The last changes of the served lists, the newest first; undefined: they are not asked for. */
+  /** The last changes of the served lists, the newest first; undefined: not requested. */
   readonly changes: readonly Change[] | undefined
-  /** What happened to single targets; undefined: no history is kept. */
+  /** The events of single targets; undefined: no history is kept. */
   readonly answer: EventsAnswer | undefined
-  /** What was asked for. */
+  /** The parameters of the request. */
   readonly asked: Readonly<Record<'source' | 'target' | 'since' | 'before', string | undefined>>
   readonly sources: readonly string[]
 }
 
-/** How many targets are served, and which joined, left and changed, over time. */
+/** The number of served targets over time, and the targets that joined, left and changed. */
 export function ChangesPage({ data, frame }: { data: ChangesData; frame: Frame }) {
   const { changes, answer, asked, sources } = data
   return (
@@ -65,13 +65,10 @@ function Events({
   asked: ChangesData['asked']
   frame: Frame
 }) {
-  if (events.length === 0) return <p>Nothing that is remembered happened to such targets.</p>
+  if (events.length === 0) return <p>The history has no events of such targets.</p>
   return (
     <>
-      <Table
-        caption="What happened to targets, the newest first"
-        head={['When', 'What', 'Target', 'Source', 'Why']}
-      >
+      <Table caption="Events of targets, the newest first" head={['When', 'What', 'Target', 'Source', 'Why']}>
         {events.map((event) => (
           <EventRow key={`${event.id} ${event.source}`} event={event} frame={frame} />
         ))}
@@ -117,13 +114,13 @@ function EventRow({
   )
 }
 
-/** The size of the picture, and of its margins, in its own units. */
+/** The size of the chart and of its margins, in SVG units. */
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [960, 200, 60, 20, 12]
 
-/** How many bars of churn there are at most. */
+/** The largest number of bars of churn. */
 const BARS = 60
 
-/** The number of targets, and beneath it how many joined and left, over the time of the changes that are remembered. */
+/** A chart of the number of targets, and of joins and leaves below it, over the time of the known changes. */
 function Chart({ changes, frame }: { changes: readonly Change[]; frame: Frame }) {
   const steps = stepsOf(changes)
   const first = steps[0]
@@ -190,11 +187,11 @@ function bar(index: number, width: number, y: number, height: number) {
   return { x: x.toFixed(1), width: width.toFixed(1), y: y.toFixed(1), height: height.toFixed(1) }
 }
 
-/** How many targets all sources had together after each change, the oldest first. */
+/** The number of targets of all sources after each change, the oldest first. */
 function stepsOf(changes: readonly Change[]) {
   const oldest = changes.toReversed()
   const bySource = new Map<string, number>()
-  // What a source had before its first change that is remembered.
+  // The number of targets before the first known change of a source.
   for (const { source, targets, added, removed } of oldest)
     if (!bySource.has(source)) bySource.set(source, targets - added + removed)
   return oldest.map(({ source, targets, at }) => {

@@ -2,16 +2,16 @@ import type { ExplainBody } from '../http/api/answers.ts'
 import type { ExplainedStep, ExplainedTarget, Explanation } from '../model/explanation.ts'
 import { type Frame, Labels, linkTo, SourceField, Table, Text } from './layout.tsx'
 
-/** What the page of an explanation shows. */
+/** The data of the page of an explanation. */
 export interface ExplainData {
   readonly q: string
   readonly source: string | undefined
   readonly sources: readonly string[]
-  /** Undefined: nothing was asked yet. */
+  /** Undefined: there is no query yet. */
   readonly answer: ExplainBody | undefined
 }
 
-/** Why something is, or is not, a target: each step of its way. */
+/** Why something is, or is not, a target, step by step. */
 export function ExplainPage({ data, frame }: { data: ExplainData; frame: Frame }) {
   const { q, source, sources, answer } = data
   return (
@@ -38,8 +38,8 @@ function Answer({ answer, q, frame }: { answer: ExplainBody; q: string; frame: F
         <Text>{verdict}</Text>
       </p>
       <p>
-        <a href={linkTo(frame, 'Changes', { target: q })}>What happened to it</a>,{' '}
-        <a href={linkTo(frame, 'Targets', { q })}>served targets that have this</a>
+        <a href={linkTo(frame, 'Changes', { target: q })}>History of it</a>,{' '}
+        <a href={linkTo(frame, 'Targets', { q })}>served targets that match</a>
       </p>
       {explanations.map((explanation, index) => (
         <Explained
@@ -51,7 +51,7 @@ function Answer({ answer, q, frame }: { answer: ExplainBody; q: string; frame: F
       ))}
       {polls.length > 0 && (
         <section class="card">
-          <h2>Who asks for it</h2>
+          <h2>Pollers</h2>
           <ul>
             {polls.map((poll) => (
               <li key={poll}>
@@ -65,7 +65,7 @@ function Answer({ answer, q, frame }: { answer: ExplainBody; q: string; frame: F
   )
 }
 
-/** @param isSaid whether its verdict stands above already */
+/** @param isSaid whether its verdict is already shown above */
 function Explained({
   explanation,
   isSaid,
@@ -118,7 +118,7 @@ function placeOf(position: Explanation['position']): string {
   return index === null ? `in ${document}` : `record ${index} (from 0) of ${document}`
 }
 
-/** @param isOne whether its verdict is that of the whole record, which is shown already */
+/** @param isOne whether its verdict is that of the whole record, which is already shown */
 function ExplainedOne({ target, isOne }: { target: ExplainedTarget; isOne: boolean }) {
   const { address, labels, steps, final, rejection, verdict } = target
   return (
@@ -132,7 +132,7 @@ function ExplainedOne({ target, isOne }: { target: ExplainedTarget; isOne: boole
         </>
       )}
       {steps.length > 0 && (
-        <Table caption="What each relabel rule did" head={['Rule', 'Action', 'Result']}>
+        <Table caption="The effect of each relabel rule" head={['Rule', 'Action', 'Result']}>
           {steps.map((step) => (
             <Step key={step.rule} step={step} />
           ))}

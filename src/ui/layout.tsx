@@ -2,22 +2,22 @@ import type { ComponentChildren } from 'preact'
 import { printable } from '../base/printable.ts'
 import { formatDuration } from '../model/duration.ts'
 
-/** What stands around every page. */
+/** The parts around every page. */
 export interface Frame {
-  /** The page that is shown, as it is called in the navigation. */
+  /** The name of the shown page in the navigation. */
   readonly current: PageName
-  /** What stands before the path of a link so that it is relative to the root: '' or '../'. */
+  /** The prefix that makes a link relative to the root: '' or '../'. */
   readonly root: string
   readonly version: string
   /** The name of this replica; undefined: there is only one. */
   readonly replica: string | undefined
-  /** Whether explanations are on. */
+  /** Whether explanations are enabled. */
   readonly canExplain: boolean
-  /** What is in the search box. */
+  /** The text in the search box. */
   readonly query: string
-  /** What is wrong with the server as a whole, a sentence each. */
+  /** Problems of the server as a whole, one sentence each. */
   readonly alarms: readonly string[]
-  /** What was just done. */
+  /** The result of the last action. */
   readonly notice: string | undefined
   readonly nowMs: number
 }
@@ -34,10 +34,10 @@ export const PAGES = {
 
 export type PageName = keyof typeof PAGES
 
-/** How much of a text is shown, in UTF-16 units. */
+/** The longest text that is shown, in UTF-16 units. */
 const MAX_TEXT = 1_000
 
-/** Where the runbooks are. */
+/** The URL of the runbooks. */
 const RUNBOOKS = 'https://github.com/rollcall/rollcall/blob/main/docs/runbooks'
 
 /** The whole page. */
@@ -125,12 +125,12 @@ function SearchBox({ frame: { root, canExplain, query } }: { frame: Frame }) {
   )
 }
 
-/** The address of a page: the root needs a dot when it is where one is. */
+/** The relative URL of a page; an empty one, of the root, becomes './'. */
 export function hrefOf(root: string, path: string): string {
   return `${root}${path}` === '' ? './' : `${root}${path}`
 }
 
-/** The address of a page with parameters; those that are undefined or empty are left out. */
+/** The URL of a page with parameters; undefined or empty ones are left out. */
 export function linkTo(
   frame: Frame,
   page: PageName,
@@ -141,19 +141,19 @@ export function linkTo(
   return hrefOf(frame.root, PAGES[page]) + (query === '' ? '' : `?${query}`)
 }
 
-/** A text that comes from elsewhere: in its own direction, without what would reorder or hide others, and cut. */
+/** Text from data: isolated in its direction, without characters that reorder or hide text, and shortened. */
 export function Text({ children }: { children: string }) {
   const shown =
     children.length <= MAX_TEXT ? children : `${children.slice(0, MAX_TEXT).toWellFormed()}… (cut)`
   return <bdi>{printable(shown)}</bdi>
 }
 
-/** A moment, in UTC to the second. */
+/** A time, in UTC to the second. */
 export function Time({ iso }: { iso: string }) {
   return <time dateTime={iso}>{`${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`}</time>
 }
 
-/** How long ago a moment was, with the moment beside it for who points at it. */
+/** The age of a time, with the time itself as a tooltip. */
 export function Ago({ iso, nowMs }: { iso: string; nowMs: number }) {
   return (
     <time dateTime={iso} title={iso}>
@@ -162,7 +162,7 @@ export function Ago({ iso, nowMs }: { iso: string; nowMs: number }) {
   )
 }
 
-/** `12s ago`: of its units only the two largest. */
+/** Formats an age in its largest unit: `12s ago`. */
 export function agoText(ms: number): string {
   const seconds = Math.round(ms / 1000)
   if (seconds < 1) return 'now'
@@ -170,12 +170,12 @@ export function agoText(ms: number): string {
   return `${formatDuration(Math.floor(seconds / unit) * unit * 1000)} ago`
 }
 
-/** A number with its thousands apart. */
+/** A number with thousands separators. */
 export function Count({ of }: { of: number }) {
   return <>{of.toLocaleString('en-US')}</>
 }
 
-/** How a state is to be taken. */
+/** The severity of a state. */
 export type Mood = 'ok' | 'warn' | 'bad' | 'idle'
 
 /** A state in one word. */
@@ -201,7 +201,7 @@ const NUMBERS = new Set([
   'Rule',
 ])
 
-/** A table that scrolls by itself where it is too wide. */
+/** A table that scrolls on its own if it is too wide. */
 export function Table({
   caption,
   head,
@@ -248,14 +248,14 @@ export function SourceField({ sources, chosen }: { sources: readonly string[]; c
   )
 }
 
-/** The head of the row of a target, which leads to its explanation where there are any. */
+/** The row header of a target, which links to its explanation if explanations are enabled. */
 export function TargetHead({
   address,
   text = address,
   source,
   frame,
 }: {
-  /** Empty: of several targets, which nothing explains. */
+  /** Empty for an event of several targets, which has no explanation. */
   address: string
   text?: string
   source: string
@@ -274,7 +274,7 @@ export function TargetHead({
   )
 }
 
-/** Labels, the internal ones after the others. */
+/** Labels, the internal ones last. */
 export function Labels({ labels }: { labels: Readonly<Record<string, string>> }) {
   const pairs = Object.entries(labels)
   const sorted = [

@@ -1,20 +1,20 @@
 import type { PollerAnswer } from '../http/api/answers.ts'
 import { Ago, Badge, Count, type Frame, type Mood, Runbook, Table, Text } from './layout.tsx'
 
-/** Who asks for targets, and which list each of them has. */
+/** The clients that poll targets, and the list that each has. */
 export function PollersPage({ data, frame }: { data: readonly PollerAnswer[]; frame: Frame }) {
   return (
     <>
       <h1>Pollers</h1>
       {data.length === 0 ? (
         <p class="note warn">
-          Nobody has asked for targets since the start. Point http_sd_configs of Prometheus at /targets.{' '}
+          No client has polled targets since the start. Point http_sd_configs of Prometheus at /targets.{' '}
           <Runbook alert="RollcallNotPolled" />
         </p>
       ) : (
         <Table
-          caption="Who asks for targets"
-          head={['Address', 'User agent', 'Asks for', 'Every', 'Last asked', 'Status', 'List', 'Polls']}
+          caption="Clients that poll targets"
+          head={['Address', 'User agent', 'Path', 'Interval', 'Last poll', 'Status', 'List', 'Polls']}
         >
           {data.map((poller) => (
             <PollerRow
@@ -30,9 +30,9 @@ export function PollersPage({ data, frame }: { data: readonly PollerAnswer[]; fr
 }
 
 const LISTS: Readonly<Record<PollerAnswer['list'], readonly [mood: Mood, text: string]>> = {
-  current: ['ok', 'the one that is served'],
-  older: ['warn', 'an older one'],
-  part: ['idle', 'a part'],
+  current: ['ok', 'the current list'],
+  older: ['warn', 'an older list'],
+  part: ['idle', 'a part of it'],
   none: ['bad', 'none'],
 }
 

@@ -7,7 +7,7 @@ import { type SourcesData, SourcesPage } from './sources.tsx'
 import { StatusPage } from './status.tsx'
 import { type TargetsData, TargetsPage } from './targets.tsx'
 
-/** A page and what it shows. */
+/** A page and its data. */
 export type Content =
   | { readonly page: 'Sources'; readonly data: SourcesData }
   | { readonly page: 'Targets'; readonly data: TargetsData }
@@ -17,7 +17,7 @@ export type Content =
   | { readonly page: 'Status'; readonly data: Parameters<typeof StatusPage>[0]['data'] }
   | { readonly page: 'Error'; readonly data: string }
 
-/** Renders a page as HTML. Whatever the data say is text in it: all is escaped, and nothing may run. */
+/** Renders a page as HTML. All data is escaped as text, so that none of it can run. */
 export function render(content: Content, frame: Frame): string {
   return `<!doctype html>\n${renderToString(<Page frame={frame}>{bodyOf(content, frame)}</Page>)}\n`
 }
@@ -44,7 +44,7 @@ function bodyOf(content: Content, frame: Frame) {
 function ErrorPage({ message }: { message: string }) {
   return (
     <>
-      <h1>This could not be shown</h1>
+      <h1>This page cannot be shown</h1>
       <p class="note bad" role="alert">
         <Text>{message}</Text>
       </p>

@@ -20,27 +20,32 @@ import { ICON, STYLE } from './style.ts'
 
 type Query = Readonly<Record<string, unknown>>
 
-/** Nothing from elsewhere is loaded, nothing runs, and no other site may frame a page or take its forms. */
+/**
+ * Pages load nothing from other sites, run no scripts, and cannot be framed; forms only submit to this
+ * server.
+ */
 const HEADERS = {
   'content-security-policy':
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-  // Forms must say where they come from; links to elsewhere tell nothing of what was asked here.
+  // Forms must send their origin; links to other sites must not reveal the query.
   'referrer-policy': 'same-origin',
   'cache-control': 'no-store',
 }
 
-/** What is wrong with a request, said as a page; who may not ask learns nothing of the server. */
+/**
+ * The statuses of errors that are shown as a page; without access a client learns nothing about the server.
+ */
 const SHOWN_STATUSES: ReadonlySet<number> = new Set([400, 404, 409, 502])
 
-/** How many targets a page shows. */
+/** The number of targets on a page. */
 const TARGETS_LIMIT = 100
 
-/** How many events a page shows. */
+/** The number of events on a page. */
 const EVENTS_LIMIT = 100
 
 /**
- * The pages for people, `/` and below `/ui/`: what the API gives, as HTML that needs no script. What renders them is
- * loaded when the first one is asked for.
+ * The pages for people, `/` and below `/ui/`: the data of the API as HTML without scripts. The renderer is
+ * loaded on the first request.
  */
 export function pagesRoutes(
   app: FastifyInstance,
@@ -85,7 +90,7 @@ export function pagesRoutes(
     })
   }
 
-  // People get what is wrong as a page too, with the same status.
+  // Shows an error as a page too, with the same status.
   app.setErrorHandler((error, request, reply) => {
     const known = error instanceof HttpError && SHOWN_STATUSES.has(error.statusCode) ? error : undefined
     if (known === undefined) return handleError(error as HttpError, request, reply)
@@ -137,7 +142,7 @@ export function pagesRoutes(
     const given = withoutEmpty(query)
     const { source, target, since, before } = given as Record<string, string | undefined>
     if (source !== undefined) findSource(deps.store, source)
-    // Only the first page of all targets has the picture of them.
+    // Only the first page of all targets has the chart.
     const hasPicture = target === undefined && before === undefined
     const changes = hasPicture ? changesAnswer({ source, limit: '1000' }, deps).changes : undefined
     const asked = { limit: String(EVENTS_LIMIT), ...given }
@@ -167,26 +172,26 @@ export function pagesRoutes(
   const asset = (path: string, type: string, text: string) =>
     app.get(path, allow('open'), (request, reply) => {
       observe(request, reply.raw, path, deps)
-      // It changes with the version only, which stands in its address.
+      // The content only changes with the version, which is in its URL.
       return reply.type(type).header('cache-control', 'public, max-age=86400').send(text)
     })
   asset('/ui/style.css', 'text/css; charset=utf-8', STYLE)
   asset('/ui/icon.svg', 'image/svg+xml', ICON)
 }
 
-/** The names to choose from: who asks for one source may not know of others. */
+/** The names to choose from: a request about one source must not learn about others. */
 function namesIn({ store }: HttpDeps, source: string | undefined): string[] {
   return source === undefined ? store.list().map(({ name }) => name) : [source]
 }
 
-/** Forms send fields that are left empty too. */
+/** Removes empty parameters, which forms send for empty fields. */
 function withoutEmpty(query: Query): Query {
   return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''))
 }
 
 /**
- * What is wrong with the server as a whole.
- * @param isAboutOne whether one source was asked for: then nothing is said of others, which a message may name
+ * The problems of the server as a whole.
+ * @param isAboutOne whether the request is about one source: then messages that may name others are left out
  */
 function alarmsOf(deps: HttpDeps, isAboutOne: boolean): string[] {
   const failure = deps.cluster?.status().failure
@@ -195,7 +200,7 @@ function alarmsOf(deps: HttpDeps, isAboutOne: boolean): string[] {
     ...(reload === undefined
       ? []
       : [
-          `The last reload failed at ${new Date(reload.atMs).toISOString()}; the configuration from before is in force${isAboutOne ? '' : `: ${reload.message}`}`,
+          `The last reload failed at ${new Date(reload.atMs).toISOString()}; the previous configuration is in force${isAboutOne ? '' : `: ${reload.message}`}`,
         ]),
     ...(deps.isDraining() ? ['The server is stopping.'] : []),
     ...(failure === undefined

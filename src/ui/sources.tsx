@@ -5,13 +5,13 @@ import { Ago, Badge, Count, type Frame, linkTo, type Mood, Runbook, Table, Text,
 
 type Held = SourceAnswer['held'][number]
 
-/** What the page of all sources shows. */
+/** The data of the page of all sources. */
 export interface SourcesData {
   readonly sources: readonly SourceAnswer[]
-  /** What is held of sources that are not configured any more. */
+  /** The held targets of removed sources. */
   readonly removed: readonly Held[]
   readonly servers: readonly ScrapeServer[]
-  /** Whether held targets can be accepted here. */
+  /** Whether held targets can be accepted on this page. */
   readonly canAccept: boolean
 }
 
@@ -23,7 +23,7 @@ const MOODS: Readonly<Record<SourceAnswer['state'], Mood>> = {
   failing: 'bad',
 }
 
-/** What each source last did, and what is held of it. */
+/** The last refresh of each source, and its held targets. */
 export function SourcesPage({ data, frame }: { data: SourcesData; frame: Frame }) {
   const { sources, removed, servers, canAccept } = data
   const troubled = sources.filter(hasDetails)
@@ -35,7 +35,7 @@ export function SourcesPage({ data, frame }: { data: SourcesData; frame: Frame }
         <p>No source is configured.</p>
       ) : (
         <Table
-          caption="Sources and what each last did"
+          caption="Sources and their last refresh"
           head={[
             'Source',
             'State',

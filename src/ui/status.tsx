@@ -1,7 +1,7 @@
 import type { StatusAnswer } from '../http/api/answers.ts'
 import { Ago, type Frame, Table, Text } from './layout.tsx'
 
-/** What this server is, and what it was told. */
+/** The version and configuration of this server. */
 export function StatusPage({ data, frame }: { data: StatusAnswer; frame: Frame }) {
   const { version, node, started, ready, configuration, settings, cluster } = data
   return (
@@ -41,11 +41,11 @@ export function StatusPage({ data, frame }: { data: StatusAnswer; frame: Frame }
       )}
       <h2>Configuration</h2>
       {configuration === null ? (
-        <p>There is no configuration file; flags and environment variables say everything.</p>
+        <p>There is no configuration file; only flags and environment variables are in use.</p>
       ) : (
         <>
           <p>
-            <Text>{configuration.file}</Text>, secrets masked, as it is in force.
+            <Text>{configuration.file}</Text>, as it is in force, with secrets masked.
           </p>
           {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
           <pre tabIndex={0}>
@@ -59,7 +59,7 @@ export function StatusPage({ data, frame }: { data: StatusAnswer; frame: Frame }
         </>
       )}
       <h2>Flags and environment variables</h2>
-      {settings.length === 0 && <p>None is given.</p>}
+      {settings.length === 0 && <p>None is set.</p>}
       <Table caption="Flags and environment variables" head={['Setting', 'Value', 'From']}>
         {settings.map(({ name, value, from }) => (
           <tr key={name}>

@@ -2,7 +2,7 @@
 export const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0b5cad"/><g fill="none" stroke="#fff" stroke-width="2.6" stroke-linecap="round" stroke-linejoin="round"><path d="M7 10.5l2.2 2.2L13 8.6M17.500 10.500H25M7 21.500l2.200 2.200L13 19.600M17.500 21.500H25"/></g></svg>
 `
 
-/** The style of all pages: light and dark, from a phone to a wide screen, nothing from elsewhere. */
+/** The style of all pages: light and dark, from a phone to a wide screen, without external resources. */
 export const STYLE = `
 :root {
   --page: #f6f8fa; --card: #fff; --text: #1b1f24; --soft: #57606a; --line: #d0d7de; --link: #0b5cad; --head: #0b2e4f;

@@ -13,21 +13,21 @@ import {
   Text,
 } from './layout.tsx'
 
-/** What the page of targets shows. */
+/** The data of the page of targets. */
 export interface TargetsData extends TargetsAnswer {
-  /** What was asked for. */
+  /** The search text. */
   readonly q: string
   readonly source: string | undefined
-  /** Labels that the targets must have, as they stand in the URL: label.NAME=VALUE. */
+  /** Labels that the targets must have, as parameters of the URL: label.NAME=VALUE. */
   readonly labels: Readonly<Record<string, string>>
   readonly limit: number
   /** The names of all sources. */
   readonly sources: readonly string[]
-  /** Whether a Prometheus server is asked what it makes of targets. */
+  /** Whether any Prometheus server is queried for the state of targets. */
   readonly hasScrapes: boolean
 }
 
-/** How each state of a scrape is to be taken. */
+/** The severity of each scrape state. */
 export const SCRAPE_MOODS: Readonly<Record<ShownScrape['state'], Mood>> = {
   up: 'ok',
   down: 'bad',
@@ -62,7 +62,7 @@ export function TargetsPage({ data, frame }: { data: TargetsData; frame: Frame }
         {total === 0 ? (
           isNarrowed ? (
             <>
-              No served target has this.{' '}
+              No served target matches.{' '}
               {q !== '' && frame.canExplain && (
                 <a href={linkTo(frame, 'Explain', { q, source })}>Explain why</a>
               )}
@@ -114,7 +114,7 @@ function TargetRow({ target, data, frame }: { target: ShownTarget; data: Targets
   )
 }
 
-/** What one Prometheus server makes of a target. */
+/** The state of a target in one Prometheus server. */
 export function ScrapeState({ scrape, frame }: { scrape: ShownScrape; frame: Frame }) {
   const { server, state, pool, why, last_scrape } = scrape
   return (

@@ -6,10 +6,10 @@ import { createMutex } from '../base/mutex.ts'
 import type { Threads } from '../base/threads.ts'
 import type { Scope } from './names.ts'
 
-/** What somebody may do. */
+/** The permissions of a client. */
 export interface Permissions {
   readonly may: ReadonlySet<Scope>
-  /** Undefined: of every source. */
+  /** The sources that it may read; undefined: all. */
   readonly sources: ReadonlySet<string> | undefined
 }
 
@@ -26,27 +26,27 @@ export interface BearerToken extends Permissions {
   readonly tokens: readonly string[]
 }
 
-/** Who may ask, and how often. */
+/** The clients that may send requests, and their rate limit. */
 export interface AccessOptions {
   readonly users: readonly User[]
   readonly bearerTokens: readonly BearerToken[]
-  /** Undefined: nothing is limited. */
+  /** Undefined: no limit. */
   readonly rateLimit: { readonly intervalMs: number; readonly burst: number } | undefined
   /** Headers of every response. */
   readonly headers: readonly (readonly [name: string, value: string])[]
-  /** Names by which requests without credentials may change something. */
+  /** Host names that requests without credentials may use to change something. */
   readonly allowedHosts: readonly string[]
 }
 
-/** A request, as far as it matters who sent it. */
+/** The parts of a request that decide whether it is admitted. */
 export interface Asked {
   readonly scope: Scope
   /** The source that it is about; undefined: all of them. */
   readonly source: string | undefined
-  /** It is about the server, not about sources: those who may ask for some sources only may ask it too. */
+  /** It is about the server, not about sources: clients that are limited to some sources may send it too. */
   readonly isAboutServer: boolean
   readonly authorization: string | undefined
-  /** What stays the same for all requests of a connection. */
+  /** An object that is the same for all requests of a connection. */
   readonly connection: object
   readonly address: string | undefined
 }
@@ -65,72 +65,73 @@ export const REFUSALS = [
 ] as const
 export type Refusal = (typeof REFUSALS)[number]
 
-/** Who or what was refused. */
+/** The details of a refusal. */
 export interface Refused {
-  /** The name that was given, of a user or a token. */
+  /** The name of the user or token. */
   readonly name?: string | undefined
   readonly address?: string | undefined
   readonly route?: string | undefined
   readonly fault?: string | undefined
 }
 
-/** Counts and logs what is refused. */
+/** Counts and logs a refusal. */
 export type ReportRefusal = (reason: Refusal, who: Refused) => void
 
-/** Decides who may ask. */
+/** Authenticates and authorizes requests. */
 export interface Access {
-  /** Changes who may ask from the next request on, also on connections that are open. */
+  /** Replaces the options, from the next request on, also on open connections. */
   configure(options: AccessOptions): void
   headers(): AccessOptions['headers']
   allowedHosts(): readonly string[]
-  /** Whether anybody has to say who they are. */
+  /** Whether requests need credentials. */
   needsCredentials(): boolean
-  /** What a 401 tells clients to send. */
+  /** The challenges of a 401, for its WWW-Authenticate header. */
   challenges(): string[]
   /**
-   * Admits a request, at once when its connection has sent the same credentials before; or else later.
+   * Admits a request: at once when its connection has sent the same credentials before, otherwise with a promise.
    * @throws HttpError `rate_limited`, `unauthorized`, `forbidden`, `overloaded`; so does the promise
    */
   admit(asked: Asked): Promise<void> | undefined
   /**
-   * Whether {@link admit} would admit a request at once. Nothing is counted or reported; false where requests are
-   * counted.
+   * Whether {@link admit} would admit a request at once. It counts and reports nothing; false when there is a rate
+   * limit, because then requests must be counted.
    */
   admitsAtOnce(asked: Asked): boolean
   /** Ends the threads that check passwords. */
   close(): Promise<void>
 }
 
-/** What access needs from outside. */
+/** The dependencies of access. */
 export interface AccessDeps {
   readonly clock: Pick<Clock, 'monotonic'>
-  /** Threads for nothing but passwords: a slow hash must not hold up anything else. */
+  /** Threads only for passwords: a slow hash must not delay other work. */
   readonly threads: Pick<Threads, 'run' | 'close'>
   readonly report: ReportRefusal
 }
 
-/** Somebody who has proven who they are. */
+/** An authenticated client. */
 interface Asker extends Permissions {
   readonly name: string
 }
 
-/** Passwords that were right, and those that were wrong, are remembered so often. */
+/** The number of correct passwords that are remembered, and of wrong ones. */
 const MAX_REMEMBERED = 100
 
-/** So many passwords wait to be checked, one at a time ... */
+/** The number of passwords that can wait to be checked, one at a time ... */
 const MAX_WAITING = 32
 
-/** ... of these so many from one address: one that tries many passwords does not keep others out. */
+/** ... and the number of these from one address, so that a client that tries many passwords does not block others. */
 const MAX_WAITING_PER_ADDRESS = 4
 
-/** After how many seconds a client should try again whose password could not be checked. */
+/** The `Retry-After` when a password could not be checked, in seconds. */
 const RETRY_AFTER_SECONDS = 1
 
-/** Creates the decision who may ask. */
+/** Creates the access of a server. */
 export function createAccess(first: AccessOptions, deps: AccessDeps): Access {
   const { report } = deps
   const passwords = createPasswords(deps)
-  // The credentials that a connection sent last, and who sent them. Whoever compares against these has sent them.
+  // The last credentials of each connection, and their client. A plain comparison is safe: the connection itself sent
+  // them, so its timing reveals nothing new.
   let known = new WeakMap<object, { readonly authorization: string; readonly asker: Asker }>()
   let options = first
   let users = byName(first)
@@ -146,7 +147,7 @@ export function createAccess(first: AccessOptions, deps: AccessDeps): Access {
     return error
   }
 
-  /** Who sent the same credentials on this connection before. */
+  /** The client that sent the same credentials on this connection before. */
   function askerOf({ connection, authorization }: Asked): Asker | undefined {
     const before = known.get(connection)
     return before?.authorization === authorization ? before?.asker : undefined
@@ -157,12 +158,12 @@ export function createAccess(first: AccessOptions, deps: AccessDeps): Access {
     const { name, may, sources } = asker
     const { scope } = asked
     if (!may.has(scope)) {
-      const message = `${name} may not ${scope}, but only ${[...may].join(', ')}; use other credentials, or add ${scope} to what it may do in the file of --web.config.file`
+      const message = `${name} may not ${scope}, but only ${[...may].join(', ')}; use other credentials, or add ${scope} to its scopes (may) in the file of --web.config.file`
       throw refuse(new HttpError('forbidden', message), 'forbidden', name, asked)
     }
     if (sources === undefined || isWithin(sources, asked)) return
     const [first] = sources
-    const message = `${name} may only ask for these sources: ${[...sources].join(', ')}; name one of them, such as /targets/${first} or ?source=${first}`
+    const message = `${name} may read only these sources: ${[...sources].join(', ')}; name one of them, such as /targets/${first} or ?source=${first}`
     throw refuse(new HttpError('forbidden', message), 'forbidden', name, asked)
   }
 
@@ -181,7 +182,7 @@ export function createAccess(first: AccessOptions, deps: AccessDeps): Access {
       ...(options.bearerTokens.length > 0 ? ['a token (Authorization: Bearer …)'] : []),
     ].join(' or ')
     const what = reason === 'no_credentials' ? 'no credentials were sent' : 'the credentials are wrong'
-    // A name that nobody has may be a password in the wrong field.
+    // An unknown name is not shown: it may be a password in the wrong field.
     const known = name !== undefined && users.has(name) ? name : undefined
     return refuse(new HttpError('unauthorized', `${what}; send ${way}`), reason, known, asked)
   }
@@ -205,7 +206,7 @@ export function createAccess(first: AccessOptions, deps: AccessDeps): Access {
     const hash = user?.hash ?? passwords.fake(name, options.users)
     const before = options
     const isRight = await checked({ name, hash, password, address: String(asked.address) }, asked)
-    // Who was changed meanwhile is asked anew.
+    // The user was changed during the check: it must authenticate again.
     if (options !== before && users.get(name)?.hash !== user?.hash) {
       throw unauthorized('wrong_credentials', name, asked)
     }
@@ -274,7 +275,7 @@ function byName({ users }: AccessOptions): Map<string, User> {
   return new Map(users.map((user) => [user.name, user]))
 }
 
-/** Keyed anew by each process: how long a look-up takes tells nothing that a sender could use. */
+/** A new key for each process, so that the time of a look-up reveals nothing that a sender could use. */
 const SALT = randomBytes(32)
 
 function byDigest({ bearerTokens }: AccessOptions): Map<string, Asker> {
@@ -287,12 +288,12 @@ function tokenDigest(token: string): string {
   return createHmac('sha256', SALT).update(token).digest('base64')
 }
 
-/** The token of a header, by RFC 6750; the name of the scheme in any case, as RFC 9110 has it. */
+/** The token in a header, by RFC 6750; the scheme name is case-insensitive, as in RFC 9110. */
 export function bearerIn(authorization = ''): string | undefined {
   return /^bearer +(\S+) *$/i.exec(authorization)?.[1]
 }
 
-/** User and password of RFC 7617; undefined when it is none. */
+/** The user and password in a header, by RFC 7617; undefined when there are none. */
 function readBasic(authorization: string): { name: string; password: string } | undefined {
   const encoded = /^basic +([A-Za-z0-9+/=]+) *$/i.exec(authorization)?.[1]
   if (encoded === undefined) return undefined
@@ -301,7 +302,7 @@ function readBasic(authorization: string): { name: string; password: string } | 
   return colon === -1 ? undefined : { name: text.slice(0, colon), password: text.slice(colon + 1) }
 }
 
-/** A token bucket, as golang.org/x/time/rate has it: full at first, and one more in each interval. */
+/** A token bucket, as in golang.org/x/time/rate: full at first, and it gains one in each interval. */
 function createRateLimit(
   limit: AccessOptions['rateLimit'],
   { monotonic }: Pick<Clock, 'monotonic'>,
@@ -329,7 +330,7 @@ interface Check {
 
 const JOB = { module: new URL('./password-worker.js', import.meta.url).href, name: 'comparePassword' }
 
-/** Checks passwords, one at a time, in a thread, and remembers the last ones by a salted digest. */
+/** Checks passwords in a thread, one at a time, and remembers the last results by a salted digest. */
 function createPasswords({ threads }: Pick<AccessDeps, 'threads'>) {
   const right = new Map<string, true>()
   const wrong = new Map<string, true>()
@@ -339,7 +340,7 @@ function createPasswords({ threads }: Pick<AccessDeps, 'threads'>) {
   const closing = new AbortController()
 
   function digestOf({ name, hash, password }: Check): string {
-    // With the length of the name, so that no part can pass for a piece of another; all hashes are as long.
+    // The length of the name separates it from the hash, whose length is fixed, so that the digest is unambiguous.
     return createHmac('sha256', SALT).update(`${name.length}:${name}${hash}${password}`).digest('base64')
   }
 
@@ -386,7 +387,7 @@ function createPasswords({ threads }: Pick<AccessDeps, 'threads'>) {
   }
 
   return {
-    /** @throws HttpError `overloaded`, as the promise does */
+    /** @throws HttpError `overloaded`; so does the promise */
     check(check: Check): Promise<boolean> {
       const key = digestOf(check)
       if (right.has(key)) return Promise.resolve(true)
@@ -402,8 +403,8 @@ function createPasswords({ threads }: Pick<AccessDeps, 'threads'>) {
       return compared
     },
     /**
-     * A hash that no password has, for a user that does not exist, with the cost of one that does: how long the check
-     * takes does not tell them apart.
+     * A hash without a password, for a user that does not exist. It has the cost of an existing one, so that the time of
+     * the check does not reveal which users exist.
      */
     fake(name: string, users: readonly User[]): string {
       const index = createHmac('sha256', SALT).update(name).digest().readUInt32LE() % users.length
@@ -417,13 +418,13 @@ function createPasswords({ threads }: Pick<AccessDeps, 'threads'>) {
   }
 }
 
-/** So long a reason is not logged again, in milliseconds. */
+/** The time for which a reason is not logged again, in milliseconds. */
 const QUIET_MS = 60_000
 
 /**
- * Creates the report of what is refused: each is counted; of each reason one a minute is logged, with the number of
- * those since the last line.
- * @param count counts one
+ * Creates the report of refusals: it counts each one, and logs each reason at most once a minute, with the number of
+ * refusals since the last line.
+ * @param count counts one refusal
  */
 export function createReport(
   count: (reason: Refusal) => void,

@@ -17,7 +17,7 @@ function file(description: string, example: string) {
   )
 }
 
-const READ_AGAIN = 'Relative to this file; a change is in force within about a second.'
+const READ_AGAIN = 'Relative to this file; a change takes effect within about a second.'
 
 const tlsServerConfig = Type.Object(
   {
@@ -50,10 +50,7 @@ const tlsServerConfig = Type.Object(
       `File with the authorities of client certificates, in PEM; by default those that Node.js trusts. ${READ_AGAIN}`,
       'clients-ca.pem',
     ),
-    client_ca: text(
-      'Those authorities themselves, instead of client_ca_file.',
-      '-----BEGIN CERTIFICATE-----…',
-    ),
+    client_ca: text('The authorities themselves, instead of client_ca_file.', '-----BEGIN CERTIFICATE-----…'),
     client_allowed_sans: Type.Optional(
       Type.Array(Type.String({ expects: 'a name', examples: ['prometheus'] }), {
         description:
@@ -151,7 +148,7 @@ const rateLimit = Type.Object(
         expects: 'a whole number, 0 or more',
         default: 0,
         description:
-          'Size of the bucket: so many requests may come at once. With 0 every request is refused.',
+          'Size of the bucket: the number of requests that can arrive at once. With 0 every request is refused.',
       }),
     ),
   },
@@ -164,7 +161,7 @@ const rateLimit = Type.Object(
 
 const permissions = {
   may: Type.Optional(
-    Type.Array(Type.String({ ...oneOf(SCOPES, 'something that can be allowed'), examples: ['read'] }), {
+    Type.Array(Type.String({ ...oneOf(SCOPES, 'a scope'), examples: ['read'] }), {
       minItems: 1,
       expects: `a list of ${SCOPES.join(', ')}`,
       description:
@@ -182,7 +179,7 @@ const permissions = {
 }
 
 const HASH = '^\\$2[aby]\\$(0[4-9]|[12]\\d|3[01])\\$[./A-Za-z0-9]{53}$'
-const A_HASH = 'a bcrypt hash; make one with htpasswd -nBC 10 "" | tr -d ":\\n"'
+const A_HASH = 'a bcrypt hash; create one with htpasswd -nBC 10 "" | tr -d ":\\n"'
 
 const passwordHash = (more: object = {}) =>
   Type.String({
@@ -225,7 +222,7 @@ const bearerToken = Type.Object(
   { ...closed, title: 'bearer_token' },
 )
 
-/** The file of `--web.config.file`: that of Prometheus's exporter-toolkit, and more. */
+/** The file of `--web.config.file`: the format of Prometheus's exporter-toolkit, with more keys. */
 export const webSchema = Type.Object(
   {
     tls_server_config: Type.Optional(tlsServerConfig),
@@ -262,5 +259,5 @@ export const webSchema = Type.Object(
   { ...closed, title: 'web_config_file' },
 )
 
-/** A web configuration file as it stands there. */
+/** The content of a web configuration file. */
 export type WebConfig = Static<typeof webSchema>

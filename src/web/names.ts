@@ -1,11 +1,11 @@
-// The words of a web configuration file that have a meaning of their own; those of exporter-toolkit are from its web/
-// folder and from the package crypto/tls of Go.
+// The predefined values in a web configuration file. Those of exporter-toolkit are from its web/ folder and from Go's
+// package crypto/tls.
 
-/** What a client may be allowed to do. */
+/** The scopes that a client can have. */
 export const SCOPES = ['read', 'explain', 'operate'] as const
 export type Scope = (typeof SCOPES)[number]
 
-/** Whether and how clients prove themselves with a certificate. */
+/** The types of authentication with a client certificate. */
 export const CLIENT_AUTH_TYPES = [
   'NoClientCert',
   'RequestClientCert',
@@ -18,7 +18,7 @@ export type ClientAuthType = (typeof CLIENT_AUTH_TYPES)[number]
 
 export const TLS_VERSIONS = ['TLS10', 'TLS11', 'TLS12', 'TLS13'] as const
 
-/** Those that Go does not call insecure. */
+/** The cipher suites that Go does not list as insecure. */
 export const CIPHER_SUITES = [
   'TLS_AES_128_GCM_SHA256',
   'TLS_AES_256_GCM_SHA384',
@@ -37,7 +37,7 @@ export const CIPHER_SUITES = [
 
 export const CURVES = ['CurveP256', 'CurveP384', 'CurveP521', 'X25519'] as const
 
-/** The headers that may be set, and the values of those that have few. */
+/** The headers that can be set, with the allowed values of some. */
 export const HEADERS = {
   'Strict-Transport-Security': [],
   'X-Content-Type-Options': ['nosniff'],

@@ -1,6 +1,6 @@
 import { compareSync } from 'bcryptjs'
 
-/** Runs in a thread: whether a password is the one of a bcrypt hash. */
+/** Whether a password matches a bcrypt hash. Runs in a thread. */
 export function comparePassword({ hash, password }: { hash: string; password: string }): boolean {
   return compareSync(password, hash)
 }

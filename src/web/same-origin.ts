@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { HttpError } from '../base/errors.ts'
 
-/** The headers of a request that tell whether a browser sent it, and from where. */
+/** The headers of a request that show whether a browser sent it, and from which site. */
 export interface OriginHeaders {
   readonly host?: string | undefined
   readonly ':authority'?: string | string[] | undefined
@@ -11,9 +11,9 @@ export interface OriginHeaders {
 }
 
 /**
- * Refuses what a browser sends from a page of another site: such a request carries the credentials of the browser's
- * user, or reaches what only this network reaches.
- * @param external the URL under which the server is reached from outside, where a proxy changes Host
+ * Refuses requests that a browser sends from a page of another site: they have the credentials of the browser's user, or
+ * reach servers that only this network can reach.
+ * @param external the URL at which clients reach the server, for a proxy that changes Host
  * @throws HttpError `cross_site`
  */
 export function assertSameSite(headers: OriginHeaders, external: URL | undefined): void {
@@ -36,23 +36,23 @@ function isOwnOrigin(origin: string, host: string, external: URL | undefined): b
   if (!URL.canParse(origin)) return false
   const url = new URL(origin)
   if (url.origin === external?.origin) return true
-  // With its scheme, so that a default port is the same written or left out.
+  // The scheme is added so that an explicit default port equals an omitted one.
   return URL.canParse(`${url.protocol}//${host}`) && new URL(`${url.protocol}//${host}`).host === url.host
 }
 
-/** Whether a browser sent a request: it says where from with everything that changes something. */
+/** Whether a browser sent a request: browsers add these headers to every request that changes something. */
 export function isFromBrowser(headers: OriginHeaders): boolean {
   return headers.origin !== undefined || headers['sec-fetch-site'] !== undefined
 }
 
-/** Names that nobody can register in the public DNS: RFC 6762, 6761, 8375, ICANN's "internal", and Kubernetes's own. */
+/** Names that cannot be registered in the public DNS: RFC 6762, 6761, 8375, ICANN's "internal", and Kubernetes's own. */
 const LOCAL_DOMAINS = ['.local', '.localhost', '.home.arpa', '.internal', '.svc']
 
 /**
- * Refuses a request whose Host is none of ours: its sender was led here by a name that somebody else has made
- * resolve to this address (DNS rebinding). Ours are IP addresses, the name of this machine, names that nobody can
- * register in the public DNS, and those that are allowed.
- * @param allowed host names, and `*.example.com` for all below one
+ * Refuses a request whose Host is not a name of this server, which prevents DNS rebinding: an attacker's name that
+ * resolves to this address. IP addresses, the name of this machine, names that cannot be registered in the public DNS,
+ * and the allowed ones are accepted.
+ * @param allowed host names, and `*.example.com` for all names below one
  * @throws HttpError `wrong_host`
  */
 export function assertOwnHost(headers: OriginHeaders, allowed: readonly string[]): void {
@@ -64,7 +64,7 @@ export function assertOwnHost(headers: OriginHeaders, allowed: readonly string[]
   if (allowed.some((one) => matches(one.toLowerCase(), name))) return
   throw new HttpError(
     'wrong_host',
-    `the Host ${JSON.stringify(host.slice(0, 200))} is none of this server; if it is, add it to allowed_hosts in the file of --web.config.file, or set --web.external-url`,
+    `the Host ${JSON.stringify(host.slice(0, 200))} is not a name of this server; if it should be, add it to allowed_hosts in the file of --web.config.file, or set --web.external-url`,
   )
 }
 
@@ -77,7 +77,7 @@ function matches(allowed: string, name: string): boolean {
   return allowed.startsWith('*.') ? name.endsWith(allowed.slice(1)) : allowed === name
 }
 
-/** HTTP/2 has the host elsewhere. */
+/** The host of a request; HTTP/2 has it in `:authority`. */
 function hostOf(headers: OriginHeaders): string {
   return String(headers.host ?? headers[':authority'] ?? '')
 }

@@ -35,13 +35,13 @@ export interface ServerLimits {
   readonly handshakeTimeout?: number
 }
 
-/** The servers of a process that speak TLS, all with the same certificates. */
+/** The TLS servers of a process, all with the same certificates. */
 export interface TlsServers {
-  /** Creates a server; over HTTP/1.1 and, when it is on, over HTTP/2 it calls the same handler. */
+  /** Creates a server; it calls the same handler for HTTP/1.1 and, when enabled, HTTP/2. */
   create(handler: RequestListener, limits: ServerLimits): Server
   /**
-   * Speaks TLS in this way from the next connection on; those that are open stay as they are.
-   * @throws Error of OpenSSL when certificates and key are of no use; then everything stays as it is
+   * Applies new TLS options from the next connection on; open connections do not change.
+   * @throws Error of OpenSSL when certificates and key cannot be used; then nothing changes
    */
   apply(tls: TlsOptions): void
 }
@@ -60,7 +60,7 @@ const CURVE_NAMES: Readonly<Record<TlsOptions['curves'][number], string>> = {
   X25519: 'X25519',
 }
 
-/** RFC 9113, section 9.2.2: what every endpoint of HTTP/2 has. */
+/** RFC 9113, section 9.2.2: the cipher suites that every endpoint of HTTP/2 supports. */
 const HTTP2_CIPHERS: readonly CipherSuite[] = [
   'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256',
   'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256',
@@ -72,19 +72,19 @@ const TLS13_CIPHERS: readonly CipherSuite[] = [
   'TLS_CHACHA20_POLY1305_SHA256',
 ]
 
-/** A response that is not read stays in memory. */
+/** The number of streams is limited, because a response that the client does not read stays in memory. */
 const HTTP2_SETTINGS = { maxConcurrentStreams: MAX_PER_CONNECTION }
 
-/** How long a client may take for the handshake, in milliseconds. */
+/** The timeout of the handshake, in milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 15_000
 
-const PLAIN_HTTP = 'the client speaks plain HTTP to a port with TLS; use https (in Prometheus scheme: https)'
+const PLAIN_HTTP = 'the client speaks plain HTTP to a TLS port; use https (in Prometheus scheme: https)'
 
 /**
- * Creates the servers of a process, none of them yet.
- * @param onRefused called for each client that is refused for its certificate, or speaks plain HTTP, with what is wrong
- * and its address
- * @throws Error of OpenSSL when certificates and key are of no use
+ * Creates the TLS servers of a process; at first there are none.
+ * @param onRefused called for each client that is refused for its certificate or for plain HTTP, with the fault and its
+ * address
+ * @throws Error of OpenSSL when certificates and key cannot be used
  */
 export function createTlsServers(
   first: TlsOptions,
@@ -96,9 +96,9 @@ export function createTlsServers(
   let secure = secureOptions(tls)
   assertTls(tls, http2)
 
-  /** What is not a part of the secure context, which `setSecureContext` replaces. */
+  /** Applies the options that are not in the secure context, which `setSecureContext` replaces. */
   function ask(server: object): void {
-    // We judge certificates ourselves, as there are more cases than the platform has.
+    // Certificates are checked here, because the platform does not support all types of client authentication.
     Object.assign(server, { requestCert: tls.clientAuthType !== 'NoClientCert', rejectUnauthorized: false })
   }
 
@@ -118,9 +118,9 @@ export function createTlsServers(
       const server = http2
         ? createSecureServer({ ...options, allowHTTP1: true, settings: HTTP2_SETTINGS }, handler as never)
         : createServer(options, handler)
-      // HTTP/2 has these only as properties.
+      // A server of HTTP/2 takes these only as properties.
       Object.assign(server, limits)
-      // Of HTTP/2 nothing else ends a connection that is idle.
+      // Nothing else closes an idle connection of HTTP/2.
       server.on('session', (session: ServerHttp2Session) => {
         session.setTimeout(limits.keepAliveTimeout, () => session.destroy())
       })
@@ -147,9 +147,7 @@ export function createTlsServers(
   }
 }
 
-/**
- * Throws an Error that says which settings cannot be used together, or that certificates or key cannot be used.
- */
+/** Throws an Error when settings cannot be used together, or when certificates or key cannot be used. */
 export function assertTls(tls: TlsOptions, http2: boolean): void {
   const { cipherSuites, minVersion } = tls
   if (http2 && cipherSuites.length > 0 && minVersion !== 'TLS13') {
@@ -182,9 +180,9 @@ function secureOptions(tls: TlsOptions): SecureContextOptions {
   }
 }
 
-/** As in Go, all suites of TLS 1.3 are on, whichever are listed. */
+/** As in Go, all suites of TLS 1.3 are enabled, whichever are listed. */
 function ciphersOf({ cipherSuites, minVersion }: TlsOptions): { ciphers?: string } {
-  // OpenSSL 3 speaks the two oldest versions only at its lowest level of security.
+  // OpenSSL 3 supports TLS 1.0 and 1.1 only at its lowest security level.
   const level = minVersion < 'TLS12' ? ['@SECLEVEL=0'] : []
   if (cipherSuites.length === 0) return level.length > 0 ? { ciphers: ['DEFAULT', ...level].join(':') } : {}
   const older = cipherSuites.filter((suite) => !TLS13_CIPHERS.includes(suite)).map(openSslName)
@@ -202,7 +200,7 @@ function openSslName(suite: CipherSuite): string {
     .replaceAll('_', '-')
 }
 
-/** What is wrong with the certificate of a client, or that it has none; undefined when it may speak. */
+/** Why a client is refused for its certificate, or because it has none; undefined when it is accepted. */
 function peerFault({ clientAuthType, clientAllowedSans }: TlsOptions, socket: TLSSocket): string | undefined {
   if (clientAuthType === 'NoClientCert') return undefined
   const certificate = socket.getPeerX509Certificate()
@@ -223,12 +221,12 @@ function peerFault({ clientAuthType, clientAllowedSans }: TlsOptions, socket: TL
 
 const SAN = /(?:^|, )(?:DNS|IP Address|URI|email):("(?:[^"\\]|\\.)*"|[^,"]*)(?=, |$)/g
 
-/** The subject alternative names that may be allowed; one with signs that the platform quotes stays in quotes. */
+/** The subject alternative names of the types that can be allowed. A name that the platform quotes stays quoted. */
 function sansOf({ subjectAltName = '' }: X509Certificate): string[] {
   return [...subjectAltName.matchAll(SAN)].map((found) => String(found[1]))
 }
 
-/** OpenSSL writes an IPv6 address out; people, and Go, write it short. */
+/** The short form of an IPv6 address, which people and Go use; OpenSSL uses the long one. */
 function canonical(san: string): string {
   return isIPv6(san) ? new URL(`http://[${san}]`).hostname.slice(1, -1) : san
 }

@@ -7,7 +7,7 @@ import { createThreads } from '../base/threads.ts'
 import { type Access, type AccessOptions, createAccess, type ReportRefusal } from './access.ts'
 import { createTlsServers, type ServerLimits, type TlsOptions } from './tls.ts'
 
-/** A web configuration file, checked, with the files that it names read. */
+/** A checked web configuration, with the content of the files that it names. */
 export interface WebFile {
   /** Undefined: plain HTTP. */
   readonly tls: TlsOptions | undefined
@@ -15,38 +15,38 @@ export interface WebFile {
   readonly access: AccessOptions
 }
 
-/** Reads the file anew; throws an Error that says what is wrong with it. All that it reads it reads with `files`. */
+/** Reads the file; throws an Error that says what is wrong with it. It reads all files with `files`. */
 export type LoadWebFile = (files: Pick<Files, 'read'>) => Promise<WebFile>
 
-/** What a web configuration file makes of a server. */
+/** The web configuration of a server in effect. */
 export interface Web {
   readonly access: Access
-  /** Creates a server that speaks TLS; undefined: plain HTTP is what to speak. */
+  /** Creates a TLS server; undefined: the server uses plain HTTP. */
   readonly createServer: ((handler: RequestListener, limits: ServerLimits) => Server) | undefined
-  /** Ends looking for changes, and the threads. */
+  /** Stops the checks for changes, and the threads. */
   close(): Promise<void>
 }
 
-/** What is needed from outside. */
+/** The dependencies of a web configuration. */
 export interface WebDeps {
   readonly clock: Pick<Clock, 'after' | 'monotonic'>
   readonly files: Pick<Files, 'look' | 'read'>
   readonly log: Pick<LineLogger, 'info' | 'warn' | 'error'>
   readonly report: ReportRefusal
-  /** Told whether the file, as it is now, is in force. */
+  /** Reports whether the current content of the file is in effect. */
   onReload(isInForce: boolean): void
 }
 
-/** How often is looked whether a file has changed, in milliseconds. */
+/** The interval of checks whether a file has changed, in milliseconds. */
 const LOOK_MS = 1_000
 
-/** What one thread that checks passwords may take, in MiB. */
+/** The memory limit of the thread that checks passwords, in MiB. */
 const THREAD_LIMIT_MB = 64
 
 /**
- * Puts a web configuration file in force, and each change of it and of the files that it names within about a second.
- * When what is new is of no use, what was in force stays so.
- * @throws what `load` throws, and an Error of OpenSSL
+ * Applies a web configuration file. A change of it, or of the files that it names, takes effect within about a second.
+ * If the new configuration cannot be used, the old one stays in effect.
+ * @throws the errors of `load`, and an Error of OpenSSL
  */
 export async function openWeb(load: LoadWebFile, deps: WebDeps): Promise<Web> {
   const { log, report } = deps
@@ -60,7 +60,7 @@ export async function openWeb(load: LoadWebFile, deps: WebDeps): Promise<Web> {
 
   function apply(next: WebFile): void {
     if ((next.tls === undefined) !== (first.tls === undefined))
-      throw new Error('tls_server_config came or went, which needs a restart')
+      throw new Error('tls_server_config was added or removed, which needs a restart')
     if (next.tls !== undefined && next.http2 !== first.http2)
       throw new Error('http_server_config.http2 changed, which needs a restart')
     if (next.tls !== undefined) servers?.apply(next.tls)
@@ -104,26 +104,26 @@ export async function openWeb(load: LoadWebFile, deps: WebDeps): Promise<Web> {
   }
 }
 
-/** No mark of a file is the same. */
+/** A mark that differs from the mark of any file. */
 const HUNG = 'hung'
 
-/** Reads files and knows whether any of those that were read last is another by now. */
+/** Reads files, and detects whether a file has changed since it was last read. */
 function createTracked(files: WebDeps['files']) {
   let marks = new Map<string, string>()
 
   async function markOf(path: string): Promise<string> {
-    // A file that cannot be looked at is told by who reads it.
+    // The error of a missing file is reported when it is read.
     const look = await files.look(path).catch(() => undefined)
     return look === undefined ? '' : describe(look)
   }
 
   return {
     read: async (path: string, options?: Parameters<Files['read']>[1]) => {
-      // Before it is read: what changes meanwhile is seen the next time.
+      // Taken before the read, so that a change during the read is detected by the next check.
       const mark = await markOf(path)
       marks.set(path, mark)
       return files.read(path, options).catch((error) => {
-        // It has not changed when its disk answers again, and is to be read then.
+        // The file must be read again when its disk responds, although it has not changed.
         if (error instanceof HangingFileError) marks.set(path, HUNG)
         throw error
       })

@@ -132,7 +132,7 @@ t.test('what is no lock is left alone, and told', async (t) => {
   mkdirSync(join(folder, 'in the way'))
   writeFileSync(join(folder, 'in the way', 'file'), '')
   const rows: [folder: string, error: RegExp][] = [
-    [folder, /lock is a file, and no lock of Rollcall/],
+    [folder, /lock is a file, not a lock of Rollcall/],
     [long, /longer than the 90 bytes/],
     [join(folder, 'in the way', 'file'), /EEXIST|ENOTDIR/],
   ]

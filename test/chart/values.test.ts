@@ -171,12 +171,12 @@ const CONTRARY: Record<string, readonly [values: string, message: RegExp]> = {
   ],
   'a password for all to see': [
     'inventoryUrl=http://user:hunter2@inventory',
-    /inventoryUrl: holds a user or a password.*put the whole URL into a Secret/,
+    /inventoryUrl: has a user or a password.*put the whole URL into a Secret/,
   ],
   'a secret of nothing': ['configAsSecret=true', /configAsSecret: there is no config to put into a Secret/],
   'an inventory beside a file': [
     'existingSecret=a,inventory.metricsPort=9256',
-    /inventory\.metricsPort: has no effect beside existingSecret/,
+    /inventory\.metricsPort: has no effect with existingSecret/,
   ],
   'a flag of the chart': [
     'extraArgs={--storage.path=/tmp}',
@@ -248,7 +248,7 @@ const CONTRARY: Record<string, readonly [values: string, message: RegExp]> = {
   ],
   'a cluster without a place': [
     `${CLUSTER},cluster.url=`,
-    /cluster\.enabled: says nowhere where the store is; set cluster\.url, cluster\.redis, or/,
+    /cluster\.enabled: does not set where the store is; set cluster\.url, cluster\.redis, or/,
   ],
   'a cluster in two places': [
     `${CLUSTER},valkey.enabled=true`,
@@ -288,7 +288,7 @@ const CONTRARY: Record<string, readonly [values: string, message: RegExp]> = {
   ],
   'a Prometheus with a password for all to see': [
     `${CONFIG},prometheus[0].url=http://user:hunter2@p`,
-    /prometheus: a url holds a user or a password.*basic_auth/,
+    /prometheus: a url has a user or a password.*basic_auth/,
   ],
   'a user without a password': [
     `${CLUSTER},cluster.username=a`,

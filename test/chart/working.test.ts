@@ -359,7 +359,7 @@ t.test('with a Secret that lost its URL, the demo is not served', async (t) => {
   if (missing(t, command, 'Helm')) return
   const main = container(await template(command as string, ['--set=envFrom[0].secretRef.name=a']))
   await t.rejects(loadSettings(readArguments(flags(main)), variables(main), diskFiles), {
-    message: /METRICS_PORT is given, but INVENTORY_URL is not/,
+    message: /METRICS_PORT is set, but INVENTORY_URL is not/,
   })
 })
 

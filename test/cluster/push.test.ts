@@ -72,7 +72,7 @@ t.test('how a registration ended is known to the reader, whichever replica the d
       events,
       [
         { kind: 'left', address: 'b:9100', why: 'its lease expired without a heartbeat' },
-        { kind: 'left', address: 'a:9100', why: 'its device said goodbye' },
+        { kind: 'left', address: 'a:9100', why: 'its device unregistered' },
       ],
       name,
     )

@@ -40,7 +40,7 @@ t.test('three replicas say the same of a target that left, also one that started
     return events.length > 0 && events
   })
   t.match(left, [{ kind: 'left', address: 'host-0:9100', source: LIST_SOURCE }])
-  t.match(left[0]?.why, /^the inventory had it no more for \d+ readings, since 20\S+Z$/)
+  t.match(left[0]?.why, /^the inventory lacked it for \d+ readings, since 20\S+Z$/)
   await c.start()
   const wanted = await eventsOf(a, 'host-0')
   for (const replica of [b, c]) {
@@ -68,7 +68,7 @@ t.test('three replicas say the same of a target that left, also one that started
   await redis.command('FLUSHALL')
   inventory.json(HOSTS.slice(2))
   await until('the next one has left', async () =>
-    (await eventsOf(c, 'host-1')).events.some(({ why }) => /no more/.test(why)),
+    (await eventsOf(c, 'host-1')).events.some(({ why }) => /lacked it/.test(why)),
   )
   const next = await eventsOf(c, 'host-1')
   for (const replica of replicas) {

@@ -47,7 +47,7 @@ t.test('all replicas have the events of the one that reads, with its reasons', a
   await world.pass(LEAVE_MS)
   const events = await eventsOf(reader())
   t.same(shown(events), ['left sensor-3', FIRST])
-  t.match(events[0]?.why, /^the inventory had it no more for 2 readings, since 2026-\S+Z$/)
+  t.match(events[0]?.why, /^the inventory lacked it for 2 readings, since 2026-\S+Z$/)
   for (const replica of world.replicas) t.same(await eventsOf(replica), events, replica.name)
 })
 

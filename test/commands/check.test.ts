@@ -31,7 +31,7 @@ t.test('a key for backups that cannot be read is told', async (t) => {
 
 const SUCCESS = 'SUCCESS: the configuration is valid: 1 source (a)'
 const FAILED =
-  'FAILED: the configuration is valid, but not every file that it names can be used (--syntax-only leaves them out)'
+  'FAILED: the configuration is valid, but not every file that it names can be used (--syntax-only does not check them)'
 
 /** Each key that names a file, `no`: the source, and the key. */
 const KEYS: [keys: string, place: string][] = [
@@ -95,13 +95,13 @@ t.test('files that can be read but are of no use are told too', async (t) => {
 
 t.test('a secret in a file that could never be sent is told, and nothing of it is shown', async (t) => {
   const header =
-    /^rollcall: rollcall.yml:3:\d+: \S+: the secret file no holds a line break or another control character, which no header may hold$/
+    /^rollcall: rollcall.yml:3:\d+: \S+: the secret file no contains a line break or another control character, which is not valid in a header$/
   const token =
-    /: sources\[0\].push.token_file: the secret file no holds in line 2 white space or a control character, which no token can hold; write one token on each line, and nothing else$/
+    /: sources\[0\].push.token_file: the secret file no has white space or a control character in line 2, which is not valid in a token; write only one token on each line$/
   const device =
-    /push.device_tokens_file: the secret file no holds in line 2 no id and token; write an id, a space/
+    /push.device_tokens_file: the secret file no has no id and token in line 2; write an id, a space/
   const twice =
-    /push.device_tokens_file: the secret file no holds in line 3 a token that another id has too; make one/
+    /push.device_tokens_file: the secret file no has a token in line 3 that another id has too; create one/
   const rows: [keys: string, content: string, line: RegExp | undefined][] = [
     ['push: { device_tokens_file: no }', 'press 1 hunter2\nhunter2\n', device],
     ['push: { device_tokens_file: no }', 'a hunter2\nb hunter2\u0000\n', device],
@@ -132,7 +132,7 @@ t.test('an inventory in files is looked at, but not read', async (t) => {
     code: 1,
     out: [
       /^WARNING: rollcall.yml:3:21: sources\[0\].file.files\[0\]: the folder of lists\/\*.json cannot be read: ENOENT/,
-      'WARNING: rollcall.yml:3:37: sources[0].file.files[1]: no file matches *.csv; without any, leave it out of files',
+      'WARNING: rollcall.yml:3:37: sources[0].file.files[1]: no file matches *.csv; if there is none, remove it from files',
       FAILED,
     ],
     err: [
@@ -186,7 +186,7 @@ t.test('with files of no use the sources are probed all the same', async (t) => 
   ])
   t.match(await check('--probe', '--syntax-only'), {
     code: 2,
-    err: ['--syntax-only: has no meaning with --probe; leave one out', ''],
+    err: ['--syntax-only: cannot be combined with --probe; leave one out', ''],
   })
 })
 
@@ -194,7 +194,7 @@ t.test(
   'a target template without a port is a warning, unless its address is that of no exporter',
   async (t) => {
     const warning = (index: number, text: string) =>
-      `targets[${index}]: "${text}" gives no port; an address that has none is served without one, and scraped at port 80, or 443 with https. Write "${text}:9100", unless the field has the port, or a rule in Prometheus moves the address to __param_target`
+      `targets[${index}]: "${text}" has no port; an address without a port is served as it is, and scraped at port 80, or 443 with https. Write "${text}:9100", unless the field has the port, or a rule in Prometheus moves the address to __param_target`
     const rows: [targets: string, warnings: string[]][] = [
       ['["{hostname}"]', [warning(0, '{hostname}')]],
       ['["{a}:1", { address: "{name}.example" }]', [warning(1, '{name}.example')]],
@@ -221,32 +221,32 @@ t.test('a target template without a field is a warning that says what to write',
     [
       '["hostname:9100"]',
       [
-        'targets[0]: "hostname:9100" has no field in it, so every record gives this one address; write "{hostname}:9100"',
+        'targets[0]: "hostname:9100" has no field, so every record gives this same address; write "{hostname}:9100"',
       ],
     ],
     [
       '["{a}:1", { address: store.ip }]',
       [
-        'targets[1]: "store.ip" has no field in it, so every record gives this one address; write "{store.ip}:9100"',
+        'targets[1]: "store.ip" has no field, so every record gives this same address; write "{store.ip}:9100"',
       ],
     ],
     [
       '["10.0.0.1:9100"]',
       [
-        'targets[0]: "10.0.0.1:9100" has no field in it, so every record gives this one address; write "{hostname}:9100"',
+        'targets[0]: "10.0.0.1:9100" has no field, so every record gives this same address; write "{hostname}:9100"',
       ],
     ],
     [
       '[{ url: "http://a/b" }]',
-      ['targets[0]: "http://a/b" has no field in it, so every record gives this one address; write "{url}"'],
+      ['targets[0]: "http://a/b" has no field, so every record gives this same address; write "{url}"'],
     ],
     [
       '["a:1"]\nlabels: { __param_module: b, c: "{d}" }',
-      ['targets[0]: "a:1" has no field in it, so every record gives this one address; write "{a}:1"'],
+      ['targets[0]: "a:1" has no field, so every record gives this same address; write "{a}:1"'],
     ],
     [
       '["a:1"]\nrelabel_configs: [{ target_label: b, replacement: c }]',
-      ['targets[0]: "a:1" has no field in it, so every record gives this one address; write "{a}:1"'],
+      ['targets[0]: "a:1" has no field, so every record gives this same address; write "{a}:1"'],
     ],
     // The address of an exporter that is told what to look at.
     ['["snmp:9116"]\nlabels: { __param_target: "{ip}" }', []],
@@ -280,7 +280,7 @@ t.test('check reads the web configuration file too, alone or beside the other on
         'bearer_tokens: [{ name: shop, token_file: token, sources: [a, typo] }, { name: all, token_file: other }]',
       ),
     ),
-    { code: 0, out: [SUCCESS, /^WARNING: .*web\.yml: shop may ask for typo/, fine, ''] },
+    { code: 0, out: [SUCCESS, /^WARNING: .*web\.yml: shop may read typo/, fine, ''] },
     'no source has this name',
   )
   const wrong = await check(web('basic_auth_users: { dave: secret }'))
@@ -300,25 +300,22 @@ const WEB_FAULTS: readonly (readonly [text: string, place: RegExp])[] = [
   ['tls_server_config: {', /:\d+:\d+: not valid YAML/],
   ['rate_limit: { interval: soon }', /:1:25: rate_limit\.interval: "soon" is not a duration/],
   ['bearer_tokens: [{ name: a, token_file: no }]', /bearer_tokens\[0\]\.token_file: .*ENOENT/],
-  [
-    'bearer_tokens: [{ name: a, token_file: empty }]',
-    /bearer_tokens\[0\]\.token_file: "empty" holds no token/,
-  ],
-  ['bearer_tokens: [{ name: a, token_file: short }]', /"short" holds in line 2 a token of fewer than 16/],
-  ['bearer_tokens: [{ name: a, token_file: blank }]', /"blank" holds in line 1 a character/],
+  ['bearer_tokens: [{ name: a, token_file: empty }]', /bearer_tokens\[0\]\.token_file: "empty" has no token/],
+  ['bearer_tokens: [{ name: a, token_file: short }]', /"short" has a token in line 2 of fewer than 16/],
+  ['bearer_tokens: [{ name: a, token_file: blank }]', /"blank" has a character in line 1/],
   ['bearer_tokens: [{ name: a, token_file: . }]', /bearer_tokens\[0\]\.token_file: .* cannot be read: E/],
   [
     'bearer_tokens: [{ name: a, token_file: twice }, { name: b, token_file: twice }]',
-    /:1:\d+: bearer_tokens\[1\]\.token_file: holds a token of bearer_tokens\[0\] too/,
+    /:1:\d+: bearer_tokens\[1\]\.token_file: has a token that bearer_tokens\[0\] has too/,
   ],
   ['bearer_tokens: [{ name: a, token_file: twice, may: [write] }]', /may\[0\]: "write" is not /],
   [
     'basic_auth_users: { "a:b": $2y$04$EkcFz2cXaSPh/oLwRkO0ReXCBepeAZxj63aisCYmCBqgTJJIjH7Ny }',
-    /basic_auth_users\.a:b: no user can have a colon/,
+    /basic_auth_users\.a:b: a user name cannot contain a colon/,
   ],
   ['basic_auth_users: { a: { may: [read] } }', /basic_auth_users\.a\.hash: is missing/],
   ['allowed_hosts: ["http://a"]', /allowed_hosts\[0\]: "http:\/\/a" is not a host name/],
-  ['tls_server_config: { cert: a, key: b }', /tls_server_config\.cert: TLS cannot be spoken: /],
+  ['tls_server_config: { cert: a, key: b }', /tls_server_config\.cert: TLS cannot be used: /],
   ['tls_server_config: { cert: a, key: b, client_allowed_sans: [a] }', /client_allowed_sans: has no effect/],
   ['tls_server_config: { cert: a, key: b, client_ca: c }', /client_ca: has no effect/],
   [

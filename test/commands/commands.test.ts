@@ -53,8 +53,8 @@ t.test('targets prints what /targets would answer, and tells the rest on standar
   )
   t.same(quarantined, [
     'sensors: record 2 (10.0.0.3): invalid_port: port 70000 is not 1 to 65535',
-    'sensors: record 3 (http://<secret>@cam/): invalid_host: "http://<secret>@cam/" is not a host: it has a scheme; only host:port is wanted',
-    'sensors: record 4 (\\u001b[31mred): invalid_host: "\\u001b[31mred" is not a host: it is no DNS name, IPv4 or IPv6 address',
+    'sensors: record 3 (http://<secret>@cam/): invalid_host: "http://<secret>@cam/" is not a host: it has a scheme; only host:port is allowed',
+    'sensors: record 4 (\\u001b[31mred): invalid_host: "\\u001b[31mred" is not a host: it is not a DNS name, IPv4 or IPv6 address',
     '',
   ])
 })
@@ -84,8 +84,8 @@ sensors  b:9100         site="${escaped}"
 
 QUARANTINED
 sensors: record 2 (10.0.0.3): invalid_port: port 70000 is not 1 to 65535
-sensors: record 3 (http://<secret>@cam/): invalid_host: "http://<secret>@cam/" is not a host: it has a scheme; only host:port is wanted
-sensors: record 4 (\\u001b[31mred): invalid_host: "\\u001b[31mred" is not a host: it is no DNS name, IPv4 or IPv6 address
+sensors: record 3 (http://<secret>@cam/): invalid_host: "http://<secret>@cam/" is not a host: it has a scheme; only host:port is allowed
+sensors: record 4 (\\u001b[31mred): invalid_host: "\\u001b[31mred" is not a host: it is not a DNS name, IPv4 or IPv6 address
 `,
   )
   t.match(
@@ -109,7 +109,7 @@ t.test('one source can be chosen, and one that fails gives no list', async (t) =
   })
   t.match(await runHere(['explain', 'x', '--source=unlike', file]), {
     code: 2,
-    err: '--source: there is no source "unlike"; there is cameras, sensors\n',
+    err: '--source: there is no source "unlike"; the sources are cameras, sensors\n',
   })
   t.match(await runHere(['targets', '--source=', file]), {
     code: 2,
@@ -127,7 +127,7 @@ t.test('more rejects than are kept are counted, and what is left out is told', a
   const path = join(t.testdir(), 'rollcall.yml')
   writeFileSync(path, `sources: [{ name: a, http: { url: "${inventory.url}" }, meta_labels: true }]\n`)
   const { err } = await runHere(['targets', `--config.file=${path}`], { METRICS_PORT: '1' })
-  t.match(err, /^WARNING: METRICS_PORT has no effect beside a configuration file\na: 2 targets/)
+  t.match(err, /^WARNING: METRICS_PORT has no effect with a configuration file\na: 2 targets/)
   t.match(err, /12 quarantined \(not_a_host 12\), labels left out \(collision 1\)\n/)
   t.match(err, /a: record 11: not_a_host: 5 is neither.*\na: … and 2 more\n$/)
 })
@@ -141,7 +141,7 @@ t.test('METRICS_PORT is for records that name no port, not for target groups, as
   t.match(out, /^SOURCE .*\ninventory {2}a:9200\ninventory {2}b\ninventory {2}c:1\n/)
   t.match(
     helpText(),
-    /METRICS_PORT=<port> .*Target groups \(records with a list of targets\) have ports of their own/,
+    /METRICS_PORT=<port> .*It is not added to target groups \(records with a list of targets\)/,
   )
 })
 
@@ -296,7 +296,7 @@ t.test(
     t.same(
       await found('labels: { b: "{b|}" }, relabel_configs: [{ source_labels: [b], regex: c, action: keep }]'),
       [
-        'WARNING: relabel_configs drop every target; rollcall explain with the name of a device says which rule does',
+        'WARNING: relabel_configs drop every target; rollcall explain with the name of a device shows which rule drops it',
       ],
     )
     t.match(await found('records: "[?no]", labels: { b: "{b}" }'), [
@@ -323,7 +323,7 @@ t.test(
       writeFileSync(path, JSON.stringify({ sources: [{ name: 'a', http: { url: inventory.url }, records }] }))
       const { code, out } = await runHere(['check', '--probe', `--config.file=${path}`])
       t.equal(code, 0)
-      const warning = `WARNING: source a: records: ${JSON.stringify(records)} selects nothing, although there are ${items} items`
+      const warning = `WARNING: source a: records: ${JSON.stringify(records)} selects nothing, although the response has lists with ${items} items`
       if (items === undefined) t.notMatch(out, 'WARNING', records)
       else t.match(out, warning, records)
     }
@@ -336,7 +336,7 @@ t.test('without an inventory there is nothing to ask, and the way out is told', 
     t.equal(code, 2, args[0])
     t.match(
       err,
-      /^there is no inventory to (ask|check): give --config.file or INVENTORY_URL; [^\n]*the demo[^\n]*\n$/,
+      /^there is no inventory to (read|check): set --config.file or INVENTORY_URL; [^\n]*the demo[^\n]*\n$/,
     )
   }
 })
@@ -499,7 +499,7 @@ t.test('what only the served list has is told as such', async (t) => {
 t.test('a push source has nothing to read, which is no failure and no empty list', async (t) => {
   const folder = t.testdir({ token: 'c4n4ry', 'rollcall.yml': pushConfig('token') })
   const file = `--config.file=${join(folder, 'rollcall.yml')}`
-  const push = 'a push source has only what devices register with the server that runs; ask that'
+  const push = 'a push source has only what devices register with the running server; query it'
   const nothing = `devices: ${push}: curl 'http://localhost:8080/targets/devices'\n`
   t.same(await runHere(['targets', file]), { code: 0, out: '', err: nothing })
   const probe = await runHere(['check', '--probe', file])

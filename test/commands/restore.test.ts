@@ -116,7 +116,7 @@ t.test('what a start would not believe is not restored, and nothing is written',
   t.match(await run(write('backup', 'x')), { code: 1, err: /backup: it cannot be decompressed/ })
   t.match(await run('-'), { code: 1, err: /^standard input: it cannot be decompressed/ })
   t.match(await run(join(data, 'nowhere')), { code: 1, err: /nowhere: there is no such file/ })
-  t.match(await run(''), { code: 2, err: /there is no FILE/ })
+  t.match(await run(''), { code: 2, err: /FILE is missing/ })
   t.notOk(existsSync(data))
 })
 

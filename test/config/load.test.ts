@@ -304,7 +304,7 @@ t.test('variables that have no effect beside a file are told', async (t) => {
     METRICS_PORT: 'tcp://10.0.0.1:80',
     TARGETS_FILE: '',
   })
-  t.same(warnings, ['METRICS_PORT has no effect beside a configuration file'])
+  t.same(warnings, ['METRICS_PORT has no effect with a configuration file'])
 })
 
 t.test('anchors and merge keys of YAML work', async (t) => {

@@ -61,7 +61,7 @@ t.test('what is wrong is named with what is expected', async (t) => {
     [{ 'register.url': 'http://a', 'register.id': '..' }, /^--register.id: ".." is not a name/],
     [
       { 'register.url': 'http://a', 'register.id': 'a/b' },
-      /^--register.id: "a\/b" is not a name that the server takes; write up to 253 characters without "\/", "\\", tabs and line breaks, and not "." or ".."$/,
+      /^--register.id: "a\/b" is not a name that the server accepts; write up to 253 characters without "\/", "\\", tabs and line breaks, and not "." or ".."$/,
     ],
     [{ 'register.url': 'http://a', 'register.id': 'a'.repeat(254) }, /^--register.id: "a+…? is not a name/],
     [{ 'register.url': 'http://a', 'register.id': '' }, /^--register.id: "" is not a name/],

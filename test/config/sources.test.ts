@@ -116,7 +116,7 @@ sources:
     },
   })
   t.same(warnings, [
-    'source b: insecure_skip_authentication is true, so whoever reaches the port decides what is scraped; use token_file or device_tokens_file instead',
+    'source b: insecure_skip_authentication is true, so every client that reaches the port can add targets; use token_file or device_tokens_file instead',
   ])
 })
 

@@ -131,22 +131,14 @@ t.test(
       [[], { INVENTORY_URL: 'http://a', TARGET_LABELS: 'a=1,a=2' }, /^TARGET_LABELS: /],
       [[], { INVENTORY_URL: 'http://a', TARGET_LABELS: '__address__=x' }, /^TARGET_LABELS: /],
       [[], { INVENTORY_URL: 'http://a', TARGET_LABELS: '=' }, /^TARGET_LABELS: "=" is not/],
-      [
-        [],
-        { INVENTORY_URL: '' },
-        /^INVENTORY_URL: is empty; set it, or ask for the demo with: rollcall demo$/,
-      ],
-      [[], { TARGETS_FILE: 'prod.json' }, /^TARGETS_FILE is given, but INVENTORY_URL is not; set it, or ask/],
+      [[], { INVENTORY_URL: '' }, /^INVENTORY_URL: is empty; set it, or start the demo with: rollcall demo$/],
+      [[], { TARGETS_FILE: 'prod.json' }, /^TARGETS_FILE is set, but INVENTORY_URL is not; set it, or start/],
       [
         ['--config.file=x.yml'],
         { INVENTORY_URL: 'http://a' },
-        /^INVENTORY_URL and --config.file \(x.yml\) both say/,
+        /^INVENTORY_URL and --config.file \(x.yml\) both set/,
       ],
-      [
-        [],
-        { INVENTORY_URL: 'http://a', CONFIG_FILE: 'x.yml' },
-        /both say where the inventory is; leave one out$/,
-      ],
+      [[], { INVENTORY_URL: 'http://a', CONFIG_FILE: 'x.yml' }, /both set the inventory; leave one out$/],
     ]
     for (const [argv, env, line] of rows) {
       const lines = await loading(argv, env)

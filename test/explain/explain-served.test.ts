@@ -120,7 +120,7 @@ t.test('verdicts on what is served, held back, gone or unknown', async (t) => {
       'gone, and not confirmed yet',
       { read: ['a'], served: ['a', 'b'], status: { absent: 1 } },
       'b',
-      'no longer in the inventory, but still served: the next reading has to lack it too',
+      'no longer in the inventory, but still served: it leaves only if the next reading lacks it too',
     ],
     [
       'gone, between reading and serving',
@@ -242,7 +242,7 @@ t.test('an inventory that is too large is not kept, but the served list is searc
   const lastRead = keptOf([large, jsonDocument('x')], NOON.wallMs)
   t.equal(lastRead.documents, undefined)
   const gap =
-    'the inventory of sensors is too large to be kept: larger than 16MB, or all are together than 64MB; ask with: rollcall explain'
+    'the inventory of sensors is too large to keep: larger than 16MB, or all inventories together are larger than 64MB; ask with: rollcall explain'
   const situation = { lastRead, served: ['a'] }
   t.equal((await explain(situation, 'a')).verdict, `served as a:9100; ${gap}`)
   t.equal((await explain(situation, 'b')).verdict, `not found; ${gap}`)
@@ -277,7 +277,7 @@ t.test('a target of a removed source is served for a reason, until something hap
   const removedAs = (held: HeldTargets | undefined) => [{ source: 'old', body, held }]
   const digest = 'd'.repeat(64)
   const rows: [name: string, held: HeldTargets | undefined, verdict: RegExp][] = [
-    ['before it is looked at', undefined, /about to be/],
+    ['before it is looked at', undefined, /about to check/],
     [
       'while the others have not been read',
       heldTargets({ reason: 'replaced', why: 'WHY', until: undefined }),

@@ -85,6 +85,6 @@ t.test('a reload that failed is told; who asks for one source is not told of the
   t.match(found.verdict, /^served as a:1; the last reload failed at .*Z: see config on \/health;/)
   t.match(
     verdict,
-    'failed at 2026-01-10T00:00:00.000Z: a: is empty; b: is empty; the configuration from before',
+    'failed at 2026-01-10T00:00:00.000Z: a: is empty; b: is empty; the previous configuration is',
   )
 })

@@ -250,7 +250,7 @@ t.test('what the disk does not take for long is left out, and that is said', asy
   await history.close()
   history.record([], ['last:1'])
   const [last, note] = (await history.find({ limit: 2 })).events
-  t.match([last, note], [{ address: 'last:1' }, { address: '', why: /^1300 events were left out/ }])
+  t.match([last, note], [{ address: 'last:1' }, { address: '', why: /^1300 events were lost/ }])
 })
 
 t.test('a disk that hangs holds up no change; what cannot be read is an error, not nothing', async (t) => {
@@ -343,7 +343,9 @@ t.test('large lists are compared in a thread; when there is none, that is said',
     wallAheadMs: 0,
     isPush: false,
   })
-  t.match((await without.find({ limit: 10 })).events, [{ address: '', why: /which targets is not known/ }])
+  t.match((await without.find({ limit: 10 })).events, [
+    { address: '', why: /which targets changed is unknown/ },
+  ])
 })
 
 t.test('few searches at a time', async (t) => {

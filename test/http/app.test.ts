@@ -349,11 +349,11 @@ t.test('25: without the digest of what is meant nothing is accepted', async (t) 
   const { app, state } = await readHalf(t, { enableLifecycle: true })
   const digest = 'b'.repeat(64)
   const rows: [query: string, status: number, message: RegExp][] = [
-    ['', 400, /which targets\? .*digest=DIGEST with the digest that \/health shows/],
-    ['?source=sensors', 400, /which targets\?/],
+    ['', 400, /the digest is missing or invalid; .*digest=DIGEST with the digest that \/health shows/],
+    ['?source=sensors', 400, /the digest is missing or invalid/],
     ['?digest=abc', 400, /64 hex digits/],
     [`?digest=${digest.toUpperCase()}`, 400, /64 hex digits/],
-    [`?digest=${digest}&digest=${digest}`, 400, /which targets\?/],
+    [`?digest=${digest}&digest=${digest}`, 400, /the digest is missing or invalid/],
     [`?digest=${digest}&force=1`, 400, /no other parameter than digest and source/],
     [`?digest=${digest}&source=`, 400, /source/],
     [`?digest=${digest}&source=other`, 404, /other/],

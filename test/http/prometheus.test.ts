@@ -71,7 +71,7 @@ t.test('an explanation says what each server makes of a served target', async (t
     [{ state: 'unknown', pool: undefined, why: 'no job' }, /; unknown in Prometheus eu: no job$/],
     [
       { notes: ['rule 1 of pool node removes site'], failure: 'HTTP 401' },
-      /; up in Prometheus eu \(pool node\); rule 1 of pool node removes site; since then it cannot be asked: HTTP 401$/,
+      /; up in Prometheus eu \(pool node\); rule 1 of pool node removes site; since then it cannot be queried: HTTP 401$/,
     ],
   ]
   for (const [told, verdict] of cases) {

@@ -176,7 +176,7 @@ t.test('what a restart, and days, make of targets is named', async (t) => {
   await ageHistory(join(folder, 'data', 'history'), 3 * 86_400_000)
   await inventory.stop()
   const { url } = await start(scope, args)
-  const days = /leaves:9100 of cmdb left 3 days ago, at .*: the inventory had it no more for 2 readings/
+  const days = /leaves:9100 of cmdb left 3 days ago, at .*: the inventory lacked it for 2 readings/
   await assertNamed(t, { name: 'left days ago', url, ask: 'leaves', names: [days] })
   const stale = [
     /served as stays:9100 \(as of .*Z: the inventory has not been read since the start/,

@@ -140,7 +140,7 @@ scrape_configs:${[
       [
         'a Prometheus that cannot be asked',
         up,
-        /unknown in Prometheus away: it cannot be asked: .*ECONNREFUSED/,
+        /unknown in Prometheus away: it cannot be queried: .*ECONNREFUSED/,
       ],
     ]
     for (const [what, ask, ...names] of rows) await assertNamed(t, { name: what, url, ask, names })

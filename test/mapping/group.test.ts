@@ -84,8 +84,8 @@ t.test('with templates for targets there are no groups', async (t) => {
 
 t.test('what is meant as a group but is none is quarantined', async (t) => {
   const rows: [record: Json, reason: RejectionReason, detail: RegExp][] = [
-    [{ targets: 'a:1' }, 'invalid_group', /^no target group: targets has to be a list of texts$/],
-    [{ targets: 5, labels: {} }, 'invalid_group', /targets has to be a list/],
+    [{ targets: 'a:1' }, 'invalid_group', /^not a target group: targets must be a list of texts$/],
+    [{ targets: 5, labels: {} }, 'invalid_group', /targets must be a list/],
     [{ targets: ['a:1'], label: {} }, 'invalid_group', /it has the key "label"; a target group has only/],
   ]
   for (const [record, reason, detail] of rows) {

@@ -92,11 +92,11 @@ t.test('what is no target is quarantined with its reason', async (t) => {
 
 t.test('a rejection shows the value and says what is wrong with it', async (t) => {
   const detail = (record: Json) => faultsOf(record)[0]?.detail
-  t.equal(detail('http://a'), '"http://a" is not a host: it has a scheme; only host:port is wanted')
+  t.equal(detail('http://a'), '"http://a" is not a host: it has a scheme; only host:port is allowed')
   t.match(detail('a/b'), /has a slash/)
   t.match(detail('a b'), /has a space/)
   t.match(detail('a'.repeat(300)), /longer than 253/)
-  t.match(detail('ä'), /no DNS name/)
+  t.match(detail('ä'), /not a DNS name/)
   t.equal(detail({ hostname: 'a', port: 70_000 }), 'port 70000 is not 1 to 65535')
   t.match(
     detail({ serial: 'x' }),
@@ -410,16 +410,16 @@ t.test('a URL is taken apart into what Prometheus scrapes it by', async (t) => {
 t.test('what no label can say of a URL is quarantined', async (t) => {
   const map = mapping({ targets: [{ ...target('{url}'), isUrl: true }] })
   const rows: [url: Json, why: RegExp][] = [
-    ['shop.example/health', /^"shop.example\/health" is no URL to scrape: it does not begin with http:/],
+    ['shop.example/health', /^"shop.example\/health" is not a URL to scrape: it does not begin with http:/],
     ['ftp://a', /does not begin with http/],
-    ['https://user:hunter2@a/', /^"https:\/\/…@a\/" is no URL to scrape: it has a user/],
-    ['https:///x', /its host is no DNS name/],
-    ['https://a b/', /its host is no DNS name/],
+    ['https://user:hunter2@a/', /^"https:\/\/…@a\/" is not a URL to scrape: it has a user/],
+    ['https:///x', /its host is not a DNS name/],
+    ['https://a b/', /its host is not a DNS name/],
     ['https://a:0/', /its port is not 1 to 65535/],
-    ['https://a/b%2fc', /its path has a % that a label cannot say/],
-    ['https://a/%', /its path has a % that a label cannot say/],
+    ['https://a/b%2fc', /its path has a % that a label cannot express/],
+    ['https://a/%', /its path has a % that a label cannot express/],
     ['https://a/%00', /has a control character/],
-    ['https://a/?match[]=x', /the name of its parameter "match\[\]" fits into no label/],
+    ['https://a/?match[]=x', /the name of its parameter "match\[\]" is not valid in a label name/],
     ['https://a/?x=1&x=2', /it has the parameter x twice/],
     ['https://a/?x=', /its parameter x is empty/],
     [{}, /url is an object or a list/],
@@ -509,7 +509,7 @@ t.test(
       t.match(map({ host: 'a', ports }), {
         targets: [],
         rejections: [
-          { reason: 'invalid_list', detail: `for_each names ${JSON.stringify(ports)}, which is no list` },
+          { reason: 'invalid_list', detail: `for_each names ${JSON.stringify(ports)}, which is not a list` },
         ],
         unreadable: [0, 1],
       })

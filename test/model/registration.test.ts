@@ -36,9 +36,9 @@ t.test('what is none is refused with what to write instead', async (t) => {
     [
       'another key',
       { address, adress: 'b' },
-      /^"adress" is no key of a registration; there are address, labels, ttl$/,
+      /^"adress" is not a key of a registration; the keys are address, labels, ttl$/,
     ],
-    ['__proto__', JSON.parse('{"address":"a:1","__proto__":{}}'), /^"__proto__" is no key/],
+    ['__proto__', JSON.parse('{"address":"a:1","__proto__":{}}'), /^"__proto__" is not a key/],
     ['no address', {}, /^address is missing/],
     ['an address that is no text', { address: 7 }, /^address 7 is not host:port; write a DNS name/],
     ['an empty address', { address: '' }, /^address "" is not/],

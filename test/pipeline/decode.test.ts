@@ -39,9 +39,9 @@ t.test('51: anything else is refused, and the message shows nothing of it', asyn
 
 t.test('what is no JSON is told by what stands where, and the way out is one', async (t) => {
   const rows: [text: string, at: number, what: string, yaml?: unknown][] = [
-    ['[1, 2,]', 5, 'a comma after the last one; delete it; format: yaml reads it', [1, 2]],
-    ['{"a": 1,\n}', 7, 'a comma after the last one', { a: 1 }],
-    ['[{"a": 1}, {"a": [2,]}]', 19, 'a comma after the last one', [{ a: 1 }, { a: [2] }]],
+    ['[1, 2,]', 5, 'a comma after the last item; delete it; format: yaml reads it', [1, 2]],
+    ['{"a": 1,\n}', 7, 'a comma after the last item', { a: 1 }],
+    ['[{"a": 1}, {"a": [2,]}]', 19, 'a comma after the last item', [{ a: 1 }, { a: [2] }]],
     ['[1, // one\n2]', 4, 'a comment'],
     ['/* all */ []', 0, 'a comment'],
     ['[1, # one\n2]', 4, 'a comment, which JSON does not have; format: yaml', [1, 2]],
@@ -53,18 +53,18 @@ t.test('what is no JSON is told by what stands where, and the way out is one', a
     ["[{'a': 'b'}]", 2, 'a text in single quotes; write double ones; format: yaml', [{ a: 'b' }]],
     ['{a: 1}', 1, 'a text without quotes'],
     ['[ü]', 1, 'a text without quotes'],
-    ['[01]', 1, 'a number that JSON does not write so'],
-    ['[.5]', 1, 'a number that JSON does not write so'],
-    ['[1 2]', 3, 'a number that JSON does not write so'],
+    ['[01]', 1, 'a number that is not valid in JSON'],
+    ['[.5]', 1, 'a number that is not valid in JSON'],
+    ['[1 2]', 3, 'a comma is missing'],
     ['[1 [2]]', 3, 'a comma is missing'],
     ['["a" "b"]', 5, 'a comma is missing'],
-    ['{"a" 1}', 5, 'a number that'],
+    ['{"a" 1}', 5, 'a colon is missing'],
     ['{"a" "b"}', 5, 'a colon is missing'],
     ['{"a":}', 5, 'a value is missing'],
     ['[,1]', 1, 'a value is missing'],
     ['{,}', 1, 'a key in quotes is missing'],
     ['["a\nb"]', 3, 'a line break, tab or control character in a text'],
-    ['["a\\x, and more"]', 3, 'a "\\" in a text that stands for nothing'],
+    ['["a\\x, and more"]', 3, 'a "\\" in a text that begins no valid escape'],
     ['["a\\u00', 3, 'it ends in the middle'],
     ['{"a":1}\n{"a":2}', 8, 'another document after the first'],
     ['{"a"', 4, 'it ends in the middle'],
@@ -83,7 +83,10 @@ t.test('what does not even begin as JSON is told with the keys that read it', as
     ['host;port\r\na;1\r\n', /write format: csv and csv_delimiter: ";"$/, { kind: 'csv', delimiter: ';' }],
     ['host\tport\na\t1', /write format: csv and csv_delimiter: "\\t"$/, { kind: 'csv', delimiter: '\t' }],
     ['hosts:\n- a\n', /looks like YAML, not JSON; write format: yaml$/, YAML],
-    ['Service Unavailable', /is a text, not JSON: it begins with a letter; see what is answered there$/],
+    [
+      'Service Unavailable',
+      /is a text, not JSON: it begins with a letter; check what the inventory returns$/,
+    ],
     ['10.0.0.1\n10.0.0.2', /is a text, not JSON: it begins with a digit/],
   ]
   for (const [text, message, format] of rows) {
@@ -159,7 +162,7 @@ t.test('CSV: columns that the configuration names, or that have no name', async 
   ])
   t.same(decode(document('10.0.0.1\n', { kind: 'csv', columns: ['ip'] })), [{ ip: '10.0.0.1' }])
   t.throws(() => decode(document('10.0.0.1;a\n', { kind: 'csv', delimiter: ',', columns: ['ip'] })), {
-    message: /has one column by ","/,
+    message: /has one column with the delimiter ","/,
   })
   t.same(decode(document('a,b,\n1,2,\n3,4\n', CSV)), [
     { a: '1', b: '2' },
@@ -222,7 +225,7 @@ t.test('YAML is read, and scalars that would not come back as they are written s
 
 t.test('keys of YAML are texts, as they are written', async (t) => {
   const text = '1.10: a\ntrue: b\n~: c\n? d\n&e e: f\n*e : g\n__proto__: { host: evil }\n'
-  t.throws(() => decode(document(text, YAML)), /line 6, column 1: the key "e" is there twice/)
+  t.throws(() => decode(document(text, YAML)), /line 6, column 1: the key "e" is a duplicate/)
   const value = decode(document(text.replace('*e : g\n', ''), YAML)) as Record<string, unknown>
   t.same(Object.entries(value), [
     ['1.10', 'a'],
@@ -264,29 +267,33 @@ t.test('wrong YAML is refused with its line and column, and never shows what is 
     ['cut short', 'a: [1,2\n', /^the answer is not valid YAML at line 2, column 1: Flow sequence/],
     ['a tab', 'a:\n\tb: 1\n', /at line 2, column 1: Tabs are not allowed/],
     ['a fault in the second document', '[a]\n---\n[b\n', /at line 4, column 1: /],
-    ['a key twice', 'a: 1\nb: 2\na: 3\n', /at line 3, column 1: the key "a" is there twice$/],
-    ['the same key as number and text', '1: a\n"1": b\n', /line 2, column 1: the key "1" is there twice$/],
+    ['a key twice', 'a: 1\nb: 2\na: 3\n', /at line 3, column 1: the key "a" is a duplicate$/],
+    ['the same key as number and text', '1: a\n"1": b\n', /line 2, column 1: the key "1" is a duplicate$/],
     ['a key that is a list', '? [a]\n: 1\n', /line 1, column 3: a key must be a text$/],
-    ['an alias of nothing', 'a: 1\nb: *x\n', /at line 2, column 4: nothing before \*x is called &x$/],
-    ['an alias of itself', 'a: &x [*x]\n', /at line 1, column 8: nothing before \*x is called &x$/],
-    ['an alias into a vault', 'a: !vault { b: &x 1 }\nc: *x\n', /nothing before \*x/],
-    ['a merge of a text', 'a: 1\n<<: b\n', /at line 2, column 1: only sets of keys can be merged/],
-    ['a merge of texts', '<<: [b]\n', /only sets of keys can be merged/],
-    ['a billion laughs', `a0: &a0 x\n${laughs.join('\n')}\n`, /its aliases stand for too many values$/],
+    [
+      'an alias of nothing',
+      'a: 1\nb: *x\n',
+      /at line 2, column 4: the alias \*x has no anchor &x before it$/,
+    ],
+    ['an alias of itself', 'a: &x [*x]\n', /at line 1, column 8: the alias \*x has no anchor &x before it$/],
+    ['an alias into a vault', 'a: !vault { b: &x 1 }\nc: *x\n', /the alias \*x has no anchor/],
+    ['a merge of a text', 'a: 1\n<<: b\n', /at line 2, column 1: only mappings can be merged/],
+    ['a merge of texts', '<<: [b]\n', /only mappings can be merged/],
+    ['a billion laughs', `a0: &a0 x\n${laughs.join('\n')}\n`, /its aliases expand to too many values$/],
     [
       'a merge that grows without end',
       `- &long [${'1, '.repeat(1_000)}]\n- &a { ${wide.join(', ')} }\n${'- { <<: *a }\n'.repeat(3_000)}`,
-      /its aliases stand for too many values$/,
+      /its aliases expand to too many values$/,
     ],
     [
       'deeper than any stack',
       '['.repeat(100_000),
-      /at line 1, column 2\d\d: what begins here is more than 200/,
+      /at line 1, column 2\d\d: the value that begins here is more than 200/,
     ],
     [
       'deep lists',
       '- '.repeat(100_000),
-      /at line 1, column \d+: what begins here is more than 200 levels deep/,
+      /at line 1, column \d+: the value that begins here is more than 200 levels deep/,
     ],
     ['a broken vault', 'a: !vault "hunter2\n', /^(?!.*hunter2).*is not valid YAML/],
   ]
@@ -359,13 +366,13 @@ t.test('wrong CSV is refused with its line, and without its values', async (t) =
       /^the answer is not valid CSV near line \d: (?!.*hunter2)/,
     ],
     ['a quote inside a value', 'a,b\n1,hun"ter2\n', /not valid CSV near line 2: (?!.*hun)/],
-    ['text after a quote', 'a,b\n"1"x,2\n', /not valid CSV near line 2: a value that has quotes in it must/],
+    ['text after a quote', 'a,b\n"1"x,2\n', /not valid CSV near line 2: a value with quotes in it must/],
     ['nothing', '', /^the answer is empty$/],
     ['only blank lines', '\n \n', /has only blank lines; the first row of CSV must name each field$/],
     [
       'a message',
       'Service Unavailable\n',
-      /has one line with one column, which may be a message and no header; /,
+      /has one line with one column, which may be a message instead of a header; /,
     ],
     ['HTML', '<p>a,b\n', /looks like HTML or XML, not CSV; the first row of CSV must name each field$/],
     ['two fields of one name', 'a,b,a\n1,2,3\n', /has two columns called "a"; /],
@@ -387,9 +394,9 @@ t.test('lines: a host a line', async (t) => {
   t.same(read('a\n\n  # all of it\nb # a comment\r\nc#1\n'), ['a', 'b', 'c#1'])
   t.same(read('box-1\n'), ['box-1'])
   for (const [text, message] of [
-    ['\n<!doctype html>\n', /looks like HTML or XML, not a host a line/],
-    ['{"error": "down"}', /looks like JSON, not a host a line/],
-    ['# cannot connect\n', /no empty list$/],
+    ['\n<!doctype html>\n', /looks like HTML or XML, not one host per line/],
+    ['{"error": "down"}', /looks like JSON, not one host per line/],
+    ['# cannot connect\n', /does not count as an empty list$/],
     ['Unauthorized\n', /is a single word, which may be a message/],
   ] as const)
     t.throws(() => read(text), { reason: 'parse', message })
@@ -398,10 +405,10 @@ t.test('lines: a host a line', async (t) => {
 t.test('NDJSON: a record a line, each whole', async (t) => {
   const read = (text: string) => decode(document(text, { kind: 'ndjson' }))
   t.same(read('{"a":1}\r\n\n{"a":12345678901234567890}\n'), [{ a: 1 }, { a: '12345678901234567890' }])
-  t.throws(() => read('\n'), { reason: 'parse', message: /no empty list$/ })
+  t.throws(() => read('\n'), { reason: 'parse', message: /does not count as an empty list$/ })
   t.throws(() => read('{"a":1}\n{"a":"hunter2'), {
     reason: 'parse',
-    message: /has no JSON value of its own in line 2$/,
+    message: /does not have exactly one JSON value in line 2$/,
   })
 })
 
@@ -465,7 +472,7 @@ t.test('INI: a section is a record', async (t) => {
     { name: 'b', host: '10.0.0.2', empty: '' },
   ])
   t.throws(() => read('[a]\n<html>\n'), { reason: 'parse', message: /at line 2: / })
-  t.throws(() => read('[a\n'), { reason: 'parse', message: /at line 1: .*header that has no end/ })
+  t.throws(() => read('[a\n'), { reason: 'parse', message: /at line 1: .*header without an end/ })
 })
 
 t.test('INI: an inventory of Ansible gives hosts, with their groups and variables', async (t) => {
@@ -546,12 +553,12 @@ europe
 t.test('INI: what is neither sections of keys nor groups of hosts is refused', async (t) => {
   const read = (text: string) => decode(document(text, { kind: 'ini' }))
   for (const [text, message] of [
-    ['error = database is down\n', /at line 1: a key stands before the first section/],
-    ['status: 500\n', /at line 1: a key stands before the first section/],
-    ['# cannot connect\n\n', /no empty list$/],
+    ['error = database is down\n', /at line 1: a key is before the first section/],
+    ['status: 500\n', /at line 1: a key is before the first section/],
+    ['# cannot connect\n\n', /does not count as an empty list$/],
     ['Unauthorized\n', /at line 1: a single word may be a message/],
-    ['[web1]\nhostname=a\n[web2]\nenabled\nhostname=b\n', /at line 2: a key stands among hosts/],
-    ['[web1]\nhost name=a\n[web2]\nhostname=b\n', /at line 4: a key stands among hosts/],
+    ['[web1]\nhostname=a\n[web2]\nenabled\nhostname=b\n', /at line 2: a key is among hosts/],
+    ['[web1]\nhost name=a\n[web2]\nhostname=b\n', /at line 4: a key is among hosts/],
   ] as const)
     t.throws(() => read(text), { reason: 'parse', message }, text)
   t.same(read('[web]\nbox-1\n'), [{ name: 'box-1', groups: ['web'] }])

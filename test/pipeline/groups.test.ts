@@ -63,7 +63,7 @@ t.test('rules may make an address of a text that is none, whoever wrote it', asy
   const left = run([...records, { ip: '10.0.0.3/x' }, { ip: 'a', port: 0 }], rules)
   t.same(rejectedOf(left), { invalid_host: 1, invalid_port: 1 })
   t.match(left.report.samples, [
-    { detail: '"10.0.0.3/x" is not a host: it has a slash; only host:port is wanted' },
+    { detail: '"10.0.0.3/x" is not a host: it has a slash; only host:port is allowed' },
     {},
   ])
 })

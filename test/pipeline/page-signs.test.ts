@@ -220,7 +220,7 @@ t.test('74: only a text, a number or a boolean is read as a word', async (t) => 
 t.test('74: a file that says that it is a part is refused', async (t) => {
   t.throws(() => read([{ total: 20, devices: twelve }], { isFile: true }), {
     message:
-      'total is 20. Write all of them there; or, if these are all, write for this source: complete: true',
+      'total is 20. Put all records into it; or, if these are all, write for this source: complete: true',
   })
   t.equal(read([{ total: 12, devices: twelve }], { isFile: true }), 12)
 })
@@ -468,7 +468,7 @@ t.test('74: the pages of a list are all of it, or the last one says that there i
       const given = { headers, paging: PAGES, ...(records && { records }) }
       t.throws(() => read(pages(last, around), given), {
         reason: 'pagination',
-        message: `they have 12 records, and after page 2 ${place}. See in pagination`,
+        message: `they have 12 records, and after page 2 ${place}. Check how pagination finds`,
       })
       t.ok(read(pages(last, around), { ...given, isComplete: true }))
     }

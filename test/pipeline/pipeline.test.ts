@@ -137,7 +137,7 @@ t.test('an empty list is a result; a list of nothing but rubbish is a failure', 
   t.same(runPipeline([jsonDocument([])], plain).groups, [])
   t.throws(() => runPipeline([jsonDocument([1, 2])], plain), {
     reason: 'all_rejected',
-    message: 'not one of 2 records makes a target; the first: 1 is neither an object nor a host name',
+    message: 'none of 2 records makes a target; the first: 1 is neither an object nor a host name',
   })
   const filtered = compilePlan({
     records: undefined,
@@ -149,7 +149,7 @@ t.test('an empty list is a result; a list of nothing but rubbish is a failure', 
   t.match(runPipeline([jsonDocument([{ host: 'a' }, rejected])], filtered), { groups: [] }, 'one is left out')
   t.throws(() => runPipeline([jsonDocument([rejected])], filtered), {
     reason: 'all_rejected',
-    message: /^not one of 1 records makes a target/,
+    message: /^none of 1 records makes a target/,
   })
 })
 

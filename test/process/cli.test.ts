@@ -105,7 +105,7 @@ t.test('check says what is configured, without touching the network', async (t) 
   })
   t.match(await runHere(['check', `--config.file=${path}`], { METRICS_PORT: '1' }), {
     code: 0,
-    out: 'WARNING: METRICS_PORT has no effect beside a configuration file\nSUCCESS: the configuration is valid: 2 sources (a, b)\n',
+    out: 'WARNING: METRICS_PORT has no effect with a configuration file\nSUCCESS: the configuration is valid: 2 sources (a, b)\n',
   })
   t.match(await runHere(['check'], { INVENTORY_URL: 'http://a.invalid' }), {
     out: 'SUCCESS: the configuration is valid: 1 source (inventory)\n',
@@ -113,7 +113,7 @@ t.test('check says what is configured, without touching the network', async (t) 
   t.match(await run(['check']), {
     code: 2,
     out: '',
-    err: 'rollcall: there is no inventory to check: give --config.file or INVENTORY_URL; without them the demo would be served, which needs no check\n',
+    err: 'rollcall: there is no inventory to check: set --config.file or INVENTORY_URL; without them the demo would be served, which needs no check\n',
   })
 })
 

@@ -26,7 +26,7 @@ t.test('each command prints its result, and ends with its code', async (t) => {
   t.match(await run(['targets', '--source=b'], env), {
     code: 2,
     out: '',
-    err: 'rollcall: --source: there is no source "b"; there is inventory\n',
+    err: 'rollcall: --source: there is no source "b"; the sources are inventory\n',
   })
 })
 
@@ -109,7 +109,7 @@ t.test('completion is printed for shells that are known', async (t) => {
     [['completion'], 'rollcall: completion: which shell? write rollcall completion bash|zsh|fish\n'],
     [
       ['completion', 'tcsh'],
-      'rollcall: completion: tcsh: this shell is not known; write rollcall completion bash|zsh|fish\n',
+      'rollcall: completion: tcsh: this shell is not supported; write rollcall completion bash|zsh|fish\n',
     ],
     [['completion', 'bash', 'zsh'], 'rollcall: zsh: unexpected; name one shell\n'],
   ] as const) {

@@ -73,10 +73,10 @@ t.test('why a target left is told after a restart, a kill and a restore', async 
   await lose(first, inventory)
   const [left, ...others] = await eventsOf(first, 'target=c:9100')
   t.same(others, [], 'of the first list no target is told')
-  t.match(left, { kind: 'left', why: /^the inventory had it no more for 2 readings, since / })
+  t.match(left, { kind: 'left', why: /^the inventory lacked it for 2 readings, since / })
   t.match(
     await verdictOf(first, 'C'),
-    /^not in the inventory; c:9100 of sensors left \d+m?s ago, at \S+Z: the inventory had it no more/,
+    /^not in the inventory; c:9100 of sensors left \d+m?s ago, at \S+Z: the inventory lacked it/,
   )
   first.child.kill('SIGKILL')
   await first.ended
@@ -167,7 +167,7 @@ t.test('37: a reload that failed is told on /health and in explanations, until o
   t.match(await json(server, '/health'), { config: { reload_failure: { error: /sources\[1\]\.htp/ } } })
   t.match(
     await verdictOf(server, 'nobody'),
-    /the last reload failed at \S+Z: .*htp.*from before is in force$/,
+    /the last reload failed at \S+Z: .*htp.*the previous configuration is in force$/,
   )
   t.match(await verdictOf(server, 'a'), /^served as a:9100; the last reload failed at /)
   write()

@@ -37,7 +37,7 @@ t.test('servers are asked from a reload on that names them, until one that does 
   await until('it has answered', async () => (await servers())[0]?.targets.up === 1)
   t.match(await servers(), [{ server: 'p', failure: null, targets: { up: 1, unknown: 1 } }])
   t.equal(await explain('a'), 'served as a:1; up in Prometheus p (pool node)')
-  t.match(await explain('b'), /^served as b:1; unknown in Prometheus p: \/targets was last polled only just/)
+  t.match(await explain('b'), /^served as b:1; unknown in Prometheus p: \/targets was polled only just/)
   t.match(await (await fetch(`${url}/metrics`)).text(), '\nrollcall_targets_scraped{state="unknown"} 1\n')
 
   t.equal((await reload()).status, 200)

@@ -78,9 +78,9 @@ t.test('help, and what is wrong with a command line', async (t) => {
     [['sensor', '--register.id=a'], 'rollcall: --register.id: has no effect without --register.url\n'],
     [
       ['sensor', '--path.procfs=/no/proc', '--path.sysfs=/proc', '--path.rootfs=/no'],
-      `rollcall: --path.procfs: "/no/proc" is not where that file system of the machine is mounted (ENOENT: no such file or directory, stat '/no/proc/stat'); mount it there, or leave the flag out, which means /proc
-rollcall: --path.sysfs: "/proc" is not where that file system of the machine is mounted (ENOENT: no such file or directory, stat '/proc/class'); mount it there, or leave the flag out, which means /sys
-rollcall: --path.rootfs: "/no" is not where that file system of the machine is mounted (ENOENT: no such file or directory, stat '/no'); mount it there, or leave the flag out, which means /
+      `rollcall: --path.procfs: "/no/proc" is not where that file system of the machine is mounted (ENOENT: no such file or directory, stat '/no/proc/stat'); mount it there, or leave the flag out to use /proc
+rollcall: --path.sysfs: "/proc" is not where that file system of the machine is mounted (ENOENT: no such file or directory, stat '/proc/class'); mount it there, or leave the flag out to use /sys
+rollcall: --path.rootfs: "/no" is not where that file system of the machine is mounted (ENOENT: no such file or directory, stat '/no'); mount it there, or leave the flag out to use /
 `,
     ],
   ]

@@ -189,7 +189,7 @@ t.test('what is odd about a configuration is told once, at the start', async (t)
   const path = join(t.testdir(), 'rollcall.yml')
   writeFileSync(path, `sources: [{ name: a, http: { url: "${inventory.url}" } }]\n`)
   const { err } = await start(t, [`--config.file=${path}`], { METRICS_PORT: '9200' })
-  t.match(err(), '"msg":"METRICS_PORT has no effect beside a configuration file"')
+  t.match(err(), '"msg":"METRICS_PORT has no effect with a configuration file"')
 })
 
 t.test('with errors only, nothing is told while all is well', async (t) => {

@@ -126,7 +126,7 @@ scrape_configs:
   t.match(of('lost:1'), {
     state: 'unknown',
     pool: undefined,
-    why: /nobody has polled \/targets since Rollcall started/,
+    why: /no client has polled \/targets since Rollcall started/,
   })
   t.same(
     state.requests.map((request) => request.url),
@@ -152,7 +152,7 @@ t.test('why a target is unknown is told', async (t) => {
     await ask()
     return loop.of('sensors', 'a:1', SENSORS)[0]?.why
   }
-  t.equal(await why(), 'no job of it discovers through Rollcall')
+  t.equal(await why(), 'none of its jobs discovers through Rollcall')
   t.match(await why(job('x', '/targets/other')), /^pool x asks only for \/targets\/other$/)
   t.match(await why(job('x', '/targets?label.site=a')), /^pool x asks for another view/)
   const shards = [await why(job('x', '/targets?shard=0/2')), await why(job('x', '/targets?shard=1/2'))]
@@ -162,7 +162,7 @@ t.test('why a target is unknown is told', async (t) => {
     /^pool y asks for another view .*; the target has no site$/,
     'a pool that asks for its source is named alone',
   )
-  t.match(await why(job('x', '/targets')), /nobody has polled \/targets since Rollcall started/)
+  t.match(await why(job('x', '/targets')), /no client has polled \/targets since Rollcall started/)
   state.counts = { x: 3, others: 5 }
   t.match(
     await why(job('x', '/targets')),
@@ -171,11 +171,11 @@ t.test('why a target is unknown is told', async (t) => {
   state.counts = undefined
   const { digest } = snapshot
   polled.push({ url: '/targets', digest: 'older', atMs: clock.now() })
-  t.match(await why(job('x', '/targets')), /nobody has polled \/targets since the list last changed/)
+  t.match(await why(job('x', '/targets')), /no client has polled \/targets since the list last changed/)
   polled.push({ url: '/targets', digest, atMs: clock.now() + 1 })
   t.match(await why(job('x', '/targets')), /\/targets was polled, but it does not show the target/)
   polled.push({ url: '/targets/sensors', digest, atMs: clock.now() + INTERVAL_MS })
-  t.match(await why(job('x', '/targets/sensors')), /\/targets\/sensors was last polled only just before/)
+  t.match(await why(job('x', '/targets/sensors')), /\/targets\/sensors was polled only just before/)
 })
 
 /** What vmagent 1.136 answers of a target that it has not scraped yet, and of one that it has. */
@@ -230,7 +230,7 @@ t.test('a vmagent that forgot the labels of its targets is told how to keep them
   state.handle = (request, response) =>
     void response.end(request.url?.includes('/targets') ? targets : JSON.stringify(config))
   const advice =
-    /: the targets of pool node are without .*; start vmagent with -promscrape.dropOriginalLabels=false$/
+    /: the targets of pool node lack their .*; start vmagent with -promscrape.dropOriginalLabels=false$/
   t.match((await ask())?.failure, advice)
   t.match(loop.of('sensors', 'new:1', SENSORS), [{ state: 'unknown', why: advice }])
   t.same(await scraped(), {}, 'nothing is counted')
@@ -259,7 +259,7 @@ scrape_configs:
     state: 'unknown',
     why: 'rule 1 (drop on site) of pool node drops it, although it is not among the dropped targets that are shown',
   })
-  t.match(loop.of('sensors', 'b:1', SENSORS)[0], { state: 'unknown', why: /^nobody has polled/ })
+  t.match(loop.of('sensors', 'b:1', SENSORS)[0], { state: 'unknown', why: /^no client has polled/ })
 })
 
 t.test('of several servers and pools the best counts', async (t) => {
@@ -293,10 +293,10 @@ t.test('a server that fails keeps what it said, and its failure is told once', a
   t.equal(await up(), 1)
   const answers: [body: string, status: number, failure: RegExp][] = [
     ['{"status":"error","error":"too busy"}', 503, /HTTP 503 \(too busy\).*the server's own log/],
-    ['{"status":"error","error":"too busy now"}', 200, /no list of targets: too busy now/],
-    ['[]', 200, /no list of targets/],
-    ['{"status":"success","data":{"activeTargets":[{"discove', 200, /not whole/],
-    ['null', 200, /no list of targets/],
+    ['{"status":"error","error":"too busy now"}', 200, /not a list of targets: too busy now/],
+    ['[]', 200, /not a list of targets/],
+    ['{"status":"success","data":{"activeTargets":[{"discove', 200, /incomplete/],
+    ['null', 200, /not a list of targets/],
     ['', 401, /HTTP 401; check the credentials that the server expects/],
   ]
   for (const [body, status, failure] of answers) {
@@ -306,7 +306,7 @@ t.test('a server that fails keeps what it said, and its failure is told once', a
     t.match(loop.of('sensors', 'a:1', SENSORS), [{ state: 'up', failure }])
     t.match(loop.servers()[0], { lastSuccessMs: good?.lastSuccessMs, counts: { up: 1 } })
   }
-  t.equal(lines.filter(({ msg }) => /cannot be asked/.test(String(msg))).length, 1)
+  t.equal(lines.filter(({ msg }) => /cannot be queried/.test(String(msg))).length, 1)
   state.handle = undefined
   state.active = [{ address: 'a:1', health: 'down' }]
   t.equal((await ask())?.failure, undefined)
@@ -384,7 +384,7 @@ t.test(
         else answer(request, response)
       }
       t.match(await ask(), { pools: ['one'], counts: { up: 1, dropped: 1, unknown: 1 } }, body)
-      t.match(loop.of('sensors', 'c:1', SENSORS), [{ why: /pool one; which one cannot be told/ }])
+      t.match(loop.of('sensors', 'c:1', SENSORS), [{ why: /pool one; which one is unknown/ }])
     }
     state.handle = (_request, response) => response.writeHead(500).destroy()
     t.match((await ask())?.failure, /status\/config/)
@@ -401,7 +401,7 @@ t.test('a server that hangs is given up, and a loop that ends waits for nothing'
   await until('it is asked', () => state.requests.length === 1)
   clock.advance(10_000)
   const failed = await until('it failed', () => loop.servers()[0]?.failure)
-  t.match(failed, /no whole answer to status\/config within 10s/)
+  t.match(failed, /no complete answer to status\/config within 10s/)
   // Ten seconds are a fiftieth of 500.
   await until('it is asked again', () => clock.pending().length === 1)
   t.same(clock.pending(), [500_000])
@@ -446,6 +446,6 @@ t.test('of a server that has never answered the failure is told', async (t) => {
   state.handle = (_request, response) => response.writeHead(401).end()
   await ask()
   t.match(loop.of('sensors', 'a:1', SENSORS), [
-    { state: 'unknown', why: /^it cannot be asked: .*HTTP 401/, notes: [] },
+    { state: 'unknown', why: /^it cannot be queried: .*HTTP 401/, notes: [] },
   ])
 })

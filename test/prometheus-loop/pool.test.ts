@@ -115,12 +115,12 @@ t.test('the rule that drops a target is told, where that can be', async (t) => {
   t.match(droppedWhy(pool, { site: 'b' }), /rule 2 \(drop on site\) of pool node/)
   t.match(droppedWhy(pool, { site: 'c' }), /rule 3 \(keep\) of pool node/)
   const kept = { ...pool, rules: pool.rules?.slice(0, 2) }
-  t.match(droppedWhy(kept, { site: 'c', empty: '' }), /pool node; which one cannot be told/)
+  t.match(droppedWhy(kept, { site: 'c', empty: '' }), /pool node; which one is unknown/)
   const [other] = poolsOf(
     readScrapeConfigs(config('http://r/targets', '  relabel_configs: [{ action: graphite, regex: [1] }]')),
     undefined,
   )
-  t.match(droppedWhy(other as never, {}), /pool node; which one cannot be told/)
+  t.match(droppedWhy(other as never, {}), /pool node; which one is unknown/)
 })
 
 t.test('of rules with keys that only vmagent knows nothing is told', async (t) => {
@@ -130,7 +130,7 @@ t.test('of rules with keys that only vmagent knows nothing is told', async (t) =
   - { if: '{site="c"}', target_label: site, replacement: x }
 `
   const [pool] = poolsOf(readScrapeConfigs(config('http://r/targets', rules)), undefined)
-  t.match(droppedWhy(pool as never, { site: 'b' }), /pool node; which one cannot be told/)
+  t.match(droppedWhy(pool as never, { site: 'b' }), /pool node; which one is unknown/)
   t.same(changesBy(pool as never, { source: 'a', address: 'x:1', labels: { site: 'd' } }), [])
 })
 

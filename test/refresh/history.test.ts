@@ -78,7 +78,7 @@ t.test('devices of a push source register, say goodbye and expire', async (t) =>
   t.match(await newest(1), [{ kind: 'joined', address: 'd:9100', why: 'its device registered' }])
   await source.instances.leave('a')
   await refreshAtOnce()
-  t.match(await newest(1), [{ kind: 'left', address: 'a:9100', why: 'its device said goodbye' }])
+  t.match(await newest(1), [{ kind: 'left', address: 'a:9100', why: 'its device unregistered' }])
   for (let second = 0; second < 300; second++) {
     clock.pass(1_000)
     // Refreshes that are due meanwhile come to their end.

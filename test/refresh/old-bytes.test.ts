@@ -257,7 +257,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: '21: a cursor that repeats',
     reason: 'pagination',
-    message: /used already/,
+    message: /repeats an earlier one/,
     open: paged(byCursor, threeByCursor, () => ({ json: { items: ['sensor_0'], total: 3, next: 2 } })),
   },
   {

@@ -40,7 +40,7 @@ t.test(
       const outcome = await refresh()
       t.match(outcome, { result: 'failed', error: { reason: 'refused' } }, JSON.stringify(answer))
       t.match(outcome.error?.message, `says that it failed: ${sign}`)
-      t.match(outcome.error?.message, /not taken for the inventory.*fail_if/)
+      t.match(outcome.error?.message, /not accepted as the inventory.*fail_if/)
       t.equal(served(), undefined)
     }
   },

@@ -297,7 +297,7 @@ t.test('a source that says "unchanged" keeps what was read before', async (t) =>
   changed = false
   t.match(await refresh(), {
     result: 'failed',
-    error: { reason: 'internal', message: /before it ever gave a list/ },
+    error: { reason: 'internal', message: /before it ever returned a list/ },
   })
   changed = true
   await refresh()

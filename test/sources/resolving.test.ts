@@ -20,7 +20,7 @@ t.test('what cannot be replaced is an error that names the variable at most', as
   t.throws(() => expandEnv('${NOT_SET}', env), { message: 'the environment variable NOT_SET is not set' })
   t.throws(() => expandEnv('${EMPTY}', env), { message: 'the environment variable EMPTY is set, but empty' })
   for (const text of ['${', '${}', '${USER', '${a-b}', '${1}', '${toString()}']) {
-    t.throws(() => expandEnv(text, env), { message: /^holds "\$\{" without the name of a variable/ }, text)
+    t.throws(() => expandEnv(text, env), { message: /^contains "\$\{" without the name of a variable/ }, text)
   }
   t.throws(() => expandEnv('${toString}', env), { message: /toString is not set/ })
 })

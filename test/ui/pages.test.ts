@@ -217,7 +217,7 @@ t.test('Targets pages through them, and narrows by text, source and label', asyn
   has(t, labelled, 'sensors-7:9100')
   has(t, labelled, 'name="label.rack" value="r7"')
   const none = (await app.inject('/ui/targets?q=nothing')).payload
-  has(t, none, 'No served target has this')
+  has(t, none, 'No served target matches')
   has(t, none, 'href="../ui/explain?q=nothing"')
   const wrong = await app.inject('/ui/targets?shard=0/2')
   t.equal(wrong.statusCode, 400)
@@ -407,7 +407,7 @@ t.test('Changes says where there is nothing to show, and where no history is kep
   const none = { find: async () => ({ events: [], next: undefined }) }
   const kept = await readHalf(t, { history: none, disableExplain: true })
   const html = (await kept.app.inject('/ui/changes')).payload
-  has(t, html, 'Nothing that is remembered')
+  has(t, html, 'The history has no events')
   hasNot(t, html, '<svg')
   const { app } = await readHalf(t)
   has(t, (await app.inject('/ui/changes')).payload, 'No history of targets is kept')
@@ -452,11 +452,11 @@ t.test('Pollers shows who asks, and which list each has', async (t) => {
   await poll('/targets?label.rack=r0')
   clock.advance(30_000)
   await poll('/targets/sensors')
-  has(t, (await app.inject('/ui/pollers')).payload, 'the one that is served')
+  has(t, (await app.inject('/ui/pollers')).payload, 'the current list')
   await publish(half, 3)
   const html = (await app.inject('/ui/pollers')).payload
   for (const text of [
-    'an older one',
+    'an older list',
     'a part',
     'none',
     '/targets/typo is no list',

@@ -106,7 +106,7 @@ t.test('85: certificates are replaced while connections are open, and no poll fa
   t.same(await poll(), [200, 200, 200])
   t.equal(sockets.size, 1, 'the connection that was open still is')
   for (const [text, why] of [
-    ['', /tls_server_config came or went/],
+    ['', /tls_server_config was added or removed/],
     [
       'tls_server_config: { cert_file: server.cert, key_file: server.key }\nhttp_server_config: { http2: false }',
       /http2 changed/,

@@ -81,7 +81,7 @@ app.kubernetes.io/component: valkey
 {{- if .redis -}}{{- $places = append $places "cluster.redis" -}}{{- end -}}
 {{- if $.Values.valkey.enabled -}}{{- $places = append $places "valkey.enabled" -}}{{- end -}}
 {{- if not $places -}}
-{{- include "rollcall.fail" "cluster.enabled: says nowhere where the store is; set cluster.url, cluster.redis, or, to try it out, valkey.enabled" -}}
+{{- include "rollcall.fail" "cluster.enabled: does not set where the store is; set cluster.url, cluster.redis, or, to try it out, valkey.enabled" -}}
 {{- end -}}
 {{- if gt (len $places) 1 -}}
 {{- include "rollcall.fail" (printf "%s: each says where the store is; keep one of them" (join " and " $places)) -}}

@@ -23,7 +23,7 @@
 {{- include "rollcall.fail" "inventoryUrl, config, existingConfigMap, existingSecret: none says what is discovered, so that this upgrade would take every target away; give the values of the release again (--values, or --reuse-values)" -}}
 {{- end -}}
 {{- if regexMatch "^[a-z]+://[^/?#]*@" .Values.inventoryUrl -}}
-{{- include "rollcall.fail" "inventoryUrl: holds a user or a password, for everybody to see who may read the Deployment; put the whole URL into a Secret and write extraEnv: [{ name: INVENTORY_URL, valueFrom: { secretKeyRef: { name: …, key: … } } }]" -}}
+{{- include "rollcall.fail" "inventoryUrl: has a user or a password, which everyone who can read the Deployment can see; put the whole URL into a Secret and write extraEnv: [{ name: INVENTORY_URL, valueFrom: { secretKeyRef: { name: …, key: … } } }]" -}}
 {{- end -}}
 {{- if and .Values.configAsSecret (ne $origin "config") -}}
 {{- include "rollcall.fail" "configAsSecret: there is no config to put into a Secret; write config, or leave configAsSecret out" -}}
@@ -32,7 +32,7 @@
 {{- $defaults := dict "updateInterval" "30s" "metricsPort" 9100 "metricsPath" "/metrics" "targetLabels" dict -}}
 {{- range $name, $default := $defaults -}}
 {{- if ne (toJson (get $.Values.inventory $name)) (toJson $default) -}}
-{{- include "rollcall.fail" (printf "inventory.%s: has no effect beside %s; write it there: refresh_interval, targets and labels of a source" $name $origin) -}}
+{{- include "rollcall.fail" (printf "inventory.%s: has no effect with %s; write it there: refresh_interval, targets and labels of a source" $name $origin) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -67,7 +67,7 @@
 {{- include "rollcall.validate.added" (dict "context" . "key" "prometheus" "value" "prometheus") -}}
 {{- range .Values.prometheus -}}
 {{- if regexMatch "^[a-z]+://[^/?#]*@" .url -}}
-{{- include "rollcall.fail" "prometheus: a url holds a user or a password, for everybody to see who may read the ConfigMap; write basic_auth with a password_file from secrets" -}}
+{{- include "rollcall.fail" "prometheus: a url has a user or a password, which everyone who can read the ConfigMap can see; write basic_auth with a password_file from secrets" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -11,7 +11,7 @@ import { attempt, type Context, complain, within } from '../../sources/resolving
 import { isReservedLabel } from '../options.ts'
 import type { FileLabels, FileSource, FileTarget } from '../schema.ts'
 
-/** Compiles what a source says about its targets and their labels. */
+/** Compiles the templates of a source for its targets and their labels. */
 export function resolveMapping(source: FileSource, names: LabelNames, context: Context): MappingOptions {
   return {
     source: source.name,
@@ -31,7 +31,7 @@ export function resolveMapping(source: FileSource, names: LabelNames, context: C
 function resolveForEach({ for_each: text, targets }: FileSource, context: Context): Path | undefined {
   if (text === undefined) return undefined
   if (targets === undefined) {
-    const message = 'needs targets that say what each item is, such as targets: ["{hostname}:{item}"]'
+    const message = 'needs targets with templates for the items, such as targets: ["{hostname}:{item}"]'
     complain(context, ['for_each'], message, { atKey: true })
   }
   return attempt(context, ['for_each'], () => compilePath(/^\{(.*)\}$/.exec(text)?.[1] ?? text))
@@ -43,9 +43,9 @@ function resolveTarget(target: FileTarget, names: LabelNames, context: Context):
   }
   const { address, url, optional } = target
   if (address !== undefined && url !== undefined) {
-    complain(context, ['url'], 'has no meaning beside address; leave one of them out', { atKey: true })
+    complain(context, ['url'], 'cannot be combined with address; leave one of them out', { atKey: true })
   } else if (address === undefined && url === undefined) {
-    complain(context, [], 'says nowhere what its address is; add address: "{hostname}:9100", or url')
+    complain(context, [], 'has no address; add address: "{hostname}:9100", or url')
   }
   const key = url === undefined ? 'address' : 'url'
   return {
@@ -67,7 +67,7 @@ function resolveLabels(labels: FileLabels | undefined, names: LabelNames, contex
 function assertLabelName(name: string, names: LabelNames): void {
   if (!isLabelName(name, names)) {
     throw new Error(
-      `${shownValue(name)} is not a label name; use letters, digits and "_", not first a digit, or set label_names: utf8 in global if only Prometheus 3 asks`,
+      `${shownValue(name)} is not a label name; use letters, digits and "_", and no digit first, or set label_names: utf8 in global if every poller is Prometheus 3`,
     )
   }
   if (isReservedLabel(name)) throw new Error('is set by Rollcall itself; choose another name')

@@ -3,7 +3,7 @@ import type { RelabelConfig } from '../../relabel/config.ts'
 import { validateRelabel } from '../../relabel/validate.ts'
 import { type Context, type Path, within } from '../../sources/resolving.ts'
 
-/** Checks relabel rules beyond what the schema can say. */
+/** Checks what the schema cannot check of relabel rules. */
 export function resolveRelabel(
   written: readonly RelabelConfig[],
   names: LabelNames,
@@ -19,13 +19,13 @@ export function resolveRelabel(
   })
 }
 
-/** A rule with the texts that YAML would have read as numbers or booleans. */
+/** A rule with its texts as written; YAML reads some of them as numbers or booleans. */
 function asWritten(config: RelabelConfig, { path, textAt }: Context): RelabelConfig {
   const texts = (['separator', 'regex', 'replacement', 'target_label', 'action'] as const).flatMap((key) => {
     const text = config[key] === undefined || config[key] === null ? undefined : textAt([...path, key])
     return text === undefined ? [] : [[key, text] as const]
   })
-  // A number would lose digits.
+  // A larger number loses digits.
   const isLong = typeof config.modulus === 'number' && !Number.isSafeInteger(config.modulus)
   const modulus = isLong ? textAt([...path, 'modulus']) : undefined
   return { ...config, ...Object.fromEntries(texts), ...(modulus !== undefined && { modulus }) }

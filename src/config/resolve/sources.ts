@@ -20,13 +20,13 @@ import { leastStalenessMs, type Times } from '../staleness.ts'
 import { resolveMapping } from './mapping.ts'
 import { resolveRelabel } from './relabel.ts'
 
-/** What resolving sources needs to know. */
+/** The context in which sources are resolved. */
 export interface FileContext extends Context {
   readonly config: FileConfig
 }
 
 /**
- * Resolves what the schema cannot check: URLs, templates, expressions, durations, names that must differ.
+ * Resolves the sources, and checks what the schema cannot: URLs, templates, expressions, durations, unique names.
  * @param context at the top of the file; problems are added to it
  */
 export function resolveSources(context: FileContext): SourceSettings[] {
@@ -48,7 +48,7 @@ export function resolveSources(context: FileContext): SourceSettings[] {
 
 function resolveSource(source: FileSource, context: FileContext): SourceSettings {
   const settings = resolveKeys(source, context)
-  // Both, since the expressions of pagination are functions there, and numbers have lost their text here.
+  // Both are needed: in the settings expressions of pagination are functions, in the file numbers have lost their text.
   const said = JSON.stringify([source, context.config.global, settings])
   return { ...settings, fingerprint: createHash('sha256').update(said).digest('hex') }
 }
@@ -85,7 +85,7 @@ function resolveKeys(source: FileSource, context: FileContext): Omit<SourceSetti
   }
 }
 
-/** What of the pages is said by expressions, and so by nothing else. */
+/** The parts of pagination that expressions determine; signs in the pages are then ignored for these. */
 function resolvePaging(pagination: PaginationConfig | undefined): Paging | undefined {
   if (pagination === undefined) return undefined
   return { hasMore: pagination.has_more !== undefined, total: pagination.total !== undefined }
@@ -104,7 +104,7 @@ function resolveKey({ key }: FileSource, context: Context): Template | undefined
   return attempt(context, ['key'], () => compileTemplate(/[{}]/.test(key) ? key : `{${key}}`))
 }
 
-/** An expression as it is written, checked by compiling it. */
+/** The text of an expression, checked by compiling it. */
 function resolveExpression(
   source: Pick<FileSource, 'records' | 'filter' | 'fail_if'>,
   key: 'records' | 'filter' | 'fail_if',
@@ -125,19 +125,19 @@ function resolveKind(
 ): SourceOptions {
   const [kind, second] = keys.filter((one) => source[one] !== undefined)
   if (second !== undefined) {
-    const message = `${kind} says already where the records come from; leave one of them out`
+    const message = `${kind} already sets where the records come from; leave one of them out`
     complain(context, [second], message, { atKey: true })
   }
   if (kind !== undefined)
     return (KINDS[kind] as Kind<unknown, SourceOptions>).resolve(source[kind], source, context)
-  complain(context, [], `says nowhere where its records come from; add one of ${keys.join(', ')}`)
+  complain(context, [], `does not set where its records come from; add one of ${keys.join(', ')}`)
   return undefined as never
 }
 
-/** The kinds of sources that records can be joined with, and whose records can be. */
+/** The kinds of sources that can be joined, on both sides. */
 const JOIN_KEYS = ['http', 'file', 'command'] as const
 
-/** The lists that the records of a source are joined with: where they are, and how. */
+/** The sources and the options of the lists that records are joined with. */
 function resolveJoins(source: FileSource, context: FileContext) {
   const joins = Object.entries(source.with ?? {})
   if (joins.length === 0) return undefined
@@ -156,11 +156,12 @@ function resolveJoins(source: FileSource, context: FileContext) {
 
 function resolveJoin(name: string, join: FileJoin, context: Context): JoinOptions {
   if (([...KEY_FIELDS, 'item'] as readonly string[]).includes(name)) {
-    const message = 'would replace what tells records apart, or the items of for_each; choose another name'
+    const message =
+      'would replace a field that identifies records, or the items of for_each; choose another name'
     complain(context, [], message, { atKey: true })
   }
   if (!/^[A-Za-z_]\w*$/.test(name)) {
-    complain(context, [], 'is no name of a field; use letters, digits and "_", no digit first', {
+    complain(context, [], 'is not the name of a field; use letters, digits and "_", and no digit first', {
       atKey: true,
     })
   }
@@ -182,7 +183,7 @@ function unbraced(text: string): string {
   return /^\{(.*)\}$/.exec(text)?.[1] ?? text
 }
 
-/** What a source asks for, where it says nothing what all do, and where these say nothing the defaults. */
+/** Resolves a guard: the keys of the source, then the fallback (the global guard, or the defaults). */
 export function resolveGuard(
   own: FileSource['guard'],
   context: Context,
@@ -198,7 +199,7 @@ export function resolveGuard(
   ]
   if (holdEmptyMs < holdMs) {
     const key = own?.hold_empty === undefined ? 'hold' : 'hold_empty'
-    const message = `hold_empty (${formatDuration(holdEmptyMs)}) is shorter than hold (${formatDuration(holdMs)}), so that all targets would leave before a few do; write at least as much`
+    const message = `hold_empty (${formatDuration(holdEmptyMs)}) is shorter than hold (${formatDuration(holdMs)}), so all targets would leave before a few of them; raise hold_empty to at least hold`
     complain(context, [key], message)
   }
   return {
@@ -213,7 +214,7 @@ export function resolveGuard(
   }
 }
 
-/** What is asked for of all sources together. */
+/** The guard of all sources together. */
 export function resolveGlobalGuard(context: FileContext): GuardOptions {
   return resolveGuard(context.config.global?.guard, within({ ...context, path: ['global'] }, 'guard'))
 }
@@ -240,7 +241,7 @@ function findDuplicates(values: readonly (string | undefined)[], key: string, pr
   for (const [index, value] of values.entries()) {
     const first = values.indexOf(value)
     if (value === undefined || first === index) continue
-    const message = `${shownValue(value)} is taken by sources[${first}]; each source needs its own`
+    const message = `${shownValue(value)} is already used by sources[${first}]; each source needs its own`
     problems.push({ path: ['sources', index, key], message })
   }
 }
@@ -259,10 +260,10 @@ export function readTimeout(text: string): number {
   throw new Error(`${shownValue(text)} is out of range; write a duration from 1ms to 24d`)
 }
 
-/** After longer than this there is no date that could be shown, in milliseconds: 100 years. */
+/** The longest hold, in milliseconds: 100 years. A later date could not be shown. */
 const MAX_HOLD_MS = 100 * 365 * 86_400_000
 
-/** Reads how long something is waited for, in milliseconds. Throws an Error that says what is expected. */
+/** Reads a duration of a guard, in milliseconds. Throws an Error that says what is expected. */
 export function readHold(text: string): number {
   const ms = parseDuration(text)
   if (ms !== undefined && ms <= MAX_HOLD_MS) return ms
@@ -272,7 +273,7 @@ export function readHold(text: string): number {
 }
 
 /**
- * Reads a max_staleness, in milliseconds. No list gets as old unless a refresh has failed.
+ * Reads a max_staleness, in milliseconds. It must be long enough that no list reaches it unless a refresh fails.
  * @throws Error that says what is expected
  */
 export function readMaxStaleness(text: string, times: Times): number {
@@ -284,7 +285,7 @@ export function readMaxStaleness(text: string, times: Times): number {
   const leastMs = leastStalenessMs(times)
   if (ms < leastMs) {
     throw new Error(
-      `${shownValue(text)} is too short: a refresh begins up to a tenth more than its refresh_interval (${formatDuration(refreshIntervalMs)}) after the last and may take its timeout (${formatDuration(timeoutMs)}), so /targets would answer 503 although nothing fails; write at least ${formatDuration(leastMs)}`,
+      `${shownValue(text)} is too short: a refresh can begin 1.1 × refresh_interval (${formatDuration(refreshIntervalMs)}) after the last one and take its timeout (${formatDuration(timeoutMs)}), so /targets would answer 503 even if nothing fails; write at least ${formatDuration(leastMs)}`,
     )
   }
   return ms

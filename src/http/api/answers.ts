@@ -2,10 +2,10 @@ import Type, { type Static, type TSchema } from 'typebox'
 import { HTTP_ERRORS, type HttpErrorCode } from '../../base/errors.ts'
 import type { Json } from '../../model/record.ts'
 
-// The schemas of what the HTTP API answers. Code takes only types from here, so that the compiler compares the answers
-// with the description of the API, and the server does not load what schemas are made with.
+// The schemas of the HTTP API's responses. Code imports only types from here, so that the compiler compares
+// the responses with the description of the API, and the server does not load the schema library.
 
-/** A value that matches a schema, as code makes it: nothing is changed, and what may be missing may be undefined. */
+/** The type of a value that matches a schema: readonly, and an optional key may be undefined. */
 export type Answer<Schema extends TSchema> = Shown<Static<Schema>>
 
 type Shown<Value> = [Json] extends [Value]
@@ -16,7 +16,7 @@ type Shown<Value> = [Json] extends [Value]
       ? { readonly [Key in keyof Value]: Shown<Value[Key]> | Missing<Value, Key> }
       : Value
 
-/** Undefined for a key that may be missing; never for one that is required, or that is data. */
+/** Undefined for an optional key; never for a required key, or one that is data. */
 type Missing<Value, Key extends keyof Value> = string extends Key
   ? never
   : Value extends Required<Pick<Value, Key>>
@@ -31,7 +31,7 @@ const seconds = (description: string) => Type.Number({ description })
 const time = (description: string) => Type.String({ format: 'date-time', description })
 const sourceName = Type.String({ description: 'The name of the source.' })
 
-/** A value that may be null; its description says what null means. */
+/** A value that may be null; the description says what null means. */
 function nullable<Schema extends TSchema>(schema: Schema) {
   return Type.Union([schema, Type.Null()])
 }
@@ -236,7 +236,7 @@ const stepSchema = Type.Object(
 
 const explainedTargetSchema = Type.Object(
   {
-    address: nullable(text('The address before the rules; null: the record gave none.')),
+    address: nullable(text('The address before the rules; null: the record has none.')),
     labels,
     steps: Type.Array(stepSchema),
     final: nullable(
@@ -252,7 +252,7 @@ const explainedTargetSchema = Type.Object(
       ),
     ),
     served: Type.Boolean({ description: 'Whether the target is served with these labels.' }),
-    verdict: text('What became of it, in one sentence.'),
+    verdict: text('The verdict on the target, in one sentence.'),
     scrapes: Type.Optional(Type.Array(scrapeSchema)),
   },
   { ...closed, title: 'ExplainedTarget', description: 'The explanation of one target of a record.' },
@@ -283,10 +283,10 @@ const explanationSchema = Type.Object(
 export const explainSchema = Type.Object(
   {
     query: text('The query.'),
-    matches: count('How many matches there are, or were counted.'),
+    matches: count('The number of counted matches.'),
     explanations: Type.Array(explanationSchema, { description: 'Of the first matches.' }),
     polls: samples('Clients that have fetched the list, and clients whose polls fail, a sentence each.'),
-    verdict: text('What became of it, in one sentence.'),
+    verdict: text('The overall verdict, in one sentence.'),
   },
   closed,
 )
@@ -297,7 +297,7 @@ const listChangeSchema = Type.Object(
     id: Type.Integer({ minimum: 1, description: 'The position among all; larger is newer.' }),
     source: sourceName,
     at: time('When it was served.'),
-    targets: count('How many targets are served since.'),
+    targets: count('How many targets are served since then.'),
     added: count('How many targets joined.'),
     removed: count('How many targets left.'),
     added_samples: samples('Some that joined.'),
@@ -358,7 +358,7 @@ const pollerSchema = Type.Object(
           digest: text('The SHA-256 of the list, in hex.'),
           at: time('When it was fetched.'),
         },
-        { ...closed, description: 'The list that it last got; null: it never got one.' },
+        { ...closed, description: 'The list that it last fetched; null: it never fetched one.' },
       ),
     ),
     list: Type.Enum(['current', 'older', 'part', 'none'], { description: 'Which list it has.' }),

@@ -46,12 +46,12 @@ interface Response {
 interface Operation {
   readonly id: string
   readonly summary: string
-  /** What a client must be allowed to do; undefined: everybody may ask. */
+  /** The scope that a client needs; undefined: none. */
   readonly scope?: 'read' | 'explain' | 'operate' | 'device'
   readonly parameters?: readonly Parameter[]
   readonly body?: TSchema
   readonly responses: readonly Response[]
-  /** Beside those that any route with its scope can have. */
+  /** Errors in addition to those of its scope. */
   readonly errors?: readonly HttpErrorCode[]
 }
 
@@ -93,7 +93,7 @@ const limit = (most: number, fallback: number) =>
   inQuery(
     'limit',
     Type.Integer({ minimum: 1, maximum: most, default: fallback }),
-    'How many the response has at most.',
+    'The largest number of entries in the response.',
   )
 
 const json = (schema: TSchema, description: string, status = 200): Response => ({
@@ -105,7 +105,9 @@ const json = (schema: TSchema, description: string, status = 200): Response => (
 const GUARDED = ['unauthorized', 'forbidden', 'rate_limited'] as const
 const CHANGING = ['cross_site', 'wrong_host'] as const
 
-/** What any route with a scope can be answered with; whatever the route, a request can be malformed or meet a defect. */
+/**
+ * The errors that any route with a scope can return; any route at all can return bad_request and internal.
+ */
 const SCOPE_ERRORS: Readonly<Record<NonNullable<Operation['scope']>, readonly HttpErrorCode[]>> = {
   read: GUARDED,
   explain: GUARDED,
@@ -182,7 +184,7 @@ const PATHS: Readonly<Record<string, Readonly<Partial<Record<Method, Operation>>
         inQuery(
           'offset',
           Type.Integer({ minimum: 0, default: 0 }),
-          'How many are left out: next of the page before.',
+          'How many targets to skip: the value of next in the previous page.',
         ),
         limit(search.MAX_LIMIT, search.DEFAULT_LIMIT),
       ],
@@ -221,17 +223,17 @@ const PATHS: Readonly<Record<string, Readonly<Partial<Record<Method, Operation>>
         inQuery(
           'target',
           Type.String({ minLength: 1, maxLength: changes.MAX_TARGET_LENGTH }),
-          'Only events of targets with this in their address.',
+          'Only events of targets with this text in their address.',
         ),
         inQuery(
           'since',
           Type.String({ examples: ['3d', '2026-01-02T15:04:05Z'] }),
-          'Only events from then on: a time in RFC 3339, or a duration before now.',
+          'Only events from this time on: a time in RFC 3339, or a duration before now.',
         ),
         inQuery(
           'before',
           Type.Integer({ minimum: 1 }),
-          'Only those with a smaller id: next of the page before.',
+          'Only changes or events with a smaller id: the value of next in the previous page.',
         ),
         limit(changes.MAX_LIMIT, changes.DEFAULT_LIMIT),
       ],
@@ -247,7 +249,7 @@ const PATHS: Readonly<Record<string, Readonly<Partial<Record<Method, Operation>>
       parameters: [
         { ...source, description: 'Only clients that have fetched the list of this source, or of all.' },
       ],
-      responses: [json(pollersSchema, 'The pollers; who asked last is first.')],
+      responses: [json(pollersSchema, 'The pollers, the most recent first.')],
       errors: ['source_not_found'],
     },
   },
@@ -314,7 +316,7 @@ const PATHS: Readonly<Record<string, Readonly<Partial<Record<Method, Operation>>
       summary: 'Removes a device from a push source.',
       scope: 'device',
       parameters: [sourceInPath, id],
-      responses: [{ status: 204, description: 'The device is not, or no longer, registered.' }],
+      responses: [{ status: 204, description: 'The device is no longer registered, or was not.' }],
       errors: ['wrong_device', 'payload_too_large', 'storage_unavailable'],
     },
   },
@@ -332,8 +334,8 @@ const PATHS: Readonly<Record<string, Readonly<Partial<Record<Method, Operation>>
         ),
       ],
       responses: [
-        json(refreshSchema, 'They are refreshed.'),
-        json(acceptedSchema, 'They will be refreshed within about a second (wait=false).', 202),
+        json(refreshSchema, 'The sources are refreshed.'),
+        json(acceptedSchema, 'The sources will be refreshed within about a second (wait=false).', 202),
       ],
       errors: ['source_not_found', 'payload_too_large', 'refresh_failed'],
     },
@@ -345,12 +347,12 @@ const PATHS: Readonly<Record<string, Readonly<Partial<Record<Method, Operation>>
       scope: 'operate',
       parameters: [
         {
-          ...inQuery('digest', Type.String({ pattern: DIGEST.source }), 'Which targets: digest of held.'),
+          ...inQuery('digest', Type.String({ pattern: DIGEST.source }), 'The digest of the held targets.'),
           required: true,
         },
         source,
       ],
-      responses: [json(refreshSchema, 'They have left.')],
+      responses: [json(refreshSchema, 'The targets have left.')],
       errors: ['source_not_found', 'not_held', 'payload_too_large', 'refresh_failed'],
     },
   },
@@ -365,7 +367,7 @@ const PATHS: Readonly<Record<string, Readonly<Partial<Record<Method, Operation>>
   },
 }
 
-/** What the paths refer to, by name. */
+/** The components that the paths refer to, by name. */
 interface Components {
   readonly schemas: Map<string, unknown>
   readonly responses: Map<string, unknown>
@@ -399,7 +401,7 @@ export function openApiDocument(): string {
         bearer: {
           type: 'http',
           scheme: 'bearer',
-          description: 'A token of --web.config.file; a device shows that of its push source.',
+          description: 'A token of --web.config.file; a device sends the token of its push source.',
         },
       },
     },
@@ -429,13 +431,13 @@ function describeResponse({ description, type = 'application/json', schema }: Re
   return { description, ...(schema && { content: { [type]: { schema } } }) }
 }
 
-/** Nobody need show credentials to a server that asks for none. */
+/** Credentials are optional, since a server may not require any. */
 function securityOf(scope: Operation['scope']) {
   if (scope === undefined) return []
   return scope === 'device' ? [{ bearer: [] }, {}] : [{ basic: [scope] }, { bearer: [scope] }, {}]
 }
 
-/** A reference for each status, to a response with the codes that it can have. */
+/** References by status to a response with the possible codes. */
 function describeErrors(codes: readonly HttpErrorCode[], { schemas, responses }: Components) {
   const byStatus = new Map<number, readonly HttpErrorCode[]>()
   for (const code of codes) {

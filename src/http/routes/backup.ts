@@ -8,8 +8,8 @@ import type { Capacity } from '../pressure.ts'
 const PATH = '/api/v1/backup'
 
 /**
- * `GET /api/v1/backup`: what a new machine needs to go on, in one file. One at a time: what is being sent stays in
- * memory.
+ * `GET /api/v1/backup`: all files that a new machine needs to continue, in one. One at a time, since a backup
+ * stays in memory while it is sent.
  */
 export function backupRoutes(
   app: FastifyInstance,
@@ -33,7 +33,7 @@ export function backupRoutes(
       end()
       throw error
     })
-    // Whatever became of the client: the bytes are closed with it.
+    // Also called if the client disconnects: the stream is closed with the connection.
     bytes.once('end', end).once('close', end)
     const name = `rollcall-${new Date(deps.clock.now()).toISOString().replaceAll(':', '')}.backup`
     return reply

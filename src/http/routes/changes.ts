@@ -12,19 +12,19 @@ import { numberIn, sourceIn } from '../source-parameter.ts'
 
 const PATH = '/api/v1/changes'
 
-/** How many changes or events a page has, when nothing else is asked for, and at most. */
+/** The default and the largest number of changes or events in a page. */
 export const DEFAULT_LIMIT = 100
 export const MAX_LIMIT = 1_000
 
-/** The longest part of an address that can be asked for. */
+/** The longest part of an address that can be searched for. */
 export const MAX_TARGET_LENGTH = 256
 
 type Query = Readonly<Record<string, unknown>>
 
 /**
- * `GET /api/v1/changes`: the last changes of the served lists, the newest first. With `?target=` or `?since=` the events
- * of single targets instead: joins, leaves and label changes, as the history has them. `?limit=` and `?before=` page
- * through both, and `?source=` takes one source.
+ * `GET /api/v1/changes`: the last changes of the served lists, the newest first. With `?target=` or
+ * `?since=`, the events of single targets instead: joins, leaves and label changes from the history.
+ * `?limit=` and `?before=` page through both, and `?source=` selects one source.
  */
 export function changesRoutes(app: FastifyInstance, deps: HttpDeps): void {
   app.get(PATH, allow('read', 'query'), async (request, reply) => {
@@ -89,7 +89,7 @@ function describeChange({
 }
 
 /**
- * What happened to single targets.
+ * The events of single targets.
  * @throws HttpError `bad_request`, `source_not_found`, `history_unavailable`
  */
 export async function eventsAnswer(
@@ -125,7 +125,7 @@ function textIn(target: unknown): string | undefined {
   throw wrong('target', target, `a part of an address, of ${MAX_TARGET_LENGTH} characters at most, once`)
 }
 
-/** RFC 3339, as Prometheus takes times. */
+/** RFC 3339, the time format of Prometheus. */
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/
 
 /** @throws HttpError `bad_request` */

@@ -15,7 +15,7 @@ import { findSource } from '../source-parameter.ts'
 
 const PATH = '/api/v1/explain'
 
-/** `GET /api/v1/explain?q=…[&source=…]`: why an object is or is not a target. It is on unless switched off. */
+/** `GET /api/v1/explain?q=…[&source=…]`: why an object is or is not a target. On by default. */
 export function explainRoutes(
   app: FastifyInstance,
   deps: HttpDeps,
@@ -35,7 +35,7 @@ export function explainRoutes(
 type Query = Readonly<Record<string, unknown>>
 
 /**
- * The explanation, who has fetched what it is about, and what Prometheus servers make of it.
+ * The explanation, the pollers that have fetched its targets, and their state in Prometheus servers.
  * @throws HttpError `bad_request`, `source_not_found`, `overloaded`
  */
 export async function explainAnswer(query: Query, deps: HttpDeps): Promise<ExplainBody> {
@@ -50,19 +50,19 @@ export async function explainAnswer(query: Query, deps: HttpDeps): Promise<Expla
   const fetches = new Set(
     [...names].flatMap((name) => fetchesOf(name, deps, targetsOf(name, explained), source !== undefined)),
   )
-  // Who asks for one source may not know of others.
+  // A request about one source must not learn about others.
   const polls = [...fetches, ...(source === undefined && names.size > 0 ? inVain(deps) : [])]
   return { ...explained, polls, verdict: [verdict, ...notes].join('; ') }
 }
 
-/** The targets of a source that an answer explains. */
+/** The targets of a source in an answer. */
 function targetsOf(source: string, { explanations }: Pick<ExplainAnswer, 'explanations'>): ServedTarget[] {
   return explanations
     .filter((one) => one.source === source)
     .flatMap(({ targets }) => targets.flatMap(({ final }) => (final === null ? [] : [{ source, ...final }])))
 }
 
-/** @throws HttpError `bad_request` that says what is wrong */
+/** @throws HttpError `bad_request` that names the fault */
 function readParameters(query: Query): { q: string; source: string | undefined } {
   const { q, source, ...others } = query as Record<string, string | string[] | undefined>
   const [unknown] = Object.keys(others)

@@ -27,13 +27,13 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
       ...(deps.cluster && { cluster: describeCluster(deps.cluster.status()) }),
       polls: describePolls(deps),
       ...(deps.scrapes && { prometheus: deps.scrapes.servers().map(describeServer) }),
-      // Of sources that are not configured any more.
+      // The sources that are no longer configured.
       removed: { held: deps.store.removed().held.map(describeHeld) },
       sources: Object.fromEntries(
         deps.store.list().map((state) => [state.name, describeSource(state, deps)]),
       ),
     }
-    // Indented, and harmless to the terminal of the person with curl.
+    // Indented and safe for a terminal, for people who use curl.
     return reply.type('application/json; charset=utf-8').send(printableJson(health))
   })
   app.get('/-/healthy', allow('open'), (request, reply) => {
@@ -43,7 +43,7 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
   for (const path of ['/ready', '/-/ready']) {
     app.get(path, allow('open'), (request, reply) => {
       observe(request, reply.raw, path, deps)
-      // Sent, not thrown: the log need not know of every probe.
+      // Sent, not thrown, so that probes are not logged.
       const error = unready(deps, options.readyMaxAgeMs)
       if (error !== undefined) return sendError(reply, error)
       return reply.type('text/plain; charset=utf-8').send('Rollcall is ready.\n')
@@ -51,7 +51,7 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
   }
 }
 
-/** Why the configuration of before is in force; null: the last reload succeeded. */
+/** Why the previous configuration is in force; null: the last reload succeeded. */
 export function describeReload(failure: ReloadFailure | undefined): ReloadFailureAnswer | null {
   if (failure === undefined) return null
   return { at: new Date(failure.atMs).toISOString(), error: failure.message }
@@ -63,7 +63,7 @@ function describeHistory(status: HistoryStatus | undefined): Pick<HealthAnswer, 
   return { history: { bytes, path, error } }
 }
 
-/** The replicas, as they are shown. */
+/** The replicas, as JSON. */
 export function describeCluster({ replica, replicas, failure }: ClusterStatus): ClusterAnswer {
   return {
     replica,
@@ -72,7 +72,7 @@ export function describeCluster({ replica, replicas, failure }: ClusterStatus): 
   }
 }
 
-/** At most so many pollers without a list are named. */
+/** The number of pollers without a list that are named. */
 const MAX_IN_VAIN = 5
 
 function describePolls(deps: HttpDeps): HealthAnswer['polls'] {
@@ -85,17 +85,17 @@ function describePolls(deps: HttpDeps): HealthAnswer['polls'] {
   }
 }
 
-/** Why no traffic should come here; undefined when it should. */
+/** Why the server is not ready; undefined when it is. */
 export function unready(deps: HttpDeps, maxAgeMs = Number.POSITIVE_INFINITY): HttpError | undefined {
   if (deps.isDraining()) return new HttpError('draining', 'the server is stopping')
-  // Devices may reach the server only once it is ready, so their sources are not waited for.
+  // Push sources are not required, since devices may reach the server only once it is ready.
   const all = deps.store.list()
   const sources = all.filter(({ name }) => deps.instances(name) === undefined)
   const waiting = sources.filter(({ required, snapshot }) => required && snapshot === undefined)
   if (waiting.length > 0) return notLoaded(waiting)
   const alone = deps.cluster && cutOff(deps.cluster)
   if (alone !== undefined) return alone
-  // Nor may an old list of another source keep them away: their leases would expire.
+  // With a push source, old lists do not matter: without traffic the leases of its devices would expire.
   if (sources.length < all.length) return undefined
   const loaded = sources.filter(({ required, snapshot }) => required && snapshot !== undefined)
   return notFresh(loaded, deps.clock.monotonic(), maxAgeMs)

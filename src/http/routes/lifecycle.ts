@@ -7,11 +7,12 @@ import { observe } from '../observe.ts'
 import { sourceIn } from '../source-parameter.ts'
 
 /**
- * `POST /-/refresh[?source=][&wait=]`: refresh now, the webhook for inventories; `POST /-/accept?digest=[&source=]`: let held
- * targets leave; `POST /-/reload`: load the configuration file again. All off unless switched on.
+ * `POST /-/refresh[?source=][&wait=]`: refresh now, the webhook for inventories; `POST
+ * /-/accept?digest=[&source=]`: let held targets leave; `POST /-/reload`: load the configuration file again.
+ * All are off by default.
  */
 export function lifecycleRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
-  // A webhook's body says nothing that we need, so any type is taken (up to the body limit) and dropped.
+  // The body of a webhook is not needed, so any type is accepted (up to the body limit) and dropped.
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))
   const route = (path: string, about: 'query' | 'all', act: Act) => {
     app.post(path, allow('operate', about), async (request, reply) => {
@@ -47,12 +48,12 @@ function isWaiting(wait: unknown): boolean {
   throw new HttpError('bad_request', `wait is ${shown}; write true or false, once`)
 }
 
-/** Requests that nobody waits for are collected for so long, in milliseconds. */
+/** How long refresh requests without `wait` are collected, in milliseconds. */
 const COLLECT_MS = 1_000
 
 /**
- * Refreshes that nobody waits for. Requests within a second are one reading: it begins a second after the first of
- * them, and so it sees what each of them was about.
+ * Refreshes without `wait`. Requests within a second share one reading: it begins a second after the first of
+ * them, so that it sees the changes that all of them announce.
  */
 function createLater({ clock, log, refresh }: HttpDeps) {
   const asked = new Set<string | undefined>()
@@ -62,7 +63,7 @@ function createLater({ clock, log, refresh }: HttpDeps) {
     const sources = asked.has(undefined) ? [undefined] : [...asked]
     asked.clear()
     cancel = undefined
-    // How a refresh ends is in the log, in the metrics and on /health.
+    // The result of a refresh is in the log, in the metrics and on /health.
     for (const source of sources) refresh(source).catch((err) => log.error({ source, err }, 'refresh failed'))
   }
 
@@ -77,7 +78,7 @@ function createLater({ clock, log, refresh }: HttpDeps) {
   }
 }
 
-/** @throws HttpError `refresh_failed` when any of them failed */
+/** @throws HttpError `refresh_failed` when any refresh failed */
 function allShown(results: readonly RefreshAnswer[]): RefreshBody {
   const failed = results.flatMap((one) =>
     one.error === undefined ? [] : `${one.source}: ${one.error.message}`,
@@ -103,7 +104,7 @@ export async function acceptAnswer(
   if (typeof digest !== 'string' || !DIGEST.test(digest)) {
     throw new HttpError(
       'bad_request',
-      'which targets? write /-/accept?digest=DIGEST with the digest that /health shows of them: 64 hex digits',
+      'the digest is missing or invalid; write /-/accept?digest=DIGEST with the digest that /health shows of the held targets: 64 hex digits',
     )
   }
   const results = await deps.accept(digest, source)

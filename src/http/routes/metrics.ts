@@ -11,7 +11,7 @@ export function metricsRoutes(app: FastifyInstance, deps: HttpDeps): void {
   let rendering: Promise<string> | undefined
   app.get('/metrics', allow('read', 'server'), async (request, reply) => {
     observe(request, reply.raw, '/metrics', deps)
-    // Those who ask at the same time share one rendering.
+    // Concurrent requests share one rendering.
     rendering ??= deps.metrics.registry.metrics().finally(() => {
       rendering = undefined
     })

@@ -5,7 +5,7 @@ import { observe } from '../observe.ts'
 
 const PATH = '/api/v1/openapi.json'
 
-/** `GET /api/v1/openapi.json`: the HTTP API, described. It is loaded when it is first asked for. */
+/** `GET /api/v1/openapi.json`: the description of the HTTP API. It is loaded on the first request. */
 export function openApiRoutes(app: FastifyInstance, deps: HttpDeps): void {
   app.get(PATH, allow('open'), async (request, reply) => {
     observe(request, reply.raw, PATH, deps)

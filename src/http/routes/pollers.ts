@@ -9,7 +9,10 @@ import { sourceIn } from '../source-parameter.ts'
 
 const PATH = '/api/v1/pollers'
 
-/** `GET /api/v1/pollers[?source=]`: who asks for targets, who asked last first; with a source only who has fetched its list, or all. */
+/**
+ * `GET /api/v1/pollers[?source=]`: the clients that poll targets, the most recent first; with a source, only
+ * those that have fetched its list, or that of all sources.
+ */
 export function pollersRoutes(app: FastifyInstance, deps: HttpDeps): void {
   app.get(PATH, allow('read', 'query'), (request, reply) => {
     observe(request, reply.raw, PATH, deps)
@@ -17,13 +20,10 @@ export function pollersRoutes(app: FastifyInstance, deps: HttpDeps): void {
   })
 }
 
-/**
- * Who asks for targets.
- * @throws HttpError `bad_request`, `source_not_found`
- */
+/** The clients that poll targets. @throws HttpError `bad_request`, `source_not_found` */
 export function pollersAnswer(query: unknown, deps: HttpDeps): readonly PollerAnswer[] {
   const wanted = sourceIn(query, deps.store)
-  // Who asks for one source may not know of others, nor of who asks for them.
+  // A request about one source must not learn about others, nor about their pollers.
   const isAbout = ({ fetched }: Poller) =>
     wanted === undefined || (fetched !== undefined && (fetched.source ?? wanted) === wanted)
   const shown = deps.pollers.list().filter(isAbout)

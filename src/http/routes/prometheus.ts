@@ -8,7 +8,7 @@ import { sendJson } from '../send-json.ts'
 
 const PATH = '/api/v1/prometheus'
 
-/** `GET /api/v1/prometheus`: the Prometheus servers that are asked for their targets, with what they make of the served ones. */
+/** `GET /api/v1/prometheus`: the queried Prometheus servers, and the state of the served targets in them. */
 export function prometheusRoutes(app: FastifyInstance, deps: HttpDeps): void {
   app.get(PATH, allow('read'), (request, reply) => {
     observe(request, reply.raw, PATH, deps)
@@ -17,7 +17,7 @@ export function prometheusRoutes(app: FastifyInstance, deps: HttpDeps): void {
   })
 }
 
-/** A Prometheus server that is asked, as it is shown. */
+/** A queried Prometheus server, as JSON. */
 export function describeServer({
   server,
   url,

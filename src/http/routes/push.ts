@@ -21,18 +21,18 @@ const PATH = '/api/v1/sources/:source/instances/:id'
 /** The largest body of a registration, in bytes. */
 const MAX_BODY_BYTES = 16_384
 
-/** The longest id as it stands in a path, in characters: every one of three bytes, each percent-encoded. */
+/** The longest id in a path, in characters: each character may be three bytes, each percent-encoded. */
 export const MAX_ENCODED_ID_LENGTH = 9 * MAX_ID_LENGTH
 
 /**
- * `PUT` and `DELETE /api/v1/sources/{source}/instances/{id}`: devices register with a push source, and leave it. Who
- * asks is checked before a body is read.
+ * `PUT` and `DELETE /api/v1/sources/{source}/instances/{id}`: devices register with a push source, and leave
+ * it. The token is checked before a body is read.
  */
 export async function pushRoutes(app: FastifyInstance, deps: HttpDeps, capacity: Capacity): Promise<void> {
-  // Found before the body is read.
+  // Determined before the body is read.
   const callers = new WeakMap<FastifyRequest, Caller>()
   await app.register(async (scope) => {
-    // JSON whatever its type is called: curl calls everything a form.
+    // Any Content-Type is parsed as JSON, since curl labels every body as a form.
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body))
     scope.addHook('onRequest', async (request, reply) => {
@@ -73,8 +73,8 @@ interface DeviceNamed {
 }
 
 /**
- * Refuses while the process cannot keep up. Only who showed a valid token is told of as refused: a flood of strangers
- * pauses no expiry.
+ * Refuses requests while the process is overloaded. Only the refusal of a client with a valid token is noted:
+ * a flood of unauthorised requests must not pause expiry.
  */
 function assertCapacityFor(instances: Instances, capacity: Capacity): void {
   try {
@@ -85,7 +85,7 @@ function assertCapacityFor(instances: Instances, capacity: Capacity): void {
   }
 }
 
-/** Asked anew after the check: the source may be gone meanwhile. */
+/** Looked up again after the check, since the source may have been removed meanwhile. */
 function findInstances({ params }: FastifyRequest, deps: HttpDeps): Instances {
   const { name } = findSource(deps.store, (params as { source: string }).source)
   const instances = deps.instances(name)
@@ -98,7 +98,7 @@ function idOf({ params }: FastifyRequest): string {
   if (isInstanceId(id)) return id
   throw new HttpError(
     'bad_request',
-    `the id has to have 1 to ${MAX_ID_LENGTH} characters, and no slash, backslash or control character`,
+    `the id must have 1 to ${MAX_ID_LENGTH} characters, and no slash, backslash or control character`,
   )
 }
 

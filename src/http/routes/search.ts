@@ -17,15 +17,15 @@ import { parseView } from '../view-parameters.ts'
 
 const PATH = '/api/v1/targets'
 
-/** How many targets an answer has, when nothing else is asked for, and at most. */
+/** The default and the largest number of targets in a response. */
 export const DEFAULT_LIMIT = 100
 export const MAX_LIMIT = 1_000
 
-/** How much of one value is shown, and of all targets of an answer together, in UTF-16 units. */
+/** The largest length of one value, and of all targets of a response together, in UTF-16 units. */
 const MAX_VALUE = 1_000
 const MAX_SHOWN = 500_000
 
-/** The longest text that is searched for, in UTF-16 units. */
+/** The longest search text, in UTF-16 units. */
 export const MAX_TEXT = 256
 
 /**
@@ -62,7 +62,7 @@ export async function targetsAnswer(query: Record<string, unknown>, deps: HttpDe
   return { total, offset: from, targets: targets.map((one) => shown(one, deps)), next }
 }
 
-/** The first targets, of which no more are shown together than {@link MAX_SHOWN}; one at least. */
+/** The first targets whose total length is at most {@link MAX_SHOWN}; at least one. */
 function withinBytes(targets: readonly FoundTarget[]): readonly FoundTarget[] {
   let shownChars = 0
   const end = targets.findIndex(({ address, labels }, index) => {
@@ -73,12 +73,12 @@ function withinBytes(targets: readonly FoundTarget[]): readonly FoundTarget[] {
   return end === -1 ? targets : targets.slice(0, end)
 }
 
-/** A long value is cut before it is searched for secrets, which takes time. */
+/** Cuts a long value before it is searched for secrets, which takes time. */
 function cut(value: string): string {
   return value.length <= MAX_VALUE ? value : `${value.slice(0, MAX_VALUE).toWellFormed()}${CUT}`
 }
 
-/** The served lists, of one source or of all, those that a reload removed among them. */
+/** The served lists of one source, or of all including those of removed sources. */
 function listsOf(source: string | undefined, { store }: HttpDeps): (readonly Buffer[])[] {
   const states = source === undefined ? store.list() : [store.get(source)]
   const removed = source === undefined ? store.removed().snapshots : []

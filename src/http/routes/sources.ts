@@ -10,7 +10,7 @@ import { sourceIn } from '../source-parameter.ts'
 
 const PATH = '/api/v1/sources'
 
-/** `GET /api/v1/sources[?source=]`: what each source last did. */
+/** `GET /api/v1/sources[?source=]`: the state of each source. */
 export function sourcesRoutes(app: FastifyInstance, deps: HttpDeps): void {
   app.get(PATH, allow('read', 'query'), (request, reply) => {
     observe(request, reply.raw, PATH, deps)
@@ -18,10 +18,7 @@ export function sourcesRoutes(app: FastifyInstance, deps: HttpDeps): void {
   })
 }
 
-/**
- * What each source last did.
- * @throws HttpError `bad_request`, `source_not_found`
- */
+/** The state of each source. @throws HttpError `bad_request`, `source_not_found` */
 export function sourcesAnswer(query: unknown, deps: HttpDeps): readonly SourceAnswer[] {
   const wanted = sourceIn(query, deps.store)
   const states = deps.store.list().filter(({ name }) => wanted === undefined || name === wanted)

@@ -8,7 +8,7 @@ import { describeCluster, describeReload, unready } from './health.ts'
 
 const PATH = '/api/v1/status'
 
-/** `GET /api/v1/status`: what this server is, and what it was told, secrets masked. */
+/** `GET /api/v1/status`: the version and configuration of this server, with secrets masked. */
 export function statusRoutes(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
   app.get(PATH, allow('read'), (request, reply) => {
     observe(request, reply.raw, PATH, deps)
@@ -16,7 +16,7 @@ export function statusRoutes(app: FastifyInstance, deps: HttpDeps, options: Http
   })
 }
 
-/** What this server is, and what it was told. */
+/** The version and configuration of this server. */
 export function statusAnswer(deps: HttpDeps, { version, readyMaxAgeMs }: HttpOptions): StatusAnswer {
   const { configuration, settings } = deps.configView()
   return {

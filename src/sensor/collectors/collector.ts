@@ -1,15 +1,15 @@
 import type { Family } from '../exposition.ts'
 
 /**
- * One group of metrics, under node_exporter's name for it.
- * It throws, or rejects, when its metrics are not to be had; then it has none.
+ * One group of metrics, with node_exporter's name for it. It throws, or rejects, when its metrics are not
+ * available; then it has none.
  */
 export interface Collector {
   readonly name: string
   collect(): readonly Family[] | Promise<readonly Family[]>
 }
 
-/** Reads a file of a kernel's file system such as /proc, which never blocks; throws what the platform throws. */
+/** Reads a file of a kernel file system such as /proc, which never blocks; throws the platform's errors. */
 export type ReadFile = (path: string) => string
 
 /** The lines of a text that are not empty. */
@@ -23,8 +23,9 @@ export function wordsOf(line: string): string[] {
 }
 
 /**
- * A number in a file of the kernel.
- * @throws Error that names what was to be one
+ * Parses a number in a file of the kernel.
+ * @param what names the value in an error
+ * @throws Error when the text is not a number
  */
 export function toNumber(text: string | undefined, what: string): number {
   const value = Number(text)

@@ -23,7 +23,7 @@ import { PRESSURE_RESOURCES, pressureFamilies } from './pressure.ts'
 import { createStatMounts } from './stat-mounts.ts'
 import { thermalZoneFamilies } from './thermal-zone.ts'
 
-/** What is left out, under the names of node_exporter's flags. */
+/** The exclusions and the timeout, named as node_exporter's flags. */
 export interface CollectorOptions {
   readonly mountPointsExclude: RegExp
   readonly fsTypesExclude: RegExp
@@ -96,7 +96,7 @@ function zonesOf({ sysFolder, sysIfAny }: Host) {
   const folders = sysFolder('class/thermal').filter((name) => name.startsWith('thermal_zone'))
   return folders.flatMap((folder) => {
     const [type, temp] = ['type', 'temp'].map((file) => sysIfAny(`class/thermal/${folder}/${file}`))
-    // A sensor that is asleep has no temperature at the moment.
+    // A sensor that sleeps has no temperature at the moment.
     if (type === undefined || temp === undefined) return []
     return [{ zone: folder.slice('thermal_zone'.length), type, temp }]
   })

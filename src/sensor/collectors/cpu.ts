@@ -1,13 +1,13 @@
 import type { Family, Series } from '../exposition.ts'
 import { linesOf, toNumber, wordsOf } from './collector.ts'
 
-/** Ticks in a second of what the kernel shows to programs: USER_HZ, the same on every architecture of ours. */
+/** Ticks per second in the kernel's files: USER_HZ, the same on every supported architecture. */
 const TICKS = 100
 
 const MODES = ['user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal'] as const
 const FIELDS = [...MODES, 'guest', 'guest_nice'] as const
 
-/** A counter of idle time that falls by more than this many seconds was started anew: the processor came back. */
+/** A fall of the idle time by more than this many seconds is a counter reset: the processor was offline. */
 const RESET_S = 3
 
 /** Seconds by field. */
@@ -28,15 +28,18 @@ export function parseCpus(stat: string): Map<string, Times> {
 }
 
 /**
- * What to tell after `now` was read: the kernel lets some of these counters fall a little, and Prometheus would take
- * that for a restart from 0.
+ * Keeps the counters from falling: the kernel lets some fall a little, which Prometheus would take for a
+ * counter reset.
  */
 export function steady(before: Times | undefined, now: Times): Times {
   if (before === undefined || before.idle - now.idle > RESET_S) return now
   return Object.fromEntries(FIELDS.map((field) => [field, Math.max(before[field], now[field])])) as Times
 }
 
-/** Reads /proc/stat into the families of the cpu collector; remembers what it told. */
+/**
+ * Creates the function that turns /proc/stat into the families of the cpu collector; it remembers the last
+ * values.
+ */
 export function createCpuFamilies(): (stat: string) => Family[] {
   let told = new Map<string, Times>()
   return (stat) => {

@@ -1,12 +1,12 @@
 import type { Family, Series } from '../exposition.ts'
 import { linesOf, toNumber, wordsOf } from './collector.ts'
 
-/** /proc/diskstats counts in these, whatever the sectors of a device are. */
+/** The unit of /proc/diskstats, whatever the sector size of a device. */
 const SECTOR_BYTES = 512
 
 const MS = 1 / 1000
 
-/** The columns of /proc/diskstats behind the device's name: name, meaning, type and factor to the unit. */
+/** The columns of /proc/diskstats after the device name: name, help, factor to the unit, and type. */
 const COLUMNS: readonly (readonly [name: string, help: string, factor?: number, type?: 'gauge'])[] = [
   ['reads_completed_total', 'The total number of reads completed successfully.'],
   ['reads_merged_total', 'The total number of reads merged.'],

@@ -2,7 +2,7 @@ import type { StatsFs } from 'node:fs'
 import type { Family, Series } from '../exposition.ts'
 import type { Mount } from './mounts.ts'
 
-/** What is known of a mounted file system; no numbers when it does not answer. */
+/** The state of a mounted file system; `stats` is undefined if it does not respond. */
 export interface MountState {
   readonly mount: Mount
   readonly stats: StatsFs | undefined

@@ -4,7 +4,7 @@ import { machine } from 'node:os'
 import { join } from 'node:path'
 import { pageBytesOf } from './kernel.ts'
 
-/** Where the host's file systems are; elsewhere than usual when a container watches its host. */
+/** The paths of the host's file systems; they differ if a container monitors its host. */
 export interface HostPaths {
   readonly procfs: string
   readonly sysfs: string
@@ -12,32 +12,35 @@ export interface HostPaths {
 }
 
 /**
- * The machine as the collectors see it. What is read here is memory of the kernel: it never waits for a disk or the
- * network, so it is read at once, without the platform's few threads, which a hanging file system may hold.
+ * The machine as the collectors see it. Its files are kernel memory: reading never waits for a disk or the
+ * network, so it is synchronous and avoids the platform's few threads, which a hanging file system may block.
  */
 export interface Host {
   /** A file of /proc; throws when it cannot be read. */
   proc(file: string): string
   /** A file of /proc; undefined when it cannot be read. */
   procIfAny(file: string): string | undefined
-  /** A file of /sys; undefined when it cannot be read, which is so for attributes that have no value. */
+  /** A file of /sys; undefined when it cannot be read, as an attribute without a value. */
   sysIfAny(file: string): string | undefined
-  /** The names in a folder of /sys, in order; none when it is not there. */
+  /** The sorted names in a folder of /sys; empty if there is none. */
   sysFolder(folder: string): string[]
   /** os-release of the host; throws when there is none. */
   osRelease(): string
-  /** The mounts of the host's first process, which sees all; our own when that is not to be had. */
+  /**
+   * The mounts of the host's first process, which sees all mounts; those of this process if they cannot be
+   * read.
+   */
   mounts(): string
-  /** The numbers of a file system, by a path of the host; may never answer. */
+  /** The statistics of a file system, by a path of the host; may never resolve. */
   statfs(mountPoint: string): Promise<StatsFs>
   readonly rootfs: string
-  /** Bytes of a page of memory. */
+  /** The size of a memory page, in bytes. */
   pageBytes(): number
   /** As `uname -m`. */
   readonly machine: string
 }
 
-/** The machine under these paths. */
+/** Creates a host that reads from these paths. */
 export function createHost({ procfs, sysfs, rootfs }: HostPaths): Host {
   const read = (...path: string[]) => readFileSync(join(...path), 'utf8')
   const ifAny = (path: string) => {
@@ -61,7 +64,7 @@ export function createHost({ procfs, sysfs, rootfs }: HostPaths): Host {
     mounts: () => procIfAny('1/mounts') ?? proc('self/mounts'),
     statfs: (mountPoint) => statfs(join(rootfs, mountPoint)),
     rootfs,
-    // Our own process, wherever the host's are.
+    // Always this process, even if procfs is that of a host.
     pageBytes: () => pageBytesOf(read('/proc/self/statm'), read('/proc/self/status')),
     machine: machine(),
   }

@@ -1,7 +1,7 @@
 import type { Family } from '../exposition.ts'
 import { linesOf } from './collector.ts'
 
-/** What `uname` tells. */
+/** The output of `uname`. */
 export interface Uname {
   readonly sysname: string
   readonly release: string
@@ -11,7 +11,7 @@ export interface Uname {
   readonly domainname: string
 }
 
-/** What `uname` tells, as the labels of a constant 1. */
+/** The output of `uname`, as the labels of a constant 1. */
 export function unameFamilies(uname: Uname): Family[] {
   return [
     {
@@ -38,7 +38,7 @@ const OS_KEYS = [
   'version_id',
 ]
 
-/** The keys and values of an os-release file, which is a piece of shell: values may stand in quotes. */
+/** Parses an os-release file, which is shell syntax: values may be quoted. */
 export function parseOsRelease(text: string): Map<string, string> {
   return new Map(
     linesOf(text).flatMap((line): [string, string][] => {

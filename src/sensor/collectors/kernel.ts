@@ -31,7 +31,7 @@ export function statFamilies(stat: string): Family[] {
 
 const VMSTAT = /^(oom_kill|pgpg|pswp|pg.*fault).*/
 
-/** /proc/vmstat: the fields that node_exporter takes by default. */
+/** /proc/vmstat: the fields that node_exporter exports by default. */
 export function vmstatFamilies(vmstat: string): Family[] {
   return linesOf(vmstat).flatMap((line) => {
     const [key = '', value] = wordsOf(line)
@@ -89,12 +89,12 @@ export function conntrackFamilies(count: string, max: string): Family[] {
 }
 
 /**
- * The bytes of a page, which differ between boards: /proc/self/statm tells our memory in pages, and
- * /proc/self/status tells it in KiB.
+ * The size of a memory page in bytes, which differs between boards: /proc/self/statm gives the memory of this
+ * process in pages, and /proc/self/status gives it in KiB.
  */
 export function pageBytesOf(statm: string, status: string): number {
   const kib = toNumber(/^VmSize:\s+(\d+) kB$/m.exec(status)?.[1], 'VmSize')
   const pages = toNumber(wordsOf(statm)[0], 'statm')
-  // It may have grown a little between the two readings.
+  // The memory may have grown a little between the two readings.
   return 2 ** Math.round(Math.log2((kib * 1024) / pages))
 }

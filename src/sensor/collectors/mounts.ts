@@ -3,15 +3,16 @@ import { linesOf, wordsOf } from './collector.ts'
 /** A line of /proc/mounts. */
 export interface Mount {
   readonly device: string
-  /** As the host knows it, without the path of the root file system. */
+  /** The path on the host, without the path of the root file system. */
   readonly mountPoint: string
   readonly fsType: string
   readonly isReadOnly: boolean
 }
 
 /**
- * Reads /proc/mounts; a mount that is there twice is told once.
- * @param rootfs the path under which the host's root file system is mounted, `/` when we run on the host itself
+ * Parses /proc/mounts; duplicate mounts are left out.
+ * @param rootfs the path under which the host's root file system is mounted, `/` if the sensor runs on the
+ * host itself
  */
 export function parseMounts(mounts: string, rootfs: string): Mount[] {
   const found = new Map<string, Mount>()
@@ -25,7 +26,10 @@ export function parseMounts(mounts: string, rootfs: string): Mount[] {
   return [...found.values()]
 }
 
-/** The kernel writes white space and backslashes in octal; node_exporter reads only space and tab back. */
+/**
+ * The kernel escapes white space and backslashes in octal; as node_exporter does, only space and tab are
+ * unescaped.
+ */
 function unescaped(path: string): string {
   return path.replaceAll('\\040', ' ').replaceAll('\\011', '\t')
 }

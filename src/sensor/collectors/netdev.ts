@@ -24,7 +24,7 @@ export function parseNetDev(netDev: string): Map<string, number[]> {
 
 /**
  * /proc/net/dev without the devices that the pattern excludes.
- * @param nohandlerOf what /sys knows of a device beside it: the packets that nobody wanted
+ * @param nohandlerOf the packets of a device that no handler took, from /sys
  */
 export function netdevFamilies(
   netDev: string,

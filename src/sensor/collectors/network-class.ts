@@ -4,7 +4,7 @@ import { toNumber } from './collector.ts'
 /** Megabits in bytes. */
 const MEGABIT_BYTES = 1_000_000 / 8
 
-/** A file of a device in /sys/class/net as text; undefined when it is not there or has no value at the moment. */
+/** Reads a file of a device in /sys/class/net; undefined when it is missing or has no value at the moment. */
 export type ReadAttribute = (device: string, attribute: string) => string | undefined
 
 const NUMBERS: readonly (readonly [
@@ -19,7 +19,7 @@ const NUMBERS: readonly (readonly [
   ['speed_bytes', 'speed', 'gauge', MEGABIT_BYTES],
 ]
 
-/** /sys/class/net: what the devices are, and whether they are up. */
+/** /sys/class/net: the properties of the devices, and whether they are up. */
 export function networkClassFamilies(devices: readonly string[], read: ReadAttribute): Family[] {
   const text = (device: string, attribute: string) => read(device, attribute)?.trim() ?? ''
   const gauge = (name: string, help: string, series: Series[]): Family => ({

@@ -1,7 +1,7 @@
 import { type Family, single } from '../exposition.ts'
 import { linesOf, toNumber, wordsOf } from './collector.ts'
 
-/** The fields that node_exporter takes by default. */
+/** The fields that node_exporter exports by default. */
 const NETSTAT =
   /^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|Icmp6?_(InMsgs|OutMsgs)|TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts)|Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)|Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$/
 
@@ -42,7 +42,7 @@ function pairsOfSnmp6(text: string): Value[] {
 /**
  * /proc/net/sockstat and /proc/net/sockstat6: sockets by protocol.
  * @param sockstat6 undefined where there is no IPv6
- * @param pageSize bytes of a page, in which the kernel gives memory
+ * @param pageSize the unit of memory in these files, in bytes
  */
 export function sockstatFamilies(
   sockstat: string,

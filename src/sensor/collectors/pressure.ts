@@ -1,7 +1,7 @@
 import { type Family, single } from '../exposition.ts'
 import { linesOf, toNumber } from './collector.ts'
 
-/** Microseconds in a second, in which the kernel counts pressure. */
+/** Microseconds in a second, the kernel's unit of pressure. */
 const SECOND_US = 1_000_000
 
 const RESOURCES = {
@@ -16,7 +16,7 @@ const RESOURCES = {
   },
 } as const
 
-/** The resources whose pressure the kernel tells, in /proc/pressure. */
+/** The resources whose pressure the kernel reports in /proc/pressure. */
 export const PRESSURE_RESOURCES = Object.keys(RESOURCES) as (keyof typeof RESOURCES)[]
 
 /** /proc/pressure/cpu, io or memory. */

@@ -4,32 +4,33 @@ import { within } from '../../base/deadline.ts'
 import type { MountState } from './filesystem.ts'
 import type { Mount } from './mounts.ts'
 
-/** File systems whose answer comes from elsewhere, and so may never come. */
+/** File systems that depend on something outside of the kernel, and so may never respond. */
 const REMOTE =
   /^(nfs\d?|cifs|smb\w*|9p|ceph|afs|lustre|glusterfs|gfs2|ocfs2|ncpfs|beegfs|fuse(\..*)?|virtiofs)$/
 
 /**
- * How many may be asked at a time. Each one that hangs keeps one of the platform's four threads for good; local
- * file systems have a thread to themselves, and one is always left for looking up names.
+ * The number of concurrent requests. Each one that hangs blocks one of the platform's four threads for good;
+ * local file systems have a thread of their own, and one thread is always left for DNS lookups.
  */
 const LANES = { local: 1, remote: 2 } as const
 
-/** What is needed from outside. */
+/** The dependencies. */
 export interface StatDeps {
-  /** By a mount point of the host; may never answer. */
+  /** Takes a mount point of the host; may never resolve. */
   readonly statfs: (mountPoint: string) => Promise<StatsFs>
   readonly clock: Pick<Clock, 'after'>
 }
 
 /**
- * Asks mounted file systems for their numbers, waiting for each one at most `timeoutMs`. One that did not answer is
- * not asked again before it does: a network file system that is gone hangs whoever asks, and cannot be interrupted.
+ * Creates a function that reads the statistics of mounted file systems, waiting at most `timeoutMs` for each.
+ * A file system that did not respond is not asked again until it does: a network file system that is gone
+ * blocks the thread, and cannot be interrupted.
  */
 export function createStatMounts(
   timeoutMs: number,
   { statfs, clock }: StatDeps,
 ): (mounts: readonly Mount[]) => Promise<MountState[]> {
-  // The mounts that were asked, or wait to be, and have not answered.
+  // Mounts with a pending request.
   const open = new Set<string>()
   const lanes = { local: createLane(LANES.local), remote: createLane(LANES.remote) }
 
@@ -47,7 +48,7 @@ export function createStatMounts(
   return (mounts) => Promise.all(mounts.map(ask))
 }
 
-/** Does at most so many things at a time, in order. */
+/** Creates a queue that runs at most `width` tasks at a time, in order. */
 function createLane(width: number) {
   const waiting: (() => void)[] = []
   let busy = 0

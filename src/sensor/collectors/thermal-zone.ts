@@ -1,7 +1,9 @@
 import type { Family } from '../exposition.ts'
 import { toNumber } from './collector.ts'
 
-/** A folder /sys/class/thermal/thermal_zone…: its number, its type and its temperature in thousandths of a degree. */
+/**
+ * A folder /sys/class/thermal/thermal_zone…: its number, type, and temperature in thousandths of a degree.
+ */
 export interface ThermalZone {
   readonly zone: string
   readonly type: string

@@ -3,7 +3,7 @@ import { parsePayload } from './parse.ts'
 import { analyseNumbers, type NumericAnalysis } from './statistics.ts'
 import { analyseText, type TextAnalysis } from './text.ts'
 
-/** The answer to `POST /payload`; null for the part that was not given. */
+/** The response to `POST /payload`; null for a part that was not given. */
 export interface Analysis {
   readonly numeric_analysis: NumericAnalysis | null
   readonly text_analysis: TextAnalysis | null
@@ -23,7 +23,7 @@ export function analyse(body: Uint8Array, monotonic: () => number): Analysis {
   if (numeric?.standard_deviation === Number.POSITIVE_INFINITY) {
     throw new HttpError(
       'bad_request',
-      'numbers: so far apart that their standard deviation is beyond 1.8e308',
+      'numbers: their standard deviation is beyond 1.8e308, the largest supported number',
     )
   }
   return {

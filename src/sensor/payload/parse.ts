@@ -1,10 +1,10 @@
 import { HttpError } from '../../base/errors.ts'
 import { suggest } from '../../base/suggest.ts'
 
-/** Most numbers of one payload. */
+/** The largest number of numbers in one payload. */
 export const MAX_NUMBERS = 10_000
 
-/** What a device posts; a part that is empty counts as not given. */
+/** The payload of a device; an empty part counts as not given. */
 export interface Payload {
   readonly numbers: readonly number[] | undefined
   readonly text: string | undefined
@@ -13,8 +13,8 @@ export interface Payload {
 const FIELDS = ['numbers', 'text']
 
 /**
- * Reads the body of `POST /payload`.
- * @throws HttpError `bad_request` or `payload_too_large`, with what is wrong and where
+ * Parses the body of `POST /payload`.
+ * @throws HttpError `bad_request` or `payload_too_large`, with the fault and its place
  */
 export function parsePayload(body: Uint8Array): Payload {
   const value = parseJson(decode(body))
@@ -25,7 +25,7 @@ export function parsePayload(body: Uint8Array): Payload {
   const { numbers, text } = value as { numbers?: unknown; text?: unknown }
   const payload = { numbers: readNumbers(numbers), text: readText(text) }
   if (payload.numbers === undefined && payload.text === undefined) {
-    throw wrong('nothing to analyse: give "numbers", "text" or both, and not only empty ones')
+    throw wrong('nothing to analyse: give "numbers", "text" or both; empty ones do not count')
   }
   return payload
 }
@@ -60,13 +60,12 @@ function readNumbers(value: unknown): readonly number[] | undefined {
   if (value.length > MAX_NUMBERS) {
     throw new HttpError(
       'payload_too_large',
-      `numbers: ${value.length} numbers; at most ${MAX_NUMBERS} are taken`,
+      `numbers: ${value.length} numbers; at most ${MAX_NUMBERS} are allowed`,
     )
   }
   for (const [index, item] of value.entries()) {
     if (typeof item !== 'number') throw wrong(`numbers[${index}]: ${shown(item)} is not a number`)
-    if (!Number.isFinite(item))
-      throw wrong(`numbers[${index}]: beyond 1.8e308, the largest number that is taken`)
+    if (!Number.isFinite(item)) throw wrong(`numbers[${index}]: beyond 1.8e308, the largest supported number`)
   }
   return value.length === 0 ? undefined : value
 }
@@ -81,7 +80,10 @@ function wrong(message: string): HttpError {
   return new HttpError('bad_request', message)
 }
 
-/** A value in a message, not all of a long one; what is nested may be too deep to be written. */
+/**
+ * A value in a message, shortened. Lists and objects are only named: they may be nested too deep to be
+ * serialised.
+ */
 function shown(value: unknown): string {
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object'
   return typeof value === 'string' ? JSON.stringify(cut(value)) : String(value)

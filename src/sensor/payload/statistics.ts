@@ -1,4 +1,4 @@
-/** What numbers come to; all but minimum and maximum are rounded to two decimals. */
+/** The statistics of numbers; all but minimum and maximum are rounded to two decimals. */
 export interface NumericAnalysis {
   readonly minimum: number
   readonly maximum: number
@@ -10,15 +10,15 @@ export interface NumericAnalysis {
 }
 
 /**
- * Analyses finite numbers, at least one. The standard deviation is infinite when it is more than a number of the
- * platform can be, which takes numbers beyond 1e307; nothing else overflows.
+ * Analyses finite numbers, at least one. The standard deviation is infinite if it exceeds the largest number,
+ * which takes numbers beyond 1e307; nothing else overflows.
  */
 export function analyseNumbers(numbers: readonly number[]): NumericAnalysis {
   const sorted = Float64Array.from(numbers).sort()
   const count = sorted.length
   const [minimum, maximum] = [sorted[0] as number, sorted[count - 1] as number]
-  // Everything is computed between -2 and 2, so that neither sums nor squares overflow; dividing by a power of two
-  // changes no digit.
+  // Computed between -2 and 2, so that neither sums nor squares overflow; dividing by a power of two changes
+  // no digit.
   const magnitude = Math.log2(Math.max(-minimum, maximum, Number.MIN_VALUE))
   const scale = 2 ** Math.min(Math.floor(magnitude), 1023)
   const scaled = sorted.map((value) => value / scale)
@@ -39,13 +39,19 @@ function medianOf(sorted: Float64Array): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2
 }
 
-/** The second pass over the numbers: what is told from the squares alone is lost when they are large and close. */
+/**
+ * Takes a second pass: a deviation computed from the squares alone loses its digits when the numbers are
+ * large and close.
+ */
 function deviation(values: Float64Array, mean: number): number {
   if (values.length === 1) return 0
   return Math.sqrt(sum(values.map((value) => (value - mean) ** 2)) / (values.length - 1))
 }
 
-/** A sum with the digits that each addition loses (Neumaier's): ten thousand numbers lose none that is shown. */
+/**
+ * Neumaier's sum, which compensates the digits that additions lose: ten thousand numbers lose no digit that
+ * is shown.
+ */
 function sum(values: Float64Array): number {
   let total = 0
   let lost = 0
@@ -57,7 +63,7 @@ function sum(values: Float64Array): number {
   return total + lost
 }
 
-/** Two decimals, of the value that the number has exactly; never -0. */
+/** Rounds the exact binary value to two decimals; never -0. */
 function rounded(value: number): number {
   return Number(value.toFixed(2)) + 0
 }

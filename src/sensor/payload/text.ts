@@ -1,4 +1,4 @@
-/** What a text is made of. Characters are Unicode code points. */
+/** Counts of a text. Characters are Unicode code points. */
 export interface TextAnalysis {
   /** Runs of characters other than white space, as `wc -w` counts. */
   readonly word_count: number
@@ -6,23 +6,23 @@ export interface TextAnalysis {
   /** Characters that are not white space. */
   readonly character_count_no_spaces: number
   /**
-   * What ends with a run of `.`, `!`, `?` or `…` before white space, with `。`, `！` or `？`, or with its
-   * paragraph; marks alone are none.
+   * Runs of text that end with `.`, `!`, `?` or `…` before white space, with `。`, `！` or `？`, or with the
+   * paragraph; marks alone do not count.
    */
   readonly sentence_count: number
-  /** What stands between lines that are empty or blank. */
+  /** Runs of lines that are separated by empty or blank lines. */
   readonly paragraph_count: number
 }
 
 const WHITE_SPACE = /\p{White_Space}/u
 
-/** They end a sentence when white space follows: 3.14 does not. */
+/** Marks that end a sentence if white space follows: 3.14 does not. */
 const ENDS = new Set(['.', '!', '?', '…'])
 
-/** They end a sentence whatever follows. */
+/** Marks that end a sentence whatever follows. */
 const WIDE_ENDS = new Set(['。', '！', '？', '｡'])
 
-/** What may stand between the end of a sentence and the white space. */
+/** Marks that may stand between the end of a sentence and the white space. */
 const CLOSERS = new Set(['"', "'", '”', '’', '»', ')', ']'])
 
 /** Analyses a text in one pass, in time that grows with its length only. */
@@ -88,13 +88,13 @@ export function analyseText(text: string): TextAnalysis {
 }
 
 function isSpace(character: string): boolean {
-  // Most characters need no look into the tables of Unicode.
+  // Avoids the Unicode tables for most characters.
   return character <= '~'
     ? character === ' ' || (character >= '\t' && character <= '\r')
     : WHITE_SPACE.test(character)
 }
 
-/** How many lines a character ends; "\r\n" is one end. */
+/** The number of lines that a character ends; "\r\n" counts once. */
 function lineEndsOf(character: string, previous: string): number {
   if (character === '\n') return previous === '\r' ? 0 : 1
   if (character === '\u2029') return 2

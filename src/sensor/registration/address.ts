@@ -2,14 +2,14 @@ import { isIPv6 } from 'node:net'
 import { parseHost, parsePort, splitHostPort } from '../../model/address.ts'
 import { RegistrationError } from './failure.ts'
 
-/** Where the sensor listens: no host, or one that means every interface, and the port that it got. */
+/** The address that the sensor listens on; undefined host, `0.0.0.0` or `::`: every interface. */
 export interface Listening {
   readonly host: string | undefined
   readonly port: number
 }
 
 /**
- * Reads what --register.address takes: a host, or a host with a port.
+ * Parses the value of --register.address: a host, or a host with a port.
  * @returns undefined when it is neither
  */
 export function parseOwnAddress(text: string): { host: string; port: number | undefined } | undefined {
@@ -20,10 +20,11 @@ export function parseOwnAddress(text: string): { host: string; port: number | un
 }
 
 /**
- * The address to be scraped at: what is configured; else the host that the sensor listens on; else the address of
- * this machine from which the server is reached, since whoever scrapes is most likely near the server.
- * @param local that address, as the socket tells it
- * @throws RegistrationError `address` when nobody else could reach it
+ * The address at which the sensor is scraped: the configured one; else the host that the sensor listens on;
+ * else the address of this machine from which it reaches the server, since Prometheus is most likely near the
+ * server.
+ * @param local that address, as the socket reports it
+ * @throws RegistrationError `address` when other machines could not reach it
  */
 export function ownAddress(configured: string | undefined, listening: Listening, local: string): string {
   const own = configured === undefined ? undefined : parseOwnAddress(configured)
@@ -34,13 +35,13 @@ export function ownAddress(configured: string | undefined, listening: Listening,
   if (isLoopback(host) && !isLoopback(reached)) {
     throw new RegistrationError(
       'address',
-      `the sensor listens on ${host} only, where nobody else reaches it; set --web.listen-address or --register.address`,
+      `the sensor listens on ${host} only, which other machines cannot reach; set --web.listen-address or --register.address`,
     )
   }
   return `${checkedHost(host)}:${listening.port}`
 }
 
-/** An IPv4 address is not told as IPv6, as a socket that can do both does. */
+/** Removes the prefix of an IPv4-mapped address, which a dual-stack socket reports. */
 function withoutMapping(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/, '')
 }
@@ -56,6 +57,6 @@ function isLoopback(host: string): boolean {
 function checkedHost(host: string): string {
   const parsed = parseHost(host)
   if (parsed !== undefined) return parsed
-  const why = isIPv6(host) ? 'means something on this machine only' : 'is no address'
+  const why = isIPv6(host) ? 'is valid on this machine only' : 'is not an address'
   throw new RegistrationError('address', `${host} ${why}; set --register.address`)
 }

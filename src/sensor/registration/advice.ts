@@ -2,19 +2,19 @@ import { displayUrl } from '../../base/urls.ts'
 import type { RegistrationFailure } from './failure.ts'
 import type { RegistrationOptions } from './options.ts'
 
-/** The end of the path of a push source, unless a proxy has given it another. */
+/** The end of the path of a push source; a proxy may have given it another one. */
 const PUSH_SOURCE = /\/api\/v1\/sources\/[^/]+\/*$/
 
 const ADVICE: Partial<Record<RegistrationFailure, string>> = {
   connect: 'is Rollcall running there, and does it listen on more than its own loopback?',
-  dns: 'is the host right, and does this machine know it?',
+  dns: 'is the host right, and can this machine resolve it?',
   tls: 'does the server speak TLS at all, and is its certificate trusted here (NODE_EXTRA_CA_CERTS)?',
   timeout: 'is the host right, and does a firewall let this machine through?',
 }
 
 /**
- * What to look at when a registration failed, to stand after the message.
- * @param options of the URL nothing secret is shown
+ * Advice on a failed registration, to append to the message.
+ * @param options the URL is shown without its secrets
  */
 export function adviceFor(
   reason: RegistrationFailure,

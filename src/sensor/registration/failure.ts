@@ -1,4 +1,4 @@
-/** Why an attempt to register can fail: the values of the `reason` label, with what each means. */
+/** The reasons why a registration can fail: the values of the `reason` label, and their meanings. */
 export const REGISTRATION_FAILURES = {
   connect: 'the connection was refused or the host is unreachable',
   dns: 'the host name does not resolve',
@@ -9,7 +9,7 @@ export const REGISTRATION_FAILURES = {
   rejected: 'the server answered another 4xx: the source, the address or the labels are wrong',
   rate_limited: 'the server answered 429',
   unavailable: 'the server answered 408 or 5xx',
-  answer: 'what answered is not a push source of Rollcall',
+  answer: 'the response did not come from a push source of Rollcall',
   address: 'this machine has no address at which it could be scraped',
   token_file: 'the token file cannot be read, or holds no token',
 } as const
@@ -19,7 +19,7 @@ export type RegistrationFailure = keyof typeof REGISTRATION_FAILURES
 /** An attempt to register, or to leave, that failed. */
 export class RegistrationError extends Error {
   readonly reason: RegistrationFailure
-  /** What the server asked for in `Retry-After`, in milliseconds. */
+  /** The delay that the server asked for in `Retry-After`, in milliseconds. */
   readonly retryAfterMs: number | undefined
 
   constructor(reason: RegistrationFailure, message: string, retryAfterMs?: number) {
@@ -38,9 +38,9 @@ const CODES: Readonly<Record<string, RegistrationFailure>> = {
   EPROTO: 'tls',
 }
 
-/** The reason that the platform's error on a connection stands for. */
+/** The failure reason for a platform error on a connection. */
 export function reasonOf({ code = '' }: NodeJS.ErrnoException): RegistrationFailure {
-  // HPE_…: what answers speaks no HTTP.
+  // HPE_…: the response is not HTTP.
   if (code.startsWith('HPE_')) return 'answer'
   return CODES[code] ?? (/CERT|TLS|SSL|ISSUER|SIGN/.test(code) ? 'tls' : 'connect')
 }

@@ -1,14 +1,14 @@
-/** With whom a sensor registers itself, and as what. */
+/** Where a sensor registers itself, and how. */
 export interface RegistrationOptions {
   /** The push source, such as http://rollcall:8080/api/v1/sources/devices. */
   readonly url: URL
-  /** The file with the bearer token, read each time it is used; undefined: none is sent. */
+  /** The file with the bearer token, read before each use; undefined: no token is sent. */
   readonly tokenFile: string | undefined
-  /** The name of this instance among those of the source. */
+  /** The id of this instance, unique in its source. */
   readonly id: string
-  /** Where it is scraped, as host or host:port; undefined: found out from the connection to the server. */
+  /** The address to scrape, as host or host:port; undefined: taken from the connection to the server. */
   readonly address: string | undefined
   readonly labels: Readonly<Record<string, string>>
-  /** How long it is known without a heartbeat, as a Prometheus duration; undefined: the server decides. */
+  /** The lease without a heartbeat, as a Prometheus duration; undefined: the server decides. */
   readonly ttl: string | undefined
 }

@@ -9,14 +9,14 @@ import { RegistrationError } from './failure.ts'
 import type { RegistrationOptions } from './options.ts'
 import { type PushAnswer, sendPush } from './request.ts'
 
-/** What is quoted of a server's message. */
+/** The length of the quoted part of a server's message. */
 const MAX_QUOTED = 300
 
 /** The push source of the server, as one sensor sees it. */
 export interface PushSource {
   /**
    * Registers, or renews a registration.
-   * @returns for how long it is known now, in milliseconds, and at which address
+   * @returns the lease in milliseconds, and the registered address
    * @throws RegistrationError
    */
   register(listening: Listening, timeoutMs: number): Promise<{ ttlMs: number; address: string }>
@@ -27,7 +27,7 @@ export interface PushSource {
   leave(timeoutMs: number): Promise<void>
 }
 
-/** What registering needs from outside. */
+/** The dependencies of a push source. */
 export interface PushSourceDeps {
   readonly clock: Pick<Clock, 'after' | 'now'>
   readonly files: Pick<Files, 'read'>
@@ -40,7 +40,7 @@ export function instanceUrl(source: URL, id: string): URL {
   return url
 }
 
-/** Creates the client of a push source; it keeps no connection. */
+/** Creates the client of a push source; it keeps no connection open. */
 export function createPushSource(options: RegistrationOptions, { clock, files }: PushSourceDeps): PushSource {
   const url = instanceUrl(options.url, options.id)
   const redactor = createRedactor()
@@ -61,7 +61,7 @@ export function createPushSource(options: RegistrationOptions, { clock, files }:
     async leave(timeoutMs) {
       const token = await readToken(options.tokenFile, files, redactor)
       const answer = await sendPush({ method: 'DELETE', url, token, body: undefined, timeoutMs }, clock)
-      // 404: it is gone already.
+      // 404: it was removed before.
       if (answer.status !== 404) assertSuccess(answer, redactor, clock.now())
     },
   }
@@ -75,14 +75,15 @@ async function readToken(
   if (file === undefined) return undefined
   try {
     const token = await redactor.reveal(Secret.file(file, files))
-    if (/[^\x21-\x7e]/.test(token)) throw new Error(`the token in ${file} has characters that no token has`)
+    if (/[^\x21-\x7e]/.test(token))
+      throw new Error(`the token in ${file} has characters that a token cannot have`)
     return token
   } catch (error) {
     throw new RegistrationError('token_file', messageOf(error))
   }
 }
 
-/** A server that is not the right one, or not able to, says so by its status. */
+/** Throws a RegistrationError unless the status is 2xx. */
 function assertSuccess(answer: PushAnswer, redactor: Redactor, nowMs: number): void {
   const { status } = answer
   if (status >= 200 && status < 300) return
@@ -98,7 +99,7 @@ function reasonOfStatus(status: number) {
   return status === 408 || status >= 500 ? 'unavailable' : 'rejected'
 }
 
-/** The message of an error answer of Rollcall; of another server, what it sent. */
+/** The message of an error response of Rollcall; of another server, the whole text. */
 function messageIn(text: string): string {
   try {
     return String(JSON.parse(text).error.message)

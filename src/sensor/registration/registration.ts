@@ -12,7 +12,7 @@ import { attemptTimeoutMs, FIRST_HEARTBEAT_MS, heartbeatMs, nextHeartbeat, nextR
 /** How long unregistering may take. The stop waits for it; if it fails, the registration expires. */
 const LEAVE_TIMEOUT_MS = 5_000
 
-/** What a registration needs from outside. */
+/** The dependencies of a registration. */
 export interface RegistrationDeps {
   readonly clock: Clock
   readonly files: Pick<Files, 'read'>
@@ -21,19 +21,21 @@ export interface RegistrationDeps {
   readonly random: () => number
 }
 
-/** A sensor's place among the instances of a push source. */
+/** The registration of a sensor with one push source. */
 export interface Registration {
-  /** Registers now, and renews it until it leaves; while it fails it is tried again, for ever. */
+  /**
+   * Registers now, and renews the registration until the sensor leaves; failed attempts are retried forever.
+   */
   start(listening: Listening): void
-  /** Ends it: no more heartbeats, and the server is told. Never fails. */
+  /** Stops the heartbeats and unregisters. Never fails. */
   leave(): Promise<void>
-  /** Whether the server knows this sensor: it was registered, and that has not run out since. */
+  /** Whether the server knows this sensor: it is registered, and the lease has not expired. */
   isRegistered(): boolean
-  /** What its metrics are. */
+  /** The metrics of the registration. */
   families(): Family[]
 }
 
-/** Creates a registration that is not yet made. */
+/** Creates a registration; it registers only after `start`. */
 export function createRegistration(options: RegistrationOptions, deps: RegistrationDeps): Registration {
   const { clock, log, random } = deps
   const source = createPushSource(options, deps)
@@ -89,7 +91,7 @@ export function createRegistration(options: RegistrationOptions, deps: Registrat
     async leave() {
       hasLeft = true
       cancel()
-      // One that is under way would undo the leaving.
+      // An attempt in flight would register it again.
       await attempt
       await source.leave(LEAVE_TIMEOUT_MS).then(
         () => log.info({ server, id: options.id }, 'left'),
@@ -126,7 +128,7 @@ export function createRegistration(options: RegistrationOptions, deps: Registrat
       single(
         'gauge',
         'rollcall_sensor_registered',
-        '1 while the server knows this sensor: registered, and not run out since.',
+        '1 while the server knows this sensor: registered, and not expired since.',
         Number(isRegistered()),
       ),
     ],

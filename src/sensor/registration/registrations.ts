@@ -4,30 +4,28 @@ import type { Listening } from './address.ts'
 import type { RegistrationOptions } from './options.ts'
 import { createRegistration, type RegistrationDeps } from './registration.ts'
 
-/** Where one of several registrations is, and whether the server there knows the sensor. */
+/** The state of one of several registrations. */
 export interface RegistrationState {
-  /** Of the push source, without what may be secret in it. */
+  /** The URL of the push source, without its secrets. */
   readonly url: string
   readonly registered: boolean
 }
 
-/**
- * The registrations of a sensor, each independent of the others: a server that is away holds up none of them.
- */
+/** The registrations of a sensor; an unavailable server delays none of the others. */
 export interface Registrations {
-  /** Registers with each, now and from then on. */
+  /** Registers with each server, and keeps renewing. */
   start(listening: Listening): void
-  /** Ends them all at the same time. Never fails. */
+  /** Ends all registrations at the same time. Never fails. */
   leave(): Promise<void>
-  /** Whether every server knows this sensor; undefined: it registers with none. */
+  /** Whether every server knows this sensor; undefined: there are no registrations. */
   isRegistered(): boolean | undefined
-  /** Each of them; undefined unless there are several. */
+  /** The state of each registration; undefined unless there are several. */
   states(): RegistrationState[] | undefined
-  /** Their metrics, with the label `url` when there are several. */
+  /** The metrics of all registrations, with the label `url` if there are several. */
   families(): Family[]
 }
 
-/** Creates registrations that are not yet made; their URLs differ. */
+/** Creates registrations with distinct URLs; they register only after `start`. */
 export function createRegistrations(
   options: readonly RegistrationOptions[],
   deps: RegistrationDeps,
@@ -35,7 +33,7 @@ export function createRegistrations(
   const all = options.map((one) => ({ url: displayUrl(one.url), ...createRegistration(one, deps) }))
   const isOne = all.length < 2
 
-  /** The families of one registration as those of several have to be. */
+  /** The families of one registration, with the label `url` if there are several. */
   function labelled({ url, families }: (typeof all)[number]): Family[] {
     if (isOne) return families()
     return families().map((family) => ({

@@ -5,7 +5,7 @@ import { messageOf } from '../../base/errors.ts'
 import { USER_AGENT } from '../../base/version.ts'
 import { RegistrationError, reasonOf } from './failure.ts'
 
-/** The server's answers are short; what is longer is not read. */
+/** The responses of the server are short; longer ones are refused. */
 const MAX_ANSWER_BYTES = 65_536
 
 /** One request to the push source. */
@@ -13,12 +13,12 @@ export interface PushRequest {
   readonly method: 'PUT' | 'DELETE'
   readonly url: URL
   readonly token: string | undefined
-  /** The body, made when it is known from which address of this machine the server is reached. */
+  /** Makes the body once the local address of the connection to the server is known. */
   readonly body: ((localAddress: string) => string) | undefined
   readonly timeoutMs: number
 }
 
-/** An answer, whatever its status. */
+/** A response of any status. */
 export interface PushAnswer {
   readonly status: number
   readonly retryAfter: string | undefined
@@ -26,13 +26,13 @@ export interface PushAnswer {
 }
 
 /**
- * Sends a request over a connection of its own: one that was kept would often be found dead after half a minute, and
- * a machine that moved would go on with the address that it had.
- * @throws RegistrationError when there is no answer in time, or `body` throws it
+ * Sends a request over a new connection: a reused one would often be dead after half a minute, and a machine
+ * that moved would still use its old address.
+ * @throws RegistrationError when there is no response in time, or `body` throws it
  */
 export async function sendPush(request: PushRequest, clock: Pick<Clock, 'after'>): Promise<PushAnswer> {
   const { method, url, token, timeoutMs } = request
-  // Loaded only here: most sensors never speak TLS.
+  // Loaded only when needed: most sensors never use TLS.
   const { request: open } = url.protocol === 'https:' ? await import('node:https') : await import('node:http')
   const headers = {
     'user-agent': USER_AGENT,
@@ -60,7 +60,7 @@ export async function sendPush(request: PushRequest, clock: Pick<Clock, 'after'>
   })
 }
 
-/** Ends the request, with the body when the connection is there. */
+/** Ends the request; a body is sent once the connection is established. */
 function finish(sent: ClientRequest, body: PushRequest['body']): void {
   if (body === undefined) return void sent.end()
   sent.on('socket', (socket: Socket) => {

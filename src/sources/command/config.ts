@@ -4,7 +4,7 @@ import { formatKeys } from '../format-keys.ts'
 /** The keys of `command:` in a source of the configuration file. */
 export const commandSchema = Type.Object(
   {
-    // The status page shows none of it: people pass secrets as arguments, whatever the documentation says.
+    // Not shown on the status page: people pass secrets as arguments, whatever the documentation says.
     argv: Type.Array(Type.String({ secret: true }), {
       minItems: 1,
       expects: 'a list of texts such as [psql, --csv, --command, "SELECT ip, name FROM sensors"]',

@@ -4,9 +4,9 @@ import { messageOf } from '../../base/errors.ts'
 import { shownValue } from '../../base/printable.ts'
 
 /**
- * Looks whether a program could be started. Starts nothing.
- * @param folder what a relative path is relative to
- * @param path where a program without a slash is looked for, as in PATH
+ * Checks that a program can be started, without starting it.
+ * @param folder the base of a relative path
+ * @param path the folders to search for a program without a slash, as in PATH
  * @throws Error that names the program and says what is wrong
  */
 export async function assertExecutable(program: string, folder: string, path = ''): Promise<void> {
@@ -25,6 +25,6 @@ export async function assertExecutable(program: string, folder: string, path = '
     if (isThere) return
   }
   throw new Error(
-    `the program ${shownValue(program)} is in no folder of PATH; install it, or write its whole path`,
+    `the program ${shownValue(program)} is in no folder of PATH; install it, or write its full path`,
   )
 }

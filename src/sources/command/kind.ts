@@ -23,13 +23,13 @@ export const command: Kind<CommandConfig, CommandOptions> = {
     [
       folder,
       ...argv,
-      // Variables tell where the inventory is (PGHOST), or how it is asked (PGPASSWORD).
+      // Variables select the inventory (PGHOST), or its credentials (PGPASSWORD).
       ...Object.entries(env).filter(([, value]) => typeof value === 'string'),
     ],
   ],
 }
 
-/** What every program gets, if it is set. */
+/** The environment variables that every program gets, if they are set. */
 const ALWAYS = ['PATH', 'HOME']
 
 function resolve(config: CommandConfig, _source: SourceKeys, context: Context): CommandOptions {
@@ -42,7 +42,8 @@ function resolve(config: CommandConfig, _source: SourceKeys, context: Context): 
   }
   for (const [index, text] of argv.entries())
     attempt(inCommand, ['argv', index], () => assertArgument(text, index))
-  if (kind !== 'csv') refuseCsvKeys(config, 'has no meaning, as the format is not csv; remove it', inCommand)
+  if (kind !== 'csv')
+    refuseCsvKeys(config, 'has no effect, because the format is not csv; remove it', inCommand)
   const env = resolveEnv(config, inCommand)
   const { folder } = context
   need(inCommand, ['argv', 0], () => assertExecutable(argv[0] as string, folder, context.env.PATH))
@@ -60,16 +61,16 @@ function resolve(config: CommandConfig, _source: SourceKeys, context: Context): 
 function assertArgument(text: string, index: number): void {
   if (index === 0 && text === '') throw new Error('is empty; write the name or the path of a program')
   if (text.includes('\0'))
-    throw new Error('has a null character in it, which no argument can have; remove it')
+    throw new Error('contains a null character, which is not valid in an argument; remove it')
 }
 
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/
 
-/** Not what stands behind the name: it may be a secret. */
+/** The message about a wrong name. It does not show a value after the name: that may be a secret. */
 function wrongName(text: string): string {
   const name = text.split('=', 1)[0] as string
   if (VARIABLE.test(name))
-    return `has a value, and takes the name alone: write ${name}, and set it where Rollcall is started`
+    return `has a value, but takes only the name: write ${name}, and set it where Rollcall is started`
   return 'is not the name of an environment variable, such as PGPASSWORD; use letters, digits and "_", no digit first'
 }
 

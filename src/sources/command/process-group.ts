@@ -1,27 +1,27 @@
 import type { Clock } from '../../base/clock.ts'
 
-/** How long processes have to end after SIGTERM, and after SIGKILL, in milliseconds. */
+/** The time that processes have to end after SIGTERM, and after SIGKILL, in milliseconds. */
 const PATIENCE_MS = 2_000
 
-/** How often it is looked whether they have ended, in milliseconds. */
+/** The interval of checks whether they have ended, in milliseconds. */
 const LOOK_MS = 10
 
-/** A program with all that it started and that is still in its process group. */
+/** A program and the processes that it started, as long as they are in its process group. */
 export interface ProcessGroup {
-  /** Waits until no process is left. @returns false when there still is one after so long */
+  /** Waits until no process is left. @returns false when one is still left after this time */
   isGoneWithin(ms: number): Promise<boolean>
   /** Ends every process: SIGTERM, and two seconds later SIGKILL. Resolves when none is left; never fails. */
   end(): Promise<void>
 }
 
-/** @param leader the process that the group is named after, which was started as the leader of a group of its own */
+/** @param leader the process id of the leader of the group, which is also the id of the group */
 export function createProcessGroup(leader: number, clock: Pick<Clock, 'after' | 'monotonic'>): ProcessGroup {
-  /** @param signal 0: none, it is only looked */
+  /** @param signal 0: only checks that a process is left */
   function signalAll(signal: NodeJS.Signals | 0): boolean {
     try {
       return process.kill(-leader, signal)
     } catch {
-      return false // there is none
+      return false // no process is left
     }
   }
 

@@ -7,40 +7,40 @@ import { createProcessGroup } from './process-group.ts'
 /** A program to run. */
 export interface Program {
   readonly argv: readonly string[]
-  /** All of its environment. */
+  /** Its complete environment. */
   readonly env: Readonly<Record<string, string>>
-  /** Where it runs. */
+  /** Its working directory. */
   readonly folder: string
-  /** The most that it may write to standard output. */
+  /** Limit for its standard output, in bytes. */
   readonly maxBytes: number
 }
 
 /** How a program ended, and what it wrote. */
 export interface Ended {
   readonly output: Buffer
-  /** The beginning of what it wrote to standard error. */
+  /** The beginning of its standard error. */
   readonly errors: string
   /** Null: a signal ended it. */
   readonly status: number | null
   readonly signal: NodeJS.Signals | null
-  /** Whether it wrote more than it may, and was ended. */
+  /** Whether it exceeded `maxBytes`, and was ended. */
   readonly isTooMuch: boolean
-  /** Whether processes that it had started were left, and were ended. */
+  /** Whether it left processes behind, which were ended. */
   readonly hasLeftOthers: boolean
 }
 
-/** So much of standard error is kept, in bytes. */
+/** Limit for standard error, in bytes; the rest is dropped. */
 const MAX_ERROR_BYTES = 65_536
 
-/** After its end a program's output must end, and what it started must too, within so long, in milliseconds. */
+/** The time after a program's exit in which its output, and the processes that it started, must end, in milliseconds. */
 const GRACE_MS = 2_000
 
 type Child = ChildProcessByStdio<null, Readable, Readable>
 
 /**
- * Runs a program to its end, in a process group of its own. When it returns or throws, nothing of the group is left.
- * @param stop aborted: it is ended
- * @throws whatever the platform says when it cannot be started; the reason of the signal
+ * Runs a program to its end, in its own process group. No process of the group is left when it returns or throws.
+ * @param stop ends the program when it aborts
+ * @throws the error of the platform when the program cannot be started; the reason of the signal
  */
 export async function run(program: Program, clock: Clock, stop: AbortSignal): Promise<Ended> {
   // Loaded only here: most servers run no program.
@@ -50,7 +50,7 @@ export async function run(program: Program, clock: Clock, stop: AbortSignal): Pr
   const { folder: cwd, env } = program
   const child = spawn(file, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   const [exited, closed] = [once(child, 'exit'), once(child, 'close')]
-  closed.catch(() => {}) // it fails as `exited` does
+  closed.catch(() => {}) // `exited` fails with the same error
   const { pid } = child
   if (pid === undefined) throw await exited.catch((error) => error)
   return await watch(child, program, { exited, closed, group: createProcessGroup(pid, clock), clock, stop })
@@ -83,7 +83,7 @@ async function watch(
   if (hasLeftOthers) end()
   await ending
   stop.removeEventListener('abort', end)
-  // Whoever left the group may hold them open.
+  // A process that left the group may hold them open.
   child.stdout.destroy()
   child.stderr.destroy()
   stop.throwIfAborted()
@@ -94,7 +94,7 @@ async function watch(
   }
 }
 
-/** Collects what a stream gives, up to a limit; what is beyond it is dropped. */
+/** Collects the data of a stream, and drops it beyond a limit. */
 function collect(stream: Readable, maxBytes: number, onTooMuch: () => void) {
   const collected = { chunks: [] as Buffer[], bytes: 0, isTooMuch: false }
   stream.on('data', (chunk: Buffer) => {
@@ -108,7 +108,7 @@ function collect(stream: Readable, maxBytes: number, onTooMuch: () => void) {
   return collected
 }
 
-/** Whether something happens within so long, in milliseconds. */
+/** Whether an event happens within a time, in milliseconds. */
 async function isWithin(ms: number, event: Promise<unknown>, clock: Clock): Promise<boolean> {
   let cancel!: () => void
   const late = new Promise<boolean>((resolve) => {

@@ -11,30 +11,30 @@ import { gunzipped } from '../gunzip.ts'
 import type { Source } from '../source.ts'
 import { type Ended, run } from './run.ts'
 
-/** A program whose output is the inventory; every value resolved and checked. */
+/** The settings of a command source, resolved and checked. */
 export interface CommandOptions {
   readonly kind: 'command'
   /** The program and its arguments. */
   readonly argv: readonly string[]
-  /** All of its environment. */
+  /** The complete environment of the program. */
   readonly env: Readonly<Record<string, string | Secret>>
-  /** Where it runs. */
+  /** Its working directory. */
   readonly folder: string
   readonly format: Format
-  /** The most that it may write, in bytes. */
+  /** Limit for its output, in bytes. */
   readonly maxBytes: number
 }
 
-/** What a program may write when nothing else is configured, in bytes. */
+/** The default limit for the output, in bytes. */
 export const DEFAULT_MAX_OUTPUT_BYTES = 256 * 2 ** 20
 
 /** How much of standard error a message shows, in UTF-16 units. */
 const MAX_SHOWN = 300
 
-/** Ends what is said of output that is too large. */
-const ADVICE = '; raise max_size if it should'
+/** Appended to the message about output that is too large. */
+const ADVICE = '; raise max_size if this is expected'
 
-/** An inventory that a program writes to standard output. One runs at a time, and none is left when a read has ended. */
+/** Creates a command source. One program runs at a time, and no process is left when a read has ended. */
 export function createCommandSource(options: CommandOptions, { clock }: { readonly clock: Clock }): Source {
   const { argv, folder, format, maxBytes } = options
   const name = shownValue(argv[0])
@@ -70,7 +70,7 @@ export function createCommandSource(options: CommandOptions, { clock }: { readon
     },
     redact: (text) => redactor.redact(text),
     async close() {
-      closing.abort(new RefreshError('command', `${name} was ended, since its source is closed`))
+      closing.abort(new RefreshError('command', `${name} was ended because its source is closed`))
       await mutex(async () => {})
     },
   }
@@ -78,7 +78,7 @@ export function createCommandSource(options: CommandOptions, { clock }: { readon
 
 function notStarted(name: string, error: unknown): RefreshError {
   const why =
-    codeOf(error) === 'ENOENT' ? 'it is not there; install it, or write its whole path' : messageOf(error)
+    codeOf(error) === 'ENOENT' ? 'it was not found; install it, or write its full path' : messageOf(error)
   const reason = fileReason(error) === 'local' ? 'local' : 'command'
   return new RefreshError(reason, `${name} cannot be started: ${why}`, { cause: error })
 }
@@ -89,7 +89,7 @@ interface Fault {
   readonly advice: string
 }
 
-/** Why what a program wrote is no reading; undefined: it is one. */
+/** Why the output of a program cannot be used; undefined: it can. */
 function faultOf({ status, signal, isTooMuch, hasLeftOthers }: Ended, maxBytes: number): Fault | undefined {
   if (isTooMuch)
     return { reason: 'too_large', message: `wrote more than ${formatSize(maxBytes)}`, advice: ADVICE }
@@ -97,10 +97,10 @@ function faultOf({ status, signal, isTooMuch, hasLeftOthers }: Ended, maxBytes: 
   if (status !== 0) return { reason: 'command', message: `ended with exit status ${status}`, advice: '' }
   if (!hasLeftOthers) return undefined
   const message = 'left processes behind, which were ended'
-  return { reason: 'command', message, advice: '; let it wait for what it starts' }
+  return { reason: 'command', message, advice: '; let it wait for the processes that it starts' }
 }
 
-/** What a program wrote to standard error, in one line, to put behind a message; empty when it wrote nothing. */
+/** The standard error of a program on one line, to append to a message; empty when there was none. */
 function shortened(errors: string): string {
   const line = printable(errors.replace(/\s+/g, ' ').trim())
   if (line === '') return ''

@@ -12,7 +12,7 @@ export const fileSourceSchema = Type.Object(
       examples: [['inventory/*.json', 'extra.yml']],
     }),
     ...formatKeys(
-      'Format of the files. By default it follows the name: .json, .ndjson, .jsonl, .yml, .yaml, .csv, .txt or .lst (a host a line), .toml, .ini or .cfg, .xml, each also with .gz behind it. The first row of CSV names the fields. Files for file_sd_configs are read as they are.',
+      'Format of the files. By default it follows the name: .json, .ndjson, .jsonl, .yml, .yaml, .csv, .txt or .lst (a host a line), .toml, .ini or .cfg, .xml, each also followed by .gz. The first row of CSV names the fields. Files for file_sd_configs are read unchanged.',
     ),
     max_size: Type.Optional(
       Type.String({

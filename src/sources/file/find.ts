@@ -5,25 +5,25 @@ import type { Format } from '../../model/document.ts'
 import { compareText } from '../../model/labels.ts'
 import { type FilePattern, matchNames, shownPath } from './pattern.ts'
 
-/** One file that is to be read, as it stood when it was looked at. */
+/** A file to read, and its state. */
 export interface FoundFile {
   readonly path: string
-  /** What messages call it. */
+  /** Its name in messages. */
   readonly name: string
   readonly format: Format
   readonly size: number
-  /** Differs whenever the file has been written or replaced since. */
+  /** Changes whenever the file is written or replaced. */
   readonly state: string
 }
 
 /**
- * Finds the files of a source, sorted by path, each once. Every pattern has to match: a folder that was emptied
- * or not mounted is no empty inventory.
+ * Finds the files of a source, sorted by path, each once. Every pattern must match: an emptied or unmounted folder must
+ * not be read as an empty inventory.
  * @throws RefreshError `file`
  */
 export async function findFiles(patterns: readonly FilePattern[], files: FinderFiles): Promise<FoundFile[]> {
   const found = await Promise.all(patterns.map((pattern) => findMatches(pattern, files)))
-  // Of two patterns that match the same file the first one says how it is written.
+  // If two patterns match the same file, the first one sets its format.
   const byPath = new Map(
     found
       .flat()
@@ -38,7 +38,7 @@ export async function findFiles(patterns: readonly FilePattern[], files: FinderF
 }
 
 /**
- * Looks whether a pattern matches files that could all be read now; reads none of them.
+ * Checks that a pattern matches files, and that all of them could be read now; reads none of them.
  * @throws RefreshError `file`
  */
 export async function assertReadable(pattern: FilePattern, files: Files): Promise<void> {
@@ -46,22 +46,22 @@ export async function assertReadable(pattern: FilePattern, files: Files): Promis
   for (const { name, path } of found) await orFail(name, files.access(path, 'read'))
 }
 
-/** A digest of what was found: it differs when a file was added, removed, written or replaced. */
+/** A digest of the files: it changes when a file is added, removed, written or replaced. */
 export function fingerprintOf(files: readonly FoundFile[]): string {
   return files.map(({ state }) => state).join('\n')
 }
 
-/** Of the state of a file its name; of what is no state, all of it. */
+/** The name in the state of a file; a text that is not a state is returned unchanged. */
 export function nameIn(state: string): string {
   return state.replace(STATE, '$<name>')
 }
 
-/** Of the state of a file which one it is, whatever is in it. */
+/** The device and inode in the state of a file: they identify it, whatever its content. */
 export function inodeIn(state: string): string {
   return state.replace(STATE, '$<inode>')
 }
 
-/** When a file was last written, by its state, on the wall clock in milliseconds. */
+/** The time of the last write in the state of a file, on the wall clock in milliseconds. */
 export function writtenIn(state: string): number {
   return Number(STATE.exec(state)?.groups?.writtenNs) / 1e6
 }
@@ -78,27 +78,27 @@ async function findMatches(pattern: FilePattern, files: FinderFiles): Promise<Ma
     ? matchNames(pattern.name, await orFail(`the folder of ${text}`, files.list(folder)))
     : [pattern.name]
   if (names.length === 0) {
-    throw new RefreshError('file', `no file matches ${text}; without any, leave it out of files`)
+    throw new RefreshError('file', `no file matches ${text}; if there is none, remove it from files`)
   }
   return names.map((name) => ({ path: join(folder, name), name: shownPath(pattern, name), format }))
 }
 
-/** Follows symbolic links, so that a swap of the link (as Kubernetes does it) is another state. */
+/** Looks up the state of a file. It follows symbolic links, so that a swap of the link (as in Kubernetes) is a change. */
 async function look(file: Match, files: FinderFiles): Promise<FoundFile> {
   const found = await orFail(file.name, files.look(file.path))
   if (found === undefined) throw missing(file.name)
   const { dev, ino, size, mtimeNs, ctimeNs, kind } = found
-  // A named pipe would be waited for, a device read without end.
+  // Reading a named pipe would block, and reading a device would never end.
   if (kind !== 'file') throw new RefreshError('file', `${file.name} is a ${kind}, not a file`)
   return { ...file, size: Number(size), state: [file.path, dev, ino, size, mtimeNs, ctimeNs].join(' ') }
 }
 
-/** A file that was there a moment ago, or that the configuration names. */
+/** The error for a file that no longer exists, or that the configuration names but does not exist. */
 export function missing(what: string): RefreshError {
   return new RefreshError('file', `${what} cannot be read: ENOENT: no such file or directory`)
 }
 
-/** Makes a refresh failure of what a file system says. */
+/** Turns an error of the file system into a RefreshError. */
 export async function orFail<Value>(what: string, work: Promise<Value>): Promise<Value> {
   try {
     return await work

@@ -15,7 +15,7 @@ import { assertReadable } from './find.ts'
 import { matchesPath, parsePattern } from './pattern.ts'
 import { createFileSource, DEFAULT_MAX_FILE_BYTES, type FileSourceOptions } from './source.ts'
 
-/** Files; watched. */
+/** An inventory in files, which are watched. */
 export const file: Kind<FileSourceConfig, FileSourceOptions> = {
   resolve,
   create: createFileSource,
@@ -31,7 +31,7 @@ function resolve(file: FileSourceConfig, source: SourceKeys, context: Context): 
   )
   const isReadable = files.length === file.files.length
   const isCsv = !isReadable || files.some(({ format }) => format.kind === 'csv')
-  if (!isCsv) refuseCsvKeys(file, 'has no meaning, as no file is CSV; remove it', inFile)
+  if (!isCsv) refuseCsvKeys(file, 'has no effect, because no file is CSV; remove it', inFile)
   const output = source.file_sd === undefined ? undefined : resolvePath(context.folder, source.file_sd)
   if (output !== undefined && files.some((pattern) => matchesPath(pattern, output))) {
     complain(context, ['file_sd'], 'is one of the files that this source reads; write it elsewhere')

@@ -2,9 +2,9 @@ import { basename, dirname, join, resolve } from 'node:path'
 import type { Format } from '../../model/document.ts'
 import { FORMATS } from '../../pipeline/decode.ts'
 
-/** Which files a source reads: one, or those of a folder whose names match. */
+/** The files that a source reads: one, or those in a folder whose names match. */
 export interface FilePattern {
-  /** As it is written in the configuration; what messages call it. */
+  /** The text in the configuration, which messages show. */
   readonly text: string
   /** Absolute path of the folder. */
   readonly folder: string
@@ -15,16 +15,16 @@ export interface FilePattern {
   readonly format: Format
 }
 
-/** The name of a format, by the end of a file's name. */
+/** The format of a file, by its extension. */
 export const KIND_BY_EXTENSION: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries(FORMATS).flatMap(([kind, { extensions }]) => extensions.map((end) => [end, kind])),
 )
 
 const GLOB = /[*?]/
 
-/** How the files of one source are written, where their names do not say it. */
+/** The settings of the files of one source that their names do not give. */
 export interface PatternDefaults {
-  /** What relative paths are relative to. */
+  /** The base of relative paths. */
   readonly folder: string
   readonly kind: string | undefined
   readonly delimiter: string | undefined
@@ -33,24 +33,26 @@ export interface PatternDefaults {
 }
 
 /**
- * Reads a path whose last part may have `*` (any characters) and `?` (any one) in it, as in Prometheus's
+ * Reads a path whose last part can contain `*` (any characters) and `?` (any one), as in Prometheus's
  * `file_sd_configs`. Throws an Error that says what is expected.
  */
 export function parsePattern(text: string, { folder, kind, ...written }: PatternDefaults): FilePattern {
   const shown = JSON.stringify(text)
   const name = basename(text)
   if (text.endsWith('/') || ['', '.', '..'].includes(name)) {
-    throw new Error(`${shown} is no file; write a path such as "inventory/hosts.yml" or "inventory/*.json"`)
+    throw new Error(
+      `${shown} is not a file; write a path such as "inventory/hosts.yml" or "inventory/*.json"`,
+    )
   }
   if (GLOB.test(dirname(text))) {
     throw new Error(
-      `${shown} has a pattern in the name of a folder; "*" and "?" can stand after the last "/"`,
+      `${shown} has a pattern in the name of a folder; "*" and "?" are allowed only after the last "/"`,
     )
   }
   const format = kind ?? KIND_BY_EXTENSION[extensionOf(name)]
   if (format === undefined) {
     const ends = Object.keys(KIND_BY_EXTENSION).map((end) => `.${end}`)
-    throw new Error(`${shown} does not end in ${ends.join(', ')}; say how it is written: add format`)
+    throw new Error(`${shown} does not end in ${ends.join(', ')}; set its format: add format`)
   }
   return {
     text,
@@ -66,7 +68,7 @@ function extensionOf(name: string): string {
   return own.slice(own.lastIndexOf('.') + 1)
 }
 
-/** The names that a pattern matches. Hidden ones it matches only when it begins with a dot itself. */
+/** The names that a pattern matches; hidden ones only when the pattern begins with a dot. */
 export function matchNames(pattern: string, names: readonly string[]): string[] {
   const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&')
   const expression = new RegExp(`^${escaped.replace(/\*+/g, '.*').replaceAll('?', '.')}$`, 'su')

@@ -6,19 +6,19 @@ import { gunzipped } from '../gunzip.ts'
 import { findFiles, fingerprintOf, missing, orFail } from './find.ts'
 import type { FilePattern } from './pattern.ts'
 
-/** Ends what is said of files that are too large. */
-const ADVICE = '; raise max_size if they should'
+/** Appended to the message about files that are too large. */
+const ADVICE = '; raise max_size if this is expected'
 
-/** All files of a source as they stood together at one moment. */
+/** A consistent snapshot of all files of a source. */
 export interface FilesRead {
   readonly documents: readonly Document[]
   readonly fingerprint: string
 }
 
 /**
- * Reads all files whole.
- * @param maxBytes the most that is read, in bytes, of all files together
- * @returns undefined when one of them changed meanwhile, so that what was read may be half of something
+ * Reads all files.
+ * @param maxBytes limit for all files together, in bytes
+ * @returns undefined when a file changed meanwhile, so that it may have been read half-written
  * @throws RefreshError `file` or `too_large`, or the signal's reason between two files
  */
 export async function readFiles(
@@ -38,7 +38,7 @@ export async function readFiles(
   let unpacked = 0
   for (const { path, name, format, size } of found) {
     signal.throwIfAborted()
-    // Should a pipe have taken the file's place, this does not wait for who writes into it.
+    // If a pipe has replaced the file, isPlain prevents waiting for its writer.
     const packed = await orFail(name, files.read(path, { maxBytes, isPlain: true }))
     if (packed === undefined) throw missing(name)
     isWhole &&= packed.byteLength === size

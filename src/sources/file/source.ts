@@ -6,34 +6,34 @@ import type { FilePattern } from './pattern.ts'
 import { type FilesRead, readFiles } from './read.ts'
 import { createSeen, noteState, watchFiles } from './watch.ts'
 
-/** Which files are read; every value resolved and checked. */
+/** The settings of a file source, resolved and checked. */
 export interface FileSourceOptions {
   readonly kind: 'file'
   readonly files: readonly FilePattern[]
-  /** The most that is read in one refresh, in bytes, of all files together. */
+  /** Limit for all files together, in bytes. */
   readonly maxBytes: number
 }
 
-/** What a file source needs from outside. */
+/** The dependencies of a file source. */
 export interface FileDeps {
   readonly clock: Pick<Clock, 'after' | 'monotonic' | 'now'>
   readonly files: Pick<Files, 'list' | 'look' | 'read'>
 }
 
-/** What all files of a source may have together when nothing else is configured, in bytes. */
+/** The default limit for all files of a source together, in bytes. */
 export const DEFAULT_MAX_FILE_BYTES = 256 * 2 ** 20
 
-/** How long files that changed while they were read are left alone, in milliseconds, before a second attempt. */
+/** The delay before a second attempt when files changed while they were read, in milliseconds. */
 const RETRY_MS = 250
 
-/** An inventory in files: one document each, in the order of their paths; watched. */
+/** Creates a file source: one document for each file, in the order of their paths. The files are watched. */
 export function createFileSource(options: FileSourceOptions, { clock, files }: FileDeps): Source {
   const { files: patterns, maxBytes } = options
   const seen = createSeen()
   let stopWatching = () => {}
   let last: Promise<unknown> = Promise.resolve()
 
-  /** Never two at once: what was read first is not to be taken for what was read last. */
+  /** Reads one after the other, so that an older state is never taken for the newest. */
   function readAlone(signal: AbortSignal): Promise<FilesRead> {
     const reading = last.then(() => {
       signal.throwIfAborted()
@@ -51,7 +51,7 @@ export function createFileSource(options: FileSourceOptions, { clock, files }: F
     if (second !== undefined) return second
     throw new RefreshError(
       'file',
-      'the files changed while they were read, twice; write each to another name and rename it',
+      'the files changed while they were read, twice; write each under another name, then rename it',
     )
   }
 
@@ -71,7 +71,7 @@ export function createFileSource(options: FileSourceOptions, { clock, files }: F
   }
 }
 
-/** A file system that hangs cannot be interrupted, but need not be waited for. */
+/** Stops waiting when the signal aborts: reads of a file system that hangs cannot be interrupted. */
 async function untilAborted<Value>(
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<Value>,

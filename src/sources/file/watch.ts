@@ -4,30 +4,30 @@ import type { Files } from '../../base/files.ts'
 import { findFiles, fingerprintOf, inodeIn, nameIn, writtenIn } from './find.ts'
 import type { FilePattern } from './pattern.ts'
 
-/** The state of the files that was last read or told of; shared by reading and watching. */
+/** The state of the files that was last read or reported; shared by reading and watching. */
 export interface Seen {
   fingerprint: string | undefined
-  /** The state that any look found last, and since when, on the monotonic clock. */
+  /** The last state that was found, and since when, on the monotonic clock. */
   state: string | undefined
   sinceMs: number
-  /** For how long it has to stay as it is, in milliseconds. */
+  /** How long the state must stay the same to be settled, in milliseconds. */
   restMs: number
-  /** What was read last was not at rest. */
+  /** Whether the files were not settled when they were last read. */
   isUnsettled: boolean
 }
 
-/** Files that have not changed for so long, in milliseconds, are not being written any more. */
+/** Files that have not changed for this time, in milliseconds, are settled: nothing writes to them any more. */
 const REST_MS = 5_000
 
-/** Files that others were renamed to, as whole files are put in place, come to rest sooner. */
+/** Files that were replaced by a rename, and so are complete, are settled sooner. */
 const RENAMED_REST_MS = 1_000
 
-/** Nothing has been looked at. */
+/** The initial state. */
 export function createSeen(): Seen {
   return { fingerprint: undefined, state: undefined, sinceMs: 0, restMs: REST_MS, isUnsettled: false }
 }
 
-/** Notes the state of the files; returns whether it is at rest. The first one may be older than this process. */
+/** Notes the state of the files. @returns whether it is settled; the first state may be older than this process */
 export function noteState(seen: Seen, state: string, { monotonicMs, wallMs }: Moment): boolean {
   if (state !== seen.state) {
     const ageMs = seen.state === undefined ? Math.max(0, wallMs - lastWritten(state)) : 0
@@ -38,13 +38,13 @@ export function noteState(seen: Seen, state: string, { monotonicMs, wallMs }: Mo
   return monotonicMs - seen.sinceMs >= seen.restMs
 }
 
-/** When the newest of the files was written; when it is not known, just now. */
+/** The time when the newest file was written; infinite (so, just now) when it is unknown. */
 function lastWritten(state: string): number {
   const times = state.split('\n').map(writtenIn)
   return times.some(Number.isNaN) ? Number.POSITIVE_INFINITY : Math.max(...times)
 }
 
-/** Whether all that differs between two states is that other files have the same names, or that some were added. */
+/** Whether two states differ only by files that were replaced by a rename, or added. */
 function wereRenamed(before: string | undefined, now: string): boolean {
   if (before === undefined) return false
   const states = new Map(now.split('\n').map((state) => [nameIn(state), state]))
@@ -54,32 +54,30 @@ function wereRenamed(before: string | undefined, now: string): boolean {
   })
 }
 
-/** What watching needs from outside. */
+/** The dependencies of a watch. */
 interface WatchDeps {
   readonly clock: Pick<Clock, 'after' | 'monotonic' | 'now'>
   readonly files: Pick<Files, 'list' | 'look'>
 }
 
-/** The time between two looks, in milliseconds. */
+/** The time between two polls, in milliseconds. */
 const POLL_MS = 250
 
-/** The longest time between two looks at very many files, in milliseconds. */
+/** The longest time between two polls, for very many files, in milliseconds. */
 const MAX_POLL_MS = 2_000
 
-/** Looks that may find each another state before a change is told although somebody is still writing. */
+/** The number of polls in a row that may each find another state before a change is reported anyway. */
 const MAX_UNSETTLED = 2
 
 /**
- * Calls back when the files have changed, within a second: once two looks in a row found the same new state, so
- * that a file is rarely read half-written, and after three at the latest; and once more when they are at rest, if what
- * was read was not. Looks never overlap, and take a tenth
- * of the time at most.
+ * Calls `changed` when the files have changed, within a second: when two polls in a row find the same new state, so that
+ * a file is rarely read half-written, and after three polls at the latest. It calls it again when the files are settled,
+ * if they were read before. Polls never overlap, and take at most a tenth of the time.
  *
- * It polls, because the notifications of the platform (inotify and its kin) see no change that another machine
- * makes on a network file system, miss writes through bind mounts and through the links that Kubernetes swaps,
- * and stay with a folder that was deleted when a new one has taken its place. A look at a file costs some
- * microseconds.
- * @returns a function that stops it
+ * It polls, because the notifications of the platform (such as inotify) do not see changes by another machine on a
+ * network file system, miss writes through bind mounts and through the links that Kubernetes swaps, and stay with a
+ * deleted folder when a new one has replaced it. A check of a file costs some microseconds.
+ * @returns stops the watch
  */
 export function watchFiles(
   patterns: readonly FilePattern[],
@@ -128,7 +126,7 @@ export function watchFiles(
   }
 }
 
-/** The state of the files; that they cannot be read is a state like any other. */
+/** The state of the files. If they cannot be read, the error is their state. */
 async function currentFingerprint(
   patterns: readonly FilePattern[],
   files: WatchDeps['files'],

@@ -6,19 +6,19 @@ import { formatSize } from '../../model/size.ts'
 import { gunzipped } from '../gunzip.ts'
 import type { ClientResponse } from './client/client.ts'
 
-/** What is asked for in `Accept-Encoding`. */
+/** The value of `Accept-Encoding`. */
 export const ACCEPT_ENCODING = 'gzip, br'
 
 /**
- * Reads a body whole and unpacks it, also where it is a packed file by itself.
- * @param maxBytes the most that is read, after unpacking: a small body that unpacks without end stops too
- * @param advice ends the message when there is more
- * @throws RefreshError `too_large`, or `parse` for a coding that was not asked for
+ * Reads and decompresses a whole body, also a body that is a gzip file.
+ * @param maxBytes limit after decompression, which also stops a decompression bomb
+ * @param advice is appended to the message when the body is larger
+ * @throws RefreshError `too_large`, or `parse` for a content coding that was not requested
  */
 export async function readBody(
   response: ClientResponse,
   maxBytes: number,
-  advice = '; raise max_response_size if it should be',
+  advice = '; raise max_response_size if this is expected',
 ): Promise<Buffer> {
   const collector = createByteCollector(expectedSize(response, maxBytes))
   await streamBody(response, maxBytes, collector.add, advice)
@@ -26,10 +26,10 @@ export async function readBody(
 }
 
 /**
- * Reads a body piece by piece and unpacks it.
- * @param maxBytes the most that is read, after unpacking
- * @param onPiece is handed each piece; what it throws ends the reading
- * @throws RefreshError `too_large`, or `parse` for a coding that was not asked for
+ * Reads and decompresses a body piece by piece.
+ * @param maxBytes limit after decompression
+ * @param onPiece is called with each piece; an error that it throws ends the read
+ * @throws RefreshError `too_large`, or `parse` for a content coding that was not requested
  */
 export async function streamBody(
   response: ClientResponse,
@@ -47,7 +47,7 @@ export async function streamBody(
   }
 }
 
-/** What the answer says of its own size, when that is what will be read: a body ends there, or fails. */
+/** The Content-Length, if exactly that many bytes will be read; undefined otherwise. */
 function expectedSize({ headers }: ClientResponse, maxBytes: number): number | undefined {
   const { 'content-length': length, 'content-encoding': coding } = headers
   if (length === undefined || coding !== undefined || Number(length) > maxBytes) return undefined
@@ -63,14 +63,14 @@ async function unpacked({ headers, body }: ClientResponse): Promise<Readable> {
   if (coding === 'br') return joined(body, createBrotliDecompress())
   if (coding === 'gzip' || coding === 'x-gzip') return joined(body, createGunzip())
   await body.dump()
-  // Anything could stand there.
+  // An unknown coding is not shown: it could be any text.
   const named = ['zstd', 'deflate', 'compress'].includes(coding)
     ? `the content coding ${coding}`
     : 'a content coding'
-  throw new RefreshError('parse', `the answer has ${named}, which was not asked for`)
+  throw new RefreshError('parse', `the answer has ${named}, which was not requested`)
 }
 
-/** Pipes, and passes the end and every failure on in both directions. */
+/** Pipes a stream, and passes its end and its errors on in both directions. */
 function joined(from: Readable, to: ReturnType<typeof createGunzip>): Readable {
   from.once('error', (error) => to.destroy(error))
   to.once('close', () => from.destroy())

@@ -5,7 +5,7 @@ import { loginSchema } from './login/config.ts'
 import { paginationSchema } from './pagination/config.ts'
 import { bodySchema } from './secret-keys.ts'
 
-/** The key that bounds what is read, of every source that asks over HTTP. */
+/** The limit for responses, which all sources over HTTP share. */
 export const responseSizeKey = {
   max_response_size: Type.Optional(
     Type.String({
@@ -18,7 +18,7 @@ export const responseSizeKey = {
   ),
 }
 
-/** The keys that say where an inventory is; exactly one of the two. */
+/** The keys for the URL of an inventory; exactly one of the two is set. */
 export function urlKeys(description: string, example: string) {
   return {
     url: Type.Optional(Type.String({ title: 'url', format: 'http-url', description, examples: [example] })),
@@ -27,7 +27,7 @@ export function urlKeys(description: string, example: string) {
         minItems: 1,
         expects: 'a list of URLs',
         description:
-          'Instead of url: several URLs of the same inventory, such as the members of a cluster. Each refresh tries them in this order, and uses the first complete list. Each gets an equal share of the remaining timeout. Targets that are missing from the list of any but the first stay for at least guard.hold, because that list may be older.',
+          'Instead of url: several URLs of the same inventory, such as the members of a cluster. Each refresh tries them in this order, and uses the first complete list. Each gets an equal share of the remaining timeout. If the list is from any URL but the first, it may be older: targets that are missing from it stay for at least guard.hold.',
         examples: [[example, example.replace('//', '//standby-')]],
       }),
     ),

@@ -28,10 +28,10 @@ const REASON_BY_CODE: Record<string, RefreshFailureReason> = {
 }
 
 /**
- * Turns whatever the HTTP client threw into a RefreshError with its reason. `request` is what the message begins
- * with, such as `GET http://inventory/`. Codes that are not in the
- * table mean a connection that broke: a reset, a body cut short, bytes that are not HTTP.
- * @param redact takes secrets out of a text
+ * Turns an error of the HTTP client into a RefreshError with its reason. Codes that are not in the table mean a broken
+ * connection: a reset, a truncated body, bytes that are not HTTP.
+ * @param request begins the message, such as `GET http://inventory/`
+ * @param redact masks secrets in a text
  */
 export function toRefreshError(
   error: unknown,
@@ -49,14 +49,14 @@ export function toRefreshError(
   return new RefreshError(reason, message, { cause: bare(root, code, redact) })
 }
 
-/** What happened without what the client hangs on its errors: bytes of the answer, certificates, sockets. */
+/** The error without what the client attaches to it: bytes of the response, certificates, sockets. */
 function bare(root: unknown, code: string, redact: (text: string) => string): Error {
   const cause = new Error(redact(messageOf(root)))
   return Object.assign(cause, { stack: cause.message, code })
 }
 
 function reasonOf(code: string, root: unknown): RefreshFailureReason {
-  // A defect of ours, not of the network.
+  // A bug in Rollcall, not a failure of the network.
   if (code === '' && root instanceof TypeError) return 'internal'
   if (isLocal(root)) return 'local'
   if (code.startsWith('ERR_TLS_') || code.startsWith('ERR_SSL_')) return 'tls'
@@ -64,7 +64,7 @@ function reasonOf(code: string, root: unknown): RefreshFailureReason {
   return REASON_BY_CODE[code] ?? 'reset'
 }
 
-/** The client wraps what happened ("fetch failed") once or more; the innermost cause tells. */
+/** The client wraps an error ("fetch failed") once or more; the innermost cause has the code. */
 function rootOf(error: unknown): unknown {
   let root = error
   for (let depth = 0; depth < 5 && root instanceof Error && root.cause !== undefined; depth++) {
@@ -73,14 +73,14 @@ function rootOf(error: unknown): unknown {
   return root
 }
 
-/** What came back is no TLS, so that its first bytes are read as some version, or some length. */
+/** The response is not TLS: OpenSSL takes its first bytes for a version or a length. */
 const NO_TLS = /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/
 
 function explain(reason: RefreshFailureReason, root: unknown, code: string): string {
   const message = messageOf(root) || code
   if (reason === 'dns') return `${message}; check the host name and the resolver`
   if (NO_TLS.test(code)) {
-    return `the server does not speak TLS there (${code}); write http:// in the URL, or its port for https`
+    return `the server does not speak TLS on this port (${code}); write http:// in the URL, or its port for https`
   }
   if (reason === 'tls') return `${message} (${code}); check the certificate and its CA`
   if (reason === 'reset') return `the connection broke: ${message}`

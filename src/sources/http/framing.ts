@@ -4,9 +4,9 @@ import { rulesOf } from '../../pipeline/decode.ts'
 import type { HttpAnswer } from './requester.ts'
 
 /**
- * Refuses an answer of which nobody can tell whether it is whole: one that ends where its connection does (RFC 9112
- * section 6.3) looks the same when it is cut. JSON that is cut is no JSON any more, and what is compressed has an end
- * of its own; CSV and YAML that are cut are just shorter lists.
+ * Refuses a response that may be truncated: one that ends with its connection (RFC 9112 section 6.3) looks complete
+ * when it is truncated. Truncated JSON is invalid, and compressed data marks its end; truncated CSV and YAML are only
+ * shorter lists.
  * @throws RefreshError `parse`
  */
 export function assertFramed({ headers }: Pick<HttpAnswer, 'headers'>, format: Format): void {
@@ -15,6 +15,6 @@ export function assertFramed({ headers }: Pick<HttpAnswer, 'headers'>, format: F
   if (marks.some((name) => headers[name] !== undefined)) return
   throw new RefreshError(
     'parse',
-    'the answer may have been cut: it says neither how long it is (Content-Length) nor does it come in chunks; let the server do one of them, compress what it sends, or answer JSON, which shows by itself where it ends',
+    'the answer may be truncated: it has no Content-Length and is not chunked; let the server send one of them, compress its answers, or answer in JSON, which is invalid when it is truncated',
   )
 }

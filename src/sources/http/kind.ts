@@ -42,7 +42,7 @@ export function placeOf({ origin, pathname, search }: URL): string {
 
 /**
  * Resolves the keys of `http:`.
- * @param isComplete whether what is read is known to be all
+ * @param isComplete whether each response is known to be the complete inventory
  * @param context at these keys
  */
 export function resolveHttp(http: HttpConfig, isComplete: boolean, context: Context): HttpSourceOptions {
@@ -51,7 +51,7 @@ export function resolveHttp(http: HttpConfig, isComplete: boolean, context: Cont
   const [url, ...standbys] = urls
   return {
     kind: 'http',
-    // Undefined only with a problem, with which nothing is used.
+    // Undefined only if there is a problem; then the result is not used.
     url: url as URL,
     standbys: standbys.length === 0 ? undefined : standbys,
     ...resolveRequest(http, isComplete, context),
@@ -78,22 +78,22 @@ function besideLogin(http: HttpConfig, urls: readonly (URL | undefined)[]): Besi
   }
 }
 
-/** Where it is, by one URL or by several. */
+/** Resolves the URLs of the inventory: `url`, or `urls`. */
 function resolveUrls({ url, urls = [] }: Pick<HttpConfig, 'url' | 'urls'>, context: Context): URL[] {
   if (url !== undefined && urls.length > 0) {
-    complain(context, ['urls'], 'has no meaning beside url; leave one of them out', { atKey: true })
+    complain(context, ['urls'], 'cannot be combined with url; leave one of them out', { atKey: true })
   } else if (url === undefined && urls.length === 0) {
-    complain(context, [], 'says nowhere where the inventory is; add url')
+    complain(context, [], 'has no URL of the inventory; add url')
   }
   if (url !== undefined) return [attempt(context, ['url'], () => expandUrl(url, context.env))]
   return urls.map((one, index) => {
     const read = attempt(context, ['urls', index], () => expandUrl(one, context.env))
-    if (urls.indexOf(one) !== index) complain(context, ['urls', index], 'is there twice; leave one out')
+    if (urls.indexOf(one) !== index) complain(context, ['urls', index], 'is a duplicate; leave one out')
     return read
   })
 }
 
-/** What a POST would change, and what the first of many pages says, is no position of all. */
+/** Resolves `watch`. A POST may change something, and the first of many pages has no position of the whole list. */
 function resolveWatch(
   { watch, method, pagination }: Pick<HttpConfig, 'watch' | 'method' | 'pagination'>,
   context: Context,
@@ -107,7 +107,7 @@ function resolveWatch(
   return { header: watch.header.toLowerCase(), parameter: watch.parameter }
 }
 
-/** Resolves what is asked, and page by page if so. */
+/** Resolves the request and its pagination. */
 function resolveRequest(
   http: Pick<HttpConfig, 'method' | 'body' | 'pagination'>,
   isComplete: boolean,
@@ -130,14 +130,14 @@ function resolveRequest(
 
 type FormatConfig = Pick<HttpConfig, 'format' | 'csv_delimiter' | 'columns' | 'encoding'>
 
-/** Resolves how the answer is written. */
+/** Resolves the format of the response. */
 function resolveFormat(config: FormatConfig, context: Context): Format {
   const { format = 'json', csv_delimiter: delimiter, columns, encoding } = config
   if (format !== 'csv') refuseCsvKeys(config, 'has no effect without format: csv', context)
   return { kind: format, delimiter, columns, encoding }
 }
 
-/** A text is sent as it is, whether it is JSON or not; anything else becomes JSON. Both may name variables. */
+/** A text is sent unchanged, JSON or not; anything else is sent as JSON. Both can contain environment variables. */
 function resolveBody(body: NonNullable<HttpConfig['body']>, env: Context['env']): RequestBody {
   const expanded = expandTexts(body, env)
   const text = typeof expanded === 'string' ? expanded : JSON.stringify(expanded)
@@ -159,12 +159,12 @@ function parseJson(text: string): Json | undefined {
   }
 }
 
-/** The keys that every source has that asks over HTTP. */
+/** The keys that all sources over HTTP share. */
 type WithClient = HttpClientConfig & Pick<HttpConfig, 'url' | 'urls'>
 
 /**
  * Resolves the keys of Prometheus's HTTP client.
- * @param urls resolved already; undefined when they are wrong
+ * @param urls resolved already; undefined when invalid
  */
 export function resolveHttpClient(
   http: WithClient,
@@ -183,20 +183,20 @@ export function resolveHttpClient(
   }
 }
 
-const CONNECTION = 'is about the connection, which Rollcall takes care of; leave it out'
+const CONNECTION = 'controls the connection, which Rollcall manages; leave it out'
 
-/** Headers that nobody may set, and why. */
+/** Headers that cannot be configured, and why. */
 const RESERVED: Record<string, string> = {
   authorization: 'is set by basic_auth, authorization or oauth2; use one of them',
   'proxy-authorization': 'is set by the user and password in proxy_url',
-  host: "is set by the host of the url; leave it out (for another certificate's name there is tls_config.server_name)",
-  'accept-encoding': 'says what Rollcall can unpack; leave it out',
-  'content-encoding': 'would be wrong: the body is sent as it is; leave it out',
-  'content-length': 'follows from the body; leave it out',
+  host: 'is set by the host of the url; leave it out (for another name in the certificate, set tls_config.server_name)',
+  'accept-encoding': 'is set to what Rollcall can decompress; leave it out',
+  'content-encoding': 'would be wrong: the body is sent uncompressed; leave it out',
+  'content-length': 'is set from the body; leave it out',
   'if-none-match': 'is set when the inventory gave an ETag; leave it out',
   'if-modified-since': 'is set when the inventory gave a date; leave it out',
-  'www-authenticate': 'is what a server answers; leave it out',
-  'proxy-authenticate': 'is what a proxy answers; leave it out',
+  'www-authenticate': 'is a header of responses; leave it out',
+  'proxy-authenticate': 'is a header of responses of a proxy; leave it out',
   connection: CONNECTION,
   'keep-alive': CONNECTION,
   'proxy-connection': CONNECTION,

@@ -1,7 +1,7 @@
 import { RefreshError } from '../../base/errors.ts'
 import type { ClientResponse } from './client/client.ts'
 
-/** What of a request a redirect may change. */
+/** The parts of a request that a redirect can change. */
 interface Redirectable {
   readonly method: 'GET' | 'POST'
   readonly url: URL
@@ -10,15 +10,15 @@ interface Redirectable {
 
 const STATUSES: readonly number[] = [301, 302, 303, 307, 308]
 
-/** Whether an answer sends the client elsewhere. */
+/** Whether a response is a redirect. */
 export function isRedirect({ statusCode }: ClientResponse): boolean {
   return STATUSES.includes(statusCode)
 }
 
 /**
- * The request that a redirect asks for; as in browsers, 301 to 303 turn a POST into a GET.
- * @throws RefreshError `redirect` when it leads nowhere, or would carry a body, which can hold a secret, to
- *   another origin
+ * The request after a redirect; as in browsers, 301 to 303 turn a POST into a GET.
+ * @throws RefreshError `redirect` when the location cannot be used, or when a body, which can contain a secret, would
+ *   go to another origin
  */
 export function redirected<Request extends Redirectable>(
   request: Request,
@@ -29,7 +29,7 @@ export function redirected<Request extends Redirectable>(
   if (request.body !== undefined && url.origin !== request.url.origin) {
     throw new RefreshError(
       'redirect',
-      `HTTP ${statusCode} to ${url.origin}, which must not get the body of the request, for it may hold a secret; if it should, write that address into the url`,
+      `HTTP ${statusCode} to ${url.origin}, which is not followed: the body of the request may contain a secret; to send it there, write that address into the url`,
     )
   }
   return { ...request, url }
@@ -41,6 +41,6 @@ function target(from: URL, location: string, status: number): URL {
   if (location !== '' && url !== undefined && isUsable) return url
   // The location may quote the request and its secrets.
   const what =
-    url === undefined ? 'no URL' : location === '' ? 'empty' : `no http or https URL but ${url.protocol}`
+    url === undefined ? 'not a URL' : location === '' ? 'empty' : `not http or https but ${url.protocol}`
   throw new RefreshError('redirect', `HTTP ${status} with an unusable location: it is ${what}`)
 }

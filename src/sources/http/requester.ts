@@ -15,16 +15,16 @@ import { type HttpHeader, noteWords, revealHeaders, type WireHeaders } from './h
 import type { Session } from './login/session.ts'
 import { isRedirect, redirected } from './redirect.ts'
 
-/** How requests are made, whatever they ask for: the keys of Prometheus's HTTP client, resolved. */
+/** The settings of all requests of a source: the keys of Prometheus's HTTP client, resolved. */
 export interface HttpClientOptions extends ClientOptions {
   readonly followRedirects: boolean
   readonly authorization: AuthorizationOptions | undefined
   readonly headers: readonly HttpHeader[]
-  /** What else is secret: parts of URLs that came from the environment. No message shows them. */
+  /** Further secrets: parts of URLs that came from the environment. No message shows them. */
   readonly concealed: readonly Secret[]
 }
 
-/** How requests are made when nothing is said about it. */
+/** The default settings of requests. */
 export const DEFAULT_HTTP_CLIENT: HttpClientOptions = {
   followRedirects: true,
   authorization: undefined,
@@ -34,59 +34,59 @@ export const DEFAULT_HTTP_CLIENT: HttpClientOptions = {
   concealed: [],
 }
 
-/** What the requester needs from outside. */
+/** The dependencies of a requester. */
 export interface HttpDeps {
   readonly clock: Pick<Clock, 'now' | 'monotonic'>
   readonly userAgent: string
 }
 
-/** What is sent with a POST. */
+/** The body of a POST. */
 export interface RequestBody {
   readonly text: string
   readonly contentType: string
 }
 
-/** One thing to ask for. */
+/** One request. */
 export interface HttpRequest {
   readonly method: 'GET' | 'POST'
   readonly url: URL
-  /** Headers for this request only; `accept` is JSON without them. */
+  /** Headers of this request only; by default `accept` is JSON. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** Ask only whether this has changed. */
+  /** Makes the request conditional: has this version changed? */
   readonly since?: Version | undefined
   readonly body?: RequestBody | undefined
-  /** The most that is read, in bytes, after unpacking. */
+  /** Limit for the body after decompression, in bytes. */
   readonly maxBytes: number
-  /** What a login gave; it stays with the origin of the URL. */
+  /** The session of a login; it is sent only to the origin of the URL. */
   readonly session?: Session | undefined
-  /** Whether another status than 200 and 206 is an answer too. */
+  /** Whether to accept a status other than 200 and 206. */
   readonly accepts?: ((status: number) => boolean) | undefined
-  /** Redirects that are not followed. */
+  /** Statuses of redirects that are not followed. */
   readonly endsWith?: readonly number[] | undefined
-  /** Is handed each piece of the body, which is then not kept; what it throws ends the request. */
+  /** Is called with each piece of the body, which is then not kept; an error that it throws ends the request. */
   readonly onPiece?: ((piece: Buffer) => void) | undefined
 }
 
 /**
- * A whole answer of status 200 or 206 (RFC 9110 section 15.3.7), of 304 when the request was conditional, or of one that
- * the request accepts.
+ * A complete response: of status 200 or 206 (RFC 9110 section 15.3.7), of 304 to a conditional request, or of a status
+ * that the request accepts.
  */
 export interface HttpAnswer {
   readonly status: number
   readonly headers: Headers
   readonly body: Buffer
-  /** Where the answer came from, after redirects. */
+  /** The URL of the response, after redirects. */
   readonly url: URL
 }
 
 /** Sends requests with the credentials, certificates and connections of one source. */
 export interface Requester {
   /**
-   * Sends one request and reads the answer whole; redirects are followed, credentials stay with the origin.
-   * @throws RefreshError with the reason and no secret in it, or the signal's own reason
+   * Sends one request and reads the whole response. Redirects are followed; credentials go only to the first origin.
+   * @throws RefreshError without secrets, or the reason of the signal
    */
   send(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer>
-  /** Takes every secret that was sent out of a text. */
+  /** Masks in a text every secret that was sent. */
   redact(text: string): string
   close(): Promise<void>
 }
@@ -96,8 +96,8 @@ const MAX_REDIRECTS = 10
 const NO_BODY = Buffer.alloc(0)
 
 /**
- * Creates a requester. Connections are kept alive between requests; gzip and brotli bodies are unpacked.
- * @param redactor knows the secrets of others too
+ * Creates a requester. Connections are kept alive between requests; gzip and brotli bodies are decompressed.
+ * @param redactor may be shared; it then masks the secrets of other requesters too
  */
 export function createRequester(
   options: HttpClientOptions,
@@ -120,7 +120,7 @@ export function createRequester(
     return client.send({ ...request, body: request.body?.text, headers }, signal)
   }
 
-  /** Sends a request with all that is configured; what the inventory refuses is renewed once, if it can be. */
+  /** Sends a request with credentials and configured headers. After a 401 it renews the credentials once, if possible. */
   async function sendTrusted(request: HttpRequest, trusted: URL, signal: AbortSignal) {
     const attempt = async () => {
       const headers = await revealHeaders(options.headers, redactor)
@@ -138,7 +138,7 @@ export function createRequester(
     return (await attempt()).response
   }
 
-  /** Follows redirects; `at` tells where that has led to. */
+  /** Follows redirects; `at` has the request of the last one. */
   async function follow(at: { request: HttpRequest }, signal: AbortSignal): Promise<ClientResponse> {
     const start = at.request.url
     let isTrusted = true
@@ -148,13 +148,13 @@ export function createRequester(
       if (!options.followRedirects || !isRedirect(response) || isEnd(request, response)) return response
       await response.body.dump()
       at.request = redirected(request, response)
-      // Where another origin sends us is its choice, even when it is back: no credentials any more.
+      // Another origin chose the next URL, even if it leads back: send no credentials any more.
       isTrusted &&= at.request.url.origin === start.origin
     }
     throw new RefreshError('redirect', `more than ${MAX_REDIRECTS} redirects`)
   }
 
-  /** Follows redirects and reads what is at their end; `at` tells where that is. */
+  /** Follows redirects and reads the response; `at` has the request of the last redirect. */
   async function answer(at: { request: HttpRequest }, signal: AbortSignal): Promise<HttpAnswer> {
     const { request } = at
     redactor.noteQuery(request.url)
@@ -186,15 +186,15 @@ export function createRequester(
   }
 }
 
-/** Whether a redirect says something else than where to look. */
+/** Whether a redirect is not followed, because it means that the session has ended. */
 function isEnd({ endsWith = [] }: HttpRequest, { statusCode }: ClientResponse): boolean {
   return endsWith.includes(statusCode)
 }
 
-/** The most that is read of an answer to see why it failed, in bytes. */
+/** Limit for the body of an error response, in bytes. */
 const MAX_REASON_BYTES = 65_536
 
-/** What an answer that failed says of it, in JSON; whatever is wrong with that, it failed for another reason. */
+/** The reason in the JSON body of an error response; undefined when it cannot be read, whatever the cause. */
 async function readReason(response: ClientResponse): Promise<string | undefined> {
   if (response.statusCode < 400) return undefined
   try {
@@ -204,13 +204,13 @@ async function readReason(response: ClientResponse): Promise<string | undefined>
   }
 }
 
-/** The headers of an answer, without the cookies, which are credentials. */
+/** The headers of a response, without the cookies, which are credentials. */
 function joined({ headers }: ClientResponse): Headers {
   const told = Object.entries(headers).filter(([name]) => name !== 'set-cookie')
   return Object.fromEntries(told.map(([name, value]) => [name, [value].flat().join(', ')]))
 }
 
-/** The headers of a conditional request (RFC 9110 section 13.1); an ETag says more than a date. */
+/** The headers of a conditional request (RFC 9110 section 13.1); an ETag is more precise than a date. */
 function conditions({ etag, lastModified }: Version = {}): Record<string, string> {
   if (etag !== undefined) return { 'if-none-match': etag }
   return lastModified === undefined ? {} : { 'if-modified-since': lastModified }

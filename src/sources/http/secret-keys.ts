@@ -6,7 +6,7 @@ export function secretText(description: string, more: { examples?: string[] } = 
   return Type.Optional(requiredSecretText(description, more))
 }
 
-/** A key that must be there, whose text may be a secret. */
+/** A required key whose text may be a secret. */
 export function requiredSecretText(description: string, more: { examples?: string[] } = {}) {
   return Type.String({
     title: 'secret',
@@ -35,9 +35,9 @@ export function filePath(description: string, example: string) {
   )
 }
 
-/** Said of every file that is read again and again. */
+/** Added to the description of every file that is read each time it is used. */
 export const READ_EACH_TIME =
-  'Relative to the configuration file, and read each time it is used, so that a new one needs no restart.'
+  'Relative to the configuration file, and read each time it is used, so that a change needs no restart.'
 
-/** Said of every text that may name an environment variable. */
+/** Added to the description of every text that can contain environment variables. */
 export const FROM_ENV = `\`${variable('NAME')}\` in it stands for an environment variable.`

@@ -21,29 +21,29 @@ import {
 import { type WatchOptions, watchPosition } from './watch.ts'
 import { createWays, type OneWay } from './ways.ts'
 
-/** Where an HTTP inventory is and how it is asked; every value resolved and checked. */
+/** The settings of an HTTP inventory, resolved and checked. */
 export interface HttpSourceOptions extends HttpClientOptions {
   readonly kind: 'http'
   readonly method: 'GET' | 'POST'
   readonly url: URL
-  /** Further ways to the same inventory, asked in this order when those before them fail. */
+  /** Standby URLs of the same inventory, tried in this order when those before them fail. */
   readonly standbys?: readonly URL[] | undefined
   readonly body?: RequestBody | undefined
   readonly format: Format
-  /** How the pages are found, of an inventory that comes in pages. */
+  /** How pages are read; undefined: the inventory has one page. */
   readonly pagination?: Pagination | undefined
   /** Of all pages together. */
   readonly maxResponseBytes: number
-  /** How a session begins; undefined: none is asked for. */
+  /** How to log in; undefined: no session is used. */
   readonly login?: LoginOptions | undefined
-  /** How the inventory tells that it changed; undefined: it is only asked at each interval. */
+  /** How to watch for changes; undefined: only refreshes at the interval. */
   readonly watch?: WatchOptions | undefined
 }
 
-/** What a source may read when nothing else is configured, in bytes. */
+/** The default limit for a response, in bytes. */
 export const DEFAULT_MAX_RESPONSE_BYTES = 256 * 2 ** 20
 
-/** The URLs of an inventory, in the order in which they are asked. */
+/** The URLs of an inventory, in the order in which they are tried. */
 export function urlsOf({
   url,
   standbys = [],
@@ -53,7 +53,7 @@ export function urlsOf({
 
 type Deps = HttpDeps & Pick<SourceDeps, 'clock'>
 
-/** An inventory behind HTTP: an answer of 200 holds all of it, or all of one page. */
+/** Creates the source of an HTTP inventory: a response of 200 has the whole list, or one whole page. */
 export function createHttpSource(options: HttpSourceOptions, deps: Deps): Source {
   const [url, ...standbys] = urlsOf(options)
   if (standbys.length === 0) return createOne(options, deps)
@@ -64,7 +64,7 @@ export function createHttpSource(options: HttpSourceOptions, deps: Deps): Source
   return createWays(ways, deps.clock)
 }
 
-/** With credentials, connections and habits of its own. */
+/** Creates the source of one URL, with its own credentials, connections and habits. */
 function createOne(options: HttpSourceOptions, deps: Deps): OneWay['source'] {
   const { method, url, body, format, pagination, maxResponseBytes: maxBytes } = options
   const redactor = createRedactor()
@@ -74,7 +74,7 @@ function createOne(options: HttpSourceOptions, deps: Deps): OneWay['source'] {
   const endsWith = options.login?.renewOn
   const asked = { method, url, body, headers: { accept: rulesOf(format).accept }, maxBytes, endsWith }
 
-  /** Reads what comes in one answer. */
+  /** Reads an inventory without pages. */
   async function readWhole(request: HttpRequest, signal: AbortSignal): Promise<Reading> {
     const answer = await requester.send(request, signal)
     const { status, headers, body: bytes } = answer
@@ -86,10 +86,10 @@ function createOne(options: HttpSourceOptions, deps: Deps): OneWay['source'] {
 
   let stopWatching: (() => Promise<void>) | undefined
 
-  /** With connections of its own, which are busy all the time. */
+  /** Watches over separate connections: the long poll keeps its connection busy. */
   function watch(how: WatchOptions, changed: () => void): void {
     const own = createRequester(options, deps, redactor)
-    // Only a reading logs in.
+    // A watch never logs in; it uses the session of the readings.
     const session = () => login?.current()
     const send: Requester['send'] = (request, signal) => own.send({ ...request, session: session() }, signal)
     const stop = watchPosition(how, asked, { requester: { send }, clock: deps.clock }, changed)
@@ -99,7 +99,7 @@ function createOne(options: HttpSourceOptions, deps: Deps): OneWay['source'] {
     }
   }
 
-  /** @param session undefined: none is asked for */
+  /** @param session undefined: no session is used */
   async function read(
     signal: AbortSignal,
     since: Version | undefined,
@@ -127,12 +127,12 @@ function createOne(options: HttpSourceOptions, deps: Deps): OneWay['source'] {
   }
 }
 
-/** How much older than the answer a date must be to tell versions apart: it has no fractions of a second. */
+/** How much older than the response a date must be to identify a version: it has no fractions of a second. */
 const MIN_AGE_MS = 60_000
 
 /**
- * What the inventory said of this version of its list; undefined when it said nothing that tells versions apart
- * (RFC 9110 section 8.8.2.2: a list that was changed just now may change again in the same second).
+ * The ETag or date of this version of the list; undefined when the response has neither, or when its date is too recent
+ * to identify a version (RFC 9110 section 8.8.2.2: the list may change again in the same second).
  */
 function versionOf({ headers }: HttpAnswer): Version | undefined {
   const { etag, date, 'last-modified': lastModified } = headers

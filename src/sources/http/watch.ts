@@ -1,33 +1,33 @@
 import type { Clock } from '../../base/clock.ts'
 import type { HttpAnswer, HttpRequest, Requester } from './requester.ts'
 
-/** How an inventory tells that it changed: Consul calls it a blocking query. */
+/** The settings of a long poll for changes; Consul calls it a blocking query. */
 export interface WatchOptions {
-  /** The header of an answer that has its position, in lower case. */
+  /** The response header with the position, in lower case. */
   readonly header: string
-  /** The parameter that takes a position: the answer comes when there is another one. */
+  /** The URL parameter for the position: the inventory responds when there is a newer one. */
   readonly parameter: string
 }
 
-/** What watching needs from outside. */
+/** The dependencies of a watch. */
 export interface WatchDeps {
   readonly requester: Pick<Requester, 'send'>
   readonly clock: Pick<Clock, 'after'>
 }
 
-/** The least time between two requests, in milliseconds: an inventory that answers at once is not asked all the time. */
+/** The shortest time between two requests, in milliseconds: it limits the rate when an inventory responds at once. */
 const PAUSE_MS = 500
 
-/** After a failure, and where an answer has no position, it is asked again after so long, in milliseconds. */
+/** The delay after a failure, or after a response without a position, in milliseconds. */
 const RETRY_MS = 30_000
 
-/** The longest that an answer is waited for, in milliseconds; Consul answers after ten minutes at the latest. */
+/** The timeout of a request, in milliseconds; Consul responds after ten minutes at the latest. */
 const PATIENCE_MS = 660_000
 
 /**
- * Asks again and again for what comes after a position, and tells when there is another one. What the inventory says is
- * not read here: the source is read anew.
- * @returns ends it
+ * Polls for a position after the last one, and calls `changed` when there is one. It ignores the body: the source is
+ * refreshed instead.
+ * @returns stops the watch
  */
 export function watchPosition(
   { header, parameter }: WatchOptions,
@@ -46,13 +46,13 @@ export function watchPosition(
     return requester.send({ ...request, url }, signal)
   }
 
-  /** @returns after how long to ask again, in milliseconds */
+  /** @returns the delay before the next request, in milliseconds */
   async function round(): Promise<number> {
     try {
       const { headers } = await ask()
       const before = position
       position = headers[header]
-      // What the first answer has is read by the source itself.
+      // The first response is no change: the source itself reads that list.
       if (before !== undefined && position !== undefined && position !== before) changed()
       return position === undefined ? RETRY_MS : PAUSE_MS
     } catch {

@@ -4,19 +4,19 @@ import { displayUrl } from '../../base/urls.ts'
 import { formatDuration } from '../../model/duration.ts'
 import type { Reading, Source, Version } from '../source.ts'
 
-/** One way to an inventory. */
+/** One URL of an inventory, and its source. */
 export interface OneWay {
   readonly url: URL
   readonly source: Source & Required<Pick<Source, 'redact'>>
 }
 
-/** Why one way gave no whole list; `url` is as it may be shown. */
+/** Why one URL gave no complete list; `url` is without secrets. */
 interface Failure {
   readonly url: string
   readonly error: RefreshError
 }
 
-/** What is asked of each way, and what those before it said. */
+/** What a reading passes from URL to URL: its limits, and the failures so far. */
 interface Asked {
   readonly signal: AbortSignal
   readonly since: Version | undefined
@@ -25,9 +25,9 @@ interface Asked {
 }
 
 /**
- * An inventory that several ways lead to. They are asked in their order, always from the first; the first that gives a
- * whole list is believed. Each may take an equal share of the time that is left, the last one all of it. Only the first
- * is watched.
+ * Creates a source of an inventory with several URLs. Each reading tries them in order, beginning with the first, and
+ * uses the first complete list. Each URL gets an equal share of the remaining time, the last one all of it. Only the
+ * first is watched.
  */
 export function createWays(ways: readonly OneWay[], clock: Pick<Clock, 'after' | 'monotonic'>): Source {
   const urlOf = ({ url, source }: OneWay) => source.redact(displayUrl(url))
@@ -36,19 +36,19 @@ export function createWays(ways: readonly OneWay[], clock: Pick<Clock, 'after' |
     const { signal, since, leftMs, failures } = asked
     const way = ways[index]
     if (way === undefined || signal.aborted) throw noneOf(failures, signal)
-    // What a version says of one list says nothing of that of another way.
+    // A version is valid only for the URL that it came from.
     const own = since?.way === index ? since : undefined
     const read: Read = (signal, share) => way.source.read(signal, own, share)
     const limit = { signal, share: shareOf(index, leftMs) }
     return tryNext(index, asked, async () => told(await withinShare(read, limit, clock), index, asked))
   }
 
-  /** An equal share of what is left, in milliseconds. */
+  /** An equal share of the remaining time, in milliseconds. */
   function shareOf(index: number, leftMs: number | undefined): number | undefined {
     return leftMs === undefined ? undefined : leftMs / (ways.length - index)
   }
 
-  /** Reads by one way, and by those after it when that fails. */
+  /** Reads one URL, and the ones after it when that fails. */
   async function tryNext(index: number, asked: Asked, read: () => Promise<Reading>): Promise<Reading> {
     const startMs = clock.monotonic()
     try {
@@ -63,7 +63,7 @@ export function createWays(ways: readonly OneWay[], clock: Pick<Clock, 'after' |
     }
   }
 
-  /** A reading with the way that it came by, and with the ways after it for when it turns out to be none. */
+  /** Adds to a reading its URL, and the fallback to the next URLs for when it turns out to be unusable. */
   function told(reading: Reading, index: number, { since, failures }: Asked): Reading {
     if (reading.kind === 'unchanged') return reading
     const way = ways[index] as OneWay
@@ -84,7 +84,7 @@ export function createWays(ways: readonly OneWay[], clock: Pick<Clock, 'after' |
     }
   }
 
-  /** @throws whatever else than a failed reading it is */
+  /** @throws any error that is not a RefreshError */
   function failureOf(way: OneWay, error: unknown): Failure {
     if (error instanceof RefreshError) return { url: urlOf(way), error }
     throw error
@@ -126,14 +126,14 @@ async function withinShare(
   }
 }
 
-/** What is wrong when no way gave a whole list: of all that were asked. */
+/** The error when no URL gave a complete list; it has the failures of all of them. */
 function noneOf(failures: readonly Failure[], signal: AbortSignal): unknown {
   const [first] = failures
   if (first === undefined) return signal.reason
   const told = failures.map(({ url, error: { message } }) =>
     message.includes(url) ? message : `${url}: ${message}`,
   )
-  // As soon as one may be asked again.
+  // Retry as soon as the first of them allows it.
   const waitMs = Math.min(...failures.map(({ error }) => error.retryAfterMs ?? 0))
   return new RefreshError(first.error.reason, `no URL returned a complete list: ${told.join('; ')}`, {
     retryAfterMs: waitMs === 0 ? undefined : waitMs,

@@ -85,7 +85,7 @@ export interface Peers {
    * @returns their ids
    */
   expire(ids: readonly string[]): Promise<readonly string[]>
-  /** Sets who is told of the events of other replicas. */
+  /** Sets the listener for the events of other replicas. */
   follow(listener: PeerListener): void
 }
 

@@ -39,7 +39,7 @@ function resolve(push: PushConfig, source: SourceKeys, context: Context): PushSo
   const inPush = within(context, 'push')
   assertAuthentication(push, inPush)
   for (const key of (['fail_if', 'complete'] as const).filter((one) => source[one] !== undefined)) {
-    const message = 'has no meaning for push, as there is no answer that could fail; remove it'
+    const message = 'has no effect with push, which reads no inventory; remove it'
     complain(context, [key], message, { atKey: true })
   }
   const maxTtlMs = attempt(inPush, ['max_ttl'], () => readTtl(push.max_ttl ?? DEFAULT_MAX_TTL, MAX_TIMER_MS))
@@ -69,7 +69,7 @@ function resolveCaps(push: PushConfig, context: Context): Caps {
   }
   for (const key of ['max_instances_per_token', 'max_bytes_per_token'] as const) {
     if (push[key] === undefined || push.token_file !== undefined) continue
-    complain(context, [key], 'has no meaning without token_file; remove it', { atKey: true })
+    complain(context, [key], 'has no effect without token_file; remove it', { atKey: true })
   }
   return {
     maxInstances: push.max_instances ?? DEFAULT_MAX_INSTANCES,
@@ -81,13 +81,13 @@ function resolveCaps(push: PushConfig, context: Context): Caps {
 
 type Caps = Pick<PushSourceOptions, 'maxInstances' | 'maxBytes' | 'maxInstancesPerToken' | 'maxBytesPerToken'>
 
-/** @param maxTtlMs undefined when it is wrong */
+/** @param maxTtlMs undefined when invalid */
 function resolveTtl(text: string | undefined, maxTtlMs = MAX_TIMER_MS, context: Context): number {
   if (text === undefined) return Math.min(DEFAULT_TTL_MS, maxTtlMs)
   return attempt(context, ['ttl'], () => readTtl(text, maxTtlMs))
 }
 
-/** Nobody forgets the token by mistake: to do without one has to be written down. */
+/** Requires a token, or an explicit choice to work without one, so that nobody forgets it. */
 function assertAuthentication(push: PushConfig, context: Context): void {
   const isOpen = push.insecure_skip_authentication === true
   const file = (['token_file', 'device_tokens_file'] as const).find((key) => push[key] !== undefined)
@@ -95,11 +95,11 @@ function assertAuthentication(push: PushConfig, context: Context): void {
     complain(
       context,
       [],
-      'does not say who may register; add token_file: … or device_tokens_file: …, or, if everybody may, insecure_skip_authentication: true',
+      'does not set who can register; add token_file: … or device_tokens_file: …, or, to let everybody register, insecure_skip_authentication: true',
     )
   }
   if (file !== undefined && isOpen) {
-    const message = `${file} says already who may register; leave one of them out`
+    const message = `${file} already sets who can register; leave one of them out`
     complain(context, ['insecure_skip_authentication'], message, { atKey: true })
   }
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 /** How often {@link Leases.expire} has to be called, in milliseconds. */
 export const TICK_MS = 500
 
-/** A call that is this late, in milliseconds, expires nobody: heartbeats may have arrived that are not read yet. */
+/** A call that is this late, in milliseconds, ends no lease: heartbeats may have arrived that are not read yet. */
 const LATE_MS = 2 * TICK_MS
 
 /** After a gap of this length between two calls, in milliseconds, heartbeats may have been lost. */

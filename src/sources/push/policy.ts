@@ -4,41 +4,41 @@ import { shownValue } from '../../base/printable.ts'
 import type { Registration } from '../../model/registration.ts'
 import { compilePattern } from '../../relabel/pattern.ts'
 
-/** What devices may say of themselves, as it is configured. */
+/** The configured limits for the registrations of devices. */
 export interface PolicyOptions {
   /** Names of labels, or expressions that match whole names (RE2); undefined: all but {@link REFUSED_BY_DEFAULT}. */
   readonly allowedLabels?: readonly string[] | undefined
-  /** Networks that an address has to be in, as CIDR; undefined: any but link-local ones. */
+  /** Networks (CIDR) that must contain an address; undefined: any except link-local ones. */
   readonly allowedNetworks?: readonly string[] | undefined
   /** `peer`: the address is the one that the device calls from. `any` by default. */
   readonly address?: 'any' | 'peer' | undefined
 }
 
-/** Checks what devices say of themselves. */
+/** Checks the registrations of devices. */
 export interface Policy {
   /**
-   * Completes a registration with the address of the peer where it names no host.
+   * Adds the address of the peer to a registration without a host.
    * @param peer the IP address that the request came from
-   * @throws HttpError `bad_request` when it names another host than it may
+   * @throws HttpError `bad_request` when it has a host that is not allowed
    */
   locate(registration: Registration, peer: string | undefined): Registration
   /** Throws HttpError `bad_request` that names the label, or the address, that is not allowed. */
   assertAllowed(registration: Registration): void
   /**
-   * What of an earlier registration is allowed, after the configuration has changed.
-   * @returns it without labels that are not; undefined when its address is not
+   * Applies a changed configuration to an earlier registration.
+   * @returns it without the labels that are not allowed; undefined when its address is not allowed
    */
   trim(registration: Registration): Registration | undefined
 }
 
-/** Why a label is refused when no `allowed_labels` are configured. */
+/** The labels that are refused when no `allowed_labels` are configured, for messages. */
 const REFUSED_BY_DEFAULT =
   'job, instance, and names that begin with __, except __metrics_path__ and __scheme__'
 
-/** Networks that only a machine itself should reach: its cloud keeps credentials there. */
+/** Networks that only the machine itself should reach: clouds keep credentials there. */
 const LINK_LOCAL = networksOf([
   ...['169.254.0.0/16', 'fe80::/10', 'fd00:ec2::254/128'],
-  // The same IPv4 network as gateways write it in IPv6: NAT64, 6to4, SIIT, and the compatible form.
+  // The same IPv4 network in IPv6, as gateways map it: NAT64, 6to4, SIIT, and the compatible form.
   ...['64:ff9b::a9fe:0/112', '64:ff9b:1::/48', '2002:a9fe::/32', '::ffff:0:a9fe:0/112', '::a9fe:0/112'],
 ])
 
@@ -51,34 +51,37 @@ export function createPolicy({ allowedLabels, allowedNetworks, address = 'any' }
   const networks = allowedNetworks && networksOf(allowedNetworks)
 
   function isAllowed(label: string): boolean {
-    // Where its metrics are; a sensor that serves TLS says so by itself.
+    // A device may set the path of its metrics, and whether it uses TLS.
     if (label === '__metrics_path__' || label === '__scheme__') return true
     if (patterns !== undefined) return patterns.some((pattern) => pattern.test(label))
     if (label.startsWith('__')) return false
     return label !== 'job' && label !== 'instance'
   }
 
-  /** Why Prometheus is not to connect to a host; undefined when it may. */
+  /** Why Prometheus must not connect to a host; undefined when it may. */
   function faultOf(host: string): string | undefined {
     const ip = plain(host)
     if (host === '') return 'has no host; write host:port'
     if (isIP(ip) === 0) {
-      if (NUMERIC.test(host)) return 'looks like an IP address, and is none; write the IP address in full'
-      return networks && 'is a name, whose address may change; allowed_networks takes IP addresses only'
+      if (NUMERIC.test(host)) return 'looks like an IP address, but is not one; write the IP address in full'
+      return (
+        networks &&
+        'is a name, whose address can change; with allowed_networks, only IP addresses are allowed'
+      )
     }
     if (networks !== undefined) return has(networks, ip) ? undefined : 'is in none of allowed_networks'
-    return has(LINK_LOCAL, ip) ? 'is link-local; allowed_networks has to name its network' : undefined
+    return has(LINK_LOCAL, ip) ? 'is link-local; to allow it, add its network to allowed_networks' : undefined
   }
 
   function locate(registration: Registration, peer: string | undefined): Registration {
     const { host, port } = registration
     if (address === 'any') return registration
     const ip = plainPeer(peer)
-    if (isIP(ip) === 0) throw refused(registration, 'came over a connection that is closed')
+    if (isIP(ip) === 0) throw refused(registration, 'came from a connection that is closed')
     if (host !== '' && !isSame(host, ip)) {
       throw refused(
         registration,
-        `is not ${ip}, which this request came from; write a colon and the port alone`,
+        `is not ${ip}, which this request came from; write only a colon and the port`,
       )
     }
     const own = isIP(ip) === 6 ? `[${ip}]` : ip
@@ -92,7 +95,7 @@ export function createPolicy({ allowedLabels, allowedNetworks, address = 'any' }
       if (fault !== undefined) throw refused(registration, fault)
       const label = Object.keys(registration.labels).find((name) => !isAllowed(name))
       if (label === undefined) return
-      const why = patterns === undefined ? `by default refused: ${REFUSED_BY_DEFAULT}` : 'see allowed_labels'
+      const why = patterns === undefined ? `refused by default: ${REFUSED_BY_DEFAULT}` : 'see allowed_labels'
       throw new HttpError('bad_request', `labels: ${label} is not allowed; leave it out (${why})`)
     },
     trim(registration) {
@@ -125,7 +128,7 @@ function networksOf(texts: readonly string[]): BlockList {
   return list
 }
 
-/** An IPv4 address that is written as IPv6 is in the networks of IPv4 too. */
+/** Whether a list contains an address. An IPv4 address written as IPv6 matches IPv4 networks too. */
 function has(list: BlockList, ip: string): boolean {
   return list.check(ip, isIP(ip) === 6 ? 'ipv6' : 'ipv4')
 }
@@ -139,7 +142,7 @@ function plain(host: string): string {
   return host.replace(/^\[|\]$/g, '')
 }
 
-/** The address of a socket, without a zone, and as IPv4 when it is that. */
+/** The address of a socket, without a zone; an IPv4-mapped address as IPv4. */
 function plainPeer(peer = ''): string {
   const end = peer.indexOf('%')
   return peer.slice(0, end === -1 ? undefined : end).replace(/^::ffff:(?=\d+\.)/i, '')

@@ -3,7 +3,7 @@ import type { Logger } from '../../base/logger.ts'
 import type { Metrics, PushResult } from '../../base/metrics.ts'
 import type { PauseEvent } from './lease.ts'
 
-/** What happens to a push source; `instances` is how many are registered after it. */
+/** An event of a push source; `instances` is the number of registrations after it. */
 export type PushEvent =
   | PauseEvent
   | { readonly kind: 'started'; readonly limit: number; readonly instances: number }
@@ -11,36 +11,35 @@ export type PushEvent =
   | { readonly kind: 'expired'; readonly ids: readonly string[]; readonly instances: number }
   | { readonly kind: 'refused'; readonly why: string; readonly instances: number }
   | { readonly kind: 'replayed'; readonly instances: number }
-  /** Other replicas took or ended registrations. */
+  /** Other replicas accepted or ended registrations. */
   | { readonly kind: 'followed'; readonly instances: number }
   /** The last line of the journal is torn. */
   | { readonly kind: 'torn'; readonly path: string }
-  /** So many lines of the journal cannot be used; why, of the first of them. */
+  /** The number of lines of the journal that cannot be used; why: the reason for the first of them. */
   | { readonly kind: 'unusable'; readonly lines: number; readonly why: string }
-  /** The configuration does not allow so many addresses, and these labels, of earlier registrations. */
+  /** The number of addresses, and the labels, of earlier registrations that the configuration does not allow. */
   | { readonly kind: 'trimmed'; readonly addresses: number; readonly labels: readonly string[] }
-  /** The journal, which cannot be used, or a copy of it, has this path now. */
+  /** A journal that cannot be used, or a copy of it, has this path now. */
   | { readonly kind: 'set_aside'; readonly path: string }
   | { readonly kind: 'not_set_aside'; readonly error: unknown }
-  /** For so long, in milliseconds, no list is made. */
+  /** No list is made for this time, in milliseconds. */
   | { readonly kind: 'settling'; readonly ms: number; readonly why: string }
   | { readonly kind: 'written' }
   | { readonly kind: 'not_written'; readonly error: unknown }
-  /** The source is gone; error: why its journal is still there. */
+  /** The source was removed; error: why its journal could not be deleted. */
   | { readonly kind: 'removed'; readonly error?: unknown }
 
-/** Whom a push source tells what happens to it. */
+/** Receives the events of a push source. */
 export type Report = (event: PushEvent) => void
 
-/** How many of the ids that expired are named in the log. */
+/** The number of expired ids that a log line shows. */
 const MAX_NAMED = 10
 
-/** What does something for each kind of event. */
+/** A handler for each kind of event. */
 type Handlers = { readonly [Kind in PushEvent['kind']]: (event: Extract<PushEvent, { kind: Kind }>) => void }
 
 /**
- * Creates the report of one source: its metrics, and a line in the log when something changes that people want
- * to know.
+ * Creates the report of one source: it updates the metrics, and logs changes that an operator should know.
  */
 export function createPushReport(
   name: string,
@@ -70,7 +69,10 @@ export function createPushReport(
     refused({ why, instances }) {
       count('refused', 1, instances)
       if (!isFull)
-        lines.warn({ why, instances }, 'registration refused: raise the limit, or see who registers')
+        lines.warn(
+          { why, instances },
+          'registration refused: raise the limit, or check which devices register',
+        )
       isFull = true
     },
     replayed({ instances }) {
@@ -79,7 +81,7 @@ export function createPushReport(
     },
     followed: ({ instances }) => push.instances.set({ source: name }, instances),
     torn: ({ path }) =>
-      lines.info({ path }, 'the last line of the journal is torn, and left out: it was never acknowledged'),
+      lines.info({ path }, 'the last line of the journal is torn and is ignored: it was never acknowledged'),
     unusable: (event) =>
       lines.warn(
         { lines: event.lines, why: event.why },
@@ -90,11 +92,15 @@ export function createPushReport(
         { addresses, labels },
         'earlier registrations have addresses or labels that are not allowed; they are left out',
       ),
-    set_aside: ({ path }) => lines.warn({ path }, 'the journal was set aside; see what is wrong with it'),
+    set_aside: ({ path }) =>
+      lines.warn({ path }, 'an unusable journal was saved under another name; check it'),
     not_set_aside: ({ error }) =>
-      lines.warn({ error: messageOf(error) }, 'the journal cannot be set aside, and will be written over'),
+      lines.warn(
+        { error: messageOf(error) },
+        'an unusable journal cannot be saved under another name, and will be overwritten',
+      ),
     settling: ({ ms, why }) =>
-      lines.info({ why, seconds: ms / 1000 }, 'no list is made until devices had the time to register'),
+      lines.info({ why, seconds: ms / 1000 }, 'no list is made until devices have had time to register'),
     paused({ why }) {
       push.paused.set({ source: name }, 1)
       lines.warn({ why }, 'heartbeats cannot be received: expiry is paused')
@@ -124,7 +130,7 @@ export function createPushReport(
       if (error === undefined) return
       lines.warn(
         { error: messageOf(error) },
-        'journal of a removed source not deleted; delete it, or a source of this name has its registrations again',
+        'journal of a removed source not deleted; delete it, or a new source of this name will load its registrations',
       )
     },
   }

@@ -7,17 +7,17 @@ import type { Holder } from '../../model/registration.ts'
 import { isHeaderValue } from '../http/headers.ts'
 import type { Leases } from './lease.ts'
 
-/** How long a device waits for the disk that holds the tokens, in milliseconds. */
+/** The timeout for reading the tokens, in milliseconds. */
 const READ_TIMEOUT_MS = 5_000
 
-/** For so long the tokens are not read again, in milliseconds: reading them costs more than all else of a heartbeat. */
+/** The tokens are not read again for this time, in milliseconds: it costs more than the rest of a heartbeat. */
 const REREAD_MS = 1_000
 
 const RETRY_AFTER_SECONDS = 5
 
 const CAUSE = 'the tokens cannot be read'
 
-/** Where the tokens of a source are; none: nobody needs one. */
+/** The token files of a source; without any, no token is needed. */
 export interface TokenFiles {
   /** One on each line; each may register any instance. */
   readonly token: Secret | undefined
@@ -25,7 +25,7 @@ export interface TokenFiles {
   readonly deviceTokens?: Secret | undefined
 }
 
-/** Who may register. */
+/** Checks which devices can register. */
 export interface Tokens {
   /**
    * Finds the holder of a token.
@@ -37,8 +37,8 @@ export interface Tokens {
 }
 
 /**
- * Creates the check of tokens, whose files are read again once a second at most. While they cannot be read no heartbeat
- * can be received. A token is looked up by its digest, so that how long that takes says nothing about it.
+ * Creates the check of tokens, whose files are read again at most once a second. While they cannot be read, heartbeats
+ * cannot be received. A token is looked up by its digest, so that the time of the lookup reveals nothing about it.
  */
 export function createTokens(
   { token: shared, deviceTokens }: TokenFiles,
@@ -90,11 +90,11 @@ export function createTokens(
   }
 }
 
-/** By digest. A line that cannot be read is no token; `rollcall check` names it. */
+/** The holders by digest. A line that is not valid is ignored; `rollcall check` reports it. */
 function holdersIn([shared = '', bound = '']: readonly string[]): Map<string, Holder> {
   const holders = new Map<string, Holder>()
   for (const token of linesOf(shared)) {
-    // Enough to tell a few tokens apart, too little to guess one from.
+    // Long enough to distinguish a few tokens, too short to reveal one.
     const name = digest(token).slice(0, 8)
     holders.set(digest(token), { token: name })
   }
@@ -110,7 +110,7 @@ function linesOf(text: string): string[] {
   return lines.filter((line) => line !== '')
 }
 
-/** An id may hold spaces, a token none. */
+/** An id can contain spaces, a token cannot. */
 function deviceLine(line: string): { id?: string | undefined; token?: string | undefined } {
   const [, id, token] = /^(.*\S)\s+(\S+)$/.exec(line) ?? []
   return { id, token }
@@ -120,27 +120,27 @@ function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex')
 }
 
-/** Throws an Error when a text is not one token on each line: then the others can be sent by nobody. */
+/** Throws an Error when a text is not one token on each line: no device can send any other text. */
 export function assertTokens(text: string): void {
   const lines = text.split('\n').map((line) => line.trim())
   const wrong = lines.findIndex((line) => /\s/.test(line) || !isHeaderValue(line))
   if (wrong === -1) return
   throw new Error(
-    `holds in line ${wrong + 1} white space or a control character, which no token can hold; write one token on each line, and nothing else`,
+    `has white space or a control character in line ${wrong + 1}, which is not valid in a token; write only one token on each line`,
   )
 }
 
-/** Throws an Error when a text is not an id and a token on each line, or one token is that of two devices. */
+/** Throws an Error when a text is not an id and a token on each line, or when two devices have the same token. */
 export function assertDeviceTokens(text: string): void {
   const seen = new Map<string, string>()
   for (const [index, line] of text.split('\n').entries()) {
     if (line.trim() === '') continue
     const { id, token } = deviceLine(line.trim())
     if (id === undefined || token === undefined || !isHeaderValue(token)) {
-      throw new Error(`holds in line ${index + 1} no id and token; write an id, a space and its token`)
+      throw new Error(`has no id and token in line ${index + 1}; write an id, a space and its token`)
     }
     if ((seen.get(token) ?? id) !== id) {
-      throw new Error(`holds in line ${index + 1} a token that another id has too; make one for each id`)
+      throw new Error(`has a token in line ${index + 1} that another id has too; create one for each id`)
     }
     seen.set(token, id)
   }

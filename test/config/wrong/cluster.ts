@@ -25,12 +25,12 @@ export const rows: readonly WrongFile[] = [
   [
     'a store that is nowhere',
     redis('username: a, password_file: b'),
-    /cluster.redis: says nowhere where the store is; add one of url, sentinel, cluster$/,
+    /cluster.redis: does not set where the store is; add one of url, sentinel, cluster$/,
   ],
   [
     'a store in two places',
     redis('url: "redis://a", cluster: ["redis://b"]'),
-    /cluster.redis.cluster: url says already where the store is; leave one of them out$/,
+    /cluster.redis.cluster: url already sets where the store is; leave one of them out$/,
   ],
   [
     'a store without a scheme',
@@ -112,7 +112,7 @@ export const rows: readonly WrongFile[] = [
     redis('cluster: ["redis://a"], tls_config: {}'),
     /cluster.redis.tls_config: has no effect with redis:/,
   ],
-  ['TLS to nowhere', redis('tls_config: {}'), /cluster.redis: says nowhere where the store is/],
+  ['TLS to nowhere', redis('tls_config: {}'), /cluster.redis: does not set where the store is/],
   [
     'half a certificate',
     redis('url: "rediss://a", tls_config: { cert_file: a }'),

@@ -25,12 +25,12 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     'a null character',
     command('{ argv: [a, "b\\0c"] }'),
-    /^rollcall.yml:3:26: sources\[0\].command.argv\[1\]: has a null character in it/,
+    /^rollcall.yml:3:26: sources\[0\].command.argv\[1\]: contains a null character/,
   ],
   [
     'env with a value',
     command('{ argv: [a], env: [PGPASSWORD=hunter2] }'),
-    /^rollcall.yml:3:33: sources\[0\].command.env\[0\]: has a value, and takes the name alone: write PGPASSWORD,/,
+    /^rollcall.yml:3:33: sources\[0\].command.env\[0\]: has a value, but takes only the name: write PGPASSWORD,/,
   ],
   [
     'env that is no name',
@@ -45,7 +45,7 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     'columns of JSON',
     command('{ argv: [a], columns: [ip] }'),
-    /^rollcall.yml:3:27: sources\[0\].command.columns: has no meaning, as the format is not csv; remove it$/,
+    /^rollcall.yml:3:27: sources\[0\].command.columns: has no effect, because the format is not csv; remove it$/,
   ],
   [
     'a size that is none',

@@ -6,17 +6,17 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     'no kind of source',
     'sources:\n  - name: a\n',
-    /^rollcall.yml:2:5: sources\[0\]: says nowhere where its records come from; add one of http, file, http_sd/,
+    /^rollcall.yml:2:5: sources\[0\]: does not set where its records come from; add one of http, file, http_sd/,
   ],
   [
     'two kinds of source',
     file('{ files: [a.json] }', '    http: { url: http://a }\n'),
-    /^rollcall.yml:3:5: sources\[0\].file: http says already where the records come from; leave one of them out$/,
+    /^rollcall.yml:3:5: sources\[0\].file: http already sets where the records come from; leave one of them out$/,
   ],
   [
     'file and http_sd',
     file('{ files: [a.json] }', '    http_sd: { url: http://a }\n'),
-    /^rollcall.yml:4:5: sources\[0\].http_sd: file says already where the records come from/,
+    /^rollcall.yml:4:5: sources\[0\].http_sd: file already sets where the records come from/,
   ],
   [
     'file without files',
@@ -46,23 +46,23 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     'a path that is empty',
     file('{ files: [""] }'),
-    /^rollcall.yml:3:21: sources\[0\].file.files\[0\]: "" is no file; write a path such as "inventory\/hosts.yml" or/,
+    /^rollcall.yml:3:21: sources\[0\].file.files\[0\]: "" is not a file; write a path such as "inventory\/hosts.yml" or/,
   ],
   [
     'a folder',
     file('{ files: [inventory/], format: json }'),
-    /^rollcall.yml:3:21: sources\[0\].file.files\[0\]: "inventory\/" is no file; write a path such as/,
+    /^rollcall.yml:3:21: sources\[0\].file.files\[0\]: "inventory\/" is not a file; write a path such as/,
   ],
-  ['the folder above', file('{ files: [a/..], format: json }'), /files\[0\]: "a\/.." is no file/],
+  ['the folder above', file('{ files: [a/..], format: json }'), /files\[0\]: "a\/.." is not a file/],
   [
     'a star in the name of a folder',
     file('{ files: ["*/hosts.json"] }'),
-    /files\[0\]: "\*\/hosts.json" has a pattern in the name of a folder; "\*" and "\?" can stand after the last "\/"$/,
+    /files\[0\]: "\*\/hosts.json" has a pattern in the name of a folder; "\*" and "\?" are allowed only after the last "\/"$/,
   ],
   [
     'an ending that says nothing',
     file('{ files: [hosts.dat] }'),
-    /^rollcall.yml:3:21: .*"hosts.dat" does not end in .json, .*.csv, .*.xml; say how it is written: add format$/,
+    /^rollcall.yml:3:21: .*"hosts.dat" does not end in .json, .*.csv, .*.xml; set its format: add format$/,
   ],
   ['no ending', file('{ files: ["*"] }'), /files\[0\]: "\*" does not end in .json/],
   [
@@ -88,12 +88,12 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     'a delimiter without CSV',
     file('{ files: [a.json], csv_delimiter: ";" }'),
-    /^rollcall.yml:3:30: sources\[0\].file.csv_delimiter: has no meaning, as no file is CSV; remove it$/,
+    /^rollcall.yml:3:30: sources\[0\].file.csv_delimiter: has no effect, because no file is CSV; remove it$/,
   ],
   [
     'columns, and no file that is CSV',
     file('{ files: [a.json], columns: [ip] }'),
-    /file.columns: has no meaning, as no file is CSV; remove it$/,
+    /file.columns: has no effect, because no file is CSV; remove it$/,
   ],
   [
     'an unknown encoding',
@@ -128,7 +128,7 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     'http_sd without a URL',
     'sources:\n  - name: a\n    http_sd: {}\n',
-    /^rollcall.yml:3:14: sources\[0\].http_sd: says nowhere where the inventory is; add url$/,
+    /^rollcall.yml:3:14: sources\[0\].http_sd: has no URL of the inventory; add url$/,
   ],
   [
     '51: an http_sd URL with a secret',
@@ -148,26 +148,26 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     'records of http_sd',
     httpSd('    records: items\n'),
-    /^rollcall.yml:4:5: sources\[0\].records: has no meaning for http_sd, whose answer is target groups already; remove it$/,
+    /^rollcall.yml:4:5: sources\[0\].records: has no effect with http_sd, which returns target groups; remove it$/,
   ],
   [
     'records of http_sd that are no expression either',
     httpSd('    records: "items[?"\n'),
-    /sources\[0\].records: has no meaning for http_sd/,
+    /sources\[0\].records: has no effect with http_sd/,
   ],
   [
     'targets of http_sd',
     httpSd('    targets: ["{host}:1"]\n'),
-    /^rollcall.yml:4:5: sources\[0\].targets: has no meaning for http_sd/,
+    /^rollcall.yml:4:5: sources\[0\].targets: has no effect with http_sd/,
   ],
   [
     'a filter of http_sd',
     `sources:\n  - name: a\n    http_sd: { url: http://a }\n    filter: a\n`,
-    /^rollcall.yml:4:5: sources\[0\].filter: has no meaning for http_sd/,
+    /^rollcall.yml:4:5: sources\[0\].filter: has no effect with http_sd/,
   ],
   [
     'meta_labels of http_sd',
     httpSd('    meta_labels: false\n'),
-    /^rollcall.yml:4:5: sources\[0\].meta_labels: has no meaning for http_sd/,
+    /^rollcall.yml:4:5: sources\[0\].meta_labels: has no effect with http_sd/,
   ],
 ]

@@ -15,12 +15,12 @@ export const rows: readonly WrongFile[] = [
   [
     'empty sources',
     'sources: []\n',
-    /^rollcall.yml:1:10: sources: \[\] is not a list with at least one source in it$/,
+    /^rollcall.yml:1:10: sources: \[\] is not a list with at least one source$/,
   ],
   [
     'sources that are no list',
     'sources: { name: a, http: { url: "http://a:hunter2@b" } }\n',
-    /^rollcall.yml:1:10: sources: a set of keys is not a list with at least one source in it; begin each item of the list with "- "$/,
+    /^rollcall.yml:1:10: sources: a set of keys is not a list with at least one source; begin each item of the list with "- "$/,
   ],
   [
     'sources at the top',
@@ -65,7 +65,7 @@ export const rows: readonly WrongFile[] = [
   [
     'a key twice',
     `${SOURCE}    name: b\n`,
-    /^rollcall.yml:4:5: not valid YAML: this key stands twice in one set of keys; leave one out$/,
+    /^rollcall.yml:4:5: not valid YAML: this key is a duplicate in its set of keys; leave one out$/,
   ],
   [
     'a quote that is not closed',
@@ -75,12 +75,12 @@ export const rows: readonly WrongFile[] = [
   [
     'a quote inside quotes',
     "sources:\n  - name: 'it's'\n",
-    /^rollcall.yml:2:15: not valid YAML: something follows a value that has ended; put all of it in quotes/,
+    /^rollcall.yml:2:15: not valid YAML: there is text after the end of a value; put all of it in quotes/,
   ],
   [
     'a colon in a text',
     'sources:\n  - name: a: b\n',
-    /^rollcall.yml:2:11: not valid YAML: a key stands inside a value; put a text with ": " in it in quotes/,
+    /^rollcall.yml:2:11: not valid YAML: a key is inside a value; put a text that contains ": " in quotes/,
   ],
   [
     'a key that is indented too little',
@@ -90,7 +90,7 @@ export const rows: readonly WrongFile[] = [
   [
     'a key that is indented between two others',
     'sources:\n  - name: a\n    http:\n      url: http://a\n     method: GET\n',
-    /^rollcall.yml:5:1: not valid YAML: this line is indented otherwise than its neighbours above; indent/,
+    /^rollcall.yml:5:1: not valid YAML: the indentation of this line differs from the lines above; indent/,
   ],
   [
     'no space after the colon',
@@ -101,7 +101,7 @@ export const rows: readonly WrongFile[] = [
   [
     'a sign that needs quotes',
     'sources:\n  - name: @a\n',
-    /^rollcall.yml:2:11: not valid YAML: a value that begins with this sign needs quotes; put it in quotes$/,
+    /^rollcall.yml:2:11: not valid YAML: a value that begins with this character needs quotes; put it in quotes$/,
   ],
   [
     'two documents',
@@ -111,12 +111,12 @@ export const rows: readonly WrongFile[] = [
   [
     'a tag of another program',
     'sources:\n  - name: a\n    http: { url: http://a, basic_auth: { password: !env PASSWORD } }\n',
-    /^rollcall.yml:3:52: not valid YAML: a text that begins with "!" needs quotes, and tags mean nothing here: \$\{NAME\} stands for/,
+    /^rollcall.yml:3:52: not valid YAML: a text that begins with "!" needs quotes, and tags are not supported: \$\{NAME\} stands for/,
   ],
   [
     'lists in lists in lists',
     `sources: ${'['.repeat(3_000)}`,
-    /^rollcall.yml:1:2\d\d: not valid YAML: what begins here is more than 200 levels deep, and no more are read$/,
+    /^rollcall.yml:1:2\d\d: not valid YAML: the value that begins here is more than 200 levels deep, which is the limit$/,
   ],
   [
     'an unknown key at the top',
@@ -157,7 +157,7 @@ export const rows: readonly WrongFile[] = [
   [
     'no http',
     'sources:\n  - name: a\n',
-    /^rollcall.yml:2:5: sources\[0\]: says nowhere where its records come from; add one of http/,
+    /^rollcall.yml:2:5: sources\[0\]: does not set where its records come from; add one of http/,
   ],
   [
     'a target with an unknown key',
@@ -177,17 +177,17 @@ export const rows: readonly WrongFile[] = [
   [
     'no URL',
     'sources:\n  - name: a\n    http: {}\n',
-    /^rollcall.yml:3:11: sources\[0\].http: says nowhere where the inventory is; add url$/,
+    /^rollcall.yml:3:11: sources\[0\].http: has no URL of the inventory; add url$/,
   ],
   [
     'a URL and several',
     'sources:\n  - name: a\n    http: { url: http://a, urls: [http://b] }\n',
-    /^rollcall.yml:3:28: sources\[0\].http.urls: has no meaning beside url; leave one of them out$/,
+    /^rollcall.yml:3:28: sources\[0\].http.urls: cannot be combined with url; leave one of them out$/,
   ],
   [
     'URLs of which one is there twice',
     'sources:\n  - name: a\n    http: { urls: [http://a, http://b, http://a] }\n',
-    /^rollcall.yml:3:40: sources\[0\].http.urls\[2\]: is there twice; leave one out$/,
+    /^rollcall.yml:3:40: sources\[0\].http.urls\[2\]: is a duplicate; leave one out$/,
   ],
   [
     'several URLs of which one is none',
@@ -197,12 +197,12 @@ export const rows: readonly WrongFile[] = [
   [
     'a user in one of several URLs, and basic_auth',
     'sources:\n  - name: a\n    http: { urls: [http://a, http://u:p@b], basic_auth: { username: u } }\n',
-    /^rollcall.yml:3:45: sources\[0\].http.basic_auth: the url holds a user or password already/,
+    /^rollcall.yml:3:45: sources\[0\].http.basic_auth: the url already has a user or password/,
   ],
   [
     'a join without a list',
     `${SOURCE}    with: { device: { by: id, from: device.id } }\n`,
-    /^rollcall.yml:4:21: sources\[0\].with.device: says nowhere where its records come from; add one of http, file, command$/,
+    /^rollcall.yml:4:21: sources\[0\].with.device: does not set where its records come from; add one of http, file, command$/,
   ],
   [
     'a join with a kind that has no records',
@@ -212,12 +212,12 @@ export const rows: readonly WrongFile[] = [
   [
     'a join that would replace what tells records apart',
     `${SOURCE}    with: { id: { http: { url: http://a }, by: id, from: b } }\n`,
-    /^rollcall.yml:4:13: sources\[0\].with.id: would replace what tells records apart/,
+    /^rollcall.yml:4:13: sources\[0\].with.id: would replace a field that identifies records/,
   ],
   [
     'a join whose name is none of a field',
     `${SOURCE}    with: { a-b: { http: { url: http://a }, by: id, from: b } }\n`,
-    /^rollcall.yml:4:13: sources\[0\].with.a-b: is no name of a field/,
+    /^rollcall.yml:4:13: sources\[0\].with.a-b: is not the name of a field/,
   ],
   [
     'a join by what is no field',
@@ -257,7 +257,7 @@ export const rows: readonly WrongFile[] = [
   [
     'a name twice',
     `${SOURCE}  - name: sensors\n    http: { url: http://b }\n`,
-    /^rollcall.yml:4:11: sources\[1\].name: "sensors" is taken by sources\[0\]; each source needs its own$/,
+    /^rollcall.yml:4:11: sources\[1\].name: "sensors" is already used by sources\[0\]; each source needs its own$/,
   ],
   [
     'a URL without a scheme',
@@ -367,12 +367,12 @@ export const rows: readonly WrongFile[] = [
   [
     'a target with neither address nor url',
     `${SOURCE}    targets: [{ labels: { a: b } }]\n`,
-    /^rollcall.yml:4:15: sources\[0\].targets\[0\]: says nowhere what its address is; add address: "\{hostname\}:9100", or url$/,
+    /^rollcall.yml:4:15: sources\[0\].targets\[0\]: has no address; add address: "\{hostname\}:9100", or url$/,
   ],
   [
     'a target with address and url',
     `${SOURCE}    targets: [{ address: "{a}:1", url: "{b}" }]\n`,
-    /^rollcall.yml:4:35: sources\[0\].targets\[0\].url: has no meaning beside address; leave one of them out$/,
+    /^rollcall.yml:4:35: sources\[0\].targets\[0\].url: cannot be combined with address; leave one of them out$/,
   ],
   [
     'a url that is no template',
@@ -397,7 +397,7 @@ export const rows: readonly WrongFile[] = [
   [
     'for_each without targets',
     `${SOURCE}    for_each: ports\n`,
-    /^rollcall.yml:4:5: sources\[0\].for_each: needs targets that say what each item is, such as targets: \["\{hostname\}:\{item\}"\]$/,
+    /^rollcall.yml:4:5: sources\[0\].for_each: needs targets with templates for the items, such as targets: \["\{hostname\}:\{item\}"\]$/,
   ],
   [
     'a label that is a list',
@@ -478,7 +478,7 @@ export const rows: readonly WrongFile[] = [
   [
     'what is accepted without its digest',
     `${SOURCE}    guard: { accept: all }\n`,
-    /^rollcall.yml:4:22: .*accept: "all" is not a digest of 64 hex digits, as \/health shows it of targets/,
+    /^rollcall.yml:4:22: .*accept: "all" is not a digest of 64 hex digits, as \/health shows it for held targets/,
   ],
   [
     'the guard of all sources',
@@ -504,7 +504,7 @@ export const rows: readonly WrongFile[] = [
   [
     'an alias inside what it stands for',
     'sources:\n  - &a { name: *a }\n',
-    /^rollcall.yml:1:1: not valid YAML: an alias stands inside what it stands for$/,
+    /^rollcall.yml:1:1: not valid YAML: an alias is inside the value that it refers to$/,
   ],
   ['a merge of a number', 'sources:\n  - <<: 5\n', /^rollcall.yml:1:1: not valid YAML: Merge/],
   [
@@ -565,7 +565,7 @@ export const rows: readonly WrongFile[] = [
   [
     'a max_staleness shorter than the time between two refreshes',
     `${SOURCE}    refresh_interval: 5m\n    max_staleness: 5m\n`,
-    /^rollcall.yml:5:20: sources\[0\].max_staleness: "5m" is too short: a refresh begins up to a tenth more than its refresh_interval \(5m\) after the last and may take its timeout \(10s\), so \/targets would answer 503 although nothing fails; write at least 5m40s$/,
+    /^rollcall.yml:5:20: sources\[0\].max_staleness: "5m" is too short: a refresh can begin 1.1 × refresh_interval \(5m\) after the last one and take its timeout \(10s\), so \/targets would answer 503 even if nothing fails; write at least 5m40s$/,
   ],
   [
     'a max_staleness too short for the global interval and timeout',
@@ -575,6 +575,6 @@ export const rows: readonly WrongFile[] = [
   [
     'a file_sd file twice',
     `${SOURCE}    file_sd: a.json\n  - name: b\n    http: { url: http://b }\n    file_sd: ./a.json\n`,
-    /^rollcall.yml:7:14: sources\[1\].file_sd: .* is taken by sources\[0\]/,
+    /^rollcall.yml:7:14: sources\[1\].file_sd: .* is already used by sources\[0\]/,
   ],
 ]

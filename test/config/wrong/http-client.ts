@@ -40,17 +40,17 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     'two ways to prove who asks',
     http('basic_auth: { username: a }', 'authorization: { credentials: hunter2 }'),
-    /^rollcall.yml:6:7: sources\[0\].http.authorization: basic_auth says already who asks; leave one of them out$/,
+    /^rollcall.yml:6:7: sources\[0\].http.authorization: basic_auth already sets the authentication; leave one of them out$/,
   ],
   [
     'oauth2 beside authorization',
     http('authorization: { credentials: hunter2 }', `oauth2: { ${OAUTH2} }`),
-    /^rollcall.yml:6:7: sources\[0\].http.oauth2: authorization says already who asks/,
+    /^rollcall.yml:6:7: sources\[0\].http.oauth2: authorization already sets the authentication/,
   ],
   [
     'a password in the URL beside another',
     `${url('http://user:hunter2@inventory/')}      basic_auth: { username: a }\n`,
-    at('basic_auth', 'the url holds a user or password already; leave one of them out$'),
+    at('basic_auth', 'the url already has a user or password; leave one of them out$'),
   ],
   [
     'a password beside its file',
@@ -62,7 +62,7 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
     http('basic_auth: { username: a, username_file: b }'),
     at('basic_auth.username_file', 'username is given already'),
   ],
-  ['basic_auth without anything', http('basic_auth: {}'), at('basic_auth', 'says nothing; add username and')],
+  ['basic_auth without anything', http('basic_auth: {}'), at('basic_auth', 'is empty; add username and')],
   [
     '51: basic_auth that is a text',
     http('basic_auth: hunter2'),
@@ -106,12 +106,12 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     'authorization without credentials',
     authorization('{ type: Token }'),
-    at('authorization', 'says nothing; add credentials or credentials_file$'),
+    at('authorization', 'is empty; add credentials or credentials_file$'),
   ],
   [
     'authorization of type basic',
     authorization('{ type: basic, credentials: hunter2 }'),
-    at('authorization.type', '"basic" is not for here; use basic_auth$'),
+    at('authorization.type', '"basic" cannot be used here; use basic_auth$'),
   ],
   [
     'an authorization type of two words',
@@ -123,7 +123,7 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
     authorization('{ credentials: "hunter2\\nX-Admin: yes" }'),
     at(
       'authorization.credentials',
-      'holds a line break or another control character, which no header may hold$',
+      'contains a line break or another control character, which is not valid in a header$',
     ),
   ],
   // OAuth 2.
@@ -141,7 +141,7 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     'a login that gives nothing',
     http('login: { url: /login }'),
-    at('login', 'says nowhere what the session is; add token'),
+    at('login', 'does not set what the session is; add token'),
   ],
   [
     'a token that is no expression',
@@ -151,7 +151,7 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     'a login elsewhere by two slashes',
     http('login: { url: //a, cookie: true }'),
-    at('login.url', 'is no path; write one'),
+    at('login.url', 'is not a path; write one'),
   ],
   [
     'a login at no URL',
@@ -206,7 +206,7 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     'a status that says nothing of a session',
     http('login: { url: /a, cookie: true, renew_on: [200] }'),
-    at('login.renew_on[0]', '200 is not a status of HTTP from 300 to 599'),
+    at('login.renew_on[0]', '200 is not an HTTP status from 300 to 599'),
   ],
   [
     'a client secret beside its file',
@@ -257,7 +257,7 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     'a header of the connection',
     header('{ Transfer-Encoding: { values: [chunked] } }'),
-    at('http_headers.Transfer-Encoding', 'is about the connection'),
+    at('http_headers.Transfer-Encoding', 'controls the connection'),
   ],
   [
     'a header name with a space',
@@ -282,12 +282,12 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     '53: a header value with a line break',
     header('{ X-A: { secrets: ["a", "hunter2\\r\\nX-Admin: yes"] } }'),
-    at('http_headers.X-A.secrets[1]', 'holds a line break'),
+    at('http_headers.X-A.secrets[1]', 'contains a line break'),
   ],
   [
     '53: a header value whose variable holds a line break',
     header('{ X-A: { values: ["${BROKEN}"] } }'),
-    at('http_headers.X-A.values[0]', 'holds a line break'),
+    at('http_headers.X-A.values[0]', 'contains a line break'),
   ],
   [
     'headers',
@@ -369,7 +369,7 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     'a proxy from the file and the environment',
     http('proxy_url: "http://p:1"', 'proxy_from_environment: true'),
-    at('proxy_url', 'proxy_from_environment says already which proxy is used; leave one of them out$'),
+    at('proxy_url', 'proxy_from_environment already sets the proxy; leave one of them out$'),
   ],
   [
     'a proxy of the environment that is none',
@@ -392,13 +392,13 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
     http('basic_auth: { username: a, password: "hunter2${hunter2-}" }'),
     at(
       'basic_auth.password',
-      'holds "\\$\\{" without the name of a variable; write \\$\\{NAME\\}, or \\$\\$\\{ for',
+      'contains "\\$\\{" without the name of a variable; write \\$\\{NAME\\}, or \\$\\$\\{ for',
     ),
   ],
   [
     'a variable that has no end',
     http('basic_auth: { username: a, password: "hunter2${SECRET" }'),
-    at('basic_auth.password', 'holds "\\$\\{" without the name of a variable'),
+    at('basic_auth.password', 'contains "\\$\\{" without the name of a variable'),
   ],
   [
     'a variable in the URL that is not set',
@@ -408,7 +408,7 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     '51: a URL that its variables spoil',
     url('http://inventory:${SECRET}/?a=${SECRET}'),
-    /^rollcall.yml:4:12: sources\[0\].http.url: "http:\/\/inventory:\$\{SECRET\}\/\?…" is not an http or https URL once its/,
+    /^rollcall.yml:4:12: sources\[0\].http.url: "http:\/\/inventory:\$\{SECRET\}\/\?…" is not an http or https URL after its/,
   ],
   // Whatever is around secrets.
   [
@@ -424,13 +424,13 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     '51: sources without dashes',
     'sources:\n  name: sensors\n  http: { basic_auth: { password: hunter2 } }\n',
-    /^rollcall.yml:2:3: sources: a set of keys is not a list with at least one source in it; begin each item of the list with "- "$/,
+    /^rollcall.yml:2:3: sources: a set of keys is not a list with at least one source; begin each item of the list with "- "$/,
   ],
   // Passwords that YAML cannot read without quotes.
   [
     '51: a password that looks like an alias',
     http('basic_auth: { username: a, password: *hunter2 }'),
-    /^rollcall.yml:5:44: not valid YAML: Unresolved alias \(the anchor .*\); put texts with signs in them in quotes$/,
+    /^rollcall.yml:5:44: not valid YAML: Unresolved alias \(the anchor .*\); put texts with special characters in quotes$/,
   ],
   [
     '51: an alias of nothing after one of something',
@@ -450,6 +450,6 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     '51: a password with a backslash',
     http('basic_auth:', '  password: "\\uhunter2"'),
-    /^rollcall.yml:6:\d+: not valid YAML: in double quotes a backslash begins an escape sequence, and there is none such; use single quotes$/,
+    /^rollcall.yml:6:\d+: not valid YAML: in double quotes a backslash begins an escape sequence, and this one is unknown; use single quotes$/,
   ],
 ]

@@ -82,7 +82,7 @@ export const rows: readonly WrongFile[] = [
   [
     'no style',
     pages('max_pages: 5'),
-    /^rollcall.yml:3:40: sources\[0\].http.pagination: says nowhere how the next page is found; add one of link_header, next_url, cursor, page, offset$/,
+    /^rollcall.yml:3:40: sources\[0\].http.pagination: does not set how the next page is found; add one of link_header, next_url, cursor, page, offset$/,
   ],
   [
     'an unknown style',
@@ -97,12 +97,12 @@ export const rows: readonly WrongFile[] = [
   [
     'two styles',
     pages('link_header: true, next_url: next'),
-    /^rollcall.yml:3:61: sources\[0\].http.pagination.next_url: link_header says already how the next page is found; leave one of them out$/,
+    /^rollcall.yml:3:61: sources\[0\].http.pagination.next_url: link_header already sets how the next page is found; leave one of them out$/,
   ],
   [
     'two styles with places',
     pages('page: { parameter: a }, offset: { parameter: b }'),
-    /pagination.offset: page says already how/,
+    /pagination.offset: page already sets how/,
   ],
   [
     'no link header',
@@ -123,17 +123,17 @@ export const rows: readonly WrongFile[] = [
   [
     'a cursor that is sent nowhere',
     pages('cursor: { value: next }'),
-    /^rollcall.yml:3:50: sources\[0\].http.pagination.cursor: says nowhere where it is sent; add parameter, for the URL, or body_field$/,
+    /^rollcall.yml:3:50: sources\[0\].http.pagination.cursor: does not set where the value is sent; add parameter, for the URL, or body_field$/,
   ],
   [
     'a page number that is sent nowhere',
     pages('page: {}'),
-    /^rollcall.yml:3:48: sources\[0\].http.pagination.page: says nowhere where it is sent/,
+    /^rollcall.yml:3:48: sources\[0\].http.pagination.page: does not set where the value is sent/,
   ],
   [
     'an offset that is sent to two places',
     pages('offset: { parameter: a, body_field: b }'),
-    /^rollcall.yml:3:66: sources\[0\].http.pagination.offset.body_field: parameter says already where it is sent; leave one of them out$/,
+    /^rollcall.yml:3:66: sources\[0\].http.pagination.offset.body_field: parameter already sets where the value is sent; leave one of them out$/,
   ],
   [
     'an unknown key of a cursor',
@@ -154,7 +154,7 @@ export const rows: readonly WrongFile[] = [
   [
     'a body field with GET',
     pages('offset: { body_field: a }'),
-    /^rollcall.yml:3:52: sources\[0\].http.pagination.offset.body_field: needs a body to be written into: a set of keys, sent with method: POST$/,
+    /^rollcall.yml:3:52: sources\[0\].http.pagination.offset.body_field: needs a body that is a set of keys, sent with method: POST$/,
   ],
   [
     'a body field with GET and a body',
@@ -164,12 +164,12 @@ export const rows: readonly WrongFile[] = [
   [
     'a body field of a text',
     pages('offset: { body_field: a }', ', method: POST, body: "a=1"'),
-    /offset.body_field: needs a body to be written into: a set of keys/,
+    /offset.body_field: needs a body that is a set of keys/,
   ],
   [
     'a body field of a list',
     pages('offset: { body_field: a }', ', method: POST, body: [a]'),
-    /offset.body_field: needs a body to be written into: a set of keys/,
+    /offset.body_field: needs a body that is a set of keys/,
   ],
   [
     'a body field where a text is',
@@ -251,7 +251,7 @@ export const rows: readonly WrongFile[] = [
   [
     'has_more with a Link header',
     pages('link_header: true, has_more: more'),
-    /^rollcall.yml:3:61: sources\[0\].http.pagination.has_more: has no effect with link_header, whose last page is the one that leads to no other; leave it out$/,
+    /^rollcall.yml:3:61: sources\[0\].http.pagination.has_more: has no effect with link_header, because the last page is the one without a link to another; leave it out$/,
   ],
   [
     'has_more with next URLs',
@@ -261,6 +261,6 @@ export const rows: readonly WrongFile[] = [
   [
     'items that nobody counts',
     pages('next_url: next, items: results'),
-    /^rollcall.yml:3:58: sources\[0\].http.pagination.items: has no effect with next_url, unless there is a total; what becomes targets is said in records$/,
+    /^rollcall.yml:3:58: sources\[0\].http.pagination.items: has no effect with next_url without total; to select the records for targets, use records$/,
   ],
 ]

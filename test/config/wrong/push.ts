@@ -12,17 +12,17 @@ export const rows: readonly WrongFile[] = [
   [
     'nobody who may register',
     push('{}'),
-    /^rollcall.yml:3:11: sources\[0\].push: does not say who may register; add token_file: … or device_tokens_file: …, or, if everybody may, insecure_skip_authentication: true$/,
+    /^rollcall.yml:3:11: sources\[0\].push: does not set who can register; add token_file: … or device_tokens_file: …, or, to let everybody register, insecure_skip_authentication: true$/,
   ],
   [
     'authentication that is not skipped',
     push('{ insecure_skip_authentication: false }'),
-    /does not say who may register/,
+    /does not set who can register/,
   ],
   [
     'a token and none',
     push('{ token_file: a, insecure_skip_authentication: true }'),
-    /^rollcall.yml:3:28: sources\[0\].push.insecure_skip_authentication: token_file says already who may register; leave one of them out$/,
+    /^rollcall.yml:3:28: sources\[0\].push.insecure_skip_authentication: token_file already sets who can register; leave one of them out$/,
   ],
   ['an empty path', push('{ token_file: "" }'), /push.token_file: "" is not a path$/],
   [
@@ -93,12 +93,12 @@ export const rows: readonly WrongFile[] = [
   [
     'tokens of devices and none',
     push('{ device_tokens_file: a, insecure_skip_authentication: true }'),
-    /insecure_skip_authentication: device_tokens_file says already who may register; leave one of them out$/,
+    /insecure_skip_authentication: device_tokens_file already sets who can register; leave one of them out$/,
   ],
   [
     'a share of a token without tokens that have one',
     push('{ device_tokens_file: a, max_instances_per_token: 5 }'),
-    /^rollcall.yml:3:36: sources\[0\].push.max_instances_per_token: has no meaning without token_file; remove it$/,
+    /^rollcall.yml:3:36: sources\[0\].push.max_instances_per_token: has no effect without token_file; remove it$/,
   ],
   [
     'bytes that are no size',
@@ -123,16 +123,16 @@ export const rows: readonly WrongFile[] = [
   [
     'fail_if of push',
     push('{ token_file: a }', '    fail_if: errors\n'),
-    /^rollcall.yml:4:5: sources\[0\].fail_if: has no meaning for push, as there is no answer that could fail; remove it$/,
+    /^rollcall.yml:4:5: sources\[0\].fail_if: has no effect with push, which reads no inventory; remove it$/,
   ],
   [
     'complete of push',
     push('{ token_file: a }', '    complete: true\n'),
-    /^rollcall.yml:4:5: sources\[0\].complete: has no meaning for push/,
+    /^rollcall.yml:4:5: sources\[0\].complete: has no effect with push/,
   ],
   [
     'push beside file',
     push('{ token_file: a }', '    file: { files: [a.json] }\n'),
-    /sources\[0\].push: file says already where the records come from; leave one of them out$/,
+    /sources\[0\].push: file already sets where the records come from; leave one of them out$/,
   ],
 ]

@@ -57,7 +57,7 @@ export const actionsCases: readonly RuleCase[] = [
     rule: { source_labels, target_label: 'x', replacement: 'y', action: 'uppercase' },
     problems: {
       replacement:
-        /^"y" has no meaning for uppercase, which takes source_labels, separator and target_label; remove the key$/,
+        /^"y" has no effect with uppercase, which uses source_labels, separator and target_label; remove the key$/,
     },
   },
   {
@@ -76,7 +76,7 @@ export const actionsCases: readonly RuleCase[] = [
     rule: { source_labels, target_label: 'x', regex: '(.*)', action: 'keepequal' },
     problems: {
       regex:
-        /^"\(\.\*\)" has no meaning for keepequal, which takes source_labels and target_label only; remove the key$/,
+        /^"\(\.\*\)" has no effect with keepequal, which uses source_labels and target_label only; remove the key$/,
     },
   },
   {
@@ -103,10 +103,10 @@ export const actionsCases: readonly RuleCase[] = [
       action: 'dropequal',
     },
     problems: {
-      regex: /no meaning/,
-      separator: /^"" has no meaning/,
-      replacement: /no meaning/,
-      modulus: /^1 has no meaning/,
+      regex: /has no effect/,
+      separator: /^"" has no effect/,
+      replacement: /has no effect/,
+      modulus: /^1 has no effect/,
     },
   },
   {
@@ -155,7 +155,7 @@ export const actionsCases: readonly RuleCase[] = [
     name: 'labeldrop with an empty list of source labels',
     rule: { source_labels: [], regex: 'a', action: 'labeldrop' },
     problems: {
-      source_labels: /^\[\] has no meaning for labeldrop, which takes regex only; remove the key$/,
+      source_labels: /^\[\] has no effect with labeldrop, which uses regex only; remove the key$/,
     },
   },
   {
@@ -170,17 +170,17 @@ export const actionsCases: readonly RuleCase[] = [
       action: 'labelkeep',
     },
     problems: {
-      source_labels: /no meaning/,
-      target_label: /no meaning/,
-      modulus: /no meaning/,
-      separator: /no meaning/,
-      replacement: /no meaning/,
+      source_labels: /has no effect/,
+      target_label: /has no effect/,
+      modulus: /has no effect/,
+      separator: /has no effect/,
+      replacement: /has no effect/,
     },
   },
   {
     name: 'a number with several spellings',
     rule: { target_label: 'x', replacement: 1.5 },
-    problems: { replacement: /^1\.5 is a number; put quotes around it: it is meant as a text$/ },
+    problems: { replacement: /^1\.5 is a number; put quotes around it to make it a text$/ },
     laxer: [2, 3],
   },
   {

@@ -17,7 +17,7 @@ export const commonCases: readonly RuleCase[] = [
   {
     name: 'an empty action',
     rule: { action: '', target_label: 'x' },
-    problems: { action: /^is empty; write one of .*: it is then replace$/ },
+    problems: { action: /^is empty; write one of .* for the default replace$/ },
   },
   { name: 'an action in upper case', rule: { action: 'KEEP', source_labels }, problems: {} },
   {

@@ -25,8 +25,8 @@ t.test('an address at which nobody else reaches it is not told', async (t) => {
   const rows: [host: string | undefined, local: string, message: RegExp][] = [
     ['127.0.0.1', '10.0.0.7', /listens on 127.0.0.1 only.*--web.listen-address or --register.address/],
     ['localhost', '10.0.0.7', /listens on localhost only/],
-    [undefined, 'fe80::1%eth0', /fe80::1%eth0 means something on this machine only; set --register.address/],
-    [undefined, '', /is no address/],
+    [undefined, 'fe80::1%eth0', /fe80::1%eth0 is valid on this machine only; set --register.address/],
+    [undefined, '', /is not an address/],
   ]
   for (const [host, local, message] of rows) {
     t.throws(

@@ -179,7 +179,7 @@ t.test('a token that cannot be had, or is none, is no reason to stop', async (t)
   const folder = t.testdir({ odd: 'two words\n' })
   for (const [file, message] of [
     ['missing', /cannot be read/],
-    ['odd', /has characters that no token has/],
+    ['odd', /has characters that a token cannot have/],
   ] as const) {
     const { registration, lines, attempts } = registering(t, server.url, { tokenFile: join(folder, file) })
     registration.start(LISTENING)
@@ -212,7 +212,7 @@ t.test('a sensor that only this machine reaches is not told to another one', asy
   const other = registering(t, server.url)
   other.registration.start({ host: 'not a host', port: 9100 })
   await other.attempts(1)
-  t.match(other.lines, [{ reason: 'address', error: /not a host is no address/ }])
+  t.match(other.lines, [{ reason: 'address', error: /not a host is not an address/ }])
   t.match(lines, [{ msg: 'registered' }])
 })
 

@@ -162,7 +162,7 @@ t.test('a program that cannot be started is a failed reading', async (t) => {
   const missing = await scripted(t, '', { argv: ['rollcall-no-such-program'] }).failure()
   t.match(missing, {
     reason: 'command',
-    message: /^"rollcall-no-such-program" cannot be started: it is not there/,
+    message: /^"rollcall-no-such-program" cannot be started: it was not found/,
   })
   const { folder, failure } = scripted(t, '', { argv: ['./list'] })
   writeFileSync(join(folder, 'list'), '#!/bin/sh\necho "[]"\n')

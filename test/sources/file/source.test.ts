@@ -70,7 +70,7 @@ t.test('a file that is packed with gzip is unpacked, and bounded', async (t) => 
   writeFileSync(join(folder, 'b.json'), zipped.subarray(0, 20))
   await t.rejects(contents(source), {
     reason: 'parse',
-    message: /^b.json is packed with gzip, and cannot be/,
+    message: /^b.json is compressed with gzip, and cannot be/,
   })
   const [first, second] = [gzipSync('["a",'), gzipSync('"b"]')]
   writeFileSync(join(folder, 'b.json'), Buffer.concat([first, second]))
@@ -78,12 +78,12 @@ t.test('a file that is packed with gzip is unpacked, and bounded', async (t) => 
   writeFileSync(join(folder, 'b.json'), Buffer.concat([first, Buffer.alloc(second.length)]))
   await t.rejects(contents(source), {
     reason: 'parse',
-    message: /^b.json is packed with gzip, and cannot be/,
+    message: /^b.json is compressed with gzip, and cannot be/,
   })
   writeFileSync(join(folder, 'b.json'), gzipSync(Buffer.alloc(10_000, ' ')))
   await t.rejects(contents(open(t, folder, ['*.json.gz', 'b.json'], { maxBytes: 5_000 })), {
     reason: 'too_large',
-    message: /^b.json has more than .* unpacked; raise max_size/,
+    message: /^b.json has more than .* decompressed; raise max_size/,
   })
 })
 
@@ -108,7 +108,10 @@ t.test('whole or nothing: what cannot be read fails, and the message says which 
   execFileSync('mkfifo', [join(folder, 'pipe.json')])
   const rows: [files: string[], message: RegExp][] = [
     [['good.json', 'missing.json'], /^missing.json cannot be read: ENOENT/],
-    [['good.json', 'empty/*.json'], /^no file matches empty\/\*.json; without any, leave it out of files$/],
+    [
+      ['good.json', 'empty/*.json'],
+      /^no file matches empty\/\*.json; if there is none, remove it from files$/,
+    ],
     [['good.json', 'nowhere/*.json'], /^the folder of nowhere\/\*.json cannot be read: ENOENT/],
     [['good.json/*.json'], /^the folder of good.json\/\*.json cannot be read: ENOTDIR/],
     [['good.json', 'f.json'], /^f.json is a folder, not a file$/],
@@ -126,7 +129,7 @@ t.test('16: the limit is for all files together', async (t) => {
   const folder = t.testdir({ 'a.json': ' '.repeat(60), 'b.json': ' '.repeat(60) })
   await t.rejects(contents(open(t, folder, ['*.json'], { maxBytes: 100 })), {
     reason: 'too_large',
-    message: 'the files have 120B, more than 100B; raise max_size if they should',
+    message: 'the files have 120B, more than 100B; raise max_size if this is expected',
   })
   t.equal((await contents(open(t, folder, ['*.json'], { maxBytes: 120 }))).length, 2)
 })

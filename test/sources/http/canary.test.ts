@@ -189,7 +189,7 @@ t.test('51: no failure of a token server tells a secret', async (t) => {
     'a token with an error': {
       body: { access_token: CANARY, error: 'odd', error_description: CANARY },
     },
-    'a token that no header may hold': { body: { access_token: `${CANARY}\n` } },
+    'a token that is not valid in a header': { body: { access_token: `${CANARY}\n` } },
     'a type that is no word': { body: { access_token: CANARY, token_type: `${CANARY} ${CANARY}` } },
     'no token': { body: { refresh_token: CANARY } },
     'an unknown coding': { headers: { 'content-encoding': CANARY }, body: CANARY },

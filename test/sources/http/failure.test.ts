@@ -34,8 +34,8 @@ t.test(
       ['EMFILE', /; this process has no file descriptors left; raise its limit \(ulimit -n/],
       ['ENFILE', /; this machine has no file descriptors left; raise its limit \(fs.file-max\)$/],
       ['ENOMEM', /; this machine, or the container, has no memory left$/],
-      ['EACCES', /; this process may not do that; check its user, and what binds it/],
-      ['EPERM', /; this process may not do that; check its user, and what binds it/],
+      ['EACCES', /; this process may not do that; check its user, and what restricts it/],
+      ['EPERM', /; this process may not do that; check its user, and what restricts it/],
     ]
     for (const [code, message] of rows) {
       t.match(toRefreshError(failed(code), 'GET http://a/'), { reason: 'local', message }, code)

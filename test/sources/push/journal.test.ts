@@ -270,7 +270,7 @@ t.test('92: after a journal that cannot be used there is no list for one time to
     await source.close()
     t.match(Object.keys(journaled() ?? {}), ['b'])
     t.equal(readFileSync(`${path}.bad`, 'utf8'), text, `${what}: it is still there`)
-    t.ok(messages().includes('the journal was set aside; see what is wrong with it'))
+    t.ok(messages().includes('an unusable journal was saved under another name; check it'))
     await source.remove?.()
     rmSync(folder, { recursive: true })
   }
@@ -347,7 +347,7 @@ t.test('what can neither be used nor set aside does not keep others from being w
   t.match(lines.at(-2), {
     level: 40,
     error: /EISDIR|ENOTEMPTY|EEXIST/,
-    msg: 'the journal cannot be set aside, and will be written over',
+    msg: 'an unusable journal cannot be saved under another name, and will be overwritten',
   })
   t.match(lines.at(-1), { why: /has the format 3/ })
   await put('a')

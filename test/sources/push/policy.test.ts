@@ -51,7 +51,12 @@ t.test('87: addresses of the machine itself, of its cloud, and of other networks
     allowedNetworks: string[] | undefined,
     fault: RegExp | undefined,
   ][] = [
-    ['metadata of a cloud', '169.254.169.254:80', undefined, /link-local; allowed_networks/],
+    [
+      'metadata of a cloud',
+      '169.254.169.254:80',
+      undefined,
+      /link-local; to allow it, add its network to allowed_networks/,
+    ],
     ['the same as IPv6', '[::ffff:169.254.169.254]:80', undefined, /link-local/],
     ['the same in hexadecimal', '[::ffff:a9fe:a9fe]:80', undefined, /link-local/],
     ['link-local IPv6', '[fe80::1]:80', undefined, /link-local/],

@@ -6,15 +6,15 @@ import type { Context } from '../../resolving.ts'
 export interface Authorizer {
   /**
    * The header for a request to this URL; undefined: none.
-   * @throws RefreshError when it cannot be had
+   * @throws RefreshError when the header cannot be obtained
    */
   value(url: URL, signal: AbortSignal): Promise<string | undefined>
-  /** Is told that the inventory answered 401 to this header; true when another one may do better. */
+  /** Reports that the inventory answered 401 to this header; true when a new header may be accepted. */
   refused(value: string | undefined): boolean
   close(): Promise<void>
 }
 
-/** What giving it needs from outside. */
+/** The dependencies of an authorizer. */
 export interface AuthorizerDeps {
   readonly clock: Pick<Clock, 'now' | 'monotonic'>
   readonly userAgent: string
@@ -22,16 +22,16 @@ export interface AuthorizerDeps {
 }
 
 /**
- * A way to prove to an inventory who asks. A new one is a file with this, its line in `styles.ts`, and its schema in
- * `config.ts`.
+ * A way to authenticate to an inventory. To add one, write a file with this interface, add a line to `styles.ts`, and
+ * add its schema to `config.ts`.
  */
 export interface Style<Config, Options> {
-  /** Checks what is configured beyond what the schema can say, and resolves it. */
+  /** Resolves the configuration, and checks what the schema cannot. */
   resolve(config: Config, context: Context): Options
   create(options: Options, deps: AuthorizerDeps): Authorizer
 }
 
-/** An authorizer of a header that nothing better can be had for after a refusal. */
+/** An authorizer that cannot renew its header after a 401. */
 export function constant(value: Authorizer['value']): Authorizer {
   return { value, refused: () => false, close: () => Promise.resolve() }
 }

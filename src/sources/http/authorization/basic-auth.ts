@@ -17,7 +17,7 @@ export const basicAuth: Style<BasicAuthConfig, BasicAuthOptions> = {
     const username = resolveSecret(config, 'username', context)
     const password = resolveSecret(config, 'password', context)
     if (Object.keys(config).length === 0) {
-      complain(context, [], 'says nothing; add username and password_file', { atKey: true })
+      complain(context, [], 'is empty; add username and password_file', { atKey: true })
     }
     return { kind: 'basic_auth', username, password }
   },
@@ -28,7 +28,7 @@ export const basicAuth: Style<BasicAuthConfig, BasicAuthOptions> = {
     }),
 }
 
-/** By the user and password in the URL, if there are any. */
+/** HTTP basic authentication with the user and password in the URL, if there are any. */
 export function byUrl(redactor: Redactor): Authorizer {
   return constant(async ({ username, password }) => {
     if (username === '' && password === '') return undefined
@@ -37,7 +37,8 @@ export function byUrl(redactor: Redactor): Authorizer {
 }
 
 function basic(user: string, password: string, redactor: Redactor): string {
-  // A user without a password is a key. Others stay, for a user called as the host would spoil every message.
+  // A user without a password is an API key. Other names are not masked: one that equals the host name would be
+  // masked in every URL.
   redactor.note(password === '' ? user : password)
   const credentials = Buffer.from(`${user}:${password}`).toString('base64')
   redactor.note(credentials)

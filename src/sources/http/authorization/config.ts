@@ -6,7 +6,7 @@ import { FROM_ENV, filePath, READ_EACH_TIME, requiredSecretText, secretText } fr
 
 const closed = { additionalProperties: false } as const
 
-/** `basic_auth`, as Prometheus has it. */
+/** `basic_auth`, as in Prometheus. */
 export const basicAuthSchema = Type.Object(
   {
     username: secretText(`User name. ${FROM_ENV}`, { examples: ['rollcall'] }),
@@ -17,7 +17,7 @@ export const basicAuthSchema = Type.Object(
   { ...closed, description: 'User and password, sent as HTTP basic authentication.' },
 )
 
-/** `authorization`, as Prometheus has it. */
+/** `authorization`, as in Prometheus. */
 const authorizationSchema = Type.Object(
   {
     type: Type.Optional(
@@ -30,7 +30,7 @@ const authorizationSchema = Type.Object(
     credentials: secretText(`The token, or other credentials. ${FROM_ENV}`, {
       examples: [variable('INVENTORY_TOKEN')],
     }),
-    credentials_file: filePath(`File with it. ${READ_EACH_TIME}`, 'inventory-token'),
+    credentials_file: filePath(`File with the credentials. ${READ_EACH_TIME}`, 'inventory-token'),
   },
   {
     ...closed,
@@ -42,7 +42,7 @@ const authorizationSchema = Type.Object(
   },
 )
 
-/** `oauth2`, as Prometheus has it. */
+/** `oauth2`, as in Prometheus. */
 const oauth2Schema = Type.Object(
   {
     client_id: requiredSecretText(`Id of the client. ${FROM_ENV}`, { examples: ['rollcall'] }),
@@ -74,7 +74,7 @@ const oauth2Schema = Type.Object(
   },
 )
 
-/** The keys that say how Rollcall proves who asks. */
+/** The keys for authentication to an inventory. */
 export const authorizationKeys = {
   basic_auth: Type.Optional(basicAuthSchema),
   authorization: Type.Optional(authorizationSchema),

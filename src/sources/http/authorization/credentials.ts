@@ -20,9 +20,9 @@ export const credentials: Style<AuthorizationConfig, CredentialsOptions> = {
     attempt(context, ['type'], () => assertType(type))
     const secret = resolveSecret(config, 'credentials', context, assertHeaderValue)
     if (config.credentials === undefined && config.credentials_file === undefined) {
-      complain(context, [], 'says nothing; add credentials or credentials_file', { atKey: true })
+      complain(context, [], 'is empty; add credentials or credentials_file', { atKey: true })
     }
-    // Undefined only with a problem, with which nothing is used.
+    // Undefined only if there is a problem; then the result is not used.
     return { kind: 'authorization', type, credentials: secret as Secret }
   },
   create: ({ type, credentials: secret }, { redactor }) =>
@@ -30,6 +30,7 @@ export const credentials: Style<AuthorizationConfig, CredentialsOptions> = {
 }
 
 function assertType(type: string): void {
-  if (type.toLowerCase() === 'basic') throw new Error(`${shownValue(type)} is not for here; use basic_auth`)
+  if (type.toLowerCase() === 'basic')
+    throw new Error(`${shownValue(type)} cannot be used here; use basic_auth`)
   if (!isToken(type)) throw new Error(`${shownValue(type)} is not one word; write one such as Bearer`)
 }

@@ -30,11 +30,11 @@ export interface OAuth2Options extends ClientOptions {
   readonly endpointParams: readonly (readonly [name: string, value: Secret])[]
 }
 
-/** A token is renewed so long before it expires, as in golang.org/x/oauth2. */
+/** How long before its expiry a token is renewed, as in golang.org/x/oauth2. */
 const EARLY_MS = 10_000
 const MAX_ANSWER_BYTES = 2 ** 20
 
-/** Where the client's own proof stands in the request: RFC 6749 section 2.3.1 has both. */
+/** Where the request has the client credentials; RFC 6749 section 2.3.1 allows both. */
 type Place = 'header' | 'body'
 
 interface Identity {
@@ -75,9 +75,9 @@ function readTokenUrl(text: string, { env }: Context): URL {
 }
 
 /**
- * Gets tokens by client credentials (RFC 6749 section 4.4), as golang.org/x/oauth2/clientcredentials does: the
- * client proves itself by HTTP basic authentication first and in the form when that is refused. One token is used
- * until shortly before it expires, the inventory refuses it or the secret changes.
+ * Gets tokens with the client credentials grant (RFC 6749 section 4.4), as golang.org/x/oauth2/clientcredentials
+ * does: it sends the credentials with HTTP basic authentication, and in the form if that is refused. A token is used
+ * until shortly before it expires, until the inventory refuses it, or until the secret changes.
  */
 function createOAuth2(options: OAuth2Options, deps: AuthorizerDeps): Authorizer {
   const { clock, redactor } = deps
@@ -88,7 +88,7 @@ function createOAuth2(options: OAuth2Options, deps: AuthorizerDeps): Authorizer 
   async function identity(): Promise<Identity> {
     const { clientId, clientSecret } = options
     const id = await clientId.reveal()
-    // Others are names, which would spoil every message.
+    // An id without digits is a name; masking it would make messages unreadable.
     if (/\d/.test(id)) redactor.note(id)
     return { id, secret: clientSecret === undefined ? '' : await redactor.reveal(clientSecret) }
   }
@@ -160,16 +160,16 @@ interface Answered extends TokenAnswer {
   readonly retryAfterMs: number | undefined
 }
 
-/** Both parts are encoded as in a form first, which RFC 6749 section 2.3.1 asks for and Go does. */
+/** Both parts are form-encoded first, as RFC 6749 section 2.3.1 requires and Go does. */
 function formEncodedBasic({ id, secret }: Identity): string {
   const [user, password] = [id, secret].map((text) => new URLSearchParams({ '': text }).toString().slice(1))
   return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
 }
 
 /**
- * The Authorization header that an answer gives.
- * @param redact takes what is secret out of the server's own words
- * @throws RefreshError `auth` when there is none in it
+ * The Authorization header from a token response.
+ * @param redact masks secrets in the server's error texts
+ * @throws RefreshError `auth` when the response has no usable token
  */
 function authorizationOf(answer: Answered, redact: (text: string) => string): string {
   const { status, error, description, accessToken, type, retryAfterMs } = answer
@@ -183,10 +183,10 @@ function authorizationOf(answer: Answered, redact: (text: string) => string): st
   const word = authorizationType(type)
   if (accessToken === undefined) throw new RefreshError('auth', `${said} without an access_token`)
   if (isToken(word) && isHeaderValue(accessToken)) return `${word} ${accessToken}`
-  throw new RefreshError('auth', `${said} with a token that no header may hold`)
+  throw new RefreshError('auth', `${said} with a token that is not valid in a header`)
 }
 
-/** Whether another way to name the client may do better. */
+/** Whether sending the client credentials in another place may succeed. */
 function isRefusal(status: number): boolean {
   return status >= 400 && status < 500 && status !== 429
 }

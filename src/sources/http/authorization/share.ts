@@ -1,6 +1,6 @@
 /**
- * Runs one piece of work for all who ask while it runs. Each stops waiting when its own signal aborts; when nobody
- * waits any more, the work is aborted too.
+ * Runs work once for all callers that arrive while it runs. A caller stops waiting when its own signal aborts. When no
+ * caller is waiting any more, the work is aborted too.
  */
 export function share<Value>(
   work: (signal: AbortSignal) => Promise<Value>,
@@ -10,13 +10,13 @@ export function share<Value>(
   function begin(): Shared<Value> {
     const controller = new AbortController()
     const shared = { controller, waiting: 0, result: work(controller.signal) }
-    // Also keeps a failure that nobody waits for any more from ending the process.
+    // Also handles a failure when no caller is waiting: an unhandled rejection would end the process.
     const over = () => leave(shared)
     shared.result.then(over, over)
     return shared
   }
 
-  /** Whoever asks next begins anew. */
+  /** The next caller starts the work again. */
   function leave(shared: Shared<Value>): void {
     if (running === shared) running = undefined
   }

@@ -5,17 +5,17 @@ import { basicAuth, byUrl } from './basic-auth.ts'
 import { credentials } from './credentials.ts'
 import { oauth2 } from './oauth2.ts'
 
-/** The ways to prove who asks, by the key that configures each. */
+/** The authentication methods, by the key that configures each. */
 const STYLES = { basic_auth: basicAuth, authorization: credentials, oauth2 }
 
 type Key = keyof typeof STYLES
 
-/** How Rollcall proves to an inventory who it is, resolved; its `kind` is the key that configures it. */
+/** The authentication of a source, resolved; its `kind` is the key that configures it. */
 export type AuthorizationOptions = ReturnType<(typeof STYLES)[Key]['resolve']>
 
 /**
- * Resolves how a source proves who it is: at most one way.
- * @param urls of the inventory, which may hold a user and password; undefined when they are wrong
+ * Resolves the authentication of a source: at most one method.
+ * @param urls of the inventory, which may contain a user and password; undefined when invalid
  */
 export function resolveAuthorization(
   http: HttpClientConfig,
@@ -25,18 +25,18 @@ export function resolveAuthorization(
   const [style, second] = (Object.keys(STYLES) as Key[]).filter((key) => http[key] !== undefined)
   if (style === undefined) return undefined
   if (second !== undefined) {
-    const message = `${style} says already who asks; leave one of them out`
+    const message = `${style} already sets the authentication; leave one of them out`
     complain(context, [second], message, { atKey: true })
   } else if (urls.some((url) => url !== undefined && url.username + url.password !== '')) {
-    const message = 'the url holds a user or password already; leave one of them out'
+    const message = 'the url already has a user or password; leave one of them out'
     complain(context, [style], message, { atKey: true })
   }
   return STYLES[style].resolve(http[style] as never, within(context, style))
 }
 
 /**
- * Creates what gives the Authorization header.
- * @param options undefined: by the user and password in the URL, if there are any
+ * Creates the authorizer of a source.
+ * @param options undefined: use the user and password in the URL, if there are any
  */
 export function createAuthorizer(
   options: AuthorizationOptions | undefined,

@@ -1,6 +1,6 @@
 import type { ClientResponse } from '../client/client.ts'
 
-/** What an OAuth 2 server answered (RFC 6749 sections 5.1 and 5.2); what it left out is undefined. */
+/** The token response of an OAuth 2 server (RFC 6749 sections 5.1 and 5.2); missing fields are undefined. */
 export interface TokenAnswer {
   readonly accessToken: string | undefined
   readonly type: string | undefined
@@ -10,7 +10,7 @@ export interface TokenAnswer {
   readonly description: string | undefined
 }
 
-/** Reads the answer, JSON or a form, as some servers send it; one that is neither has no field. */
+/** Reads a token response: JSON, or a form, which some servers send. Any other response has no fields. */
 export function parseTokenAnswer(headers: ClientResponse['headers'], body: Buffer): TokenAnswer {
   const [mediaType = ''] = String(headers['content-type'] ?? '').split(';')
   const isForm = ['application/x-www-form-urlencoded', 'text/plain'].includes(mediaType.trim().toLowerCase())

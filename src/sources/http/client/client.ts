@@ -30,11 +30,11 @@ interface RequestOptions {
   readonly headers: WireHeaders
   readonly body: string | null
   readonly signal: AbortSignal
-  /** What TLS asks for, when it is not the host. */
+  /** The server name for TLS, when it is not the host. */
   readonly servername?: string
 }
 
-/** An answer whose body has not been read yet. */
+/** A response whose body has not been read yet. */
 export type ClientResponse = Dispatcher.ResponseData
 
 /** One request as it goes over the wire. */
@@ -55,20 +55,19 @@ export interface ClientOptions {
 /** Sends requests over kept-alive connections. */
 export interface Client {
   /**
-   * Sends one request; no redirect is followed, nothing is unpacked. A connection that was kept alive may have
-   * been closed by the other side just as it was used again, as Go's client knows too. The two cannot be told
-   * from a connection that broke, so any request that broke before an answer came is sent once more: all that we
-   * ask for is to read.
+   * Sends one request; it follows no redirect and decompresses nothing. A request that breaks before the response
+   * is sent once more: the server may have closed a kept-alive connection just as it was reused, which cannot be told
+   * from another break (Go's client retries too). This is safe, because requests only read.
    */
   send(request: ClientRequest, signal: AbortSignal): Promise<ClientResponse>
-  /** Drops all connections, also one that is still being made: the next request starts afresh. */
+  /** Drops all connections, also one that is still being established: the next request opens a new one. */
   reset(): void
   close(): Promise<void>
 }
 
 /**
- * Creates a client with one connection per origin; a refresh asks for one thing at a time. Certificates are read
- * anew for each request; when they have changed, so are the connections made.
+ * Creates a client with one connection per origin: a refresh sends one request at a time. Certificates are read for
+ * each request; when they have changed, new connections are opened.
  */
 export function createClient({ tls, proxy }: ClientOptions): Client {
   const readTls = createTlsReader(tls)
@@ -106,8 +105,8 @@ export function createClient({ tls, proxy }: ClientOptions): Client {
 }
 
 /**
- * Works with a client until the signal aborts. That does not reach a connection that is still being made, and the
- * next request would wait for it: so the client is reset then.
+ * Runs work with a client, and resets the client when the signal aborts. The abort does not reach a connection that is
+ * still being established, and the next request would wait for it.
  */
 export async function orReset<Value>(
   client: Client,
@@ -151,7 +150,7 @@ function relayed(wanted: ClientRequest, proxy: URL, signal: AbortSignal): Reques
 interface Agents {
   readonly tls: TlsConnection
   readonly direct: Agent
-  /** To the proxy, for requests that it passes on. */
+  /** To the proxy, for requests that it forwards. */
   readonly relay: Agent
   /** Through the proxy. */
   readonly tunnel: Agent

@@ -36,7 +36,7 @@ export function httpHeadersKey(description: string) {
   )
 }
 
-/** The keys of Prometheus's HTTP client, which every source that asks over HTTP has. */
+/** The keys of Prometheus's HTTP client, which all sources over HTTP share. */
 export const httpClientKeys = {
   ...authorizationKeys,
   http_headers: httpHeadersKey('Headers to send with each request, by name; never to another origin.'),

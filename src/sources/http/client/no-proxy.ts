@@ -1,13 +1,12 @@
 import { BlockList, isIP } from 'node:net'
 
-/** Tells whether a URL is asked without the proxy. */
+/** Whether a URL is requested without the proxy. */
 export type NoProxy = (url: URL) => boolean
 
 /**
  * Reads `no_proxy` as Go does (golang.org/x/net/http/httpproxy): names with their subdomains (a leading dot:
- * only those), addresses, CIDR blocks, each with or without a port, and "*". With it, this machine itself is
- * never asked through the proxy.
- * @returns undefined for an entry that is none of them
+ * only those), addresses, CIDR blocks, each with or without a port, and "*". Loopback addresses never use the proxy.
+ * @returns undefined when an entry is none of these
  */
 export function parseNoProxy(text: string): NoProxy | undefined {
   const rules = text

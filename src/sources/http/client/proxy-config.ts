@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { FROM_ENV, secretText } from '../secret-keys.ts'
 
-/** The keys that say which proxy requests go through, as Prometheus has them. */
+/** The proxy keys, as in Prometheus. */
 export const proxyKeys = {
   proxy_url: secretText(
     `Proxy (http or https) that requests go through. A user and password in it are sent to the proxy. ${FROM_ENV}`,

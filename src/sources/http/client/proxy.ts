@@ -14,7 +14,7 @@ export interface ProxyOptions {
   readonly http: URL | undefined
   /** For https targets. */
   readonly https: URL | undefined
-  /** What is asked directly all the same. */
+  /** URLs that are requested without the proxy. */
   readonly bypass: NoProxy | undefined
 }
 
@@ -34,14 +34,14 @@ export function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[(.*)\]$/, '$1')
 }
 
-/** The header that the user and password of a proxy's URL become. */
+/** The Proxy-Authorization header for the user and password in a proxy's URL. */
 export function proxyAuthorization({ username, password }: URL): { 'proxy-authorization'?: string } {
   if (username === '' && password === '') return {}
   const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
   return { 'proxy-authorization': `Basic ${Buffer.from(pair).toString('base64')}` }
 }
 
-/** What to say of a proxy that does not let requests through. */
+/** The error for a proxy that refuses a request. */
 export function proxyRefusal(status: number, { origin }: URL): RefreshError {
   if (status === 407) {
     return new RefreshError(
@@ -53,9 +53,9 @@ export function proxyRefusal(status: number, { origin }: URL): RefreshError {
 }
 
 /**
- * Makes connections through a tunnel that the proxy opens (CONNECT), with TLS inside it. Not with undici's
- * ProxyAgent: when the proxy closes the connection instead of answering, that tries again without end.
- * @param signal aborted when no connection is wanted any more
+ * Makes connections through a tunnel that the proxy opens (CONNECT), with TLS inside it. undici's ProxyAgent is not
+ * used: it retries without end when the proxy closes the connection instead of responding.
+ * @param signal aborted when no connection is needed any more
  */
 export function tunnelConnector(proxy: URL, tls: TlsConnection, signal: AbortSignal): Connector {
   const secure = makeConnector(tls as buildConnector.BuildOptions)

@@ -10,7 +10,7 @@ import type { ProxyConfig } from './proxy-config.ts'
 import { assertUsable, createTlsReader, type TlsMaterial, type TlsOptions } from './tls.ts'
 import type { TlsConfig } from './tls-config.ts'
 
-/** Resolves the keys about proxies; the rules for which may stand together are those of Prometheus. */
+/** Resolves the proxy keys. They can be combined as in Prometheus. */
 export function resolveProxy(config: ProxyConfig, context: Context): ProxyOptions | undefined {
   const { proxy_url: url, no_proxy: noProxy } = config
   if (config.proxy_from_environment === true) {
@@ -18,7 +18,7 @@ export function resolveProxy(config: ProxyConfig, context: Context): ProxyOption
     if (other === undefined) {
       return attempt(context, ['proxy_from_environment'], () => fromEnvironment(context.env))
     }
-    const message = 'proxy_from_environment says already which proxy is used; leave one of them out'
+    const message = 'proxy_from_environment already sets the proxy; leave one of them out'
     complain(context, [other], message, { atKey: true })
     return undefined
   }
@@ -37,7 +37,7 @@ function fromEnvironment(env: Context['env']): ProxyOptions {
   const read = (name: string) => env[name.toLowerCase()] || env[name] || undefined
   const proxy = (name: string) => {
     const text = read(name)
-    // As Go has it, the scheme may be left out.
+    // As in Go, the scheme is optional.
     return text === undefined
       ? undefined
       : readProxyUrl(variable(name), text.includes('://') ? text : `http://${text}`)
@@ -52,7 +52,7 @@ function fromEnvironment(env: Context['env']): ProxyOptions {
 function readProxyUrl(written: string, expanded: string): URL {
   const url = parseHttpUrl(expanded)
   if (url !== undefined) return concealed(url, url.origin)
-  // One word may be the password that belongs into it.
+  // A single word may be the password of the proxy.
   const shown = /[:@/$]/.test(written) ? shownUrl(written) : 'the text'
   throw new Error(`${shown} is not the http or https URL of a proxy; write one such as http://proxy:3128`)
 }
@@ -61,7 +61,7 @@ function readNoProxy(text: string): NoProxy {
   const bypass = parseNoProxy(text)
   if (bypass !== undefined) return bypass
   throw new Error(
-    `${shownValue(text)} is not a list of names, addresses and CIDR blocks with commas between; write one such as "localhost,.example.com,10.0.0.0/8"`,
+    `${shownValue(text)} is not a list of names, addresses and CIDR blocks, separated by commas; write one such as "localhost,.example.com,10.0.0.0/8"`,
   )
 }
 
@@ -96,20 +96,20 @@ export function resolveTls(config: TlsConfig | undefined, context: Context): Tls
   return options
 }
 
-/** Certificates and key together; a file that cannot be read is told by itself. */
+/** Checks certificates and key together. A file that cannot be read is reported separately. */
 async function assertTls(options: TlsOptions): Promise<void> {
   await createTlsReader(options)().catch((error: RefreshError) => {
     if (error.reason !== 'file') throw error
   })
 }
 
-/** Only what stands in the configuration; a file may well be there later. */
+/** Checks a CA in the configuration itself; a file may be created later. */
 function checkCa({ ca, ca_file: file }: TlsConfig, context: Context): void {
   if (ca === undefined || file !== undefined) return
   attempt(context, ['ca'], () => assertPem({ ca: expandEnv(ca, context.env) }))
 }
 
-/** A certificate and its key are of use only together. */
+/** Checks that a certificate and its key are both set. */
 function checkPair(config: TlsConfig, { cert, key }: TlsOptions, context: Context): void {
   const [certKey, keyKey] = [
     config.cert === undefined ? 'cert_file' : 'cert',

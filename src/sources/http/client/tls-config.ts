@@ -13,7 +13,7 @@ function tlsVersion(description: string, more: { default?: string } = {}) {
   )
 }
 
-/** `tls_config`, as Prometheus has it. */
+/** `tls_config`, as in Prometheus. */
 export const tlsConfigSchema = Type.Object(
   {
     ca: secretText(

@@ -20,7 +20,7 @@ export interface TlsOptions {
   readonly maxVersion: SecureVersion
 }
 
-/** What a TLS connection of Node.js is made with. */
+/** The TLS options of a connection. */
 export type TlsConnection = Pick<
   ConnectionOptions,
   'secureContext' | 'rejectUnauthorized' | 'servername' | 'checkServerIdentity'
@@ -34,8 +34,8 @@ export interface TlsMaterial {
 }
 
 /**
- * Reads certificates and key anew at each call; as long as they are the same, so is the object that it gives.
- * The calls throw a RefreshError: `file` for a file that cannot be read, `tls` for one that is of no use.
+ * Creates a function that reads certificates and key, and returns the same object until they change.
+ * It throws a RefreshError: `file` for a file that cannot be read, `tls` for one that cannot be used.
  */
 export function createTlsReader(options: TlsOptions | undefined): () => Promise<TlsConnection> {
   let known: { digest: string; connection: TlsConnection } | undefined
@@ -54,16 +54,14 @@ export function createTlsReader(options: TlsOptions | undefined): () => Promise<
 }
 
 /**
- * How the proxy itself is reached over TLS: with the same certificates, but by its own name. All that is secret
- * about a proxy is in its URL.
+ * The TLS options for a connection to the proxy: the same certificates, but the name of the proxy. The only
+ * secrets of a proxy are in its URL.
  */
 export function tlsToHost({ secureContext, rejectUnauthorized }: TlsConnection, host: string): TlsConnection {
   return { secureContext, rejectUnauthorized, ...identifiedAs(host) }
 }
 
-/**
- * Throws an Error that says what is wrong with certificates and key, in words of OpenSSL.
- */
+/** Throws an Error with OpenSSL's message when certificates and key cannot be used. */
 export function assertUsable({ ca, cert, key }: TlsMaterial): void {
   if (ca !== undefined) assertCertificates(ca)
   createSecureContext({ cert, key })
@@ -71,7 +69,7 @@ export function assertUsable({ ca, cert, key }: TlsMaterial): void {
 
 function connectionOf(options: TlsOptions, material: TlsMaterial): TlsConnection {
   const { minVersion, maxVersion, serverName } = options
-  // OpenSSL 3 speaks the two oldest versions only at its lowest level of security.
+  // OpenSSL 3 supports TLS 1.0 and 1.1 only at its lowest security level.
   const ciphers = minVersion < 'TLSv1.2' ? { ciphers: 'DEFAULT:@SECLEVEL=0' } : {}
   try {
     assertUsable(material)
@@ -88,7 +86,7 @@ function connectionOf(options: TlsOptions, material: TlsMaterial): TlsConnection
   }
 }
 
-/** Checks the certificate against this name or address, whatever the URL says; an address is never sent (RFC 6066). */
+/** Checks the certificate against this name or address, not the host of the URL. An address is not sent (RFC 6066). */
 function identifiedAs(name: string): TlsConnection {
   return {
     ...(isIP(name) === 0 ? { servername: name } : {}),

@@ -21,7 +21,7 @@ export const loginSchema = Type.Object(
     ),
     body: Type.Optional(
       bodySchema(
-        'Body of the request: keys or a list, sent as JSON, or a text, sent unchanged; as a form if it is one, such as user=a&password=b. It can contain environment variables.',
+        'Body of the request: keys or a list, sent as JSON, or a text, sent unchanged. A text such as user=a&password=b is sent as a form. It can contain environment variables.',
         { username: 'rollcall', password: `\${INVENTORY_PASSWORD}` },
       ),
     ),
@@ -56,7 +56,7 @@ export const loginSchema = Type.Object(
         Type.Integer({
           minimum: 300,
           maximum: 599,
-          expects: 'a status of HTTP from 300 to 599, such as 401',
+          expects: 'an HTTP status from 300 to 599, such as 401',
         }),
         {
           minItems: 1,

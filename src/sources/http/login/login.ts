@@ -16,26 +16,26 @@ import {
 import type { LoginOptions } from './resolve.ts'
 import { createSession, type Session } from './session.ts'
 
-/** The sessions of one source: one at a time, kept between readings. */
+/** Manages the session of one source, which is kept between readings. */
 export interface Login {
   /**
-   * Reads in the session that is kept, or in a new one. When the inventory says that a kept one is over, or answers
-   * something else than an inventory, all of it is read once more in a new one.
-   * @throws RefreshError `login_failed` when there is no session to be had
+   * Reads with the current session, or with a new one. When the current session has ended, or the response is not an
+   * inventory, everything is read once more with a new session.
+   * @throws RefreshError `login_failed` when no session can be created
    */
   read(
     read: (session: Session, signal: AbortSignal) => Promise<Reading>,
     signal: AbortSignal,
   ): Promise<Reading>
-  /** The session that is kept; undefined: there is none. */
+  /** The current session; undefined: there is none. */
   current(): Session | undefined
   close(): Promise<void>
 }
 
-/** The most that is read of the answer to a login, in bytes. */
+/** Limit for the response to a login, in bytes. */
 const MAX_ANSWER_BYTES = 2 ** 20
 
-/** What is wrong with the answer to a login, rather than with the way to it. */
+/** Failures of the response to a login, not of the connection. */
 const ANSWERED: ReadonlySet<RefreshFailureReason> = new Set([
   'auth',
   'http_status',
@@ -44,7 +44,7 @@ const ANSWERED: ReadonlySet<RefreshFailureReason> = new Set([
   'parse',
 ])
 
-/** What an inventory seems to be when it answers with a page to log in. */
+/** Failures that a login page, sent instead of the inventory, causes. */
 const LIKE_A_PAGE: ReadonlySet<RefreshFailureReason> = new Set(['parse', 'shape'])
 
 /**
@@ -144,7 +144,7 @@ function parsed(text: string): Json | undefined {
   }
 }
 
-/** What a body has under names of secrets; it may be too short to be taken for one by itself. */
+/** The values in a body under names of secrets; a short one would not be recognized as a secret by itself. */
 function secretsIn(text: string): string[] {
   const secrets: string[] = []
   const note = (name: string, value: unknown) => {
@@ -159,7 +159,7 @@ function secretsIn(text: string): string[] {
 }
 
 /**
- * The token in an answer, which no message shows.
+ * The token in the response, which no message shows.
  * @throws RefreshError `login_failed` when there is none
  */
 function tokenIn({ body }: HttpAnswer, find: ReturnType<typeof compileQuery>): string {
@@ -171,14 +171,14 @@ function tokenIn({ body }: HttpAnswer, find: ReturnType<typeof compileQuery>): s
     const given = text === '' ? 'an empty text' : kindOf(token)
     throw new RefreshError(
       'login_failed',
-      `token gave ${given}, not a text; check the expression, and who logs in`,
+      `token gave ${given}, not a text; check the expression and the login`,
     )
   }
   if (isHeaderValue(text)) return text
-  throw new RefreshError('login_failed', 'the token has a control character, which no header may hold')
+  throw new RefreshError('login_failed', 'the token has a control character, which is not valid in a header')
 }
 
-/** What fails there would quote the answer. */
+/** The original error is dropped: it would quote the response. */
 function look(document: Json, find: ReturnType<typeof compileQuery>): Json {
   try {
     return find(document, 'the answer')

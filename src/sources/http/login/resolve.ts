@@ -14,9 +14,9 @@ import { type BasicAuthOptions, basicAuth } from '../authorization/basic-auth.ts
 import type { HttpHeader } from '../headers.ts'
 import type { LoginConfig } from './config.ts'
 
-/** How a session begins; every value resolved and checked. */
+/** The settings of a login, resolved and checked. */
 export interface LoginOptions {
-  /** A secret is a path at the origin of what is read. */
+  /** The URL of the login; a secret is a path at the origin of the inventory. */
   readonly at: URL | Secret
   readonly method: 'GET' | 'POST'
   readonly body: Secret | undefined
@@ -27,15 +27,15 @@ export interface LoginOptions {
   /** In lower case; undefined: Authorization, with Bearer before the token. */
   readonly tokenHeader: string | undefined
   readonly hasCookies: boolean
-  /** The statuses with which the inventory says that a session is over. */
+  /** The statuses that mean that the session has ended. */
   readonly renewOn: readonly number[]
-  /** What else is secret: parts of the URL that came from the environment. */
+  /** Further secrets: parts of the URL that came from the environment. */
   readonly concealed: readonly Secret[]
 }
 
-/** What of the source a login has to get along with, and how its parts are read. */
+/** The settings of the source that a login must not conflict with, and functions to resolve shared keys. */
 export interface Beside {
-  /** Whether something else is sent as Authorization. */
+  /** Whether the source itself sends an Authorization header. */
   readonly isAuthorized: boolean
   /** The headers of the source, in lower case. */
   readonly names: readonly string[]
@@ -53,7 +53,7 @@ export interface Beside {
 export function resolveLogin(config: LoginConfig, beside: Beside, context: Context): LoginOptions {
   const { method = 'POST', basic_auth: basic, token, token_header: header, cookie = false } = config
   if (token === undefined && !cookie) {
-    complain(context, [], 'says nowhere what the session is; add token, or cookie: true', { atKey: true })
+    complain(context, [], 'does not set what the session is; add token, or cookie: true', { atKey: true })
   }
   if (token !== undefined) attempt(context, ['token'], () => compileQuery(token, 'login.token', 'parse'))
   findClash(config, beside, context)
@@ -72,7 +72,7 @@ export function resolveLogin(config: LoginConfig, beside: Beside, context: Conte
   }
 }
 
-/** A URL with the path, wherever that is. */
+/** A complete URL; a path gets a placeholder origin. */
 function wholeUrl(text: string): string {
   return text.startsWith('/') ? `http://a${text}` : text
 }
@@ -82,7 +82,7 @@ function readPlace(text: string, { env }: Context): URL | Secret {
   const path = expandEnv(text, env)
   // "//host" is another origin.
   if (!/^\/[/\\]/.test(path)) return Secret.of(path)
-  throw new Error('is no path; write one such as /api/session, or a whole URL')
+  throw new Error('is not a path; write one such as /api/session, or a complete URL')
 }
 
 function resolveBody(config: LoginConfig, beside: Beside, context: Context): Secret | undefined {
@@ -100,7 +100,7 @@ function resolveBody(config: LoginConfig, beside: Beside, context: Context): Sec
   return Secret.of(attempt(context, ['body'], () => beside.textOf(body, context)))
 }
 
-/** What the source sends already must not be sent twice. */
+/** Reports headers that the source sends already. */
 function findClash(config: LoginConfig, { isAuthorized, names }: Beside, context: Context): void {
   const { token, token_header: header, cookie } = config
   if (header !== undefined && token === undefined) {

@@ -2,13 +2,13 @@ import type { CookieJar } from 'tough-cookie'
 import type { WireHeaders } from '../headers.ts'
 import type { LoginOptions } from './resolve.ts'
 
-/** What proves who asks once a login was done; for the origin that it is meant for only. */
+/** The token and cookies of a login; the caller sends them only to the origin that they are for. */
 export interface Session {
   /** The headers of a request to this URL. */
   headersFor(url: URL): WireHeaders
-  /** Takes the cookies that an answer from this URL sets. */
+  /** Stores the cookies that a response from this URL sets. */
   take(url: URL, cookies: string | readonly string[] | undefined): void
-  /** Whether nothing was set that could prove anything. */
+  /** Whether there is neither a token nor a cookie. */
   isEmpty(): boolean
   /** Adds the token. */
   setToken(token: string): void
@@ -36,7 +36,7 @@ export async function createSession({
   }
 }
 
-/** Loaded when it is first needed: it comes with a list of public suffixes. */
+/** Loads the library when it is first needed: it contains a large list of public suffixes. */
 async function createJar(): Promise<CookieJar> {
   const { CookieJar } = await import('tough-cookie')
   return new CookieJar()

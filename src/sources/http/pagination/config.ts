@@ -20,7 +20,7 @@ const headerOptions = Type.Object(
   { ...closed, title: 'header', description: 'A header of a page, instead of an expression over its body.' },
 )
 
-/** Where something is found in a page. */
+/** Where a value is found in a page. */
 function found(description: string, example: string) {
   return Type.Union([Type.String({ title: 'jmespath' }), headerOptions], {
     expects: 'a JMESPath expression, or a header such as { header: X-Total-Count }',
@@ -29,7 +29,7 @@ function found(description: string, example: string) {
   })
 }
 
-/** Where a value is written; exactly one of the two. */
+/** Where a value is sent; exactly one of the two is set. */
 function placeKeys(what: string, parameter: string, field: string) {
   return {
     parameter: Type.Optional(
@@ -174,7 +174,7 @@ export const paginationSchema = Type.Object(
 
 /** Those keys as they stand in a configuration file. */
 export type PaginationConfig = Static<typeof paginationSchema>
-/** Where something is found in a page, as it stands there. */
+/** Where a value is found in a page, as configured. */
 export type FoundConfig = NonNullable<PaginationConfig['total']>
-/** Where a cursor, a page number or an offset is written, as it stands there. */
+/** Where a cursor, a page number or an offset is sent, as configured. */
 export type PlaceConfig = Pick<Static<typeof offsetOptions>, 'parameter' | 'body_field'>

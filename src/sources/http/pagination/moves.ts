@@ -4,9 +4,9 @@ import type { InventoryRecord } from '../../../model/record.ts'
 import { identityOf } from '../../../model/record-key.ts'
 import type { Page, Pagination } from './options.ts'
 
-/** The list changed while its pages were read: a record that was there all along may be on none of them. */
+/** The list changed while its pages were read: a record that it contains may be missing from all pages. */
 export class MovedError extends RefreshError {
-  /** What shows it, when that may be how the list always is: the sizes of its pages, or a total that only grew. */
+  /** The evidence, when it is uncertain because the list may always be like this: page sizes, or a total that grew. */
   readonly doubt: string | undefined
 
   constructor(message: string, doubt?: string) {
@@ -16,80 +16,80 @@ export class MovedError extends RefreshError {
   }
 }
 
-/** What is known of the pages of an inventory from the readings before. */
+/** What earlier readings showed about the pages of an inventory. */
 export interface PageHabits {
-  /** The doubt of the reading before, when only this showed that the list moved. */
+  /** The doubt of the previous reading, when it was the only evidence that the list moved. */
   doubt?: string | undefined
-  /** Pages in the middle are short although nothing moves: of some, records are left out that one may not see. */
+  /** Pages in the middle are short although the list does not move: the inventory hides some records. */
   hasShortPages: boolean
 }
 
-/** What a page holds, as far as it shows whether the list moved. */
+/** The parts of a page that show whether the list moved. */
 export interface PageItems {
-  /** Its items, without the one that it was asked to begin with. */
+  /** Its items, without the overlapping one. */
   readonly list: readonly InventoryRecord[]
-  /** Whether it was asked to begin with the last item of the pages before, and does. */
+  /** Whether it was requested to begin with the last item of the previous pages, and does. */
   readonly isJoined: boolean
-  /** How many records it says that there are, by where it says so. */
+  /** The totals that it declares, by the place where each is found. */
   readonly totals: ReadonlyMap<string, number>
 }
 
-/** The doubt that a total raises which only grew. */
+/** The doubt when a total only grew. */
 const GROWTH = 'growth'
 
-/** Whether a number counts what is left of a list, rather than all of it. */
+/** Whether a total counts the rest of a list instead of all of it. */
 export function isRest({ now, before, received }: Record<'now' | 'before' | 'received', number>): boolean {
   return Math.abs(now + received - before) < Math.abs(now - before)
 }
 
-/** Looks whether a list moves while its pages are read. */
+/** Detects that a list moves while its pages are read. */
 export interface Moves {
-  /** @throws MovedError when a page proves that it did */
+  /** @throws MovedError when a page proves that the list moved */
   add(items: PageItems, page: Page): void
-  /** @throws MovedError when all pages together prove it */
+  /** @throws MovedError when all pages together prove that the list moved */
   assertStill(): void
-  /** Whether each page began with the last record of the one before: then nothing can have been missed. */
+  /** Whether each page began with the last record of the previous one: then no record was missed. */
   isProven(): boolean
-  /** Whether no page so far has two records of one id. */
+  /** Whether no page so far has two records with the same id. */
   isUnique(): boolean
 }
 
 /**
- * Starts with the first page. What proves that a list moved: a record that was on an earlier page, a total that
- * changed, a short page that is not the last. When each page begins with the last record of the one before, none of
- * these matters: what follows that record is what followed it then.
+ * Starts with the first page. A list moved when a record was on an earlier page, a total changed, or a page other than
+ * the last one is short. None of these matters when each page begins with the last record of the previous one: then
+ * the records after it are the same as before.
  */
 export function createMoves({ style }: Pagination, habits: PageHabits): Moves {
   const isNumbered = style.kind === 'page' || style.kind === 'offset'
   const seen = new Set<number>()
   const sizes: number[] = []
   let first: ReadonlyMap<string, number> = new Map()
-  /** The totals that are others than on the first page, and the page that says so. */
+  /** The totals that differ from those on the first page, and the page that declares them. */
   const latest = new Map<string, { readonly total: number; readonly on: string }>()
-  /** What tells of the first total that grew. Records that are added hide none, unless others were removed. */
+  /** The message about the first total that grew. Added records hide no others, unless records were removed too. */
   let growth: string | undefined
   let last: InventoryRecord | undefined
   let received = 0
-  /** Of the pages after the first, how many begin with the last record before them, and how many do not. */
+  /** Of the pages after the first: how many begin with the last record of the previous page, and how many do not. */
   let joined = 0
   let apart = 0
   let doubt: string | undefined
-  /** Whether no page has a record twice, so that a record that comes again comes from a list that moved. */
+  /** Whether no page has a record twice: only then does a repeated record prove that the list moved. */
   let isUnique = true
 
-  /** Throws, or where pages are joined, keeps in mind, what proves that the list moved. */
+  /** Throws evidence that the list moved, or, while all pages are joined, remembers it. */
   function moved(message: string): void {
     if (apart > 0 || joined === 0) throw new MovedError(message)
     doubt ??= message
   }
 
-  /** Whether a record is the last of the pages before. */
+  /** Whether a record is the last one of the previous pages. */
   function isAgain(head: InventoryRecord | undefined): boolean {
     if (head === undefined || last === undefined) return false
     return isUnique ? identityOf(head) === identityOf(last) : isDeepStrictEqual(head, last)
   }
 
-  /** Notes how a page follows the one before it. */
+  /** Counts whether a page is joined to the previous one. */
   function noteStep(isStep: boolean): void {
     if (last === undefined) return
     if (isStep) joined += 1
@@ -109,12 +109,12 @@ export function createMoves({ style }: Pagination, habits: PageHabits): Moves {
   }
 
   function noteTotals(totals: ReadonlyMap<string, number>, length: number, name: string): void {
-    // What is not more than the first page counts its items.
+    // A total that is no larger than the first page counts the items of that page.
     if (sizes.length === 0) first = new Map([...totals].filter(([, total]) => total > length))
     for (const [place, before] of first) {
       const now = totals.get(place)
       if (now === undefined) continue
-      // Of a list that is read by key; what is before the key is not looked at any more.
+      // A list that is read by key: its total no longer counts the records before the key.
       if (style.kind === 'cursor' && isRest({ now, before, received })) continue
       noteTotal(latest.get(place) ?? { total: before, on: 'page 1' }, { place, now, name })
     }

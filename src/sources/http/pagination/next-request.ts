@@ -6,26 +6,26 @@ import type { Look, Page, PageStyle, Pagination, Place } from './options.ts'
 import type { PageCount } from './page-count.ts'
 import { type PageRequest, withValue } from './place.ts'
 
-/** The way to a page; no two pages of a reading have the same key. */
+/** The request for a page; no two pages of a reading have the same key. */
 export interface Lead {
   readonly request: PageRequest
   readonly key: string
-  /** Whether the page has to begin with the last item of the pages before it. */
+  /** Whether the page must begin with the last item of the previous pages. */
   readonly isJoined?: boolean
 }
 
-/** What is known after a page. */
+/** A page that was read, and what is needed to request the next one. */
 export interface Finding {
   readonly pagination: Pagination
-  /** The request as it is configured. */
+  /** The configured request. */
   readonly start: PageRequest
   readonly page: Page
-  /** What is in the page; null when nothing is looked up in it. */
+  /** The decoded page; null when it need not be decoded. */
   readonly content: Json
   readonly count: PageCount
 }
 
-/** The way to the first page. */
+/** The request for the first page. */
 export function firstLead(style: PageStyle, start: PageRequest): Lead {
   if (style.kind === 'page') return leadBy(start, style.place, style.first)
   if (style.kind === 'offset') return leadFrom(style, start, 0)
@@ -33,9 +33,9 @@ export function firstLead(style: PageStyle, start: PageRequest): Lead {
 }
 
 /**
- * The way to the next page, as the style has it.
+ * The request for the next page, by the style of pagination.
  * @returns undefined when there is none
- * @throws RefreshError `pagination` when what the page says of it makes no sense
+ * @throws RefreshError `pagination` when the page has no valid value for it
  */
 export function nextLead(finding: Finding): Lead | undefined {
   const { style } = finding.pagination
@@ -62,7 +62,7 @@ function leadBy(start: PageRequest, place: Place, value: string | number): Lead 
 
 type Offset = Extract<PageStyle, { kind: 'offset' }>
 
-/** From the last item on, which has to be the same then; from the one after it where that would lead no further. */
+/** Begins with the last item again, which must then be the same; with the next one where that would make no progress. */
 function leadOn(style: Offset, start: PageRequest, count: PageCount): Lead {
   const isJoined = style.isOverlapping && count.canJoin()
   if (!isJoined) return leadFrom(style, start, count.received())
@@ -107,7 +107,7 @@ function cursorIn(look: Look, { pagination, content, page }: Finding): string | 
   )
 }
 
-/** What says that there is no next page. */
+/** Whether a value means that there is no next page. */
 function isNone(value: Json): boolean {
   return value === null || value === '' || value === false
 }
@@ -116,7 +116,7 @@ function hasMore({ pagination, content, page, count }: Finding): boolean {
   return askMore(pagination, content, page) ?? !count.isComplete()
 }
 
-/** What the page says of another page; undefined when it is not asked. */
+/** Whether the page says that there is another one; undefined: has_more is not configured. */
 function askMore({ hasMore }: Pagination, content: Json, page: Page): boolean | undefined {
   const { name } = page.document
   const more = hasMore?.(content, name, page.headers)

@@ -1,19 +1,19 @@
 import { RefreshError } from '../../../base/errors.ts'
 
-/** Where a page leads to. */
+/** A link to the next page. */
 export interface NextUrl {
   /** The URL of the next page as the inventory wrote it; it may be relative. */
   readonly text: string
-  /** The URL of the page that it stands in. */
+  /** The URL of the page that contains it. */
   readonly base: URL
-  /** The URL that is configured: its origin is the only one that is asked, its user and password are kept. */
+  /** The configured URL: only its origin is requested, with its user and password. */
   readonly start: URL
 }
 
 /**
  * The URL of the next page, with the credentials of the configured one.
- * @param name of the page that leads there, for messages
- * @throws RefreshError `pagination` when it leads elsewhere
+ * @param name of the page with the link, for messages
+ * @throws RefreshError `pagination` when it is not http or https, is on another origin, or has other credentials
  */
 export function followUrl({ text, base, start }: NextUrl, name: string): URL {
   const url = URL.canParse(text, base.href) ? new URL(text, base.href) : undefined
@@ -35,9 +35,9 @@ export function followUrl({ text, base, start }: NextUrl, name: string): URL {
 }
 
 function elsewhere(url: URL, start: URL): string {
-  const told = `its next page is at ${url.origin}, another origin than that of url, ${start.origin}; credentials stay with their origin, so it is not followed`
+  const told = `its next page is at ${url.origin}, another origin than that of url, ${start.origin}; it is not followed, because credentials are not sent to another origin`
   if (url.hostname === start.hostname && url.protocol !== start.protocol) {
-    return `${told}. Behind a proxy an inventory must be told its scheme (X-Forwarded-Proto); or write ${url.origin} into url`
+    return `${told}. If the inventory is behind a proxy, let the proxy send its scheme (X-Forwarded-Proto); or write ${url.origin} into url`
   }
-  return `${told}. Write ${url.origin} into url, or have the pages read by cursor, page or offset`
+  return `${told}. Write ${url.origin} into url, or configure cursor, page or offset`
 }

@@ -1,21 +1,21 @@
 import type { Document, Headers } from '../../../model/document.ts'
 import type { Json } from '../../../model/record.ts'
 
-/** One page as it was read. */
+/** One page that was read. */
 export interface Page {
   readonly document: Document
   readonly headers: Headers
-  /** Where it came from, after redirects. */
+  /** The URL of the page, after redirects. */
   readonly url: URL
 }
 
 /**
- * Looks something up in a page or in its headers; `name` is what messages call the page.
- * @throws RefreshError when it cannot
+ * Looks up a value in a page or in its headers; `name` names the page in messages.
+ * @throws RefreshError when the lookup fails
  */
 export type Look<Found = Json> = (page: Json, name: string, headers: Headers) => Found
 
-/** Where in a request a cursor, a page number or an offset is written: the query of the URL, or a JSON body. */
+/** Where a request has the cursor, the page number or the offset: in the query of the URL, or in a JSON body. */
 export type Place =
   | { readonly in: 'query'; readonly parameter: string }
   | { readonly in: 'body'; readonly path: readonly string[]; readonly body: Json }
@@ -26,39 +26,39 @@ export type PageStyle =
   | { readonly kind: 'link_header' }
   /** The page holds its URL. */
   | { readonly kind: 'next_url'; readonly value: Look }
-  /** The page holds what to ask for it with. */
+  /** The page holds the cursor of the next one. */
   | { readonly kind: 'cursor'; readonly value: Look; readonly place: Place }
   /** Pages are numbered, from `first`. */
   | { readonly kind: 'page'; readonly first: number; readonly place: Place }
-  /** It begins after so many items, or with the last of them when pages overlap. */
+  /** A page begins after an offset of items, or with the last of them when pages overlap. */
   | {
       readonly kind: 'offset'
       readonly place: Place
       readonly isOverlapping: boolean
-      /** How many items are asked for, when a range such as 0-49 is written instead of the offset. */
+      /** The number of items to request, when a range such as 0-49 is sent instead of the offset. */
       readonly range: number | undefined
     }
 
-/** How an inventory that comes in pages is read; every value resolved and checked. */
+/** The settings to read an inventory page by page, resolved and checked. */
 export interface Pagination {
   readonly style: PageStyle
-  /** Reads a page, when something must be looked up in it. */
+  /** Decodes a page, when a value must be looked up in it. */
   readonly decode: (document: Document) => Json
-  /** All items of a page; asked for only where items must be counted. */
+  /** All items of a page; called only where items must be counted. */
   readonly items: Look<readonly Json[]>
-  /** The list of a page, as far as it is found without being told; it is looked at to see whether it moves. */
+  /** The list of a page, found without configuration; used to detect that the list moves. */
   readonly list: (page: Json) => readonly Json[]
-  /** How many items a page says that there are, by where it says so, when no expression does. */
+  /** The totals that a page declares, by the place of each; used when no expression is configured. */
   readonly totals: (page: Json, list: readonly Json[], headers: Headers) => ReadonlyMap<string, number>
-  /** Whether what is read is known to be all: then it is not looked at to see whether it moves. */
+  /** Whether the list is known to be complete: then nothing checks whether it moves. */
   readonly isComplete: boolean
-  /** How many items the inventory declares to have; undefined: it is not asked. */
+  /** The total number of items that the inventory declares; undefined: not configured. */
   readonly total: Look | undefined
-  /** Whether there is another page; undefined: the style tells. */
+  /** Whether there is another page; undefined: the style decides. */
   readonly hasMore: Look | undefined
-  /** More pages than this are a fault. */
+  /** More pages than this fail the refresh. */
   readonly maxPages: number
 }
 
-/** Pages when nothing else is configured. */
+/** The default limit of pages. */
 export const DEFAULT_MAX_PAGES = 1000

@@ -5,29 +5,29 @@ import { isSameRecord } from '../../../model/record-key.ts'
 import { createMoves, isRest, MovedError, type PageHabits } from './moves.ts'
 import type { Page, Pagination } from './options.ts'
 
-/** What the pages of one reading hold so far. */
+/** Counts the pages and items of one reading. */
 export interface PageCount {
   /**
-   * Takes a page into account.
-   * @param isJoined whether it was asked for with the last item of the pages before
-   * @throws RefreshError when it cannot be right
+   * Counts a page.
+   * @param isJoined whether it was requested to begin with the last item of the previous pages
+   * @throws RefreshError when the page cannot be correct
    */
   add(content: Json, page: Page, isJoined: boolean): void
-  /** How many pages there were. */
+  /** The number of pages so far. */
   pages(): number
-  /** How many items there were on all pages. */
+  /** The number of items on all pages so far. */
   received(): number
-  /** Whether the next page can be asked to begin with the last item: one that has nothing else would tell no end. */
+  /** Whether the next page can begin with the last item. Not if pages have one item: then no page would be the last. */
   canJoin(): boolean
-  /** An expression that is false on the last page, as far as its length tells. */
+  /** A suggestion for has_more: an expression that is false on the last page, by its length. */
   endsWith(): string | undefined
-  /** Whether there is nothing left to ask for: the last page was empty, or only repeats what is here already. */
+  /** Whether the reading is complete: the last page was empty, or only repeats items that were received already. */
   isComplete(): boolean
-  /** Throws RefreshError when the inventory declared more items than it gave, or changed while it was read. */
+  /** Throws RefreshError when the inventory declared more items than were received, or changed during the reading. */
   assertComplete(): void
 }
 
-/** Starts counting at nothing. */
+/** Creates a count of zero. */
 export function createPageCount(pagination: Pagination, habits: PageHabits): PageCount {
   const { style, items, total } = pagination
   const isNumbered = style.kind === 'page' || style.kind === 'offset'
@@ -36,16 +36,16 @@ export function createPageCount(pagination: Pagination, habits: PageHabits): Pag
   let pages = 0
   let received = 0
   let [least, most] = [Number.POSITIVE_INFINITY, 0]
-  /** Whether what follows a key is counted: then each page tells how many there are now. */
+  /** Whether the total counts the items after a key: then each page gives a current total. */
   let countsRest = false
   /** The last page, and how many items of it were new. */
   let last: readonly Json[] = []
   let added = 0
-  /** How many items the first page has, and where: the expression that finds them. */
+  /** The number of items of the first page, and the expression that selects them. */
   let first = 0
   let place: string | undefined
 
-  /** The list of a page without the item that it was asked to begin with. */
+  /** The list of a page without the overlapping item. */
   function without(list: readonly Json[], name: string): readonly Json[] {
     const [head] = list
     if (head !== undefined && isLastOf(last, { head, list }, moves?.isUnique() === true)) return list.slice(1)
@@ -67,7 +67,7 @@ export function createPageCount(pagination: Pagination, habits: PageHabits): Pag
       const { name } = page.document
       let list = counts ? items(content, name, page.headers) : pagination.list(content)
       const isRepeated = isNumbered && list.length > 0 && isDeepStrictEqual(list, last)
-      // Some answer beyond the end with the last page again.
+      // Some inventories answer a request beyond the end with the last page.
       if (isRepeated && (total === undefined || received < most)) {
         throw sameItems(name, isJoined)
       }
@@ -89,7 +89,7 @@ export function createPageCount(pagination: Pagination, habits: PageHabits): Pag
     // Never because all declared items are here: some servers declare fewer than there are.
     isComplete: () => last.length === 0,
     assertComplete() {
-      // What came and went after its place was read is no matter where nothing can have been missed.
+      // Where no item can have been missed, items that were added and removed behind the reading do not matter.
       const declared = countsRest || moves?.isProven() === true ? least : most
       if (total !== undefined && received < declared) {
         throw new RefreshError(
@@ -103,24 +103,24 @@ export function createPageCount(pagination: Pagination, habits: PageHabits): Pag
 }
 
 /**
- * Whether a list begins with the last item of the page before, although something in it may have changed since.
- * @param isUnique whether no page before has two items of one id
+ * Whether a list begins with the last item of the previous page, even if a field of that item has changed.
+ * @param isUnique whether no previous page has two items with the same id
  */
 function isLastOf(
   before: readonly Json[],
   { head, list }: { head: Json; list: readonly Json[] },
   isUnique: boolean,
 ): boolean {
-  // There is one: nothing is asked for again after a page without any.
+  // There is one: after an empty page no overlap is requested.
   const item = before.at(-1) as Json
   if (isDeepStrictEqual(head, item)) return true
   if (!isUnique || !isSameRecord(head, item)) return false
-  // What is called alike is the same only where nothing else is called so.
+  // An id identifies the item only where no other item has it.
   const isAlone = (page: readonly Json[]) => page.filter((one) => isSameRecord(one, item)).length === 1
   return isAlone(before) && isAlone(list)
 }
 
-/** The JMESPath expression of a list that is right in a page; undefined when it is not. */
+/** The JMESPath expression for a list at the top level of a page; undefined when it is deeper. */
 function placeOf(list: readonly Json[], page: Json): string | undefined {
   if (page === list) return '@'
   const key = isObject(page) ? Object.keys(page).find((one) => page[one] === list) : undefined
@@ -129,12 +129,11 @@ function placeOf(list: readonly Json[], page: Json): string | undefined {
 
 const NONE: ReadonlyMap<string, number> = new Map()
 
-/** What to write when the last item of a page cannot be asked for again. */
-const WAY_OUT =
-  'offset: { overlap: false } is for an inventory that takes only multiples of the size of a page'
+/** The advice when a page cannot begin with the last item of the previous one. */
+const WAY_OUT = 'set offset: { overlap: false } if the inventory accepts only multiples of the page size'
 
 function sameItems(name: string, isJoined: boolean): RefreshError {
-  const told = `${name} holds the same items as the page before it: the inventory seems to ignore what is asked for; check the name in parameter or body_field`
+  const told = `${name} holds the same items as the page before it: the inventory seems to ignore the requested page; check the name in parameter or body_field`
   return new RefreshError('pagination', isJoined ? `${told} (${WAY_OUT})` : told)
 }
 
@@ -143,6 +142,6 @@ function readTotal(value: Json, name: string): number {
   const given = typeof value === 'number' ? value : kindOf(value)
   throw new RefreshError(
     'pagination',
-    `${name}: pagination.total gave ${given}, not a whole number; to_number(…) makes one of a text`,
+    `${name}: pagination.total gave ${given}, not a whole number; use to_number(…) to convert a text`,
   )
 }

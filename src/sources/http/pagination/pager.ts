@@ -5,19 +5,19 @@ import type { Page, PageStyle, Pagination } from './options.ts'
 import { createPageCount } from './page-count.ts'
 import type { PageRequest } from './place.ts'
 
-/** Goes from page to page of one reading. */
+/** Steps through the pages of one reading. */
 export interface Pager {
   readonly first: Lead
   /**
-   * The way to what follows a page; undefined when it was the last one.
-   * @throws RefreshError when the pages do not add up, or what is needed is not in the page
+   * The request for the next page; undefined when this page was the last one.
+   * @throws RefreshError when the pages are inconsistent, or a value is missing from the page
    */
   after(page: Page): Lead | undefined
-  /** What to write when the inventory answers that the page which was asked for last is not there. */
+  /** The advice when the inventory answers that the last requested page does not exist. */
   hint(): string
 }
 
-/** What a style goes by, and may come upon twice; page numbers only ever rise. */
+/** The value that may repeat, by style. A page number cannot: it only rises. */
 const GOES_BY: Record<PageStyle['kind'], string> = {
   link_header: 'the URL of its next page',
   next_url: 'the URL of its next page',
@@ -28,8 +28,8 @@ const GOES_BY: Record<PageStyle['kind'], string> = {
 
 /**
  * Creates the state machine of one reading; it does no I/O.
- * @param start the request as it is configured
- * @param habits what is known of its pages; it is kept for the next reading
+ * @param start the configured request
+ * @param habits what earlier readings showed; updated for the next one
  */
 export function createPager(pagination: Pagination, start: PageRequest, habits: PageHabits): Pager {
   const { style, maxPages } = pagination
@@ -45,11 +45,11 @@ export function createPager(pagination: Pagination, start: PageRequest, habits: 
       if (isTold || (style.kind !== 'page' && style.kind !== 'offset')) return ''
       const example = count.endsWith()
       const suchAs = example === undefined ? '' : `, such as: has_more: "${example}"`
-      return `; if page ${count.pages()} was the last one, write in pagination has_more, an expression that is false there${suchAs}`
+      return `; if page ${count.pages()} was the last one, add has_more to pagination, an expression that is false on that page${suchAs}`
     },
     after(page) {
       const { name } = page.document
-      // A list that fits on one page is left to those who read it in parts.
+      // A list that fits on one page is not decoded here: the parser that reads it in pieces does that.
       const isAlone = count.pages() === 0 && !/next/i.test(page.headers.link ?? '')
       const content = looksInside || !isAlone ? pagination.decode(page.document) : null
       count.add(content, page, page.document.isJoined === true)
@@ -59,14 +59,14 @@ export function createPager(pagination: Pagination, start: PageRequest, habits: 
         return undefined
       }
       if (seen.has(lead.key)) {
-        const told = `${name}: ${GOES_BY[style.kind]} was used already, so the pages would never end`
-        throw new RefreshError('pagination', `${told}; check what pagination says of it`)
+        const told = `${name}: ${GOES_BY[style.kind]} repeats an earlier one, so the pages would never end`
+        throw new RefreshError('pagination', `${told}; check its key in pagination`)
       }
       seen.add(lead.key)
       if (count.pages() < maxPages) return lead
       throw new RefreshError(
         'pagination',
-        `there are more than ${maxPages} pages; ask for larger ones, or raise pagination.max_pages if there should be so many`,
+        `there are more than ${maxPages} pages; request larger pages, or raise pagination.max_pages if this is expected`,
       )
     },
   }

@@ -11,14 +11,14 @@ export interface PageRequest {
 /** The content type of a body that is JSON. */
 export const JSON_TYPE = 'application/json'
 
-/** The request with a cursor, a page number or an offset in its place. */
+/** A copy of the request with a cursor, a page number or an offset set. */
 export function withValue(request: PageRequest, place: Place, value: string | number): PageRequest {
   if (place.in === 'query') return { ...request, url: withParameter(request.url, place.parameter, value) }
   const text = JSON.stringify(withField(place.body, place.path, value))
   return { ...request, body: { text, contentType: JSON_TYPE } }
 }
 
-/** Leaves the rest of the query as it is written, which URLSearchParams would not: to some servers that matters. */
+/** Leaves the rest of the query unchanged. URLSearchParams would encode it anew, which some servers do not accept. */
 function withParameter(url: URL, name: string, value: string | number): URL {
   const pairs = url.search.slice(1).split('&')
   const others = pairs.filter((pair) => pair !== '' && !new URLSearchParams(pair).has(name))
@@ -28,8 +28,8 @@ function withParameter(url: URL, name: string, value: string | number): URL {
 }
 
 /**
- * A copy of an object with one field set, at any depth; objects on the way to it are made when they are not there.
- * @throws Error when something else stands in the way
+ * A copy of an object with one field set, at any depth; missing objects on its path are created.
+ * @throws Error when a value on the path is not an object
  */
 export function withField(value: Json, [key, ...rest]: readonly string[], field: Json): Json {
   if (key === undefined) return field

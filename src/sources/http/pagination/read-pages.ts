@@ -8,18 +8,18 @@ import type { Lead } from './next-request.ts'
 import type { Pagination } from './options.ts'
 import { createPager } from './pager.ts'
 
-/** What is read page by page. */
+/** A request that is read page by page. */
 export interface PagedRequest extends Omit<HttpRequest, 'since'> {
   readonly format: Format
   readonly pagination: Pagination
 }
 
-/** So often a list is read that changes while it is read. */
+/** How often a list is read that changes while its pages are read. */
 const MAX_ATTEMPTS = 3
 
 /**
- * Reads all pages, one after the other, and once more when the list changed meanwhile; `maxBytes` bounds them together.
- * @param habits what is known of its pages; it is kept for the next reading
+ * Reads all pages, one after the other, and again when the list changed meanwhile; `maxBytes` limits all pages together.
+ * @param habits what earlier readings showed; updated for the next one
  * @throws RefreshError that names the page, or the signal's own reason
  */
 export async function readPages(
@@ -40,7 +40,7 @@ export async function readPages(
   return documents
 }
 
-const HOW_TO_STAND = `and so it was ${MAX_ATTEMPTS} times in a row: the list changes while its pages are read, so that a record may be on none of them. Have it read by a key that does not change (cursor), or in larger pages; if it has the same record twice and is all there is, write for this source: complete: true`
+const HOW_TO_STAND = `${MAX_ATTEMPTS} times in a row: the list changes while its pages are read, so that a record may be missing from all of them. Read it by a key that does not change (cursor), or in larger pages; if it is complete and contains the same record twice, set for this source: complete: true`
 
 async function readOnce(
   requester: Pick<Requester, 'send'>,
@@ -67,10 +67,10 @@ async function readOnce(
   return documents
 }
 
-/** What some answer to who asks for a page after the last one. */
+/** The statuses of some inventories for a page after the last one. */
 const BEYOND_THE_END: readonly number[] = [400, 404, 416]
 
-/** Throws what a request failed with, with the page that it was for. */
+/** Throws the error of a request, with the name of its page. */
 function fail(
   error: unknown,
   { name, maxBytes, hint }: { readonly name: string; readonly maxBytes: number; readonly hint: string },
@@ -79,7 +79,7 @@ function fail(
   const { reason, retryAfterMs, status, message } = error
   const told =
     reason === 'too_large'
-      ? `the pages are together larger than ${formatSize(maxBytes)}; raise max_response_size if they should be`
+      ? `all pages together are larger than ${formatSize(maxBytes)}; raise max_response_size if this is expected`
       : `${message}${status !== undefined && BEYOND_THE_END.includes(status) ? hint : ''}`
   throw new RefreshError(reason, `${name}: ${told}`, { retryAfterMs, status, cause: error })
 }

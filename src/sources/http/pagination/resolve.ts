@@ -11,7 +11,7 @@ import { withField } from './place.ts'
 
 const STYLES = ['link_header', 'next_url', 'cursor', 'page', 'offset'] as const
 
-/** What messages about a page say of its list of items. */
+/** The advice in messages about the list of items of a page. */
 const ITEMS = {
   key: 'pagination.items',
   hint: 'Say which in pagination, with a line such as: items: "results"',
@@ -19,7 +19,7 @@ const ITEMS = {
 
 /**
  * Resolves the keys of `pagination:`.
- * @param asked what is sent with the request, when it is JSON, and whether what is read is known to be all
+ * @param asked the body of the request, when it is JSON, and whether the list is known to be complete
  * @param context at these keys
  */
 export function resolvePagination(
@@ -72,22 +72,22 @@ function resolveStyle(
 function assertOne(config: PaginationConfig, context: Context): void {
   const [kind, second] = STYLES.filter((style) => config[style] !== undefined)
   if (kind === undefined) {
-    complain(context, [], `says nowhere how the next page is found; add one of ${STYLES.join(', ')}`)
+    complain(context, [], `does not set how the next page is found; add one of ${STYLES.join(', ')}`)
   } else if (second !== undefined) {
-    const message = `${kind} says already how the next page is found; leave one of them out`
+    const message = `${kind} already sets how the next page is found; leave one of them out`
     complain(context, [second], message, { atKey: true })
   }
 }
 
-/** A key that changes nothing promises what it does not do. */
+/** Reports keys that have no effect. */
 function findUseless(config: PaginationConfig, { kind }: PageStyle, context: Context): void {
   if (config.has_more !== undefined && (kind === 'link_header' || kind === 'next_url')) {
-    const message = `has no effect with ${kind}, whose last page is the one that leads to no other; leave it out`
+    const message = `has no effect with ${kind}, because the last page is the one without a link to another; leave it out`
     complain(context, ['has_more'], message, { atKey: true })
   }
   const counts = kind === 'page' || kind === 'offset' || config.total !== undefined
   if (config.items !== undefined && !counts) {
-    const message = `has no effect with ${kind}, unless there is a total; what becomes targets is said in records`
+    const message = `has no effect with ${kind} without total; to select the records for targets, use records`
     complain(context, ['items'], message, { atKey: true })
   }
 }
@@ -107,7 +107,7 @@ function find(
   context: Context,
   read?: ReadHeader,
 ): Look | undefined
-/** @param read what a header that is there says, if that is not just its text */
+/** @param read reads the value of a header that is present; by default the value is its text */
 function find(
   found: FoundConfig | undefined,
   steps: Path,
@@ -122,10 +122,10 @@ function find(
   }
 }
 
-/** What a header says; `name` is in lower case. */
+/** Reads the value of a header; `name` is in lower case. */
 type ReadHeader = (text: string, name: string) => Json
 
-/** A range and what it is of: `items 0-49/200`. */
+/** A range and the total: `items 0-49/200`. */
 const RANGE = /(?:-(\d+))?\/(\d+)\s*$/
 
 function totalIn(text: string, name: string): Json {
@@ -143,16 +143,16 @@ function moreIn(text: string, name: string): Json {
 function resolvePlace({ parameter, body_field: field }: PlaceConfig, { body, context }: Within): Place {
   if (field === undefined) {
     if (parameter === undefined) {
-      complain(context, [], 'says nowhere where it is sent; add parameter, for the URL, or body_field')
+      complain(context, [], 'does not set where the value is sent; add parameter, for the URL, or body_field')
     }
     return { in: 'query', parameter: String(parameter) }
   }
   const path = field.split('.')
   if (parameter !== undefined) {
-    const message = 'parameter says already where it is sent; leave one of them out'
+    const message = 'parameter already sets where the value is sent; leave one of them out'
     complain(context, ['body_field'], message, { atKey: true })
   } else if (body === undefined || !isObject(body)) {
-    const message = 'needs a body to be written into: a set of keys, sent with method: POST'
+    const message = 'needs a body that is a set of keys, sent with method: POST'
     complain(context, ['body_field'], message, { atKey: true })
   } else {
     attempt(context, ['body_field'], () => withField(body, path, null))

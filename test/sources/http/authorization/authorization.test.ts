@@ -85,9 +85,12 @@ t.test('53: a line break in a secret fails the refresh and never gets into a req
   const secret = Secret.file(path, diskFiles)
   const credentials = { kind: 'authorization', type: 'Bearer', credentials: secret } as const
   const rows = [
-    [{ authorization: credentials }, /authorization: .*token holds a line break/],
-    [{ headers: [{ name: 'x-token', values: [secret] }] }, /the header x-token: .*token holds a line break/],
-    [{ headers: [{ name: 'x-token', values: [Secret.of('a\nb')] }] }, /its value holds a line break/],
+    [{ authorization: credentials }, /authorization: .*token contains a line break/],
+    [
+      { headers: [{ name: 'x-token', values: [secret] }] },
+      /the header x-token: .*token contains a line break/,
+    ],
+    [{ headers: [{ name: 'x-token', values: [Secret.of('a\nb')] }] }, /its value contains a line break/],
   ] as const
   for (const [options, message] of rows) {
     await t.rejects(httpReader(t, inventory.url, options)(), { reason: 'file', message })

@@ -198,8 +198,8 @@ t.test('no token: the refresh fails and says what the server said, and no secret
     [{ status: 500, body: 'oops' }, /HTTP 500; check/],
     [{ body: 'oops' }, /HTTP 200 without an access_token/],
     [{ body: '"text"' }, /HTTP 200 without an access_token/],
-    [{ body: { access_token: 'a\nb' } }, /with a token that no header may hold/],
-    [{ body: { access_token: 'a', token_type: 'a b' } }, /with a token that no header may hold/],
+    [{ body: { access_token: 'a\nb' } }, /with a token that is not valid in a header/],
+    [{ body: { access_token: 'a', token_type: 'a b' } }, /with a token that is not valid in a header/],
     [{ status: 307, headers: { location: '/elsewhere' }, body: '' }, /HTTP 307; check .* token_url/],
   ] as const
   for (const [reply, message] of rows) {

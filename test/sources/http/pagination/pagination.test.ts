@@ -350,7 +350,7 @@ t.test('20: a page after the last one that is not there is told, and what to wri
       const error = await pagesOf(source).catch((thrown) => thrown)
       t.match(error, { reason: 'http_status', message: `HTTP ${status} (no such page); check the URL` }, what)
       t.ok(
-        error.message.endsWith(`false there, such as: has_more: "${has_more}"`),
+        error.message.endsWith(`false on that page, such as: has_more: "${has_more}"`),
         `${what}: ${error.message}`,
       )
       const told = await setUp(t, { pagination: { ...pagination, has_more } }, answer)
@@ -368,7 +368,7 @@ t.test('20: a page after the last one that is not there is told, and what to wri
     )
     await t.rejects(
       pagesOf(source),
-      { message: /if page 1 was the last one, write .* that is false there$/ },
+      { message: /if page 1 was the last one, add has_more .* that is false on that page$/ },
       what,
     )
   }
@@ -418,24 +418,29 @@ t.test('a reading that is stopped for another reason blames no page', async (t) 
 
 t.test('21: pages that go in a circle are noticed at once', async (t) => {
   const rows: [what: string, http: Record<string, unknown>, answer: ApiAnswer, message: RegExp][] = [
-    ['a cursor', { pagination: CURSOR }, { json: { next: 'x' } }, /^page 2: its cursor was used already/],
+    [
+      'a cursor',
+      { pagination: CURSOR },
+      { json: { next: 'x' } },
+      /^page 2: its cursor repeats an earlier one/,
+    ],
     [
       'the URL of the first page',
       { pagination: { next_url: 'next' } },
       { json: { next: '/inventory' } },
-      /^page 1: the URL of its next page was used already/,
+      /^page 1: the URL of its next page repeats an earlier one/,
     ],
     [
       'the URL of the second page',
       { pagination: { link_header: true } },
       { json: [], headers: { link: '<?page=2>; rel=next' } },
-      /^page 2: the URL of its next page was used already/,
+      /^page 2: the URL of its next page repeats an earlier one/,
     ],
     [
       'an offset',
       { pagination: { ...OFFSET, has_more: 'more' } },
       { json: { items: [], more: true } },
-      /^page 1: the offset after it was used already, so the pages would never end/,
+      /^page 1: the offset after it repeats an earlier one, so the pages would never end/,
     ],
   ]
   for (const [what, http, answer, message] of rows) {
@@ -477,13 +482,13 @@ t.test('22: a next page elsewhere is refused, and nobody else is asked', async (
     [
       'another port',
       () => `http://127.0.0.1:${port}/inventory`,
-      /^page 1: its next page is at http:\/\/127\.0\.0\.1:(\d+), another origin than that of url, http:\/\/127\.0\.0\.1:(?!\1).*Write http:.* into url, or have/,
+      /^page 1: its next page is at http:\/\/127\.0\.0\.1:(\d+), another origin than that of url, http:\/\/127\.0\.0\.1:(?!\1).*Write http:.* into url, or configure/,
     ],
     ['another host', () => `//localhost:${port}/inventory`, /at http:\/\/localhost:\d+, another origin/],
     [
       'another scheme',
       (own) => `https://127.0.0.1:${own}/inventory`,
-      /Behind a proxy an inventory must be told its scheme \(X-Forwarded-Proto\); or write https:\/\/127/,
+      /If the inventory is behind a proxy, let the proxy send its scheme \(X-Forwarded-Proto\); or write https:\/\/127/,
     ],
     ['no web', () => 'file:///etc/passwd', /is one with the scheme file:, not http or https/],
     ['no URL', () => 'http://', /is not a URL, not http or https/],
@@ -542,10 +547,12 @@ t.test('23: a total that changes while the pages are read may hide an item', asy
     })
     return pagesOf(source)
   }
-  const message = /^pagination.total was 6 on page 1 and is 5 on page 3, and so it was 3 times in a row/
+  const message = /^pagination.total was 6 on page 1 and is 5 on page 3, 3 times in a row/
   await t.rejects(read([6, 6, 5]), { reason: 'pagination', message })
   t.equal((await read([3, 4, 4])).length, 3, 'one that only grows, at the second time')
-  await t.rejects(read([4, 5, 4]), { message: /^pagination.total was 5 on page 2 and is 4 on page 3, and/ })
+  await t.rejects(read([4, 5, 4]), {
+    message: /^pagination.total was 5 on page 2 and is 4 on page 3, 3 times in a row:/,
+  })
   t.equal((await read([3, 3, 3])).length, 3, 'more than declared')
   t.equal((await read([5, 3, 1])).length, 3, 'how many are left')
 })
@@ -566,7 +573,7 @@ t.test('an inventory that ignores the page or the offset is noticed', async (t) 
       reason: 'pagination',
       message:
         pagination === OVERLAPPING
-          ? /^page 2 holds the same items .*check the name in parameter or body_field \(offset: { overlap: false } is for an inventory that takes only multiples/
+          ? /^page 2 holds the same items .*check the name in parameter or body_field \(set offset: { overlap: false } if the inventory accepts only multiples/
           : /^page 2 holds the same items as the page before it: .*check the name in parameter or body_field$/,
     })
     t.same(
@@ -582,7 +589,7 @@ t.test('what is looked up in a page must make sense', async (t) => {
       'no total',
       { ...PAGE, total: 'total' },
       [1],
-      /^page 1: pagination\.total gave null, not a whole number; to_number/,
+      /^page 1: pagination\.total gave null, not a whole number; use to_number/,
     ],
     [
       'a total that is a text',
@@ -664,7 +671,7 @@ t.test('16: the size is bounded for all pages together', async (t) => {
   }))
   await t.rejects(pagesOf(source), {
     reason: 'too_large',
-    message: /^page 4: the pages are together larger than 4KB; raise max_response_size if they should be$/,
+    message: /^page 4: all pages together are larger than 4KB; raise max_response_size if this is expected$/,
   })
   t.equal(requests.length, 4)
 })
