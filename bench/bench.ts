@@ -5,6 +5,7 @@ import { busyWarning, describeMachine, machineLine } from './figures/machine.ts'
 import { figuresTable, judge, specOf, type Unmeasured, verdictText } from './figures/report.ts'
 import type { Figure } from './figures/rows.ts'
 import { cluster } from './measures/cluster.ts'
+import { compose } from './measures/compose.ts'
 import { devices } from './measures/devices.ts'
 import { loop } from './measures/loop.ts'
 import { manySources } from './measures/many-sources.ts'
@@ -34,6 +35,7 @@ const MEASURES: readonly Measure[] = [
   devices,
   smallRefreshes,
   cluster,
+  compose,
   ...prometheusMeasures,
   loop,
 ]

@@ -168,6 +168,11 @@ export const ROWS = {
     unit: 'MB',
     ...atMost(80),
   },
+  'compose-idle': {
+    what: 'CPU of all containers of the core profile of compose.yaml at rest, of a core',
+    unit: '%',
+    ...atMost(3),
+  },
   'warm-start': {
     what: 'start to the first 200 with 100,000 targets on disk and the inventory down',
     unit: 's',
