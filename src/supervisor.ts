@@ -145,7 +145,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   function create(settings: SourceSettings, before?: Source): Running {
     const { name } = settings
     const source = deps.createSource(settings.source, sourceDeps(settings), before)
-    const shelf = shelves?.of(name, addressesOf(settings.source))
+    const hasJournal = source.registry !== undefined && cluster === undefined
+    const shelf = shelves?.of(name, addressesOf(settings.source), hasJournal)
     const outputs: Output[] = settings.fileSd === undefined ? [] : [fileSdOutput(files, settings.fileSd)]
     if (shelf !== undefined && storagePath !== undefined) {
       outputs.push({ kind: 'storage', path: storagePath, keep: shelf.keep, remove: shelf.remove })

@@ -60,7 +60,8 @@ export interface Keepable {
 export interface Shelf {
   /**
    * Stores a list in place of the one before. Only changes are written. The time of the last success alone is written once a
-   * minute, and for at most four sources a second. With many sources, the files are checked only once a minute.
+   * minute, and for at most four sources a second. With many sources, the files are checked only once a minute. The list of
+   * a source with a journal is written a second later for each 20 kB, with all changes until then.
    * @returns whether somebody had removed or replaced the stored files
    */
   keep(list: Keepable, now: Moment): Promise<boolean>
@@ -115,6 +116,9 @@ const STALE_ON_DISK_MS = 60_000
 
 /** The least time between two writes of that time alone, because thousands of sources would keep a disk busy. */
 const BETWEEN_MS = 250
+
+/** The rate at which changed lists of a source with a journal are written, in bytes a millisecond. */
+const JOURNALED_RATE = 20
 
 /** How long a listing of the folder is used to find old files, in milliseconds. */
 const NAMES_MS = 10_000
@@ -247,8 +251,11 @@ export async function readKept(
 
 /** The lists of all sources in a folder. */
 export interface Shelves {
-  /** @param addresses the URLs or paths of the inventory; none: any stored list belongs to the source */
-  of(source: string, addresses: readonly string[]): Shelf
+  /**
+   * @param addresses the URLs or paths of the inventory; none: any stored list belongs to the source
+   * @param hasJournal whether the records of the source are on disk without its list
+   */
+  of(source: string, addresses: readonly string[], hasJournal?: boolean): Shelf
   /** The names of the sources with a stored list. */
   sources(): Promise<string[]>
 }
@@ -289,7 +296,7 @@ export function createShelves(
     },
   }
   return {
-    of: (source, addresses) => createShelf(shared, source, addresses),
+    of: (source, addresses, hasJournal = false) => createShelf(shared, source, addresses, hasJournal),
     async sources() {
       const rolls = (await list()).filter((name) => name.endsWith(ENDING))
       return rolls.map((name) => name.slice(0, -ENDING.length))
@@ -317,11 +324,14 @@ function createShelf(
   { files, folder, list: names, recent, listsOf, lookMs, mayConfirm }: Folder,
   source: string,
   addresses: readonly string[],
+  hasJournal: boolean,
 ): Shelf {
   const path = join(folder, source + ENDING)
   const own = originOf(addresses)
   // The files on disk, as far as known.
   let saved: Saved | undefined
+  // Since when another list is to be written, on the monotonic clock.
+  let dueSinceMs: number | undefined
   const lists = listsOf(source)
 
   async function isThere({ mark, file, size }: Saved): Promise<boolean> {
@@ -341,6 +351,12 @@ function createShelf(
 
   function isStale(before: Saved, lastSuccessMs: number, { monotonicMs }: Moment): boolean {
     return lastSuccessMs - before.lastSuccessMs >= STALE_ON_DISK_MS && mayConfirm(monotonicMs)
+  }
+
+  /** Whether a list can be written later. A large one would otherwise be written for each of many small changes. */
+  function canWait({ body }: Roll, { monotonicMs }: Moment): boolean {
+    dueSinceMs ??= monotonicMs
+    return hasJournal && monotonicMs - dueSinceMs < body.byteLength / JOURNALED_RATE
   }
 
   /**
@@ -374,6 +390,8 @@ function createShelf(
       const isGone = await forgetGone(now)
       const before = saved
       if (before?.id === id && !isStale(before, lastSuccessMs, now)) return false
+      if (before !== undefined && canWait(roll, now)) return false
+      dueSinceMs = undefined
       saved = undefined
       // Noted before it is written, because a failed write may leave it.
       lists.add(file)

@@ -70,7 +70,7 @@ export function createPolicy({ allowedLabels, allowedNetworks, address = 'any' }
       )
     }
     if (networks !== undefined) return has(networks, ip) ? undefined : 'is in none of allowed_networks'
-    return has(LINK_LOCAL, ip) ? 'is link-local; to allow it, add its network to allowed_networks' : undefined
+    return isLinkLocal(ip) ? 'is link-local; to allow it, add its network to allowed_networks' : undefined
   }
 
   function locate(registration: Registration, peer: string | undefined): Registration {
@@ -100,7 +100,9 @@ export function createPolicy({ allowedLabels, allowedNetworks, address = 'any' }
     },
     trim(registration) {
       if (faultOf(registration.host) !== undefined) return undefined
-      const allowed = Object.entries(registration.labels).filter(([name]) => isAllowed(name))
+      const labels = Object.entries(registration.labels)
+      const allowed = labels.filter(([name]) => isAllowed(name))
+      if (allowed.length === labels.length) return registration
       return { ...registration, labels: Object.fromEntries(allowed) }
     },
   }
@@ -131,6 +133,11 @@ function networksOf(texts: readonly string[]): BlockList {
 /** Whether a list contains an address. An IPv4 address written as IPv6 matches IPv4 networks too. */
 function has(list: BlockList, ip: string): boolean {
   return list.check(ip, isIP(ip) === 6 ? 'ipv6' : 'ipv4')
+}
+
+/** Without a lookup for IPv4, because that costs more than all other checks of a registration. */
+function isLinkLocal(ip: string): boolean {
+  return isIP(ip) === 4 ? ip.startsWith('169.254.') : has(LINK_LOCAL, ip)
 }
 
 function isSame(host: string, ip: string): boolean {
