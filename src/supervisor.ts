@@ -219,13 +219,20 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     return source.registry === undefined ? seed : undefined
   }
 
-  /** The stored list of a source. A list of another inventory is treated as that of a removed source. */
+  /**
+   * The stored list of a source, or that of a peer if there is none or it cannot be used, as after an upgrade from a version
+   * with another format. A list of another inventory is treated as that of a removed source.
+   */
   async function loadOwn(
     { name, shelf }: Running,
     now: Moment,
     seed: Seed | undefined,
   ): Promise<Before | undefined> {
-    const kept = await shelf?.load(now)
+    const kept = await shelf?.load(now).catch((error) => {
+      if (seed === undefined) throw error
+      log.warn({ source: name, path: storagePath, error: messageOf(error) }, 'the stored list is not used')
+      return undefined
+    })
     if (kept === undefined) return seed?.load(name, now.monotonicMs)
     if (kept.otherOrigin === undefined) return kept
     await removed.restoreOther(name, kept)

@@ -996,6 +996,24 @@ t.test('a server without a list begins with that of a peer, and the rules protec
   t.equal(next.served().length, 21, 'what was taken is kept here from then on')
 })
 
+t.test('the list of a peer stands in for a stored one that cannot be used', async (t) => {
+  const known = names(20).map((name) => `${name}:9100`)
+  const peer = await peerOf(t, 'sensors', known)
+  const inventory = await inventoryServer(t, names(20))
+  await inventory.stop()
+  // As a version with another format leaves it.
+  const storagePath = t.testdir({ 'sensors.snapshot': '{"format":1}' })
+  const alone = await supervised(t, storagePath)
+  await alone.apply({ sensors: at(inventory) })
+  t.same(alone.served(), [])
+  await alone.supervisor.stop()
+  const { apply, served, messages, store } = await seededFrom(t, peer, storagePath)
+  await apply({ sensors: at(inventory) })
+  t.same(served(), known.sort())
+  t.ok(messages().includes('the stored list is not used'))
+  t.same(store.get('sensors')?.fileErrors, {})
+})
+
 t.test('a file_sd file is not replaced by what a peer has, before anything was read here', async (t) => {
   const peer = await peerOf(t, 'sensors', ['only:9100'])
   const inventory = await inventoryServer(t, ['only', 'other'])

@@ -217,7 +217,12 @@ const DISK: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
 }
 
-const ADVICE = { ...EXHAUSTED, ...FORBIDDEN, ...DISK }
+/** Paths of the wrong kind. */
+const WRONG_KIND: Readonly<Record<string, string>> = {
+  EISDIR: 'this is a folder; name a file',
+}
+
+const ADVICE = { ...EXHAUSTED, ...FORBIDDEN, ...DISK, ...WRONG_KIND }
 
 /** The failure reason of a refresh that cannot read a file. */
 export function fileReason(error: unknown): 'local' | 'file' {
@@ -236,7 +241,7 @@ export function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : ''
 }
 
-/** The message of any thrown value, in one line; for an obstacle on this machine, with advice. */
+/** The message of any thrown value, in one line; for an obstacle on this machine or a folder, with advice. */
 export function messageOf(error: unknown): string {
   const lines = (error instanceof Error ? error.message : String(error)).split('\n')
   const text =

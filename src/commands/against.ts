@@ -1,12 +1,18 @@
+import { systemClock } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
 import { displayUrl } from '../base/urls.ts'
+import { USER_AGENT } from '../base/version.ts'
 import { subtract } from '../roll/members.ts'
 import { shownSample } from '../snapshot/changes.ts'
+import { createRequester, DEFAULT_HTTP_CLIENT, type HttpAnswer } from '../sources/http/requester.ts'
 import type { Built, DryRun } from './dry-run.ts'
 import { count, shownLine } from './printed.ts'
 
 /** The timeout of a request to the server, in milliseconds. */
 const TIMEOUT_MS = 30_000
+
+/** The largest list, in bytes. */
+const MAX_BYTES = 2 ** 30
 
 /** The difference between a list and the one that a running server serves. */
 export interface Difference {
@@ -28,30 +34,30 @@ export async function compareWith(
 ): Promise<Difference | undefined> {
   if (result.built === undefined) return undefined
   const url = `${displayUrl(server).replace(/\/$/, '')}/targets/${name}`
+  // Not fetch, which refuses a list of ports.
+  const requester = createRequester(DEFAULT_HTTP_CLIENT, { clock: systemClock, userAgent: USER_AGENT })
+  const request = { method: 'GET', url: new URL(url), maxBytes: MAX_BYTES, accepts: () => true } as const
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) })
-    if (await isUnknown(response))
-      return told(name, `all of its targets would join: ${url} is not known there`)
-    if (response.status !== 200) throw new Error(`it answered with status ${response.status}`)
-    return told(name, `against ${url}: ${describe(await listIn(response), result.built)}`)
+    const answer = await requester.send(request, AbortSignal.timeout(TIMEOUT_MS))
+    if (isUnknown(answer)) return told(name, `all of its targets would join: ${url} is not known there`)
+    if (answer.status !== 200) throw new Error(`it answered with status ${answer.status}`)
+    return told(name, `against ${url}: ${describe(listIn(answer), result.built)}`)
   } catch (error) {
-    const { cause } = error as Error
-    const line = `${name}: not compared with ${url}: ${shownLine(messageOf(cause ?? error))}\n`
-    return { line, isFailed: true }
+    const why = messageOf(error).replace(`GET ${url}: `, '')
+    return { line: `${name}: not compared with ${url}: ${shownLine(why)}\n`, isFailed: true }
+  } finally {
+    await requester.close()
   }
 }
 
 /** Whether a Rollcall server answers that it has no such source; a 404 of another server does not prove this. */
-async function isUnknown(response: Response): Promise<boolean> {
-  if (response.status !== 404) return false
-  const body = (await response.json().catch(() => undefined)) as { error?: { code?: string } } | undefined
-  return body?.error?.code === 'source_not_found'
+function isUnknown({ status, body }: HttpAnswer): boolean {
+  return status === 404 && body.includes('"code":"source_not_found"')
 }
 
 /** @throws Error when the response is not from a Rollcall server */
-async function listIn(response: Response): Promise<Buffer> {
-  const body = Buffer.from(await response.arrayBuffer())
-  if (!response.headers.has('x-rollcall-age-seconds')) throw new Error('it is not a Rollcall server')
+function listIn({ headers, body }: HttpAnswer): Buffer {
+  if (headers['x-rollcall-age-seconds'] === undefined) throw new Error('it is not a Rollcall server')
   return body
 }
 

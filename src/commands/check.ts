@@ -11,7 +11,7 @@ import { describeQuarantined, describeRun } from './describe-run.ts'
 import { type CommandDeps, dryRun } from './dry-run.ts'
 import { lookAtFiles, type NamedFiles } from './named-files.ts'
 import type { Printed } from './printed.ts'
-import { probeErrors, probeWarnings } from './probe-warnings.ts'
+import { type PlaceOf, probeErrors, probeWarnings } from './probe-warnings.ts'
 import { warningsOf } from './warnings.ts'
 
 /**
@@ -37,13 +37,17 @@ export async function check(args: Arguments, env: NodeJS.ProcessEnv, deps: Comma
   const named = isSyntaxOnly ? { errors: [], warnings: [] } : await lookAtFiles(settings)
   const found = [
     ...warningsOf({ warnings: [...settings.warnings, ...named.warnings] }),
-    ...(named.errors.length === 0 ? [`SUCCESS: ${summary(settings)}\n`] : []),
+    // The probe may still fail, so that success is told at its end.
+    ...(named.errors.length === 0
+      ? [`${isProbe ? 'configuration: ' : `SUCCESS: the configuration is `}${summary(settings)}\n`]
+      : []),
     webLine,
   ]
   const probed = isProbe ? await probe(settings, deps, against) : { lines: [], ends: [] }
   const ends = [...describeFailed(named), ...probed.ends]
+  const end = isProbe && ends.length === 0 ? [PROBED] : ends
   return {
-    out: [...found, ...probed.lines, ...ends].join(''),
+    out: [...found, ...probed.lines, ...end].join(''),
     err: named.errors.map((line) => `rollcall: ${line}\n`).join(''),
     code: ends.length > 0 ? 1 : 0,
   }
@@ -83,6 +87,7 @@ const WEB_VALID = 'SUCCESS: the web configuration is valid\n'
 const NOTHING =
   'there is no inventory to check: set --config.file or INVENTORY_URL; without them the demo would be served, which needs no check'
 
+const PROBED = 'SUCCESS: the configuration is valid, and reading the sources found no fault\n'
 const UNREAD = 'FAILED: not every source could be read\n'
 const NOT_COMPARED = 'FAILED: not every list could be compared\n'
 const ABSENT = 'FAILED: the configuration names fields that no record has\n'
@@ -92,15 +97,17 @@ async function probe(settings: Settings, deps: CommandDeps, against: URL | undef
   const differences = await Promise.all(
     runs.map(async (run) => (against === undefined ? undefined : compareWith(against, run))),
   )
+  const placeIn = await placesIn(settings, deps.files)
+  const errors = runs.map((run, index) => probeErrors(run, placeIn(index)))
   const lines = runs.flatMap((run, index) => [
     describeRun(run, settings.web),
     ...describeQuarantined(run),
     ...(differences[index] === undefined ? [] : [differences[index].line]),
-    ...warningsOf({ warnings: probeWarnings(run) }),
-    ...probeErrors(run).map((error) => `ERROR: ${error}\n`),
+    ...warningsOf({ warnings: probeWarnings(run, placeIn(index)) }),
+    ...(errors[index] as string[]).map((error) => `ERROR: ${error}\n`),
   ])
   const isUnread = runs.some(({ result }) => result.error !== undefined)
-  const isAbsent = runs.some((run) => probeErrors(run).length > 0)
+  const isAbsent = errors.flat().length > 0
   const isUncompared = differences.some((one) => one?.isFailed)
   const ends = [
     [isUnread, UNREAD],
@@ -108,6 +115,18 @@ async function probe(settings: Settings, deps: CommandDeps, against: URL | undef
     [isUncompared, NOT_COMPARED],
   ] as const
   return { lines, ends: ends.flatMap(([isSo, text]) => (isSo ? [text] : [])) }
+}
+
+/** The places of the values of each source: in the configuration file, if there is one. */
+async function placesIn({ configFile, sources }: Settings, files: Files) {
+  const { parseConfigDocument } = await import('../config/document.ts')
+  const text = configFile === undefined ? undefined : await files.read(configFile)
+  const document = parseConfigDocument(text?.toString() ?? '', String(configFile))
+  return (index: number): PlaceOf =>
+    (path) =>
+      text === undefined || 'syntax' in document
+        ? `source ${sources[index]?.name}`
+        : document.place({ path: ['sources', index, ...path] })
 }
 
 function describeFailed({ errors }: NamedFiles): string[] {
@@ -119,5 +138,5 @@ function describeFailed({ errors }: NamedFiles): string[] {
 
 function summary({ sources }: Settings): string {
   const names = sources.map((source) => source.name).join(', ')
-  return `the configuration is valid: ${sources.length} ${sources.length === 1 ? 'source' : 'sources'} (${names})`
+  return `valid: ${sources.length} ${sources.length === 1 ? 'source' : 'sources'} (${names})`
 }

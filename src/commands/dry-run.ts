@@ -5,7 +5,7 @@ import { suggest } from '../base/suggest.ts'
 import { USER_AGENT } from '../base/version.ts'
 import type { Settings, SourceSettings } from '../config/settings.ts'
 import { type LabelTemplate, type Mapping, scopesOf } from '../mapping/mapping.ts'
-import { neededIn, type Path, shownPath, type Template, valueAt } from '../mapping/template.ts'
+import { neededIn, type Path, pathsIn, shownPath, type Template, valueAt } from '../mapping/template.ts'
 import type { Document } from '../model/document.ts'
 import { encodeGroups } from '../model/list.ts'
 import type { InventoryRecord } from '../model/record.ts'
@@ -32,6 +32,8 @@ export interface DryRun {
   readonly durationMs: number
   /** The fields that the configuration names without a default, and that have a value in no selected record. */
   readonly missing: readonly MissingField[]
+  /** The fields that the first selected records have, as a template names them. */
+  readonly fields: readonly string[]
   /** The documents that were read, even if they made no list. */
   readonly documents: readonly Document[] | undefined
   /** Neither a list nor a failure: a command cannot read this source. */
@@ -88,14 +90,14 @@ async function runSource(settings: SourceSettings, { clock, files, progress }: D
   const startMs = clock.monotonic()
   const plan = compilePlan(settings.plan)
   const source = createSource(settings.source, { clock, files, userAgent: USER_AGENT })
-  const fields = watchFields(settings.plan)
+  const watch = watchFields(settings.plan)
   let documents: readonly Document[] | undefined
   const stop = new AbortController().signal
   const use = async (reading: Reading) => {
     // A push source has no registrations in a command, so its list means nothing; but its token files were read.
     if (source.instances !== undefined) return {}
     documents = documentsOf(reading).documents
-    return { built: build(documents, { ...plan, map: seenBy(fields, plan.map) }) }
+    return { built: build(documents, { ...plan, map: seenBy(watch, plan.map) }) }
   }
   const result = await readUsable({ ...settings, source }, { clock, stop }, use).catch((error) => ({
     error: withoutSecrets(asRefreshError(error), source),
@@ -103,7 +105,8 @@ async function runSource(settings: SourceSettings, { clock, files, progress }: D
   const durationMs = clock.monotonic() - startMs
   await source.close()
   progress.end(settings.name)
-  return { settings, plan, durationMs, missing: fields.missing(), documents, result }
+  const [missing, fields] = [watch.missing(), watch.fields()]
+  return { settings, plan, durationMs, missing, fields, documents, result }
 }
 
 /** @throws RefreshError when the documents are not an inventory */
@@ -114,7 +117,8 @@ function build(documents: readonly Document[], plan: Plan): Built {
 
 /** A field that the configuration names, such as `{site}` at `labels.site`. */
 export interface MissingField {
-  readonly at: string
+  /** The steps from the source to the value that names it. */
+  readonly at: Path
   readonly field: string
   /** Whether records have the field, but null or empty. */
   readonly isEmpty: boolean
@@ -124,33 +128,37 @@ export interface MissingField {
 interface FieldWatch {
   see(record: InventoryRecord): void
   missing(): readonly MissingField[]
+  /** The fields of the records, as a template names them. */
+  fields(): readonly string[]
 }
 
+/** The number of records whose fields are listed. */
+const MAX_LISTED = 100
+
 /** A field that has had a value in no record yet. */
-interface Watched {
-  readonly at: string
-  readonly field: string
+interface Watched extends MissingField {
   readonly path: Path
   isEmpty: boolean
 }
 
 function watchFields({ mapping, key }: PlanOptions): FieldWatch {
   const { forEach } = mapping
-  const watch = (at: string, template: Template = []) =>
+  const watch = (at: Path, template: Template = []) =>
     neededIn(template).map(({ path, shown }): Watched => ({ at, field: `{${shown}}`, path, isEmpty: false }))
-  const watchLabels = (at: string, labels: readonly LabelTemplate[]) =>
-    labels.flatMap(([name, template]) => watch(`${at}.${name}`, template))
-  let ofRecords = watch('key', key)
+  const watchLabels = (at: Path, labels: readonly LabelTemplate[]) =>
+    labels.flatMap(([name, template]) => watch([...at, 'labels', name], template))
+  let ofRecords = watch(['key'], key)
   if (forEach !== undefined) {
-    ofRecords.push({ at: 'for_each', field: shownPath(forEach), path: forEach, isEmpty: false })
+    ofRecords.push({ at: ['for_each'], field: shownPath(forEach), path: forEach, isEmpty: false })
   }
   let ofScopes = [
     ...mapping.targets.flatMap(({ address, labels }, index) => [
-      ...watch(`targets[${index}]`, address),
-      ...watchLabels(`targets[${index}].labels`, labels),
+      ...watch(['targets', index], address),
+      ...watchLabels(['targets', index], labels),
     ]),
-    ...watchLabels('labels', mapping.labels),
+    ...watchLabels([], mapping.labels),
   ]
+  const fields = new Set<string>()
   let [records, scopes] = [0, 0]
   return {
     see(record) {
@@ -158,11 +166,14 @@ function watchFields({ mapping, key }: PlanOptions): FieldWatch {
       const known = 'reason' in items ? [] : items
       ofRecords = without(ofRecords, record)
       for (const item of known) ofScopes = without(ofScopes, item)
+      if (records < MAX_LISTED)
+        for (const path of [record, ...known].flatMap(pathsIn)) fields.add(shownPath(path))
       records++
       scopes += known.length
     },
     // Without a record, or an item, its fields are unknown.
     missing: () => [...(records > 0 ? ofRecords : []), ...(scopes > 0 ? ofScopes : [])],
+    fields: () => [...fields],
   }
 }
 

@@ -9,7 +9,7 @@ import { loadSettings } from '../config/load.ts'
 import { readOption, readRequired } from '../config/option.ts'
 import type { Settings, WebSettings } from '../config/settings.ts'
 import { findOutside } from '../explain/find-outside.ts'
-import { explainableOf, findRecords, type Inventory } from '../explain/find-records.ts'
+import { explainableOf, fieldsOf, findRecords, type Inventory } from '../explain/find-records.ts'
 import { composeAnswer } from '../explain/findings.ts'
 import { createMakers, type Makers } from '../explain/makers.ts'
 import { nearNames } from '../explain/near.ts'
@@ -92,6 +92,9 @@ function answerFrom(runs: readonly DryRun[], text: string, web: WebSettings): Ex
     {
       gaps,
       ages: [],
+      sources: inventories.map(({ source }) => source),
+      fields: () => fieldsOf(inventories),
+      advice: 'try a part of the value, or list all targets: rollcall targets --format=table',
       near: () => nearNames(query, addresses).map(({ host }) => maskText(host, () => {})),
     },
   )

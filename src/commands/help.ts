@@ -89,7 +89,7 @@ Flags:
 ${table(flags)}
 Environment variables that describe one inventory, instead of a configuration file:
 ${table(variables)}
-Exit codes: 0 fine, 1 it could not run, 2 wrong flags, variables or configuration.
+Exit codes: 0 fine (also when explain finds nothing), 1 it could not run, 2 wrong flags, variables or configuration.
 `
 }
 

@@ -8,6 +8,7 @@ export function demoIntroduction(url: string, inventory: URL): string {
   return `
 Rollcall serves its demo fleet: ${FLEET_SIZE} sensors at ${SITES.length} sites. Every ${CHANGE_INTERVAL_MS / 1000} seconds one joins, leaves or moves.
 ${DEVICES} more are in no inventory: they register themselves, and are targets a few seconds from now.
+One record of the inventory has no valid host, so that the log shows how a record is quarantined.
 
   ${url}/targets     what Prometheus gets
   ${url}/health      what the inventory last said

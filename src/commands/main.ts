@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { systemClock } from '../base/clock.ts'
 import { isLocal, messageOf, StartError, UsageError } from '../base/errors.ts'
 import { createFiles } from '../base/files.ts'
@@ -101,17 +102,24 @@ function readCommand(args: Arguments): Command {
   const known = Object.keys(COMMANDS)
   if (!known.includes(command)) {
     const near = suggest(command, known)
-    const hint = near === undefined ? `use one of ${known.join(', ')}` : `did you mean ${near}?`
+    const usual = near === undefined ? `use one of ${known.join(', ')}` : `did you mean ${near}?`
+    const hint = fileHint(command) ?? usual
     throw new UsageError(`${command}: there is no such command; ${hint}`)
   }
   if (command === 'sensor') throw new UsageError('sensor: write the command before its flags')
   assertOwnFlags(args, command)
   const extra = command in TAKES_WORD ? words.slice(1) : words
   if (extra[0] !== undefined) {
-    const hint = TAKES_WORD[command as keyof typeof TAKES_WORD] ?? 'a command takes only flags'
+    const flags = fileHint(extra[0]) ?? 'a command takes only flags'
+    const hint = TAKES_WORD[command as keyof typeof TAKES_WORD] ?? flags
     throw new UsageError(`${extra[0]}: unexpected; ${hint}`)
   }
   return command as Command
+}
+
+/** The flag for a word that is the path of a file; undefined: it is none. */
+function fileHint(word: string): string | undefined {
+  return existsSync(word) ? `a command takes only flags; write --config.file=${word}` : undefined
 }
 
 /** Prints the output of a command, and sets the exit code; all output is written before the process ends. */

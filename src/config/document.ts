@@ -33,7 +33,7 @@ export function parseConfigDocument(text: string, file: string): ConfigDocument 
   })
   // An unknown tag is a mistake too: for example, the text after it would be used as a password.
   const [error] = [...document.errors, ...document.warnings]
-  if (error !== undefined) return wrong(explainSyntax(document, error))
+  if (error !== undefined) return wrong(explainSyntax(document, error, text))
   const value = plainValue(document)
   if (value instanceof Error) {
     return wrong({ offset: unresolvedAlias(document) ?? 0, message: withoutText(value) })

@@ -43,10 +43,11 @@ export async function loadFile(
   if ('syntax' in document) throw new UsageError(document.syntax)
   const fail = (problems: readonly Problem[]) =>
     new UsageError(problems.map((problem) => document.describe(problem)).join('\n'))
-  const problems = validate(fileSchema, document.value)
-  if (problems.length > 0) throw fail(problems)
+  const faults = validate(fileSchema, document.value)
+  const config = withoutFaults(document.value, faults)
+  if (config === undefined) throw fail(faults)
+  const problems: Problem[] = []
   const folder = dirname(resolve(path))
-  const config = document.value as FileConfig
   const needs: PlacedNeed[] = []
   const textAt = document.text
   const context = { config, folder, env, files, ...allowed, textAt, problems, needs, path: [] }
@@ -54,11 +55,47 @@ export async function loadFile(
   const guard = resolveGlobalGuard(context)
   const cluster = config.cluster && resolveCluster(config.cluster, within(context, 'cluster'))
   const prometheus = resolvePrometheus(config.prometheus ?? [], within(context, 'prometheus'))
-  if (problems.length > 0) throw fail(problems)
+  const all = [...faults, ...problems.filter((problem) => isProven(problem, faults))]
+  if (all.length > 0) throw fail(all)
   // Now, so that the parsed file need not be kept.
   const yaml = viewYaml(config, fileSchema)
   const placed = needs.map((need) => ({ ...need, where: document.place(need) }))
   return { sources, guard, cluster, prometheus, yaml, needs: placed }
+}
+
+/**
+ * A copy of a configuration without the keys that have a fault, so that the others can be checked too.
+ * @returns undefined when nothing can be checked without them
+ */
+function withoutFaults(value: unknown, faults: readonly Problem[]): FileConfig | undefined {
+  const config = structuredClone(value) as FileConfig
+  const parts = config as unknown as Record<string, Record<number, Record<string, unknown>>>
+  for (const { path } of faults) {
+    const [part, index, key] = path
+    if (part === undefined || part === 'global') return undefined
+    if (part !== 'sources') delete parts[part]
+    else if (index === undefined || key === undefined) return undefined
+    else delete parts.sources?.[index as number]?.[key]
+  }
+  return config
+}
+
+/** The keys of a source whose problems do not depend on other keys. */
+const INDEPENDENT: readonly unknown[] = [
+  'records',
+  'filter',
+  'fail_if',
+  'key',
+  'targets',
+  'labels',
+  'relabel_configs',
+]
+
+/** Whether a problem is one although keys with faults were left out. */
+function isProven({ path }: Problem, faults: readonly Problem[]): boolean {
+  const [part, index, key] = path
+  const isWhole = !faults.some((fault) => fault.path[0] === part && fault.path[1] === index)
+  return isWhole || INDEPENDENT.includes(key)
 }
 
 async function read(path: string, files: Files): Promise<string> {

@@ -1,4 +1,4 @@
-import { type Document, visit, type YAMLError } from 'yaml'
+import { type Document, type Scalar, visit, type YAMLError } from 'yaml'
 import { messageOf } from '../base/errors.ts'
 import { variable } from '../base/variable.ts'
 
@@ -6,14 +6,13 @@ import { variable } from '../base/variable.ts'
 export interface SyntaxFault {
   /** Its position, in UTF-16 units from the beginning of the text. */
   readonly offset: number
-  /** The problem, and what to do. It quotes nothing of the text, which may be a secret. */
+  /** The problem, and what to do. It quotes nothing of the text but keys: a value may be a secret. */
   readonly message: string
 }
 
 /** Explanations of the parser's `CODE: message` for the author of a file. The first match is used. */
 const WORDS: readonly (readonly [pattern: RegExp, message: string])[] = [
   [/^TAB_AS_INDENT/, 'a tab indents this line; indent with spaces'],
-  [/^DUPLICATE_KEY/, 'this key is a duplicate in its set of keys; leave one out'],
   [/Missing closing/, 'the quote that opens here is never closed; close it'],
   [
     /^BLOCK_AS_IMPLICIT_KEY/,
@@ -49,12 +48,38 @@ const WORDS: readonly (readonly [pattern: RegExp, message: string])[] = [
   [/Unexpected flow-\w+-end/, 'this bracket closes nothing; remove it, or put the text in quotes'],
 ]
 
-/** Explains the first syntax error of a document: later ones are mostly its consequences. */
-export function explainSyntax(document: Document.Parsed, error: YAMLError): SyntaxFault {
+/**
+ * Explains the first syntax error of a document: later ones are mostly its consequences.
+ * @param text of the document
+ */
+export function explainSyntax(document: Document.Parsed, error: YAMLError, text: string): SyntaxFault {
   const { code, message, pos } = error
+  if (code === 'DUPLICATE_KEY') return { offset: pos[0], message: duplicateKey(document, pos[0], text) }
   const words = WORDS.find(([pattern]) => pattern.test(`${code}: ${message}`))
   const offset = /Missing closing/.test(message) ? quoteBefore(document, pos[0]) : pos[0]
-  return { offset, message: words?.[1] ?? withoutText(error) }
+  const key = KEY.exec(text.slice(text.lastIndexOf('\n', offset - 1) + 1))?.[1]
+  const inLine = key === undefined ? 'this line' : `this line (key ${key})`
+  return { offset, message: words?.[1].replace('this line', inLine) ?? withoutText(error) }
+}
+
+/** The key at the beginning of a line. */
+const KEY = /^[ \t]*(?:- +)?([\w.-]+):\s/
+
+/** Names the key at an offset, and the line that has it first. */
+function duplicateKey(document: Document.Parsed, offset: number, text: string): string {
+  let message = ''
+  visit(document, {
+    Map(_key, { items }) {
+      const keys = items.map(({ key }) => key as Scalar)
+      const second = keys.find(({ range }) => range?.[0] === offset)
+      const first = keys.find(({ value }) => value === second?.value)
+      if (second === undefined) return undefined
+      const line = text.slice(0, first?.range?.[0]).split('\n').length
+      message = `the key ${String(second.value)} is in line ${line} already; leave one out`
+      return visit.BREAK
+    },
+  })
+  return message
 }
 
 /** A message without the part of the file that it quotes at its end: that may be an unquoted password. */

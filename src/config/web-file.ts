@@ -33,11 +33,12 @@ const DEADLINE_MS = 5_000
  */
 export function webFileLoader(path: string, allowedHosts: readonly string[] = []): LoadWebFile {
   return async (files) => {
-    const document = await readWebFile(path, files)
+    const { document, faults } = await parseFile(path, files)
     const problems: Problem[] = []
     const resolving = { files, folder: dirname(resolve(path)), problems, textAt: document.text }
-    const file = await resolveFile(document.value as WebConfig, resolving, allowedHosts)
-    if (problems.length > 0) throw faultsOf(problems, document)
+    const file = await resolveFile(withoutFaults(document.value, faults), resolving, allowedHosts)
+    const all = [...faults, ...problems.filter((problem) => isProven(problem, faults))]
+    if (all.length > 0) throw faultsOf(all, document)
     return file
   }
 }
@@ -47,12 +48,39 @@ export function webFileLoader(path: string, allowedHosts: readonly string[] = []
  * @throws UsageError, as the loader does
  */
 export async function readWebFile(path: string, files: Pick<Files, 'read'>): Promise<ConfigDocument> {
+  const { document, faults } = await parseFile(path, files)
+  if (faults.length > 0) throw faultsOf(faults, document)
+  return document
+}
+
+/** @throws UsageError when it cannot be read, or is not YAML */
+async function parseFile(
+  path: string,
+  files: Pick<Files, 'read'>,
+): Promise<{ document: ConfigDocument; faults: Problem[] }> {
   const document = parseConfigDocument(await readText(path, files), path)
   if ('syntax' in document) throw new UsageError(document.syntax)
   const value = document.value ?? {}
-  const problems = validate(webSchema, value)
-  if (problems.length > 0) throw faultsOf(problems, document)
-  return { ...document, value }
+  return { document: { ...document, value }, faults: validate(webSchema, value) }
+}
+
+/** A copy without what has a fault, so that the rest can be checked too: of TLS the keys, otherwise the whole part. */
+function withoutFaults(value: unknown, faults: readonly Problem[]): WebConfig {
+  const config = structuredClone(value) as Record<string, Record<string, unknown>>
+  for (const { path } of faults) {
+    const [part = '', key = ''] = path
+    if (part === TLS) delete config[part]?.[key]
+    else delete config[part]
+  }
+  return config
+}
+
+const TLS = 'tls_server_config'
+
+/** Whether a problem is one although parts with faults were left out: of TLS, only that a file cannot be read. */
+function isProven({ path }: Problem, faults: readonly Problem[]): boolean {
+  const isWhole = path[0] !== TLS || faults.every((fault) => fault.path[0] !== TLS)
+  return isWhole || String(path[1]).endsWith('_file')
 }
 
 function faultsOf(problems: readonly Problem[], document: ConfigDocument): UsageError {

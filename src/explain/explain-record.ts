@@ -75,8 +75,15 @@ export function explainRecord(record: Json, position: RecordPosition, context: R
     record: masker.value(abridge(record)),
     targets,
     dropped_labels: droppedLabels,
-    verdict: (verdicts.length === 0 ? without : verdicts.join('; ')) + context.note,
+    verdict: (verdicts.length === 0 ? without : numbered(verdicts)) + context.note,
   }
+}
+
+/** The verdicts on the targets of a record; several are numbered, since one may have parts itself. */
+function numbered(verdicts: readonly string[]): string {
+  return verdicts.length === 1
+    ? String(verdicts[0])
+    : verdicts.map((verdict, index) => `(${index + 1}) ${verdict}`).join('; ')
 }
 
 function leftOut({ filter }: RecordContext): string {

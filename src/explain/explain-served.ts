@@ -9,7 +9,7 @@ import { type LastRead, MAX_ALL_KEPT_BYTES, MAX_KEPT_BYTES } from '../refresh/co
 import type { HeldTargets, SourceState } from '../snapshot/store.ts'
 import { createFieldLister } from './fields.ts'
 import { findOutside } from './find-outside.ts'
-import { type Explainable, findRecords, type Inventory } from './find-records.ts'
+import { type Explainable, fieldsOf, findRecords, type Inventory } from './find-records.ts'
 import { type Age, composeAnswer, createFindings, type Findings } from './findings.ts'
 import { createMakers, keyOf, type Makers } from './makers.ts'
 import { nearNames } from './near.ts'
@@ -61,6 +61,10 @@ export function explainServed(
     {
       gaps: [...sources.flatMap(gapsOf), ...gaps],
       ages: sources.flatMap(ageOf),
+      sources: searched
+        .filter(({ inventory }) => inventory.documents.length > 0)
+        .map(({ inventory }) => inventory.source),
+      fields: () => fieldsOf(searched.map(({ inventory }) => inventory)),
       near: () =>
         nearServed(query, [...sources.map(readServed), ...removed.map(({ body }) => readList(body))]),
     },

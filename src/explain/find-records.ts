@@ -11,7 +11,7 @@ import type { PlanOptions } from '../pipeline/plan.ts'
 import { explainRecord, type RecordContext, type RecordPosition } from './explain-record.ts'
 import { createFieldLister } from './fields.ts'
 import { createFindings, type Findings } from './findings.ts'
-import { createMatcher, type Query } from './query.ts'
+import { createMatcher, type FieldVisitor, type Query } from './query.ts'
 
 /** The configuration of a source that an explanation needs. */
 export interface Explainable extends Pick<RecordContext, 'source' | 'plan' | 'relabelConfigs' | 'filter'> {
@@ -44,24 +44,56 @@ export function findRecords(
 ): Findings {
   const findings = createFindings()
   const lister = createFieldLister()
+  for (const { parts, plan, position } of recordsOf(inventory)) {
+    findings.see()
+    for (const record of parts) {
+      const targets = targetsOf(record, plan, (target) => onTarget(target, position))
+      const matcher = createMatcher(query, findings.bound(), maskLater(record, targets))
+      lister.visitValue(record, matcher)
+      for (const target of targets) lister.visitTarget(target, matcher)
+      findings.add(matcher.level(), () => explainRecord(record, position, { ...inventory, plan }))
+    }
+  }
+  return findings
+}
+
+/** The fields and labels that can be searched, by their keys joined by dots. It costs as much as {@link findRecords}. */
+export function fieldsOf(inventories: readonly Inventory[]): Set<string> {
+  const fields = new Set<string>()
+  const lister = createFieldLister()
+  const visitor: FieldVisitor = {
+    field: (path) => fields.add(path.join('.')),
+    label: (name) => fields.add(name),
+  }
+  for (const inventory of inventories) {
+    for (const { parts, plan } of recordsOf(inventory))
+      for (const record of parts) {
+        lister.visitValue(record, visitor)
+        for (const target of targetsOf(record, plan, () => {})) lister.visitTarget(target, visitor)
+      }
+  }
+  return fields
+}
+
+/** A record in the parts that are explained, with its position. */
+interface Read extends Parts {
+  readonly position: RecordPosition
+}
+
+/** @throws RefreshError when the documents hold no list of records */
+function* recordsOf(inventory: Inventory): Iterable<Read> {
   const { joins } = inventory.plan
   const join = joins === undefined ? alone : createJoin(inventory.documents, joins)
   for (const document of ownDocuments(inventory.documents)) {
     const records = inventory.plan.select(decode(document), document.name, document.answer?.headers)
     for (const [index, read] of records.entries()) {
       const joined = join(read)
-      const { parts, plan } = partsOf(joined.record, planOf(inventory.plan, joined))
-      const position = { document: document.name, index }
-      for (const record of parts) {
-        const targets = targetsOf(record, plan, (target) => onTarget(target, position))
-        const matcher = createMatcher(query, findings.bound(), maskLater(record, targets))
-        lister.visitValue(record, matcher)
-        for (const target of targets) lister.visitTarget(target, matcher)
-        findings.add(matcher.level(), () => explainRecord(record, position, { ...inventory, plan }))
+      yield {
+        ...partsOf(joined.record, planOf(inventory.plan, joined)),
+        position: { document: document.name, index },
       }
     }
   }
-  return findings
 }
 
 /** The plan for a joined record; if the join refused it, each mapping gives that refusal. */

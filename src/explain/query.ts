@@ -58,7 +58,7 @@ export function createMatcher(query: Query, below: Level, mask: (text: string) =
   }
 
   function levelByName(path: readonly string[], parts: readonly string[]): Level {
-    if (named === undefined || !isNamed(path, named.name)) return NO_MATCH
+    if (named === undefined || !isNamed(path.join('.'), named.name)) return NO_MATCH
     const difference = compare(named.text, parts)
     return difference < 2 ? difference : NO_MATCH
   }
@@ -77,8 +77,8 @@ function compare(wanted: string, parts: readonly string[]): number {
   return parts.some((part) => part.includes(wanted)) ? 1 : 2
 }
 
-/** Whether a name is the last key of a field, or the last keys that lead to it, joined by dots. */
-function isNamed(path: readonly string[], name: string): boolean {
-  const dotted = path.join('.').toLowerCase()
+/** Whether a name is the last key of a field, or the last keys that lead to it; `path` has all, joined by dots. */
+export function isNamed(path: string, name: string): boolean {
+  const dotted = path.toLowerCase()
   return dotted === name || dotted.endsWith(`.${name}`)
 }

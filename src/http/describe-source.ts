@@ -58,7 +58,9 @@ function describeShared({
 export function describeHeld(held: HeldTargets): HeldAnswer {
   const { digest, reason, why, targets, sources, samples, since, until } = held
   const untilText = until === undefined ? null : new Date(until.wallMs).toISOString()
-  const accepted = `when it is accepted: POST /-/accept?digest=${digest}, or guard.accept`
+  // Those of removed sources, and of all sources, have no source whose guard could name them.
+  const key = sources === undefined ? 'guard.accept' : 'global.guard.accept'
+  const accepted = `when it is accepted: POST /-/accept?digest=${digest}, or ${key}`
   const heirs = 'when every source that was added or changed has been read, unless too many would leave'
   return {
     digest,

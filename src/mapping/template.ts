@@ -156,6 +156,24 @@ export function valueAt(record: Json, path: Path): Json | undefined {
   return value
 }
 
+/** The depth to which paths are listed. */
+const MAX_DEPTH = 4
+
+/** The paths to the values in a record; of a list, that to itself and those to its first item. */
+export function pathsIn(record: Json): Path[] {
+  const pathsBelow = (value: Json, path: Path): Path[] => {
+    const inner = Array.isArray(value)
+      ? value.slice(0, 1).entries()
+      : isObject(value)
+        ? Object.entries(value)
+        : []
+    const below = path.length < MAX_DEPTH ? [...inner] : []
+    const own = path.length === 0 || (isObject(value) && below.length > 0) ? [] : [path]
+    return [...own, ...below.flatMap(([step, item]) => pathsBelow(item, [...path, step]))]
+  }
+  return pathsBelow(record, [])
+}
+
 /** Whether a path goes through a value without fields, such as a text in place of an object. */
 export function isBlocked(record: Json, path: Path): boolean {
   return path.some((step, index) => {

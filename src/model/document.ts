@@ -21,6 +21,8 @@ export type Headers = Readonly<Record<string, string>>
 
 /** The status and headers of a response. */
 export interface Answer {
+  /** Its URL after redirects, without secrets. */
+  readonly url?: string
   readonly status: number
   readonly headers: Headers
 }

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { asBuffer } from '../base/bytes.ts'
-import { RefreshError } from '../base/errors.ts'
+import { messageOf, RefreshError } from '../base/errors.ts'
 import type { Document, Format } from '../model/document.ts'
 import type { Json } from '../model/record.ts'
 import { csv } from './decode-csv.ts'
@@ -29,8 +29,16 @@ export function rulesOf({ kind }: Format): FormatRules {
  * @throws RefreshError `parse` that says what is wrong, and where, when the document does not have its format
  */
 export function decode(document: Document): Json {
-  const { format, name } = document
-  return rulesOf(format).decode(textOf(document), name, format)
+  const { format, name, answer } = document
+  const text = textOf(document)
+  try {
+    return rulesOf(format).decode(text, name, format)
+  } catch (error) {
+    const isPage = format.kind === 'xml' ? /^\s*<(?:!doctype )?html\b/i.test(text) : /^\s*</.test(text)
+    if (answer?.url === undefined || !isPage) throw error
+    const advice = `it came from ${answer.url}, which may be a login page, or the page of a proxy; check url, authorization and login`
+    throw new RefreshError('parse', `${messageOf(error)}; ${advice}`, { cause: error })
+  }
 }
 
 /** The values of `encoding`. */

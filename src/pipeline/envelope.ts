@@ -1,6 +1,6 @@
 import { RefreshError } from '../base/errors.ts'
 import { reasonIn } from '../model/reason.ts'
-import { type Json, plain } from '../model/record.ts'
+import { isObject, type Json, plain } from '../model/record.ts'
 import { failureIn } from './failure-signs.ts'
 
 /** Lists with these names hold no records, and say nothing about the records in another list. */
@@ -19,8 +19,8 @@ const ALL_IS_WELL = /^(?:(?:ok|okay|success|successful|succeeded|done)[.!]?)?$/i
 
 /** The lists in an object. */
 export interface Lists {
-  /** The lists that may hold its records. */
-  readonly ofRecords: readonly (readonly Json[])[]
+  /** The lists that may hold its records, with their keys. */
+  readonly ofRecords: readonly (readonly [key: string, list: readonly Json[]])[]
   /** The number of other non-empty lists that may be about the records. */
   readonly aboutRecords: number
 }
@@ -28,13 +28,31 @@ export interface Lists {
 /** Finds the lists of an object that may hold its records. */
 export function listsIn(document: { readonly [key: string]: Json }): Lists {
   const lists = Object.entries(document).flatMap(([key, value]) =>
-    Array.isArray(value) && !NO_RECORDS.has(plain(key))
-      ? [[plain(key), value as readonly Json[]] as const]
+    Array.isArray(value) && !NO_RECORDS.has(plain(key)) ? [[key, value as readonly Json[]] as const] : [],
+  )
+  const isAbout = (key: string) => ABOUT_RECORDS.has(plain(key))
+  const ofRecords = lists.filter(([key]) => !isAbout(key))
+  const aboutRecords = lists.filter(([key, list]) => isAbout(key) && list.length > 0).length
+  return { ofRecords, aboutRecords }
+}
+
+/** The depth below an object to which lists are searched for a message. */
+const MAX_DEPTH = 2
+
+/** The lists that may hold the records of an object, in it or a little below it, as a JMESPath expression names them. */
+export function placesOfLists(document: { readonly [key: string]: Json }, depth = 0): string[] {
+  const own = listsIn(document).ofRecords.map(([key]) => named(key))
+  const below = Object.entries(document).flatMap(([key, value]) =>
+    isObject(value) && depth < MAX_DEPTH
+      ? placesOfLists(value, depth + 1).map((place) => `${named(key)}.${place}`)
       : [],
   )
-  const ofRecords = lists.filter(([name]) => !ABOUT_RECORDS.has(name)).map(([, list]) => list)
-  const aboutRecords = lists.filter(([name, list]) => ABOUT_RECORDS.has(name) && list.length > 0).length
-  return { ofRecords, aboutRecords }
+  return own.length > 0 ? own : below
+}
+
+/** A key in a JMESPath expression. */
+function named(key: string): string {
+  return /^[A-Za-z_]\w*$/.test(key) ? key : JSON.stringify(key)
 }
 
 /**
@@ -43,13 +61,17 @@ export function listsIn(document: { readonly [key: string]: Json }): Lists {
  * @param hint ends the message
  * @throws RefreshError `refused`
  */
-export function assertNoReason(document: { readonly [key: string]: Json }, name: string, hint: string): void {
+export function assertNoReason(
+  document: { readonly [key: string]: Json },
+  name: string,
+  hint: () => string,
+): void {
   const found = Object.entries(document).find(
     ([key, value]) => REASONS.has(plain(key)) && typeof value === 'string' && !ALL_IS_WELL.test(value.trim()),
   )
   if (found === undefined || failureIn(document) !== undefined) return
   throw new RefreshError(
     'refused',
-    `${name} has no records, and a text in ${found[0]} (${reasonIn(found[1])}), which may say why; it is not accepted as an empty inventory. If the inventory is empty: ${hint}`,
+    `${name} has no records, and a text in ${found[0]} (${reasonIn(found[1])}), which may say why; it is not accepted as an empty inventory. If the inventory is empty: ${hint()}`,
   )
 }

@@ -8,12 +8,16 @@ import { isNothing, scalarText } from './fields.ts'
  * @param hint ends the message
  * @throws RefreshError `refused`
  */
-export function assertNoError(document: { readonly [key: string]: Json }, name: string, hint: string): void {
+export function assertNoError(
+  document: { readonly [key: string]: Json },
+  name: string,
+  hint: () => string,
+): void {
   const fault = ['error', 'errors'].find((key) => !isNothing(fieldOf(document, key) ?? null))
   if (fault === undefined) return
   throw new RefreshError(
     'refused',
-    `${name} says that it failed: there is something in ${fault}${quoted(document)}. If that is not a failure: ${hint}`,
+    `${name} says that it failed: there is something in ${fault}${quoted(document)}. If that is not a failure: ${hint()}`,
   )
 }
 

@@ -5,6 +5,7 @@ import { shown } from '../mapping/rejection.ts'
 import type { Answer, Headers } from '../model/document.ts'
 import { fieldOf, isObject, type Json, plain } from '../model/record.ts'
 import { isNothing, scalarText } from './fields.ts'
+import { keysOf } from './select.ts'
 import { type Surroundings, surroundingsOf } from './surroundings.ts'
 
 /** One response, and the records that were found in it. */
@@ -24,6 +25,8 @@ export interface Paging {
   readonly hasMore: boolean
   /** Whether an expression gives the number of records. */
   readonly total: boolean
+  /** The key and expression that lead to the next page; undefined: no expression does. */
+  readonly next?: { readonly key: string; readonly expression: string } | undefined
 }
 
 /** A header, or a field outside of the records. */
@@ -138,8 +141,15 @@ function assertLast(parts: readonly Part[], paging: Paging): void {
   if (last === undefined || sign === undefined) return
   throw new RefreshError(
     'pagination',
-    `the pages that were read seem not to be all: they have ${count} records, and after ${last.part.name} ${shownPlace(sign)} is ${shownValue(sign.value)}. Check how pagination finds the next page, or, if these are all, write for this source: ${WAY_OUT}`,
+    `the pages that were read seem not to be all: they have ${count} records, and after ${last.part.name} ${shownPlace(sign)} is ${shownValue(sign.value)}. ${howToGoOn(last.part, paging)}, or, if these are all, write for this source: ${WAY_OUT}`,
   )
+}
+
+/** What to check when the last page leads to another one. */
+function howToGoOn({ name, document }: Part, { next }: Paging): string {
+  if (next === undefined) return 'Check how pagination finds the next page'
+  const { key, expression } = next
+  return `pagination.${key} ${shown(expression)} found nothing in ${name} (its keys: ${keysOf(document, String)}). Correct it`
 }
 
 const isFilled = (list: readonly unknown[]) => list.length > 0

@@ -83,7 +83,7 @@ export function readsHeaders({ failIf, joins = [] }: Pick<PlanOptions, 'failIf' 
 
 function compileList(options: ListOptions, isOfGroups = false): ListPlan {
   const { records, paging, failIf } = options
-  const key = { ...RECORDS, hasFailIf: failIf !== undefined }
+  const key = { ...RECORDS, expression: records, hasFailIf: failIf !== undefined }
   const select = isOfGroups ? selectGroups : createRecordSelect(records, key)
   const failed = failIf === undefined ? undefined : compileQuery(failIf, 'fail_if', 'shape')
   return {

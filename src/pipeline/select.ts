@@ -1,8 +1,10 @@
 import { RefreshError } from '../base/errors.ts'
+import { suggest } from '../base/suggest.ts'
+import { shown, shownText } from '../mapping/rejection.ts'
 import type { Headers } from '../model/document.ts'
 import { reasonIn } from '../model/reason.ts'
-import { type InventoryRecord, isObject, type Json, kindOf } from '../model/record.ts'
-import { assertNoReason, listsIn } from './envelope.ts'
+import { fieldOf, type InventoryRecord, isObject, type Json, kindOf } from '../model/record.ts'
+import { assertNoReason, listsIn, placesOfLists } from './envelope.ts'
 import { assertNoError, failureIn } from './failure-signs.ts'
 import { isNothing } from './fields.ts'
 
@@ -18,7 +20,10 @@ export type Select = (document: Json, name: string, headers?: Headers) => readon
 /** The texts of messages about a list: the key that selects it, and what to write. */
 export interface ListKey {
   readonly key: string
-  readonly hint: string
+  /** What to write when the list is at a place; undefined: the place is unknown. */
+  readonly hint: (place?: string) => string
+  /** The expression that is configured; undefined: none. */
+  readonly expression?: string | undefined
   /** Whether a configured expression recognises failures; then no other sign counts. */
   readonly hasFailIf?: boolean
 }
@@ -26,7 +31,8 @@ export interface ListKey {
 /** The texts of messages about the list of records. */
 export const RECORDS: ListKey = {
   key: 'records',
-  hint: 'Say which in a configuration file, with two lines such as: records: "items" and targets: ["{hostname}:{port|9100}"]',
+  hint: (place = 'items') =>
+    `Say which in a configuration file, with two lines such as: records: ${shown(place)} and targets: ["{hostname}:{port|9100}"]`,
 }
 
 /**
@@ -37,35 +43,65 @@ export const RECORDS: ListKey = {
 export function createSelect(query: Query | undefined, key = RECORDS): Select {
   return query === undefined
     ? (document, name) => recognise(document, name, key)
-    : (document, name) => listFrom(query(document, name), { document, name, key: key.key })
+    : (document, name) => listFrom(query(document, name), { document, name, key })
 }
 
 function recognise(document: Json, name: string, { hint, hasFailIf }: ListKey): readonly InventoryRecord[] {
   if (Array.isArray(document)) return document
   if (!isObject(document)) {
-    throw new RefreshError('shape', `${name} is ${kindOf(document)}, not a list of records. ${hint}`)
+    throw new RefreshError('shape', `${name} is ${kindOf(document)}, not a list of records. ${hint()}`)
   }
   // One target group without a list around it: its labels must be kept.
   if (Array.isArray(document.targets) && isObject(document.labels)) return [document]
-  if (hasFailIf !== true) assertNoError(document, name, hint)
+  const places = () => placesOfLists(document)
+  if (hasFailIf !== true) assertNoError(document, name, () => hint(places()[0]))
   const { ofRecords, aboutRecords } = listsIn(document)
-  const [list] = ofRecords
+  const [key, list] = ofRecords[0] ?? []
   const count = ofRecords.length + aboutRecords
-  if (list === undefined || count > 1) throw notRecognised(document, { name, hint, count })
-  if (list.length === 0 && hasFailIf !== true) assertNoReason(document, name, hint)
+  if (list === undefined || count > 1) throw notRecognised(document, { name, hint, count, places: places() })
+  if (list.length === 0 && hasFailIf !== true) assertNoReason(document, name, () => hint(key))
   return list
 }
 
 function notRecognised(
   document: { readonly [key: string]: Json },
-  { name, hint, count }: { readonly name: string; readonly hint: string; readonly count: number },
+  { name, hint, count, places }: Unrecognised,
 ): RefreshError {
-  const keys = Object.keys(document)
-    .slice(0, 8)
-    .map((key) => JSON.stringify(key.slice(0, 40)))
+  const what =
+    count === 0 ? 'no list' : count === 1 ? 'a list that seems to hold no records' : `${count} lists`
+  const below = places.slice(0, MAX_NAMES).map(shownText).join(', ')
+  const why =
+    count > 0
+      ? ', so which one holds the records is not clear.'
+      : below === ''
+        ? '; check that it is the inventory. The records may be the values of an object.'
+        : `; below it there is ${below}.`
+  const place = places[0] ?? (count === 0 ? 'values(@)' : undefined)
   return new RefreshError(
     'shape',
-    `${name} is an object with ${count === 1 ? 'a list that seems to hold no records' : `${count} lists`} in it (its keys: ${keys.join(', ') || 'none'}), so which one holds the records is not clear. ${hint}`,
+    `${name} is an object with ${what} in it (its keys: ${keysOf(document, JSON.stringify)})${why} ${hint(place)}`,
+  )
+}
+
+/** An object whose list of records is unknown. */
+interface Unrecognised extends Pick<ListKey, 'hint'> {
+  readonly name: string
+  /** The number of lists in it. */
+  readonly count: number
+  readonly places: readonly string[]
+}
+
+/** The number of names in a message. */
+const MAX_NAMES = 8
+
+/** The first keys of a value, for a message. */
+export function keysOf(value: Json, write: (key: string) => string): string {
+  const keys = isObject(value) ? Object.keys(value) : []
+  return (
+    keys
+      .slice(0, MAX_NAMES)
+      .map((key) => write(key.slice(0, 40)))
+      .join(', ') || 'none'
   )
 }
 
@@ -85,15 +121,41 @@ export function selectGroups(document: Json, name: string): readonly InventoryRe
 interface Selected {
   readonly document: Json
   readonly name: string
-  readonly key: string
+  readonly key: ListKey
 }
 
 function listFrom(selected: Json, { document, name, key }: Selected): readonly InventoryRecord[] {
   if (Array.isArray(selected)) return selected
+  const { expression = '' } = key
+  const quoted = expression === '' ? '' : ` ${shown(expression)}`
+  const why =
+    firstLost(document, name, expression) ??
+    `check it against ${name} (an object with the keys ${keysOf(document, String)})`
   throw new RefreshError(
     'shape',
-    `the ${key} expression gave ${kindOf(selected)}, not a list; check it against ${name} (an object with the keys ${isObject(document) ? Object.keys(document).slice(0, 8).join(', ') : 'none'})`,
+    `the ${key.key} expression${quoted} gave ${kindOf(selected)}, not a list; ${why}`,
   )
+}
+
+/** The keys at the beginning of a JMESPath expression. */
+const KEYS = /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?![\w(])/
+
+/** The first key of an expression that a document lacks, and the keys there; undefined: it has them. */
+function firstLost(document: Json, name: string, expression: string): string | undefined {
+  const steps = KEYS.exec(expression)?.[0].split('.') ?? []
+  let value = document
+  for (const [index, step] of steps.entries()) {
+    const next = fieldOf(value, step)
+    if (next === undefined) {
+      const where = index === 0 ? name : `${steps.slice(0, index).join('.')} in ${name}`
+      if (!isObject(value)) return `${where} is ${kindOf(value)}, without the key ${step}`
+      const near = suggest(step, Object.keys(value))
+      const meant = near === undefined ? '' : `; did you mean ${shownText(near)}?`
+      return `${where} has no ${step}${meant} (its keys: ${keysOf(value, String)})`
+    }
+    value = next
+  }
+  return undefined
 }
 
 /**

@@ -711,8 +711,12 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
       const message = messageOf(error)
       // Logged only when the reason is new.
       if (before.failure?.reason !== error.reason) {
-        const serving = store.get(name)?.snapshot?.targets ?? 'nothing yet'
-        log.warn({ reason: error.reason, error: message, serving }, 'refresh failed')
+        const serving = store.get(name)?.snapshot?.targets
+        const line = { reason: error.reason, error: message, serving: serving ?? 'nothing yet' }
+        // A source that waits for its devices after its first start has not failed.
+        const isWaiting = error.reason === 'settling' && error.retryAfterMs !== undefined
+        if (isWaiting && serving === undefined) log.info(line, 'no list yet')
+        else log.warn(line, 'refresh failed')
       }
       const at = momentNow(clock)
       store.setStatus(name, {

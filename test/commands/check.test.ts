@@ -131,7 +131,7 @@ t.test('an inventory in files is looked at, but not read', async (t) => {
   t.match(await check(), {
     code: 1,
     out: [
-      /^WARNING: rollcall.yml:3:21: sources\[0\].file.files\[0\]: the folder of lists\/\*.json cannot be read: ENOENT/,
+      /^WARNING: rollcall.yml:3:21: sources\[0\].file.files\[0\]: the folder lists of lists\/\*.json cannot be read: ENOENT/,
       'WARNING: rollcall.yml:3:37: sources[0].file.files[1]: no file matches *.csv; if there is none, remove it from files',
       FAILED,
     ],
@@ -343,6 +343,36 @@ t.test('each mistake in a web configuration file is told with its place, and no 
     t.equal(code, 2)
     t.match(err, place)
     t.notMatch(err, token)
+  }
+})
+
+t.test('a mistake in a web configuration file hides no file that cannot be read', async (t) => {
+  const path = join(t.testdir(), 'web.yml')
+  const rows: [text: string, places: string[]][] = [
+    [
+      'tls_server_config: { cert_file: no, key_file: no, min_versio: TLS13 }\nrate_limit: { burst: 1.5 }\nbearer_tokens: [{ name: a, token_file: no }]',
+      [
+        'tls_server_config.min_versio',
+        'rate_limit.burst',
+        'tls_server_config.cert_file',
+        'bearer_tokens[0].token_file',
+        'tls_server_config.key_file',
+      ],
+    ],
+    [
+      'tls_server_config: { cert: a, key: b, client_ca: c, client_auth_type: 5 }',
+      ['tls_server_config.client_auth_type'],
+    ],
+    ['tls_server_config: 5', ['tls_server_config']],
+  ]
+  for (const [text, places] of rows) {
+    writeFileSync(path, text)
+    const { err } = await runHere(['check', `--web.config.file=${path}`])
+    const found = err
+      .trim()
+      .split('\n')
+      .map((line) => /web\.yml:\d+:\d+: (\S+): /.exec(line)?.[1])
+    t.same(found, places, text)
   }
 })
 

@@ -224,7 +224,10 @@ t.test('check --probe --against compares with what a running server serves', asy
   })
   for (const [url, reason] of [
     [inventory.url.href, 'it is not a Rollcall server'],
-    ['http://127.0.0.1:1', 'bad port'],
+    [
+      'http://127.0.0.1:1',
+      'connect ECONNREFUSED 127.0.0.1:1; nothing listens there; check the host and the port, and that the server runs',
+    ],
   ] as const) {
     const failed = await against(url)
     t.equal(failed.code, 1, url)
@@ -251,64 +254,109 @@ t.test('check --probe --against compares with what a running server serves', asy
 t.test(
   'check --probe warns of rules that drop everything, and fails for fields that no record has',
   async (t) => {
-    const { url } = await inventoryServer(t, [{ hostname: 'a', site: 's', rack: '' }, { hostname: 'b' }])
+    const inventory = await inventoryServer(t, [{ hostname: 'a', site: 's', rack: '' }, { hostname: 'b' }])
+    const { url } = inventory
+    const many = Object.fromEntries(Array.from({ length: 9 }, (_, index) => [`k${index}`, index]))
     const path = join(t.testdir(), 'rollcall.yml')
     const found = async (keys: string) => {
       writeFileSync(path, `sources: [{ name: a, http: { url: "${url}" }, ${keys} }]\n`)
       const { code, out } = await runHere(['check', '--probe', `--config.file=${path}`])
       const lines = out.split('\n').filter((line) => /^(WARNING|ERROR|FAILED): /.test(line))
       t.equal(code, lines.some((line) => line.startsWith('FAILED: ')) ? 1 : 0)
-      return lines.map((line) => line.replace('source a: ', ''))
+      // The line in the file is told; the column depends on the other keys.
+      for (const line of lines) {
+        if (!line.startsWith('FAILED')) t.match(line, /: [^ ]*rollcall\.yml:1:\d+: sources\[0\]\.\w/)
+      }
+      return lines.map((line) => line.replace(/(?<=: )\S+: sources\[0\]\./, ''))
     }
     const ABSENT = 'FAILED: the configuration names fields that no record has'
     const labels =
       'site: "{site}", rack: "r{rack}", room: "{house}/{room}", x: "{x|}", y: "{y|z}", none: "", fixed: a'
     t.same(await found(`labels: { ${labels} }`), [
       'WARNING: labels.rack: every record that has {rack} has it null or empty',
-      'ERROR: labels.room: no record has {house}; correct the path, or write {house|} if it may be absent',
-      'ERROR: labels.room: no record has {room}; correct the path, or write {room|} if it may be absent',
+      'ERROR: labels.room: no record has {house}; correct the path, or write {house|} if it may be absent; the records have hostname, site, rack',
+      'ERROR: labels.room: no record has {room}; correct the path, or write {room|} if it may be absent; the records have hostname, site, rack',
       ABSENT,
     ])
     t.same(await found('targets: [{ address: "{hostname}:1", labels: { b: "{b}", site: "{site}" } }]'), [
-      'ERROR: targets[0].labels.b: no record has {b}; correct the path, or write {b|} if it may be absent',
+      'ERROR: targets[0].labels.b: no record has {b}; correct the path, or write {b|} if it may be absent; the records have hostname, site, rack',
       ABSENT,
     ])
     t.same(
       await found('targets: ["{hostname}:1", { address: "{ipmi.host}:1", optional: true }], key: asset'),
       [
-        'ERROR: key: no record has {asset}; correct the path',
-        'ERROR: targets[1]: no record has {ipmi.host}; correct the path',
+        'ERROR: key: no record has {asset}; correct the path; the records have hostname, site, rack',
+        'ERROR: targets[1]: no record has {ipmi.host}; correct the path; the records have hostname, site, rack',
         ABSENT,
       ],
     )
     t.same(await found('targets: ["{hostnam}:1"]'), [
-      'ERROR: targets[0]: no record has {hostnam}; correct the path',
+      'ERROR: targets[0]: no record has {hostnam}; did you mean {hostname}? If not, correct the path; the records have hostname, site, rack',
       'FAILED: not every source could be read',
       ABSENT,
     ])
     t.same(await found('for_each: \'spec["p.q"][-1]\', targets: ["{item}:1"], labels: { b: "{b}" }'), [
-      'ERROR: for_each: no record has spec["p.q"][-1]; correct the path',
+      'ERROR: for_each: no record has spec["p.q"][-1]; correct the path; the records have hostname, site, rack',
       ABSENT,
     ])
     t.same(await found('for_each: site, targets: ["{item}:1"]'), [], 'one record has no list, and no target')
     t.same(await found('relabel_configs: [{ source_labels: [site], regex: s, action: drop }]'), [])
-    t.same(await found('filter: rack, labels: { b: "{b}" }'), [], 'no records, no targets')
+    t.same(await found('filter: rack, labels: { b: "{b}" }'), [
+      'WARNING: filter: "rack" selects none of the records; check the spelling of its keys and values',
+    ])
     t.same(
       await found('labels: { b: "{b|}" }, relabel_configs: [{ source_labels: [b], regex: c, action: keep }]'),
       [
-        'WARNING: relabel_configs drop every target; rollcall explain with the name of a device shows which rule drops it',
+        'WARNING: relabel_configs: the rules drop every target; rollcall explain with the name of a device shows which rule drops it',
       ],
     )
     t.match(await found('records: "[?no]", labels: { b: "{b}" }'), [
       /^WARNING: records: "\[\?no\]" selects nothing/,
     ])
+    inventory.json([
+      { 'a.b': 1, store: { id: 2, open: null }, tags: [], ports: [{ nr: 3 }], ...many, 4: '\u001b' },
+    ])
+    const rows: [keys: string, told: RegExp][] = [
+      [
+        'labels: { a: "{store.idd}" }',
+        /labels\.a: no record has {store.idd}; did you mean {store.id}\? If not, correct/,
+      ],
+      ['labels: { a: "{ports[0].n}" }', /did you mean {ports\[0\]\.nr}\?/],
+      [
+        'for_each: port, targets: ["{item}:1"]',
+        /for_each: no record has port; did you mean ports\? If not, correct/,
+      ],
+      [
+        'for_each: ports, targets: ["{item.nrr}:1"]',
+        /targets\[0\]: no record has {item.nrr}; did you mean {item.nr}\? /,
+      ],
+      [
+        'key: serial',
+        /key: .* the records have 4, \["a.b"\], store.id, store.open, tags, ports, ports\[0\].nr, k0, .*…$/,
+      ],
+    ]
+    for (const [keys, told] of rows)
+      t.match(
+        (await found(keys)).find((line) => /^ERROR/.test(line)),
+        told,
+        keys,
+      )
+    inventory.json([{ '\u001bname': 'a' }])
+    t.match((await found('key: name'))[0], /; the records have \["\\u001bname"\]$/)
+    inventory.json(['a'])
+    t.match((await found('key: name'))[0], /no record has {name}; correct the path$/, 'a text has no fields')
   },
 )
 
 t.test(
   '75: check --probe warns of an expression that selects nothing where there is something',
   async (t) => {
-    const inventory = await inventoryServer(t)
+    const inventory = await inventoryServer(t, [])
+    const named = { INVENTORY_URL: inventory.url.href }
+    t.match(
+      (await runHere(['check', '--probe'], named)).out,
+      'WARNING: source inventory: the inventory is empty',
+    )
     const path = join(t.testdir(), 'rollcall.yml')
     const rows: [records: string, answer: unknown, items: number | undefined][] = [
       ["devices[?status == 'Active']", { devices: [{ status: 'active' }, { status: 'gone' }] }, 2],
@@ -323,9 +371,12 @@ t.test(
       writeFileSync(path, JSON.stringify({ sources: [{ name: 'a', http: { url: inventory.url }, records }] }))
       const { code, out } = await runHere(['check', '--probe', `--config.file=${path}`])
       t.equal(code, 0)
-      const warning = `WARNING: source a: records: ${JSON.stringify(records)} selects nothing, although the response has lists with ${items} items`
-      if (items === undefined) t.notMatch(out, 'WARNING', records)
-      else t.match(out, warning, records)
+      const warning = `sources[0].records: ${JSON.stringify(records)} selects nothing, although the response has lists with ${items} items`
+      const isEmpty = out.includes(' from 0 records')
+      if (items !== undefined) t.match(out, warning, records)
+      else if (isEmpty)
+        t.match(out, /WARNING: .*:1:\d+: sources\[0\]: the inventory is empty, so there are no/)
+      else t.notMatch(out, 'WARNING', records)
     }
   },
 )
@@ -370,7 +421,11 @@ sensors: record 0 (from 0) of the answer
     ],
     ['hostname=b', new RegExp(`site="${escaped.replaceAll('\\', '\\\\')}"`)],
     ['cam', /^quarantined: invalid_host: "http:\/\/<secret>@cam\/" is not a host/],
-    ['c4n4ry', /^not in the inventory\n$/],
+    [
+      'c4n4ry',
+      /^not in the inventory: no record of sensors contains "c4n4ry" \(6 searched\); try a part of the value, or list all targets: rollcall targets --format=table\n$/,
+    ],
+    ['hostnam=x', /; no searchable field is named hostnam; did you mean hostname\?\n$/],
   ]
   for (const [query, out] of rows) {
     const result = await runHere(['explain', query, file])
@@ -408,7 +463,7 @@ t.test('explain as JSON, and when a source fails', async (t) => {
   })
   t.match(
     (await runHere(['explain', 'nothing', file])).out,
-    'not found; cameras could not be read: connect\n',
+    'not found: no record of sensors contains "nothing" (6 searched); cameras could not be read: connect\n',
   )
   t.match(await runHere(['explain', 'berlin', '--source=sensors', file]), { code: 0, err: '' })
 })
@@ -504,7 +559,10 @@ t.test('a push source has nothing to read, which is no failure and no empty list
   t.same(await runHere(['targets', file]), { code: 0, out: '', err: nothing })
   const probe = await runHere(['check', '--probe', file])
   t.equal(probe.code, 0)
-  t.equal(probe.out, `SUCCESS: the configuration is valid: 1 source (devices)\n${nothing}`)
+  t.equal(
+    probe.out,
+    `configuration: valid: 1 source (devices)\n${nothing}SUCCESS: the configuration is valid, and reading the sources found no fault\n`,
+  )
   const there = '--web.external-url=https://rollcall.example.com/x/'
   const explained = await runHere(['explain', "site=it's a", file, there])
   t.equal(explained.code, 0)

@@ -47,7 +47,11 @@ t.test(
       [['--config.file'], {}, /^--config.file: needs a value; write --config.file=…$/],
       [['--config.file='], {}, /^--config.file: "" is not a path$/],
       [['--config.file=missing.yml'], {}, /^--config.file: missing.yml cannot be read: ENOENT/],
-      [['--config.file=/'], {}, /^--config.file: \/ cannot be read: EISDIR/],
+      [
+        ['--config.file=/'],
+        {},
+        /^--config.file: \/ cannot be read: EISDIR.*; this is a folder; name a file$/,
+      ],
       [['--log.level=info', '--log.level=warn'], {}, /^--log.level: given twice; leave one out$/],
       [['--log.level=loud'], {}, /^--log.level: "loud" is not a log level; write one of debug, info, warn, /],
       [[], { LOG_LEVEL: 'LOUD' }, /^LOG_LEVEL: "LOUD" is not a log level/],
@@ -194,12 +198,67 @@ t.test('a wrong key that a merge brings in is told where the merge is', async (t
   ])
 })
 
+t.test('a mistake hides none in another source, nor in a key that does not depend on it', async (t) => {
+  writeFileSync(
+    path,
+    `sources:
+  - name: a
+    http: { url: http://a, method: 5 }
+    records: "a["
+    filter: "b["
+    key: "{"
+    timeout: never
+    targets: ["{"]
+    for_each: "{"
+    labels: { 1x: "{" }
+    relabel_configs: [{ regex: "(" }]
+  - name: b
+    http: { url: ftp://b }
+  - name: c
+    records: 5
+    file: { files: [a.json] }
+cluster: { url: redis://a, key: 5 }
+prometheus: [{ name: eu, url: "ftp://a" }]
+`,
+  )
+  const lines = await loading([`--config.file=${path}`])
+  const places = lines.map((line) => /^rollcall\.yml:\d+:\d+: (\S+): /.exec(line)?.[1])
+  t.same(places, [
+    'sources[0].http.method',
+    'sources[0].timeout',
+    'sources[2].records',
+    'cluster.redis',
+    'cluster.signing_key_file',
+    'cluster.url',
+    'cluster.key',
+    'sources[0].records',
+    'sources[0].filter',
+    'sources[0].targets[0]',
+    'sources[0].labels.1x',
+    'sources[0].key',
+    'sources[0].relabel_configs[0].regex',
+    'sources[0].relabel_configs[0].target_label',
+    'sources[1].http.url',
+    'prometheus[0].url',
+  ])
+  for (const [yaml, place] of [
+    ['- 1', ':1:1: [1] is not a set of keys'],
+    ['global: { timeout: 5 }\nsources: [{ name: a, http: { url: "ftp://a" } }]', ': global.timeout: '],
+    ['sources: [5, { name: a, http: { url: "ftp://a" } }]', ': sources[0]: '],
+  ] as const) {
+    writeFileSync(path, yaml)
+    const lines = await loading([`--config.file=${path}`])
+    t.equal(lines.length, 1)
+    t.match(lines[0], place)
+  }
+})
+
 t.test('several mistakes give a line each', async (t) => {
   writeFileSync(
     path,
     'sources:\n  - name: a/b\n    http: { url: http://a, methd: x }\n    labels: { a-b: c }\n',
   )
-  t.equal((await loading([`--config.file=${path}`])).length, 2, 'what the schema finds')
+  t.equal((await loading([`--config.file=${path}`])).length, 3, 'what the schema finds, and the wrong label')
   writeFileSync(
     path,
     'global: { refresh_interval: 0s }\nsources:\n  - name: a\n    http: { url: x }\n  - name: b\n    http: { url: y }\n',

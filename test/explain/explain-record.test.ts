@@ -116,6 +116,21 @@ t.test('what is secret is not found, so that nobody can guess it', async (t) => 
   }
 })
 
+t.test('what is not found says what was searched, and which field or name may be meant', async (t) => {
+  const inventory = inventoryOf([[{ host: 'a', site: 'z', store: { name: 'x' }, token: 'c4n4ry' }]], SETUP)
+  const rows: [query: string, hint: string][] = [
+    ['Nothing', ' contains "nothing" (1 searched)'],
+    ['name=y', ' has "y" in the field name (1 searched)'],
+    ['store.name=y', ' has "y" in the field store.name (1 searched)'],
+    ['place=y', ' has "y" in the field place (1 searched)'],
+    ['hst=y', ' has "y" in the field hst (1 searched); no searchable field is named hst; did you mean host?'],
+    ['colour=y', ' has "y" in the field colour (1 searched); no searchable field is named colour'],
+    ['token=y', ' has "y" in the field token (1 searched); no searchable field is named token'],
+  ]
+  for (const [query, hint] of rows)
+    t.equal(explainIn(inventory, query).verdict, `not in the inventory: no record of sensors${hint}`)
+})
+
 t.test('a record is told step by step', async (t) => {
   const inventory = inventoryOf(
     [['x'], [{ host: 'a', site: 'Berlin', token: 'c4n4ry', note: 'c4n4ry', 'x-y': 1, 'x.y': 2 }]],
@@ -255,7 +270,7 @@ t.test('verdicts: quarantined, in part or by what the rules made', async (t) => 
   const half = explainIn(twice, 'a=a')
   t.equal(
     half.verdict,
-    'quarantined: missing_field: none is absent, null or empty; would be served as a:1; quarantined: invalid_host: the address "<secret>\\n" has a control character',
+    '(1) quarantined: missing_field: none is absent, null or empty; (2) would be served as a:1; (3) quarantined: invalid_host: the address "<secret>\\n" has a control character',
   )
   t.match(half.explanations[0]?.targets, [
     { address: null, labels: {}, final: null, rejection: { reason: 'missing_field' } },
@@ -401,13 +416,32 @@ t.test('ten matches are shown, and a thousand counted', async (t) => {
   const some = explainIn(inventoryOf([names(12)]), 'sensor')
   t.equal(some.matches, 12)
   t.equal(some.explanations.length, 10)
-  t.match(some.verdict, /^12 matches, of which 10 are shown; the first: would be served as sensor_0:9100$/)
-  t.match(explainIn(inventoryOf([['ab', 'ac']]), 'a').verdict, /^2 matches; the first: would/)
+  t.match(
+    some.verdict,
+    /^no exact match; 12 records contain "sensor", of which 10 are shown; the first: would be served as sensor_0:9100$/,
+  )
+  t.match(
+    explainIn(inventoryOf([['ab', 'ac']]), 'a').verdict,
+    /^no exact match; 2 records contain "a"; the first: would/,
+  )
+  t.match(
+    explainIn(inventoryOf([['ab', 'c']]), 'a').verdict,
+    /^no exact match; 1 record contains "a": would be/,
+  )
+  const sites = inventoryOf([
+    [
+      { host: 'a', site: 'x1' },
+      { host: 'b', site: 'x' },
+      { host: 'c', site: 'x' },
+    ],
+  ])
+  t.match(explainIn(sites, 'site=1').verdict, /^no exact match; 1 record contains "1": would/)
+  t.match(explainIn(sites, 'site=x').verdict, /^2 matches; the first: would/)
   const many = explainIn(inventoryOf([[...names(1_500), 'sensor']]), 'sensor')
   t.equal(many.matches, 1, 'one that is equal is found all the same')
   const uncounted = explainIn(inventoryOf([names(1_500)]), 'sensor')
   t.equal(uncounted.matches, MAX_MATCHES)
-  t.match(uncounted.verdict, /^at least 1000 matches, of which 10 are shown/)
+  t.match(uncounted.verdict, /^no exact match; at least 1000 records contain "sensor", of which 10 are shown/)
 })
 
 t.test('what is explained is what the pipeline makes, whatever the rules', async (t) => {

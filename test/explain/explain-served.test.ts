@@ -138,21 +138,32 @@ t.test('verdicts on what is served, held back, gone or unknown', async (t) => {
       'neither read nor served, under a longer name',
       { read: ['a.example', 'b.example'], served: ['a.example', 'b.example'] },
       'A:9100',
-      'not in the inventory; did you mean a.example?',
+      'not in the inventory: no record of sensors contains "a:9100" (2 searched); did you mean a.example?',
     ],
     [
       'neither read nor served, under a shorter name',
       { read: ['a'], served: ['a'] },
       'a.example',
-      'not in the inventory; did you mean a?',
+      'not in the inventory: no record of sensors contains "a.example" (1 searched); did you mean a?',
     ],
     [
       'misspelt: the nearest first',
       { read: ['x'], served: ['sensor-0x0', 'sensor-001', 'sensor-1234', 'other'] },
       'host=sensor-0001',
-      'not in the inventory; did you mean sensor-001, sensor-0x0?',
+      'not in the inventory: no record of sensors has "sensor-0001" in the field host (1 searched); no searchable field is named host; did you mean sensor-001, sensor-0x0?',
     ],
-    ['neither read nor served', { read: ['a'], served: ['a'] }, 'b', 'not in the inventory'],
+    [
+      'neither read nor served',
+      { read: ['a'], served: ['a'] },
+      'b',
+      'not in the inventory: no record of sensors contains "b" (1 searched)',
+    ],
+    [
+      'an empty inventory',
+      { read: [], served: [] },
+      'b',
+      'not in the inventory: no record of sensors contains "b" (0 searched)',
+    ],
     [
       'failing',
       { read: ['a'], served: ['a'], status: { failure } },
@@ -163,7 +174,7 @@ t.test('verdicts on what is served, held back, gone or unknown', async (t) => {
       'failing, and not found',
       { read: ['a'], served: ['a'], status: { failure } },
       'b',
-      'unknown: sensors has been failing since 2026-01-01T12:00:00.000Z, timeout: no whole answer within 10s; as of 2026-01-01T12:00:00.000Z not in the inventory',
+      'unknown: sensors has been failing since 2026-01-01T12:00:00.000Z, timeout: no whole answer within 10s; as of 2026-01-01T12:00:00.000Z not in the inventory: no record of sensors contains "b" (1 searched)',
     ],
     [
       'failing for hours',
@@ -173,7 +184,7 @@ t.test('verdicts on what is served, held back, gone or unknown', async (t) => {
         status: { failure, failingSince: { wallMs: NOON.wallMs - 7_200_000, monotonicMs: 0 } },
       },
       'b',
-      'unknown: sensors has been failing since 2026-01-01T10:00:00.000Z, timeout: no whole answer within 10s; as of 2026-01-01T12:00:00.000Z not in the inventory',
+      'unknown: sensors has been failing since 2026-01-01T10:00:00.000Z, timeout: no whole answer within 10s; as of 2026-01-01T12:00:00.000Z not in the inventory: no record of sensors contains "b" (1 searched)',
     ],
     ['never read', {}, 'a', 'not found; sensors has not been read yet'],
     [
@@ -268,7 +279,10 @@ t.test('what is together too large is searched one source at a time', async (t) 
   const second = { ...other, source: 'large', state: { ...other.state, name: 'large' } }
   const gap = 'large was not searched, so that other requests are not held up; ask with source=large'
   t.equal(explainServed('a', [first, second]).verdict, `served as a:9100; ${gap}`)
-  t.equal(explainServed('b', [first, second]).verdict, `not found; ${gap}`)
+  t.equal(
+    explainServed('b', [first, second]).verdict,
+    `not found: no record of sensors contains "b" (1 searched); ${gap}`,
+  )
   t.match(explainServed('b', [second]).verdict, 'b:9100')
 })
 
@@ -299,7 +313,10 @@ t.test('a target of a removed source is served for a reason, until something hap
   t.match(explainServed('site=x', configured, removedAs(undefined)), { matches: 1 })
   t.match(explainServed('gonne', configured, removedAs(undefined)).verdict, /did you mean gone\?/)
   const padded = { source: 'old', body: Buffer.concat([body, Buffer.alloc(MAX_KEPT_BYTES)]), held: undefined }
-  t.match(explainServed('gone', configured, [padded]).verdict, /^not found; .*of old, .*not searched/)
+  t.match(
+    explainServed('gone', configured, [padded]).verdict,
+    /^not found: no record of .*; the targets of old, .*not searched/,
+  )
 })
 
 t.test('of several sources the best matches are shown, in the order of the sources', async (t) => {
@@ -308,9 +325,16 @@ t.test('of several sources the best matches are shown, in the order of the sourc
   const c = await sourceIn({})
   t.match(explainServed('x', [b, a]), { matches: 1, verdict: 'served as x:9100' })
   t.match(explainServed('x1', [b, a]), { matches: 1 })
+  const names = ['a', 'b', 'c', 'd']
+  const many = names.map((source) => ({ ...a, source, state: { ...a.state, name: source } }))
+  t.match(explainServed('y', many.slice(1)).verdict, /: no record of b, c, d contains "y" \(6 searched\)/)
+  t.match(explainServed('y', many).verdict, /: no record of 4 sources contains "y" \(8 searched\)/)
   const some = explainServed('1:91', [b, a, c])
   t.equal(some.matches, 2)
-  t.equal(some.verdict, '2 matches; the first: served as x11:9100; sensors has not been read yet')
+  t.equal(
+    some.verdict,
+    'no exact match; 2 records contain "1:91"; the first: served as x11:9100; sensors has not been read yet',
+  )
 })
 
 t.test('labels of the served list that are secrets are neither shown nor found', async (t) => {

@@ -1,5 +1,5 @@
 import { findOutside } from '../../src/explain/find-outside.ts'
-import { explainableOf, findRecords, type Inventory } from '../../src/explain/find-records.ts'
+import { explainableOf, fieldsOf, findRecords, type Inventory } from '../../src/explain/find-records.ts'
 import { composeAnswer } from '../../src/explain/findings.ts'
 import { parseQuery } from '../../src/explain/query.ts'
 import { compileTemplate } from '../../src/mapping/template.ts'
@@ -62,7 +62,9 @@ export function explainIn(inventory: Inventory, text: string): ExplainAnswer {
   return composeAnswer(text, found, () => [findOutside(inventory, query)], {
     gaps: [],
     ages: [],
+    sources: [inventory.source],
     near: () => [],
+    fields: () => fieldsOf([inventory]),
   })
 }
 

@@ -13,8 +13,7 @@ export async function metricsPage({ registry, startCluster, startScrapes }: Metr
   )
   return `# Metrics
 
-Rollcall's own metrics on \`/metrics\`. Beside them stand the usual ones of a Node.js process (\`process_…\`,
-\`nodejs_…\`). This page is written by \`npm run docs\`; a test fails when it is stale.
+Rollcall's own metrics on \`/metrics\`. It also has the usual metrics of a Node.js process (\`process_…\`, \`nodejs_…\`). This page is written by \`npm run docs\`; a test fails when it is stale.
 
 | metric | type | meaning |
 |---|---|---|

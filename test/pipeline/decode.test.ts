@@ -13,6 +13,34 @@ t.test('JSON is read, with or without a byte order mark', async (t) => {
   t.same(decode(document('\ufeff{"a":1}')), { a: 1 })
 })
 
+t.test('a page instead of a list says where it came from, and what to check', async (t) => {
+  const page = '<!DOCTYPE html><html><body>log in'
+  const rows: [kind: string, text: string, isPage: boolean][] = [
+    ['json', page, true],
+    ['json', '\n<p>log in', true],
+    ['ndjson', page, true],
+    ['csv', page, true],
+    ['lines', page, true],
+    ['toml', page, true],
+    ['xml', page, true],
+    ['xml', '<hosts><host>', false],
+    ['json', '[', false],
+  ]
+  for (const [kind, text, isPage] of rows) {
+    const answer = { status: 200, headers: {}, url: 'http://a/login' }
+    const given = { ...document(text), format: { kind }, answer }
+    const advice =
+      /^the answer .*; it came from http:\/\/a\/login, which may be a login page, or the page of a proxy; check url, authorization and login$/
+    const told = (error: Error) => t.equal(advice.test(error.message), isPage, `${kind}: ${error.message}`)
+    try {
+      decode(given)
+      t.fail(kind)
+    } catch (error) {
+      told(error as Error)
+    }
+  }
+})
+
 t.test('51: anything else is refused, and the message shows nothing of it', async (t) => {
   const rows: [what: string, bytes: Uint8Array, message: RegExp][] = [
     ['empty', Buffer.alloc(0), /^the answer is empty$/],

@@ -191,6 +191,14 @@ t.test('74: what a message shows of a sign holds no query, no user and no passwo
   }
 })
 
+t.test('an expression that finds no next page is named, with the keys of the last page', async (t) => {
+  const next = { key: 'next_url', expression: 'nxt' }
+  t.throws(() => read([{ items: ['a'], next: '/2', total: 2 }], { paging: { ...PAGES, next } }), {
+    message:
+      /total is 2\. pagination\.next_url "nxt" found nothing in the answer \(its keys: items, next, total\)\. Correct it, or, if these are all, write/,
+  })
+})
+
 t.test('74: only a text, a number or a boolean is read as a word', async (t) => {
   const odd = { toString: 1 }
   for (const name of [

@@ -19,13 +19,31 @@ t.test('anything else is refused with the two lines to write', async (t) => {
   const selectFrom = createSelect(undefined)
   const select = (document: Json) => selectFrom(document, 'the answer')
   const rows: [what: string, document: Json, message: RegExp][] = [
-    ['no list', { status: 'maintenance' }, /an object with 0 lists in it \(its keys: "status"\)/],
-    ['two lists', { data: [], more: [] }, /2 lists in it \(its keys: "data", "more"\)/],
-    ['a list of nothing but errors, of which there are none', { errors: [] }, /0 lists in it/],
+    [
+      'no list',
+      { status: 'maintenance' },
+      /an object with no list in it \(its keys: "status"\); check that it is the inventory\. The records may be .*: "values\(@\)" /,
+    ],
+    [
+      'two lists',
+      { data: [], more: [] },
+      /2 lists in it \(its keys: "data", "more"\), so which .* records: "data" and/,
+    ],
+    [
+      'a list below',
+      { data: { items: [{}], errors: [] }, next: '/page?2' },
+      /no list in it \(its keys: "data", "next"\); below it there is data\.items\. Say which .* records: "data\.items" and/,
+    ],
+    [
+      'several, deeper',
+      { 'a-b': { c: { d: [], e: [] } }, f: { g: { h: { i: [] } }, failed: ['x'] } },
+      /below it there is "a-b"\.c\.d, "a-b"\.c\.e\. .* records: "\\"a-b\\"\.c\.d" and/,
+    ],
+    ['a list of nothing but errors, of which there are none', { errors: [] }, /no list in it/],
     ['only what failed', { items: null, failed: ['shard-3'] }, /a list that seems to hold no records in it/],
     ['only alerts', { alerts: ['x'] }, /a list that seems to hold no records in it \(its keys: "alerts"\)/],
     ['only notices, two of them', { notices: [{ host: 'a' }], Failures: ['x'] }, /2 lists in it/],
-    ['what failed, of which there is none', { failed: [], items: null }, /0 lists in it/],
+    ['what failed, of which there is none', { failed: [], items: null }, /no list in it/],
     ['what failed beside others', { failed: ['shard-3'], items: ['a'] }, /2 lists in it/],
     ['an empty object', {}, /its keys: none/],
     ['null', null, /the answer is null/],
@@ -36,7 +54,7 @@ t.test('anything else is refused with the two lines to write', async (t) => {
     t.throws(() => select(document), { reason: 'shape', message }, what)
     t.throws(
       () => select(document),
-      { message: /two lines such as: records: "items" and targets: \["\{hostname\}/ },
+      { message: /two lines such as: records: ".+" and targets: \["\{hostname\}/ },
       what,
     )
   }
@@ -61,6 +79,23 @@ t.test('a JMESPath expression selects the records', async (t) => {
     message: /gave null, not a list.*the keys records/,
   })
   t.throws(() => select([]), { reason: 'shape', message: /the keys none/ })
+  const rows: [expression: string, document: Json, message: string][] = [
+    [
+      'data.itms',
+      { data: { items: [], total: 0 } },
+      'data in page 1 has no itms; did you mean items? (its keys: items, total)',
+    ],
+    ['hosts[?up]', { data: {} }, 'page 1 has no hosts (its keys: data)'],
+    ['a.b.c', { a: { b: [1] } }, 'a.b in page 1 is a list, without the key c'],
+    ['a.b', { a: { b: 5 } }, 'check it against page 1 (an object with the keys a)'],
+    ['keys(a)', { b: 1 }, 'check it against page 1 (an object with the keys b)'],
+  ]
+  for (const [expression, document, message] of rows) {
+    const selectBy = createSelect(() => null, { ...RECORDS, expression })
+    t.throws(() => selectBy(document, 'page 1'), {
+      message: `the records expression "${expression}" gave null, not a list; ${message}`,
+    })
+  }
   t.throws(() => createSelect(() => ({}))({}, 'the answer'), { message: /gave an object, not a list/ })
 })
 

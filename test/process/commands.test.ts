@@ -18,7 +18,7 @@ t.test('each command prints its result, and ends with its code', async (t) => {
   t.match(await run(['explain', 'a'], env), { code: 0, out: /^would be served as a:9100\n/, err: '' })
   t.match(await run(['check', '--probe'], env), {
     code: 0,
-    out: /^SUCCESS: .*\ninventory: 1 target/,
+    out: /^configuration: valid: 1 source .*\ninventory: 1 target[\s\S]*\nSUCCESS: .* reading the sources found no fault\n$/,
     err: '',
   })
   await inventory.stop()
@@ -46,10 +46,7 @@ t.test('check touches the network only when it shall probe', async (t) => {
   t.equal(connections, 0)
   const probed = await run(['check', '--probe'], env)
   t.equal(probed.code, 1)
-  t.match(
-    probed.out,
-    /^SUCCESS: the configuration is valid: 1 source \(inventory\)\ninventory: failed after \d/,
-  )
+  t.match(probed.out, /^configuration: valid: 1 source \(inventory\)\ninventory: failed after \d/)
   t.ok(connections > 0)
 })
 
@@ -60,6 +57,14 @@ t.test('wrong questions are one clear line', async (t) => {
     [['explain', 'x'.repeat(257)], /the query is longer than 256 characters/],
     [['explain', 'a', 'b'], /^rollcall: b: unexpected; quote a query that has spaces\n$/],
     [['targets', 'a'], /^rollcall: a: unexpected; a command takes only flags\n$/],
+    [
+      ['check', 'package.json'],
+      /^rollcall: package\.json: unexpected; a command takes only flags; write --config\.file=package\.json\n$/,
+    ],
+    [
+      ['package.json'],
+      /there is no such command; a command takes only flags; write --config\.file=package\.json\n$/,
+    ],
     [['--probe'], /^rollcall: --probe: belongs to rollcall check\n$/],
   ]
   for (const [args, err] of rows) {

@@ -58,14 +58,15 @@ sources:
     ['test-1', 'dropped by rule 2 (action drop, regex "test-.*" on site="test-7")'],
     ['wrong', 'quarantined: invalid_port: port 70000 is not 1 to 65535'],
     ['retired', 'not selected: the records expression leaves it out'],
-    ['nowhere', /^not in the inventory$/],
-    ['c4n4ry', /^not in the inventory$/],
+    ['nowhere', /^not in the inventory: no record of sensors contains "nowhere" \(14 searched\)$/],
+    ['c4n4ry', /^not in the inventory: no record of .* \(14 searched\)$/],
     ['anything', /^not found; cameras has not been read yet: connect: GET /, 'cameras'],
   ])
   const everywhere = await fetch(`${url}/api/v1/explain?q=nowhere`)
   t.match(await everywhere.json(), {
     matches: 0,
-    verdict: /^not found; cameras has not been read yet: connect/,
+    verdict:
+      /^not found: no record of sensors contains "nowhere" \(14 searched\); cameras has not been read yet: connect/,
   })
   t.equal((await fetch(`${url}/api/v1/explain?q=a&source=other`)).status, 404)
 

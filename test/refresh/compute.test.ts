@@ -126,7 +126,7 @@ t.test('an inventory that is none fails in the thread as it does here', async (t
   await t.rejects(computed(read(documents), NEVER), {
     name: 'RefreshError',
     reason: 'shape',
-    message: /the records expression gave null/,
+    message: /the records expression "items" gave null/,
   })
 })
 

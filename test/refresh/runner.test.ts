@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { RefreshError } from '../../src/base/errors.ts'
 import { createThreads, type Threads } from '../../src/base/threads.ts'
 import { createPacker } from '../../src/pipeline/pack.ts'
 import { createRoom, MAX_ALL_KEPT_BYTES, MAX_KEPT_BYTES } from '../../src/refresh/compute.ts'
@@ -216,6 +217,25 @@ t.test('another reason of failure is logged again', async (t) => {
     { msg: 'refresh failed', reason: 'auth' },
   ])
   t.equal(lines.length, 2)
+})
+
+t.test('a source that waits for its devices after its first start has not failed', async (t) => {
+  const failures = [
+    new RefreshError('settling', 'devices have 5 s to register', { retryAfterMs: 5_000 }),
+    new RefreshError('timeout', 'late'),
+    new RefreshError('settling', 'the registrations of other replicas cannot be read'),
+  ]
+  const source = {
+    read: () => Promise.reject(failures.shift()),
+    close: () => Promise.resolve(),
+  }
+  const { refresh, lines } = await refreshing(t, { source })
+  for (const _ of [1, 2, 3]) await refresh()
+  t.match(lines, [
+    { level: 30, msg: 'no list yet', reason: 'settling', serving: 'nothing yet' },
+    { level: 40, msg: 'refresh failed', reason: 'timeout' },
+    { level: 40, msg: 'refresh failed', reason: 'settling' },
+  ])
 })
 
 t.test('11: an inventory that says nothing is given up at the deadline', async (t) => {

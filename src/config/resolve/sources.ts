@@ -88,7 +88,13 @@ function resolveKeys(source: FileSource, context: FileContext): Omit<SourceSetti
 /** The parts of pagination that expressions determine; signs in the pages are then ignored for these. */
 function resolvePaging(pagination: PaginationConfig | undefined): Paging | undefined {
   if (pagination === undefined) return undefined
-  return { hasMore: pagination.has_more !== undefined, total: pagination.total !== undefined }
+  const { next_url, cursor } = pagination
+  const [key, expression] = next_url === undefined ? ['cursor.value', cursor?.value] : ['next_url', next_url]
+  return {
+    hasMore: pagination.has_more !== undefined,
+    total: pagination.total !== undefined,
+    next: typeof expression === 'string' ? { key, expression } : undefined,
+  }
 }
 
 function resolveFileSd({ file_sd: text }: FileSource, context: Context): string | undefined {

@@ -43,7 +43,7 @@ export async function findFiles(patterns: readonly FilePattern[], files: FinderF
  */
 export async function assertReadable(pattern: FilePattern, files: Files): Promise<void> {
   const found = await findFiles([pattern], files)
-  for (const { name, path } of found) await orFail(name, files.access(path, 'read'))
+  for (const { path } of found) await orFail(path, files.access(path, 'read'))
 }
 
 /** A digest of the files: it changes when a file is added, removed, written or replaced. */
@@ -75,27 +75,30 @@ type Match = Pick<FoundFile, 'path' | 'name' | 'format'>
 async function findMatches(pattern: FilePattern, files: FinderFiles): Promise<Match[]> {
   const { folder, format, text } = pattern
   const names = pattern.isGlob
-    ? matchNames(pattern.name, await orFail(`the folder of ${text}`, files.list(folder)))
+    ? matchNames(pattern.name, await orFail(`the folder ${folder} of ${text}`, files.list(folder)))
     : [pattern.name]
   if (names.length === 0) {
-    throw new RefreshError('file', `no file matches ${text}; if there is none, remove it from files`)
+    throw new RefreshError(
+      'file',
+      `no file matches ${join(folder, pattern.name)}; if there is none, remove it from files`,
+    )
   }
   return names.map((name) => ({ path: join(folder, name), name: shownPath(pattern, name), format }))
 }
 
 /** Looks up the state of a file. It follows symbolic links, so that a swap of the link (as in Kubernetes) is a change. */
 async function look(file: Match, files: FinderFiles): Promise<FoundFile> {
-  const found = await orFail(file.name, files.look(file.path))
-  if (found === undefined) throw missing(file.name)
+  const found = await orFail(file.path, files.look(file.path))
+  if (found === undefined) throw missing(file.path)
   const { dev, ino, size, mtimeNs, ctimeNs, kind } = found
   // Reading a named pipe would block, and reading a device would never end.
-  if (kind !== 'file') throw new RefreshError('file', `${file.name} is a ${kind}, not a file`)
+  if (kind !== 'file') throw new RefreshError('file', `${file.path} is a ${kind}, not a file`)
   return { ...file, size: Number(size), state: [file.path, dev, ino, size, mtimeNs, ctimeNs].join(' ') }
 }
 
 /** The error for a file that no longer exists, or that the configuration names but does not exist. */
-export function missing(what: string): RefreshError {
-  return new RefreshError('file', `${what} cannot be read: ENOENT: no such file or directory`)
+export function missing(path: string): RefreshError {
+  return new RefreshError('file', `${path} cannot be read: ENOENT: no such file or directory`)
 }
 
 /** Turns an error of the file system into a RefreshError. */

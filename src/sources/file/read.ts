@@ -39,8 +39,8 @@ export async function readFiles(
   for (const { path, name, format, size } of found) {
     signal.throwIfAborted()
     // If a pipe has replaced the file, isPlain prevents waiting for its writer.
-    const packed = await orFail(name, files.read(path, { maxBytes, isPlain: true }))
-    if (packed === undefined) throw missing(name)
+    const packed = await orFail(path, files.read(path, { maxBytes, isPlain: true }))
+    if (packed === undefined) throw missing(path)
     isWhole &&= packed.byteLength === size
     const bytes = await gunzipped(packed, name, maxBytes - unpacked, ADVICE)
     unpacked += bytes.byteLength

@@ -76,6 +76,18 @@ function rootOf(error: unknown): unknown {
 /** The response is not TLS: OpenSSL takes its first bytes for a version or a length. */
 const NO_TLS = /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/
 
+const UNREACHABLE = 'there is no way to that host; check its address, the route and the firewalls'
+
+/** The advice for a connection that cannot be made, by error code. The other side may be a proxy or a token server. */
+const ADVICE: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there; check the host and the port, and that the server runs',
+  EHOSTUNREACH: UNREACHABLE,
+  EHOSTDOWN: UNREACHABLE,
+  ENETUNREACH: UNREACHABLE,
+  ETIMEDOUT: 'the host does not answer; check the host and the port, and the firewalls',
+  UND_ERR_CONNECT_TIMEOUT: 'the host does not answer; check the host and the port, and the firewalls',
+}
+
 function explain(reason: RefreshFailureReason, root: unknown, code: string): string {
   const message = messageOf(root) || code
   if (reason === 'dns') return `${message}; check the host name and the resolver`
@@ -84,5 +96,5 @@ function explain(reason: RefreshFailureReason, root: unknown, code: string): str
   }
   if (reason === 'tls') return `${message} (${code}); check the certificate and its CA`
   if (reason === 'reset') return `the connection broke: ${message}`
-  return message
+  return Object.hasOwn(ADVICE, code) ? `${message}; ${ADVICE[code]}` : message
 }

@@ -93,6 +93,13 @@ export interface Requester {
 
 const MAX_REDIRECTS = 10
 
+/** The request of the last redirect. */
+interface At {
+  request: HttpRequest
+  /** Whether credentials are sent: not after a redirect to another origin. */
+  isTrusted: boolean
+}
+
 const NO_BODY = Buffer.alloc(0)
 
 /**
@@ -138,30 +145,42 @@ export function createRequester(
     return (await attempt()).response
   }
 
+  /** The settings of the credentials that go to the origin of a request. */
+  function settingsOf({ session }: HttpRequest, url: URL): string[] {
+    const all = [
+      authorizer.setting(url),
+      options.headers.length > 0 ? 'http_headers' : undefined,
+      session === undefined ? undefined : 'login',
+    ]
+    return all.filter((one) => one !== undefined)
+  }
+
   /** Follows redirects; `at` has the request of the last one. */
-  async function follow(at: { request: HttpRequest }, signal: AbortSignal): Promise<ClientResponse> {
+  async function follow(at: At, signal: AbortSignal): Promise<ClientResponse> {
     const start = at.request.url
-    let isTrusted = true
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       const { request } = at
-      const response = await (isTrusted ? sendTrusted(request, start, signal) : sendWith({}, request, signal))
+      const response = await (at.isTrusted
+        ? sendTrusted(request, start, signal)
+        : sendWith({}, request, signal))
       if (!options.followRedirects || !isRedirect(response) || isEnd(request, response)) return response
       await response.body.dump()
       at.request = redirected(request, response)
       // Another origin chose the next URL, even if it leads back: send no credentials any more.
-      isTrusted &&= at.request.url.origin === start.origin
+      at.isTrusted &&= at.request.url.origin === start.origin
     }
     throw new RefreshError('redirect', `more than ${MAX_REDIRECTS} redirects`)
   }
 
   /** Follows redirects and reads the response; `at` has the request of the last redirect. */
-  async function answer(at: { request: HttpRequest }, signal: AbortSignal): Promise<HttpAnswer> {
+  async function answer(at: At, signal: AbortSignal): Promise<HttpAnswer> {
     const { request } = at
     redactor.noteQuery(request.url)
     if (request.body !== undefined) redactor.noteBody(request.body.text)
     for (const secret of options.concealed) await redactor.reveal(secret)
     const response = await follow(at, signal)
-    const status = await assertStatus(response, request, deps.clock.now())
+    const sent = at.isTrusted ? settingsOf(request, request.url) : []
+    const status = await assertStatus(response, { ...request, sent }, deps.clock.now())
     const { maxBytes, onPiece } = request
     const body = onPiece === undefined ? await readBody(response, maxBytes) : NO_BODY
     if (onPiece !== undefined) await streamBody(response, maxBytes, onPiece)
@@ -170,7 +189,7 @@ export function createRequester(
 
   return {
     async send(request, signal) {
-      const at = { request }
+      const at = { request, isTrusted: true }
       try {
         return await orReset(client, signal, () => answer(at, signal))
       } catch (error) {
@@ -218,7 +237,7 @@ function conditions({ etag, lastModified }: Version = {}): Record<string, string
 
 async function assertStatus(
   response: ClientResponse,
-  { since, accepts }: HttpRequest,
+  { since, accepts, body: asked, sent }: HttpRequest & { readonly sent: readonly string[] },
   nowMs: number,
 ): Promise<HttpAnswer['status']> {
   const { statusCode, headers, body } = response
@@ -229,9 +248,11 @@ async function assertStatus(
   await body.dump()
   const told = `HTTP ${statusCode}${reason === undefined ? '' : ` (${reason})`}`
   if (statusCode === 401 || statusCode === 403) {
-    throw new RefreshError('auth', `${told}; check the credentials that the inventory expects`, {
-      status: statusCode,
-    })
+    // A body may hold credentials too, as that of a login does.
+    const none = asked === undefined ? '; none were sent' : ''
+    const which = sent.length === 0 ? none : `; those of ${sent.join(' and ')} were sent`
+    const message = `${told}; check the credentials that the inventory expects${which}`
+    throw new RefreshError('auth', message, { status: statusCode })
   }
   const retryAfterMs = parseRetryAfter(headers['retry-after'], nowMs)
   if (statusCode === 429)

@@ -1,4 +1,5 @@
 import { createRedactor } from '../../base/redactor.ts'
+import { displayUrl } from '../../base/urls.ts'
 import type { Format } from '../../model/document.ts'
 import { rulesOf } from '../../pipeline/decode.ts'
 import type { Reading, Source, SourceDeps, Version } from '../source.ts'
@@ -77,10 +78,11 @@ function createOne(options: HttpSourceOptions, deps: Deps): OneWay['source'] {
   /** Reads an inventory without pages. */
   async function readWhole(request: HttpRequest, signal: AbortSignal): Promise<Reading> {
     const answer = await requester.send(request, signal)
-    const { status, headers, body: bytes } = answer
+    const { status, headers, body: bytes, url } = answer
     if (status === 304) return { kind: 'unchanged' }
     assertFramed(answer, format)
-    const document = { bytes, format, name: 'the answer', answer: { status, headers } }
+    const told = { status, headers, url: displayUrl(url) }
+    const document = { bytes, format, name: 'the answer', answer: told }
     return { kind: 'documents', documents: [document], version: versionOf(answer) }
   }
 

@@ -60,12 +60,12 @@ export const rows: readonly WrongFile[] = [
   [
     'a tab',
     'sources:\n\t- name: a\n',
-    /^rollcall.yml:2:1: not valid YAML: a tab indents this line; indent with spaces$/,
+    /^rollcall.yml:2:1: not valid YAML: a tab indents this line \(key name\); indent with spaces$/,
   ],
   [
     'a key twice',
     `${SOURCE}    name: b\n`,
-    /^rollcall.yml:4:5: not valid YAML: this key is a duplicate in its set of keys; leave one out$/,
+    /^rollcall.yml:4:5: not valid YAML: the key name is in line 2 already; leave one out$/,
   ],
   [
     'a quote that is not closed',
@@ -85,12 +85,12 @@ export const rows: readonly WrongFile[] = [
   [
     'a key that is indented too little',
     'sources:\n  - name: a\n   http: { url: http://a }\n',
-    /^rollcall.yml:3:1: not valid YAML: this line is indented as an item of the list above, but does not begin/,
+    /^rollcall.yml:3:1: not valid YAML: this line \(key http\) is indented as an item of the list above, but does not begin/,
   ],
   [
     'a key that is indented between two others',
     'sources:\n  - name: a\n    http:\n      url: http://a\n     method: GET\n',
-    /^rollcall.yml:5:1: not valid YAML: the indentation of this line differs from the lines above; indent/,
+    /^rollcall.yml:5:1: not valid YAML: the indentation of this line \(key method\) differs from the lines above; indent/,
   ],
   [
     'no space after the colon',

@@ -48,8 +48,23 @@ t.test('an error without a message shows its code: every address of a name was r
   const error = new TypeError('fetch failed', { cause: Object.assign(refused, { code: 'ECONNREFUSED' }) })
   t.match(toRefreshError(error, 'GET http://a/'), {
     reason: 'connect',
-    message: 'GET http://a/: ECONNREFUSED',
+    message:
+      'GET http://a/: ECONNREFUSED; nothing listens there; check the host and the port, and that the server runs',
   })
+})
+
+t.test('a connection that cannot be made says what to check', async (t) => {
+  const rows: [code: string, advice: RegExp][] = [
+    ['ECONNREFUSED', /; nothing listens there; check the host and the port/],
+    ['EHOSTUNREACH', /; there is no way to that host; check its address/],
+    ['EHOSTDOWN', /; there is no way to that host; check its address/],
+    ['ENETUNREACH', /; there is no way to that host; check its address/],
+    ['ETIMEDOUT', /; the host does not answer; check the host and the port/],
+    ['UND_ERR_CONNECT_TIMEOUT', /; the host does not answer; check the host and the port/],
+    ['EADDRNOTAVAIL', /what EADDRNOTAVAIL says$/],
+  ]
+  for (const [code, message] of rows)
+    t.match(toRefreshError(failed(code), 'GET http://a/'), { message }, code)
 })
 
 t.test('what is a refresh error already only gets its URL', async (t) => {

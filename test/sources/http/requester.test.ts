@@ -54,6 +54,21 @@ t.test('52: the body of a POST never follows a redirect to another origin', asyn
   t.match(other.requests[0], { method: 'GET', headers: { 'content-length': undefined } })
 })
 
+t.test('a 401 behind a redirect to another origin says that no credentials were sent', async (t) => {
+  const [inventory, other] = [await inventoryServer(t), await inventoryServer(t)]
+  inventory.handle((_request, response) => response.writeHead(302, { location: other.url.href }).end())
+  other.handle((_request, response) => response.writeHead(401).end())
+  const url = new URL(inventory.url)
+  url.username = 'rollcall'
+  const { send } = requester(t)
+  await t.rejects(send({ method: 'GET', url, maxBytes: 1_000 }, signal), {
+    message: /expects; none were sent$/,
+  })
+  other.handle((_request, response) => response.writeHead(403).end())
+  const request = { method: 'POST', url: other.url, body: json('{}'), maxBytes: 1_000 } as const
+  await t.rejects(send(request, signal), { message: /expects$/ }, 'a body may hold credentials')
+})
+
 t.test('a POST that is sent on within its origin keeps its body', async (t) => {
   const inventory = await inventoryServer(t)
   inventory.handle(async (request, response) => {

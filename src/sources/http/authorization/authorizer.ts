@@ -1,5 +1,6 @@
 import type { Clock } from '../../../base/clock.ts'
 import type { Redactor } from '../../../base/redactor.ts'
+import type { Secret } from '../../../base/secret.ts'
 import type { Context } from '../../resolving.ts'
 
 /** Gives the Authorization header of requests. */
@@ -11,6 +12,8 @@ export interface Authorizer {
   value(url: URL, signal: AbortSignal): Promise<string | undefined>
   /** Reports that the inventory answered 401 to this header; true when a new header may be accepted. */
   refused(value: string | undefined): boolean
+  /** The setting that the header for a URL comes from, without secrets; undefined: there is no header. */
+  setting(url: URL): string | undefined
   close(): Promise<void>
 }
 
@@ -32,6 +35,11 @@ export interface Style<Config, Options> {
 }
 
 /** An authorizer that cannot renew its header after a 401. */
-export function constant(value: Authorizer['value']): Authorizer {
-  return { value, refused: () => false, close: () => Promise.resolve() }
+export function constant(value: Authorizer['value'], setting: Authorizer['setting']): Authorizer {
+  return { value, refused: () => false, setting, close: () => Promise.resolve() }
+}
+
+/** The name of the key that a secret comes from, with the path of its file. */
+export function settingOf(key: string, { file }: Secret): string {
+  return file === undefined ? key : `${key}_file ${file}`
 }

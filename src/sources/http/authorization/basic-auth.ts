@@ -1,7 +1,7 @@
 import type { Redactor } from '../../../base/redactor.ts'
 import type { Secret } from '../../../base/secret.ts'
 import { complain, resolveSecret } from '../../resolving.ts'
-import { type Authorizer, constant, type Style } from './authorizer.ts'
+import { type Authorizer, constant, type Style, settingOf } from './authorizer.ts'
 import type { BasicAuthConfig } from './config.ts'
 
 /** `basic_auth`, resolved. */
@@ -22,18 +22,28 @@ export const basicAuth: Style<BasicAuthConfig, BasicAuthOptions> = {
     return { kind: 'basic_auth', username, password }
   },
   create: ({ username, password }, { redactor }) =>
-    constant(async () => {
-      const [user, pass] = await Promise.all([username?.reveal(), password?.reveal()])
-      return basic(user ?? '', pass ?? '', redactor)
-    }),
+    constant(
+      async () => {
+        const [user, pass] = await Promise.all([username?.reveal(), password?.reveal()])
+        return basic(user ?? '', pass ?? '', redactor)
+      },
+      () =>
+        Object.entries({ username, password })
+          .flatMap(([key, secret]) => (secret === undefined ? [] : settingOf(`basic_auth.${key}`, secret)))
+          .join(' and '),
+    ),
 }
 
 /** HTTP basic authentication with the user and password in the URL, if there are any. */
 export function byUrl(redactor: Redactor): Authorizer {
-  return constant(async ({ username, password }) => {
-    if (username === '' && password === '') return undefined
-    return basic(decodeURIComponent(username), decodeURIComponent(password), redactor)
-  })
+  const isBare = ({ username, password }: URL) => username === '' && password === ''
+  return constant(
+    async (url) =>
+      isBare(url)
+        ? undefined
+        : basic(decodeURIComponent(url.username), decodeURIComponent(url.password), redactor),
+    (url) => (isBare(url) ? undefined : 'the user and password in url'),
+  )
 }
 
 function basic(user: string, password: string, redactor: Redactor): string {

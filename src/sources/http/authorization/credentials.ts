@@ -2,7 +2,7 @@ import { shownValue } from '../../../base/printable.ts'
 import type { Secret } from '../../../base/secret.ts'
 import { attempt, complain, resolveSecret } from '../../resolving.ts'
 import { assertHeaderValue, headerValue, isToken } from '../headers.ts'
-import { constant, type Style } from './authorizer.ts'
+import { constant, type Style, settingOf } from './authorizer.ts'
 import type { AuthorizationConfig } from './config.ts'
 
 /** `authorization`, resolved. */
@@ -26,7 +26,10 @@ export const credentials: Style<AuthorizationConfig, CredentialsOptions> = {
     return { kind: 'authorization', type, credentials: secret as Secret }
   },
   create: ({ type, credentials: secret }, { redactor }) =>
-    constant(async () => `${type} ${await headerValue('authorization', secret, redactor)}`),
+    constant(
+      async () => `${type} ${await headerValue('authorization', secret, redactor)}`,
+      () => settingOf('authorization.credentials', secret),
+    ),
 }
 
 function assertType(type: string): void {

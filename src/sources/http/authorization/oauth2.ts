@@ -151,6 +151,7 @@ function createOAuth2(options: OAuth2Options, deps: AuthorizerDeps): Authorizer 
       if (token?.value === value) token = undefined
       return true
     },
+    setting: () => `oauth2, a token from ${displayUrl(options.tokenUrl)},`,
     close: () => client.close(),
   }
 }

@@ -83,7 +83,7 @@ const pageOptions = Type.Object(
   {
     ...closed,
     description:
-      'Pages have numbers. The first page without items is the last, unless has_more ends the reading earlier. A short page and total do not end it, because servers cap both. An inventory that answers 404 after its last page needs has_more.',
+      'Pages have numbers. The first page without items is the last, unless has_more ends the reading earlier. Neither a short page nor total ends the reading, because some servers limit both. An inventory that answers 404 after its last page needs has_more.',
     examples: [{ parameter: 'page' }],
   },
 )
@@ -112,7 +112,7 @@ const offsetOptions = Type.Object(
   {
     ...closed,
     description:
-      'Each request has the number of items before its page: the number received so far, or one fewer (overlap). It ends as page does.',
+      'Each request sends how many items to skip: those received so far, minus one if pages overlap. It ends as page does.',
     examples: [{ parameter: 'sysparm_offset' }],
   },
 )
@@ -138,7 +138,7 @@ export const paginationSchema = Type.Object(
     offset: Type.Optional(offsetOptions),
     items: Type.Optional(
       expression(
-        'JMESPath expression that selects all items of a page, which page, offset and total count. To leave items out, use records. By default a list, or an object with exactly one list in it, is recognised.',
+        'JMESPath expression that selects all items of a page, which page, offset and total count. With link_header, next_url or cursor it is refused unless total is set. To select the records for targets, use records. By default a list, or an object with exactly one list in it, is recognised.',
         'results',
       ),
     ),

@@ -1,4 +1,5 @@
 import { RefreshError } from '../../../base/errors.ts'
+import { displayUrl } from '../../../base/urls.ts'
 import type { Document, Format } from '../../../model/document.ts'
 import { formatSize } from '../../../model/size.ts'
 import { assertFramed } from '../framing.ts'
@@ -59,7 +60,7 @@ async function readOnce(
       .catch((error) => fail(error, { name, maxBytes, hint: pager.hint() }))
     const { status, body: bytes, url, headers } = answer
     assertFramed({ headers }, format)
-    const document = { bytes, format, name, isJoined, answer: { status, headers } }
+    const document = { bytes, format, name, isJoined, answer: { status, headers, url: displayUrl(url) } }
     documents.push(document)
     left -= bytes.byteLength
     lead = pager.after({ document, headers, url })

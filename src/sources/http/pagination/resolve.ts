@@ -14,7 +14,8 @@ const STYLES = ['link_header', 'next_url', 'cursor', 'page', 'offset'] as const
 /** The advice in messages about the list of items of a page. */
 const ITEMS = {
   key: 'pagination.items',
-  hint: 'Say which in pagination, with a line such as: items: "results"',
+  hint: (place = 'results') =>
+    `Say which in pagination, with a line such as: items: ${JSON.stringify(place)}`,
 }
 
 /**
@@ -36,7 +37,7 @@ export function resolvePagination(
     isComplete,
     list: longestListIn,
     totals: totalsIn,
-    items: createSelect(compile(config.items, ['items'], context), ITEMS),
+    items: createSelect(compile(config.items, ['items'], context), { ...ITEMS, expression: config.items }),
     total: find(config.total, ['total'], context, totalIn),
     hasMore: find(config.has_more, ['has_more'], context, moreIn),
     maxPages: config.max_pages ?? DEFAULT_MAX_PAGES,

@@ -112,6 +112,45 @@ t.test('a secret file that is missing or empty fails the refresh', async (t) => 
   t.equal(inventory.requests.length, 0)
 })
 
+t.test('a 401 says which setting the credentials come from, without secrets', async (t) => {
+  const inventory = await inventoryServer(t)
+  inventory.handle((_request, response) => response.writeHead(401).end())
+  const file = join(t.testdir({ token: 'hunter2' }), 'token')
+  const [inFile, inConfig] = [Secret.file(file, diskFiles), Secret.of('hunter2')]
+  const url = new URL(inventory.url)
+  url.password = 'hunter2'
+  const header = { name: 'X-Key', values: [inConfig] }
+  const rows: [options: Parameters<typeof httpReader>[2], url: URL, told: string][] = [
+    [{}, inventory.url, 'none were sent'],
+    [{}, url, 'those of the user and password in url were sent'],
+    [{ headers: [header] }, inventory.url, 'those of http_headers were sent'],
+    [
+      { authorization: { kind: 'authorization', type: 'Bearer', credentials: inFile }, headers: [header] },
+      inventory.url,
+      `those of authorization.credentials_file ${file} and http_headers were sent`,
+    ],
+    [
+      { authorization: { kind: 'authorization', type: 'Bearer', credentials: inConfig } },
+      inventory.url,
+      'those of authorization.credentials were sent',
+    ],
+    [
+      { authorization: { kind: 'basic_auth', username: inConfig, password: inFile } },
+      inventory.url,
+      `those of basic_auth.username and basic_auth.password_file ${file} were sent`,
+    ],
+    [
+      { authorization: { kind: 'basic_auth', username: undefined, password: inFile } },
+      inventory.url,
+      `those of basic_auth.password_file ${file} were sent`,
+    ],
+  ]
+  for (const [options, url, told] of rows) {
+    const message = `HTTP 401; check the credentials that the inventory expects; ${told}`
+    await t.rejects(httpReader(t, url, options)(), { message }, told)
+  }
+})
+
 t.test('a 401 to what cannot be renewed is asked once', async (t) => {
   const inventory = await inventoryServer(t)
   inventory.handle((_request, response) => response.writeHead(401).end())

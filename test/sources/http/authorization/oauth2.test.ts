@@ -126,7 +126,10 @@ t.test('a token of which no end is told is used until the inventory refuses it',
 t.test('a fresh token that is refused too fails the refresh', async (t) => {
   const { inventory, tokens, read } = await scene(t)
   inventory.handle((_request, response) => response.writeHead(401).end())
-  await t.rejects(read(), { reason: 'auth', message: /^GET .*: HTTP 401/ })
+  await t.rejects(read(), {
+    reason: 'auth',
+    message: /^GET .*: HTTP 401.*; those of oauth2, a token from http:\S+, were sent$/,
+  })
   t.equal(inventory.requests.length, 2)
   t.equal(tokens.requests.length, 2)
 })

@@ -654,7 +654,8 @@ t.test('what is looked up in a page must make sense', async (t) => {
   }))
   await t.rejects(pagesOf(source), {
     reason: 'shape',
-    message: /pagination\.items expression gave null.*page 1/,
+    message:
+      /pagination\.items expression "rows" gave null, not a list; page 1 has no rows \(its keys: items\)/,
   })
   const malformed = await setUp(t, { pagination: { link_header: true } }, () => ({
     json: [],
