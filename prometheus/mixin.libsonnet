@@ -1,11 +1,11 @@
 // The rules and dashboards beside this file, as a monitoring mixin: prometheusAlerts, prometheusRules and grafanaDashboards.
-// The YAML and JSON stay the one place where they are written, so that who has no jsonnet reads and uses the same; _config
-// says what differs:
+// The mixin imports the YAML and JSON files, so that they can also be used without jsonnet. _config sets what differs:
 //
 //   (import 'prometheus/mixin.libsonnet') + { _config+:: { targetsJob: 'devices', thresholds: { deviceCpu: 0.8 } } }
 {
   _config+:: {
-    // Which Rollcall: by default all that are scraped. Several releases: the mixin once for each, with a selector of its own.
+    // Selects the metrics of Rollcall: by default those of every Rollcall that is scraped. For several releases, render the mixin once
+    // for each, with its own selector.
     rollcallSelector: 'job=~".+"',
     // The job that discovers through Rollcall.
     targetsJob: 'sensors',
@@ -13,12 +13,12 @@
     scrapePool: self.targetsJob,
     // The label by which clusters are told apart.
     clusterLabel: 'cluster',
-    // Labels for every alert, such as a team; `rollcall`, one name for each release, keeps the alerts of their devices apart.
+    // Labels for every alert, such as a team. With several releases, set `rollcall` to the name of each.
     alertLabels: {},
     // Names of groups, and of alerts and recordings, to leave out.
     disabledGroups: [],
     disabled: [],
-    // From when on alerts fire: numbers by the names in thresholds.yml.
+    // Thresholds of the alerts, by the names in thresholds.yml.
     thresholds: {},
   },
 
@@ -40,7 +40,7 @@
     if std.get(rule, 'alert') == places[name].alert
   ],
 
-  // With marks in between, or what one threshold writes might be what the next one looks for.
+  // In two steps, with marks, so that no replacement is replaced again.
   local expr(rule) = replaceAll(
     rule.expr,
     [[one.from, one.mark] for one in thresholds(rule)] +

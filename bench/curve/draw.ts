@@ -94,7 +94,7 @@ ${curveTable(points)}
 
 ## Growth from ${formatCount(JUDGED_FROM)} records on
 
-A cost that grows as n log n has 1 here; less is better.
+1 means that the cost grows as n log n; below 1 is better.
 
 ${growthTable(judgeGrowth(points))}
 `

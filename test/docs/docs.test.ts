@@ -135,6 +135,7 @@ t.test('what the README says of the demo is so', async (t) => {
   const introduction = demoIntroduction('http://127.0.0.1:8080', new URL('http://127.0.0.1:1337/inventory'))
   for (const path of ['/targets', '/health', '/metrics'])
     t.match(introduction, `http://127.0.0.1:8080${path}`)
+  t.match(introduction, 'One record of the inventory has no valid host')
 })
 
 t.test('the list of metrics is up to date; npm run docs writes it', async (t) => {
