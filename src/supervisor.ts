@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { type Moment, momentNow } from './base/clock.ts'
 import { HttpError, messageOf, RefreshError } from './base/errors.ts'
-import type { Files } from './base/files.ts'
+import { type Files, HangingFileError } from './base/files.ts'
 import { createMemory, sealedValue } from './base/sealed-file.ts'
 import { USER_AGENT } from './base/version.ts'
 import type { Cluster, Member, Request } from './cluster/member.ts'
@@ -149,7 +149,13 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     const shelf = shelves?.of(name, addressesOf(settings.source), hasJournal)
     const outputs: Output[] = settings.fileSd === undefined ? [] : [fileSdOutput(files, settings.fileSd)]
     if (shelf !== undefined && storagePath !== undefined) {
-      outputs.push({ kind: 'storage', path: storagePath, keep: shelf.keep, remove: shelf.remove })
+      outputs.push({
+        kind: 'storage',
+        path: storagePath,
+        keep: shelf.keep,
+        flush: shelf.flush,
+        remove: shelf.remove,
+      })
     }
     const selection = createHash('sha256')
       .update(JSON.stringify([settings.source, settings.plan]))
@@ -229,8 +235,13 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     seed: Seed | undefined,
   ): Promise<Before | undefined> {
     const kept = await shelf?.load(now).catch((error) => {
-      if (seed === undefined) throw error
-      log.warn({ source: name, path: storagePath, error: messageOf(error) }, 'the stored list is not used')
+      // The list may be good if the disk fails or hangs.
+      const isOfDisk =
+        error instanceof HangingFileError || (error as NodeJS.ErrnoException).code !== undefined
+      if (seed === undefined || isOfDisk) throw error
+      const noted = { path: storagePath, error: messageOf(error) }
+      store.setFileError(name, 'storage', noted)
+      log.warn({ source: name, ...noted }, 'the stored list is not used')
       return undefined
     })
     if (kept === undefined) return seed?.load(name, now.monotonicMs)

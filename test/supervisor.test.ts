@@ -1,4 +1,5 @@
 import {
+  cpSync,
   existsSync,
   lstatSync,
   mkdtempSync,
@@ -878,6 +879,49 @@ t.test('63: a push source that is taken out and put back has its devices', async
   t.equal(served().length, 4)
 })
 
+t.test(
+  'rule 8: devices that registered last are known after a stop, whatever becomes of their source',
+  async (t) => {
+    const inventory = await inventoryServer(t, ['x'])
+    const folder = t.testdir()
+    const storage = join(folder, 'storage')
+    const devices = { push: { insecure_skip_authentication: true, ttl: '1s', max_instances: 20_000 } }
+    const before = await supervised(t, storage)
+    await before.apply({ devices })
+    before.supervisor.start()
+    const register = (from: number, to: number) =>
+      Promise.all(
+        Array.from({ length: to - from }, (_, index) => {
+          const host = `device-${from + index}.example`
+          const registration = { address: `${host}:1`, host, port: 1, labels: {}, ttlMs: 60_000 }
+          return before.supervisor.instances('devices')?.register(host, registration)
+        }),
+      )
+    await register(0, 3_000)
+    await until(
+      'they are served',
+      async () => (await before.supervisor.refresh()) && before.served().length === 3_000,
+    )
+    await register(3_000, 3_001)
+    await until(
+      'the last one is',
+      async () => (await before.supervisor.refresh()) && before.served().length === 3_001,
+    )
+    await before.supervisor.stop()
+    for (const sources of [{ list: at(inventory) }, { devices: at(inventory) }] as Record<string, Keys>[]) {
+      const copy = join(folder, Object.keys(sources).join())
+      cpSync(storage, copy, { recursive: true, preserveTimestamps: true })
+      const { apply, supervisor, served } = await supervised(t, copy)
+      await apply(sources)
+      supervisor.start()
+      await supervisor.refresh()
+      t.equal(served().length, 3_002, Object.keys(sources).join())
+      t.ok(served().includes('device-3000.example:1'))
+      await supervisor.stop()
+    }
+  },
+)
+
 t.test('33: what a removed source left and cannot be deleted does not stop the start', async (t) => {
   const storage = t.testdir()
   const inventory = await inventoryServer(t, names(3))
@@ -1011,7 +1055,18 @@ t.test('the list of a peer stands in for a stored one that cannot be used', asyn
   await apply({ sensors: at(inventory) })
   t.same(served(), known.sort())
   t.ok(messages().includes('the stored list is not used'))
-  t.same(store.get('sensors')?.fileErrors, {})
+  t.match(store.get('sensors')?.fileErrors, { storage: { path: storagePath, error: /damaged|format/ } })
+})
+
+t.test('the list of a peer does not stand in for a stored one that the disk does not give', async (t) => {
+  const peer = await peerOf(t, 'sensors', ['a:9100'])
+  const inventory = await inventoryServer(t, ['a', 'b'])
+  await inventory.stop()
+  const storagePath = t.testdir({ 'sensors.snapshot': {} })
+  const { apply, served, store } = await seededFrom(t, peer, storagePath)
+  await apply({ sensors: at(inventory) })
+  t.same(served(), [])
+  t.match(store.get('sensors')?.fileErrors, { storage: { error: /EISDIR/ } })
 })
 
 t.test('a file_sd file is not replaced by what a peer has, before anything was read here', async (t) => {

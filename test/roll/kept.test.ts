@@ -131,6 +131,32 @@ t.test('a large list whose registrations are in a journal is written later, with
   }
 })
 
+t.test('what is to be written later is written when the source ends, and not when it is old', async (t) => {
+  const { files, folder } = shelves(t)
+  const hosts = Array.from({ length: 2_000 }, (_, index) => `host-${index}.example:9100`)
+  const [first, second] = [await listOf(...hosts), await listOf(...hosts.slice(1))]
+  const shelf = createShelves(files, folder).of('sensors', [], true)
+  const stored = async () =>
+    (await createShelves(files, folder).of('sensors', []).load(momentOf(0)))?.roll.keys.length
+  await shelf.keep(first, momentOf(0))
+  await shelf.flush(momentOf(500))
+  await shelf.keep(second, momentOf(1_000))
+  await shelf.keep(first, momentOf(2_000))
+  await shelf.flush(momentOf(3_000))
+  t.equal(await stored(), 2_000, 'it is the stored one again')
+  await shelf.keep(second, momentOf(4_000))
+  t.equal(await stored(), 2_000)
+  await shelf.flush(momentOf(5_000))
+  t.equal(await stored(), 1_999)
+  const missing = callRoll(second.roll, readingOf(hosts.slice(2)), occasionAt(60_000))?.roll as Roll
+  await shelf.keep(await keepable(missing), momentOf(60_000))
+  t.match(
+    (await createShelves(files, folder).of('sensors', []).load(momentOf(0)))?.roll.absences,
+    [{ sinceMs: Number }],
+    'an absence is written at once',
+  )
+})
+
 t.test('the folder is read once for the sources of a start, and nothing old stays', async (t) => {
   const { files, folder } = shelves(t)
   let looks = 0
