@@ -149,7 +149,7 @@ export const ROWS = {
     ...atMost(100),
   },
   'devices-disk': {
-    what: 'written to disk when ten of 200,000 devices change',
+    what: 'written to disk within ten seconds when ten of 200,000 devices change',
     unit: 'kB',
     ...atMost(100),
   },

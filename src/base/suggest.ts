@@ -1,7 +1,9 @@
 /** The known word that is most likely meant, for "did you mean"; undefined when none is similar. */
 export function suggest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined
-  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1
+  // Of very short words each is near to any other.
+  const most = word.length < 3 ? 1 : Math.max(2, Math.floor(word.length / 3))
+  let bestDistance = most + 1
   for (const candidate of known) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance]

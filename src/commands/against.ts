@@ -52,7 +52,12 @@ export async function compareWith(
 
 /** Whether a Rollcall server answers that it has no such source; a 404 of another server does not prove this. */
 function isUnknown({ status, body }: HttpAnswer): boolean {
-  return status === 404 && body.includes('"code":"source_not_found"')
+  if (status !== 404) return false
+  try {
+    return JSON.parse(body.toString()).error?.code === 'source_not_found'
+  } catch {
+    return false
+  }
 }
 
 /** @throws Error when the response is not from a Rollcall server */

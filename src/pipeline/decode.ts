@@ -36,7 +36,8 @@ export function decode(document: Document): Json {
   } catch (error) {
     const isPage = format.kind === 'xml' ? /^\s*<(?:!doctype )?html\b/i.test(text) : /^\s*</.test(text)
     if (answer?.url === undefined || !isPage) throw error
-    const advice = `it came from ${answer.url}, which may be a login page, or the page of a proxy; check url, authorization and login`
+    // Not the path, which may have a session after a redirect.
+    const advice = `it came from ${new URL(answer.url).origin}, which may be a login page, or the page of a proxy; check url, authorization and login`
     throw new RefreshError('parse', `${messageOf(error)}; ${advice}`, { cause: error })
   }
 }

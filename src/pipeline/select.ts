@@ -69,14 +69,16 @@ function notRecognised(
 ): RefreshError {
   const what =
     count === 0 ? 'no list' : count === 1 ? 'a list that seems to hold no records' : `${count} lists`
-  const below = places.slice(0, MAX_NAMES).map(shownText).join(', ')
+  // A list in each of many values is part of a record, not the inventory.
+  const isEach = count === 0 && places.length > MAX_NAMES
+  const below = isEach ? '' : places.map(shownText).join(', ')
   const why =
     count > 0
       ? ', so which one holds the records is not clear.'
       : below === ''
         ? '; check that it is the inventory. The records may be the values of an object.'
         : `; below it there is ${below}.`
-  const place = places[0] ?? (count === 0 ? 'values(@)' : undefined)
+  const place = below === '' && count === 0 ? 'values(@)' : places[0]
   return new RefreshError(
     'shape',
     `${name} is an object with ${what} in it (its keys: ${keysOf(document, JSON.stringify)})${why} ${hint(place)}`,
@@ -130,15 +132,15 @@ function listFrom(selected: Json, { document, name, key }: Selected): readonly I
   const quoted = expression === '' ? '' : ` ${shown(expression)}`
   const why =
     firstLost(document, name, expression) ??
-    `check it against ${name} (an object with the keys ${keysOf(document, String)})`
+    `check it against ${name} (${isObject(document) ? `an object with the keys ${keysOf(document, String)}` : kindOf(document)})`
   throw new RefreshError(
     'shape',
     `the ${key.key} expression${quoted} gave ${kindOf(selected)}, not a list; ${why}`,
   )
 }
 
-/** The keys at the beginning of a JMESPath expression. */
-const KEYS = /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?![\w(])/
+/** The keys at the beginning of a JMESPath expression that has no alternative to them. */
+const KEYS = /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?![\w(]|\s*\|)/
 
 /** The first key of an expression that a document lacks, and the keys there; undefined: it has them. */
 function firstLost(document: Json, name: string, expression: string): string | undefined {

@@ -8,4 +8,6 @@ t.test('the nearest known word is suggested, a far one is not', async (t) => {
   t.equal(suggest('ulr', known), 'url')
   t.equal(suggest('password', known), undefined)
   t.equal(suggest('x', []), undefined)
+  t.equal(suggest('ip', ['os', 'id']), 'id', 'of two letters one must be right')
+  t.equal(suggest('ip', ['os']), undefined)
 })

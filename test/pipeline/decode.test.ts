@@ -30,7 +30,7 @@ t.test('a page instead of a list says where it came from, and what to check', as
     const answer = { status: 200, headers: {}, url: 'http://a/login' }
     const given = { ...document(text), format: { kind }, answer }
     const advice =
-      /^the answer .*; it came from http:\/\/a\/login, which may be a login page, or the page of a proxy; check url, authorization and login$/
+      /^the answer .*; it came from http:\/\/a, which may be a login page, or the page of a proxy; check url, authorization and login$/
     const told = (error: Error) => t.equal(advice.test(error.message), isPage, `${kind}: ${error.message}`)
     try {
       decode(given)

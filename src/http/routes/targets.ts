@@ -52,7 +52,7 @@ type Path = '/targets' | '/targets/:source'
 const SOURCE_PREFIX = '/targets/'
 
 /**
- * Answers a poll of a whole list before the framework sees it: nearly all requests are such polls, and the framework
+ * Answers a poll of a whole list before the framework sees it (the order is `base/connections.ts`, this, the framework's routes): nearly all requests are such polls, and the framework
  * costs more than sending a small list does (npm run bench).
  * @returns false when it is anything else, or cannot be answered with a list: then nothing was sent or counted, and the routes answer
  */

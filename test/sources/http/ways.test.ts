@@ -166,7 +166,7 @@ t.test('15: what is no inventory, though its status is 200, is read from the nex
   second.json({ items: 'none' })
   const { error } = await refresh()
   t.match(error, { reason: 'parse' })
-  t.match(error?.message, `the answer looks like HTML or XML, not JSON; it came from ${first.url.href},`)
+  t.match(error?.message, `the answer looks like HTML or XML, not JSON; it came from ${first.url.origin},`)
   t.match(error?.message, `${second.url.href}: the answer is an object`)
   t.equal(addresses().length, 2, 'what is served stays')
 })
