@@ -10,8 +10,8 @@ import { median } from '../figures/statistics.ts'
 import { startInventory } from '../processes/inventory.ts'
 import { type Rollcall, startRollcall } from '../processes/rollcall.ts'
 import { wrkMissing } from '../processes/wrk.ts'
-import { type Context, type Measure, withScope } from './measure.ts'
-import { loadingOf, type Runner, race, startBare, trusting } from './throughput.ts'
+import type { Context, Measure } from './measure.ts'
+import { loadingOf, manyStarts, type Runner, race, startBare, trusting } from './throughput.ts'
 
 const TOKEN = 'f'.repeat(32)
 const USER = { authorization: `Basic ${Buffer.from('dave:dave123').toString('base64')}` }
@@ -25,9 +25,9 @@ export const web: Measure = {
   async run(context) {
     const figures: Figure[] = []
     for (const count of [100, 10_000] as const) {
-      figures.push(await withScope((scope) => overTls({ ...context, scope }, count)))
+      figures.push(...(await manyStarts(context, async (own) => [await overTls(own, count)])))
     }
-    figures.push(...(await withScope((scope) => withCredentials({ ...context, scope }))))
+    figures.push(...(await manyStarts(context, withCredentials)))
     return figures
   },
 }
