@@ -145,17 +145,10 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   function create(settings: SourceSettings, before?: Source): Running {
     const { name } = settings
     const source = deps.createSource(settings.source, sourceDeps(settings), before)
-    const hasJournal = source.registry !== undefined && cluster === undefined
-    const shelf = shelves?.of(name, addressesOf(settings.source), hasJournal)
+    const shelf = shelves?.of(name, addressesOf(settings.source))
     const outputs: Output[] = settings.fileSd === undefined ? [] : [fileSdOutput(files, settings.fileSd)]
     if (shelf !== undefined && storagePath !== undefined) {
-      outputs.push({
-        kind: 'storage',
-        path: storagePath,
-        keep: shelf.keep,
-        flush: shelf.flush,
-        remove: shelf.remove,
-      })
+      outputs.push({ kind: 'storage', path: storagePath, keep: shelf.keep, remove: shelf.remove })
     }
     const selection = createHash('sha256')
       .update(JSON.stringify([settings.source, settings.plan]))

@@ -14,8 +14,6 @@ export interface Output {
    * @returns whether somebody had removed or replaced the file
    */
   keep(list: Keepable, now: Moment): Promise<boolean>
-  /** Writes a list that was to be written later. */
-  flush?(now: Moment): Promise<void>
   /** Removes the file, unless somebody replaced it. */
   remove(): Promise<void>
 }

@@ -471,11 +471,6 @@ export function createRunner(
     }
   }
 
-  async function flushOutputs(): Promise<void> {
-    for (const output of outputs)
-      await output.flush?.(momentNow(clock)).catch((error: unknown) => report.notWritten(output, error))
-  }
-
   function takeOver(list: KnownList): void {
     roll = list.roll
     store.publish(name, list.snapshot)
@@ -535,7 +530,7 @@ export function createRunner(
       stopping.abort()
       cancelTimer()
       await (next ?? inFlight)
-      await mutex(flushOutputs)
+      await mutex(async () => {})
     },
   }
 }

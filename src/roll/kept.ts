@@ -60,13 +60,10 @@ export interface Keepable {
 export interface Shelf {
   /**
    * Stores a list in place of the one before. Only changes are written. The time of the last success alone is written once a
-   * minute, and for at most four sources a second. With many sources, the files are checked only once a minute. The list of
-   * a source with a journal is written a second later for each 20 kB, at most a minute, with all changes until then.
+   * minute, and for at most four sources a second. With many sources, the files are checked only once a minute.
    * @returns whether somebody had removed or replaced the stored files
    */
   keep(list: Keepable, now: Moment): Promise<boolean>
-  /** Writes the list that is to be written later, if there is one: nobody reads the journal of a removed source. */
-  flush(now: Moment): Promise<void>
   /**
    * Reads the stored list.
    * @returns undefined when there is none
@@ -104,8 +101,6 @@ interface Saved {
   readonly size: number
   /** A digest of everything but the times. */
   readonly id: string
-  /** What a journal does not have, and so is never written later: the absences, and what operators accepted. */
-  readonly verdicts: string
   readonly lastSuccessMs: number
   /** When the files were written or last checked, on the monotonic clock. */
   readonly seenMs: number
@@ -120,10 +115,6 @@ const STALE_ON_DISK_MS = 60_000
 
 /** The least time between two writes of that time alone, because thousands of sources would keep a disk busy. */
 const BETWEEN_MS = 250
-
-/** The rate at which changed lists of a source with a journal are written, in bytes a millisecond, and the longest wait. */
-const JOURNALED_RATE = 20
-const JOURNALED_WAIT_MS = 60_000
 
 /** How long a listing of the folder is used to find old files, in milliseconds. */
 const NAMES_MS = 10_000
@@ -256,11 +247,8 @@ export async function readKept(
 
 /** The lists of all sources in a folder. */
 export interface Shelves {
-  /**
-   * @param addresses the URLs or paths of the inventory; none: any stored list belongs to the source
-   * @param hasJournal whether a start reads the records of the source from a journal, so that the stored list may be older
-   */
-  of(source: string, addresses: readonly string[], hasJournal?: boolean): Shelf
+  /** @param addresses the URLs or paths of the inventory; none: any stored list belongs to the source */
+  of(source: string, addresses: readonly string[]): Shelf
   /** The names of the sources with a stored list. */
   sources(): Promise<string[]>
 }
@@ -301,7 +289,7 @@ export function createShelves(
     },
   }
   return {
-    of: (source, addresses, hasJournal = false) => createShelf(shared, source, addresses, hasJournal),
+    of: (source, addresses) => createShelf(shared, source, addresses),
     async sources() {
       const rolls = (await list()).filter((name) => name.endsWith(ENDING))
       return rolls.map((name) => name.slice(0, -ENDING.length))
@@ -329,14 +317,11 @@ function createShelf(
   { files, folder, list: names, recent, listsOf, lookMs, mayConfirm }: Folder,
   source: string,
   addresses: readonly string[],
-  hasJournal: boolean,
 ): Shelf {
   const path = join(folder, source + ENDING)
   const own = originOf(addresses)
   // The files on disk, as far as known.
   let saved: Saved | undefined
-  // The list that is to be written later, and since when one is, on the monotonic clock.
-  let waiting: { readonly list: Keepable; readonly sinceMs: number } | undefined
   const lists = listsOf(source)
 
   async function isThere({ mark, file, size }: Saved): Promise<boolean> {
@@ -354,16 +339,8 @@ function createShelf(
     return isGone
   }
 
-  /**
-   * Whether a list can be written later; if so, it is noted for that. A large list would otherwise be written for each of
-   * many small changes.
-   */
-  function canWait(list: Keepable, { monotonicMs }: Moment): boolean {
-    const sinceMs = waiting?.sinceMs ?? monotonicMs
-    const waitMs = Math.min(list.roll.body.byteLength / JOURNALED_RATE, JOURNALED_WAIT_MS)
-    if (!hasJournal || monotonicMs - sinceMs >= waitMs) return false
-    waiting = { list, sinceMs }
-    return true
+  function isStale(before: Saved, lastSuccessMs: number, { monotonicMs }: Moment): boolean {
+    return lastSuccessMs - before.lastSuccessMs >= STALE_ON_DISK_MS && mayConfirm(monotonicMs)
   }
 
   /**
@@ -383,42 +360,30 @@ function createShelf(
     lists.delete(name)
   }
 
-  async function write(list: Keepable, now: Moment, mayWait: boolean): Promise<boolean> {
-    const { roll, lastSuccessMs } = list
-    const file = listName(source, list)
-    const { seen, accepted, history } = roll
-    const counts = [history.left, history.returned, history.sizes].map((tallies) =>
-      tallies.map(({ count }) => count),
-    )
-    const verdicts = JSON.stringify([keptAbsences(roll), accepted, list.position?.isDetached])
-    const timeless = JSON.stringify([file, verdicts, seen, counts])
-    const id = await sha256([Buffer.from(timeless), ...numbersOf(roll)])
-    const isGone = await forgetGone(now)
-    const before = saved
-    const isSame = before?.id === id
-    if (isSame && lastSuccessMs - before.lastSuccessMs < STALE_ON_DISK_MS) {
-      waiting = undefined
-      return false
-    }
-    if (mayWait && before?.verdicts === verdicts && canWait(list, now)) return false
-    if (isSame && !mayConfirm(now.monotonicMs)) return false
-    waiting = undefined
-    saved = undefined
-    // Noted before it is written, because a failed write may leave it.
-    lists.add(file)
-    if (before?.file !== file) await files.write(join(folder, file), roll.body, { makeFolder: true })
-    const mark = await writeSealed(files, path, piecesOf(source, own, list, now))
-    saved = { mark, file, size: roll.body.byteLength, id, verdicts, lastSuccessMs, seenMs: now.monotonicMs }
-    // The files of earlier processes are looked for once. The listing may lack files that this process wrote.
-    const left = before === undefined ? await recent(now.monotonicMs) : []
-    await removeOthers([...new Set([...left, ...lists])], file)
-    return isGone
-  }
-
   return {
-    keep: (list, now) => write(list, now, true),
-    async flush(now) {
-      if (waiting !== undefined) await write(waiting.list, now, false)
+    async keep(list, now) {
+      const { roll, lastSuccessMs } = list
+      const file = listName(source, list)
+      const { seen, accepted, history } = roll
+      const counts = [history.left, history.returned, history.sizes].map((tallies) =>
+        tallies.map(({ count }) => count),
+      )
+      const isDetached = list.position?.isDetached
+      const timeless = JSON.stringify([file, keptAbsences(roll), seen, accepted, counts, isDetached])
+      const id = await sha256([Buffer.from(timeless), ...numbersOf(roll)])
+      const isGone = await forgetGone(now)
+      const before = saved
+      if (before?.id === id && !isStale(before, lastSuccessMs, now)) return false
+      saved = undefined
+      // Noted before it is written, because a failed write may leave it.
+      lists.add(file)
+      if (before?.file !== file) await files.write(join(folder, file), roll.body, { makeFolder: true })
+      const mark = await writeSealed(files, path, piecesOf(source, own, list, now))
+      saved = { mark, file, size: roll.body.byteLength, id, lastSuccessMs, seenMs: now.monotonicMs }
+      // The files of earlier processes are looked for once. The listing may lack files that this process wrote.
+      const left = before === undefined ? await recent(now.monotonicMs) : []
+      await removeOthers([...new Set([...left, ...lists])], file)
+      return isGone
     },
     async load(now) {
       const read = await readKept(files, folder, source, now)
@@ -431,7 +396,6 @@ function createShelf(
     },
     async remove() {
       saved = undefined
-      waiting = undefined
       await files.remove(path)
       await removeOthers(await names())
       lists.clear()

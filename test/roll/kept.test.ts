@@ -102,61 +102,6 @@ t.test('only what changed is written; that it is right once a minute', async (t)
   t.match(await shelf().load(momentOf(0)), { roll: { keys: new Uint32Array([1]) } })
 })
 
-t.test('a large list whose registrations are in a journal is written later, with all changes', async (t) => {
-  const { files, folder } = shelves(t)
-  const hosts = Array.from({ length: 2_000 }, (_, index) => `host-${index}.example:9100`)
-  const lists = await Promise.all([0, 1, 2, 3].map((from) => listOf(...hosts.slice(from))))
-  const [first, second, third, fourth] = lists as [Keepable, Keepable, Keepable, Keepable]
-  const waitMs = Math.ceil(second.roll.body.byteLength / 20)
-  t.ok(waitMs > 2_000, `${waitMs} ms`)
-  const stored = async () =>
-    (await createShelves(files, folder).of('sensors', []).load(momentOf(0)))?.roll.keys.length
-  for (const [hasJournal, expected] of [
-    [false, [2_000, 1_999, 1_998, 1_998, 1_997]],
-    [true, [2_000, 2_000, 1_998, 1_998, 1_998]],
-  ] as const) {
-    const shelf = createShelves(files, folder).of('sensors', [], hasJournal)
-    const found: unknown[] = []
-    for (const [list, atMs] of [
-      [first, 0],
-      [second, 1_000],
-      [third, 1_000 + waitMs],
-      [third, 2_000 + waitMs],
-      [fourth, 3_000 + waitMs],
-    ] as const) {
-      await shelf.keep(list, momentOf(atMs))
-      found.push(await stored())
-    }
-    t.same(found, expected, `with a journal: ${hasJournal}`)
-  }
-})
-
-t.test('what is to be written later is written when the source ends, and not when it is old', async (t) => {
-  const { files, folder } = shelves(t)
-  const hosts = Array.from({ length: 2_000 }, (_, index) => `host-${index}.example:9100`)
-  const [first, second] = [await listOf(...hosts), await listOf(...hosts.slice(1))]
-  const shelf = createShelves(files, folder).of('sensors', [], true)
-  const stored = async () =>
-    (await createShelves(files, folder).of('sensors', []).load(momentOf(0)))?.roll.keys.length
-  await shelf.keep(first, momentOf(0))
-  await shelf.flush(momentOf(500))
-  await shelf.keep(second, momentOf(1_000))
-  await shelf.keep(first, momentOf(2_000))
-  await shelf.flush(momentOf(3_000))
-  t.equal(await stored(), 2_000, 'it is the stored one again')
-  await shelf.keep(second, momentOf(4_000))
-  t.equal(await stored(), 2_000)
-  await shelf.flush(momentOf(5_000))
-  t.equal(await stored(), 1_999)
-  const missing = callRoll(second.roll, readingOf(hosts.slice(2)), occasionAt(60_000))?.roll as Roll
-  await shelf.keep(await keepable(missing), momentOf(60_000))
-  t.match(
-    (await createShelves(files, folder).of('sensors', []).load(momentOf(0)))?.roll.absences,
-    [{ sinceMs: Number }],
-    'an absence is written at once',
-  )
-})
-
 t.test('the folder is read once for the sources of a start, and nothing old stays', async (t) => {
   const { files, folder } = shelves(t)
   let looks = 0
