@@ -235,8 +235,10 @@ t.test('check --probe --against compares with what a running server serves', asy
     t.match(failed.compared, `${reason}\nFAILED: not every list could be compared`)
   }
   const stranger = await inventoryServer(t)
-  stranger.handle((_request, response) => void response.writeHead(404).end('{}'))
-  t.match((await against(stranger.url.href)).compared, 'it answered with status 404')
+  for (const body of ['{}', '<h1>not found</h1>', '{"message":"no \\"code\\":\\"source_not_found\\""}']) {
+    stranger.handle((_request, response) => void response.writeHead(404).end(body))
+    t.match((await against(stranger.url.href)).compared, 'it answered with status 404', body)
+  }
   const broken = await inventoryServer(t)
   broken.handle((_request, response) => void response.writeHead(503).end())
   t.match((await against(broken.url.href)).compared, 'it answered with status 503')
