@@ -1,20 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { docker, findCompose, findEngine, finish } from '../../test/image/docker.ts'
+import { docker, FREE_PORTS, findCompose, findEngine, finish } from '../../test/image/docker.ts'
 import { formatNumber } from '../figures/format.ts'
 import type { Figure } from '../figures/rows.ts'
 import type { Measure } from './measure.ts'
 
 const PROJECT = `rollcall-bench-${process.pid}`
-/** Docker picks the ports of this machine. */
-const PORTS = Object.fromEntries(
-  ['INVENTORY', 'ROLLCALL_1', 'ROLLCALL_2', 'PROMETHEUS', 'ALERTMANAGER'].map((name) => [
-    `${name}_PORT`,
-    '0',
-  ]),
-)
-
 /** The stack has started, and its first health checks are over, after this time, in milliseconds. */
 const SETTLE_MS = 60_000
 const ROUND_MS = 60_000
@@ -49,7 +41,7 @@ export const compose: Measure = {
 async function call(...args: readonly string[]): Promise<void> {
   const [command, ...first] = findCompose()
   const all = [...first, '--project-name', PROJECT, '--profile', 'core', ...args]
-  const { code, err } = await finish(command, all, PORTS)
+  const { code, err } = await finish(command, all, FREE_PORTS)
   if (code !== 0) throw new Error(`${command} ${all.join(' ')}: exit code ${code}: ${err}`)
 }
 

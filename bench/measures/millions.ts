@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { formatNumber } from '../figures/format.ts'
 import type { Figure } from '../figures/rows.ts'
 import { median } from '../figures/statistics.ts'
@@ -47,7 +46,6 @@ function refreshes(records: number): Promise<RefreshCost[]> {
       await inventory.change()
       costs.push(await timeRefresh(rollcall, 'changed'))
       await rollcall.settle()
-      await delay(1_050)
     }
     return costs
   })

@@ -37,7 +37,7 @@ export async function check(args: Arguments, env: NodeJS.ProcessEnv, deps: Comma
   const named = isSyntaxOnly ? { errors: [], warnings: [] } : await lookAtFiles(settings)
   const found = [
     ...warningsOf({ warnings: [...settings.warnings, ...named.warnings] }),
-    // The probe may still fail, so that success is told at its end.
+    // Success is reported after the probe, which may still fail.
     ...(named.errors.length === 0
       ? [`${isProbe ? 'configuration: ' : `SUCCESS: the configuration is `}${summary(settings)}\n`]
       : []),

@@ -43,7 +43,7 @@ export interface Matcher extends FieldVisitor {
 /**
  * Creates a matcher.
  * @param below levels from here on are ignored
- * @param mask hides the secrets of a text; hidden text is not found, so that nobody can guess it
+ * @param mask hides the secrets of a text; hidden text is never found, so that queries cannot guess it
  */
 export function createMatcher(query: Query, below: Level, mask: (text: string) => string): Matcher {
   const named = query.field

@@ -66,8 +66,8 @@ export function sendList(
     writeHead(request, response, 304, headers).end()
     return
   }
-  if (isLast || !isPlainKeepAlive(request, response)) writeHead(request, response, 200, headers)
-  else writeRendered(request, response, form)
+  if (!isLast && isPlainKeepAlive(request, response)) writeRendered(request, response, form)
+  else writeHead(request, response, 200, headers)
   if (isEncrypted(request) && form.bytes > SLICE_BYTES) Readable.from(slicesOf(form.pieces)).pipe(response)
   else sendPieces(response, form.pieces)
 }

@@ -16,7 +16,7 @@ const MAX_BUFFERED_BYTES = 16 * MAX_BODY_BYTES
 /** The Retry-After of a client whose payload found no memory, in seconds. */
 const RETRY_AFTER_SECONDS = 1
 
-/** The client disconnected before its request was complete: there is nobody to respond to. */
+/** The client disconnected before its request was complete: no response can be sent. */
 export class ClientGoneError extends Error {
   override readonly name = 'ClientGoneError'
 }

@@ -5,18 +5,11 @@ import t from 'tap'
 import { parse } from 'yaml'
 import { missing } from '../helpers/tools.ts'
 import { until } from '../helpers/until.ts'
-import { docker, findCompose, findEngine, finish, healthOf } from './docker.ts'
+import { docker, FREE_PORTS, findCompose, findEngine, finish, healthOf } from './docker.ts'
 import { get } from './get.ts'
 
 const PROJECT = `rollcall-test-${process.pid}`
 const SENSORS = ['sensor-1:9100', 'sensor-2:9100', 'sensor-3:9100']
-/** Docker picks the ports of this machine, so that nothing that runs here is in the way. */
-const PORTS = Object.fromEntries(
-  ['INVENTORY', 'ROLLCALL_1', 'ROLLCALL_2', 'PROMETHEUS', 'ALERTMANAGER'].map((name) => [
-    `${name}_PORT`,
-    '0',
-  ]),
-)
 /** How often Prometheus has taken over a list of the sensors. */
 const SYNCS = 'prometheus_target_scrape_pool_sync_total{scrape_job="sensors"}'
 const PATIENCE = { timeoutMs: 120_000, everyMs: 500 }
@@ -40,7 +33,7 @@ async function compose(...args: readonly string[]): Promise<string> {
 async function composeWith(env: Record<string, string>, ...args: readonly string[]): Promise<string> {
   const [command, ...first] = findCompose()
   const all = [...first, '--project-name', PROJECT, '--profile', 'core', ...args]
-  const { code, out, err } = await finish(command, all, { ...PORTS, ...env })
+  const { code, out, err } = await finish(command, all, { ...FREE_PORTS, ...env })
   if (code !== 0) throw new Error(`${command} ${all.join(' ')}: exit code ${code}: ${err}\n${out}`)
   return out
 }

@@ -45,6 +45,14 @@ export function findCompose(): readonly [command: string, ...args: string[]] {
   return spawnSync('docker', ['compose', 'version']).status === 0 ? ['docker', 'compose'] : ['docker-compose']
 }
 
+/** The ports of the core profile of compose.yaml: Docker picks them, so that nothing that runs here is in the way. */
+export const FREE_PORTS: Readonly<Record<string, string>> = Object.fromEntries(
+  ['INVENTORY', 'ROLLCALL_1', 'ROLLCALL_2', 'PROMETHEUS', 'ALERTMANAGER'].map((name) => [
+    `${name}_PORT`,
+    '0',
+  ]),
+)
+
 /** What Docker says of the health of a container. */
 export async function healthOf(container: string): Promise<string> {
   return docker('inspect', '--format', '{{.State.Health.Status}}', container)

@@ -76,6 +76,7 @@ function rootOf(error: unknown): unknown {
 /** The response is not TLS: OpenSSL takes its first bytes for a version or a length. */
 const NO_TLS = /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/
 
+const SILENT = 'the host does not answer; check the host and the port, and the firewalls'
 const UNREACHABLE = 'there is no way to that host; check its address, the route and the firewalls'
 
 /** The advice for a connection that cannot be made, by error code. The other side may be a proxy or a token server. */
@@ -84,8 +85,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   EHOSTUNREACH: UNREACHABLE,
   EHOSTDOWN: UNREACHABLE,
   ENETUNREACH: UNREACHABLE,
-  ETIMEDOUT: 'the host does not answer; check the host and the port, and the firewalls',
-  UND_ERR_CONNECT_TIMEOUT: 'the host does not answer; check the host and the port, and the firewalls',
+  ETIMEDOUT: SILENT,
+  UND_ERR_CONNECT_TIMEOUT: SILENT,
 }
 
 function explain(reason: RefreshFailureReason, root: unknown, code: string): string {

@@ -87,7 +87,7 @@ function resolveTtl(text: string | undefined, maxTtlMs = MAX_TIMER_MS, context: 
   return attempt(context, ['ttl'], () => readTtl(text, maxTtlMs))
 }
 
-/** Requires a token, or an explicit choice to work without one, so that nobody forgets it. */
+/** Requires a token, or an explicit choice to work without one: a missing key must not open the source. */
 function assertAuthentication(push: PushConfig, context: Context): void {
   const isOpen = push.insecure_skip_authentication === true
   const file = (['token_file', 'device_tokens_file'] as const).find((key) => push[key] !== undefined)
