@@ -6,6 +6,11 @@ export function asBuffer({ buffer, byteOffset, byteLength }: ArrayBufferView): B
   return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength)
 }
 
+/** How many bytes pieces have together. */
+export function bytesIn(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
+}
+
 /** Collects bytes that arrive in pieces. */
 export interface ByteCollector {
   readonly size: () => number

@@ -153,10 +153,13 @@ const OPERATIONS = {
     return mark
   },
 
-  *append(path: string, body: Uint8Array): Steps<void> {
+  *append(path: string, body: Uint8Array, mark?: FileMark): Steps<FileMark> {
     const fd = yield* call('open', path, constants.O_WRONLY | constants.O_APPEND)
     try {
+      if (mark !== undefined && !isSameFile(yield* markOf(fd), mark))
+        throw new Error(`${path} is not the file that was written before: it was replaced or changed`)
       yield* writeThrough(fd, body)
+      return yield* markOf(fd)
     } finally {
       yield* call('close', fd)
     }
@@ -260,11 +263,20 @@ function* writeNew(path: string, body: Uint8Array): Steps<FileMark> {
   const fd = yield* call('open', path, 'wx', 0o644)
   try {
     yield* writeThrough(fd, body)
-    const { ino, mtimeNs, size } = yield* call('fstat', fd, { bigint: true })
-    return { ino, mtimeNs, size }
+    return yield* markOf(fd)
   } finally {
     yield* call('close', fd)
   }
+}
+
+function* markOf(fd: number): Steps<FileMark> {
+  const { ino, mtimeNs, size } = yield* call('fstat', fd, { bigint: true })
+  return { ino, mtimeNs, size }
+}
+
+/** Whether it is the same file, and nobody wrote into it. */
+export function isSameFile(one: FileMark, other: FileMark): boolean {
+  return one.ino === other.ino && one.mtimeNs === other.mtimeNs && one.size === other.size
 }
 
 function* writeThrough(fd: number, body: Uint8Array): Steps<void> {

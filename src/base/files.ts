@@ -5,6 +5,7 @@ import type { Clock } from './clock.ts'
 import {
   type FileLook,
   type FileMark,
+  isSameFile,
   type Job,
   type ReadOptions,
   runInPool,
@@ -12,7 +13,7 @@ import {
 } from './file-operations.ts'
 import type { Answer } from './files-worker.ts'
 
-export type { FileLook, FileMark, ReadOptions, WriteOptions }
+export { type FileLook, type FileMark, isSameFile, type ReadOptions, type WriteOptions }
 
 /**
  * File operations that never block other work, even if a file system hangs. An operation fails with a
@@ -29,8 +30,11 @@ export interface Files {
    * matches the temporary name. If the path is a symbolic link, its target is replaced.
    */
   write(path: string, body: Uint8Array, options?: WriteOptions): Promise<FileMark>
-  /** Appends to an existing file, with fsync. After a failure a part may have been appended. */
-  append(path: string, body: Uint8Array): Promise<void>
+  /**
+   * Appends to an existing file, with fsync. After a failure a part may have been appended.
+   * @param mark fails when it is not the file with this mark
+   */
+  append(path: string, body: Uint8Array, mark?: FileMark): Promise<FileMark>
   /** Removes a file; a missing one is no error. If the path is a symbolic link, its target is removed. */
   remove(path: string): Promise<void>
   rename(from: string, to: string): Promise<void>
@@ -135,7 +139,7 @@ export function createFiles(deps: FilesDeps): OwnFiles {
   return {
     read: (path, options = {}) => ask(dirname(path), ['read', path, options], options.deadlineMs),
     write: (path, body, options = {}) => ask(dirname(path), ['write', path, body, options]),
-    append: (path, body) => ask(dirname(path), ['append', path, body]),
+    append: (path, body, mark) => ask(dirname(path), ['append', path, body, mark]),
     remove: (path) => ask(dirname(path), ['remove', path]),
     rename: (from, to) => ask(dirname(to), ['rename', from, to]),
     makeFolder: (path) => ask(path, ['makeFolder', path]),

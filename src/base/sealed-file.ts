@@ -1,4 +1,4 @@
-import { sha256 } from './bytes.ts'
+import { bytesIn, sha256 } from './bytes.ts'
 import { messageOf } from './errors.ts'
 import type { FileMark, Files } from './files.ts'
 import type { Logger } from './logger.ts'
@@ -7,9 +7,9 @@ import { createMutex } from './mutex.ts'
 /** The format version of Rollcall's files; files of another version are not read. */
 const FORMAT = 4
 
-/** Prepends a first line with the digest of all pieces. */
+/** Prepends a first line with the number of bytes in all pieces, and their digest. */
 export async function sealed(pieces: readonly Uint8Array[]): Promise<Uint8Array[]> {
-  const seal = { format: FORMAT, sha256: await sha256(pieces) }
+  const seal = { format: FORMAT, sha256: await sha256(pieces), bytes: bytesIn(pieces) }
   return [Buffer.from(`${JSON.stringify(seal)}\n`), ...pieces]
 }
 
@@ -36,19 +36,66 @@ export async function writeSealed(
  * @throws Error when its content differs from what was written
  */
 export async function readSealed(files: Pick<Files, 'read'>, path: string): Promise<Buffer | undefined> {
+  const parts = await readSealedParts(files, path)
+  if (parts !== undefined && parts.length > 1) throw modified(path)
+  return parts?.[0]
+}
+
+/**
+ * Reads a file of {@link writeSealed} to which more was appended, each with a seal of its own. If the last part was
+ * not written to its end, as when the process was killed meanwhile, it is left out.
+ * @returns undefined when the file is missing
+ * @throws Error when its content differs from what was written
+ */
+export async function readSealedParts(
+  files: Pick<Files, 'read'>,
+  path: string,
+): Promise<Buffer[] | undefined> {
   const whole = await files.read(path)
   if (whole === undefined) return undefined
-  const end = whole.indexOf('\n') + 1
-  const [, format, digest] =
-    /^\{"format":(\d+)(?:,"sha256":"([0-9a-f]{64})")?/.exec(whole.toString('utf8', 0, Math.min(end, 200))) ??
-    []
-  if (format === undefined) throw new Error(`${path} is damaged: its first line has no format`)
-  if (Number(format) !== FORMAT)
-    throw new Error(`${path} has the format ${format}, not ${FORMAT}: another version wrote it`)
-  const rest = whole.subarray(end)
-  if ((await sha256([rest])) !== digest)
-    throw new Error(`${path} is not the file that was written: its digest differs`)
-  return rest
+  const parts: Buffer[] = []
+  for (let rest = whole; parts.length === 0 || rest.length > 0; ) {
+    const start = rest.indexOf('\n') + 1
+    const seal = readSeal(rest.toString('utf8', 0, Math.min(start, MAX_SEAL_BYTES)))
+    const end = start + (seal.bytes ?? Number.POSITIVE_INFINITY)
+    const isCut = start === 0 || isZero(rest) || (seal.format === FORMAT && end > rest.length)
+    if (parts.length > 0 && isCut) break
+    const part = rest.subarray(start, end)
+    await assertWhole(part, seal, path)
+    parts.push(part)
+    rest = rest.subarray(end)
+  }
+  return parts
+}
+
+async function assertWhole(part: Buffer, seal: ReturnType<typeof readSeal>, path: string): Promise<void> {
+  if (seal.format === undefined) throw new Error(`${path} is damaged: its first line has no format`)
+  if (seal.format !== FORMAT)
+    throw new Error(`${path} has the format ${seal.format}, not ${FORMAT}: another version wrote it`)
+  if ((await sha256([part])) !== seal.sha256) throw modified(path)
+}
+
+/** The longest first line. */
+const MAX_SEAL_BYTES = 200
+
+function readSeal(line: string) {
+  const [, format, digest, bytes] =
+    /^\{"format":(\d+)(?:,"sha256":"([0-9a-f]{64})")?(?:,"bytes":(\d+))?/.exec(line) ?? []
+  return {
+    format: format === undefined ? undefined : Number(format),
+    sha256: digest,
+    /** Undefined in a file of an earlier version, which has one part. */
+    bytes: bytes === undefined ? undefined : Number(bytes),
+  }
+}
+
+/** Some file systems leave zeros when the power fails while they make a file longer. */
+function isZero(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === 0)
+}
+
+function modified(path: string): Error {
+  return new Error(`${path} is not the file that was written: its digest differs`)
 }
 
 /** A small value that outlives the process. */

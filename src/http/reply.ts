@@ -2,8 +2,9 @@ import type { IncomingMessage, OutgoingHttpHeader, ServerResponse } from 'node:h
 import { Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { acceptsGzip } from '../base/accepts-gzip.ts'
+import { bytesIn } from '../base/bytes.ts'
 import { endConnection } from '../base/connections.ts'
-import { bytesIn, type Sendable } from '../snapshot/freeze.ts'
+import type { Sendable } from '../snapshot/freeze.ts'
 import { matchesEtag } from './conditional.ts'
 
 /** One form of a list. */

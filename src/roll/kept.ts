@@ -1,14 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { asBuffer, sha256 } from '../base/bytes.ts'
+import { asBuffer, bytesIn, sha256 } from '../base/bytes.ts'
 import { type Moment, momentAtWall } from '../base/clock.ts'
-import type { FileMark, Files } from '../base/files.ts'
-import { readSealed, sealed, writeSealed } from '../base/sealed-file.ts'
+import { type FileMark, type Files, isSameFile } from '../base/files.ts'
+import { readSealedParts, sealed, writeSealed } from '../base/sealed-file.ts'
+import { type Splice, type Splices, splice, splicesBetween } from '../base/splices.ts'
 import type { Roll } from './roll.ts'
 import { type Absence, countedAnew, type History, shifted } from './rules.ts'
 
 // The list of a source on disk, in two files. The target groups are a valid `file_sd` file; its name has their digest, and it
-// never changes. The roll names that file and is replaced atomically. A process that dies leaves the old list or the new one.
+// never changes. The roll names that file and is replaced atomically. Small changes of a large list are appended to the roll,
+// each with a seal of its own, until the whole is written again. A process that dies leaves the old list or the new one.
 
 /** The position of a list among those that replicas share. */
 export interface Position {
@@ -92,6 +94,19 @@ interface Head extends Pick<Roll, 'groups' | 'seen' | 'accepted'>, Pick<Keepable
 
 type KeptAbsence = Pick<Absence, 'lastSeen' | 'rollBefore' | 'isUnreadable'>
 
+/** The first line of a change that was appended to a roll. The bytes that it adds follow, in the order of {@link ARRAYS}. */
+interface Change extends Head {
+  readonly changes: readonly (readonly Splice[])[]
+}
+
+/** The parts of a roll that are large; a change has their differences to those before it. */
+const ARRAYS = ['body', 'keys', 'absenceOf'] as const
+
+type Arrays = Pick<Roll, (typeof ARRAYS)[number]>
+
+/** Smaller lists are always written as a whole, in bytes. */
+const MIN_BYTES_TO_APPEND = 65_536
+
 /** The files that were written last. */
 interface Saved {
   /** Identifies the file of the roll. */
@@ -99,8 +114,12 @@ interface Saved {
   /** The name and the size of the file with the groups. */
   readonly file: string
   readonly size: number
-  /** A digest of everything but the times. */
-  readonly id: string
+  /** The list in them. */
+  readonly roll: Arrays
+  /** The rest of the roll, without times. */
+  readonly rest: string
+  /** How many bytes were appended to the roll. */
+  readonly appended: number
   readonly lastSuccessMs: number
   /** When the files were written or last checked, on the monotonic clock. */
   readonly seenMs: number
@@ -170,10 +189,32 @@ function listName(source: string, { digest }: Pick<Keepable, 'digest'>): string 
 
 /** The content of the file of a roll, after the seal. */
 function piecesOf(source: string, origin: Origin, list: Keepable, now: Moment): Uint8Array[] {
+  const head = headOf(listName(source, list), origin, list, now)
+  return [lineOf(head), ...numbersOf(list.roll)]
+}
+
+/** What is appended to a roll, after the seal; undefined when it differs too much from what is saved. */
+function changeOf(before: Saved, origin: Origin, list: Keepable, now: Moment): Uint8Array[] | undefined {
+  const left = before.size / 2 - before.appended
+  const changes: Splices[] = []
+  for (const name of ARRAYS) {
+    const change = splicesBetween(asBuffer(before.roll[name]), asBuffer(list.roll[name]), left)
+    if (change === undefined) return undefined
+    changes.push(change)
+  }
+  const head: Change = {
+    ...headOf(before.file, origin, list, now),
+    changes: changes.map(({ splices }) => splices),
+  }
+  const pieces = [lineOf(head), ...changes.map(({ added }) => added)]
+  return bytesIn(pieces) > left ? undefined : pieces
+}
+
+function headOf(file: string, origin: Origin, list: Keepable, now: Moment): Head {
   const { roll, digest, changedAtMs, lastSuccessMs } = list
   const { groups, seen, accepted, history } = roll
-  const head: Head = {
-    file: listName(source, list),
+  return {
+    file,
     sha256: digest,
     ...origin,
     changedAtMs,
@@ -187,7 +228,16 @@ function piecesOf(source: string, origin: Origin, list: Keepable, now: Moment): 
     accepted,
     history: shifted(history, -now.monotonicMs),
   }
-  return [Buffer.from(`${JSON.stringify(head)}\n`), ...numbersOf(roll)]
+}
+
+function lineOf(head: Head): Buffer {
+  return Buffer.from(`${JSON.stringify(head)}\n`)
+}
+
+/** A first line, and the bytes after it. */
+function headIn<Line extends Head>(part: Buffer): { readonly head: Line; readonly bytes: Buffer } {
+  const end = part.indexOf('\n') + 1
+  return { head: JSON.parse(part.toString('utf8', 0, end)), bytes: part.subarray(end) }
 }
 
 function keptAbsences({ absences }: Roll): KeptAbsence[] {
@@ -210,25 +260,40 @@ export async function readKept(
   now: Moment,
 ): Promise<(Omit<Kept, 'otherOrigin'> & Pick<Head, 'file'>) | undefined> {
   const path = join(folder, source + ENDING)
-  const bytes = await readSealed(files, path)
-  if (bytes === undefined) return undefined
-  const end = bytes.indexOf('\n') + 1
-  const head = JSON.parse(bytes.toString('utf8', 0, end)) as Head
+  const parts = await readSealedParts(files, path)
+  if (parts === undefined) return undefined
+  const [first, ...changes] = parts as [Buffer, ...Buffer[]]
+  const { head: base, bytes: numbers } = headIn(first)
   // Only a plain file name, so that no file outside of the folder is read.
-  if (!/^[^/\\]+\.json$/.test(head.file)) throw new Error(`${path} is damaged: file is ${head.file}`)
-  const body = await files.read(join(folder, head.file))
-  if (body === undefined) throw new Error(`${join(folder, head.file)} is missing`)
+  if (!/^[^/\\]+\.json$/.test(base.file)) throw new Error(`${path} is damaged: file is ${base.file}`)
+  const list = join(folder, base.file)
+  const groups = await files.read(list)
+  if (groups === undefined) throw new Error(`${list} is missing`)
+  let head = base
+  let arrays = [groups, numbers.subarray(0, 4 * base.targets), numbers.subarray(4 * base.targets)]
+  for (const part of changes) {
+    const { head: change, bytes } = headIn<Change>(part)
+    let added = bytes
+    arrays = arrays.map((before, index) => {
+      const splices = change.changes[index] as readonly Splice[]
+      const own = splices.reduce((sum, [, , more]) => sum + more, 0)
+      const after = splice(before, { splices, added: added.subarray(0, own) })
+      added = added.subarray(own)
+      return after
+    })
+    head = change
+  }
+  const [body, keys, absenceOf] = arrays as [Buffer, Buffer, Buffer]
   if ((await sha256([body])) !== head.sha256)
-    throw new Error(`${join(folder, head.file)} is not the file that was written: its digest differs`)
-  const numbers = new Uint8Array(bytes.subarray(end)).buffer
-  const { groups, targets, seen, accepted, changedAtMs, lastSuccessMs, position, origin, others, salt } = head
+    throw new Error(`${list} is not the file that was written: its digest differs`)
+  const { seen, accepted, changedAtMs, lastSuccessMs, position, origin, others, salt } = head
   // Earlier versions did not store it.
   const sinceOf = (index: number) => momentAtWall(now, head.sinceMs?.[index] ?? now.wallMs).monotonicMs
   const roll: Roll = {
     body,
-    groups,
-    keys: new Uint32Array(numbers, 0, targets),
-    absenceOf: new Int32Array(numbers, 4 * targets),
+    groups: head.groups,
+    keys: new Uint32Array(new Uint8Array(keys).buffer),
+    absenceOf: new Int32Array(new Uint8Array(absenceOf).buffer),
     absences: head.absences.map((one, index) => countedAnew(one, now.monotonicMs, sinceOf(index))),
     seen,
     accepted,
@@ -241,7 +306,7 @@ export async function readKept(
     lastSuccessMs,
     position,
     origin: { origin, salt, ...(others && { others }) },
-    file: head.file,
+    file: base.file,
   }
 }
 
@@ -255,7 +320,7 @@ export interface Shelves {
 
 /** Stores the lists of sources in a folder. */
 export function createShelves(
-  files: Pick<Files, 'read' | 'write' | 'remove' | 'list' | 'look'>,
+  files: Pick<Files, 'read' | 'write' | 'append' | 'remove' | 'list' | 'look'>,
   folder: string,
 ): Shelves {
   let names: Promise<string[]> = Promise.resolve([])
@@ -299,7 +364,7 @@ export function createShelves(
 
 /** The state that all shelves of a folder share. */
 interface Folder {
-  readonly files: Pick<Files, 'read' | 'write' | 'remove' | 'list' | 'look'>
+  readonly files: Pick<Files, 'read' | 'write' | 'append' | 'remove' | 'list' | 'look'>
   readonly folder: string
   /** The names of its files. */
   list(): Promise<string[]>
@@ -311,6 +376,30 @@ interface Folder {
   lookMs(): number
   /** Whether the time of the last success alone may be written now. */
   mayConfirm(nowMs: number): boolean
+}
+
+/** What is saved of a list. */
+function savedOf({
+  roll,
+  position,
+  lastSuccessMs,
+}: Keepable): Pick<Saved, 'roll' | 'rest' | 'lastSuccessMs'> {
+  const { body, keys, absenceOf, seen, accepted, history } = roll
+  const counts = [history.left, history.returned, history.sizes].map((tallies) =>
+    tallies.map(({ count }) => count),
+  )
+  const rest = JSON.stringify([keptAbsences(roll), seen, accepted, counts, position?.isDetached])
+  return { roll: { body, keys, absenceOf }, rest, lastSuccessMs }
+}
+
+/** Whether this list is saved; its times may be later. */
+function isSaved(saved: Saved, list: Keepable): boolean {
+  const { roll, rest } = savedOf(list)
+  return rest === saved.rest && ARRAYS.every((name) => isSame(roll[name], saved.roll[name]))
+}
+
+function isSame(one: Uint8Array | Arrays['keys'] | Arrays['absenceOf'], other: typeof one): boolean {
+  return one === other || asBuffer(one).equals(asBuffer(other))
 }
 
 function createShelf(
@@ -327,8 +416,7 @@ function createShelf(
   async function isThere({ mark, file, size }: Saved): Promise<boolean> {
     // Presence is not enough: the file may be that of an older list, or of another process.
     const [roll, list] = [await files.look(path), await files.look(join(folder, file))]
-    const isSame = roll?.ino === mark.ino && roll.mtimeNs === mark.mtimeNs && roll.size === mark.size
-    return isSame && list?.size === BigInt(size)
+    return roll !== undefined && isSameFile(roll, mark) && list?.size === BigInt(size)
   }
 
   /** Forgets what was written when it is not there any more. @returns whether it is not */
@@ -360,26 +448,40 @@ function createShelf(
     lists.delete(name)
   }
 
+  /** @returns undefined when the whole has to be written instead */
+  async function append(before: Saved, list: Keepable, now: Moment): Promise<Saved | undefined> {
+    const change = before.size < MIN_BYTES_TO_APPEND ? undefined : changeOf(before, own, list, now)
+    if (change === undefined) return undefined
+    const part = Buffer.concat(await sealed(change))
+    try {
+      const mark = await files.append(path, part, before.mark)
+      return { ...before, ...savedOf(list), mark, appended: before.appended + part.length }
+    } catch {
+      // It may end with part of the change, which is left out when it is read.
+      return undefined
+    }
+  }
+
+  async function writeWhole(file: string, list: Keepable, now: Moment): Promise<Saved> {
+    const mark = await writeSealed(files, path, piecesOf(source, own, list, now))
+    const size = list.roll.body.byteLength
+    return { ...savedOf(list), mark, file, size, appended: 0, seenMs: now.monotonicMs }
+  }
+
   return {
     async keep(list, now) {
-      const { roll, lastSuccessMs } = list
-      const file = listName(source, list)
-      const { seen, accepted, history } = roll
-      const counts = [history.left, history.returned, history.sizes].map((tallies) =>
-        tallies.map(({ count }) => count),
-      )
-      const isDetached = list.position?.isDetached
-      const timeless = JSON.stringify([file, keptAbsences(roll), seen, accepted, counts, isDetached])
-      const id = await sha256([Buffer.from(timeless), ...numbersOf(roll)])
       const isGone = await forgetGone(now)
       const before = saved
-      if (before?.id === id && !isStale(before, lastSuccessMs, now)) return false
+      if (before !== undefined && isSaved(before, list) && !isStale(before, list.lastSuccessMs, now))
+        return false
       saved = undefined
+      saved = before && (await append(before, list, now))
+      if (saved !== undefined) return isGone
+      const file = listName(source, list)
       // Noted before it is written, because a failed write may leave it.
       lists.add(file)
-      if (before?.file !== file) await files.write(join(folder, file), roll.body, { makeFolder: true })
-      const mark = await writeSealed(files, path, piecesOf(source, own, list, now))
-      saved = { mark, file, size: roll.body.byteLength, id, lastSuccessMs, seenMs: now.monotonicMs }
+      if (before?.file !== file) await files.write(join(folder, file), list.roll.body, { makeFolder: true })
+      saved = await writeWhole(file, list, now)
       // The files of earlier processes are looked for once. The listing may lack files that this process wrote.
       const left = before === undefined ? await recent(now.monotonicMs) : []
       await removeOthers([...new Set([...left, ...lists])], file)

@@ -179,11 +179,6 @@ export function join(snapshots: readonly Snapshot[]): Sendable {
   return { plain, gzip: gzipOf(parts), digest, groups: sum('groups'), targets: sum('targets'), changedAtMs }
 }
 
-/** How many bytes pieces have together. */
-export function bytesIn(pieces: readonly Uint8Array[]): number {
-  return pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
-}
-
 function separate(pieces: readonly Buffer[], separator: Buffer): Buffer[] {
   return pieces.flatMap((piece, index) => (index === 0 ? [piece] : [separator, piece]))
 }

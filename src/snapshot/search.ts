@@ -1,7 +1,7 @@
+import { bytesIn } from '../base/bytes.ts'
 import { overloaded } from '../base/errors.ts'
 import type { Job, Threads } from '../base/threads.ts'
 import { countIn, type EncodedGroup, linesOf, parseLine, targetsIn } from '../model/list.ts'
-import { bytesIn } from './freeze.ts'
 import type { View } from './view-worker.ts'
 
 /** Which of the served targets are wanted. */

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { asBuffer } from '../base/bytes.ts'
+import { asBuffer, bytesIn } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { HttpError, overloaded } from '../base/errors.ts'
 import { createMutex } from '../base/mutex.ts'
 import type { Job, Threads } from '../base/threads.ts'
 import { formatDuration } from '../model/duration.ts'
 import { compareText } from '../model/labels.ts'
-import { bytesIn, freeze, type Sendable } from './freeze.ts'
+import { freeze, type Sendable } from './freeze.ts'
 import { makeParts, type Parts, type PartsTask, type View } from './view-worker.ts'
 
 /** A list that views are cut out of. */

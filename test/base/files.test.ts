@@ -141,6 +141,14 @@ for (const [where, setUp] of Object.entries(IMPLEMENTATIONS)) {
         files.append(path, Buffer.from('three\n')),
       ])
       t.equal(text(await files.read(path)), 'one\ntwo\nthree\n')
+      const mark = await files.write(path, Buffer.from('new\n'))
+      const longer = await files.append(path, Buffer.from('more\n'), mark)
+      await files.append(path, Buffer.from('again\n'), longer)
+      await t.rejects(files.append(path, Buffer.from('x'), longer), 'it is longer by now')
+      t.equal(text(await files.read(path)), 'new\nmore\nagain\n')
+      await files.write(path, Buffer.from('new\n'))
+      await t.rejects(files.append(path, Buffer.from('x'), mark), 'it is another file')
+      t.equal(text(await files.read(path)), 'new\n')
     })
 
     t.test('what cannot be done is the error of the platform', async (t) => {

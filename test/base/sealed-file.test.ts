@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { createFiles } from '../../src/base/files.ts'
-import { createMemory, readSealed, writeSealed } from '../../src/base/sealed-file.ts'
+import { createMemory, readSealed, readSealedParts, sealed, writeSealed } from '../../src/base/sealed-file.ts'
 import { manualClock } from '../helpers/clock.ts'
 import { recordingLog } from '../helpers/log.ts'
 import { memoryFiles } from '../helpers/memory-files.ts'
@@ -30,6 +30,47 @@ t.test('32: a sealed file is read as it was written, or refused', async (t) => {
     writeFileSync(path, bytes)
     await t.rejects(readSealed(files, path), { message }, `${bytes.byteLength} bytes`)
   }
+})
+
+t.test(
+  '31, 32: what was appended is read too; a part that was not written to its end is left out',
+  async (t) => {
+    const files = createFiles({ clock: manualClock() })
+    t.teardown(() => files.close())
+    const path = join(t.testdir(), 'file')
+    t.equal(await readSealedParts(files, path), undefined)
+    const parts = ['one\n', '', 'three'].map((text) => Buffer.from(text))
+    const bytes: Buffer[] = []
+    for (const part of parts) bytes.push(Buffer.concat(await sealed([part])))
+    const [one, two, three] = bytes as [Buffer, Buffer, Buffer]
+    writeFileSync(path, Buffer.concat([one, two, three]))
+    t.same(await readSealedParts(files, path), parts)
+    for (let length = 1; length < three.length; length++) {
+      writeFileSync(path, Buffer.concat([one, two, three.subarray(0, length)]))
+      t.same(await readSealedParts(files, path), parts.slice(0, 2), `${length} bytes of it`)
+    }
+    writeFileSync(path, Buffer.concat([one, two, Buffer.alloc(three.length)]))
+    t.same(await readSealedParts(files, path), parts.slice(0, 2), 'zeros')
+    const three4 = Buffer.from(three.toString().replace('three', 'thref'))
+    for (const [wrong, message] of [
+      [three4, /its digest differs/],
+      [Buffer.from('no seal\n'), /is damaged: its first line has no format/],
+      [Buffer.from(three.toString().replace('"format":4', '"format":5')), /has the format 5/],
+      [Buffer.concat([three4, two]), /its digest differs/],
+    ] as const) {
+      writeFileSync(path, Buffer.concat([one, two, wrong]))
+      await t.rejects(readSealedParts(files, path), { message })
+    }
+  },
+)
+
+t.test('a sealed file of an earlier version does not say how long it is', async (t) => {
+  const files = createFiles({ clock: manualClock() })
+  t.teardown(() => files.close())
+  const path = join(t.testdir(), 'file')
+  await writeSealed(files, path, [Buffer.from('one\n')])
+  writeFileSync(path, readFileSync(path, 'utf8').replace(',"bytes":4', ''))
+  t.same(await readSealedParts(files, path), [Buffer.from('one\n')])
 })
 
 t.test('of values that wait to be kept the newest is written, as it is then', async (t) => {

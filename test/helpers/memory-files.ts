@@ -1,6 +1,6 @@
 import { basename, dirname, join } from 'node:path'
 import type { Clock } from '../../src/base/clock.ts'
-import { DEADLINE_MS, type FileMark, type Files, HangingFileError } from '../../src/base/files.ts'
+import { DEADLINE_MS, type FileMark, type Files, HangingFileError, isSameFile } from '../../src/base/files.ts'
 
 type Operation = keyof Files
 
@@ -108,13 +108,13 @@ export function memoryFiles({ clock }: { clock: Pick<Clock, 'after' | 'now'> }):
     if (makes) makeFolder(dirname(path))
     assertFolder(dirname(path))
     await disk('write', path)
-    const entry = {
-      body: Buffer.from(body),
-      ino: ++inos,
-      mtimeNs: BigInt(Math.round(clock.now())) * 1_000_000n,
-    }
+    const entry = { body: Buffer.from(body), ino: ++inos, mtimeNs: nowNs() }
     if (life === lives) files.set(path, entry)
-    return { ino: entry.ino, mtimeNs: entry.mtimeNs, size: BigInt(body.length) }
+    return markOf(entry)
+  }
+
+  function nowNs(): bigint {
+    return BigInt(Math.round(clock.now())) * 1_000_000n
   }
 
   return {
@@ -136,13 +136,16 @@ export function memoryFiles({ clock }: { clock: Pick<Clock, 'after' | 'now'> }):
       ),
     write: (path, body, { makeFolder: makes = false } = {}) =>
       ask('write', path, dirname(path), () => write(path, body, makes)),
-    append: (path, body) =>
+    append: (path, more, mark) =>
       ask('append', path, dirname(path), async () => {
         const life = lives
         await disk('append', path)
         const entry = files.get(path)
         if (entry === undefined) throw systemError('ENOENT', path)
-        if (life === lives) files.set(path, { ...entry, body: Buffer.concat([entry.body, body]) })
+        if (mark !== undefined && !isSameFile(markOf(entry), mark)) throw new Error('it is another file')
+        const longer = { ...entry, body: Buffer.concat([entry.body, more]), mtimeNs: nowNs() }
+        if (life === lives) files.set(path, longer)
+        return markOf(longer)
       }),
     remove: (path) =>
       ask('remove', path, dirname(path), async () => {
@@ -202,11 +205,14 @@ export function memoryFiles({ clock }: { clock: Pick<Clock, 'after' | 'now'> }):
     },
     makeFolder: async (path) => makeFolder(path),
     overwrite(path, text) {
-      const mtimeNs = BigInt(Math.round(clock.now())) * 1_000_000n
-      files.set(path, { ...(files.get(path) as Entry), body: Buffer.from(text), mtimeNs })
+      files.set(path, { ...(files.get(path) as Entry), body: Buffer.from(text), mtimeNs: nowNs() })
     },
     contents: () => Object.fromEntries([...files].map(([path, { body }]) => [path, body.toString()])),
   }
+}
+
+function markOf({ ino, mtimeNs, body }: Entry): FileMark {
+  return { ino, mtimeNs, size: BigInt(body.length) }
 }
 
 function systemError(code: string, path: string): Error {

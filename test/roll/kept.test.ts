@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
+import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { sha256 } from '../../src/base/bytes.ts'
 import { createFiles } from '../../src/base/files.ts'
@@ -11,6 +12,7 @@ import { createPacker } from '../../src/pipeline/pack.ts'
 import { createShelves, type Keepable } from '../../src/roll/kept.ts'
 import { callRoll, openRoll, type Roll } from '../../src/roll/roll.ts'
 import { manualClock, momentOf } from '../helpers/clock.ts'
+import { memoryFiles } from '../helpers/memory-files.ts'
 import { spawnNode } from '../helpers/node.ts'
 import { occasionAt } from '../helpers/occasion.ts'
 import { isThorough } from '../helpers/thorough.ts'
@@ -317,41 +319,163 @@ t.test('63: what is kept is found again by the names of its sources', async (t) 
   t.ok(await shelf('').load(momentOf(0)), 'whatever its address was')
 })
 
+/** Enough targets for a list whose small changes are appended. */
+const LARGE = 6_000
+
+const largeList = (other: ReadonlySet<number>) =>
+  listOf(
+    ...Array.from({ length: LARGE }, (_, index) => `sensor-${index}${other.has(index) ? '.other' : ''}:9100`),
+  )
+
+t.test('of a large list a small change is appended, until the whole is written again', async (t) => {
+  const { shelf, folder } = shelves(t)
+  const one = shelf()
+  const sizeOf = () => statSync(join(folder, 'sensors.snapshot')).size
+  const first = await largeList(new Set())
+  await one.keep(first, momentOf(0))
+  const whole = sizeOf()
+  const { file } = headIn(folder)
+  let before = whole
+  let list = first
+  for (let changes = 1; changes <= 10; changes++) {
+    list = await largeList(new Set(Array(changes).keys()))
+    t.equal(await one.keep(list, momentOf(changes)), false)
+    const more = sizeOf() - before
+    t.ok(more > 0 && more < 2_000, `${more} bytes`)
+    before += more
+    const kept = await shelf().load(momentOf(changes))
+    t.same(kept?.roll.body, list.roll.body)
+    t.same(kept?.roll.keys, list.roll.keys)
+  }
+  t.equal(headIn(folder).file, file, 'the groups are as they were written')
+  t.equal(await one.keep(list, momentOf(11)), false)
+  t.equal(sizeOf(), before, 'nothing changed')
+  await one.keep({ ...list, lastSuccessMs: 61_000 }, momentOf(61_000))
+  t.equal((await shelf().load(momentOf(0)))?.lastSuccessMs, 61_000)
+  t.ok(sizeOf() < before + 2_000)
+  await one.keep(await largeList(new Set(Array(LARGE).keys())), momentOf(62_000))
+  t.ok(sizeOf() < whole + 500, 'more than appending is worth')
+  t.not(headIn(folder).file, file)
+  const sizes = new Set<number>()
+  for (let changes = 0; changes < 200; changes++) {
+    list = await largeList(new Set([changes]))
+    await one.keep(list, momentOf(63_000 + changes))
+    sizes.add(sizeOf())
+  }
+  t.ok(Math.max(...sizes) < whole + first.roll.body.length, 'it does not grow for ever')
+  t.same((await shelf().load(momentOf(0)))?.roll.body, list.roll.body)
+})
+
+t.test('33: after somebody changed what was kept, nothing is appended to it', async (t) => {
+  const { shelf, folder } = shelves(t)
+  const [one, other] = [shelf(), shelf()]
+  await one.keep(await largeList(new Set()), momentOf(0))
+  await other.keep(await largeList(new Set([1])), momentOf(0))
+  t.equal(await one.keep(await largeList(new Set([2])), momentOf(0)), true)
+  const body = (await shelf().load(momentOf(0)))?.roll.body
+  t.same(body, (await largeList(new Set([2]))).roll.body)
+  // The groups without the changes are another list.
+  await one.keep(await largeList(new Set([3])), momentOf(0))
+  const path = join(folder, 'sensors.snapshot')
+  const [{ file }, whole] = [headIn(folder), readFileSync(path)]
+  writeFileSync(join(folder, file), (await largeList(new Set([4]))).roll.body)
+  await t.rejects(shelf().load(momentOf(0)), { message: /its digest differs/ })
+  writeFileSync(path, whole.subarray(0, -1))
+  await t.rejects(shelf().load(momentOf(0)), { message: /its digest differs/ })
+})
+
+t.test(
+  'rule 8: whatever fails, the list that is loaded is the last one that was kept, or one after it',
+  async () => {
+    type Fault = 'none' | 'append' | 'write' | 'torn' | 'kill'
+    type Step = { changed: number[]; passesMs: number; fault: Fault }
+    const step = fc.record({
+      changed: fc.uniqueArray(fc.nat({ max: LARGE - 1 }), { maxLength: 4 }),
+      passesMs: fc.constantFrom(0, 1_000, 61_000),
+      fault: fc.constantFrom<Fault[]>('none', 'none', 'none', 'append', 'write', 'torn', 'kill'),
+    })
+    const run = async (steps: readonly Step[]) => {
+      const clock = manualClock()
+      const files = memoryFiles({ clock })
+      const open = () => createShelves(files, '/data').of('sensors', ['here'])
+      let shelf = open()
+      let nowMs = 0
+      // What may be on disk, the last one that was certainly kept first.
+      let possible: Buffer[] = []
+      for (const { changed, passesMs, fault } of steps) {
+        nowMs += passesMs
+        const list = { ...(await largeList(new Set(changed))), lastSuccessMs: nowMs }
+        const body = Buffer.from(list.roll.body)
+        if (fault === 'append') files.fail('/data', 'EIO', ['append'])
+        if (fault === 'write') files.fail('/data', 'ENOSPC', ['append', 'write'])
+        const isKept = await shelf.keep(list, momentOf(nowMs)).then(
+          () => true,
+          () => false,
+        )
+        files.fail('/data', undefined)
+        possible = isKept ? [body] : [...possible, body]
+        if (fault === 'torn') {
+          const text = files.contents()['/data/sensors.snapshot']
+          if (text !== undefined)
+            await files.append('/data/sensors.snapshot', Buffer.from('{"format":4,"sha'))
+        }
+        if (fault === 'kill' || fault === 'torn') shelf = open()
+        const loaded = await open().load(momentOf(nowMs))
+        const isOne = possible.some((one) => one.equals(Buffer.from(loaded?.roll.body ?? [])))
+        if (!isOne && possible.length > 0 && !(loaded === undefined && !isKept)) return false
+      }
+      return true
+    }
+    await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), run), {
+      numRuns: isThorough ? 60 : 15,
+    })
+  },
+)
+
 /** How often the writer is killed, at moments that are spread over its first 140 ms. */
 const KILLS = isThorough ? 200 : 20
 
-t.test(
-  `31: a writer that is killed at any moment, ${KILLS} times, leaves a whole list, the old one or a new one`,
-  { timeout: 230_000 },
-  async (t) => {
-    const folder = t.testdir()
-    const path = (name: string) => JSON.stringify(resolve(`build/src/${name}.js`))
-    const script = `
+for (const [what, size, changed] of [
+  ['a list', 500, 500],
+  ['a large list, to which small changes are appended', LARGE, 3],
+] as const) {
+  t.test(
+    `31: a writer of ${what} that is killed at any moment, ${KILLS} times, leaves the old one or a new one`,
+    { timeout: 230_000 },
+    async (t) => {
+      const folder = t.testdir()
+      const path = (name: string) => JSON.stringify(resolve(`build/src/${name}.js`))
+      const script = `
 const [{ createShelves }, { createFiles }, { systemClock }, { openRoll }, { DEFAULT_GUARD }, { createPacker }, { sha256 }] =
   await Promise.all([${['roll/kept', 'base/files', 'base/clock', 'roll/roll', 'roll/rules', 'pipeline/pack', 'base/bytes'].map(path).join(',')}].map((path) => import(path)))
 const shelf = createShelves(createFiles({ clock: systemClock }), ${JSON.stringify(folder)}).of('sensors', ['here'])
 for (let round = 0; ; round++) {
   const packer = createPacker()
-  for (let index = 0; index < 500; index++) packer.add({ address: 'sensor-' + index + ':' + (1 + (round % 60000)), labels: [] }, 1 + (round % 60000))
+  for (let index = 0; index < ${size}; index++) {
+    const port = index < ${changed} ? 2 + (round % 60000) : 1
+    packer.add({ address: 'sensor-' + index + ':' + port, labels: [] }, port)
+  }
   const reading = { ...packer.pack(), unreadable: new Set(), keyless: 0, idle: 0, isAtRest: true }
   const { roll } = openRoll(reading, { nowMs: 0, startedMs: 0, selection: '', options: DEFAULT_GUARD, all: { left: 0, roll: 0, options: DEFAULT_GUARD } })
   await shelf.keep({ roll, digest: await sha256([roll.body]), changedAtMs: round, lastSuccessMs: 1000 }, { wallMs: 0, monotonicMs: 0 })
   if (round === 0) console.log('first')
 }`
-    for (let kill = 0; kill < KILLS; kill++) {
-      const child = spawnNode(['--input-type=module', '-e', script], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      })
-      await once(child.stdout as Readable, 'data')
-      await new Promise<void>((done) => void setTimeout(done, (140 * kill) / KILLS))
-      child.kill('SIGKILL')
-      await once(child, 'close')
-      const kept = await shelves(t, folder).shelf().load(momentOf(0))
-      const [group] = JSON.parse(Buffer.from(kept?.roll.body ?? []).toString()) as { targets: string[] }[]
-      const ports = new Set(group?.targets.map((target) => Number(target.split(':')[1])))
-      t.equal(ports.size, 1, 'one generation')
-      t.same(new Set(kept?.roll.keys), ports, 'and the roll is of it')
-      t.equal(group?.targets.length, 500)
-    }
-  },
-)
+      for (let kill = 0; kill < KILLS; kill++) {
+        const child = spawnNode(['--input-type=module', '-e', script], {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        })
+        await once(child.stdout as Readable, 'data')
+        await new Promise<void>((done) => void setTimeout(done, (140 * kill) / KILLS))
+        child.kill('SIGKILL')
+        await once(child, 'close')
+        const kept = await shelves(t, folder).shelf().load(momentOf(0))
+        const [group] = JSON.parse(Buffer.from(kept?.roll.body ?? []).toString()) as { targets: string[] }[]
+        const ports = group?.targets.map((target) => Number(target.split(':')[1])) ?? []
+        t.equal(ports.length, size)
+        t.equal(new Set(ports.filter((port) => port > 1)).size, 1, 'one generation')
+        t.equal(ports.filter((port) => port > 1).length, changed)
+        t.same([...(kept?.roll.keys ?? [])], ports, 'and the roll is of it')
+      }
+    },
+  )
+}
