@@ -125,12 +125,16 @@ export function createRoom(): Room {
   }
 }
 
-/** Keeps the documents of a source if there is memory for them. */
+/**
+ * Keeps the documents of a source if there is memory for them.
+ * @param same what is kept of the same documents; it stays, because replacing it is work for the garbage collector
+ */
 export function keepRead(
   source: string,
   documents: readonly Document[],
-  { atMs, room }: { readonly atMs: number; readonly room: Room },
+  { atMs, room, same }: { readonly atMs: number; readonly room: Room; readonly same: LastRead | undefined },
 ): LastRead {
+  if (same?.documents !== undefined) return { documents: same.documents, atMs }
   const bytes = documents.reduce((sum, document) => sum + document.bytes.byteLength, 0)
   return { documents: room.take(source, bytes) ? documents : undefined, atMs }
 }

@@ -352,11 +352,11 @@ export function createRunner(
     }
     const { documents, version, isUnsettled = false } = documentsOf(reading)
     const digest = await digestOf(documents, { way, isAllRead: readsHeaders(settings.plan) })
-    const read = keepRead(name, documents, { atMs: at.wallMs, room: deps.room })
+    const isSame = digest === last?.digest && !isUnsettled
+    const same = isSame ? last?.read : undefined
+    const read = keepRead(name, documents, { atMs: at.wallMs, room: deps.room, same })
     const now = { digest, version, way, read, report: last?.report }
-    if (digest === last?.digest && !isUnsettled) {
-      return { work: roll && ({ kind: 'again', roll, occasion } as const), now, isLast: false }
-    }
+    if (isSame) return { work: roll && ({ kind: 'again', roll, occasion } as const), now, isLast: false }
     const work = { kind: 'read', documents, roll, occasion, isAtRest: !isUnsettled } as const
     return { work, now, isLast: read.documents === undefined && !fleet.isShared() }
   }

@@ -62,7 +62,7 @@ export interface Keepable {
 export interface Shelf {
   /**
    * Stores a list in place of the one before. Only changes are written. The time of the last success alone is written once a
-   * minute, and for at most four sources a second. With many sources, the files are checked only once a minute.
+   * minute, and for at most four sources a second. With many sources, the files are checked only once a minute or less often.
    * @returns whether somebody had removed or replaced the stored files
    */
   keep(list: Keepable, now: Moment): Promise<boolean>
@@ -125,9 +125,10 @@ interface Saved {
   readonly seenMs: number
 }
 
-/** With more sources than this, their files are checked at this interval, in milliseconds. */
+/** With more sources than this, their files are checked at an interval: a minute, or one source every 100 ms. */
 const MANY = 100
 const LOOK_MS = 60_000
+const BETWEEN_LOOKS_MS = 100
 
 /** The largest age of the time of the last success on disk, in milliseconds. */
 const STALE_ON_DISK_MS = 60_000
@@ -346,7 +347,7 @@ export function createShelves(
       lists.set(source, own)
       return own
     },
-    lookMs: () => (lists.size > MANY ? LOOK_MS : 0),
+    lookMs: () => (lists.size > MANY ? Math.max(LOOK_MS, lists.size * BETWEEN_LOOKS_MS) : 0),
     mayConfirm(nowMs) {
       const may = nowMs - confirmedMs >= BETWEEN_MS
       if (may) confirmedMs = nowMs

@@ -70,5 +70,5 @@ export function explainIn(inventory: Inventory, text: string): ExplainAnswer {
 
 /** Documents as they are kept of a source that is alone. */
 export function keptOf(documents: readonly Document[], atMs: number): LastRead {
-  return keepRead('sensors', documents, { atMs, room: createRoom() })
+  return keepRead('sensors', documents, { atMs, room: createRoom(), same: undefined })
 }

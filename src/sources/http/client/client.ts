@@ -50,6 +50,8 @@ export interface ClientRequest {
 export interface ClientOptions {
   readonly tls: TlsOptions | undefined
   readonly proxy: ProxyOptions | undefined
+  /** Whether all requests to an origin use one connection, so that pages come from one server behind a balancer. */
+  readonly isSequence?: boolean | undefined
 }
 
 /** Sends requests over kept-alive connections. */
@@ -60,30 +62,22 @@ export interface Client {
    * from another break (Go's client retries too). This is safe, because requests only read.
    */
   send(request: ClientRequest, signal: AbortSignal): Promise<ClientResponse>
-  /** Drops all connections, also one that is still being established: the next request opens a new one. */
+  /**
+   * Drops all connections, also one that is still being established: the next request opens a new one. Does nothing to
+   * shared connections, of which the next request takes another one.
+   */
   reset(): void
   close(): Promise<void>
 }
 
-/**
- * Creates a client with one connection per origin: a refresh sends one request at a time. Certificates are read for
- * each request; when they have changed, new connections are opened.
- */
-export function createClient({ tls, proxy }: ClientOptions): Client {
-  const readTls = createTlsReader(tls)
-  let agents: Agents | undefined
-
-  async function currentAgents(): Promise<Agents> {
-    const wanted = await readTls()
-    if (agents?.tls === wanted) return agents
-    void agents?.close()
-    agents = createAgents(wanted, proxy)
-    return agents
-  }
+/** Creates a client. Without settings for connections of its own, it shares those of all such clients. */
+export function createClient({ tls, proxy, isSequence = false }: ClientOptions): Client {
+  const isShared = tls === undefined && proxy === undefined && !isSequence
+  const connections = isShared ? shareConnections() : ownConnections(tls, proxy)
 
   async function sendOnce(wanted: ClientRequest, signal: AbortSignal): Promise<ClientResponse> {
     const through = proxyFor(proxy, wanted.url)
-    const current = await currentAgents()
+    const current = await connections.current()
     if (through === undefined) return request.call(current.direct, direct(wanted, signal))
     return sendThrough(through, current, wanted, signal)
   }
@@ -94,11 +88,64 @@ export function createClient({ tls, proxy }: ClientOptions): Client {
         if (!signal.aborted && toRefreshError(error, '').reason === 'reset') return sendOnce(wanted, signal)
         throw error
       }),
+    reset: connections.reset,
+    close: connections.close,
+  }
+}
+
+/** The connections of a client. */
+interface Connections extends Pick<Client, 'reset' | 'close'> {
+  current(): Promise<Agents>
+}
+
+/**
+ * One connection per origin: a refresh sends one request at a time. Certificates are read for each request; when they
+ * have changed, new connections are opened.
+ */
+function ownConnections(tls: TlsOptions | undefined, proxy: ProxyOptions | undefined): Connections {
+  const readTls = createTlsReader(tls)
+  let agents: Agents | undefined
+  return {
+    async current() {
+      const wanted = await readTls()
+      if (agents?.tls === wanted) return agents
+      void agents?.close()
+      agents = createAgents(wanted, proxy, { connections: 1 })
+      return agents
+    },
     reset() {
       void agents?.destroy()
       agents = undefined
     },
     async close() {
+      await agents?.destroy()
+    },
+  }
+}
+
+/** A shared connection is not reused after this time, in milliseconds, so that a change in DNS is noticed. */
+const SHARED_TTL_MS = 60_000
+
+/** The connections of all clients without settings of their own, and the number of these clients. */
+const shared: { agents: Agents | undefined; clients: number } = { agents: undefined, clients: 0 }
+
+/** With thousands of sources of one origin, opening a connection for each reading would be a quarter of the work. */
+function shareConnections(): Connections {
+  let isOpen = true
+  shared.clients++
+  return {
+    async current() {
+      shared.agents ??= createAgents({}, undefined, { clientTtl: SHARED_TTL_MS })
+      return shared.agents
+    },
+    reset() {},
+    async close() {
+      if (!isOpen) return
+      isOpen = false
+      shared.clients--
+      if (shared.clients > 0) return
+      const { agents } = shared
+      shared.agents = undefined
       await agents?.destroy()
     },
   }
@@ -159,12 +206,12 @@ interface Agents {
   destroy(): Promise<unknown>
 }
 
-function createAgents(tls: TlsConnection, proxy: ProxyOptions | undefined): Agents {
+function createAgents(tls: TlsConnection, proxy: ProxyOptions | undefined, limits: Limits): Agents {
   const over = new AbortController()
-  const direct = createAgent(tls)
-  const relay = proxy?.http === undefined ? direct : createAgent(tlsToHost(tls, hostOf(proxy.http)))
+  const direct = createAgent(tls, limits)
+  const relay = proxy?.http === undefined ? direct : createAgent(tlsToHost(tls, hostOf(proxy.http)), limits)
   const tunnel =
-    proxy?.https === undefined ? direct : createAgent(tunnelConnector(proxy.https, tls, over.signal))
+    proxy?.https === undefined ? direct : createAgent(tunnelConnector(proxy.https, tls, over.signal), limits)
   const all = [direct, relay, tunnel]
   return {
     tls,
@@ -179,10 +226,13 @@ function createAgents(tls: TlsConnection, proxy: ProxyOptions | undefined): Agen
   }
 }
 
-function createAgent(connect: TlsConnection | Connector): Agent {
+/** How many connections there may be per origin, and for how long, in milliseconds; none: any number, for ever. */
+type Limits = Pick<Agent.Options, 'connections' | 'clientTtl'>
+
+function createAgent(connect: TlsConnection | Connector, limits: Limits): Agent {
   // A refresh has one total deadline (its signal), so the client's own for headers and body are switched off.
   return new AgentClass({
-    connections: 1,
+    ...limits,
     headersTimeout: 0,
     bodyTimeout: 0,
     connect: connect as NonNullable<Agent.Options['connect']>,
