@@ -27,6 +27,8 @@ export interface Journaled {
   readonly ttlMs: number
   /** Part of the digest of the token that it registered with; undefined if the source has only one token. */
   readonly token: string | undefined
+  /** The line that it was read from; undefined: it was not read. */
+  readonly line?: string
 }
 
 /** The registrations that an earlier process acknowledged. */
@@ -318,5 +320,5 @@ export function parseLine(text: string): Journaled | { readonly id: string } {
   if (left === true) return { id }
   if (typeof ttlMs !== 'number' || !(ttlMs > 0)) throw new Error('it has no time to live')
   const registration = readRegistration({ address, labels } as Json)
-  return { id, registration, ttlMs, token: typeof token === 'string' ? token : undefined }
+  return { id, registration, ttlMs, token: typeof token === 'string' ? token : undefined, line: text }
 }

@@ -106,12 +106,15 @@ export function createTable() {
 
   function count(entry: Entry | undefined, times: 1 | -1): void {
     if (entry === undefined) return
-    for (const token of new Set([undefined, entry.token])) {
-      const { instances, bytes } = rooms.get(token) ?? NO_ROOM
-      const room = { instances: instances + times, bytes: bytes + times * sizeOf(entry) }
-      if (room.instances === 0) rooms.delete(token)
-      else rooms.set(token, room)
-    }
+    add(undefined, times, times * sizeOf(entry))
+    if (entry.token !== undefined) add(entry.token, times, times * sizeOf(entry))
+  }
+
+  function add(token: string | undefined, instances: number, bytes: number): void {
+    const before = rooms.get(token) ?? NO_ROOM
+    const room = { instances: before.instances + instances, bytes: before.bytes + bytes }
+    if (room.instances === 0) rooms.delete(token)
+    else rooms.set(token, room)
   }
 
   return {

@@ -148,7 +148,7 @@ export function createPushSource(
   /** Restores the earlier registrations that the configuration, which may have changed, still allows. */
   function admit(earlier: readonly Journaled[]): void {
     let addresses = 0
-    const labels = new Set<string>()
+    const lost: string[] = []
     for (const before of earlier) {
       const { id } = before
       const registration = policy.trim(before.registration)
@@ -157,11 +157,13 @@ export function createPushSource(
         remove(id)
         continue
       }
-      const names = Object.keys(before.registration.labels).filter((name) => !(name in registration.labels))
-      for (const name of names) labels.add(name)
-      if (table.get(id) === undefined || names.length > 0) table.set(id, entryOf({ ...before, registration }))
+      const names = lostNames(before.registration, registration)
+      lost.push(...names)
+      if (names.length > 0) table.set(id, entryOf({ ...before, registration }))
+      else if (table.get(id) === undefined) table.set(id, entryOf(before, before.line))
     }
-    if (addresses + labels.size > 0) report({ kind: 'trimmed', addresses, labels: [...labels] })
+    const labels = [...new Set(lost)]
+    if (addresses + labels.length > 0) report({ kind: 'trimmed', addresses, labels })
   }
 
   function remove(id: string): void {
@@ -468,6 +470,11 @@ function entryOf(journaled: Journaled, line = registeredLine(journaled)): Entry 
     written: undefined,
     kept: undefined,
   }
+}
+
+/** The labels that a registration has lost. */
+function lostNames(before: Registration, after: Registration): string[] {
+  return Object.keys(before.labels).filter((name) => !(name in after.labels))
 }
 
 function assertSettled(leftMs: number): void {
