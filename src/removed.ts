@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { asBuffer } from './base/bytes.ts'
 import { type Moment, momentNow } from './base/clock.ts'
 import { messageOf } from './base/errors.ts'
+import { moduleUrl } from './base/module-url.ts'
 import { createMutex } from './base/mutex.ts'
 import type { Job } from './base/threads.ts'
 import type { RemovedSource } from './explain/explain-served.ts'
@@ -85,7 +86,7 @@ interface Rest {
 /** Larger lists, in bytes together, are compared in a thread. */
 const INLINE_BYTES = 512 * 1024
 
-const SUBTRACT: Job = { module: new URL('./roll/members.js', import.meta.url).href, name: 'subtract' }
+const SUBTRACT: Job = { module: moduleUrl('roll/members.js'), name: 'subtract' }
 
 const NEVER = new AbortController().signal
 

@@ -121,9 +121,9 @@ t.test(
     const packages = new Set<string>()
     for (const file of running) {
       const text = readFileSync(file, 'utf8')
-      for (const [, path] of text.matchAll(
-        /(?: from |^import |\bimport\(|\bload\(|new URL\()['"]([^'"]+)['"]/gm,
-      )) {
+      for (const [, path] of text.matchAll(/\bmoduleUrl\('([^']+)'\)/g))
+        running.add(resolve('build/src', path as string))
+      for (const [, path] of text.matchAll(/(?: from |^import |\bimport\(|\bload\()['"]([^'"]+)['"]/gm)) {
         if (path === undefined || /^(node:|\/|http)/.test(path)) continue
         if (path.startsWith('.')) running.add(resolve(dirname(file), path))
         else if (!path.startsWith('node:'))

@@ -12,6 +12,7 @@ import {
   type WriteOptions,
 } from './file-operations.ts'
 import type { Answer } from './files-worker.ts'
+import { moduleUrl } from './module-url.ts'
 
 export { type FileLook, type FileMark, isSameFile, type ReadOptions, type WriteOptions }
 
@@ -315,7 +316,7 @@ function threadPlace(): Place {
   const counter = new Int32Array(new SharedArrayBuffer(4))
   // Threads must not load the preloaded modules of the process, or see the secrets in its environment.
   const options = { workerData: counter, execArgv: [], env: {} }
-  const worker = new Worker(new URL('./files-worker.js', import.meta.url), options)
+  const worker = new Worker(new URL(moduleUrl('base/files-worker.js')), options)
   let isBroken = false
   let settle: ((answer: Answer) => void) | undefined
   worker.on('message', (answer: Answer) => settle?.(answer))

@@ -17,7 +17,8 @@ export type LogFormat = (typeof LOG_FORMATS)[number]
  */
 export async function createLogger(level: LogLevel, format: LogFormat): Promise<Logger> {
   // Loaded only here: this module also defines the levels, and a sensor must not spend memory on the library.
-  const { pino } = await import('pino')
+  // From the default export: bundled, a CommonJS package that is loaded late has no others.
+  const { pino } = (await import('pino')).default
   const options: LoggerOptions = { level, base: null }
   if (format === 'pretty' || (format === 'auto' && process.stderr.isTTY)) {
     // Loaded only here: a server that logs JSON never pays for the formatter.

@@ -1,13 +1,14 @@
 import { HttpError } from '../base/errors.ts'
+import { moduleUrl } from '../base/module-url.ts'
 import type { Job, Threads } from '../base/threads.ts'
 import type { ExplainAnswer } from '../model/explanation.ts'
 import { type Served, withinBudget } from './explain-served.ts'
-import { type ExplainInput, type ExplainTask, explainInThread } from './worker.ts'
+import type { ExplainInput, ExplainTask } from './worker.ts'
 
 /** Explains everything that matches a query. */
 export type Explainer = (query: string, served: Served<ExplainInput>) => Promise<ExplainAnswer>
 
-const JOB: Job = { module: new URL('./worker.js', import.meta.url).href, name: explainInThread.name }
+const JOB: Job = { module: moduleUrl('explain/worker.js'), name: 'explainInThread' }
 
 const NO_BYTES = Buffer.alloc(0)
 

@@ -4,6 +4,7 @@ import { HttpError, messageOf } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics } from '../base/metrics.ts'
+import { moduleUrl } from '../base/module-url.ts'
 import { createMutex } from '../base/mutex.ts'
 import type { Job, Threads } from '../base/threads.ts'
 import { hostIn } from '../model/address.ts'
@@ -89,7 +90,7 @@ const MAX_BATCH = 1_000
 const INLINE_BYTES = 128 * 1024
 const LOOK_BYTES = 64 * 2 ** 20
 
-const JOB: Job = { module: new URL('./events.js', import.meta.url).href, name: eventsOf.name }
+const JOB: Job = { module: moduleUrl('history/events.js'), name: 'eventsOf' }
 
 const NEVER = new AbortController().signal
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { asRefreshError, RefreshError } from '../base/errors.ts'
+import { moduleUrl } from '../base/module-url.ts'
 import type { Job, Threads } from '../base/threads.ts'
 import { type Asked, askedBy } from '../model/asked.ts'
 import { formatDuration } from '../model/duration.ts'
@@ -55,7 +56,7 @@ const MAX_ERROR_LENGTH = 300
 /** A larger configuration, in UTF-16 units, is parsed in a thread. */
 const INLINE_LENGTH = 8 * 1024
 
-const JOB: Job = { module: new URL('./scrape-config.js', import.meta.url).href, name: readScrapeConfigs.name }
+const JOB: Job = { module: moduleUrl('prometheus/scrape-config.js'), name: 'readScrapeConfigs' }
 
 /** Creates a reader. It keeps one connection, the last configuration, and the known targets. */
 export function createReader(server: PrometheusServer, deps: ReaderDeps): Reader {

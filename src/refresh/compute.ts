@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { RefreshError } from '../base/errors.ts'
+import { moduleUrl } from '../base/module-url.ts'
 import { type Job, OutOfMemoryError, type Threads } from '../base/threads.ts'
 import type { Document } from '../model/document.ts'
 import { FORMATS, rulesOf } from '../pipeline/decode.ts'
@@ -23,7 +24,7 @@ export type Compute = (work: Work, stop: AbortSignal, isLast?: boolean) => Promi
 /** The longest time for one job in a thread, in milliseconds. A job that takes longer is taken to never end. */
 const COMPUTE_TIMEOUT_MS = 120_000
 
-const JOB: Job = { module: new URL('./worker.js', import.meta.url).href, name: 'computeInThread' }
+const JOB: Job = { module: moduleUrl('refresh/worker.js'), name: 'computeInThread' }
 
 /** Creates the computing of one source. The same pure function runs on the main thread and in a worker thread. */
 export function createCompute(options: PlanOptions, { threads, clock }: ComputeDeps): Compute {

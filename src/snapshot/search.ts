@@ -1,5 +1,6 @@
 import { bytesIn } from '../base/bytes.ts'
 import { overloaded } from '../base/errors.ts'
+import { moduleUrl } from '../base/module-url.ts'
 import type { Job, Threads } from '../base/threads.ts'
 import { countIn, type EncodedGroup, linesOf, parseLine, targetsIn } from '../model/list.ts'
 import type { View } from './view-worker.ts'
@@ -48,7 +49,7 @@ const MAX_PENDING = 4
 /** How long one may take, with its wait for a thread, in milliseconds. */
 const TIMEOUT_MS = 10_000
 
-const JOB: Job = { module: import.meta.url, name: 'searchLists' }
+const JOB: Job = { module: moduleUrl('snapshot/search.js'), name: 'searchLists' }
 
 /**
  * Creates a searcher that never holds other requests up.

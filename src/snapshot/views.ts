@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { asBuffer, bytesIn } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { HttpError, overloaded } from '../base/errors.ts'
+import { moduleUrl } from '../base/module-url.ts'
 import { createMutex } from '../base/mutex.ts'
 import type { Job, Threads } from '../base/threads.ts'
 import { formatDuration } from '../model/duration.ts'
@@ -47,7 +48,7 @@ const MAX_PENDING = 32
 /** Views of larger lists, in bytes, are made in a thread. */
 const INLINE_BYTES = 64 * 1024
 
-const JOB: Job = { module: new URL('./view-worker.js', import.meta.url).href, name: 'makeParts' }
+const JOB: Job = { module: moduleUrl('snapshot/view-worker.js'), name: 'makeParts' }
 
 /** A computation is never aborted, because other requests may wait for the same view. */
 const NEVER = new AbortController().signal

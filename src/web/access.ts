@@ -2,6 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { HttpError, messageOf } from '../base/errors.ts'
 import type { LineLogger } from '../base/line-logger.ts'
+import { moduleUrl } from '../base/module-url.ts'
 import { createMutex } from '../base/mutex.ts'
 import type { Threads } from '../base/threads.ts'
 import type { Scope } from './names.ts'
@@ -328,7 +329,7 @@ interface Check {
   readonly address: string
 }
 
-const JOB = { module: new URL('./password-worker.js', import.meta.url).href, name: 'comparePassword' }
+const JOB = { module: moduleUrl('web/password-worker.js'), name: 'comparePassword' }
 
 /** Checks passwords in a thread, one at a time, and remembers the last results by a salted digest. */
 function createPasswords({ threads }: Pick<AccessDeps, 'threads'>) {
