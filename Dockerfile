@@ -21,8 +21,9 @@ FROM node AS build
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json ./
+COPY scripts/build.mjs scripts/
 COPY src src
-RUN npm run --silent build && rm dist/.tsbuildinfo
+RUN npm run --silent build
 
 # The health check: a start of Node.js every few seconds would cost as much as the server.
 FROM node AS healthcheck

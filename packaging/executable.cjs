@@ -1,5 +1,5 @@
 // What the single executable begins with (Node.js's single executable applications): it unpacks the program, once for each
-// version, into a folder of the user's cache, and runs it from there. Threads and files are then found as in development.
+// version, into a folder of the user's cache, and runs it from there. Threads and files are then found as everywhere else.
 'use strict'
 const { mkdirSync, mkdtempSync, renameSync, lstatSync, rmSync, writeFileSync } = require('node:fs')
 const { createRequire } = require('node:module')

@@ -1,4 +1,17 @@
-// The man page rollcall(1), from the tables that the program itself reads. Needs "npm run build".
+// The man page rollcall(1), from the tables that the program itself reads.
+import { resolve } from 'node:path'
+import { build } from 'esbuild'
+
+const HERE = resolve(import.meta.dirname, '..')
+
+/** The modules of src/ with the tables. */
+const TABLES = [
+  'commands/help',
+  'config/options',
+  'config/arguments',
+  'config/command-options',
+  'config/sensor-options',
+]
 
 /**
  * @param version of the program
@@ -6,11 +19,7 @@
  * @returns the page, in the macros of man(7)
  */
 export async function manPage(version, epoch) {
-  const { COMMANDS } = await import('../dist/commands/help.js')
-  const { options } = await import('../dist/config/options.js')
-  const { SWITCHES } = await import('../dist/config/arguments.js')
-  const { COMMAND_FLAGS, COMMAND_SWITCHES } = await import('../dist/config/command-options.js')
-  const { sensorOptions } = await import('../dist/config/sensor-options.js')
+  const { COMMANDS, options, SWITCHES, COMMAND_FLAGS, COMMAND_SWITCHES, sensorOptions } = await tables()
   const flagged = options.filter(({ flag }) => flag !== undefined)
   const variables = options.filter(({ flag, env }) => flag === undefined && env !== undefined)
   const ownFlags = Object.entries(COMMAND_FLAGS).flatMap(([command, own]) => [
@@ -59,6 +68,15 @@ export async function manPage(version, epoch) {
     ),
     section('SEE ALSO', '.BR prometheus (1),\n.BR promtool (1)'),
   ].join('\n')}\n`
+}
+
+/** What these modules export. */
+async function tables() {
+  const outfile = resolve(HERE, 'build/tables.mjs')
+  const contents = TABLES.map((path) => `export * from './src/${path}.ts'`).join('\n')
+  const stdin = { contents, resolveDir: HERE }
+  await build({ stdin, outfile, bundle: true, format: 'esm', platform: 'node', packages: 'external' })
+  return import(outfile)
 }
 
 function section(name, ...parts) {

@@ -4,8 +4,8 @@
 //   node scripts/package.mjs [--output=release] [--version=1.2.3] [--arch=amd64|arm64] [--node=/usr/bin/node]
 //     [--format=tar --format=executable --format=deb --format=rpm]
 //
-// Needs Linux, GNU tar, installed dependencies, "npm run build", and nfpm for deb and rpm. A private Node.js, rather
-// than a bundle: threads and files are found as in development, and every distribution runs the tested version.
+// Needs Linux, GNU tar, installed dependencies, "npm run build", and nfpm for deb and rpm. A private Node.js: every
+// distribution runs the tested version.
 // Equal inputs make equal bytes: all times are SOURCE_DATE_EPOCH, by default that of the commit.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'

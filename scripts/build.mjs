@@ -1,0 +1,78 @@
+// Bundles the program of src/, into a few files: a start that loads hundreds of them takes twice the time.
+//
+//   npm run build    checks the types, and writes dist/
+//   node scripts/build.mjs [FOLDER]
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { build } from 'esbuild'
+
+/** What every start of a server loads. The other packages are loaded late, and from node_modules. */
+const BUNDLED = [
+  '@fastify/under-pressure',
+  'close-with-grace',
+  'fastify',
+  'lru-cache',
+  'pino',
+  'prom-client',
+  'undici',
+]
+
+const outdir = resolve(process.argv[2] ?? 'dist')
+process.chdir(resolve(import.meta.dirname, '..'))
+const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
+
+const { metafile } = await build({
+  entryPoints: ['src/cli.ts', ...threadModules()],
+  outbase: 'src',
+  outdir,
+  chunkNames: 'chunks/[name]-[hash]', // one folder below the root, see src/base/module-url.ts
+  bundle: true,
+  splitting: true, // what the code loads late stays in files of its own
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  external: Object.keys(dependencies).filter((name) => !BUNDLED.includes(name)),
+  banner: {
+    // For packages in CommonJS, which load the modules of Node.js with it.
+    js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+  },
+  legalComments: 'eof',
+  metafile: true,
+  logLevel: 'warning',
+})
+const licences = join(outdir, 'licences.txt')
+writeFileSync(licences, licencesOf(Object.keys(metafile.inputs)))
+removeOthers(new Set([licences, ...Object.keys(metafile.outputs).map((path) => resolve(path))]))
+
+/** The sources of the modules that threads load: each is an entry point. */
+function threadModules() {
+  return readdirSync('src', { recursive: true })
+    .filter((path) => /\.tsx?$/.test(path))
+    .flatMap((path) => [...readFileSync(join('src', path), 'utf8').matchAll(/\bmoduleUrl\('([^']+)\.js'\)/g)])
+    .map(([, path]) => `src/${path}.ts`)
+}
+
+/** The licences of the packages that these files are from. */
+function licencesOf(files) {
+  const packages = files.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? [])
+  return [...new Set(packages)]
+    .sort()
+    .map((folder) => {
+      const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+      const texts = readdirSync(folder).filter((file) => /^(licen[cs]e|notice|copying)/i.test(file))
+      return [
+        `${name} ${version} (${license})`,
+        ...texts.sort().map((file) => readFileSync(join(folder, file), 'utf8').trim()),
+      ].join('\n\n')
+    })
+    .join(`\n\n${'-'.repeat(80)}\n\n`)
+    .concat('\n')
+}
+
+/** Removes what an earlier build left in the folder. */
+function removeOthers(written) {
+  for (const entry of readdirSync(outdir, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name)
+    if (!entry.isDirectory() && !written.has(path)) rmSync(path)
+  }
+}

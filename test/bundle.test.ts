@@ -1,0 +1,113 @@
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import t from 'tap'
+import { startServer } from '../bench/processes/start.ts'
+import { inventoryServer } from './helpers/inventory-server.ts'
+import { until } from './helpers/until.ts'
+import { DAVE, written } from './helpers/web.ts'
+
+const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
+
+/** The modules that threads load, and the functions that they call there. */
+const jobs = textsOf('src', /\.tsx?$/).flatMap(({ text }) =>
+  [...text.matchAll(/moduleUrl\('([^']+)'\)(?:, name: '(\w+)')?/g)].map(([, path, name]) => ({
+    path: path as string,
+    name,
+  })),
+)
+
+/** What `npm run build` makes, in a folder of this test. */
+const dist = join(t.testdir(), 'dist')
+const built = spawnSync(process.execPath, ['scripts/build.mjs', dist], { encoding: 'utf8' })
+const chunks = textsOf(dist, /\.js$/)
+
+function textsOf(folder: string, name: RegExp) {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => name.test(path))
+    .map((path) => ({ path, text: readFileSync(join(folder, path), 'utf8') }))
+}
+
+t.test('it is built without a warning, and has the licences of what is in it', async (t) => {
+  t.same([built.status, built.stdout, built.stderr], [0, '', ''])
+  t.match(readFileSync(join(dist, 'licences.txt'), 'utf8'), /^fastify \S+ \(MIT\)$.*^undici \S+ \(MIT\)$/ms)
+})
+
+t.test('every module that a thread loads is where it is looked for, with its function', async (t) => {
+  t.ok(jobs.length > 5)
+  for (const { path, name } of jobs) {
+    const module = await import(pathToFileURL(join(dist, path)).href)
+    if (name !== undefined) t.type(module[name], 'function', `${path}: ${name}`)
+  }
+  const finding = chunks
+    .filter(({ text }) => text.includes('// src/base/module-url.ts'))
+    .map(({ path }) => path)
+  t.ok(finding.length > 0)
+  t.same(
+    finding.filter((path) => dirname(dirname(path)) !== '.' || dirname(path) === '.'),
+    [],
+  )
+  t.same(
+    textsOf('src', /\.tsx?$/)
+      .filter(({ text }) => text.replaceAll('createRequire(import.meta.url)', '').includes('import.meta'))
+      .map(({ path }) => path),
+    ['base/module-url.ts'],
+    'nothing else depends on the file that it is in',
+  )
+})
+
+t.test('a command loads nothing of the libraries of the server', async (t) => {
+  const textOf = new Map(chunks.map(({ path, text }) => [path, text]))
+  const loaded = new Set(['cli.js', ...[...textOf.keys()].filter((path) => path.startsWith('chunks/main-'))])
+  for (const path of loaded)
+    for (const [, next] of textOf
+      .get(path)
+      ?.matchAll(/^(?:import|\}|import .*) ?(?:from )?"(\.[^"]+)";$/gm) ?? [])
+      loaded.add(join(dirname(path), next as string))
+  t.ok(loaded.size > 3)
+  const holding = (library: string) =>
+    [...textOf].filter(([, text]) => text.includes(`// node_modules/${library}/`)).map(([path]) => path)
+  for (const library of ['fastify', 'pino', 'prom-client', 'undici']) {
+    t.ok(holding(library).length > 0, library)
+    t.same(
+      holding(library).filter((path) => loaded.has(path)),
+      [],
+    )
+  }
+})
+
+t.test('it serves: targets, pages and documents, with passwords that a thread compares', async (t) => {
+  const folder = t.testdir()
+  const inventory = await inventoryServer(t, ['10.0.0.1'])
+  const web = written(folder, `basic_auth_users: { dave: ${DAVE} }\n`)
+  const config = written(
+    folder,
+    `sources: [{ name: sensors, http: { url: "${inventory.url}" } }]\n`,
+    'rollcall.yml',
+  )
+  const flags = [
+    `--config.file=${config}`,
+    `--web.config.file=${web}`,
+    `--storage.path=${join(folder, 'data')}`,
+    '--web.listen-address=127.0.0.1:0',
+    '--log.format=json',
+  ]
+  const { url } = await startServer(t, {
+    args: [join(dist, 'cli.js'), 'serve', ...flags],
+    serves: /"url":"([^"]+)".*"msg":"serving targets"/,
+  })
+  const get = async (path: string, password = 'dave123') => {
+    const authorization = `Basic ${Buffer.from(`dave:${password}`).toString('base64')}`
+    const response = await fetch(`${url}${path}`, { headers: { authorization } })
+    return `${response.status} ${await response.text()}`
+  }
+  t.match(
+    await until('there is a list', async () => /^200 .*/s.exec(await get('/targets'))?.[0]),
+    '"10.0.0.1:9100"',
+  )
+  t.match(await get('/targets', 'dave124'), /^401 /)
+  t.match(await get('/'), /^200 <!doctype html>/i)
+  t.match(await get('/api/v1/openapi.json'), /^200 \{"openapi"/)
+  t.match(await get('/metrics'), `rollcall_build_info{version="${version}"`)
+})
