@@ -36,6 +36,9 @@ const { metafile } = await build({
     // For packages in CommonJS, which load the modules of Node.js with it.
     js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
   },
+  // V8 keeps the text: without blanks 1.5 MB less are resident. Names stay, and lines are short enough for stack traces.
+  minifyWhitespace: true,
+  lineLimit: 120,
   legalComments: 'eof',
   metafile: true,
   logLevel: 'warning',
