@@ -2,6 +2,8 @@
 //
 //   npm run build    checks the types, and writes dist/
 //   node scripts/build.mjs [FOLDER]
+//
+// package.json has an exact version of esbuild, since before 1.0 each minor one may change what it writes.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { build } from 'esbuild'
@@ -17,8 +19,9 @@ const BUNDLED = [
   'undici',
 ]
 
-const outdir = resolve(process.argv[2] ?? 'dist')
 process.chdir(resolve(import.meta.dirname, '..'))
+const [, , folder] = process.argv
+const outdir = resolve(folder ?? 'dist')
 const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
 
 const { metafile } = await build({
@@ -45,7 +48,9 @@ const { metafile } = await build({
 })
 const licences = join(outdir, 'licences.txt')
 writeFileSync(licences, licencesOf(Object.keys(metafile.inputs)))
-removeOthers(new Set([licences, ...Object.keys(metafile.outputs).map((path) => resolve(path))]))
+// Another folder may have files of others.
+if (folder === undefined)
+  removeOthers(new Set([licences, ...Object.keys(metafile.outputs).map((path) => resolve(path))]))
 
 /** The sources of the modules that threads load: each is an entry point. */
 function threadModules() {
@@ -72,7 +77,7 @@ function licencesOf(files) {
     .concat('\n')
 }
 
-/** Removes what an earlier build left in the folder. */
+/** Removes what earlier builds have left. */
 function removeOthers(written) {
   for (const entry of readdirSync(outdir, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name)
