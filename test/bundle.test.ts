@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { cpSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
 import { startServer } from '../bench/processes/start.ts'
@@ -72,6 +72,17 @@ t.test('a command loads nothing of the libraries of the server', async (t) => {
       library,
     )
   }
+})
+
+t.test('files that are missing are told in words for people', async (t) => {
+  const broken = t.testdir()
+  const isMain = (path: string) => basename(path).startsWith('main-')
+  cpSync(dist, broken, { recursive: true, filter: (path) => !isMain(path) })
+  const { status, stderr } = spawnSync(process.execPath, [join(broken, 'cli.js'), '--version'], {
+    encoding: 'utf8',
+  })
+  t.equal(status, 1)
+  t.match(stderr, /^rollcall: the program cannot be loaded: Cannot find module .*; install it again/)
 })
 
 t.test('it serves: targets, pages and documents, with passwords that a thread compares', async (t) => {
