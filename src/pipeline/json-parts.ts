@@ -7,7 +7,7 @@ import { parseJson } from './parse-json.ts'
 export interface JsonParts {
   /** Yields the items of the list in parts. @throws SyntaxError when the text has to be read as a whole */
   items(): Generator<readonly Json[]>
-  /** The document with a list of `length` items in place of the long one; the first item is `marker`. */
+  /** The document with a list of `length` items in place of the long one: `marker`, and then nothing. */
   frame(length: number): Json
   /** A unique text that identifies that list. */
   readonly marker: string
@@ -26,9 +26,6 @@ const TAIL_BYTES = 65_536
 
 /** The beginning of a list: of the whole text, or else of the first list of objects in it. */
 const LIST = /^\s*\[|\[(?=\s*\{)/
-
-/** The text around a list that is the whole document. */
-const BARE = /^[ \t\n\r]*\[\][ \t\n\r]*$/
 
 /**
  * Finds the long list in a JSON text, so that it can be read in parts: a million records in memory at once
@@ -61,11 +58,22 @@ export function splitJson(bytes: Uint8Array, partBytes = PART_BYTES): JsonParts 
       }
     },
     frame(length) {
-      if (BARE.test(head + tail)) return [marker, ...Array<Json>(length - 1).fill(null)]
-      return parseJson(`${head}"${marker}"${',null'.repeat(length - 1)}${tail}`)
+      const document = parseJson(`${head}"${marker}"${tail}`)
+      listWith(marker, document).length = length
+      return document
     },
     marker,
   }
+}
+
+/** Finds the list that begins with an item. */
+function listWith(item: string, document: Json): Json[] {
+  const values = [document]
+  for (const value of values) {
+    if (Array.isArray(value) && value[0] === item) return value
+    if (typeof value === 'object' && value !== null) values.push(...Object.values(value))
+  }
+  throw new SyntaxError('no list begins with this item')
 }
 
 /** Parses some items of a list. @throws SyntaxError when the text is not valid, or has no items */
