@@ -7,7 +7,7 @@ import type { Settings, SourceSettings } from '../config/settings.ts'
 import { type LabelTemplate, type Mapping, scopesOf } from '../mapping/mapping.ts'
 import { neededIn, type Path, pathsIn, shownPath, type Template, valueAt } from '../mapping/template.ts'
 import type { Document } from '../model/document.ts'
-import { encodeGroups } from '../model/list.ts'
+import { encodeLines } from '../model/list.ts'
 import type { InventoryRecord } from '../model/record.ts'
 import { type Plan, runPipeline } from '../pipeline/pipeline.ts'
 import { compilePlan, type PlanOptions } from '../pipeline/plan.ts'
@@ -111,8 +111,8 @@ async function runSource(settings: SourceSettings, { clock, files, progress }: D
 
 /** @throws RefreshError when the documents are not an inventory */
 function build(documents: readonly Document[], plan: Plan): Built {
-  const { groups, keys, report } = runPipeline(documents, plan)
-  return { body: encodeGroups(groups), counts: { groups: groups.length, targets: keys.length }, report }
+  const { lines, keys, report } = runPipeline(documents, plan)
+  return { body: encodeLines(lines), counts: { groups: lines.length, targets: keys.length }, report }
 }
 
 /** A field that the configuration names, such as `{site}` at `labels.site`. */

@@ -14,6 +14,14 @@ export type Lines = readonly string[]
 /** An empty list, which Prometheus reads as "delete every target". */
 const EMPTY = '[]'
 
+/** The text before, between and after the lines of any other list. A line has no line break in it. */
+const BEFORE = '[\n'
+const BETWEEN = ',\n'
+const AFTER = '\n]\n'
+
+/** The least text that is in memory at a time, in bytes. */
+const TEXT_BYTES = 65_536
+
 /**
  * The text before the targets of a group, and between its targets and its labels. It cannot occur in a JSON
  * string, where each `"` has a backslash before it.
@@ -36,18 +44,49 @@ export function encodeLabels(labels: Labels): string {
 
 /** Encodes a group as one line. */
 export function lineOf(targets: readonly string[], labels: string): string {
-  return `${TARGETS}${JSON.stringify(targets)},"labels":${labels}}`
+  return lineWith(JSON.stringify(targets), labels)
 }
 
-/** Joins lines to an encoded list. */
+/**
+ * Encodes a group as one line.
+ * @param targets as JSON
+ */
+export function lineWith(targets: string, labels: string): string {
+  return `${TARGETS}${targets},"labels":${labels}}`
+}
+
+/**
+ * Joins lines to an encoded list, in memory that all threads share: a list travels between them without being copied. The
+ * lines are written to their places one by one, since as one text they would be in memory once more.
+ */
 export function encodeLines(lines: Lines): Buffer {
-  return Buffer.from(lines.length === 0 ? EMPTY : `[\n${lines.join(',\n')}\n]\n`)
+  if (lines.length === 0) return Buffer.from(EMPTY)
+  const size = lines.reduce((sum, line) => sum + Buffer.byteLength(line) + BETWEEN.length, 0)
+  const body = Buffer.from(new SharedArrayBuffer(BEFORE.length + size - BETWEEN.length + AFTER.length))
+  let at = body.write(BEFORE)
+  for (const [index, line] of lines.entries()) {
+    if (index > 0) at += body.write(BETWEEN, at)
+    at += body.write(line, at)
+  }
+  body.write(AFTER, at)
+  return body
 }
 
 /** Splits an encoded list into lines. */
 export function linesOf(body: Uint8Array): Lines {
-  const lines = textOf(body).split('\n')
-  return lines.slice(1, -2).map((line) => (line.endsWith(',') ? line.slice(0, -1) : line))
+  return [...eachLine(body)]
+}
+
+/** Yields the lines of an encoded list. Some of its text at a time is in memory, since the list may be large. */
+export function* eachLine(body: Uint8Array): Generator<string> {
+  const bytes = asBuffer(body)
+  const end = bytes.length - AFTER.length
+  for (let at = BEFORE.length; at < end; ) {
+    const next = bytes.indexOf(BETWEEN, Math.min(end, at + TEXT_BYTES))
+    const to = next === -1 ? end : next
+    yield* bytes.toString('utf8', at, to).split(BETWEEN)
+    at = to + BETWEEN.length
+  }
 }
 
 /** The encoded labels of a line. */

@@ -1,5 +1,14 @@
 import { compareText, type Labels } from '../model/labels.ts'
-import { countIn, encodeLines, type Lines, labelsIn, lineOf, linesOf, targetsIn } from '../model/list.ts'
+import {
+  countIn,
+  eachLine,
+  encodeLines,
+  type Lines,
+  labelsIn,
+  lineOf,
+  linesOf,
+  targetsIn,
+} from '../model/list.ts'
 import { NO_KEY } from '../model/record-key.ts'
 import { placeOf } from '../model/target-group.ts'
 
@@ -19,11 +28,13 @@ export interface Members {
   readonly absenceOf: Int32Array
 }
 
-/** The targets of a reading. Groups and targets are sorted. */
+/** The targets of a reading as lines of a list. Groups and targets are sorted. */
 export interface Answered {
-  readonly groups: readonly { readonly targets: readonly string[] }[]
+  readonly lines: Lines
   /** The encoded labels of each group. */
   readonly labels: readonly string[]
+  /** The number of targets of each group. */
+  readonly sizes: readonly number[]
   /** For each target, in order, the key of its record. */
   readonly keys: Uint32Array
 }
@@ -40,19 +51,10 @@ export interface Missing {
   absence: number
 }
 
-/** The targets of a reading as lines. */
-export function linesFrom({ groups, labels }: Answered): Lines {
-  return groups.map(({ targets }, index) => lineOf(targets, labels[index] as string))
-}
-
 /** The targets of a list, as if a reading had all of them. */
 export function answeredIn({ body, keys }: Members): Answered {
   const lines = linesOf(body)
-  return {
-    groups: lines.map((line) => ({ targets: targetsIn(line) })),
-    labels: lines.map(labelsIn),
-    keys,
-  }
+  return { lines, labels: lines.map(labelsIn), sizes: lines.map(countIn), keys }
 }
 
 /** The differences between a reading and a list. */
@@ -67,9 +69,8 @@ export interface Comparison {
 /**
  * Finds the targets of a list that are missing from a reading. A target that moved to another group, with other labels, is
  * still the same target. If several targets have one identity, as many count as moved as joined elsewhere.
- * @param lines of the reading
  */
-export function compare({ body, keys, absenceOf }: Members, reading: Answered, lines: Lines): Comparison {
+export function compare({ body, keys, absenceOf }: Members, reading: Answered): Comparison {
   const groups = new Map(reading.labels.map((labels, index) => [labels, index]))
   const missing: Missing[] = []
   const joined = new Map<string, number>()
@@ -99,14 +100,14 @@ export function compare({ body, keys, absenceOf }: Members, reading: Answered, l
     while (at < now.length) count(joined, now[at++] + where, 1)
   }
 
-  for (const line of linesOf(body)) {
+  for (const line of eachLine(body)) {
     const labels = labelsIn(line)
     const index = groups.get(labels)
     groups.delete(labels)
-    const now = index === undefined ? [] : targetsOf(reading, index)
-    if (index === undefined || lines[index] !== line) compareGroups(targetsIn(line), now, labels)
-    else if (absenceOf.length === 0) place += now.length
-    else for (const _ of now) noteAnswer()
+    if (index === undefined) compareGroups(targetsIn(line), [], labels)
+    else if (reading.lines[index] !== line) compareGroups(targetsIn(line), targetsOf(reading, index), labels)
+    else if (absenceOf.length === 0) place += reading.sizes[index] as number
+    else for (let left = reading.sizes[index] as number; left > 0; left--) noteAnswer()
   }
   for (const [labels, index] of groups) compareGroups([], targetsOf(reading, index), labels)
   const keysOf = contestedKeys(missing, joined, reading)
@@ -131,9 +132,9 @@ function contestedKeys(missing: readonly Missing[], joined: Comparison['joined']
     if (many > (joined.get(identity) as number)) keysOf.set(identity, new Set())
   }
   let place = 0
-  for (const [index, { targets }] of keysOf.size === 0 ? [] : reading.groups.entries()) {
-    const where = placeIn(reading.labels[index] as string)
-    for (const target of targets) {
+  for (const line of keysOf.size === 0 ? [] : reading.lines) {
+    const where = placeIn(labelsIn(line))
+    for (const target of targetsIn(line)) {
       const key = reading.keys[place++] as number
       if (key !== NO_KEY) keysOf.get(target + where)?.add(key)
     }
@@ -148,12 +149,13 @@ function count(counts: Map<string, number>, item: string, more: number): void {
   else counts.set(item, now)
 }
 
-function targetsOf({ groups }: Answered, index: number): readonly string[] {
-  return (groups[index] as Answered['groups'][number]).targets
+function targetsOf({ lines }: Answered, index: number): readonly string[] {
+  return targetsIn(lines[index] as string)
 }
 
 /** Makes the list of the present targets and the absent ones that stay. */
-export function compose(reading: Answered, lines: Lines, stay: readonly Missing[]): Members {
+export function compose(reading: Answered, stay: readonly Missing[]): Members {
+  const { lines } = reading
   if (stay.length === 0) {
     return { body: encodeLines(lines), groups: lines.length, keys: reading.keys, absenceOf: new Int32Array() }
   }
@@ -193,14 +195,16 @@ export function compose(reading: Answered, lines: Lines, stay: readonly Missing[
 
   for (const labels of [...reading.labels, ...alone].sort(compareText)) {
     const index = answered.get(labels)
-    const targets = index === undefined ? [] : targetsOf(reading, index)
     const others = staying.get(labels)
-    if (others !== undefined) composed.push(lineOf(merge(targets, others), labels))
-    else {
+    if (others !== undefined) {
+      const targets = index === undefined ? [] : targetsOf(reading, index)
+      composed.push(lineOf(merge(targets, others), labels))
+    } else {
+      const size = reading.sizes[index as number] as number
       composed.push(lines[index as number] as string)
-      keys.set(reading.keys.subarray(from, from + targets.length), place)
-      from += targets.length
-      place += targets.length
+      keys.set(reading.keys.subarray(from, from + size), place)
+      from += size
+      place += size
     }
   }
   return { body: encodeLines(composed), groups: composed.length, keys, absenceOf }
@@ -217,7 +221,7 @@ function divide(body: Uint8Array, isWanted: (place: number) => boolean): readonl
   const createPart = () => ({ lines: [] as string[], targets: 0 })
   const parts = [createPart(), createPart()] as const
   let place = 0
-  for (const line of linesOf(body)) {
+  for (const line of eachLine(body)) {
     const wanted = Array.from({ length: countIn(line) }, () => isWanted(place++))
     const counts = [wanted.filter(Boolean).length, wanted.filter((one) => !one).length]
     for (const [number, part] of parts.entries()) {
@@ -268,7 +272,7 @@ export function pickOut({ body, absenceOf }: Members, isWanted: (absence: number
 export const MAX_SAMPLES = 10
 
 /** The first targets of some lines: address, and the labels that decide where they are scraped. */
-function samplesOf(lines: Lines): string[] {
+export function samplesOf(lines: Lines): string[] {
   const targets = lines.slice(0, MAX_SAMPLES).flatMap((line) => {
     const where = placeIn(labelsIn(line))
     return targetsIn(line).map((target) => target + where)

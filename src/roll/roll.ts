@@ -7,12 +7,11 @@ import {
   type Comparison,
   compare,
   compose,
-  linesFrom,
   MAX_SAMPLES,
   type Members,
   type Missing,
   pickOut,
-  placeIn,
+  samplesOf,
   takeOut,
 } from './members.ts'
 import {
@@ -104,13 +103,8 @@ export interface Called {
 
 /** Makes the roll of the first list of a source. */
 export function openRoll(reading: Reading, occasion: Occasion): Called {
-  const lines = linesFrom(reading)
   const joined = reading.keys.length
-  const added = reading.groups.slice(0, MAX_SAMPLES).flatMap(({ targets }, index) => {
-    const where = placeIn(reading.labels[index] as string)
-    return targets.slice(0, MAX_SAMPLES).map((target) => target + where)
-  })
-  const list = compose(reading, lines, [])
+  const list = compose(reading, [])
   const seen = circumstances(reading, new Uint32Array(), occasion)
   const history = remember(NO_HISTORY, occasion.nowMs, { left: 0, returned: 0, sizes: joined })
   return {
@@ -119,7 +113,7 @@ export function openRoll(reading: Reading, occasion: Occasion): Called {
     joined,
     left: 0,
     accepted: 0,
-    samples: { added: added.slice(0, MAX_SAMPLES), removed: [] },
+    samples: { added: samplesOf(reading.lines), removed: [] },
     needsConfirmation: false,
   }
 }
@@ -132,9 +126,8 @@ export function openRoll(reading: Reading, occasion: Occasion): Called {
 export function callRoll(roll: Roll, reading: Reading, occasion: Occasion): Called | undefined {
   const { nowMs, options, all } = occasion
   const { accepted } = roll
-  const lines = linesFrom(reading)
   const present = reading.keys.length
-  const { missing, joined, returned } = compare(roll, reading, lines)
+  const { missing, joined, returned } = compare(roll, reading)
   if (!reading.isAtRest && missing.length > 0) return undefined
   const came = returned.filter((absence) => roll.absences[absence]?.isUnreadable === false).length
   const history = remember(roll.history, nowMs, { left: 0, returned: came, sizes: present })
@@ -147,7 +140,7 @@ export function callRoll(roll: Roll, reading: Reading, occasion: Occasion): Call
   const left = missing.filter(({ absence }) => absence === -1)
   const samples = left.slice(0, MAX_SAMPLES).map(({ identity }) => identity)
   const draft = {
-    ...compose(reading, lines, stay),
+    ...compose(reading, stay),
     ...remaining(absences, verdicts),
     seen,
     history,
@@ -242,12 +235,11 @@ export function shiftedRoll(roll: Roll, byMs: number): Roll {
  */
 export function unite(one: Roll, other: Roll, nowMs: number): Roll {
   const answered = answeredIn(one)
-  const lines = linesFrom(answered)
-  const { missing } = compare(other, answered, lines)
+  const { missing } = compare(other, answered)
   for (const each of missing) each.absence = 0
   const { seen, history } = one
   return {
-    ...compose(answered, lines, missing),
+    ...compose(answered, missing),
     absences:
       missing.length === 0 ? [] : [countedAnew(firstMissed(seen, history, nowMs, false), nowMs, nowMs)],
     seen,

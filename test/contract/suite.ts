@@ -3,9 +3,9 @@ import type { Test } from 'tap'
 import type { MappingOptions } from '../../src/mapping/mapping.ts'
 import { compileTemplate } from '../../src/mapping/template.ts'
 import { encodeGroups } from '../../src/model/list.ts'
-import { runPipeline } from '../../src/pipeline/pipeline.ts'
 import { compilePlan } from '../../src/pipeline/plan.ts'
 import type { Reading, Source, Version } from '../../src/sources/source.ts'
+import { runPipeline } from '../helpers/pipeline.ts'
 
 /** The most that the sources of the suite may read, in bytes. */
 export const MAX_BYTES = 100_000

@@ -6,12 +6,13 @@ import { compileTemplate } from '../../src/mapping/template.ts'
 import type { Document } from '../../src/model/document.ts'
 import type { ExplainAnswer } from '../../src/model/explanation.ts'
 import { encodeGroups } from '../../src/model/list.ts'
-import { type Plan, runPipeline } from '../../src/pipeline/pipeline.ts'
+import type { Plan } from '../../src/pipeline/pipeline.ts'
 import { compilePlan, type PlanOptions } from '../../src/pipeline/plan.ts'
 import { createRoom, keepRead, type LastRead } from '../../src/refresh/compute.ts'
 import type { RelabelConfig } from '../../src/relabel/config.ts'
 import { freeze, type Snapshot } from '../../src/snapshot/freeze.ts'
 import { jsonDocument } from './documents.ts'
+import { runPipeline } from './pipeline.ts'
 
 /** What a test says of a source. */
 export interface InventorySetup {

@@ -26,6 +26,18 @@ t.test('groups are encoded with exactly targets and labels, one a line', async (
   t.equal(encodeGroups([]).toString(), '[]')
 })
 
+t.test('a long list is taken apart some lines at a time, in shared memory', async (t) => {
+  const groups = Array.from({ length: 50 }, (_, index) => ({
+    targets: Array.from({ length: (index * 97) % 400 }, (_, place) => `gerät-${index}-${place}:9100`),
+    labels: [['site', `${'—'.repeat(index * 50)}${index}`]] as const,
+  }))
+  const body = encodeGroups([...groups, { targets: ['x'.repeat(200_000)], labels: [] }])
+  t.ok(body.buffer instanceof SharedArrayBuffer)
+  t.ok(body.byteLength > 500_000)
+  t.equal(body.toString(), `[\n${linesOf(body).join(',\n')}\n]\n`)
+  t.same(linesOf(body), body.toString().slice(2, -3).split(',\n'))
+})
+
 t.test('texts that look like what stands between them are counted as what they are', async (t) => {
   for (const targets of [
     [','],

@@ -2,9 +2,9 @@ import t from 'tap'
 import type { LabelDropReason } from '../../src/mapping/rejection.ts'
 import { compileTemplate } from '../../src/mapping/template.ts'
 import { encodeGroups } from '../../src/model/list.ts'
-import { runPipeline } from '../../src/pipeline/pipeline.ts'
 import { compilePlan } from '../../src/pipeline/plan.ts'
 import { document } from '../helpers/documents.ts'
+import { runPipeline } from '../helpers/pipeline.ts'
 
 const plan = compilePlan({
   records: undefined,

@@ -3,9 +3,9 @@ import { compilePath, compileTemplate } from '../../src/mapping/template.ts'
 import type { Document } from '../../src/model/document.ts'
 import type { Json } from '../../src/model/record.ts'
 import { createJoin, ownDocuments } from '../../src/pipeline/join.ts'
-import { runPipeline } from '../../src/pipeline/pipeline.ts'
 import { compilePlan, type JoinOptions, type PlanOptions, readsHeaders } from '../../src/pipeline/plan.ts'
 import { jsonDocument } from '../helpers/documents.ts'
+import { runPipeline } from '../helpers/pipeline.ts'
 
 const DEVICE: JoinOptions = {
   name: 'device',

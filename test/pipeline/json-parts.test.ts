@@ -3,8 +3,8 @@ import t from 'tap'
 import { encodeGroups } from '../../src/model/list.ts'
 import { splitJson } from '../../src/pipeline/json-parts.ts'
 import { parseJson } from '../../src/pipeline/parse-json.ts'
-import { runPipeline } from '../../src/pipeline/pipeline.ts'
 import { compilePlan } from '../../src/pipeline/plan.ts'
+import { runPipeline } from '../helpers/pipeline.ts'
 import { holds } from '../helpers/property.ts'
 
 /** What reading in parts gives; undefined when the text has to be read as a whole. */

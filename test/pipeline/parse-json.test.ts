@@ -4,8 +4,8 @@ import t from 'tap'
 import { compileTemplate } from '../../src/mapping/template.ts'
 import type { Json } from '../../src/model/record.ts'
 import { parseJson } from '../../src/pipeline/parse-json.ts'
-import { runPipeline } from '../../src/pipeline/pipeline.ts'
 import { compilePlan } from '../../src/pipeline/plan.ts'
+import { runPipeline } from '../helpers/pipeline.ts'
 import { holds } from '../helpers/property.ts'
 
 t.test(

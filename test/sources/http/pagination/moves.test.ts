@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import type { Document } from '../../../../src/model/document.ts'
-import { runPipeline } from '../../../../src/pipeline/pipeline.ts'
 import { compilePlan } from '../../../../src/pipeline/plan.ts'
 import type { Source } from '../../../../src/sources/source.ts'
 import { type ApiRequest, httpSource, serveApi } from '../../../helpers/http-source.ts'
 import { type InventoryServer, inventoryServer } from '../../../helpers/inventory-server.ts'
+import { runPipeline } from '../../../helpers/pipeline.ts'
 import { holdsAsync } from '../../../helpers/property.ts'
 
 interface Device {
