@@ -38,14 +38,17 @@ export interface Result extends Packed {
 /**
  * The pipeline: documents → records → targets → groups. A pure function: the same bytes and plan give the
  * same result, wherever it runs.
+ * @param onRead is called when all records have been read, and the documents are not needed any more
  * @throws RefreshError when the documents hold no list of records, or all records are quarantined
  */
-export function runPipeline(documents: readonly Document[], plan: Plan): Result {
+export function runPipeline(documents: readonly Document[], plan: Plan, onRead = () => {}): Result {
   const join = plan.joins && createJoin(documents, plan.joins)
   const own = join === undefined ? documents : ownDocuments(documents)
   const [document] = own
   const read = own.length === 1 ? readInParts(document as Document, plan, join) : undefined
-  return (read ?? readWhole(own, plan, join)).result()
+  const collector = read ?? readWhole(own, plan, join)
+  onRead()
+  return collector.result()
 }
 
 type Join = ReturnType<typeof createJoin> | undefined

@@ -28,24 +28,26 @@ export interface Computed {
 
 /**
  * The whole computation of a refresh as one pure function: documents → targets → roll → encoded list.
+ * @param onRead is called when the documents have been read and are not needed any more
  * @throws RefreshError when the documents are no inventory
  */
-export function compute(work: Work, plan: Plan): Computed {
+export function compute(work: Work, plan: Plan, onRead = () => {}): Computed {
   switch (work.kind) {
     case 'again':
       return { called: callAgain(work.roll, work.occasion), report: undefined }
     case 'accept':
       return { called: letGo(work.roll, work.digest, work.nowMs), report: undefined }
     case 'read':
-      return read(work, plan)
+      return read(work, plan, onRead)
   }
 }
 
 function read(
   { documents, roll, occasion, isAtRest }: Extract<Work, { kind: 'read' }>,
   plan: Plan,
+  onRead: () => void,
 ): Computed {
-  const { report, ...answered } = runPipeline(documents, plan)
+  const { report, ...answered } = runPipeline(documents, plan, onRead)
   const { minExpected } = occasion.options
   if (answered.keys.length < minExpected) {
     throw new RefreshError(
@@ -68,21 +70,20 @@ export interface Task {
 /** What was computed, or why nothing was: the class of an error does not travel. */
 export type Answer = Computed | { readonly failed: Pick<RefreshError, 'reason' | 'message' | 'join'> }
 
-/** The work of {@link compute} in a thread of its own. */
+/** The work of {@link compute} in a thread of its own, which the documents now belong to. */
 export function computeInThread({ work, options }: Task): Answer {
   try {
-    const { called, report } = compute(work, compilePlan(options))
-    if (called === undefined || !called.isChanged) return { called, report }
-    return { called: { ...called, roll: { ...called.roll, body: shared(called.roll.body) } }, report }
+    return compute(work, compilePlan(options), () => letGoOf(work))
   } catch (error) {
     const { reason, message, join } = asRefreshError(error)
     return { failed: { reason, message, join } }
   }
 }
 
-/** The same bytes in memory that all threads can read: they travel, there and back, without being copied again. */
-function shared(bytes: Uint8Array): Buffer {
-  const copy = Buffer.from(new SharedArrayBuffer(bytes.byteLength))
-  copy.set(bytes)
-  return copy
+/** Lets go of the memory of documents before the end of the job, until which the thread would keep it. */
+function letGoOf(work: Work): void {
+  const buffers = work.kind === 'read' ? work.documents.map(({ bytes }) => bytes.buffer) : []
+  const own = buffers.filter((buffer) => buffer instanceof ArrayBuffer)
+  // The copy gets the memory, and nobody has the copy.
+  structuredClone(undefined, { transfer: [...new Set(own)] })
 }

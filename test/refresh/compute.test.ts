@@ -31,7 +31,13 @@ const OPTIONS: PlanOptions = {
 function computing(t: Test, options = OPTIONS, threads: Threads = createThreads()) {
   t.teardown(() => threads.close())
   const clock = manualClock()
-  return { computed: createCompute(options, { threads, clock }), clock }
+  let jobs = 0
+  const run: Threads['run'] = (...job) => {
+    jobs++
+    return threads.run(...job)
+  }
+  const computed = createCompute(options, { threads: { ...threads, run }, clock })
+  return { computed, clock, jobs: () => jobs }
 }
 
 /** A reading of these documents. */
@@ -58,18 +64,35 @@ const large = (count = 20_000) => [
 ]
 
 t.test('a large inventory is built in a thread, to the same bytes and report', async (t) => {
-  const { computed } = computing(t)
+  const { computed, jobs } = computing(t)
   const documents = large()
   const built = await computed(read(documents), NEVER)
-  t.ok(bodyOf(built).buffer instanceof SharedArrayBuffer, 'it was not built here')
+  t.equal(jobs(), 1)
+  t.ok(bodyOf(built).buffer instanceof SharedArrayBuffer, 'the list is not copied into the next thread')
   t.same(asText(built), asText(compute(read(documents), compilePlan(OPTIONS))))
   t.ok(documents[0]?.bytes.byteLength, 'the documents are still here')
 })
 
 t.test('many small pages are as much work as a large one', async (t) => {
-  const { computed } = computing(t)
+  const { computed, jobs } = computing(t)
+  await computed(read(large(2_000)), NEVER)
+  t.equal(jobs(), 0)
   const pages = Array.from({ length: 20 }, () => large(2_000)[0] as Document)
-  t.ok(bodyOf(await computed(read(pages), NEVER)).buffer instanceof SharedArrayBuffer)
+  await computed(read(pages), NEVER)
+  t.equal(jobs(), 1)
+})
+
+t.test('a thread lets go of the documents before it makes the list', async (t) => {
+  const bytes = Uint8Array.from(large()[0]?.bytes as Uint8Array)
+  const pages = [bytes.subarray(0), new Uint8Array(new SharedArrayBuffer(2)).fill(32)]
+  const documents = pages.map((page) => ({ bytes: page, format: JSON_FORMAT, name: 'x' }))
+  const fails = computeInThread({ work: read(documents), options: OPTIONS })
+  t.match(fails, { failed: { reason: 'parse' } })
+  t.ok(bytes.byteLength > 0, 'they could not be read')
+  pages[1]?.set(Buffer.from('[]'))
+  const roll = { ...OPTIONS, records: undefined }
+  t.match(computeInThread({ work: read(documents), options: roll }), { called: { joined: 20_000 } })
+  t.same([bytes.byteLength, pages[1]?.byteLength], [0, 2], 'what others share is theirs')
 })
 
 t.test('documents that nobody needs any more are handed over, not copied', async (t) => {
