@@ -18,6 +18,8 @@ export type Work =
   | { readonly kind: 'again'; readonly roll: Roll; readonly occasion: Occasion }
   | { readonly kind: 'accept'; readonly roll: Roll; readonly digest: string; readonly nowMs: number }
 
+type OnRead = (documents: readonly Document[]) => void
+
 /** What a reading made of a roll. */
 export interface Computed {
   /** Undefined: nothing, since what was read may be half of something, or what was to be accepted is not held. */
@@ -28,10 +30,10 @@ export interface Computed {
 
 /**
  * The whole computation of a refresh as one pure function: documents → targets → roll → encoded list.
- * @param onRead is called when the documents have been read and are not needed any more
+ * @param onRead is called with the documents when they have been read and are not needed any more
  * @throws RefreshError when the documents are no inventory
  */
-export function compute(work: Work, plan: Plan, onRead = () => {}): Computed {
+export function compute(work: Work, plan: Plan, onRead: OnRead = () => {}): Computed {
   switch (work.kind) {
     case 'again':
       return { called: callAgain(work.roll, work.occasion), report: undefined }
@@ -45,9 +47,9 @@ export function compute(work: Work, plan: Plan, onRead = () => {}): Computed {
 function read(
   { documents, roll, occasion, isAtRest }: Extract<Work, { kind: 'read' }>,
   plan: Plan,
-  onRead: () => void,
+  onRead: OnRead,
 ): Computed {
-  const { report, ...answered } = runPipeline(documents, plan, onRead)
+  const { report, ...answered } = runPipeline(documents, plan, () => onRead(documents))
   const { minExpected } = occasion.options
   if (answered.keys.length < minExpected) {
     throw new RefreshError(
@@ -73,7 +75,7 @@ export type Answer = Computed | { readonly failed: Pick<RefreshError, 'reason' |
 /** The work of {@link compute} in a thread of its own, which the documents now belong to. */
 export function computeInThread({ work, options }: Task): Answer {
   try {
-    return compute(work, compilePlan(options), () => letGoOf(work))
+    return compute(work, compilePlan(options), letGoOf)
   } catch (error) {
     const { reason, message, join } = asRefreshError(error)
     return { failed: { reason, message, join } }
@@ -81,9 +83,8 @@ export function computeInThread({ work, options }: Task): Answer {
 }
 
 /** Lets go of the memory of documents before the end of the job, until which the thread would keep it. */
-function letGoOf(work: Work): void {
-  const buffers = work.kind === 'read' ? work.documents.map(({ bytes }) => bytes.buffer) : []
-  const own = buffers.filter((buffer) => buffer instanceof ArrayBuffer)
+function letGoOf(documents: readonly Document[]): void {
+  const own = documents.map(({ bytes }) => bytes.buffer).filter((buffer) => buffer instanceof ArrayBuffer)
   // The copy gets the memory, and nobody has the copy.
   structuredClone(undefined, { transfer: [...new Set(own)] })
 }
