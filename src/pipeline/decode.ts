@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer'
+import { constants, isUtf8 } from 'node:buffer'
 import { asBuffer } from '../base/bytes.ts'
 import { messageOf, RefreshError } from '../base/errors.ts'
 import type { Document, Format } from '../model/document.ts'
@@ -52,9 +52,19 @@ const MARKS: readonly (readonly [mark: readonly number[], encoding: string])[] =
   [[0xfe, 0xff], 'utf-16be'],
 ]
 
+/** How more can be read than Node.js can hold as one text. */
+const HOW_TO_READ =
+  'read it in pages, or as format: json with one list of objects that begin with the same key, with a plain path as records, and without fail_if'
+
 /** The document as text, without a byte order mark. */
 function textOf({ bytes, name, format }: Document): string {
   if (bytes.byteLength === 0) throw new RefreshError('parse', `${name} is empty`)
+  if (bytes.byteLength > constants.MAX_STRING_LENGTH) {
+    throw new RefreshError(
+      'too_large',
+      `${name} is larger than 512MB, and is no JSON with one long list that can be read in parts; ${HOW_TO_READ}`,
+    )
+  }
   const marked = MARKS.find(([mark]) => mark.every((byte, index) => bytes[index] === byte))?.[1]
   const encoding = marked ?? format.encoding ?? 'utf-8'
   if (encoding === 'utf-8') return fromUtf8(bytes, name)

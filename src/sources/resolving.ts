@@ -5,7 +5,7 @@ import { shownValue } from '../base/printable.ts'
 import { MASK, Secret } from '../base/secret.ts'
 import { concealed, parseHttpUrl } from '../base/urls.ts'
 import { variable } from '../base/variable.ts'
-import { parseSize } from '../model/size.ts'
+import { formatSize, parseSize } from '../model/size.ts'
 
 // Helpers to resolve the keys of a source of any kind. A schema has checked their types; here their values are read,
 // and problems are collected.
@@ -207,11 +207,15 @@ export function concealedInPath(text: string, env: Env): string[] {
 /** Node.js cannot hold a text longer than 512 MiB. */
 const MAX_SIZE_BYTES = 500 * 2 ** 20
 
-/** Reads a size, in bytes. Throws an Error that says what is expected. */
-export function readSize(text: string): number {
+/**
+ * Reads a size, in bytes. Throws an Error that says what is expected.
+ * @param maxBytes by default what fits into one text
+ */
+export function readSize(text: string, maxBytes = MAX_SIZE_BYTES): number {
   const bytes = parseSize(text)
-  if (bytes !== undefined && bytes > 0 && bytes <= MAX_SIZE_BYTES) return bytes
-  throw new Error(`${shownValue(text)} is not a size up to 500MB; write one such as 512KB or 64MB`)
+  if (bytes !== undefined && bytes > 0 && bytes <= maxBytes) return bytes
+  const most = formatSize(maxBytes)
+  throw new Error(`${shownValue(text)} is not a size up to ${most}; write one such as 512KB or 64MB`)
 }
 
 /** Reads the URL of an inventory. Throws an Error that says what is expected. */

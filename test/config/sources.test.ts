@@ -46,7 +46,7 @@ t.test('an http_sd source has the keys of an HTTP client, and its records are ta
   const [source] = await load(`
 sources:
   - name: a
-    http_sd: { url: http://a/targets, max_response_size: 1MB, follow_redirects: false }
+    http_sd: { url: http://a/targets, max_response_size: 4GB, follow_redirects: false }
     labels: { via: other }
     relabel_configs: []
 `)
@@ -54,7 +54,7 @@ sources:
     source: {
       kind: 'http_sd',
       url: new URL('http://a/targets'),
-      maxResponseBytes: 2 ** 20,
+      maxResponseBytes: 4 * 2 ** 30,
       followRedirects: false,
       format: { kind: 'json' },
     },

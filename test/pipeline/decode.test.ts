@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import t from 'tap'
@@ -11,6 +12,17 @@ const CSV: Format = { kind: 'csv', delimiter: ',' }
 t.test('JSON is read, with or without a byte order mark', async (t) => {
   t.same(decode(document('[1,"ü"]')), [1, 'ü'])
   t.same(decode(document('\ufeff{"a":1}')), { a: 1 })
+})
+
+t.test('what is longer than any text says how it can be read', async (t) => {
+  // Memory that nobody touches is none.
+  const bytes = Buffer.alloc(constants.MAX_STRING_LENGTH + 1)
+  t.throws(() => decode({ ...document(''), bytes }), {
+    name: 'RefreshError',
+    reason: 'too_large',
+    message:
+      /^the answer is larger than 512MB, and is no JSON .* in parts; read it in pages, or as format: json with one list/,
+  })
 })
 
 t.test('a page instead of a list says where it came from, and what to check', async (t) => {

@@ -13,7 +13,7 @@ export const responseSizeKey = {
       format: 'size',
       default: '256MB',
       description:
-        'Limit for the uncompressed response, all pages together. A larger one fails the refresh. At most 500MB.',
+        'Limit for the uncompressed response, all pages together. A larger one fails the refresh. At most 4GB; beyond 512MB, a page is read only if it is JSON with one long list of records that begin with the same key, which is read in parts.',
     }),
   ),
 }

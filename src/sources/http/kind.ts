@@ -35,6 +35,9 @@ export const http: Kind<HttpConfig, HttpSourceOptions> = {
   placesOf: (options) => urlsOf(options).map((url) => [placeOf(url), options.method, options.body]),
 }
 
+/** The largest response that can be configured: Node.js 20 has no larger buffers. */
+const MAX_RESPONSE_BYTES = 4 * 2 ** 30
+
 /** The place of a URL, without user and password. */
 export function placeOf({ origin, pathname, search }: URL): string {
   return origin + pathname + search
@@ -59,7 +62,7 @@ export function resolveHttp(http: HttpConfig, isComplete: boolean, context: Cont
     maxResponseBytes:
       size === undefined
         ? DEFAULT_MAX_RESPONSE_BYTES
-        : attempt(context, ['max_response_size'], () => readSize(size)),
+        : attempt(context, ['max_response_size'], () => readSize(size, MAX_RESPONSE_BYTES)),
     watch: resolveWatch(http, context),
     login: http.login && resolveLogin(http.login, besideLogin(http, urls), within(context, 'login')),
     ...resolveHttpClient(http, urls, context),

@@ -138,7 +138,7 @@ export const rows: readonly (readonly [what: string, yaml: string, line: RegExp]
   [
     'a size of http_sd without a unit',
     'sources:\n  - name: a\n    http_sd: { url: http://a, max_response_size: "5" }\n',
-    /http_sd.max_response_size: "5" is not a size up to 500MB/,
+    /http_sd.max_response_size: "5" is not a size up to 4GB/,
   ],
   [
     'an unknown key of http_sd',

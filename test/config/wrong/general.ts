@@ -272,7 +272,7 @@ export const rows: readonly WrongFile[] = [
   [
     'a size without a unit',
     'sources:\n  - name: a\n    http: { url: http://a, max_response_size: "5" }\n',
-    /max_response_size: "5" is not a size up to 500MB; write one such as 512KB/,
+    /max_response_size: "5" is not a size up to 4GB; write one such as 512KB/,
   ],
   [
     'a size of nothing',
@@ -510,7 +510,7 @@ export const rows: readonly WrongFile[] = [
   [
     'a size that no text can have',
     'sources:\n  - name: a\n    http: { url: http://a, max_response_size: 100GB }\n',
-    /"100GB" is not a size up to 500MB/,
+    /"100GB" is not a size up to 4GB/,
   ],
   [
     'an unknown JMESPath function',
