@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 
 /** The interval of load checks, in milliseconds. */
 const LOOK_MS = 500
@@ -56,4 +57,17 @@ const MUCH = 4 * 2 ** 20
  */
 export function letHeapGrowFor(bytes: number, grow = letHeapGrow): void {
   if (bytes >= MUCH) grow()
+}
+
+type Collect = (options?: { readonly type: 'minor' }) => void
+
+/**
+ * Frees what this thread does not need any more, at once: left to itself, a thread keeps hundreds of megabytes of an
+ * earlier job until its heap has grown by as much.
+ * @param isNew whether only what was made a moment ago is looked at, which takes a tenth of the time
+ */
+export function collectGarbage(isNew = false): void {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as Collect
+  collect(isNew ? { type: 'minor' } : undefined)
 }

@@ -111,6 +111,16 @@ t.test('what is a part of other memory is copied, not handed over', async (t) =>
   t.equal(whole.toString('utf8', 0, 2), '[]')
 })
 
+t.test('a thread keeps nothing of a large job', async (t) => {
+  const items = Buffer.from(large()[0]?.bytes as Uint8Array)
+  const bytes = Buffer.alloc(64 * 2 ** 20, ' ')
+  items.copy(bytes)
+  const memory = new WeakRef(bytes.buffer)
+  const documents = [{ bytes, format: JSON_FORMAT, name: 'x' }]
+  t.match(computeInThread({ work: read(documents), options: OPTIONS }), { called: { joined: 20_000 } })
+  t.equal(memory.deref()?.byteLength, 0)
+})
+
 t.test('a defect in a thread stays one', async (t) => {
   const options = { ...OPTIONS, mapping: undefined } as unknown as PlanOptions
   t.match(computeInThread({ work: read(large()), options }), { failed: { reason: 'internal' } })
