@@ -1,7 +1,8 @@
 import { asBuffer } from '../base/bytes.ts'
+import { collectGarbage } from '../base/heap.ts'
 import type { Draft, Ending, EventKind } from '../model/history.ts'
 import { compareText, type Labels } from '../model/labels.ts'
-import { countIn, labelsIn, linesOf, targetsIn } from '../model/list.ts'
+import { countIn, eachLine, labelsIn, targetsIn } from '../model/list.ts'
 import { createMasker } from '../model/mask.ts'
 import { CUT } from '../model/nested.ts'
 import { NO_KEY } from '../model/record-key.ts'
@@ -9,7 +10,7 @@ import { isPlaceLabel } from '../model/target-group.ts'
 import { placeIn } from '../roll/members.ts'
 import type { Roll } from '../roll/roll.ts'
 import { type Absence, REASONS_TO_STAY } from '../roll/rules.ts'
-import { type Differing, differingLines, type PlacedLine } from './differing.ts'
+import { type Differing, differingLines } from './differing.ts'
 
 /** The part of a roll that is needed to compare it with another one. */
 export type ListState = Pick<
@@ -100,11 +101,7 @@ export function eventsOf(change: ListChange, differing?: Differing): Draft[] {
     return [summary('joined', `first list: ${after.keys.length} targets${by}`)]
   }
   const { left, joined, changed } = compareLists(
-    differing ??
-      differingLines(before.body, after.body) ?? {
-        before: allLines(before.body),
-        after: allLines(after.body),
-      },
+    differing ?? (differingLines(before.body, after.body, Number.POSITIVE_INFINITY) as Differing),
   )
   const note = before.seen.selection === after.seen.selection ? by : `; its configuration changed${by}`
   const places = placesOf(left.slice(0, MAX_EVENTS), before)
@@ -132,6 +129,13 @@ export function eventsOf(change: ListChange, differing?: Differing): Draft[] {
       return target('changed', address, labelsOf(text), `${why}${note}`)
     }),
   ]
+}
+
+/** The work of {@link eventsOf} in a thread, which keeps no garbage of it for its next job. */
+export function eventsInThread(change: ListChange): Draft[] {
+  const events = eventsOf(change)
+  collectGarbage()
+  return events
 }
 
 /** An event for many targets, without their names. */
@@ -172,15 +176,6 @@ function labelChanges(before: Labels, after: Labels): string {
   const more = changed.length - MAX_LABELS
   const named = changed.slice(0, MAX_LABELS).join(', ')
   return `labels changed: ${named}${more > 0 ? ` and ${more} more` : ''}`
-}
-
-function allLines(body: Uint8Array): PlacedLine[] {
-  let at = 2
-  return linesOf(body).map((text) => {
-    const line = { text, at }
-    at += Buffer.byteLength(text) + 2
-    return line
-  })
 }
 
 /** Finds the differences. Common lines are not decoded. */
@@ -268,7 +263,7 @@ function replacements(
   wanted.delete(NO_KEY)
   const found = new Map<number, string>()
   // Usually the record leaves with its target.
-  const lines = after.keys.some((key) => wanted.has(key)) ? linesOf(after.body) : []
+  const lines = after.keys.some((key) => wanted.has(key)) ? eachLine(after.body) : []
   let place = 0
   for (const line of lines) {
     const count = countIn(line)

@@ -19,7 +19,7 @@ import {
 } from '../model/history.ts'
 import { compareText } from '../model/labels.ts'
 import { differingLines } from './differing.ts'
-import { eventsOf, type ListChange, type ListState, summary } from './events.ts'
+import { eventsInThread, eventsOf, type ListChange, type ListState, summary } from './events.ts'
 import { createSegments, eventsIn, type Retention, type Segments } from './segments.ts'
 
 /** A change of the list of a source. */
@@ -90,7 +90,7 @@ const MAX_BATCH = 1_000
 const INLINE_BYTES = 128 * 1024
 const LOOK_BYTES = 64 * 2 ** 20
 
-const JOB: Job = { module: moduleUrl('history/events.js'), name: 'eventsOf' }
+const JOB: Job = { module: moduleUrl('history/events.js'), name: 'eventsInThread' }
 
 const NEVER = new AbortController().signal
 
