@@ -1,5 +1,5 @@
 import t from 'tap'
-import { eventsOf, type ListChange, MAX_EVENTS } from '../../src/history/events.ts'
+import { eventsInThread, eventsOf, type ListChange, MAX_EVENTS } from '../../src/history/events.ts'
 import type { Draft } from '../../src/model/history.ts'
 import type { Labels } from '../../src/model/labels.ts'
 import { hashKey, NO_KEY } from '../../src/model/record-key.ts'
@@ -42,6 +42,12 @@ t.test('the first list is one event, however long it is', async (t) => {
 t.test('the same list has no events, nor has another order of the same groups', async (t) => {
   const roll = opened([['a:1', [['x', '1']]], ['b:1']])
   t.same(between(roll, roll), [])
+})
+
+t.test('a thread finds the same events', async (t) => {
+  const change = { before: opened(many(5_000)), after: opened(many(5_000, 1)), wallAheadMs: 0, isPush: false }
+  t.same(shown(eventsInThread(change)), ['left host-0:1', 'joined host-5000:1'])
+  t.same(eventsInThread(change), eventsOf(change))
 })
 
 t.test('a target that joined, with the labels that say where it is scraped', async (t) => {
