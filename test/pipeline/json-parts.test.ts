@@ -195,3 +195,9 @@ t.test('an expression that looks into the records sees all of them', async (t) =
   }
   t.equal(selectsAll(undefined, 'errors'), false)
 })
+
+t.test('a list whose last item is long is read as a whole', async (t) => {
+  const text = (long: number) => `[{"a":1},{"a":2},{"a":"${'x'.repeat(long)}"}]`
+  t.ok(splitJson(Buffer.from(text(60_000)), 1))
+  t.equal(splitJson(Buffer.from(text(70_000)), 1), undefined)
+})
