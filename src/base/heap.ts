@@ -59,14 +59,19 @@ export function letHeapGrowFor(bytes: number, grow = letHeapGrow): void {
   if (bytes >= MUCH) grow()
 }
 
+/** The input size of a job, in bytes, from which on its garbage is collected at once. */
+const COLLECTED = 64 * 2 ** 20
+
 type Collect = (options?: { readonly type: 'minor' }) => void
 
 /**
- * Frees what this thread does not need any more, at once: left to itself, a thread keeps hundreds of megabytes of an
- * earlier job until its heap has grown by as much.
+ * Frees at once what a job on a large input does not need any more: left to itself, a thread keeps hundreds of megabytes of
+ * an earlier job until its heap has grown by as much.
+ * @param bytes the input size
  * @param isNew whether only what was made a moment ago is looked at, which takes a tenth of the time
  */
-export function collectGarbage(isNew = false): void {
+export function collectGarbageOf(bytes: number, isNew = false): void {
+  if (bytes < COLLECTED) return
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as Collect
   collect(isNew ? { type: 'minor' } : undefined)

@@ -1,5 +1,5 @@
 import { asBuffer } from '../base/bytes.ts'
-import { collectGarbage } from '../base/heap.ts'
+import { collectGarbageOf } from '../base/heap.ts'
 import type { Draft, Ending, EventKind } from '../model/history.ts'
 import { compareText, type Labels } from '../model/labels.ts'
 import { countIn, eachLine, labelsIn, targetsIn } from '../model/list.ts'
@@ -134,7 +134,7 @@ export function eventsOf(change: ListChange, differing?: Differing): Draft[] {
 /** The work of {@link eventsOf} in a thread, which keeps no garbage of it for its next job. */
 export function eventsInThread(change: ListChange): Draft[] {
   const events = eventsOf(change)
-  collectGarbage()
+  collectGarbageOf(change.after.body.byteLength)
   return events
 }
 

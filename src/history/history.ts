@@ -19,7 +19,7 @@ import {
 } from '../model/history.ts'
 import { compareText } from '../model/labels.ts'
 import { differingLines } from './differing.ts'
-import { eventsInThread, eventsOf, type ListChange, type ListState, summary } from './events.ts'
+import { eventsOf, type ListChange, type ListState, summary } from './events.ts'
 import { createSegments, eventsIn, type Retention, type Segments } from './segments.ts'
 
 /** A change of the list of a source. */

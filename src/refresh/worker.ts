@@ -1,5 +1,6 @@
+import { bytesIn } from '../base/bytes.ts'
 import { asRefreshError, RefreshError } from '../base/errors.ts'
-import { collectGarbage } from '../base/heap.ts'
+import { collectGarbageOf } from '../base/heap.ts'
 import type { Document } from '../model/document.ts'
 import { type Plan, runPipeline } from '../pipeline/pipeline.ts'
 import { compilePlan, type PlanOptions } from '../pipeline/plan.ts'
@@ -73,20 +74,17 @@ export interface Task {
 /** What was computed, or why nothing was: the class of an error does not travel. */
 export type Answer = Computed | { readonly failed: Pick<RefreshError, 'reason' | 'message' | 'join'> }
 
-/** The size of documents or of a list, in bytes, from which on garbage is collected at once. */
-const MUCH = 64 * 2 ** 20
-
 /** The work of {@link compute} in a thread of its own, which the documents now belong to. */
 export function computeInThread({ work, options }: Task): Answer {
-  const collect = isMuch(work) ? collectGarbage : (_isNew?: boolean) => {}
+  const bytes = bytesOf(work)
   try {
     // The thread may have garbage of an earlier job.
-    collect()
+    collectGarbageOf(bytes)
     const computed = compute(work, compilePlan(options), (documents) => {
       letGoOf(documents)
-      collect(true)
+      collectGarbageOf(bytes, true)
     })
-    collect()
+    collectGarbageOf(bytes)
     return computed
   } catch (error) {
     const { reason, message, join } = asRefreshError(error)
@@ -94,10 +92,9 @@ export function computeInThread({ work, options }: Task): Answer {
   }
 }
 
-function isMuch(work: Work): boolean {
-  const documents = work.kind === 'read' ? work.documents : []
-  const sizes = documents.map(({ bytes }) => bytes.byteLength)
-  return sizes.reduce((sum, size) => sum + size, work.roll?.body.byteLength ?? 0) >= MUCH
+function bytesOf(work: Work): number {
+  const documents = work.kind === 'read' ? work.documents.map(({ bytes }) => bytes) : []
+  return bytesIn(documents) + (work.roll?.body.byteLength ?? 0)
 }
 
 /** Lets go of the memory of documents before the end of the job, until which the thread would keep it. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import t from 'tap'
-import { collectGarbage, letHeapGrowFor, letHeapGrowOnceBusy } from '../../src/base/heap.ts'
+import { collectGarbageOf, letHeapGrowFor, letHeapGrowOnceBusy } from '../../src/base/heap.ts'
 import { until } from '../helpers/until.ts'
 
 const LOOK_MS = 200
@@ -9,7 +9,7 @@ t.test('garbage is collected at once, the new one alone or all of it', async (t)
   for (const isNew of [true, false]) {
     const before = process.memoryUsage().arrayBuffers
     t.equal(new ArrayBuffer(2 ** 26).byteLength, 2 ** 26)
-    collectGarbage(isNew)
+    collectGarbageOf(2 ** 26, isNew)
     await until('it is collected', () => process.memoryUsage().arrayBuffers < before + 2 ** 25)
   }
 })
