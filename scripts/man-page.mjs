@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { build } from 'esbuild'
 
-const HERE = resolve(import.meta.dirname, '..')
+const ROOT = resolve(import.meta.dirname, '..')
 
 /** The modules of src/ with the tables. */
 const TABLES = [
@@ -72,9 +72,9 @@ export async function manPage(version, epoch) {
 
 /** What these modules export. */
 async function tables() {
-  const outfile = resolve(HERE, 'build/tables.mjs')
+  const outfile = resolve(ROOT, 'build/tables.mjs')
   const contents = TABLES.map((path) => `export * from './src/${path}.ts'`).join('\n')
-  const stdin = { contents, resolveDir: HERE }
+  const stdin = { contents, resolveDir: ROOT }
   await build({ stdin, outfile, bundle: true, format: 'esm', platform: 'node', packages: 'external' })
   return import(outfile)
 }

@@ -36,43 +36,60 @@ export async function writeSealed(
  * @throws Error when its content differs from what was written
  */
 export async function readSealed(files: Pick<Files, 'read'>, path: string): Promise<Buffer | undefined> {
-  const parts = await readSealedParts(files, path)
-  if (parts !== undefined && parts.length > 1) throw modified(path)
-  return parts?.[0]
+  const whole = await files.read(path)
+  if (whole === undefined) return undefined
+  const { part, rest } = await readPart(whole, path)
+  if (rest.length > 0) throw modified(path)
+  return part
+}
+
+/** A sealed file to which more was appended. */
+export interface SealedParts {
+  readonly parts: readonly [Buffer, ...Buffer[]]
+  /** Whether the last part was left out, since it was not written to its end. */
+  readonly isCut: boolean
 }
 
 /**
- * Reads a file of {@link writeSealed} to which more was appended, each with a seal of its own. If the last part was
- * not written to its end, as when the process was killed meanwhile, it is left out.
+ * Reads a file of {@link writeSealed} to which more was appended, each with a seal of its own. A last part that is not what
+ * was written is left out: a kill or a power failure may have left some of it, and zeros.
  * @returns undefined when the file is missing
- * @throws Error when its content differs from what was written
+ * @throws Error when the content of any other part differs from what was written
  */
 export async function readSealedParts(
   files: Pick<Files, 'read'>,
   path: string,
-): Promise<Buffer[] | undefined> {
+): Promise<SealedParts | undefined> {
   const whole = await files.read(path)
   if (whole === undefined) return undefined
-  const parts: Buffer[] = []
-  for (let rest = whole; parts.length === 0 || rest.length > 0; ) {
-    const start = rest.indexOf('\n') + 1
-    const seal = readSeal(rest.toString('utf8', 0, Math.min(start, MAX_SEAL_BYTES)))
-    const end = start + (seal.bytes ?? Number.POSITIVE_INFINITY)
-    const isCut = start === 0 || isZero(rest) || (seal.format === FORMAT && end > rest.length)
-    if (parts.length > 0 && isCut) break
-    const part = rest.subarray(start, end)
-    await assertWhole(part, seal, path)
-    parts.push(part)
-    rest = rest.subarray(end)
+  const first = await readPart(whole, path)
+  const parts: [Buffer, ...Buffer[]] = [first.part]
+  for (let { rest } = first; rest.length > 0; ) {
+    const hasMore = rest.indexOf(SEAL, 1) !== -1
+    const next = await readPart(rest, path).catch((error) => {
+      if (hasMore) throw error
+    })
+    if (next === undefined) return { parts, isCut: true }
+    parts.push(next.part)
+    rest = next.rest
   }
-  return parts
+  return { parts, isCut: false }
 }
 
-async function assertWhole(part: Buffer, seal: ReturnType<typeof readSeal>, path: string): Promise<void> {
+/** How a seal starts. It has quotation marks, which text in JSON has only behind a backslash. */
+const SEAL = `{"format":${FORMAT},"sha256":"`
+
+/** @throws Error when it is not what was written */
+async function readPart(bytes: Buffer, path: string): Promise<{ part: Buffer; rest: Buffer }> {
+  const start = bytes.indexOf('\n') + 1
+  const seal = readSeal(bytes.toString('utf8', 0, Math.min(start, MAX_SEAL_BYTES)))
   if (seal.format === undefined) throw new Error(`${path} is damaged: its first line has no format`)
   if (seal.format !== FORMAT)
     throw new Error(`${path} has the format ${seal.format}, not ${FORMAT}: another version wrote it`)
+  const end = start + (seal.bytes ?? Number.POSITIVE_INFINITY)
+  const part = bytes.subarray(start, end)
   if ((await sha256([part])) !== seal.sha256) throw modified(path)
+  return { part, rest: bytes.subarray(end) }
 }
 
 /** The longest first line. */
@@ -87,11 +104,6 @@ function readSeal(line: string) {
     /** Undefined in a file of an earlier version, which has one part. */
     bytes: bytes === undefined ? undefined : Number(bytes),
   }
-}
-
-/** Some file systems leave zeros when the power fails while they make a file longer. */
-function isZero(bytes: Buffer): boolean {
-  return bytes.every((byte) => byte === 0)
 }
 
 function modified(path: string): Error {

@@ -1,9 +1,9 @@
 import { asBuffer } from './bytes.ts'
 
-/** One difference between two byte strings: at this place of the first, so many bytes give way to so many others. */
+/** One difference between two byte strings: the `removed` bytes at byte `at` of the first are replaced by `added` others. */
 export type Splice = readonly [at: number, removed: number, added: number]
 
-/** The differences between two byte strings: applied in order, they make the second of the first. */
+/** The differences between two byte strings: applied in order, they turn the first into the second. */
 export interface Splices {
   readonly splices: readonly Splice[]
   /** The added bytes of all splices, in order. */
@@ -13,15 +13,17 @@ export interface Splices {
 /** After a difference, bytes that both have in common are searched within this many bytes of each. */
 const WINDOW_BYTES = 8_192
 
-/** Every so many bytes of the first a needle is searched in the second. */
+/** A needle is so many bytes of the first, searched for in the second. */
 const NEEDLE_BYTES = 32
+
+/** The distance between needles. */
 const STEP_BYTES = 8
 
 /** So many equal bytes in a row are the end of a difference. Fewer may be the same text in another line. */
 const ENOUGH_BYTES = 1_024
 
 /** After so many needles the bytes are taken to differ too much. */
-const MAX_NEEDLES = 16_384
+const MAX_NEEDLES = 4_096
 
 /** Bytes are compared in pieces of this size, which the platform does quickly. */
 const PIECE_BYTES = 65_536
@@ -56,7 +58,7 @@ export function splicesBetween(first: Uint8Array, second: Uint8Array, maxAdded: 
 }
 
 /**
- * Makes the second of two byte strings of the first.
+ * Turns the first of two byte strings into the second.
  * @throws RangeError when the differences are not those of the first
  */
 export function splice(first: Uint8Array, { splices, added }: Splices): Buffer {
@@ -108,7 +110,7 @@ function equalAtEnd(one: Buffer, other: Buffer): number {
   })
 }
 
-/** How far pieces are equal, of bytes that are compared from here to there. */
+/** How many bytes at the beginning are equal; `isEqual` compares those between two offsets. */
 function longest(length: number, isEqual: (from: number, to: number) => boolean): number {
   let at = 0
   for (let size = PIECE_BYTES; size >= 1; size /= 2) {

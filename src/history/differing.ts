@@ -25,7 +25,7 @@ const CHUNK = 16_384
 const NEAR = 6
 const FAR = 2_000
 
-/** If the differing lines are longer than this, in bytes, the lists are compared as a whole. */
+/** If the differing lines of both are longer than this together, in bytes, the lists are compared in a thread. */
 const MAX_BYTES = 2 * 2 ** 20
 
 /**

@@ -19,7 +19,7 @@ const BEFORE = '[\n'
 const BETWEEN = ',\n'
 const AFTER = '\n]\n'
 
-/** The least text that is in memory at a time, in bytes. */
+/** A list is decoded in pieces of at least this many bytes. */
 const TEXT_BYTES = 65_536
 
 /**
@@ -56,8 +56,8 @@ export function lineWith(targets: string, labels: string): string {
 }
 
 /**
- * Joins lines to an encoded list, in memory that all threads share: a list travels between them without being copied. The
- * lines are written to their places one by one, since as one text they would be in memory once more.
+ * Joins lines to an encoded list. Unless it is empty, all threads share its memory: it travels between them without being
+ * copied. The lines are written to their places one by one, since as one text they would be in memory once more.
  */
 export function encodeLines(lines: Lines): Buffer {
   if (lines.length === 0) return Buffer.from(EMPTY)
@@ -77,7 +77,7 @@ export function linesOf(body: Uint8Array): Lines {
   return [...eachLine(body)]
 }
 
-/** Yields the lines of an encoded list. Some of its text at a time is in memory, since the list may be large. */
+/** Yields the lines of an encoded list. It is decoded in pieces, since it may be large. */
 export function* eachLine(body: Uint8Array): Generator<string> {
   const bytes = asBuffer(body)
   const end = bytes.length - AFTER.length

@@ -52,17 +52,13 @@ const MARKS: readonly (readonly [mark: readonly number[], encoding: string])[] =
   [[0xfe, 0xff], 'utf-16be'],
 ]
 
-/** How more can be read than Node.js can hold as one text. */
-const HOW_TO_READ =
-  'read it in pages, or as format: json with one list of objects that begin with the same key, with a plain path as records, and without fail_if'
-
 /** The document as text, without a byte order mark. */
 function textOf({ bytes, name, format }: Document): string {
   if (bytes.byteLength === 0) throw new RefreshError('parse', `${name} is empty`)
   if (bytes.byteLength > constants.MAX_STRING_LENGTH) {
     throw new RefreshError(
       'too_large',
-      `${name} is larger than 512MB, and is no JSON with one long list that can be read in parts; ${HOW_TO_READ}`,
+      `${name} is larger than 512MB, and cannot be read in parts. Read it in pages; or as format: json, with one list of objects that all begin with the same key, a plain path as records, and no fail_if`,
     )
   }
   const marked = MARKS.find(([mark]) => mark.every((byte, index) => bytes[index] === byte))?.[1]

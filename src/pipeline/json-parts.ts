@@ -7,7 +7,7 @@ import { parseJson } from './parse-json.ts'
 export interface JsonParts {
   /** Yields the items of the list in parts. @throws SyntaxError when the text has to be read as a whole */
   items(): Generator<readonly Json[]>
-  /** The document with a list of `length` items in place of the long one: `marker`, and then nothing. */
+  /** The document, with a list of `length` items in place of the long one: its first item is `marker`, the others are holes. */
   frame(length: number): Json
   /** A unique text that identifies that list. */
   readonly marker: string
@@ -51,7 +51,7 @@ export function splitJson(bytes: Uint8Array, partBytes = PART_BYTES): JsonParts 
     *items() {
       for (let from = start; from <= end; ) {
         const least = Math.min(end, from + partBytes)
-        // Beyond 2 GB, Node.js 20 neither searches nor decodes from a place on, only views.
+        // Beyond 2 GB, Node.js 20 cannot search or decode from an offset, but it can in a view.
         const cut = text.subarray(least, end + between.length).indexOf(between, 0, 'latin1')
         // The comma is the second character of the separator.
         const to = cut === -1 || least + cut >= end ? end : least + cut + 1
@@ -61,15 +61,15 @@ export function splitJson(bytes: Uint8Array, partBytes = PART_BYTES): JsonParts 
     },
     frame(length) {
       const document = parseJson(`${head}"${marker}"${tail}`)
-      lengthen(document, marker, length)
+      setLength(document, marker, length)
       return document
     },
     marker,
   }
 }
 
-/** Makes the list that begins with an item so long. */
-function lengthen(document: Json, item: string, length: number): void {
+/** Finds the list whose first item is `item`, and sets its length. */
+function setLength(document: Json, item: string, length: number): void {
   const values = [document]
   for (const value of values) {
     if (Array.isArray(value) && value[0] === item) value.length = length

@@ -19,7 +19,7 @@ export interface Packer {
   add(target: Target, key?: number): void
   /** Whether nothing was added. */
   isEmpty(): boolean
-  /** Returns the groups of all added targets, and forgets these. */
+  /** Returns the groups of all added targets. To be called once. */
   pack(): Packed
 }
 
@@ -29,6 +29,7 @@ interface Growing {
   readonly texts: string[]
   /** Its last targets, which are not yet in a text. */
   recent: string[]
+  /** The target that was added last; empty: none. */
   last: string
   readonly keys: number[]
   /** Whether the targets were added in order, each once. */

@@ -483,6 +483,7 @@ export function createRunner(
     async restore(load) {
       try {
         const kept = await load(momentNow(clock))
+        if (kept?.isCut === true) report.cut()
         if (kept !== undefined) takeOver(await knownListOf(kept, clock))
         return kept
       } catch (error) {
@@ -739,6 +740,10 @@ function createReport({ name, refreshIntervalMs, outputs }: RunnerSettings, deps
       metrics.lastSuccess.set(labels, lastSuccess.wallMs / 1000)
       setSnapshotGauges(snapshot)
       log.info({ targets: snapshot.targets }, 'serving the last known list until a refresh succeeds')
+    },
+    /** The last change of the stored list was not written to its end. */
+    cut(): void {
+      log.warn('the last change of the stored list is incomplete; the list before it is served')
     },
     /** The stored list of an earlier process cannot be used. */
     notRestored(error: unknown): void {

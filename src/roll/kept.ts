@@ -28,6 +28,8 @@ export interface Before {
   readonly lastSuccessMs: number
   /** Whether it comes from a peer, so that nothing on this machine proves that it is complete. */
   readonly isSeed?: boolean
+  /** Whether it is the list before the last change on disk, which was not written to its end. */
+  readonly isCut?: boolean
   /** Undefined: it is not shared. */
   readonly position?: Position | undefined
   /** Set when it is the list of another inventory: identifies that inventory. */
@@ -62,7 +64,7 @@ export interface Keepable {
 export interface Shelf {
   /**
    * Stores a list in place of the one before. Only changes are written. The time of the last success alone is written once a
-   * minute, and for at most four sources a second. With many sources, the files are checked only once a minute or less often.
+   * minute, and for at most four sources a second. With many sources, the files are checked once a minute or less often.
    * @returns whether somebody had removed or replaced the stored files
    */
   keep(list: Keepable, now: Moment): Promise<boolean>
@@ -96,6 +98,8 @@ type KeptAbsence = Pick<Absence, 'lastSeen' | 'rollBefore' | 'isUnreadable'>
 
 /** The first line of a change that was appended to a roll. The bytes that it adds follow, in the order of {@link ARRAYS}. */
 interface Change extends Head {
+  /** Its place among the changes of the roll, from 1. */
+  readonly number: number
   readonly changes: readonly (readonly Splice[])[]
 }
 
@@ -118,14 +122,15 @@ interface Saved {
   readonly roll: Arrays
   /** The rest of the roll, without times. */
   readonly rest: string
-  /** How many bytes were appended to the roll. */
+  /** How many changes were appended to the roll, and their bytes. */
+  readonly changes: number
   readonly appended: number
   readonly lastSuccessMs: number
   /** When the files were written or last checked, on the monotonic clock. */
   readonly seenMs: number
 }
 
-/** With more sources than this, their files are checked at an interval: a minute, or one source every 100 ms. */
+/** With more sources than this, the files of each are checked once a minute or less often: those of one source every 100 ms. */
 const MANY = 100
 const LOOK_MS = 60_000
 const BETWEEN_LOOKS_MS = 100
@@ -205,6 +210,7 @@ function changeOf(before: Saved, origin: Origin, list: Keepable, now: Moment): U
   }
   const head: Change = {
     ...headOf(before.file, origin, list, now),
+    number: before.changes + 1,
     changes: changes.map(({ splices }) => splices),
   }
   const pieces = [lineOf(head), ...changes.map(({ added }) => added)]
@@ -261,9 +267,9 @@ export async function readKept(
   now: Moment,
 ): Promise<(Omit<Kept, 'otherOrigin'> & Pick<Head, 'file'>) | undefined> {
   const path = join(folder, source + ENDING)
-  const parts = await readSealedParts(files, path)
-  if (parts === undefined) return undefined
-  const [first, ...changes] = parts as [Buffer, ...Buffer[]]
+  const read = await readSealedParts(files, path)
+  if (read === undefined) return undefined
+  const [first, ...changes] = read.parts
   const { head: base, bytes: numbers } = headIn(first)
   // Only a plain file name, so that no file outside of the folder is read.
   if (!/^[^/\\]+\.json$/.test(base.file)) throw new Error(`${path} is damaged: file is ${base.file}`)
@@ -272,8 +278,9 @@ export async function readKept(
   if (groups === undefined) throw new Error(`${list} is missing`)
   let head = base
   let arrays = [groups, numbers.subarray(0, 4 * base.targets), numbers.subarray(4 * base.targets)]
-  for (const part of changes) {
+  for (const [index, part] of changes.entries()) {
     const { head: change, bytes } = headIn<Change>(part)
+    if (change.number !== index + 1) throw new Error(`${path} is damaged: change ${index + 1} is missing`)
     let added = bytes
     arrays = arrays.map((before, index) => {
       const splices = change.changes[index] as readonly Splice[]
@@ -308,6 +315,7 @@ export async function readKept(
     position,
     origin: { origin, salt, ...(others && { others }) },
     file: base.file,
+    isCut: read.isCut,
   }
 }
 
@@ -456,7 +464,8 @@ function createShelf(
     const part = Buffer.concat(await sealed(change))
     try {
       const mark = await files.append(path, part, before.mark)
-      return { ...before, ...savedOf(list), mark, appended: before.appended + part.length }
+      const [changes, appended] = [before.changes + 1, before.appended + part.length]
+      return { ...before, ...savedOf(list), mark, changes, appended }
     } catch {
       // It may end with part of the change, which is left out when it is read.
       return undefined
@@ -466,7 +475,7 @@ function createShelf(
   async function writeWhole(file: string, list: Keepable, now: Moment): Promise<Saved> {
     const mark = await writeSealed(files, path, piecesOf(source, own, list, now))
     const size = list.roll.body.byteLength
-    return { ...savedOf(list), mark, file, size, appended: 0, seenMs: now.monotonicMs }
+    return { ...savedOf(list), mark, file, size, changes: 0, appended: 0, seenMs: now.monotonicMs }
   }
 
   return {
@@ -475,6 +484,7 @@ function createShelf(
       const before = saved
       if (before !== undefined && isSaved(before, list) && !isStale(before, list.lastSuccessMs, now))
         return false
+      // Nothing is known of the files while they are written.
       saved = undefined
       saved = before && (await append(before, list, now))
       if (saved !== undefined) return isGone

@@ -44,21 +44,29 @@ t.test(
     for (const part of parts) bytes.push(Buffer.concat(await sealed([part])))
     const [one, two, three] = bytes as [Buffer, Buffer, Buffer]
     writeFileSync(path, Buffer.concat([one, two, three]))
-    t.same(await readSealedParts(files, path), parts)
+    t.same(await readSealedParts(files, path), { parts, isCut: false })
+    const cut = { parts: parts.slice(0, 2), isCut: true }
     for (let length = 1; length < three.length; length++) {
-      writeFileSync(path, Buffer.concat([one, two, three.subarray(0, length)]))
-      t.same(await readSealedParts(files, path), parts.slice(0, 2), `${length} bytes of it`)
+      const zeros = Buffer.alloc(three.length - length)
+      for (const left of [
+        [three.subarray(0, length)],
+        [three.subarray(0, length), zeros],
+        [zeros, three.subarray(three.length - length)],
+      ]) {
+        writeFileSync(path, Buffer.concat([one, two, ...left]))
+        t.same(await readSealedParts(files, path), cut, `${length} bytes of it`)
+      }
     }
-    writeFileSync(path, Buffer.concat([one, two, Buffer.alloc(three.length)]))
-    t.same(await readSealedParts(files, path), parts.slice(0, 2), 'zeros')
-    const three4 = Buffer.from(three.toString().replace('three', 'thref'))
-    for (const [wrong, message] of [
-      [three4, /its digest differs/],
-      [Buffer.from('no seal\n'), /is damaged: its first line has no format/],
-      [Buffer.from(three.toString().replace('"format":4', '"format":5')), /has the format 5/],
-      [Buffer.concat([three4, two]), /its digest differs/],
+    const wrong = Buffer.from(three.toString().replace('three', 'thref'))
+    writeFileSync(path, Buffer.concat([one, two, wrong]))
+    t.same(await readSealedParts(files, path), cut, 'modified')
+    for (const [bytes, message] of [
+      [[wrong, two], /its digest differs/],
+      [[one, wrong, two], /its digest differs/],
+      [[one, Buffer.from('no seal\n'), two], /is damaged: its first line has no format/],
+      [[one, Buffer.from(three.toString().replace('"format":4', '"format":5')), two], /has the format 5/],
     ] as const) {
-      writeFileSync(path, Buffer.concat([one, two, wrong]))
+      writeFileSync(path, Buffer.concat(bytes))
       await t.rejects(readSealedParts(files, path), { message })
     }
   },
@@ -70,7 +78,7 @@ t.test('a sealed file of an earlier version does not say how long it is', async 
   const path = join(t.testdir(), 'file')
   await writeSealed(files, path, [Buffer.from('one\n')])
   writeFileSync(path, readFileSync(path, 'utf8').replace(',"bytes":4', ''))
-  t.same(await readSealedParts(files, path), [Buffer.from('one\n')])
+  t.same(await readSealedParts(files, path), { parts: [Buffer.from('one\n')], isCut: false })
 })
 
 t.test('of values that wait to be kept the newest is written, as it is then', async (t) => {

@@ -422,6 +422,14 @@ t.test('25: a reading is compared with the list that was kept', async (t) => {
   t.equal(served()?.targets, 23, 'who answers is served, and who does not stays')
 })
 
+t.test('31: that the last change of a kept list was not written to its end is told', async (t) => {
+  const kept = { ...keptList(['a:1']), isCut: true }
+  const { restore, served, messages } = await refreshing(t, { load: async () => kept })
+  await restore()
+  t.equal(served()?.targets, 1)
+  t.equal(messages()[0], 'the last change of the stored list is incomplete; the list before it is served')
+})
+
 t.test('32: a kept list that cannot be used is told and left alone', async (t) => {
   const { restore, refresh, served, messages } = await refreshing(t, {
     load: () => Promise.reject(new Error('its digest differs')),

@@ -385,6 +385,41 @@ t.test('33: after somebody changed what was kept, nothing is appended to it', as
 })
 
 t.test(
+  '32: a list with a change missing, or with one twice, is refused; without the last it is the one before',
+  async (t) => {
+    const { shelf, folder } = shelves(t)
+    const one = shelf()
+    const path = join(folder, 'sensors.snapshot')
+    const ends: number[] = []
+    for (let changes = 0; changes <= 3; changes++) {
+      await one.keep(await largeList(new Set(Array(changes).keys())), momentOf(changes))
+      ends.push(statSync(path).size)
+    }
+    const whole = readFileSync(path)
+    const parts = ends.map((end, index) => whole.subarray(ends[index - 1] ?? 0, end))
+    const load = (...places: readonly number[]) => {
+      writeFileSync(path, Buffer.concat(places.map((place) => parts[place] as Buffer)))
+      return shelf().load(momentOf(9))
+    }
+    t.match(await load(0, 1, 2, 3), { isCut: false })
+    for (const places of [
+      [0, 2, 3],
+      [0, 1, 3],
+      [0, 1, 1, 2],
+      [0, 0],
+    ])
+      await t.rejects(
+        load(...places),
+        { message: /sensors\.snapshot is damaged: change \d is missing/ },
+        `${places}`,
+      )
+    writeFileSync(path, whole.subarray(0, -1))
+    const before = await largeList(new Set([0, 1]))
+    t.match(await shelf().load(momentOf(9)), { isCut: true, roll: { body: before.roll.body } })
+  },
+)
+
+t.test(
   'rule 8: whatever fails, the list that is loaded is the last one that was kept, or one after it',
   async () => {
     type Fault = 'none' | 'append' | 'write' | 'torn' | 'kill'

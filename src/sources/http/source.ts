@@ -69,8 +69,7 @@ export function createHttpSource(options: HttpSourceOptions, deps: Deps): Source
 function createOne(options: HttpSourceOptions, deps: Deps): OneWay['source'] {
   const { method, url, body, format, pagination, maxResponseBytes: maxBytes } = options
   const redactor = createRedactor()
-  const isSequence = pagination !== undefined || options.login !== undefined
-  const requester = createRequester({ ...options, isSequence }, deps, redactor)
+  const requester = createRequester(options, deps, redactor)
   const habits: PageHabits = { hasShortPages: false }
   const login = options.login && createLogin(options.login, options, url, { ...deps, redactor })
   const endsWith = options.login?.renewOn

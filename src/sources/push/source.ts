@@ -474,7 +474,7 @@ function entryOf(journaled: Journaled, line = registeredLine(journaled)): Entry 
 
 /** The labels that a registration has lost. */
 function lostNames(before: Registration, after: Registration): string[] {
-  return Object.keys(before.labels).filter((name) => !(name in after.labels))
+  return Object.keys(before.labels).filter((name) => !Object.hasOwn(after.labels, name))
 }
 
 function assertSettled(leftMs: number): void {

@@ -50,8 +50,6 @@ export interface ClientRequest {
 export interface ClientOptions {
   readonly tls: TlsOptions | undefined
   readonly proxy: ProxyOptions | undefined
-  /** Whether all requests to an origin use one connection, so that pages come from one server behind a balancer. */
-  readonly isSequence?: boolean | undefined
 }
 
 /** Sends requests over kept-alive connections. */
@@ -62,22 +60,30 @@ export interface Client {
    * from another break (Go's client retries too). This is safe, because requests only read.
    */
   send(request: ClientRequest, signal: AbortSignal): Promise<ClientResponse>
-  /**
-   * Drops all connections, also one that is still being established: the next request opens a new one. Does nothing to
-   * shared connections, of which the next request takes another one.
-   */
+  /** Drops all connections, also one that is still being established: the next request opens a new one. */
   reset(): void
   close(): Promise<void>
 }
 
-/** Creates a client. Without settings for connections of its own, it shares those of all such clients. */
-export function createClient({ tls, proxy, isSequence = false }: ClientOptions): Client {
-  const isShared = tls === undefined && proxy === undefined && !isSequence
-  const connections = isShared ? shareConnections() : ownConnections(tls, proxy)
+/**
+ * Creates a client with one connection per origin: a refresh sends one request at a time. Certificates are read for
+ * each request; when they have changed, new connections are opened.
+ */
+export function createClient({ tls, proxy }: ClientOptions): Client {
+  const readTls = createTlsReader(tls)
+  let agents: Agents | undefined
+
+  async function currentAgents(): Promise<Agents> {
+    const wanted = await readTls()
+    if (agents?.tls === wanted) return agents
+    void agents?.close()
+    agents = createAgents(wanted, proxy)
+    return agents
+  }
 
   async function sendOnce(wanted: ClientRequest, signal: AbortSignal): Promise<ClientResponse> {
     const through = proxyFor(proxy, wanted.url)
-    const current = await connections.current()
+    const current = await currentAgents()
     if (through === undefined) return request.call(current.direct, direct(wanted, signal))
     return sendThrough(through, current, wanted, signal)
   }
@@ -88,64 +94,11 @@ export function createClient({ tls, proxy, isSequence = false }: ClientOptions):
         if (!signal.aborted && toRefreshError(error, '').reason === 'reset') return sendOnce(wanted, signal)
         throw error
       }),
-    reset: connections.reset,
-    close: connections.close,
-  }
-}
-
-/** The connections of a client. */
-interface Connections extends Pick<Client, 'reset' | 'close'> {
-  current(): Promise<Agents>
-}
-
-/**
- * One connection per origin: a refresh sends one request at a time. Certificates are read for each request; when they
- * have changed, new connections are opened.
- */
-function ownConnections(tls: TlsOptions | undefined, proxy: ProxyOptions | undefined): Connections {
-  const readTls = createTlsReader(tls)
-  let agents: Agents | undefined
-  return {
-    async current() {
-      const wanted = await readTls()
-      if (agents?.tls === wanted) return agents
-      void agents?.close()
-      agents = createAgents(wanted, proxy, { connections: 1 })
-      return agents
-    },
     reset() {
       void agents?.destroy()
       agents = undefined
     },
     async close() {
-      await agents?.destroy()
-    },
-  }
-}
-
-/** A shared connection is not reused after this time, in milliseconds, so that a change in DNS is noticed. */
-const SHARED_TTL_MS = 60_000
-
-/** The connections of all clients without settings of their own, and the number of these clients. */
-const shared: { agents: Agents | undefined; clients: number } = { agents: undefined, clients: 0 }
-
-/** With thousands of sources of one origin, opening a connection for each reading would be a quarter of the work. */
-function shareConnections(): Connections {
-  let isOpen = true
-  shared.clients++
-  return {
-    async current() {
-      shared.agents ??= createAgents({}, undefined, { clientTtl: SHARED_TTL_MS })
-      return shared.agents
-    },
-    reset() {},
-    async close() {
-      if (!isOpen) return
-      isOpen = false
-      shared.clients--
-      if (shared.clients > 0) return
-      const { agents } = shared
-      shared.agents = undefined
       await agents?.destroy()
     },
   }
@@ -206,12 +159,12 @@ interface Agents {
   destroy(): Promise<unknown>
 }
 
-function createAgents(tls: TlsConnection, proxy: ProxyOptions | undefined, limits: Limits): Agents {
+function createAgents(tls: TlsConnection, proxy: ProxyOptions | undefined): Agents {
   const over = new AbortController()
-  const direct = createAgent(tls, limits)
-  const relay = proxy?.http === undefined ? direct : createAgent(tlsToHost(tls, hostOf(proxy.http)), limits)
+  const direct = createAgent(tls)
+  const relay = proxy?.http === undefined ? direct : createAgent(tlsToHost(tls, hostOf(proxy.http)))
   const tunnel =
-    proxy?.https === undefined ? direct : createAgent(tunnelConnector(proxy.https, tls, over.signal), limits)
+    proxy?.https === undefined ? direct : createAgent(tunnelConnector(proxy.https, tls, over.signal))
   const all = [direct, relay, tunnel]
   return {
     tls,
@@ -226,13 +179,10 @@ function createAgents(tls: TlsConnection, proxy: ProxyOptions | undefined, limit
   }
 }
 
-/** How many connections there may be per origin, and for how long, in milliseconds; none: any number, for ever. */
-type Limits = Pick<Agent.Options, 'connections' | 'clientTtl'>
-
-function createAgent(connect: TlsConnection | Connector, limits: Limits): Agent {
+function createAgent(connect: TlsConnection | Connector): Agent {
   // A refresh has one total deadline (its signal), so the client's own for headers and body are switched off.
   return new AgentClass({
-    ...limits,
+    connections: 1,
     headersTimeout: 0,
     bodyTimeout: 0,
     connect: connect as NonNullable<Agent.Options['connect']>,
