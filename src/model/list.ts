@@ -1,6 +1,5 @@
 import { asBuffer } from '../base/bytes.ts'
 import type { Labels } from './labels.ts'
-import type { TargetGroup } from './target-group.ts'
 
 /** One group of an encoded list. */
 export interface EncodedGroup {
@@ -12,12 +11,12 @@ export interface EncodedGroup {
 export type Lines = readonly string[]
 
 /** An empty list, which Prometheus reads as "delete every target". */
-const EMPTY = '[]'
+export const EMPTY = '[]'
 
 /** The text before, between and after the lines of any other list. A line has no line break in it. */
-const BEFORE = '[\n'
-const BETWEEN = ',\n'
-const AFTER = '\n]\n'
+export const BEFORE = '[\n'
+export const BETWEEN = ',\n'
+export const AFTER = '\n]\n'
 
 /** A list is decoded in pieces of at least this many bytes. */
 const TEXT_BYTES = 65_536
@@ -28,14 +27,6 @@ const TEXT_BYTES = 65_536
  */
 const TARGETS = '{"targets":'
 const LABELS = '],"labels":'
-
-/**
- * Encodes groups as the JSON that `http_sd_configs` and `file_sd_configs` read: each group has exactly
- * `targets` and `labels`, one group a line so that grep and diff work on it.
- */
-export function encodeGroups(groups: readonly TargetGroup[]): Buffer {
-  return encodeLines(groups.map(({ targets, labels }) => lineOf(targets, encodeLabels(labels))))
-}
 
 /** Each pair is encoded by itself: an object would lose a label named __proto__ and reorder numbers. */
 export function encodeLabels(labels: Labels): string {
@@ -56,7 +47,8 @@ export function lineWith(targets: string, labels: string): string {
 }
 
 /**
- * Joins lines to an encoded list. Unless it is empty, all threads share its memory: it travels between them without being
+ * Joins lines to an encoded list: the JSON that `http_sd_configs` and `file_sd_configs` read, one group a line so that grep
+ * and diff work on it. Unless it is empty, all threads share its memory: it travels between them without being
  * copied. The lines are written to their places one by one, since as one text they would be in memory once more.
  */
 export function encodeLines(lines: Lines): Buffer {

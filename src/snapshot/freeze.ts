@@ -3,14 +3,12 @@ import { promisify } from 'node:util'
 import { constants, crc32, deflateRaw, deflateRawSync, inflateRaw, inflateRawSync } from 'node:zlib'
 import { sha256 } from '../base/bytes.ts'
 import { createYielder, slicesOf } from '../base/yielding.ts'
+import * as list from '../model/list.ts'
 
-/** An empty list, which Prometheus reads as "delete every target". */
-const EMPTY = Buffer.from('[]')
-
-/** The bytes before, between and after the groups of an encoded list. */
-const BEFORE = Buffer.from('[\n')
-const BETWEEN = Buffer.from(',\n')
-const AFTER = Buffer.from('\n]\n')
+const EMPTY = Buffer.from(list.EMPTY)
+const BEFORE = Buffer.from(list.BEFORE)
+const BETWEEN = Buffer.from(list.BETWEEN)
+const AFTER = Buffer.from(list.AFTER)
 
 /**
  * One whole generation of a list, frozen as the bytes that are sent. Made once, never changed: a handler

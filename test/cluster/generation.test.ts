@@ -1,11 +1,11 @@
 import { constants, deflateRawSync } from 'node:zlib'
 import t from 'tap'
 import { decodeGeneration, descends, encodeGeneration, type Signing } from '../../src/cluster/generation.ts'
-import { encodeGroups } from '../../src/model/list.ts'
 import { NO_CHANGE, type SharedList } from '../../src/refresh/sharing.ts'
 import type { Roll } from '../../src/roll/roll.ts'
 import { NO_HISTORY } from '../../src/roll/rules.ts'
 import { freeze } from '../../src/snapshot/freeze.ts'
+import { encodeGroups } from '../helpers/encode-groups.ts'
 
 const NOW = { wallMs: 1_000_000, monotonicMs: 5_000 }
 

@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { MappingOptions } from '../../src/mapping/mapping.ts'
 import { compileTemplate } from '../../src/mapping/template.ts'
-import { encodeGroups } from '../../src/model/list.ts'
 import { compilePlan } from '../../src/pipeline/plan.ts'
 import type { Reading, Source, Version } from '../../src/sources/source.ts'
+import { encodeGroups } from '../helpers/encode-groups.ts'
 import { runPipeline } from '../helpers/pipeline.ts'
 
 /** The most that the sources of the suite may read, in bytes. */

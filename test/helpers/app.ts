@@ -10,7 +10,6 @@ import { createRefusals } from '../../src/http/refusals.ts'
 import type { ConfigView } from '../../src/model/config-view.ts'
 import type { ExplainAnswer } from '../../src/model/explanation.ts'
 import type { HistoryStatus } from '../../src/model/history.ts'
-import { encodeGroups } from '../../src/model/list.ts'
 import type { Instances } from '../../src/model/registration.ts'
 import { freeze } from '../../src/snapshot/freeze.ts'
 import { createSearcher } from '../../src/snapshot/search.ts'
@@ -18,6 +17,7 @@ import { createStore, INITIAL_STATUS, type SourceStatus, type Store } from '../.
 import { createViews } from '../../src/snapshot/views.ts'
 import { pagesRoutes } from '../../src/ui/routes.ts'
 import { type ManualClock, manualClock } from './clock.ts'
+import { encodeGroups } from './encode-groups.ts'
 import { recordingLog } from './log.ts'
 
 /** How long a view that turned empty is not believed, in milliseconds. */

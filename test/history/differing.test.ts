@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { differingLines } from '../../src/history/differing.ts'
-import { encodeGroups, linesOf } from '../../src/model/list.ts'
+import { linesOf } from '../../src/model/list.ts'
+import { encodeGroups } from '../helpers/encode-groups.ts'
 
 const listOf = (names: readonly string[]) =>
   encodeGroups(names.map((name) => ({ targets: [`${name}:1`], labels: [['n', name]] })))

@@ -1,8 +1,8 @@
 import t from 'tap'
-import { encodeGroups } from '../../src/model/list.ts'
 import { freeze } from '../../src/snapshot/freeze.ts'
 import { INITIAL_STATUS } from '../../src/snapshot/store.ts'
 import { readHalf } from '../helpers/app.ts'
+import { encodeGroups } from '../helpers/encode-groups.ts'
 
 const SCRIPT = '<script>alert(1)</script>'
 const QUOTED = encodeURIComponent(SCRIPT)

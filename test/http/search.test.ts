@@ -1,8 +1,8 @@
 import t from 'tap'
-import { encodeGroups } from '../../src/model/list.ts'
 import type { Scrapes } from '../../src/model/scrape.ts'
 import { freeze } from '../../src/snapshot/freeze.ts'
 import { readHalf } from '../helpers/app.ts'
+import { encodeGroups } from '../helpers/encode-groups.ts'
 
 async function served(t: Parameters<typeof readHalf>[0], options: Parameters<typeof readHalf>[1] = {}) {
   const half = await readHalf(t, { sources: ['sensors', 'others'], ...options })

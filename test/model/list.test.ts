@@ -3,7 +3,6 @@ import fc from 'fast-check'
 import t from 'tap'
 import {
   countIn,
-  encodeGroups,
   encodeLines,
   groupsIn,
   labelsIn,
@@ -12,6 +11,7 @@ import {
   parseLine,
   targetsIn,
 } from '../../src/model/list.ts'
+import { encodeGroups } from '../helpers/encode-groups.ts'
 import { holds } from '../helpers/property.ts'
 
 t.test('groups are encoded with exactly targets and labels, one a line', async (t) => {

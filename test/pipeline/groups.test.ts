@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { compileTemplate } from '../../src/mapping/template.ts'
-import { encodeGroups } from '../../src/model/list.ts'
 import { compilePlan } from '../../src/pipeline/plan.ts'
 import type { RelabelConfig } from '../../src/relabel/config.ts'
 import { jsonDocument } from '../helpers/documents.ts'
+import { encodeGroups } from '../helpers/encode-groups.ts'
 import { type Result, runPipeline } from '../helpers/pipeline.ts'
 import { holds } from '../helpers/property.ts'
 

@@ -1,9 +1,9 @@
 import t from 'tap'
 import type { LabelDropReason } from '../../src/mapping/rejection.ts'
 import { compileTemplate } from '../../src/mapping/template.ts'
-import { encodeGroups } from '../../src/model/list.ts'
 import { compilePlan } from '../../src/pipeline/plan.ts'
 import { document } from '../helpers/documents.ts'
+import { encodeGroups } from '../helpers/encode-groups.ts'
 import { runPipeline } from '../helpers/pipeline.ts'
 
 const plan = compilePlan({

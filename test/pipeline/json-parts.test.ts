@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { encodeGroups } from '../../src/model/list.ts'
 import { splitJson } from '../../src/pipeline/json-parts.ts'
 import { parseJson } from '../../src/pipeline/parse-json.ts'
 import { compilePlan } from '../../src/pipeline/plan.ts'
+import { encodeGroups } from '../helpers/encode-groups.ts'
 import { runPipeline } from '../helpers/pipeline.ts'
 import { holds } from '../helpers/property.ts'
 

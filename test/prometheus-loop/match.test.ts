@@ -1,7 +1,7 @@
 import t from 'tap'
-import { encodeGroups } from '../../src/model/list.ts'
 import { createKnownTargets } from '../../src/prometheus/known-targets.ts'
 import { countStates } from '../../src/prometheus/match.ts'
+import { encodeGroups } from '../helpers/encode-groups.ts'
 
 t.test('counting many targets of one group yields to the event loop', async (t) => {
   const targets = createKnownTargets()

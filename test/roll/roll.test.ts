@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import t from 'tap'
 import type { Labels } from '../../src/model/labels.ts'
-import { encodeGroups } from '../../src/model/list.ts'
 import { hashKey, NO_KEY } from '../../src/model/record-key.ts'
 import { placeOf, type Target } from '../../src/model/target-group.ts'
 import { createPacker } from '../../src/pipeline/pack.ts'
@@ -27,6 +26,7 @@ import {
   judge,
   missedAgain,
 } from '../../src/roll/rules.ts'
+import { encodeGroups } from '../helpers/encode-groups.ts'
 import { packed } from '../helpers/packed.ts'
 import { holds } from '../helpers/property.ts'
 import { addressesIn } from '../helpers/refreshing.ts'

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { createThreads } from '../../src/base/threads.ts'
-import { encodeGroups } from '../../src/model/list.ts'
 import type { TargetGroup } from '../../src/model/target-group.ts'
 import { createSearcher, type Search, searchLists } from '../../src/snapshot/search.ts'
+import { encodeGroups } from '../helpers/encode-groups.ts'
 
 const ALL: Search = { text: '', labels: [], offset: 0, limit: 1_000 }
 

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { encodeGroups } from '../../src/model/list.ts'
 import { freeze } from '../../src/snapshot/freeze.ts'
 import { createStore, INITIAL_STATUS, type Serving } from '../../src/snapshot/store.ts'
+import { encodeGroups } from '../helpers/encode-groups.ts'
 import { heldTargets } from '../helpers/held.ts'
 
 const required: Serving = { required: true, maxStalenessMs: Number.POSITIVE_INFINITY, holdMs: 900_000 }

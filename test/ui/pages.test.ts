@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import type { History } from '../../src/model/history.ts'
-import { encodeGroups } from '../../src/model/list.ts'
 import type { Scrape, Scrapes } from '../../src/model/scrape.ts'
 import { freeze } from '../../src/snapshot/freeze.ts'
 import { type HeldTargets, INITIAL_STATUS } from '../../src/snapshot/store.ts'
 import { agoText } from '../../src/ui/layout.tsx'
 import { readHalf } from '../helpers/app.ts'
+import { encodeGroups } from '../helpers/encode-groups.ts'
 import { until } from '../helpers/until.ts'
 
 const DIGEST = 'a'.repeat(64)
