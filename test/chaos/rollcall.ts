@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readKept } from '../../src/roll/kept.ts'
 import { type Running, start } from '../helpers/cli.ts'
 import { seriesValue } from '../helpers/exposition.ts'
 import type { Scope } from '../helpers/scope.ts'
@@ -145,11 +146,11 @@ export function createRollcall(scope: Scope, model: Model, machine: Machine, wir
     /** What time it believes to be. */
     dateMs: async () => Date.parse(String((await fetch(`${running?.url}/health`)).headers.get('date'))),
     /** The id of the list that is kept; undefined when it cannot be told at this moment. */
-    keptList(): string | undefined {
+    async keptList(): Promise<string | undefined> {
       try {
-        const [, line = ''] = readFileSync(join(storage, `${configured.name}.snapshot`), 'utf8').split('\n')
-        const pointer = JSON.parse(line) as { file: string }
-        return idOf(readServed(readFileSync(join(storage, pointer.file), 'utf8')).sites)
+        const files = { read: async (path: string) => readFileSync(path) }
+        const kept = await readKept(files, storage, configured.name, { wallMs: 0, monotonicMs: 0 })
+        return kept && idOf(readServed(Buffer.from(kept.roll.body).toString()).sites)
       } catch {
         return undefined
       }

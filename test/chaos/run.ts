@@ -104,7 +104,7 @@ export async function runChaos(scope: Scope, options: RunOptions): Promise<Summa
     const it = `${list.slice(0, 8)}, as the inventory says`
     const isServed = () => watch.list() === list && watch.ageMs() < FRESH_MS
     if (!(await eventually(`Rollcall serves ${it}, as fresh`, isServed))) return false
-    return eventually(`Rollcall keeps ${it}`, () => rollcall.keptList() === list)
+    return eventually(`Rollcall keeps ${it}`, async () => (await rollcall.keptList()) === list)
   }
   const steps = createSteps({
     random,
