@@ -46,7 +46,7 @@ const TOKEN = 'siege-token'
 /** The longest that `/-/healthy` may take, in milliseconds. */
 const HEALTHY_WITHIN_MS = 1_000
 /** Memory after the siege, more than before it, in MB: hot code is compiled by then, which at rest it is not. */
-const MORE_MEMORY_MB = 30
+const MORE_MEMORY_MB = 40
 /** How long memory has to come back, in milliseconds. */
 const REST_MS = 120_000
 
