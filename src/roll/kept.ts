@@ -108,8 +108,9 @@ const ARRAYS = ['body', 'keys', 'absenceOf'] as const
 
 type Arrays = Pick<Roll, (typeof ARRAYS)[number]>
 
-/** Smaller lists are always written as a whole, in bytes. */
+/** Smaller lists are always written as a whole, and larger ones: comparing them would block the event loop. In bytes. */
 const MIN_BYTES_TO_APPEND = 65_536
+const MAX_BYTES_TO_APPEND = 32 * 2 ** 20
 
 /** The files that were written last. */
 interface Saved {
@@ -118,8 +119,9 @@ interface Saved {
   /** The name and the size of the file with the groups. */
   readonly file: string
   readonly size: number
-  /** The list in them. */
+  /** The list in them, and the SHA-256 of its body in hex. */
   readonly roll: Arrays
+  readonly digest: string
   /** The rest of the roll, without times. */
   readonly rest: string
   /** How many changes were appended to the roll, and their bytes. */
@@ -251,7 +253,7 @@ function keptAbsences({ absences }: Roll): KeptAbsence[] {
   return absences.map(({ lastSeen, rollBefore, isUnreadable }) => ({ lastSeen, rollBefore, isUnreadable }))
 }
 
-function numbersOf({ keys, absenceOf }: Roll): Uint8Array[] {
+function numbersOf({ keys, absenceOf }: Arrays): Buffer[] {
   return [keys, absenceOf].map(asBuffer)
 }
 
@@ -390,25 +392,24 @@ interface Folder {
 /** What is saved of a list. */
 function savedOf({
   roll,
+  digest,
   position,
   lastSuccessMs,
-}: Keepable): Pick<Saved, 'roll' | 'rest' | 'lastSuccessMs'> {
+}: Keepable): Pick<Saved, 'roll' | 'digest' | 'rest' | 'lastSuccessMs'> {
   const { body, keys, absenceOf, seen, accepted, history } = roll
   const counts = [history.left, history.returned, history.sizes].map((tallies) =>
     tallies.map(({ count }) => count),
   )
   const rest = JSON.stringify([keptAbsences(roll), seen, accepted, counts, position?.isDetached])
-  return { roll: { body, keys, absenceOf }, rest, lastSuccessMs }
+  return { roll: { body, keys, absenceOf }, digest, rest, lastSuccessMs }
 }
 
 /** Whether this list is saved; its times may be later. */
 function isSaved(saved: Saved, list: Keepable): boolean {
-  const { roll, rest } = savedOf(list)
-  return rest === saved.rest && ARRAYS.every((name) => isSame(roll[name], saved.roll[name]))
-}
-
-function isSame(one: Uint8Array | Arrays['keys'] | Arrays['absenceOf'], other: typeof one): boolean {
-  return one === other || asBuffer(one).equals(asBuffer(other))
+  const { roll, digest, rest } = savedOf(list)
+  const numbers = numbersOf(saved.roll)
+  const isSame = rest === saved.rest && digest === saved.digest
+  return isSame && numbersOf(roll).every((bytes, index) => bytes.equals(numbers[index] as Buffer))
 }
 
 function createShelf(
@@ -459,7 +460,9 @@ function createShelf(
 
   /** @returns undefined when the whole has to be written instead */
   async function append(before: Saved, list: Keepable, now: Moment): Promise<Saved | undefined> {
-    const change = before.size < MIN_BYTES_TO_APPEND ? undefined : changeOf(before, own, list, now)
+    const largest = Math.max(before.roll.body.byteLength, list.roll.body.byteLength)
+    const isFit = before.size >= MIN_BYTES_TO_APPEND && largest <= MAX_BYTES_TO_APPEND
+    const change = isFit ? changeOf(before, own, list, now) : undefined
     if (change === undefined) return undefined
     const part = Buffer.concat(await sealed(change))
     try {
@@ -481,17 +484,18 @@ function createShelf(
   return {
     async keep(list, now) {
       const isGone = await forgetGone(now)
-      const before = saved
-      if (before !== undefined && isSaved(before, list) && !isStale(before, list.lastSuccessMs, now))
+      if (saved !== undefined && isSaved(saved, list) && !isStale(saved, list.lastSuccessMs, now))
         return false
-      // Nothing is known of the files while they are written.
+      const before = saved?.file
+      const appended = saved && append(saved, list, now)
+      // Nothing is known of the files while they are written, and the list before is not kept in memory.
       saved = undefined
-      saved = before && (await append(before, list, now))
+      saved = await appended
       if (saved !== undefined) return isGone
       const file = listName(source, list)
       // Noted before it is written, because a failed write may leave it.
       lists.add(file)
-      if (before?.file !== file) await files.write(join(folder, file), list.roll.body, { makeFolder: true })
+      if (before !== file) await files.write(join(folder, file), list.roll.body, { makeFolder: true })
       saved = await writeWhole(file, list, now)
       // The files of earlier processes are looked for once. The listing may lack files that this process wrote.
       const left = before === undefined ? await recent(now.monotonicMs) : []
