@@ -274,7 +274,7 @@ function* markOf(fd: number): Steps<FileMark> {
   return { ino, mtimeNs, size }
 }
 
-/** Whether it is the same file, and nobody wrote into it. */
+/** Whether both marks are of the same file, which was not written to between them. */
 export function isSameFile(one: FileMark, other: FileMark): boolean {
   return one.ino === other.ino && one.mtimeNs === other.mtimeNs && one.size === other.size
 }

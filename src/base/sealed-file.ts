@@ -65,9 +65,10 @@ export async function readSealedParts(
   const first = await readPart(whole, path)
   const parts: [Buffer, ...Buffer[]] = [first.part]
   for (let { rest } = first; rest.length > 0; ) {
-    const hasMore = rest.indexOf(SEAL, 1) !== -1
-    const next = await readPart(rest, path).catch((error) => {
-      if (hasMore) throw error
+    const here = rest
+    const next = await readPart(here, path).catch((error) => {
+      const isLast = here.indexOf(SEAL, 1) === -1
+      if (!isLast) throw error
     })
     if (next === undefined) return { parts, isCut: true }
     parts.push(next.part)

@@ -100,6 +100,6 @@ function bytesOf(work: Work): number {
 /** Lets go of the memory of documents before the end of the job, until which the thread would keep it. */
 function letGoOf(documents: readonly Document[]): void {
   const own = documents.map(({ bytes }) => bytes.buffer).filter((buffer) => buffer instanceof ArrayBuffer)
-  // The copy gets the memory, and nobody has the copy.
+  // A transfer takes the memory away from the documents; it is freed with the result, which is not used.
   structuredClone(undefined, { transfer: [...new Set(own)] })
 }

@@ -390,12 +390,9 @@ interface Folder {
 }
 
 /** What is saved of a list. */
-function savedOf({
-  roll,
-  digest,
-  position,
-  lastSuccessMs,
-}: Keepable): Pick<Saved, 'roll' | 'digest' | 'rest' | 'lastSuccessMs'> {
+type State = Pick<Saved, 'roll' | 'digest' | 'rest' | 'lastSuccessMs'>
+
+function stateOf({ roll, digest, position, lastSuccessMs }: Keepable): State {
   const { body, keys, absenceOf, seen, accepted, history } = roll
   const counts = [history.left, history.returned, history.sizes].map((tallies) =>
     tallies.map(({ count }) => count),
@@ -405,8 +402,7 @@ function savedOf({
 }
 
 /** Whether this list is saved; its times may be later. */
-function isSaved(saved: Saved, list: Keepable): boolean {
-  const { roll, digest, rest } = savedOf(list)
+function isSaved(saved: Saved, { roll, digest, rest }: State): boolean {
   const numbers = numbersOf(saved.roll)
   const isSame = rest === saved.rest && digest === saved.digest
   return isSame && numbersOf(roll).every((bytes, index) => bytes.equals(numbers[index] as Buffer))
@@ -459,7 +455,12 @@ function createShelf(
   }
 
   /** @returns undefined when the whole has to be written instead */
-  async function append(before: Saved, list: Keepable, now: Moment): Promise<Saved | undefined> {
+  async function append(
+    before: Saved,
+    list: Keepable,
+    state: State,
+    now: Moment,
+  ): Promise<Saved | undefined> {
     const largest = Math.max(before.roll.body.byteLength, list.roll.body.byteLength)
     const isFit = before.size >= MIN_BYTES_TO_APPEND && largest <= MAX_BYTES_TO_APPEND
     const change = isFit ? changeOf(before, own, list, now) : undefined
@@ -468,35 +469,36 @@ function createShelf(
     try {
       const mark = await files.append(path, part, before.mark)
       const [changes, appended] = [before.changes + 1, before.appended + part.length]
-      return { ...before, ...savedOf(list), mark, changes, appended }
+      return { ...before, ...state, mark, changes, appended }
     } catch {
       // It may end with part of the change, which is left out when it is read.
       return undefined
     }
   }
 
-  async function writeWhole(file: string, list: Keepable, now: Moment): Promise<Saved> {
+  async function writeWhole(file: string, list: Keepable, state: State, now: Moment): Promise<Saved> {
     const mark = await writeSealed(files, path, piecesOf(source, own, list, now))
     const size = list.roll.body.byteLength
-    return { ...savedOf(list), mark, file, size, changes: 0, appended: 0, seenMs: now.monotonicMs }
+    return { ...state, mark, file, size, changes: 0, appended: 0, seenMs: now.monotonicMs }
   }
 
   return {
     async keep(list, now) {
       const isGone = await forgetGone(now)
-      if (saved !== undefined && isSaved(saved, list) && !isStale(saved, list.lastSuccessMs, now))
+      const state = stateOf(list)
+      if (saved !== undefined && isSaved(saved, state) && !isStale(saved, list.lastSuccessMs, now))
         return false
       const before = saved?.file
-      const appended = saved && append(saved, list, now)
+      const appended = saved && append(saved, list, state, now)
       // Nothing is known of the files while they are written, and the list before is not kept in memory.
       saved = undefined
       saved = await appended
-      if (saved !== undefined) return isGone
+      if (saved !== undefined) return false
       const file = listName(source, list)
       // Noted before it is written, because a failed write may leave it.
       lists.add(file)
       if (before !== file) await files.write(join(folder, file), list.roll.body, { makeFolder: true })
-      saved = await writeWhole(file, list, now)
+      saved = await writeWhole(file, list, state, now)
       // The files of earlier processes are looked for once. The listing may lack files that this process wrote.
       const left = before === undefined ? await recent(now.monotonicMs) : []
       await removeOthers([...new Set([...left, ...lists])], file)
