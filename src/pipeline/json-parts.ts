@@ -1,135 +1,285 @@
+import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import { asBuffer } from '../base/bytes.ts'
 import type { Json } from '../model/record.ts'
+import { findJsonFault, type JsonFault } from './json-fault.ts'
 import { parseJson } from './parse-json.ts'
 
-/** A JSON text with one long list that can be read in parts. */
-export interface JsonParts {
-  /** Yields the items of the list in parts. @throws SyntaxError when the text has to be read as a whole */
-  items(): Generator<readonly Json[]>
-  /** The document, with a list of `length` items in place of the long one: its first item is `marker`, the others are holes. */
-  frame(length: number): Json
-  /** A unique text that identifies that list. */
-  readonly marker: string
+/** The long list of a JSON text. */
+export interface LongList {
+  /** The place of its first item, in bytes. */
+  readonly start: number
+  /** What probably separates its items; undefined: unknown. */
+  readonly between: string | undefined
 }
 
-/** The size of a part in bytes: so small that its values are garbage before the heap promotes them. */
+/** A JSON text without the items of its long list. */
+export interface Frame {
+  readonly document: Json
+  /** The list in the document: its first item, and holes in place of the others. Undefined: the document does not have it. */
+  readonly list: readonly Json[] | undefined
+}
+
+/** Reads a JSON text piece by piece. */
+export interface PartReader {
+  /**
+   * Reads a piece; its memory can be reused afterwards.
+   * @throws JsonSyntaxError; NotInPartsError
+   */
+  add(piece: Uint8Array): void
+  /** Reads what is left. @throws JsonSyntaxError */
+  end(): Frame
+}
+
+/** A text is not valid JSON. */
+export class JsonSyntaxError extends Error {
+  override readonly name = 'JsonSyntaxError'
+  readonly fault: JsonFault
+
+  /** @param fault its place is in bytes */
+  constructor(fault: JsonFault) {
+    super(`from byte ${fault.at} on: ${fault.what}`)
+    this.fault = fault
+  }
+}
+
+/** A text cannot be read in parts, whether it is valid or not. */
+export class NotInPartsError extends Error {
+  override readonly name = 'NotInPartsError'
+}
+
+/** The long list is searched in this many bytes. */
+export const HEAD_BYTES = 65_536
+
+/** The least size of a part in bytes: so small that its values are garbage before the heap promotes them. */
 const PART_BYTES = 65_536
 
+/** The largest item, and the most that may follow the list, in bytes. */
+const MAX_BYTES = 64 * 2 ** 20
+
+const QUOTE = 0x22
+const COMMA = 0x2c
+const BACKSLASH = 0x5c
+const LIST = 0x5b
+const LIST_END = 0x5d
+const OBJECT = 0x7b
+const OBJECT_END = 0x7d
+
+/** Nothing but whitespace of JSON. */
+const SPACE = /^[ \t\n\r]*$/
+
+/** The byte order mark of UTF-8. */
+const MARK = /^\u00ef\u00bb\u00bf/
+
 /**
- * The beginning of the list and its second item are searched in this many bytes of the text, and of the list.
+ * Finds the long list of a JSON text: the outermost one that is still open at the end of its first bytes.
+ * @param head these bytes
+ * @returns undefined when there is none
  */
-const HEAD_BYTES = 4_096
+export function findLongList(head: Uint8Array): LongList | undefined {
+  const text = asBuffer(head)
+  if (!/^\s*[[{]/.test(text.toString('latin1', 0, 100).replace(MARK, ''))) return undefined
+  // The places after the brackets that are open; of objects, undefined.
+  const open: (number | undefined)[] = []
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at]
+    if (character === QUOTE) at = endOfText(text, at)
+    else if (character === LIST) open.push(at + 1)
+    else if (character === OBJECT) open.push(undefined)
+    else if (character === LIST_END || character === OBJECT_END) open.pop()
+  }
+  const start = open.find((place) => place !== undefined)
+  return start === undefined ? undefined : { start, between: separatorIn(text, start) }
+}
 
-/** The end of the list is searched in this many bytes after the list and in its last item. */
-const TAIL_BYTES = 65_536
-
-/** The beginning of a list: of the whole text, or else of the first list of objects in it. */
-const LIST = /^\s*\[|\[(?=\s*\{)/
+/** The last character of the first item, the comma, and the first key of the second, if the second is an object or a text. */
+function separatorIn(text: Buffer, start: number): string | undefined {
+  const end = endOfItem(text, start, start)
+  if (end === undefined || end.isLast) return undefined
+  return /^.,\s*(?:"|\{\s*"[^"]*")/s.exec(text.toString('latin1', end.at - 1))?.[0]
+}
 
 /**
- * Finds the long list in a JSON text, so that it can be read in parts: a million records in memory at once
- * cost as much time again in garbage collection as in reading. Where the list begins, ends and can be cut is
- * guessed from the separator of its first two items, yet a wrong guess is never read wrongly: if every part
- * is a non-empty list by itself, and the text with another list in its place is JSON, then by the grammar of
- * RFC 8259 the whole text is JSON, and has these items there.
+ * Creates a reader that gives the items of the long list in parts, so that neither the text nor its values are in
+ * memory at once: a million records cost as much time again in garbage collection as in reading. Where a part
+ * ends is guessed from the separator, and searched when the guess is wrong. Nothing is read wrongly: if each
+ * part is a non-empty list by itself, and the text with another list in its place is JSON, then by the grammar
+ * of RFC 8259 the whole text is JSON and has these items there.
+ * @param onItems called with the items of each part
  * @param partBytes the least size of a part, except for the last one
- * @returns undefined when there is no such list, or it is not found
  */
-export function splitJson(bytes: Uint8Array, partBytes = PART_BYTES): JsonParts | undefined {
-  const text = asBuffer(bytes)
-  const opening = LIST.exec(text.toString('latin1', 0, HEAD_BYTES))
-  if (opening === null) return undefined
-  const start = opening.index + opening[0].length
-  const between = separatorIn(text.toString('latin1', start, start + HEAD_BYTES))
-  if (between === undefined) return undefined
-  const end = endOf({ text, start, between })
-  if (end === undefined) return undefined
-  const [head, tail] = [text.subarray(0, start).toString(), text.subarray(end).toString()]
-  const marker = randomUUID()
-  return {
-    *items() {
-      for (let from = start; from <= end; ) {
-        const least = Math.min(end, from + partBytes)
-        // Beyond 2 GB, Node.js 20 cannot search or decode from an offset, but it can in a view.
-        const cut = text.subarray(least, end + between.length).indexOf(between, 0, 'latin1')
-        // The comma is the second character of the separator.
-        const to = cut === -1 || least + cut >= end ? end : least + cut + 1
-        yield itemsIn(text.subarray(from, to))
-        from = to + 1
-      }
-    },
-    frame(length) {
-      const document = parseJson(`${head}"${marker}"${tail}`)
-      setLength(document, marker, length)
-      return document
-    },
-    marker,
+export function createPartReader(
+  { start, between }: LongList,
+  onItems: (items: readonly Json[]) => void,
+  partBytes = PART_BYTES,
+): PartReader {
+  let rest = Buffer.alloc(0)
+  /** The bytes before the rest. */
+  let passed = 0
+  let head: string | undefined
+  let isClosed = false
+  let first: Json
+  let count = 0
+
+  /** Reads the items in some bytes; returns false when these are no items. */
+  function take(bytes: Buffer): boolean {
+    const items = itemsIn(bytes)
+    if (items === undefined) return false
+    if (count === 0) first = items[0] as Json
+    count += items.length
+    onItems(items)
+    return true
   }
-}
 
-/** Finds the list whose first item is `item`, and sets its length. */
-function setLength(document: Json, item: string, length: number): void {
-  const values = [document]
-  for (const value of values) {
-    if (Array.isArray(value) && value[0] === item) value.length = length
-    else if (typeof value === 'object' && value !== null) values.push(...Object.values(value))
+  /** The end of a part if the separator is the right one; it may be in the middle of an item. */
+  function guessEnd(text: Buffer, from: number): number | undefined {
+    if (between === undefined) return undefined
+    // Beyond 2 GB, Node.js 20 cannot search from an offset, but it can in a view.
+    const near = text.subarray(from + partBytes, from + 2 * partBytes + between.length)
+    const found = near.indexOf(between, 0, 'latin1')
+    // The comma is the second character of the separator.
+    return found === -1 ? undefined : from + partBytes + found + 1
   }
-}
 
-/** Parses some items of a list. @throws SyntaxError when the text is not valid, or has no items */
-function itemsIn(text: Buffer): readonly Json[] {
-  const items = parseJson(`[${text.toString()}]`) as readonly Json[]
-  if (items.length === 0) throw new SyntaxError('a part without an item')
-  return items
-}
+  /** Reads the next part; returns the place after it, or undefined when the rest of it has not come. */
+  function next(text: Buffer, from: number): number | undefined {
+    const left = text.length - from
+    if (isClosed || left < 2 * partBytes) return undefined
+    const guess = guessEnd(text, from)
+    if (guess !== undefined && take(text.subarray(from, guess))) return guess + 1
+    const found = takeTo(text, from, from + partBytes)
+    if (found === undefined && left > MAX_BYTES) throw new NotInPartsError()
+    return found
+  }
 
-/** The place of a list in a text. */
-interface Place {
-  readonly text: Buffer
-  readonly start: number
-  readonly between: string
-}
+  /**
+   * Reads the items up to the first end of one at or after a place; returns the place of the next item, or of the
+   * bracket.
+   */
+  function takeTo(text: Buffer, from: number, least: number): number | undefined {
+    const end = endOfItem(text, from, least)
+    if (end === undefined) return undefined
+    const part = text.subarray(from, end.at)
+    const isEmpty = end.isLast && count === 0 && SPACE.test(part.toString())
+    if (!isEmpty && !take(part)) throw faultIn(part, passed + from)
+    isClosed = end.isLast
+    return isClosed ? end.at : end.at + 1
+  }
 
-/**
- * Finds the end of the list: the last bracket that follows an item, and without which the rest would not be
- * JSON.
- */
-function endOf({ text, start, between }: Place): number | undefined {
-  const base = Math.max(start, text.byteLength - TAIL_BYTES)
-  const rest = text.subarray(base)
-  for (let end = rest.lastIndexOf(']'); end >= 0; end = rest.subarray(0, end).lastIndexOf(']')) {
-    const last = rest.subarray(0, end + between.length).lastIndexOf(between, undefined, 'latin1')
-    if (last === -1 && base > start) return undefined
+  function read(piece: Uint8Array): Buffer {
+    const text = rest.length === 0 ? asBuffer(piece) : Buffer.concat([rest, piece])
+    let from = 0
+    if (head === undefined && text.length >= start) {
+      head = text.toString('utf8', 0, start).replace(/^\ufeff/, '')
+      from = start
+    }
+    for (let to = next(text, from); to !== undefined; to = next(text, from)) from = to
+    passed += from
+    return text.subarray(from)
+  }
+
+  /** The document with a list of one item, which is `marker`. */
+  function frameWith(marker: string): Json {
+    if (!isUtf8(rest)) throw faultIn(rest, passed)
+    const [before, after] = [head ?? '', rest.toString()]
     try {
-      itemsIn(rest.subarray(last === -1 ? 0 : last + 2, end))
-      JSON.parse(`${text.subarray(0, start).toString()}${rest.subarray(end).toString()}`)
-      return base + end
+      return parseJson(`${before}"${marker}"${after}`)
     } catch {
-      // The end of another list, after this one or in its last item.
+      const { at, what } = findJsonFault(`${before}0${after}`) as JsonFault
+      throw new JsonSyntaxError({ at: at > before.length ? passed + at - before.length - 1 : at, what })
     }
   }
-  return undefined
+
+  return {
+    add(piece) {
+      // A copy, since the memory of the piece can be reused.
+      rest = Buffer.from(read(piece))
+      if (isClosed && rest.length > MAX_BYTES) throw new NotInPartsError()
+    },
+    end() {
+      const to = isClosed ? 0 : takeTo(rest, 0, Number.POSITIVE_INFINITY)
+      if (to === undefined || head === undefined) throw faultIn(rest, passed, '')
+      passed += to
+      rest = rest.subarray(to)
+      const marker = randomUUID()
+      const document = frameWith(marker)
+      return { document, list: listIn(document, { marker, first, count }) }
+    },
+  }
+}
+
+/** Parses some items of a list; undefined when they are not valid, or there are none. */
+function itemsIn(bytes: Buffer): readonly Json[] | undefined {
+  if (!isUtf8(bytes)) return undefined
+  try {
+    const items = parseJson(`[${bytes.toString()}]`) as readonly Json[]
+    return items.length === 0 ? undefined : items
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
 }
 
 /**
- * The separator of the first two items: from the last character of the first item to the first key of the
- * second. Objects inside of an item mostly begin otherwise.
+ * The fault in the items of a list.
+ * @param place of the items in the text
+ * @param after what follows them
  */
-function separatorIn(list: string): string | undefined {
-  let depth = 0
-  let quoted = false
-  for (let at = 0; at < list.length; at++) {
-    const character = list[at] as string
-    if (quoted) {
-      if (character === '\\') at++
-      else quoted = character !== '"'
-    } else if (character === '"') quoted = true
-    else if (character === '{' || character === '[') depth++
-    else if (character === '}' || character === ']') depth--
-    else if (character === ',' && depth === 0)
-      return /^.,\s*(?:"|\{\s*"[^"]*")/s.exec(list.slice(at - 1))?.[0]
-    if (depth < 0) return undefined
+function faultIn(items: Buffer, place: number, after = ']'): JsonSyntaxError {
+  if (!isUtf8(items)) return new JsonSyntaxError({ at: place, what: 'bytes that are not UTF-8' })
+  const before = '['
+  const found = findJsonFault(`${before}${items.toString()}${after}`)
+  const { at, what } = found ?? { at: before.length, what: 'a comma without an item after it' }
+  return new JsonSyntaxError({ at: place + Math.max(0, at - before.length), what })
+}
+
+/** Finds the list whose only item is the marker, and gives it its length and its first item. */
+function listIn(
+  document: Json,
+  { marker, first, count }: { readonly marker: string; readonly first: Json; readonly count: number },
+): readonly Json[] | undefined {
+  const values = [document]
+  for (const value of values) {
+    if (Array.isArray(value) && value[0] === marker) {
+      value[0] = first
+      value.length = count
+      return value
+    }
+    if (typeof value === 'object' && value !== null) values.push(...Object.values(value))
   }
   return undefined
+}
+
+/** The comma after an item of a list, or the bracket that closes the list. */
+interface ItemEnd {
+  readonly at: number
+  readonly isLast: boolean
+}
+
+/**
+ * Finds the first end of an item at or after a place, from the beginning of an item on; undefined when the text ends
+ * before.
+ */
+function endOfItem(text: Buffer, from: number, least: number): ItemEnd | undefined {
+  let depth = 0
+  for (let at = from; at < text.length; at++) {
+    const character = text[at]
+    if (character === QUOTE) at = endOfText(text, at)
+    else if (character === LIST || character === OBJECT) depth++
+    else if (character === LIST_END || character === OBJECT_END) {
+      if (depth === 0) return { at, isLast: true }
+      depth--
+    } else if (character === COMMA && depth === 0 && at >= least) return { at, isLast: false }
+  }
+  return undefined
+}
+
+/** The place of the quotation mark that ends a text; the length of the bytes when they end before. */
+function endOfText(text: Buffer, opening: number): number {
+  for (let at = opening + 1; at < text.length; at++) {
+    const character = text[at]
+    if (character === QUOTE) return at
+    if (character === BACKSLASH) at++
+  }
+  return text.length
 }

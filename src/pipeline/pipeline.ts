@@ -1,15 +1,14 @@
-import { isUtf8 } from 'node:buffer'
 import { RefreshError } from '../base/errors.ts'
 import type { Mapped, MappedTarget, Mapping } from '../mapping/mapping.ts'
 import type { LabelDropReason } from '../mapping/rejection.ts'
-import type { Document } from '../model/document.ts'
+import type { Document, Format } from '../model/document.ts'
 import { type InventoryRecord, isObject, type Json } from '../model/record.ts'
 import { hashKey, NO_KEY, usualKey } from '../model/record-key.ts'
 import { placeOf, type Target } from '../model/target-group.ts'
 import type { RelabelRule } from '../relabel/relabel.ts'
 import { type Relabelled, relabelChecked } from './apply-rules.ts'
 import { createJoin, type Joins, ownDocuments } from './join.ts'
-import { splitJson } from './json-parts.ts'
+import { createPartReader, findLongList, HEAD_BYTES, JsonSyntaxError, NotInPartsError } from './json-parts.ts'
 import { createPacker, type Packed } from './pack.ts'
 import { type ListPlan, readList } from './read-list.ts'
 import { createTally, type NumberedRecord, type Report } from './report.ts'
@@ -83,30 +82,107 @@ function objectsIn(value: Json, depth: number): number {
 const MIN_BYTES_FOR_PARTS = 262_144
 
 /** Reads a long list of records in parts; undefined when it has to be read as a whole. */
-function readInParts(
-  { bytes, format, name, answer }: Document,
-  plan: Plan,
-  join: Join,
-): Collector | undefined {
-  if (plan.selectsAll !== true || format.kind !== 'json' || bytes.byteLength < MIN_BYTES_FOR_PARTS)
-    return undefined
-  const parts = isUtf8(bytes) ? splitJson(bytes) : undefined
+function readInParts(document: Document, plan: Plan, join: Join): Collector | undefined {
+  const { bytes } = document
+  if (bytes.byteLength < MIN_BYTES_FOR_PARTS) return undefined
+  const parts = openParts(document, bytes.subarray(0, HEAD_BYTES), plan, join)
   if (parts === undefined) return undefined
-  const collector = createCollector(plan, join)
-  let count = 0
   try {
-    for (const records of parts.items()) {
-      collector.add(records)
-      count += records.length
-    }
-    const document = parts.frame(count)
-    const selected = plan.select(document, name)
-    plan.assertWhole?.([{ document, records: selected, name, answer }])
-    return selected.length === count && selected[0] === parts.marker ? collector : undefined
+    parts.add(bytes)
+    return parts.end()
   } catch (error) {
     // Reading it as a whole reports the error.
-    if (error instanceof SyntaxError || error instanceof RefreshError) return undefined
+    if (error instanceof JsonSyntaxError || error instanceof NotInPartsError || error instanceof RefreshError)
+      return undefined
     throw error
+  }
+}
+
+/** Whether documents of this format with such a plan may be read in parts. */
+export function mayBeInParts({ kind, encoding = 'utf-8' }: Format, { selectsAll }: Plan): boolean {
+  return kind === 'json' && encoding === 'utf-8' && selectsAll === true
+}
+
+/** A document that is read in parts. */
+interface Parts {
+  /** @throws JsonSyntaxError; NotInPartsError */
+  add(piece: Uint8Array): void
+  /**
+   * @returns undefined when its long list is not that of the records
+   * @throws JsonSyntaxError; RefreshError
+   */
+  end(): Collector | undefined
+}
+
+/**
+ * Opens a document that is to be read in parts.
+ * @param head its first bytes, {@link HEAD_BYTES} or all of them
+ * @returns undefined when it cannot be read in parts
+ */
+function openParts(
+  { format, name, answer }: Omit<Document, 'bytes'>,
+  head: Uint8Array,
+  plan: Plan,
+  join: Join,
+): Parts | undefined {
+  const list = mayBeInParts(format, plan) ? findLongList(head) : undefined
+  if (list === undefined) return undefined
+  const collector = createCollector(plan, join)
+  const reader = createPartReader(list, collector.add)
+  return {
+    add: reader.add,
+    end() {
+      const frame = reader.end()
+      const selected = plan.select(frame.document, name)
+      plan.assertWhole?.([{ document: frame.document, records: selected, name, answer }])
+      return selected === frame.list ? collector : undefined
+    },
+  }
+}
+
+/** Maps the records of a document while it arrives, so that it need not be held. */
+export interface Stream {
+  /**
+   * Takes the next piece; its memory can be reused afterwards.
+   * @throws RefreshError `parse`; NotInPartsError
+   */
+  add(piece: Uint8Array): void
+  /**
+   * Ends the document.
+   * @throws RefreshError as {@link runPipeline} does; NotInPartsError when its long list is not that of the records
+   */
+  end(): Result
+}
+
+/** Whether a document can be mapped while it arrives. @param head its first bytes */
+export function canStream({ format }: Pick<Document, 'format'>, head: Uint8Array, plan: Plan): boolean {
+  return plan.joins === undefined && mayBeInParts(format, plan) && findLongList(head) !== undefined
+}
+
+/**
+ * Starts to map a document that {@link canStream}.
+ * @param head its first bytes, which are also part of the first pieces
+ */
+export function openStream(document: Omit<Document, 'bytes'>, head: Uint8Array, plan: Plan): Stream {
+  const parts = openParts(document, head, plan, undefined)
+  if (parts === undefined) throw new NotInPartsError()
+  const told = <Value>(step: () => Value): Value => {
+    try {
+      return step()
+    } catch (error) {
+      if (!(error instanceof JsonSyntaxError)) throw error
+      throw new RefreshError('parse', `${document.name} is not valid JSON, ${error.message}`, {
+        cause: error,
+      })
+    }
+  }
+  return {
+    add: (piece) => told(() => parts.add(piece)),
+    end() {
+      const collector = told(parts.end)
+      if (collector === undefined) throw new NotInPartsError()
+      return collector.result()
+    },
   }
 }
 

@@ -1,32 +1,63 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { splitJson } from '../../src/pipeline/json-parts.ts'
+import type { Json } from '../../src/model/record.ts'
+import {
+  createPartReader,
+  findLongList,
+  JsonSyntaxError,
+  NotInPartsError,
+} from '../../src/pipeline/json-parts.ts'
 import { parseJson } from '../../src/pipeline/parse-json.ts'
 import { compilePlan } from '../../src/pipeline/plan.ts'
 import { encodeGroups } from '../helpers/encode-groups.ts'
 import { runPipeline } from '../helpers/pipeline.ts'
 import { holds } from '../helpers/property.ts'
 
-/** What reading in parts gives; undefined when the text has to be read as a whole. */
-function readInParts(text: string, partBytes: number) {
-  try {
-    const parts = splitJson(Buffer.from(text), partBytes)
-    if (parts === undefined) return undefined
-    const lists = [...parts.items()]
-    const items = lists.flat(1)
-    return { items, marker: parts.marker, frame: parts.frame(items.length), count: lists.length }
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
+/** How a text arrives, and is cut. */
+interface Cuts {
+  /** The bytes in which the long list is searched. */
+  readonly headBytes?: number
+  readonly pieceBytes?: number
+  readonly partBytes?: number
 }
 
-/** The document with these items in the place of the list that the marker tells. */
-function unframed({ frame, marker, items }: NonNullable<ReturnType<typeof readInParts>>): unknown {
-  const [found, ...others] = JSON.stringify(frame).split(/\["[0-9a-f-]{36}"(?:,null)*\]/)
-  if (others.length !== 1 || !JSON.stringify(frame).includes(marker)) throw new Error('no marker, or several')
-  // Not parseJson: a number such as 5.8e16 is written with all its digits by now.
-  return JSON.parse(found + JSON.stringify(items) + others[0])
+/** What reading in parts gives; undefined when there is no long list. @throws JsonSyntaxError */
+function readInParts(text: string | Buffer, cuts: Cuts = {}) {
+  const bytes = Buffer.from(text)
+  const { headBytes = bytes.length / 2, pieceBytes = bytes.length, partBytes = 50 } = cuts
+  const found = findLongList(bytes.subarray(0, headBytes))
+  if (found === undefined) return undefined
+  const parts: (readonly Json[])[] = []
+  const reader = createPartReader(found, (items) => parts.push(items), partBytes)
+  // Each piece comes in the same memory.
+  const memory = Buffer.alloc(pieceBytes)
+  for (let at = 0; at < bytes.length; at += pieceBytes) {
+    const piece = bytes.subarray(at, at + pieceBytes)
+    memory.set(piece)
+    reader.add(memory.subarray(0, piece.length))
+  }
+  const { document, list } = reader.end()
+  return { items: parts.flat(1), document, list, count: parts.length }
+}
+
+/** The document with these items in the place of its long list. */
+function unframed({ document, list, items }: NonNullable<ReturnType<typeof readInParts>>): unknown {
+  const replace = (value: Json): Json => {
+    if (value === list) return items
+    if (Array.isArray(value)) return value.map(replace)
+    if (typeof value !== 'object' || value === null) return value
+    const entries = Object.entries(value).map(([key, one]) => [key, replace(one)] as const)
+    return Object.fromEntries(entries)
+  }
+  return replace(document)
+}
+
+function parsed(text: string): Json | undefined {
+  try {
+    return parseJson(text)
+  } catch {
+    return undefined
+  }
 }
 
 const spaces = fc.constantFrom(undefined, 1, '\t')
@@ -45,14 +76,20 @@ const document = fc.oneof(
   fc.record({ items: list, total: fc.nat(), next: text }),
 )
 
-t.test('what can be read in parts is what it is as a whole', (t) => {
+const cuts = fc.record({
+  headBytes: fc.integer({ min: 1, max: 400 }),
+  pieceBytes: fc.integer({ min: 1, max: 200 }),
+  partBytes: fc.nat(100),
+})
+
+t.test('what is read in parts is what it is as a whole', (t) => {
   let inParts = 0
   holds(
     t,
-    'for any document, however it is written and cut',
-    fc.property(document, spaces, fc.nat(100), (value, space, partBytes) => {
+    'for any document, however it is written, arrives and is cut',
+    fc.property(document, spaces, cuts, (value, space, cuts) => {
       const written = JSON.stringify(value, null, space)
-      const read = readInParts(written, partBytes)
+      const read = readInParts(written, cuts)
       if (read === undefined) return true
       if (read.count > 1) inParts += 1
       return JSON.stringify(unframed(read)) === JSON.stringify(parseJson(written))
@@ -81,22 +118,31 @@ t.test('what is no JSON is never read in parts', (t) => {
     '\u00a0',
   )
   let spoilt = 0
+  let refused = 0
   holds(
     t,
     'wherever something is missing or too much',
-    fc.property(document, fc.nat(), fc.nat(3), scrap, fc.nat(50), (value, at, gone, scrap, partBytes) => {
+    fc.property(document, fc.nat(), fc.nat(3), scrap, cuts, (value, at, gone, scrap, cuts) => {
       const written = JSON.stringify(value)
       const from = at % written.length
       // As bytes: half a character is none.
       const changed = Buffer.from(written.slice(0, from) + scrap + written.slice(from + gone)).toString()
-      const read = readInParts(changed, partBytes)
-      if (read === undefined) return true
-      spoilt += 1
-      return JSON.stringify(unframed(read)) === JSON.stringify(parseJson(changed))
+      const expected = parsed(changed)
+      try {
+        const read = readInParts(changed, cuts)
+        if (read === undefined) return true
+        spoilt += 1
+        return JSON.stringify(unframed(read)) === JSON.stringify(expected)
+      } catch (error) {
+        if (!(error instanceof JsonSyntaxError)) throw error
+        refused += 1
+        return expected === undefined && error.fault.at <= Buffer.byteLength(changed)
+      }
     }),
     { numRuns: 5_000 },
   )
   t.ok(spoilt > 20, `some are JSON all the same: ${spoilt}`)
+  t.ok(refused > 500, `many are refused: ${refused}`)
   t.end()
 })
 
@@ -117,16 +163,59 @@ t.test('the usual inventories are read in parts', async (t) => {
     JSON.stringify(items.map(({ host }) => ({ host, tags: ['a', '],"x":['] }))),
   ]
   for (const written of texts) {
-    const read = readInParts(written, 50)
+    const read = readInParts(written)
     t.ok(Number(read?.count) > 5, written.slice(0, 20))
     t.equal(read?.items.length, 100)
   }
-  t.equal(readInParts('[1,2,3]', 1), undefined, 'numbers are read at once')
-  t.equal(readInParts('[]', 1), undefined)
-  t.equal(readInParts('{"a":1}', 1), undefined)
-  t.equal(readInParts('[ ,{"a":1}]', 0), undefined, 'nothing before a comma')
-  t.equal(readInParts('[[{"a":1}]]', 1), undefined, 'a list of one item')
-  t.equal(readInParts(`["${'a'.repeat(5_000)}","b"]`, 1), undefined, 'a very long first item')
+  t.match(readInParts('[1,2,3,4,5]', { partBytes: 1 }), { items: [1, 2, 3, 4, 5], count: 5 }, 'numbers too')
+  t.match(readInParts('\ufeff[1,2,3]'), { items: [1, 2, 3] }, 'after a byte order mark')
+  t.equal(readInParts('[]', { headBytes: 2 }), undefined, 'a short list')
+  t.equal(readInParts('{"a":1}'), undefined, 'no list')
+  t.equal(readInParts('a,b\n[1],2\n'), undefined, 'no JSON')
+  const first = 'a'.repeat(500)
+  t.match(
+    readInParts(`["${first}","b"]`, { headBytes: 10 }),
+    { items: [first, 'b'] },
+    'a very long first item',
+  )
+})
+
+function faultIn(text: string | Buffer): unknown {
+  try {
+    return readInParts(text, { headBytes: 100, partBytes: 10_000 })
+  } catch (error) {
+    return (error as Partial<JsonSyntaxError>).fault ?? error
+  }
+}
+
+t.test('a fault is told with its place', async (t) => {
+  const items = Array.from({ length: 20 }, (_, index) => `{"host":"a${index}"}`).join()
+  const at = items.indexOf('{"host":"a15"')
+  const faults: [text: string | Buffer, at: number, what: RegExp][] = [
+    [`[${items.replace('"a15"', "'a15'")}]`, 1 + at + 8, /single quotes/],
+    [`[${items.replace('"a15"', 'None')}]`, 1 + at + 8, /None/],
+    [`[${items},]`, items.length + 1, /comma/],
+    [`[${items}`, items.length + 1, /./],
+    [`{"a":[${items}],"b":x}`, items.length + 12, /without quotes/],
+    [`{"a":[${items}],"b":1`, items.length + 13, /./],
+    [`{a:[${items}]}`, 1, /without quotes/],
+    [`[${items}}`, items.length + 1, /./],
+    [Buffer.from(`[${items}]`.replace('a15', 'ä'), 'latin1'), 1, /UTF-8/],
+    [Buffer.from(`{"a":[${items}],"b":"ä"}`, 'latin1'), items.length + 6, /UTF-8/],
+  ]
+  for (const [text, at, what] of faults) {
+    t.match(faultIn(text), { at, what }, String(text).slice(-30))
+  }
+})
+
+t.test('an item or an end that is too long is not held', async (t) => {
+  const long = 'x'.repeat(66 * 2 ** 20)
+  const cuts = { headBytes: 20, pieceBytes: 2 ** 20 }
+  t.throws(() => readInParts(`["a","b","${long}","c"]`, cuts), NotInPartsError)
+  t.throws(
+    () => readInParts(`{"a":[1,2,3],"b":"${long}"}`, { headBytes: 8, pieceBytes: 2 ** 20, partBytes: 1 }),
+    NotInPartsError,
+  )
 })
 
 const mapping = { source: 's', targets: [], labels: [], metaLabels: false, defaultPort: 1 }
@@ -194,10 +283,4 @@ t.test('an expression that looks into the records sees all of them', async (t) =
     t.equal(selectsAll(records), false, records)
   }
   t.equal(selectsAll(undefined, 'errors'), false)
-})
-
-t.test('a list whose last item is long is read as a whole', async (t) => {
-  const text = (long: number) => `[{"a":1},{"a":2},{"a":"${'x'.repeat(long)}"}]`
-  t.ok(splitJson(Buffer.from(text(60_000)), 1))
-  t.equal(splitJson(Buffer.from(text(70_000)), 1), undefined)
 })
