@@ -68,6 +68,9 @@ export interface Service {
   stop(): Promise<void>
 }
 
+/** The largest number of documents that are mapped while they arrive, at a time; others wait. */
+const MAX_STREAMS = 16
+
 /**
  * The composition root: connects sources, store and server, listens, and starts the refreshes.
  * @throws StartError when the address cannot be listened on, or another Rollcall uses the storage folder; UsageError for a wrong web configuration file
@@ -78,6 +81,8 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
   const web = await openWebFile(settings, deps, reportRefusal)
   const store = createStore()
   const threads = createThreads()
+  // Separate threads, so that nothing waits for a large document that arrives slowly.
+  const streams = createThreads(undefined, MAX_STREAMS)
   // Separate threads, so that refreshes never wait for explanations and searches.
   const explaining = createThreads(undefined, 1)
   const explain = createExplainer(explaining)
@@ -104,6 +109,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
     ...deps,
     store,
     threads,
+    streams,
     createSource,
     storagePath,
     seedUrl,
@@ -199,7 +205,7 @@ export async function startService(settings: Settings, deps: ServiceDeps): Promi
       await Promise.all([memory.settled(), history?.close()])
       await lock?.release()
       await web?.close()
-      await Promise.all([threads.close(), explaining.close()])
+      await Promise.all([threads.close(), streams.close(), explaining.close()])
     },
   }
 }

@@ -69,6 +69,7 @@ async function supervised(
     metrics,
     log,
     threads,
+    streams: threads,
     files,
     createSource: make,
     random: () => 0.5,

@@ -1,4 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os'
+import type { MessagePort } from 'node:worker_threads'
 import type { Piscina } from 'piscina'
 import { messageOf } from './errors.ts'
 import { letHeapGrow } from './heap.ts'
@@ -13,8 +14,8 @@ export interface Job {
 
 /** Options of a job. */
 export interface JobOptions {
-  /** Memory that is transferred instead of copied; the caller cannot use it afterwards. */
-  readonly transfer?: readonly ArrayBuffer[]
+  /** Memory and ports that are transferred instead of copied; the caller cannot use them afterwards. */
+  readonly transfer?: readonly (ArrayBuffer | MessagePort)[]
   /** Aborting ends the thread, whatever it is doing, or the wait for one. */
   readonly signal: AbortSignal
   /** Called when the job gets a thread after its wait: from then on the job itself takes the time. */

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import { asBuffer } from '../base/bytes.ts'
 import type { Json } from '../model/record.ts'
+import { formatSize } from '../model/size.ts'
 import { findJsonFault, type JsonFault } from './json-fault.ts'
 import { parseJson } from './parse-json.ts'
 
@@ -24,15 +25,18 @@ export interface Frame {
 export interface PartReader {
   /**
    * Reads a piece; its memory can be reused afterwards.
-   * @throws JsonSyntaxError; NotInPartsError
+   * @throws PartsError
    */
   add(piece: Uint8Array): void
   /** Reads what is left. @throws JsonSyntaxError */
   end(): Frame
 }
 
+/** Why a text cannot be read in parts. */
+export class PartsError extends Error {}
+
 /** A text is not valid JSON. */
-export class JsonSyntaxError extends Error {
+export class JsonSyntaxError extends PartsError {
   override readonly name = 'JsonSyntaxError'
   readonly fault: JsonFault
 
@@ -43,8 +47,18 @@ export class JsonSyntaxError extends Error {
   }
 }
 
-/** A text cannot be read in parts, whether it is valid or not. */
-export class NotInPartsError extends Error {
+/** An item of the long list is longer than {@link MAX_BYTES}. */
+export class LongItemError extends PartsError {
+  override readonly name = 'LongItemError'
+
+  /** @param at the place of the item, in bytes */
+  constructor(at: number) {
+    super(`the list item from byte ${at} on is larger than ${formatSize(MAX_BYTES)}`)
+  }
+}
+
+/** What follows the long list is longer than {@link MAX_BYTES}: another list is. */
+export class NotInPartsError extends PartsError {
   override readonly name = 'NotInPartsError'
 }
 
@@ -148,7 +162,7 @@ export function createPartReader(
     const guess = guessEnd(text, from)
     if (guess !== undefined && take(text.subarray(from, guess))) return guess + 1
     const found = takeTo(text, from, from + partBytes)
-    if (found === undefined && left > MAX_BYTES) throw new NotInPartsError()
+    if (found === undefined && left > MAX_BYTES) throw new LongItemError(passed + from)
     return found
   }
 

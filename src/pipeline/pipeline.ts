@@ -8,7 +8,15 @@ import { placeOf, type Target } from '../model/target-group.ts'
 import type { RelabelRule } from '../relabel/relabel.ts'
 import { type Relabelled, relabelChecked } from './apply-rules.ts'
 import { createJoin, type Joins, ownDocuments } from './join.ts'
-import { createPartReader, findLongList, HEAD_BYTES, JsonSyntaxError, NotInPartsError } from './json-parts.ts'
+import {
+  createPartReader,
+  findLongList,
+  HEAD_BYTES,
+  JsonSyntaxError,
+  LongItemError,
+  NotInPartsError,
+  PartsError,
+} from './json-parts.ts'
 import { createPacker, type Packed } from './pack.ts'
 import { type ListPlan, readList } from './read-list.ts'
 import { createTally, type NumberedRecord, type Report } from './report.ts'
@@ -92,8 +100,7 @@ function readInParts(document: Document, plan: Plan, join: Join): Collector | un
     return parts.end()
   } catch (error) {
     // Reading it as a whole reports the error.
-    if (error instanceof JsonSyntaxError || error instanceof NotInPartsError || error instanceof RefreshError)
-      return undefined
+    if (error instanceof PartsError || error instanceof RefreshError) return undefined
     throw error
   }
 }
@@ -105,11 +112,11 @@ export function mayBeInParts({ kind, encoding = 'utf-8' }: Format, { selectsAll 
 
 /** A document that is read in parts. */
 interface Parts {
-  /** @throws JsonSyntaxError; NotInPartsError */
+  /** @throws PartsError */
   add(piece: Uint8Array): void
   /**
    * @returns undefined when its long list is not that of the records
-   * @throws JsonSyntaxError; RefreshError
+   * @throws PartsError; RefreshError
    */
   end(): Collector | undefined
 }
@@ -144,7 +151,7 @@ function openParts(
 export interface Stream {
   /**
    * Takes the next piece; its memory can be reused afterwards.
-   * @throws RefreshError `parse`; NotInPartsError
+   * @throws RefreshError `parse`, `too_large`; NotInPartsError
    */
   add(piece: Uint8Array): void
   /**
@@ -170,10 +177,11 @@ export function openStream(document: Omit<Document, 'bytes'>, head: Uint8Array, 
     try {
       return step()
     } catch (error) {
-      if (!(error instanceof JsonSyntaxError)) throw error
-      throw new RefreshError('parse', `${document.name} is not valid JSON, ${error.message}`, {
-        cause: error,
-      })
+      const { name } = document
+      if (error instanceof JsonSyntaxError)
+        throw new RefreshError('parse', `${name} is not valid JSON, ${error.message}`)
+      if (error instanceof LongItemError) throw new RefreshError('too_large', `${name}: ${error.message}`)
+      throw error
     }
   }
   return {

@@ -6,10 +6,12 @@ import type { Document } from '../model/document.ts'
 import { FORMATS, rulesOf } from '../pipeline/decode.ts'
 import { compilePlan, type PlanOptions } from '../pipeline/plan.ts'
 import type { Roll } from '../roll/roll.ts'
+import type { Intake } from '../sources/source.ts'
+import { createIntake, type IntakeDeps } from './intake.ts'
 import { type Answer, type Computed, compute, type Task, type Work } from './worker.ts'
 
 /** The dependencies of computing. */
-export interface ComputeDeps {
+export interface ComputeDeps extends IntakeDeps {
   readonly threads: Threads
   readonly clock: Pick<Clock, 'after'>
 }
@@ -21,20 +23,30 @@ export interface ComputeDeps {
  */
 export type Compute = (work: Work, stop: AbortSignal, isLast?: boolean) => Promise<Computed>
 
+/** The computing of one source. */
+export interface Computing {
+  readonly compute: Compute
+  /** Takes a document that is too large to be held; its records are used by `compute`. */
+  readonly intake: Intake
+  /** Gives up the document that was taken. */
+  letGo(): void
+}
+
 /** The longest time for one job in a thread, in milliseconds. A job that takes longer is taken to never end. */
 const COMPUTE_TIMEOUT_MS = 120_000
 
 const JOB: Job = { module: moduleUrl('refresh/worker.js'), name: 'computeInThread' }
 
 /** Creates the computing of one source. The same pure function runs on the main thread and in a worker thread. */
-export function createCompute(options: PlanOptions, { threads, clock }: ComputeDeps): Compute {
+export function createCompute(options: PlanOptions, deps: ComputeDeps): Computing {
+  const { threads, clock } = deps
   const plan = compilePlan(options)
+  const intake = createIntake(plan, options, deps, explain)
 
-  /** Runs a task in a thread, within a deadline. The time waiting for a free thread does not count. */
-  async function runInThread(
-    task: Task,
-    transfer: readonly ArrayBuffer[],
+  /** Gets an answer from a thread, within a deadline that begins with `onStart`. */
+  async function inThread(
     stop: AbortSignal,
+    run: (signal: AbortSignal, onStart: () => void) => Promise<Answer>,
   ): Promise<Computed> {
     const controller = new AbortController()
     const late = `the computing of the list took longer than ${COMPUTE_TIMEOUT_MS / 1000} s`
@@ -42,9 +54,7 @@ export function createCompute(options: PlanOptions, { threads, clock }: ComputeD
     const onStart = () => {
       cancel = clock.after(COMPUTE_TIMEOUT_MS, () => controller.abort(new RefreshError('timeout', late)))
     }
-    const signal = AbortSignal.any([controller.signal, stop])
-    const answer = await threads
-      .run<Answer>(JOB, task, { transfer, signal, onStart })
+    const answer = await run(AbortSignal.any([controller.signal, stop]), onStart)
       .catch(explain)
       .finally(() => cancel())
     if (!('failed' in answer)) return answer
@@ -52,15 +62,38 @@ export function createCompute(options: PlanOptions, { threads, clock }: ComputeD
     throw new RefreshError(reason, message, { join })
   }
 
-  return async (work, stop, isLast = false) => {
-    if (sizeOf(work) <= 1) return compute(work, plan)
+  /** Computes in the thread that has taken the document, or in one that is free. */
+  function runInThread(work: Work, stop: AbortSignal, isLast: boolean): Promise<Computed> {
+    if (work.kind === 'read' && isTaken(work.documents)) {
+      const { roll, occasion, isAtRest } = work
+      return inThread(stop, (signal, onStart) => {
+        onStart()
+        return intake.call({ roll, occasion, isAtRest }, signal)
+      })
+    }
     const transfer = isLast && work.kind === 'read' ? work.documents.flatMap(ownMemory) : []
-    const { called, report } = await runInThread({ work, options }, transfer, stop)
-    if (called === undefined) return { called, report }
-    // An unchanged list keeps its bytes, not a copy of them.
-    const { body } = called.isChanged ? called.roll : (work.roll as Roll)
-    return { called: { ...called, roll: { ...called.roll, body } }, report }
+    // The time waiting for a free thread does not count.
+    return inThread(stop, (signal, onStart) =>
+      threads.run<Answer>(JOB, { work, options } satisfies Task, { transfer, signal, onStart }),
+    )
   }
+
+  return {
+    intake,
+    letGo: intake.letGo,
+    async compute(work, stop, isLast = false) {
+      if (sizeOf(work) <= 1) return compute(work, plan)
+      const { called, report } = await runInThread(work, stop, isLast)
+      if (called === undefined) return { called, report }
+      // An unchanged list keeps its bytes, not a copy of them.
+      const { body } = called.isChanged ? called.roll : (work.roll as Roll)
+      return { called: { ...called, roll: { ...called.roll, body } }, report }
+    },
+  }
+}
+
+function isTaken(documents: readonly Document[]): boolean {
+  return documents.some(({ taken }) => taken !== undefined)
 }
 
 /** How much work it is; up to 1 it is done on the main thread. */
@@ -73,7 +106,12 @@ function sizeOf(work: Work): number {
 
 /** How much work documents are together; up to 1 it is done on the main thread. */
 function costOf(documents: readonly Document[]): number {
-  return documents.reduce((sum, { bytes, format }) => sum + bytes.byteLength / rulesOf(format).inlineBytes, 0)
+  return documents.reduce((sum, document) => sum + sizeIn(document) / rulesOf(document.format).inlineBytes, 0)
+}
+
+/** The size of a document, in bytes; one that is not held is always too large. */
+function sizeIn({ bytes, taken }: Document): number {
+  return taken === undefined ? bytes.byteLength : Number.POSITIVE_INFINITY
 }
 
 /** Makes a refresh error of a lack of memory. */
@@ -136,6 +174,6 @@ export function keepRead(
   { atMs, room, same }: { readonly atMs: number; readonly room: Room; readonly same: LastRead | undefined },
 ): LastRead {
   if (same?.documents !== undefined) return { documents: same.documents, atMs }
-  const bytes = documents.reduce((sum, document) => sum + document.bytes.byteLength, 0)
+  const bytes = documents.reduce((sum, document) => sum + sizeIn(document), 0)
   return { documents: room.take(source, bytes) ? documents : undefined, atMs }
 }

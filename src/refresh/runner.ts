@@ -37,6 +37,7 @@ import {
   withoutSecrets,
 } from '../sources/source.ts'
 import { createCompute, keepRead, type LastRead, type Room } from './compute.ts'
+import type { IntakeDeps } from './intake.ts'
 import type { Output } from './outputs.ts'
 import { nextDelay } from './schedule.ts'
 import { type Change, NO_CHANGE, type SharedList, type Sharing } from './sharing.ts'
@@ -56,7 +57,7 @@ export interface RunnerSettings {
 }
 
 /** The dependencies of a runner. */
-export interface RunnerDeps {
+export interface RunnerDeps extends IntakeDeps {
   readonly store: Store
   readonly clock: Clock
   readonly metrics: Metrics
@@ -186,7 +187,7 @@ export function createRunner(
 ): Runner {
   const { name, guard, outputs, refreshIntervalMs } = settings
   const { store, clock, fleet, history, sharing = alone(clock) } = deps
-  const compute = createCompute(settings.plan, deps)
+  const { compute, intake, letGo } = createCompute(settings.plan, deps)
   const report = createReport(settings, deps)
   const stopping = new AbortController()
   // A refresh and an accept must not compute, publish and write at the same time.
@@ -244,7 +245,12 @@ export function createRunner(
         return mutex(() => take(reading, startMs, stop))
       }
       const readable = { source, timeoutMs: settings.timeoutMs }
-      const { result, needsConfirmation } = await readUsable(readable, { clock, stop }, use, last?.version)
+      const { result, needsConfirmation } = await readUsable(
+        readable,
+        { clock, stop, intake },
+        use,
+        last?.version,
+      )
       return { outcome: outcomeOf(result), needsConfirmation, readMs }
     } catch (thrown) {
       const error = withoutSecrets(asRefreshError(thrown), source)
@@ -253,6 +259,8 @@ export function createRunner(
         await writeOutputs()
       })
       return { outcome: { ...outcomeOf('failed'), error }, needsConfirmation: false, readMs }
+    } finally {
+      letGo()
     }
   }
 
@@ -810,10 +818,10 @@ function digestOf(
 ): Promise<string> {
   return sha256([
     Buffer.from(way?.url ?? ''),
-    ...documents.flatMap(({ bytes, answer, join }) => {
+    ...documents.flatMap(({ bytes, taken, answer, join }) => {
       const { date, age, ...headers } = answer?.headers ?? {}
       const told = isAllRead ? Object.entries(headers).sort() : tellingHeaders(headers)
-      const head = JSON.stringify([bytes.byteLength, answer?.status, told, join])
+      const head = JSON.stringify([taken ?? bytes.byteLength, answer?.status, told, join])
       return [Buffer.from(head), bytes]
     }),
   ])

@@ -1,22 +1,30 @@
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { bytesIn } from '../base/bytes.ts'
 import { asRefreshError, RefreshError } from '../base/errors.ts'
 import { collectGarbageOf } from '../base/heap.ts'
 import type { Document } from '../model/document.ts'
-import { type Plan, runPipeline } from '../pipeline/pipeline.ts'
+import { NotInPartsError } from '../pipeline/json-parts.ts'
+import { openStream, type Plan, type Result, runPipeline, type Stream } from '../pipeline/pipeline.ts'
 import { compilePlan, type PlanOptions } from '../pipeline/plan.ts'
 import { idleIn, type Report } from '../pipeline/report.ts'
 import { type Called, callAgain, callRoll, letGo, type Occasion, openRoll, type Roll } from '../roll/roll.ts'
+import type { Ended, Request, StreamTask } from './intake.ts'
+
+/** What the records of documents are compared with. */
+export interface Turn {
+  readonly roll: Roll | undefined
+  readonly occasion: Occasion
+  /** Nobody is writing them; otherwise they are believed only when they have all that is known. */
+  readonly isAtRest: boolean
+}
 
 /** What is to be computed: what a reading makes of a roll. */
 export type Work =
-  | {
+  | ({
       readonly kind: 'read'
       readonly documents: readonly Document[]
-      readonly roll: Roll | undefined
-      readonly occasion: Occasion
-      /** Nobody is writing them; otherwise they are believed only when they have all that is known. */
-      readonly isAtRest: boolean
-    }
+    } & Turn)
   | { readonly kind: 'again'; readonly roll: Roll; readonly occasion: Occasion }
   | { readonly kind: 'accept'; readonly roll: Roll; readonly digest: string; readonly nowMs: number }
 
@@ -42,16 +50,15 @@ export function compute(work: Work, plan: Plan, onRead: OnRead = () => {}): Comp
     case 'accept':
       return { called: letGo(work.roll, work.digest, work.nowMs), report: undefined }
     case 'read':
-      return read(work, plan, onRead)
+      return turn(
+        runPipeline(work.documents, plan, () => onRead(work.documents)),
+        work,
+      )
   }
 }
 
-function read(
-  { documents, roll, occasion, isAtRest }: Extract<Work, { kind: 'read' }>,
-  plan: Plan,
-  onRead: OnRead,
-): Computed {
-  const { report, ...answered } = runPipeline(documents, plan, () => onRead(documents))
+/** Calls the roll with the records of a reading. */
+function turn({ report, ...answered }: Result, { roll, occasion, isAtRest }: Turn): Computed {
   const { minExpected } = occasion.options
   if (answered.keys.length < minExpected) {
     throw new RefreshError(
@@ -87,8 +94,65 @@ export function computeInThread({ work, options }: Task): Answer {
     collectGarbageOf(bytes)
     return computed
   } catch (error) {
-    const { reason, message, join } = asRefreshError(error)
-    return { failed: { reason, message, join } }
+    return failed(error)
+  }
+}
+
+function failed(error: unknown): Answer {
+  const { reason, message, join } = asRefreshError(error)
+  return { failed: { reason, message, join } }
+}
+
+/** Maps a document while it arrives, and calls the roll with its records, in a thread of its own; ends when the port closes. */
+export async function takeInThread({ port, options, document, head }: StreamTask): Promise<void> {
+  const answer = createStreaming(openStream(document, head, compilePlan(options)))
+  port.on('message', (request: Request) => port.postMessage(answer(request)))
+  await once(port, 'close')
+}
+
+/** Answers the requests about one document. */
+function createStreaming(stream: Stream): (request: Request) => Ended | Answer | undefined {
+  const hash = createHash('sha256')
+  let size = 0
+  let result: Result | undefined
+  let error: unknown
+
+  /** Keeps an error until the records are used. */
+  function attempt(step: () => void): void {
+    try {
+      if (error === undefined) step()
+    } catch (thrown) {
+      error = thrown
+    }
+  }
+
+  function call(given: Turn): Answer {
+    if (result === undefined) return failed(error)
+    try {
+      return turn(result, given)
+    } catch (thrown) {
+      return failed(thrown)
+    } finally {
+      collectGarbageOf(size)
+    }
+  }
+
+  return (request) => {
+    switch (request.kind) {
+      case 'piece':
+        size += request.bytes.byteLength
+        hash.update(request.bytes)
+        attempt(() => stream.add(request.bytes))
+        return undefined
+      case 'end':
+        attempt(() => {
+          result = stream.end()
+        })
+        collectGarbageOf(size, true)
+        return { digest: hash.digest('hex'), isElsewhere: error instanceof NotInPartsError }
+      case 'turn':
+        return call(request.turn)
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { RefreshError, type RefreshFailureReason } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
-import type { Document } from '../model/document.ts'
+import type { Document, Taken } from '../model/document.ts'
 import { formatDuration } from '../model/duration.ts'
 import type { Instances } from '../model/registration.ts'
 import type { PushDeps, Registry } from './push/registry.ts'
@@ -53,6 +53,32 @@ export interface Unchanged {
  */
 export type Reading = Documents | Unchanged
 
+/** Takes documents that are too large to be held: their records are read while they arrive. */
+export interface Intake {
+  /** Smaller documents are held, in bytes. */
+  readonly maxHeld: number
+  /**
+   * Begins a document; one that was begun before is given up.
+   * @param head its first bytes, which are also part of the first pieces
+   * @returns undefined when it cannot be read in parts, so that it has to be held
+   */
+  begin(document: Omit<Document, 'bytes'>, head: Uint8Array): Taker | undefined
+}
+
+/** Takes one document. What is wrong with it is reported when its records are used. */
+export interface Taker {
+  /**
+   * Takes the next piece, whose memory can be reused afterwards; resolves when there is memory for another one.
+   * @throws RefreshError when the document was given up
+   */
+  add(piece: Uint8Array): Promise<void>
+  /**
+   * Ends the document.
+   * @returns undefined when it has to be read again and held, since its records are not in its long list
+   */
+  end(): Promise<Taken | undefined>
+}
+
 /** An inventory that records are read from. */
 export interface Source {
   /**
@@ -60,9 +86,10 @@ export interface Source {
    * @param signal aborted when the deadline has passed or the server stops
    * @param since the version of the documents that the caller still has; only with it can the result be "unchanged"
    * @param leftMs the time until the signal aborts, in milliseconds; undefined: unknown
+   * @param intake takes a document that is too large to be held; undefined: all are held
    * @throws RefreshError when it cannot be read completely; a part is never returned
    */
-  read(signal: AbortSignal, since?: Version, leftMs?: number): Promise<Reading>
+  read(signal: AbortSignal, since?: Version, leftMs?: number, intake?: Intake): Promise<Reading>
   /** Calls `changed` whenever the inventory has changed; sources that cannot detect it do not have this method. */
   watch?(changed: () => void): void
   /** Loads the state that an earlier process stored. It is called first, and never fails. */
@@ -99,6 +126,8 @@ export interface ReadDeps {
   readonly clock: Pick<Clock, 'after' | 'monotonic'>
   /** Aborted when the server stops. */
   readonly stop: AbortSignal
+  /** Undefined: all documents are held. */
+  readonly intake?: Intake
 }
 
 /** Failures that show only after the reading that its documents cannot be used, so that another way may succeed. */
@@ -119,15 +148,15 @@ const UNUSABLE: ReadonlySet<RefreshFailureReason> = new Set([
  */
 export async function readUsable<Result>(
   { source, timeoutMs }: Readable,
-  { clock, stop }: ReadDeps,
+  { clock, stop, intake }: ReadDeps,
   use: (reading: Reading) => Promise<Result>,
   since?: Version,
 ): Promise<Result> {
   let leftMs = timeoutMs
-  const readFrom = async (read: Source['read']): Promise<Reading> => {
+  const readFrom = async (read: Read): Promise<Reading> => {
     const startMs = clock.monotonic()
     try {
-      return await readBefore(read, { timeoutMs, leftMs }, { clock, stop }, since)
+      return await readBefore(read, { timeoutMs, leftMs }, { clock, stop })
     } finally {
       leftMs = Math.max(0, leftMs - (clock.monotonic() - startMs))
     }
@@ -139,20 +168,21 @@ export async function readUsable<Result>(
       const { otherwise } = reading as Partial<Documents>
       const isUnusable = error instanceof RefreshError && UNUSABLE.has(error.reason)
       if (otherwise === undefined || !isUnusable) throw error
-      return useOr(await readFrom((signal, _since, restMs) => otherwise(error, signal, restMs)))
+      return useOr(await readFrom((signal, restMs) => otherwise(error, signal, restMs)))
     }
   }
-  return useOr(await readFrom((...how) => source.read(...how)))
+  return useOr(await readFrom((signal, restMs) => source.read(signal, since, restMs, intake)))
 }
+
+type Read = (signal: AbortSignal, leftMs: number) => Promise<Reading>
 
 /**
  * Reads within one total timeout, even if the source ignores it: a read that never settles must not stop the refreshes.
  */
 async function readBefore(
-  read: Source['read'],
+  read: Read,
   { timeoutMs, leftMs }: { readonly timeoutMs: number; readonly leftMs: number },
   { clock, stop }: ReadDeps,
-  since: Version | undefined,
 ): Promise<Reading> {
   const controller = new AbortController()
   const { signal } = controller
@@ -170,7 +200,7 @@ async function readBefore(
   stop.addEventListener('abort', onStop, { once: true })
   if (stop.aborted) onStop()
   try {
-    return await Promise.race([read(signal, since, leftMs), aborted])
+    return await Promise.race([read(signal, leftMs), aborted])
   } finally {
     cancelTimer()
     stop.removeEventListener('abort', onStop)

@@ -42,6 +42,7 @@ export async function refreshing(
     source?: Source
     clock?: ManualClock
     threads?: Threads
+    maxHeldBytes?: number
     load?: () => Promise<Kept | undefined>
     outputs?: Output[]
     /** JMESPath expressions. */
@@ -108,7 +109,8 @@ export async function refreshing(
     },
     source,
     {
-      ...{ store, metrics, clock, log, threads, random: () => 0.5 },
+      ...{ store, metrics, clock, log, threads, streams: threads, random: () => 0.5 },
+      ...(options.maxHeldBytes !== undefined && { maxHeldBytes: options.maxHeldBytes }),
       ...{ fleet: options.fleet ?? createFleet(DEFAULT_GUARD), room: createRoom(), history: options.history },
       ...(options.sharing && { sharing: options.sharing }),
     },

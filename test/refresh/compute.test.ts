@@ -36,7 +36,11 @@ function computing(t: Test, options = OPTIONS, threads: Threads = createThreads(
     jobs++
     return threads.run(...job)
   }
-  const computed = createCompute(options, { threads: { ...threads, run }, clock })
+  const { compute: computed } = createCompute(options, {
+    threads: { ...threads, run },
+    streams: threads,
+    clock,
+  })
   return { computed, clock, jobs: () => jobs }
 }
 

@@ -286,6 +286,7 @@ export function createReplicas(
         metrics,
         log: LOG,
         threads: NO_THREADS,
+        streams: NO_THREADS,
         random: () => random.int(1_000) / 1_000,
         files,
         storagePath,

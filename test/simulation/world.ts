@@ -383,6 +383,7 @@ export function createWorld(random: { int(below: number): number }) {
       metrics,
       log: LOG,
       threads: NO_THREADS,
+      streams: NO_THREADS,
       random: () => random.int(1_000) / 1_000,
       files,
       createSource: simulated as typeof createSource,

@@ -6,9 +6,9 @@ import type { Secret } from '../../base/secret.ts'
 import { displayUrl } from '../../base/urls.ts'
 import type { Headers } from '../../model/document.ts'
 import { reasonIn } from '../../model/reason.ts'
-import type { Version } from '../source.ts'
+import type { Intake, Taker, Version } from '../source.ts'
 import { type AuthorizationOptions, createAuthorizer } from './authorization/styles.ts'
-import { ACCEPT_ENCODING, readBody, streamBody } from './body.ts'
+import { ACCEPT_ENCODING, type Body, readBody, readOrTake, streamBody } from './body.ts'
 import { type ClientOptions, type ClientResponse, createClient, orReset } from './client/client.ts'
 import { toRefreshError } from './failure.ts'
 import { type HttpHeader, noteWords, revealHeaders, type WireHeaders } from './headers.ts'
@@ -63,6 +63,8 @@ export interface HttpRequest {
   readonly accepts?: ((status: number) => boolean) | undefined
   /** Statuses of redirects that are not followed. */
   readonly endsWith?: readonly number[] | undefined
+  /** Takes a body that is too large to be held; undefined: all are held. */
+  readonly intake?: AnswerIntake | undefined
   /** Is called with each piece of the body, which is then not kept; an error that it throws ends the request. */
   readonly onPiece?: ((piece: Buffer) => void) | undefined
 }
@@ -71,12 +73,20 @@ export interface HttpRequest {
  * A complete response: of status 200 or 206 (RFC 9110 section 15.3.7), of 304 to a conditional request, or of a status
  * that the request accepts.
  */
-export interface HttpAnswer {
+export interface HttpAnswer extends AnswerHead, Body {}
+
+/** A response without its body. */
+export interface AnswerHead {
   readonly status: number
   readonly headers: Headers
-  readonly body: Buffer
   /** The URL of the response, after redirects. */
   readonly url: URL
+}
+
+/** Takes the body of a response. */
+export interface AnswerIntake extends Pick<Intake, 'maxHeld'> {
+  /** Begins to take it. @param head its first bytes @returns undefined when it has to be held */
+  begin(answer: AnswerHead, head: Uint8Array): Taker | undefined
 }
 
 /** Sends requests with the credentials, certificates and connections of one source. */
@@ -181,10 +191,8 @@ export function createRequester(
     const response = await follow(at, signal)
     const sent = at.isTrusted ? settingsOf(request, request.url) : []
     const status = await assertStatus(response, { ...request, sent }, deps.clock.now())
-    const { maxBytes, onPiece } = request
-    const body = onPiece === undefined ? await readBody(response, maxBytes) : NO_BODY
-    if (onPiece !== undefined) await streamBody(response, maxBytes, onPiece)
-    return { status, headers: joined(response), body, url: at.request.url }
+    const answer = { status, headers: joined(response), url: at.request.url }
+    return { ...answer, ...(await bodyOf(response, answer, request)) }
   }
 
   return {
@@ -203,6 +211,21 @@ export function createRequester(
       await Promise.all([client.close(), authorizer.close()])
     },
   }
+}
+
+/** Reads the body of a response as its request wants it. */
+async function bodyOf(
+  response: ClientResponse,
+  answer: AnswerHead,
+  { maxBytes, onPiece, intake }: HttpRequest,
+): Promise<Body> {
+  if (onPiece !== undefined) {
+    await streamBody(response, maxBytes, onPiece)
+    return { body: NO_BODY }
+  }
+  if (intake === undefined) return { body: await readBody(response, maxBytes) }
+  const begin = (head: Uint8Array) => intake.begin(answer, head)
+  return readOrTake(response, maxBytes, { maxHeld: intake.maxHeld, begin })
 }
 
 /** Whether a redirect is not followed, because it means that the session has ended. */

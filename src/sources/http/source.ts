@@ -2,7 +2,7 @@ import { createRedactor } from '../../base/redactor.ts'
 import { displayUrl } from '../../base/urls.ts'
 import type { Format } from '../../model/document.ts'
 import { rulesOf } from '../../pipeline/decode.ts'
-import type { Reading, Source, SourceDeps, Version } from '../source.ts'
+import type { Intake, Reading, Source, SourceDeps, Version } from '../source.ts'
 import { assertFramed } from './framing.ts'
 import { createLogin } from './login/login.ts'
 import type { LoginOptions } from './login/resolve.ts'
@@ -11,6 +11,8 @@ import type { PageHabits } from './pagination/moves.ts'
 import type { Pagination } from './pagination/options.ts'
 import { readPages } from './pagination/read-pages.ts'
 import {
+  type AnswerHead,
+  type AnswerIntake,
   createRequester,
   type HttpAnswer,
   type HttpClientOptions,
@@ -75,14 +77,32 @@ function createOne(options: HttpSourceOptions, deps: Deps): OneWay['source'] {
   const endsWith = options.login?.renewOn
   const asked = { method, url, body, headers: { accept: rulesOf(format).accept }, maxBytes, endsWith }
 
+  // Whether its records are not in the long list of its response, so that it has to be held.
+  let isHeld = false
+
   /** Reads an inventory without pages. */
-  async function readWhole(request: HttpRequest, signal: AbortSignal): Promise<Reading> {
-    const answer = await requester.send(request, signal)
-    const { status, headers, body: bytes, url } = answer
+  async function readWhole(
+    request: HttpRequest,
+    signal: AbortSignal,
+    intake: Intake | undefined,
+  ): Promise<Reading> {
+    const documentOf = ({ status, headers, url }: AnswerHead) => {
+      const told = { status, headers, url: displayUrl(url) }
+      return { format, name: 'the answer', answer: told }
+    }
+    const own: AnswerIntake | undefined = intake && {
+      maxHeld: isHeld ? Number.POSITIVE_INFINITY : intake.maxHeld,
+      begin: (answer, head) => intake.begin(documentOf(answer), head),
+    }
+    const answer = await requester.send({ ...request, intake: own }, signal)
+    const { status, body: bytes, begun } = answer
     if (status === 304) return { kind: 'unchanged' }
+    if (begun !== undefined && begun.taken === undefined) {
+      isHeld = true
+      return readWhole(request, signal, intake)
+    }
     assertFramed(answer, format)
-    const told = { status, headers, url: displayUrl(url) }
-    const document = { bytes, format, name: 'the answer', answer: told }
+    const document = { ...documentOf(answer), bytes, taken: begun?.taken }
     return { kind: 'documents', documents: [document], version: versionOf(answer) }
   }
 
@@ -106,21 +126,22 @@ function createOne(options: HttpSourceOptions, deps: Deps): OneWay['source'] {
     signal: AbortSignal,
     since: Version | undefined,
     session: Session | undefined,
+    intake: Intake | undefined,
   ): Promise<Reading> {
     const request = { ...asked, session }
     // A POST has no conditional form.
     if (pagination === undefined)
-      return readWhole({ ...request, since: method === 'GET' ? since : undefined }, signal)
+      return readWhole({ ...request, since: method === 'GET' ? since : undefined }, signal, intake)
     // Never conditional: a first page that is unchanged proves nothing about the others.
     const documents = await readPages(requester, { ...request, format, pagination }, { habits, signal })
     return { kind: 'documents', documents }
   }
 
   return {
-    read: async (signal, since) =>
+    read: async (signal, since, _leftMs, intake) =>
       login === undefined
-        ? read(signal, since, undefined)
-        : login.read((session, again) => read(again, since, session), signal),
+        ? read(signal, since, undefined, intake)
+        : login.read((session, again) => read(again, since, session, intake), signal),
     ...(options.watch && { watch: watch.bind(undefined, options.watch) }),
     redact: redactor.redact,
     async close() {

@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import { RefreshError } from '../../base/errors.ts'
 import { displayUrl } from '../../base/urls.ts'
 import { formatDuration } from '../../model/duration.ts'
-import type { Reading, Source, Version } from '../source.ts'
+import type { Intake, Reading, Source, Version } from '../source.ts'
 
 /** One URL of an inventory, and its source. */
 export interface OneWay {
@@ -21,6 +21,7 @@ interface Asked {
   readonly signal: AbortSignal
   readonly since: Version | undefined
   readonly leftMs: number | undefined
+  readonly intake: Intake | undefined
   readonly failures: readonly Failure[]
 }
 
@@ -33,12 +34,12 @@ export function createWays(ways: readonly OneWay[], clock: Pick<Clock, 'after' |
   const urlOf = ({ url, source }: OneWay) => source.redact(displayUrl(url))
 
   async function readFrom(index: number, asked: Asked): Promise<Reading> {
-    const { signal, since, leftMs, failures } = asked
+    const { signal, since, leftMs, intake, failures } = asked
     const way = ways[index]
     if (way === undefined || signal.aborted) throw noneOf(failures, signal)
     // A version is valid only for the URL that it came from.
     const own = since?.way === index ? since : undefined
-    const read: Read = (signal, share) => way.source.read(signal, own, share)
+    const read: Read = (signal, share) => way.source.read(signal, own, share, intake)
     const limit = { signal, share: shareOf(index, leftMs) }
     return tryNext(index, asked, async () => told(await withinShare(read, limit, clock), index, asked))
   }
@@ -64,7 +65,7 @@ export function createWays(ways: readonly OneWay[], clock: Pick<Clock, 'after' |
   }
 
   /** Adds to a reading its URL, and the fallback to the next URLs for when it turns out to be unusable. */
-  function told(reading: Reading, index: number, { since, failures }: Asked): Reading {
+  function told(reading: Reading, index: number, { since, intake, failures }: Asked): Reading {
     if (reading.kind === 'unchanged') return reading
     const way = ways[index] as OneWay
     const { version, otherwise } = reading
@@ -73,7 +74,7 @@ export function createWays(ways: readonly OneWay[], clock: Pick<Clock, 'after' |
       way: { url: urlOf(way), isStandby: index > 0 },
       version: version && { ...version, way: index },
       async otherwise(error, signal, leftMs) {
-        const asked = { signal, since, leftMs, failures }
+        const asked = { signal, since, leftMs, intake, failures }
         const limit = { signal, share: shareOf(index, leftMs) }
         const read: Read = async (signal, share) => {
           if (otherwise === undefined) throw error
@@ -93,7 +94,7 @@ export function createWays(ways: readonly OneWay[], clock: Pick<Clock, 'after' |
   const [first] = ways
   const watch = first?.source.watch
   return {
-    read: (signal, since, leftMs) => readFrom(0, { signal, since, leftMs, failures: [] }),
+    read: (signal, since, leftMs, intake) => readFrom(0, { signal, since, leftMs, intake, failures: [] }),
     ...(watch && { watch }),
     redact: (text) => ways.reduce((safe, { source }) => source.redact(safe), text),
     async close() {
