@@ -1,12 +1,11 @@
-import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { MessageChannel } from 'node:worker_threads'
 import { RefreshError } from '../base/errors.ts'
 import { moduleUrl } from '../base/module-url.ts'
 import type { Job, Threads } from '../base/threads.ts'
-import type { Document } from '../model/document.ts'
 import { canStream, type Plan } from '../pipeline/pipeline.ts'
 import type { PlanOptions } from '../pipeline/plan.ts'
 import type { Intake, Taker } from '../sources/source.ts'
-import type { Answer, Turn } from './worker.ts'
+import type { Answer, Ended, Request, StreamTask, Turn } from './worker.ts'
 
 /** Larger documents are mapped while they arrive, if they can be, in bytes. */
 export const MAX_HELD_BYTES = 128 * 2 ** 20
@@ -16,34 +15,6 @@ const BLOCK_BYTES = 2 ** 20
 const BLOCKS = 4
 
 const JOB: Job = { module: moduleUrl('refresh/worker.js'), name: 'takeInThread' }
-
-/** A document that a thread maps while it arrives. */
-export type StreamedDocument = Omit<Document, 'bytes'>
-
-/** What the thread of a document needs. */
-export interface StreamTask {
-  readonly port: MessagePort
-  readonly options: PlanOptions
-  readonly document: StreamedDocument
-  /** Its first bytes. */
-  readonly head: Uint8Array
-}
-
-/** A request to that thread. Each gets one reply, in this order. */
-export type Request =
-  /** The next bytes. The reply is undefined: their memory can be used again. */
-  | { readonly kind: 'piece'; readonly bytes: Uint8Array }
-  /** The document has ended. The reply is {@link Ended}. */
-  | { readonly kind: 'end' }
-  /** What do its records make of a roll? The reply is an {@link Answer}. */
-  | { readonly kind: 'turn'; readonly turn: Turn }
-
-/** What is known at the end of a document. */
-export interface Ended {
-  readonly digest: string
-  /** Whether it has to be held, since its records are not in its long list. */
-  readonly isElsewhere: boolean
-}
 
 /** The intake of a source: at most one document at a time. */
 export interface SourceIntake extends Intake {

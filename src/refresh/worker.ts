@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import type { MessagePort } from 'node:worker_threads'
 import { bytesIn } from '../base/bytes.ts'
 import { asRefreshError, RefreshError } from '../base/errors.ts'
 import { collectGarbageOf } from '../base/heap.ts'
@@ -9,7 +10,6 @@ import { openStream, type Plan, type Result, runPipeline, type Stream } from '..
 import { compilePlan, type PlanOptions } from '../pipeline/plan.ts'
 import { idleIn, type Report } from '../pipeline/report.ts'
 import { type Called, callAgain, callRoll, letGo, type Occasion, openRoll, type Roll } from '../roll/roll.ts'
-import type { Ended, Request, StreamTask } from './intake.ts'
 
 /** What the records of documents are compared with. */
 export interface Turn {
@@ -101,6 +101,34 @@ export function computeInThread({ work, options }: Task): Answer {
 function failed(error: unknown): Answer {
   const { reason, message, join } = asRefreshError(error)
   return { failed: { reason, message, join } }
+}
+
+/** A document that a thread maps while it arrives. */
+export type StreamedDocument = Omit<Document, 'bytes'>
+
+/** What the thread of a document needs. */
+export interface StreamTask {
+  readonly port: MessagePort
+  readonly options: PlanOptions
+  readonly document: StreamedDocument
+  /** Its first bytes. */
+  readonly head: Uint8Array
+}
+
+/** A request to that thread. Each gets one reply, in this order. */
+export type Request =
+  /** The next bytes. The reply is undefined: their memory can be used again. */
+  | { readonly kind: 'piece'; readonly bytes: Uint8Array }
+  /** The document has ended. The reply is {@link Ended}. */
+  | { readonly kind: 'end' }
+  /** What do its records make of a roll? The reply is an {@link Answer}. */
+  | { readonly kind: 'turn'; readonly turn: Turn }
+
+/** What is known at the end of a document. */
+export interface Ended {
+  readonly digest: string
+  /** Whether it has to be held, since its records are not in its long list. */
+  readonly isElsewhere: boolean
 }
 
 /** Maps a document while it arrives, and calls the roll with its records, in a thread of its own; ends when the port closes. */

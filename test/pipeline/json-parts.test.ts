@@ -5,6 +5,7 @@ import {
   createPartReader,
   findLongList,
   JsonSyntaxError,
+  LongItemError,
   NotInPartsError,
 } from '../../src/pipeline/json-parts.ts'
 import { parseJson } from '../../src/pipeline/parse-json.ts'
@@ -211,7 +212,7 @@ t.test('a fault is told with its place', async (t) => {
 t.test('an item or an end that is too long is not held', async (t) => {
   const long = 'x'.repeat(66 * 2 ** 20)
   const cuts = { headBytes: 20, pieceBytes: 2 ** 20 }
-  t.throws(() => readInParts(`["a","b","${long}","c"]`, cuts), NotInPartsError)
+  t.throws(() => readInParts(`["a","b","${long}","c"]`, cuts), LongItemError)
   t.throws(
     () => readInParts(`{"a":[1,2,3],"b":"${long}"}`, { headBytes: 8, pieceBytes: 2 ** 20, partBytes: 1 }),
     NotInPartsError,
