@@ -1,5 +1,6 @@
 import { MessageChannel } from 'node:worker_threads'
 import { RefreshError } from '../base/errors.ts'
+import { collectGarbageOf } from '../base/heap.ts'
 import { moduleUrl } from '../base/module-url.ts'
 import type { Job, Threads } from '../base/threads.ts'
 import { canStream, type Plan } from '../pipeline/pipeline.ts'
@@ -57,16 +58,24 @@ export function createIntake(
     begin(document, head) {
       if (!canStream(document, head, plan)) return undefined
       letGo()
+      collectGarbageOf(maxHeld)
       const dialogue = openDialogue({ options, document, head }, streams, explain)
       current = dialogue
       return takerOf(dialogue)
     },
     async call(turn, signal) {
       if (current === undefined) throw givenUp()
+      let onAbort = () => {}
       const aborted = new Promise<never>((_, reject) => {
-        signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+        onAbort = () => reject(signal.reason)
+        signal.addEventListener('abort', onAbort, { once: true })
       })
-      return Promise.race([current.ask<Answer>({ kind: 'turn', turn }), aborted])
+      try {
+        return await Promise.race([current.ask<Answer>({ kind: 'turn', turn }), aborted])
+      } finally {
+        // A signal with a listener is kept by those that it depends on, and the listener keeps the answer.
+        signal.removeEventListener('abort', onAbort)
+      }
     },
     letGo,
   }
