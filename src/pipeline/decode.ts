@@ -58,7 +58,7 @@ function textOf({ bytes, name, format }: Document): string {
   if (bytes.byteLength > constants.MAX_STRING_LENGTH) {
     throw new RefreshError(
       'too_large',
-      `${name} is larger than 512MB, and cannot be read in parts. Read it in pages; or as format: json, with one list of objects that all begin with the same key, a plain path as records, and no fail_if`,
+      `${name} is larger than 512MB, and cannot be read in parts. Read it in pages; or as format: json in UTF-8, with all records in one list, a plain path or nothing as records, and no fail_if`,
     )
   }
   const marked = MARKS.find(([mark]) => mark.every((byte, index) => bytes[index] === byte))?.[1]

@@ -21,7 +21,7 @@ t.test('what is longer than any text says how it can be read', async (t) => {
     name: 'RefreshError',
     reason: 'too_large',
     message:
-      /^the answer is larger than 512MB, and cannot be read in parts. Read it in pages; or as format: json, with one list/,
+      /^the answer is larger than 512MB, and cannot be read in parts. Read it in pages; or as format: json in UTF-8, with all records/,
   })
 })
 

@@ -13,7 +13,7 @@ export const responseSizeKey = {
       format: 'size',
       default: '256MB',
       description:
-        'Limit for the uncompressed response, all pages together. A larger one fails the refresh. At most 4GB; beyond 512MB, a page is read only if it is JSON with one long list of records that begin with the same key, which is read in parts.',
+        'Limit for the uncompressed response, all pages together. A larger one fails the refresh. At most 4GB. JSON beyond 128MB is mapped while it arrives and not held in memory, unless the source has pagination, with, fail_if, or an expression in records that is more than a path. Any other document has at most 512MB.',
     }),
   ),
 }
