@@ -1,10 +1,15 @@
+import { getEventListeners } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { createThreads, type Threads } from '../../src/base/threads.ts'
+import { JSON_FORMAT } from '../../src/model/document.ts'
+import { compilePlan, type PlanOptions } from '../../src/pipeline/plan.ts'
+import { createIntake } from '../../src/refresh/intake.ts'
 import { createFleet } from '../../src/roll/fleet.ts'
 import { DEFAULT_GUARD } from '../../src/roll/rules.ts'
+import { occasionAt } from '../helpers/occasion.ts'
 import { holdsAsync } from '../helpers/property.ts'
 import { names, refreshing } from '../helpers/refreshing.ts'
 import { until } from '../helpers/until.ts'
@@ -45,6 +50,12 @@ async function held(t: Test, value: unknown, options: Parameters<typeof refreshi
   inventory.json(value)
   await refresh()
   return served()?.body.toString()
+}
+
+const OPTIONS: PlanOptions = {
+  records: undefined,
+  mapping: { source: 'sensors', targets: [], labels: [], metaLabels: false, defaultPort: 9100 },
+  relabelConfigs: [],
 }
 
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -228,3 +239,27 @@ t.test('any list is the same when it is taken', async (t) => {
   )
   t.ok(taken() >= 25)
 })
+
+t.test(
+  'a document that is used leaves nothing behind, and one that was given up cannot be used',
+  async (t) => {
+    const threads = createThreads(undefined, 1)
+    t.teardown(() => threads.close())
+    const intake = createIntake(compilePlan(OPTIONS), OPTIONS, { streams: threads }, (error) => {
+      throw error
+    })
+    const body = Buffer.from(JSON.stringify(records()))
+    const taker = intake.begin({ format: JSON_FORMAT, name: 'it' }, body.subarray(0, 65_536))
+    await taker?.add(body)
+    t.match(await taker?.end(), { size: body.length, digest: /^[0-9a-f]{64}$/ })
+    const { signal } = new AbortController()
+    const turn = { roll: undefined, occasion: occasionAt(0), isAtRest: true }
+    for (let round = 0; round < 3; round++) {
+      t.match(await intake.call(turn, signal), { called: { joined: COUNT } })
+      t.equal(getEventListeners(signal, 'abort').length, 0, 'a listener would keep the answer')
+    }
+    intake.letGo()
+    await t.rejects(intake.call(turn, signal), { name: 'RefreshError', message: /given up/ })
+    await t.rejects(Promise.resolve(taker?.end()), { name: 'RefreshError', message: /given up/ })
+  },
+)

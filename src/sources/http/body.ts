@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip } from 'node:zlib'
-import { type ByteCollector, bytesIn, createByteCollector } from '../../base/bytes.ts'
+import { bytesIn, createByteCollector } from '../../base/bytes.ts'
 import { RefreshError } from '../../base/errors.ts'
 import type { Taken } from '../../model/document.ts'
 import { formatSize } from '../../model/size.ts'
@@ -23,7 +23,7 @@ export const ACCEPT_ENCODING = 'gzip, br'
  */
 export async function readBody(response: ClientResponse, maxBytes: number, advice = ADVICE): Promise<Buffer> {
   const collector = createByteCollector(expectedSize(response, maxBytes))
-  await streamBody(response, maxBytes, collector.add, advice)
+  for await (const piece of piecesOf(response, maxBytes, advice)) collector.add(piece)
   return gunzipped(await collector.join(), NAME, maxBytes, advice)
 }
 
@@ -61,37 +61,51 @@ export async function readOrTake(
 ): Promise<Body> {
   const size = expectedSize(response, maxBytes)
   if (size !== undefined && size <= intake.maxHeld) return { body: await readBody(response, maxBytes) }
-  // If its size is unknown, it is held as long as it may turn out to be small.
-  const enough = size === undefined ? intake.maxHeld : HEAD_BYTES
-  const early: Buffer[] = []
-  let collector: ByteCollector | undefined
-  let taker: Taker | undefined
-  const add = (piece: Buffer) => (taker === undefined ? collector?.add(piece) : taker.add(piece))
-
-  async function decide(isLarge: boolean): Promise<void> {
-    taker = isLarge ? intake.begin(headOf(early)) : undefined
-    if (taker === undefined) collector = createByteCollector(size)
-    // Each piece is released as soon as it is taken.
-    for (let piece = early.shift(); piece !== undefined; piece = early.shift()) await add(piece)
+  const pieces = piecesOf(response, maxBytes, ADVICE)
+  try {
+    // If its size is unknown, it is held as long as it may turn out to be small.
+    const first = await firstOf(pieces, size === undefined ? intake.maxHeld : HEAD_BYTES)
+    const taker = first.isAll ? undefined : intake.begin(headOf(first.pieces))
+    if (taker === undefined) {
+      const collector = createByteCollector(size)
+      await addAll(first.pieces, pieces, collector.add)
+      return { body: await gunzipped(await collector.join(), NAME, maxBytes, ADVICE) }
+    }
+    await addAll(first.pieces, pieces, taker.add)
+    return { body: NO_BODY, begun: { taken: await taker.end() } }
+  } finally {
+    await pieces.return(undefined)
   }
+}
 
-  let earlyBytes = 0
-  await streamBody(
-    response,
-    maxBytes,
-    async (piece) => {
-      if (taker !== undefined || collector !== undefined) return add(piece)
-      early.push(piece)
-      earlyBytes += piece.byteLength
-      if (earlyBytes > enough) await decide(true)
-    },
-    ADVICE,
-  )
-  if (taker !== undefined) return { body: NO_BODY, begun: { taken: await (taker as Taker).end() } }
-  if (collector === undefined) await decide(false)
-  return {
-    body: await gunzipped(await (collector as unknown as ByteCollector).join(), NAME, maxBytes, ADVICE),
+/** The first pieces. */
+interface First {
+  readonly pieces: Buffer[]
+  /** Whether there are no others. */
+  readonly isAll: boolean
+}
+
+/** Reads pieces until they have more than so many bytes. */
+async function firstOf(pieces: AsyncIterator<Buffer>, enough: number): Promise<First> {
+  const first: Buffer[] = []
+  let bytes = 0
+  while (bytes <= enough) {
+    const { done, value } = await pieces.next()
+    if (done === true) return { pieces: first, isAll: true }
+    first.push(value)
+    bytes += value.byteLength
   }
+  return { pieces: first, isAll: false }
+}
+
+/** Adds the first pieces, each of which is released then, and all that follow. */
+async function addAll(
+  first: Buffer[],
+  others: AsyncIterable<Buffer>,
+  add: (piece: Buffer) => void | Promise<void>,
+): Promise<void> {
+  for (let piece = first.shift(); piece !== undefined; piece = first.shift()) await add(piece)
+  for await (const piece of others) await add(piece)
 }
 
 /** The first bytes of some pieces. */
@@ -107,22 +121,20 @@ function headOf(pieces: readonly Buffer[]): Buffer {
 /**
  * Reads and decompresses a body piece by piece.
  * @param maxBytes limit after decompression
- * @param onPiece is called with each piece, once it is done with the one before; an error that it throws ends the read
+ * @param advice is appended to the message when the body is larger
  * @throws RefreshError `too_large`, or `parse` for a content coding that was not requested
  */
-export async function streamBody(
+export async function* piecesOf(
   response: ClientResponse,
   maxBytes: number,
-  onPiece: (piece: Buffer) => void | Promise<void>,
   advice = '',
-): Promise<void> {
-  const stream = await unpacked(response)
+): AsyncGenerator<Buffer> {
   let size = 0
-  for await (const piece of stream as AsyncIterable<Buffer>) {
+  for await (const piece of (await unpacked(response)) as AsyncIterable<Buffer>) {
     size += piece.byteLength
     if (size > maxBytes)
       throw new RefreshError('too_large', `the answer is larger than ${formatSize(maxBytes)}${advice}`)
-    await onPiece(piece)
+    yield piece
   }
 }
 

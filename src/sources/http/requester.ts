@@ -8,7 +8,7 @@ import type { Headers } from '../../model/document.ts'
 import { reasonIn } from '../../model/reason.ts'
 import type { Intake, Taker, Version } from '../source.ts'
 import { type AuthorizationOptions, createAuthorizer } from './authorization/styles.ts'
-import { ACCEPT_ENCODING, type Body, readBody, readOrTake, streamBody } from './body.ts'
+import { ACCEPT_ENCODING, type Body, piecesOf, readBody, readOrTake } from './body.ts'
 import { type ClientOptions, type ClientResponse, createClient, orReset } from './client/client.ts'
 import { toRefreshError } from './failure.ts'
 import { type HttpHeader, noteWords, revealHeaders, type WireHeaders } from './headers.ts'
@@ -220,7 +220,7 @@ async function bodyOf(
   { maxBytes, onPiece, intake }: HttpRequest,
 ): Promise<Body> {
   if (onPiece !== undefined) {
-    await streamBody(response, maxBytes, onPiece)
+    for await (const piece of piecesOf(response, maxBytes)) onPiece(piece)
     return { body: NO_BODY }
   }
   if (intake === undefined) return { body: await readBody(response, maxBytes) }
