@@ -173,6 +173,8 @@ t.test('the usual inventories are read in parts', async (t) => {
   t.equal(readInParts('[]', { headBytes: 2 }), undefined, 'a short list')
   t.equal(readInParts('{"a":1}'), undefined, 'no list')
   t.equal(readInParts('a,b\n[1],2\n'), undefined, 'no JSON')
+  const twice = `{"a":["${'x'.repeat(100)}","y"],"a":[1]}`
+  t.match(readInParts(twice), { document: { a: [1] }, list: undefined }, 'a key that comes again')
   const first = 'a'.repeat(500)
   t.match(
     readInParts(`["${first}","b"]`, { headBytes: 10 }),

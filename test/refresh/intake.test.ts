@@ -1,5 +1,7 @@
-import { getEventListeners } from 'node:events'
+import { createHash } from 'node:crypto'
+import { getEventListeners, once } from 'node:events'
 import type { ServerResponse } from 'node:http'
+import { MessageChannel } from 'node:worker_threads'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
@@ -7,6 +9,7 @@ import { createThreads, type Threads } from '../../src/base/threads.ts'
 import { JSON_FORMAT } from '../../src/model/document.ts'
 import { compilePlan, type PlanOptions } from '../../src/pipeline/plan.ts'
 import { createIntake } from '../../src/refresh/intake.ts'
+import { type Request, takeInThread } from '../../src/refresh/worker.ts'
 import { createFleet } from '../../src/roll/fleet.ts'
 import { DEFAULT_GUARD } from '../../src/roll/rules.ts'
 import { occasionAt } from '../helpers/occasion.ts'
@@ -263,3 +266,65 @@ t.test(
     await t.rejects(Promise.resolve(taker?.end()), { name: 'RefreshError', message: /given up/ })
   },
 )
+
+t.test('the thread of a document answers each request once', async (t) => {
+  const values: [name: string, value: unknown, records: string | undefined, ended: object, answer: object][] =
+    [
+      ['records', records(), undefined, { isElsewhere: false }, { called: { joined: COUNT } }],
+      [
+        'no list of records',
+        { others: names(COUNT), items: names(3) },
+        'items',
+        { isElsewhere: true },
+        { failed: {} },
+      ],
+      [
+        'a failure',
+        { items: names(COUNT), ok: false },
+        undefined,
+        { isElsewhere: false },
+        { failed: { reason: 'refused' } },
+      ],
+      ['too few', records(), undefined, { isElsewhere: false }, { failed: { reason: 'too_few' } }],
+      [
+        'a very long item',
+        [['x'.repeat(65 * 2 ** 20)], 'y'],
+        undefined,
+        { isElsewhere: false },
+        { failed: { reason: 'too_large' } },
+      ],
+    ]
+  for (const [name, value, path, ended, answer] of values) {
+    const { port1: port, port2 } = new MessageChannel()
+    const bytes = Buffer.from(JSON.stringify(value))
+    const document = { format: JSON_FORMAT, name: 'it' }
+    const task = {
+      port: port2,
+      options: { ...OPTIONS, records: path },
+      document,
+      head: bytes.subarray(0, 65_536),
+    }
+    const thread = takeInThread(task)
+    const ask = async (request: Request) => {
+      port.postMessage(request)
+      return (await once(port, 'message'))[0]
+    }
+    for (let at = 0; at < bytes.length; at += 2 ** 20)
+      t.equal(await ask({ kind: 'piece', bytes: bytes.subarray(at, at + 2 ** 20) }), undefined)
+    t.match(
+      await ask({ kind: 'end' }),
+      { digest: createHash('sha256').update(bytes).digest('hex'), ...ended },
+      name,
+    )
+    const occasion = occasionAt(0)
+    const minExpected = name === 'too few' ? COUNT + 1 : 0
+    const turn = {
+      roll: undefined,
+      occasion: { ...occasion, options: { ...occasion.options, minExpected } },
+      isAtRest: true,
+    }
+    t.match(await ask({ kind: 'turn', turn }), answer, name)
+    port.close()
+    await thread
+  }
+})
