@@ -127,13 +127,17 @@ export function createPartReader(
   onItems: (items: readonly Json[]) => void,
   partBytes = PART_BYTES,
 ): PartReader {
-  let rest = Buffer.alloc(0)
+  /** What has not been read yet; its memory grows with the longest item, and is used again. */
+  let memory = Buffer.alloc(0)
+  let rest = memory
   /** The bytes before the rest. */
   let passed = 0
   let head: string | undefined
   let isClosed = false
   let first: Json
   let count = 0
+  /** With fewer bytes, the end of a part is not searched: twice as many as the last search had in vain. */
+  let enough = 2 * partBytes
 
   /** Reads the items in some bytes; returns false when these are no items. */
   function take(bytes: Buffer): boolean {
@@ -158,12 +162,15 @@ export function createPartReader(
   /** Reads the next part; returns the place after it, or undefined when the rest of it has not come. */
   function next(text: Buffer, from: number): number | undefined {
     const left = text.length - from
-    if (isClosed || left < 2 * partBytes) return undefined
+    if (isClosed || left < enough) return undefined
+    enough = 2 * partBytes
     const guess = guessEnd(text, from)
     if (guess !== undefined && take(text.subarray(from, guess))) return guess + 1
     const found = takeTo(text, from, from + partBytes)
-    if (found === undefined && left > MAX_BYTES) throw new LongItemError(passed + from)
-    return found
+    if (found !== undefined) return found
+    if (left > MAX_BYTES) throw new LongItemError(passed + from)
+    enough = Math.min(2 * left, MAX_BYTES + 1)
+    return undefined
   }
 
   /**
@@ -180,8 +187,30 @@ export function createPartReader(
     return isClosed ? end.at : end.at + 1
   }
 
-  function read(piece: Uint8Array): Buffer {
-    const text = rest.length === 0 ? asBuffer(piece) : Buffer.concat([rest, piece])
+  /** Makes sure that there is so much memory, and that the rest is in it. */
+  function reserve(bytes: number): void {
+    if (memory.length >= bytes) return
+    memory = Buffer.allocUnsafeSlow(2 * bytes)
+    rest.copy(memory)
+  }
+
+  /** The rest and the next piece. */
+  function joined(piece: Buffer): Buffer {
+    if (rest.length === 0) return piece
+    const bytes = rest.length + piece.length
+    reserve(bytes)
+    piece.copy(memory, rest.length)
+    return memory.subarray(0, bytes)
+  }
+
+  /** Keeps what is left of a text. It is copied, since the memory of a piece can be used again. */
+  function keep(left: Buffer): void {
+    reserve(left.length)
+    left.copy(memory)
+    rest = memory.subarray(0, left.length)
+  }
+
+  function read(text: Buffer): Buffer {
     let from = 0
     if (head === undefined && text.length >= start) {
       head = text.toString('utf8', 0, start).replace(/^\ufeff/, '')
@@ -206,8 +235,7 @@ export function createPartReader(
 
   return {
     add(piece) {
-      // A copy, since the memory of the piece can be reused.
-      rest = Buffer.from(read(piece))
+      keep(read(joined(asBuffer(piece))))
       if (isClosed && rest.length > MAX_BYTES) throw new NotInPartsError()
     },
     end() {
