@@ -68,8 +68,8 @@ export interface Service {
   stop(): Promise<void>
 }
 
-/** The largest number of documents that are mapped while they arrive, at a time; others wait. */
-const MAX_STREAMS = 16
+/** The largest number of documents that are mapped while they arrive, at a time; others wait within their timeout. */
+const MAX_STREAMS = 4
 
 /**
  * The composition root: connects sources, store and server, listens, and starts the refreshes.

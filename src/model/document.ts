@@ -39,12 +39,12 @@ export interface Document {
   readonly join?: string | undefined
   /** Undefined: it was not read over HTTP. */
   readonly answer?: Answer | undefined
-  /** It was too large to be held: its records were read while it arrived, and `bytes` is empty. Undefined: it is held. */
-  readonly taken?: Taken | undefined
+  /** Set when its records were mapped while it arrived; then `bytes` is empty. */
+  readonly streamed?: Streamed | undefined
 }
 
-/** What is known of the bytes of a document that is not held. */
-export interface Taken {
+/** What is known of the bytes of a document that is not in memory. */
+export interface Streamed {
   readonly size: number
   /** Their SHA-256, in hex. */
   readonly digest: string

@@ -6,6 +6,9 @@ export interface JsonFault {
   readonly what: string
 }
 
+/** The fault of a text that is valid as far as it goes. */
+export const CUT = 'it ends in the middle'
+
 /** Advice if the inventory cannot be changed: YAML accepts this. */
 const AS_YAML = '; format: yaml reads it'
 
@@ -52,7 +55,7 @@ export function findJsonFault(text: string): JsonFault | undefined {
   /** The fault at the current place, where something else is expected. */
   function unexpected(expected: string): JsonFault {
     const found = text[at]
-    if (found === undefined) return fault('it ends in the middle')
+    if (found === undefined) return fault(CUT)
     if (found === '"' && !isHere(TEXT)) return brokenText()
     const foreign = isHere(SCALAR) ? undefined : FOREIGN.find(([pattern]) => isHere(pattern))
     return fault(foreign?.[1] ?? `${expected} is missing`)
@@ -61,13 +64,9 @@ export function findJsonFault(text: string): JsonFault | undefined {
   function brokenText(): JsonFault {
     take(TEXT_BEGUN)
     const found = text[at]
-    if (found === undefined) return fault('it ends in the middle')
+    if (found === undefined) return fault(CUT)
     if (found === '\\') {
-      return fault(
-        at + 6 > text.length
-          ? 'it ends in the middle'
-          : 'a "\\" in a text that begins no valid escape; write "\\\\"',
-      )
+      return fault(at + 6 > text.length ? CUT : 'a "\\" in a text that begins no valid escape; write "\\\\"')
     }
     return fault('a line break, tab or control character in a text; write it as "\\n", "\\t" or "\\u…"')
   }

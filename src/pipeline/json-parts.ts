@@ -3,15 +3,17 @@ import { randomUUID } from 'node:crypto'
 import { asBuffer } from '../base/bytes.ts'
 import type { Json } from '../model/record.ts'
 import { formatSize } from '../model/size.ts'
-import { findJsonFault, type JsonFault } from './json-fault.ts'
+import { CUT, findJsonFault, type JsonFault } from './json-fault.ts'
 import { parseJson } from './parse-json.ts'
 
-/** The long list of a JSON text. */
+/** The outermost list that is still open after the first {@link HEAD_BYTES} of a JSON text: probably that of the records. */
 export interface LongList {
   /** The place of its first item, in bytes. */
   readonly start: number
-  /** What probably separates its items; undefined: unknown. */
-  readonly between: string | undefined
+  /** The bytes that probably separate its items, with the last one of an item before them, as Latin-1; undefined: unknown. */
+  readonly separator: string | undefined
+  /** Its key; undefined: it is the document, or an item of another list. */
+  readonly key: string | undefined
 }
 
 /** A JSON text without the items of its long list. */
@@ -53,23 +55,25 @@ export class LongItemError extends PartsError {
 
   /** @param at the place of the item, in bytes */
   constructor(at: number) {
-    super(`the list item from byte ${at} on is larger than ${formatSize(MAX_BYTES)}`)
+    super(
+      `the list item at byte ${at} is larger than ${formatSize(MAX_BYTES)}, the limit for one item of an answer that is mapped while it arrives; request fewer fields per record`,
+    )
   }
 }
 
-/** What follows the long list is longer than {@link MAX_BYTES}: another list is. */
+/** The long list is not that of the records, or more than {@link MAX_BYTES} follow it. */
 export class NotInPartsError extends PartsError {
   override readonly name = 'NotInPartsError'
 }
 
-/** The long list is searched in this many bytes. */
+/** How many bytes at the beginning of a text are searched for the long list. */
 export const HEAD_BYTES = 65_536
 
 /** The least size of a part in bytes: so small that its values are garbage before the heap promotes them. */
 const PART_BYTES = 65_536
 
 /** The largest item, and the most that may follow the list, in bytes. */
-const MAX_BYTES = 64 * 2 ** 20
+const MAX_BYTES = 16 * 2 ** 20
 
 const QUOTE = 0x22
 const COMMA = 0x2c
@@ -78,6 +82,9 @@ const LIST = 0x5b
 const LIST_END = 0x5d
 const OBJECT = 0x7b
 const OBJECT_END = 0x7d
+
+const NOT_UTF8 =
+  'bytes that are not UTF-8, there or a little later; if an old Windows program wrote them, write encoding: latin1'
 
 /** Nothing but whitespace of JSON. */
 const SPACE = /^[ \t\n\r]*$/
@@ -92,6 +99,8 @@ const MARK = /^\u00ef\u00bb\u00bf/
  */
 export function findLongList(head: Uint8Array): LongList | undefined {
   const text = asBuffer(head)
+  // UTF-16: reading it as a whole says so.
+  if (text.includes(0)) return undefined
   if (!/^\s*[[{]/.test(text.toString('latin1', 0, 100).replace(MARK, ''))) return undefined
   // The places after the brackets that are open; of objects, undefined.
   const open: (number | undefined)[] = []
@@ -103,7 +112,18 @@ export function findLongList(head: Uint8Array): LongList | undefined {
     else if (character === LIST_END || character === OBJECT_END) open.pop()
   }
   const start = open.find((place) => place !== undefined)
-  return start === undefined ? undefined : { start, between: separatorIn(text, start) }
+  return start === undefined
+    ? undefined
+    : { start, separator: separatorIn(text, start), key: keyBefore(text, start) }
+}
+
+/** A key, and the beginning of its list. */
+const KEY = /("(?:[^"\\]|\\.)*")\s*:\s*\[$/
+
+function keyBefore(text: Buffer, start: number): string | undefined {
+  const key = KEY.exec(text.toString('utf8', Math.max(0, start - 1_000), start))?.[1]
+  const value = key && itemsIn(Buffer.from(key))?.[0]
+  return typeof value === 'string' ? value : undefined
 }
 
 /** The last character of the first item, the comma, and the first key of the second, if the second is an object or a text. */
@@ -116,14 +136,14 @@ function separatorIn(text: Buffer, start: number): string | undefined {
 /**
  * Creates a reader that gives the items of the long list in parts, so that neither the text nor its values are in
  * memory at once: a million records cost as much time again in garbage collection as in reading. Where a part
- * ends is guessed from the separator, and searched when the guess is wrong. Nothing is read wrongly: if each
- * part is a non-empty list by itself, and the text with another list in its place is JSON, then by the grammar
- * of RFC 8259 the whole text is JSON and has these items there.
+ * ends is guessed from the separator, and searched when the guess is wrong. Nothing is read wrongly: by the
+ * grammar of RFC 8259 the text is JSON with these items if each part is a non-empty list by itself, and the text
+ * with another list in place of the long one is JSON. All bytes are checked to be UTF-8.
  * @param onItems called with the items of each part
  * @param partBytes the least size of a part, except for the last one
  */
 export function createPartReader(
-  { start, between }: LongList,
+  { start, separator }: LongList,
   onItems: (items: readonly Json[]) => void,
   partBytes = PART_BYTES,
 ): PartReader {
@@ -132,7 +152,7 @@ export function createPartReader(
   let rest = memory
   /** The bytes before the rest. */
   let passed = 0
-  let head: string | undefined
+  let head: Buffer | undefined
   let isClosed = false
   let first: Json
   let count = 0
@@ -151,10 +171,10 @@ export function createPartReader(
 
   /** The end of a part if the separator is the right one; it may be in the middle of an item. */
   function guessEnd(text: Buffer, from: number): number | undefined {
-    if (between === undefined) return undefined
+    if (separator === undefined) return undefined
     // Beyond 2 GB, Node.js 20 cannot search from an offset, but it can in a view.
-    const near = text.subarray(from + partBytes, from + 2 * partBytes + between.length)
-    const found = near.indexOf(between, 0, 'latin1')
+    const near = text.subarray(from + partBytes, from + 2 * partBytes + separator.length)
+    const found = near.indexOf(separator, 0, 'latin1')
     // The comma is the second character of the separator.
     return found === -1 ? undefined : from + partBytes + found + 1
   }
@@ -168,7 +188,7 @@ export function createPartReader(
     if (guess !== undefined && take(text.subarray(from, guess))) return guess + 1
     const found = takeTo(text, from, from + partBytes)
     if (found !== undefined) return found
-    if (left > MAX_BYTES) throw new LongItemError(passed + from)
+    if (left > MAX_BYTES) throw tooLong(text.subarray(from), passed + from)
     enough = Math.min(2 * left, MAX_BYTES + 1)
     return undefined
   }
@@ -213,7 +233,10 @@ export function createPartReader(
   function read(text: Buffer): Buffer {
     let from = 0
     if (head === undefined && text.length >= start) {
-      head = text.toString('utf8', 0, start).replace(/^\ufeff/, '')
+      head = text.subarray(0, start)
+      if (!isUtf8(head)) throw new JsonSyntaxError({ at: 0, what: NOT_UTF8 })
+      // Its memory can be used again.
+      head = Buffer.from(head)
       from = start
     }
     for (let to = next(text, from); to !== undefined; to = next(text, from)) from = to
@@ -224,12 +247,16 @@ export function createPartReader(
   /** The document with a list of one item, which is `marker`. */
   function frameWith(marker: string): Json {
     if (!isUtf8(rest)) throw faultIn(rest, passed)
-    const [before, after] = [head ?? '', rest.toString()]
+    const [before, after] = [textOf(head as Buffer), rest.toString()]
     try {
       return parseJson(`${before}"${marker}"${after}`)
     } catch {
       const { at, what } = findJsonFault(`${before}0${after}`) as JsonFault
-      throw new JsonSyntaxError({ at: at > before.length ? passed + at - before.length - 1 : at, what })
+      const isAfter = at > before.length
+      const place = isAfter
+        ? passed + Buffer.byteLength(after.slice(0, at - before.length - 1))
+        : (head as Buffer).length - Buffer.byteLength(before.slice(at))
+      throw new JsonSyntaxError({ at: place, what })
     }
   }
 
@@ -261,17 +288,28 @@ function itemsIn(bytes: Buffer): readonly Json[] | undefined {
   }
 }
 
+/** Why an item does not end: it is too long, or a fault before hides its end. */
+function tooLong(items: Buffer, place: number): PartsError {
+  const error = faultIn(items, place, '')
+  return error.fault.what === CUT ? new LongItemError(place) : error
+}
+
+/** The beginning of a text, without a byte order mark. */
+function textOf(head: Buffer): string {
+  return head.toString().replace(/^\ufeff/, '')
+}
+
 /**
  * The fault in the items of a list.
  * @param place of the items in the text
  * @param after what follows them
  */
 function faultIn(items: Buffer, place: number, after = ']'): JsonSyntaxError {
-  if (!isUtf8(items)) return new JsonSyntaxError({ at: place, what: 'bytes that are not UTF-8' })
-  const before = '['
-  const found = findJsonFault(`${before}${items.toString()}${after}`)
-  const { at, what } = found ?? { at: before.length, what: 'a comma without an item after it' }
-  return new JsonSyntaxError({ at: place + Math.max(0, at - before.length), what })
+  if (!isUtf8(items)) return new JsonSyntaxError({ at: place, what: NOT_UTF8 })
+  const text = items.toString()
+  const found = findJsonFault(`[${text}${after}`)
+  const { at, what } = found ?? { at: 1, what: 'a comma without an item after it' }
+  return new JsonSyntaxError({ at: place + Buffer.byteLength(text.slice(0, Math.max(0, at - 1))), what })
 }
 
 /** Finds the list whose only item is the marker, and gives it its length and its first item. */
@@ -279,14 +317,15 @@ function listIn(
   document: Json,
   { marker, first, count }: { readonly marker: string; readonly first: Json; readonly count: number },
 ): readonly Json[] | undefined {
-  const values = [document]
+  const values: Json[] = [document]
   for (const value of values) {
     if (Array.isArray(value) && value[0] === marker) {
       value[0] = first
       value.length = count
       return value
     }
-    if (typeof value === 'object' && value !== null) values.push(...Object.values(value))
+    // Not all at once: there may be another long list.
+    for (const one of Object.values(value ?? {})) if (typeof one === 'object') values.push(one)
   }
   return undefined
 }

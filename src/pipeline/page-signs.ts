@@ -330,9 +330,12 @@ function nameOf(path: readonly string[], value: Json): string {
   return isToken ? 'nextoffset' : name
 }
 
+/** The plain name of a list whose items may lead to the next page. */
+export const LINKS = /links?$/
+
 /** The next link in a list of links with their relations, as in FHIR. */
 function* nextIn(path: readonly string[], name: string, value: Json): Generator<Field> {
-  if (!/links?$/.test(name) || !Array.isArray(value)) return
+  if (!LINKS.test(name) || !Array.isArray(value)) return
   for (const relation of ['rel', 'relation']) {
     const next = value.find((link) => fieldOf(link, relation) === 'next')
     const key = ['href', 'url', 'uri'].find((one) => typeof fieldOf(next, one) === 'string')

@@ -2,7 +2,7 @@ import { RefreshError } from '../base/errors.ts'
 import type { Mapped, MappedTarget, Mapping } from '../mapping/mapping.ts'
 import type { LabelDropReason } from '../mapping/rejection.ts'
 import type { Document, Format } from '../model/document.ts'
-import { type InventoryRecord, isObject, type Json } from '../model/record.ts'
+import { type InventoryRecord, isObject, type Json, plain } from '../model/record.ts'
 import { hashKey, NO_KEY, usualKey } from '../model/record-key.ts'
 import { placeOf, type Target } from '../model/target-group.ts'
 import type { RelabelRule } from '../relabel/relabel.ts'
@@ -14,10 +14,12 @@ import {
   HEAD_BYTES,
   JsonSyntaxError,
   LongItemError,
+  type LongList,
   NotInPartsError,
   PartsError,
 } from './json-parts.ts'
 import { createPacker, type Packed } from './pack.ts'
+import { LINKS } from './page-signs.ts'
 import { type ListPlan, readList } from './read-list.ts'
 import { createTally, type NumberedRecord, type Report } from './report.ts'
 
@@ -110,6 +112,12 @@ export function mayBeInParts({ kind, encoding = 'utf-8' }: Format, { selectsAll 
   return kind === 'json' && encoding === 'utf-8' && selectsAll === true
 }
 
+/** The long list of a document; undefined when its items may say that there are others, or there is none. */
+function listIn(head: Uint8Array): LongList | undefined {
+  const list = findLongList(head)
+  return LINKS.test(plain(list?.key ?? '')) ? undefined : list
+}
+
 /** A document that is read in parts. */
 interface Parts {
   /** @throws PartsError */
@@ -132,7 +140,7 @@ function openParts(
   plan: Plan,
   join: Join,
 ): Parts | undefined {
-  const list = mayBeInParts(format, plan) ? findLongList(head) : undefined
+  const list = mayBeInParts(format, plan) ? listIn(head) : undefined
   if (list === undefined) return undefined
   const collector = createCollector(plan, join)
   const reader = createPartReader(list, collector.add)
@@ -163,7 +171,7 @@ export interface Stream {
 
 /** Whether a document can be mapped while it arrives. @param head its first bytes */
 export function canStream({ format }: Pick<Document, 'format'>, head: Uint8Array, plan: Plan): boolean {
-  return plan.joins === undefined && mayBeInParts(format, plan) && findLongList(head) !== undefined
+  return plan.joins === undefined && mayBeInParts(format, plan) && listIn(head) !== undefined
 }
 
 /**

@@ -26,10 +26,10 @@ export type Compute = (work: Work, stop: AbortSignal, isLast?: boolean) => Promi
 /** The computing of one source. */
 export interface Computing {
   readonly compute: Compute
-  /** Takes a document that is too large to be held; its records are used by `compute`. */
+  /** Maps a large document while it arrives; `compute` uses its records. */
   readonly intake: Intake
-  /** Gives up the document that was taken. */
-  letGo(): void
+  /** Ends the thread of that document. */
+  close(): void
 }
 
 /** The longest time for one job in a thread, in milliseconds. A job that takes longer is taken to never end. */
@@ -62,13 +62,13 @@ export function createCompute(options: PlanOptions, deps: ComputeDeps): Computin
     throw new RefreshError(reason, message, { join })
   }
 
-  /** Computes in the thread that has taken the document, or in one that is free. */
+  /** Computes in the thread that has mapped the document, or in one that is free. */
   function runInThread(work: Work, stop: AbortSignal, isLast: boolean): Promise<Computed> {
-    if (work.kind === 'read' && isTaken(work.documents)) {
+    if (work.kind === 'read' && work.documents.some(({ streamed }) => streamed !== undefined)) {
       const { roll, occasion, isAtRest } = work
       return inThread(stop, (signal, onStart) => {
         onStart()
-        return intake.call({ roll, occasion, isAtRest }, signal)
+        return intake.compare({ roll, occasion, isAtRest }, signal)
       })
     }
     const transfer = isLast && work.kind === 'read' ? work.documents.flatMap(ownMemory) : []
@@ -80,7 +80,7 @@ export function createCompute(options: PlanOptions, deps: ComputeDeps): Computin
 
   return {
     intake,
-    letGo: intake.letGo,
+    close: intake.close,
     async compute(work, stop, isLast = false) {
       if (sizeOf(work) <= 1) return compute(work, plan)
       const { called, report } = await runInThread(work, stop, isLast)
@@ -90,10 +90,6 @@ export function createCompute(options: PlanOptions, deps: ComputeDeps): Computin
       return { called: { ...called, roll: { ...called.roll, body } }, report }
     },
   }
-}
-
-function isTaken(documents: readonly Document[]): boolean {
-  return documents.some(({ taken }) => taken !== undefined)
 }
 
 /** How much work it is; up to 1 it is done on the main thread. */
@@ -109,9 +105,9 @@ function costOf(documents: readonly Document[]): number {
   return documents.reduce((sum, document) => sum + sizeIn(document) / rulesOf(document.format).inlineBytes, 0)
 }
 
-/** The size of a document, in bytes; one that is not held is always too large. */
-function sizeIn({ bytes, taken }: Document): number {
-  return taken === undefined ? bytes.byteLength : Number.POSITIVE_INFINITY
+/** The size of a document, in bytes; one that is not in memory is always too large. */
+function sizeIn({ bytes, streamed }: Document): number {
+  return streamed === undefined ? bytes.byteLength : Number.POSITIVE_INFINITY
 }
 
 /** Makes a refresh error of a lack of memory. */

@@ -1,39 +1,38 @@
 import { MessageChannel } from 'node:worker_threads'
 import { RefreshError } from '../base/errors.ts'
-import { collectGarbageOf } from '../base/heap.ts'
 import { moduleUrl } from '../base/module-url.ts'
 import type { Job, Threads } from '../base/threads.ts'
 import { canStream, type Plan } from '../pipeline/pipeline.ts'
 import type { PlanOptions } from '../pipeline/plan.ts'
-import type { Intake, Taker } from '../sources/source.ts'
-import type { Answer, Ended, Request, StreamTask, Turn } from './worker.ts'
+import type { DocumentStream, Intake } from '../sources/source.ts'
+import type { Answer, Comparison, Ended, Failed, Request, StreamTask } from './worker.ts'
 
 /** Larger documents are mapped while they arrive, if they can be, in bytes. */
-export const MAX_HELD_BYTES = 128 * 2 ** 20
+export const MAX_IN_MEMORY_BYTES = 128 * 2 ** 20
 
 /** The size and number of the blocks of memory in which a document travels to its thread. */
 const BLOCK_BYTES = 2 ** 20
 const BLOCKS = 4
 
-const JOB: Job = { module: moduleUrl('refresh/worker.js'), name: 'takeInThread' }
+const JOB: Job = { module: moduleUrl('refresh/worker.js'), name: 'streamInThread' }
 
 /** The intake of a source: at most one document at a time. */
 export interface SourceIntake extends Intake {
   /**
-   * Computes what the records of the document that was taken make of a roll; may be called again.
+   * Compares the records of the document with a roll; can be called again.
    * @throws RefreshError; the reason of the signal
    */
-  call(turn: Turn, signal: AbortSignal): Promise<Answer>
-  /** Gives the document up. */
-  letGo(): void
+  compare(comparison: Comparison, signal: AbortSignal): Promise<Answer>
+  /** Ends the thread of the document. */
+  close(): void
 }
 
 /** The dependencies of an intake. */
 export interface IntakeDeps {
   /** Threads of their own: a document may take long to arrive, and nothing else must wait for it. */
   readonly streams: Pick<Threads, 'run'>
-  /** By default {@link MAX_HELD_BYTES}. */
-  readonly maxHeldBytes?: number
+  /** By default {@link MAX_IN_MEMORY_BYTES}. */
+  readonly maxInMemoryBytes?: number
 }
 
 /**
@@ -43,46 +42,61 @@ export interface IntakeDeps {
 export function createIntake(
   plan: Plan,
   options: PlanOptions,
-  { streams, maxHeldBytes: maxHeld = MAX_HELD_BYTES }: IntakeDeps,
+  { streams, maxInMemoryBytes = MAX_IN_MEMORY_BYTES }: IntakeDeps,
   explain: (error: unknown) => never,
 ): SourceIntake {
   let current: Dialogue | undefined
 
-  function letGo(): void {
-    current?.close()
+  function close(): void {
+    current?.close(closed())
     current = undefined
   }
 
   return {
-    maxHeld,
-    begin(document, head) {
-      if (!canStream(document, head, plan)) return undefined
-      letGo()
-      collectGarbageOf(maxHeld)
-      const dialogue = openDialogue({ options, document, head }, streams, explain)
-      current = dialogue
-      return takerOf(dialogue)
+    maxInMemoryBytes,
+    begin(document, first, signal) {
+      if (!canStream(document, first, plan)) return undefined
+      close()
+      current = openDialogue({ options, document, first }, { streams, explain, signal })
+      return streamOf(current, close)
     },
-    async call(turn, signal) {
-      if (current === undefined) throw givenUp()
-      let onAbort = () => {}
-      const aborted = new Promise<never>((_, reject) => {
-        onAbort = () => reject(signal.reason)
-        signal.addEventListener('abort', onAbort, { once: true })
-      })
-      try {
-        return await Promise.race([current.ask<Answer>({ kind: 'turn', turn }), aborted])
-      } finally {
-        // A signal with a listener is kept by those that it depends on, and the listener keeps the answer.
-        signal.removeEventListener('abort', onAbort)
-      }
+    async compare(comparison, signal) {
+      if (current === undefined) throw closed()
+      signal.throwIfAborted()
+      return listening(signal, current.close, current.ask<Answer>({ kind: 'compare', comparison }))
     },
-    letGo,
+    close,
   }
 }
 
-/** Sends a document to its thread in blocks of memory that both share, so that no more than these are in flight. */
-function takerOf({ ask }: Dialogue): Taker {
+function closed(): RefreshError {
+  return new RefreshError(
+    'internal',
+    'the answer is not read any more: its refresh has ended, or has begun to read another answer',
+  )
+}
+
+/** Waits for an answer; aborting the signal meanwhile calls `onAbort` with its reason. */
+async function listening<Value>(
+  signal: AbortSignal,
+  onAbort: (reason: unknown) => void,
+  answer: Promise<Value>,
+): Promise<Value> {
+  const listener = () => onAbort(signal.reason)
+  signal.addEventListener('abort', listener)
+  try {
+    return await answer
+  } finally {
+    // A signal with a listener is kept by those that it depends on, and the listener keeps the answer.
+    signal.removeEventListener('abort', listener)
+  }
+}
+
+/**
+ * Sends a document to its thread in blocks of memory that both share, so that no more than these are in flight.
+ * @param close ends the thread, when its records are of no use
+ */
+function streamOf({ ask }: Dialogue, close: () => void): DocumentStream {
   let size = 0
   let block = newBlock()
   let filled = 0
@@ -90,9 +104,8 @@ function takerOf({ ask }: Dialogue): Taker {
   const sent: Promise<Uint8Array>[] = []
 
   async function send(): Promise<void> {
-    const full = block
-    const reply = ask({ kind: 'piece', bytes: full.subarray(0, filled) }).then(() => full)
-    // Whoever waits for it next sees the error.
+    const reply = used(block, ask({ kind: 'piece', bytes: block.subarray(0, filled) }))
+    // The next call that waits for a block rejects with the error.
     reply.catch(() => {})
     sent.push(reply)
     filled = 0
@@ -112,8 +125,10 @@ function takerOf({ ask }: Dialogue): Taker {
     },
     async end() {
       if (filled > 0) await send()
-      const { digest, isElsewhere } = await ask<Ended>({ kind: 'end' })
-      return isElsewhere ? undefined : { size, digest }
+      const ended = await ask<Ended>({ kind: 'end' })
+      if (ended !== 'elsewhere') return { size, digest: ended.digest }
+      close()
+      return ended
     },
   }
 }
@@ -122,47 +137,52 @@ function newBlock(): Uint8Array {
   return new Uint8Array(new SharedArrayBuffer(BLOCK_BYTES))
 }
 
-/** Requests to a thread, and its replies. */
-interface Dialogue {
-  /** @throws RefreshError when the thread has ended */
-  ask<Reply>(request: Request): Promise<Reply>
-  /** Ends the thread, whatever it is doing. */
-  close(): void
+/** Resolves to a block once the thread is done with it. @throws RefreshError when it shows a fault of the document */
+async function used(block: Uint8Array, reply: Promise<Failed | undefined>): Promise<Uint8Array> {
+  const fault = await reply
+  if (fault === undefined) return block
+  const { reason, message } = fault.failed
+  throw new RefreshError(reason, message)
 }
 
-function openDialogue(
-  task: Omit<StreamTask, 'port'>,
-  threads: IntakeDeps['streams'],
-  explain: (error: unknown) => never,
-): Dialogue {
+/** Requests to a thread, and its replies. */
+interface Dialogue {
+  /** @throws RefreshError when the thread has ended; the reason of the close */
+  ask<Reply>(request: Request): Promise<Reply>
+  /** Ends the thread, whatever it is doing. */
+  close(reason: unknown): void
+}
+
+interface DialogueDeps extends Pick<IntakeDeps, 'streams'> {
+  readonly explain: (error: unknown) => never
+  /** Aborting it ends the thread. */
+  readonly signal: AbortSignal
+}
+
+function openDialogue(task: Omit<StreamTask, 'port'>, { streams, explain, signal }: DialogueDeps): Dialogue {
   const { port1: port, port2 } = new MessageChannel()
   const controller = new AbortController()
+  const close = (reason: unknown) => controller.abort(reason)
   const waiting: { resolve(reply: unknown): void; reject(error: unknown): void }[] = []
-  let failure: Promise<never> | undefined
+  let ended: Promise<never> | undefined
   port.on('message', (reply) => waiting.shift()?.resolve(reply))
-  threads
+  const job = streams
     .run(JOB, { ...task, port: port2 }, { transfer: [port2], signal: controller.signal })
     .catch(explain)
-    .catch((error) => {
-      failure = Promise.reject(error)
-      failure.catch(() => {})
-      for (const { reject } of waiting.splice(0)) reject(error)
-      port.close()
-    })
+  listening(signal, close, job).catch((error) => {
+    ended = Promise.reject(error)
+    ended.catch(() => {})
+    for (const { reject } of waiting.splice(0)) reject(error)
+    port.close()
+  })
   return {
     ask<Reply>(request: Request): Promise<Reply> {
-      if (failure !== undefined) return failure
+      if (ended !== undefined) return ended
       port.postMessage(request)
       return new Promise((resolve, reject) => {
         waiting.push({ resolve: resolve as (reply: unknown) => void, reject })
       })
     },
-    close() {
-      controller.abort(givenUp())
-    },
+    close,
   }
-}
-
-function givenUp(): RefreshError {
-  return new RefreshError('internal', 'the document was given up')
 }

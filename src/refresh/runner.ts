@@ -187,7 +187,7 @@ export function createRunner(
 ): Runner {
   const { name, guard, outputs, refreshIntervalMs } = settings
   const { store, clock, fleet, history, sharing = alone(clock) } = deps
-  const { compute, intake, letGo } = createCompute(settings.plan, deps)
+  const { compute, intake, close } = createCompute(settings.plan, deps)
   const report = createReport(settings, deps)
   const stopping = new AbortController()
   // A refresh and an accept must not compute, publish and write at the same time.
@@ -260,7 +260,7 @@ export function createRunner(
       })
       return { outcome: { ...outcomeOf('failed'), error }, needsConfirmation: false, readMs }
     } finally {
-      letGo()
+      close()
     }
   }
 
@@ -818,10 +818,10 @@ function digestOf(
 ): Promise<string> {
   return sha256([
     Buffer.from(way?.url ?? ''),
-    ...documents.flatMap(({ bytes, taken, answer, join }) => {
+    ...documents.flatMap(({ bytes, streamed, answer, join }) => {
       const { date, age, ...headers } = answer?.headers ?? {}
       const told = isAllRead ? Object.entries(headers).sort() : tellingHeaders(headers)
-      const head = JSON.stringify([taken ?? bytes.byteLength, answer?.status, told, join])
+      const head = JSON.stringify([streamed ?? bytes.byteLength, answer?.status, told, join])
       return [Buffer.from(head), bytes]
     }),
   ])

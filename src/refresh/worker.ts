@@ -11,11 +11,11 @@ import { compilePlan, type PlanOptions } from '../pipeline/plan.ts'
 import { idleIn, type Report } from '../pipeline/report.ts'
 import { type Called, callAgain, callRoll, letGo, type Occasion, openRoll, type Roll } from '../roll/roll.ts'
 
-/** What the records of documents are compared with. */
-export interface Turn {
+/** The roll that records are compared with, and the circumstances. */
+export interface Comparison {
   readonly roll: Roll | undefined
   readonly occasion: Occasion
-  /** Nobody is writing them; otherwise they are believed only when they have all that is known. */
+  /** Nobody is writing the documents; otherwise they are believed only when they have all that is known. */
   readonly isAtRest: boolean
 }
 
@@ -24,7 +24,7 @@ export type Work =
   | ({
       readonly kind: 'read'
       readonly documents: readonly Document[]
-    } & Turn)
+    } & Comparison)
   | { readonly kind: 'again'; readonly roll: Roll; readonly occasion: Occasion }
   | { readonly kind: 'accept'; readonly roll: Roll; readonly digest: string; readonly nowMs: number }
 
@@ -50,15 +50,15 @@ export function compute(work: Work, plan: Plan, onRead: OnRead = () => {}): Comp
     case 'accept':
       return { called: letGo(work.roll, work.digest, work.nowMs), report: undefined }
     case 'read':
-      return turn(
+      return compareWith(
         runPipeline(work.documents, plan, () => onRead(work.documents)),
         work,
       )
   }
 }
 
-/** Calls the roll with the records of a reading. */
-function turn({ report, ...answered }: Result, { roll, occasion, isAtRest }: Turn): Computed {
+/** Compares the records of documents with a roll. */
+function compareWith({ report, ...answered }: Result, { roll, occasion, isAtRest }: Comparison): Computed {
   const { minExpected } = occasion.options
   if (answered.keys.length < minExpected) {
     throw new RefreshError(
@@ -79,7 +79,12 @@ export interface Task {
 }
 
 /** What was computed, or why nothing was: the class of an error does not travel. */
-export type Answer = Computed | { readonly failed: Pick<RefreshError, 'reason' | 'message' | 'join'> }
+export type Answer = Computed | Failed
+
+/** An error as it travels. */
+export interface Failed {
+  readonly failed: Pick<RefreshError, 'reason' | 'message' | 'join'>
+}
 
 /** The work of {@link compute} in a thread of its own, which the documents now belong to. */
 export function computeInThread({ work, options }: Task): Answer {
@@ -98,7 +103,7 @@ export function computeInThread({ work, options }: Task): Answer {
   }
 }
 
-function failed(error: unknown): Answer {
+function failed(error: unknown): Failed {
   const { reason, message, join } = asRefreshError(error)
   return { failed: { reason, message, join } }
 }
@@ -112,40 +117,35 @@ export interface StreamTask {
   readonly options: PlanOptions
   readonly document: StreamedDocument
   /** Its first bytes. */
-  readonly head: Uint8Array
+  readonly first: Uint8Array
 }
 
 /** A request to that thread. Each gets one reply, in this order. */
 export type Request =
-  /** The next bytes. The reply is undefined: their memory can be used again. */
+  /** The next bytes. The reply says that their memory can be used again: undefined, or {@link Failed}. */
   | { readonly kind: 'piece'; readonly bytes: Uint8Array }
   /** The document has ended. The reply is {@link Ended}. */
   | { readonly kind: 'end' }
-  /** What do its records make of a roll? The reply is an {@link Answer}. */
-  | { readonly kind: 'turn'; readonly turn: Turn }
+  /** The records are to be compared with a roll. The reply is an {@link Answer}. */
+  | { readonly kind: 'compare'; readonly comparison: Comparison }
 
-/** What is known at the end of a document. */
-export interface Ended {
-  readonly digest: string
-  /** Whether it has to be held, since its records are not in its long list. */
-  readonly isElsewhere: boolean
-}
+/** The SHA-256 of a document, in hex; `elsewhere`: its records are not in the list that was mapped. */
+export type Ended = { readonly digest: string } | 'elsewhere'
 
-/** Maps a document while it arrives, and calls the roll with its records, in a thread of its own; ends when the port closes. */
-export async function takeInThread({ port, options, document, head }: StreamTask): Promise<void> {
-  const answer = createStreaming(openStream(document, head, compilePlan(options)))
+/** Maps a document while it arrives, and compares its records, in a thread of its own; ends when the port closes. */
+export async function streamInThread({ port, options, document, first }: StreamTask): Promise<void> {
+  const answer = createAnswers(openStream(document, first, compilePlan(options)))
   port.on('message', (request: Request) => port.postMessage(answer(request)))
   await once(port, 'close')
 }
 
 /** Answers the requests about one document. */
-function createStreaming(stream: Stream): (request: Request) => Ended | Answer | undefined {
+function createAnswers(stream: Stream): (request: Request) => Ended | Answer | undefined {
   const hash = createHash('sha256')
   let size = 0
   let result: Result | undefined
   let error: unknown
 
-  /** Keeps an error until the records are used. */
   function attempt(step: () => void): void {
     try {
       if (error === undefined) step()
@@ -154,10 +154,25 @@ function createStreaming(stream: Stream): (request: Request) => Ended | Answer |
     }
   }
 
-  function call(given: Turn): Answer {
+  function take(bytes: Uint8Array): Failed | undefined {
+    size += bytes.byteLength
+    hash.update(bytes)
+    attempt(() => stream.add(bytes))
+    return error === undefined || error instanceof NotInPartsError ? undefined : failed(error)
+  }
+
+  function end(): Ended {
+    attempt(() => {
+      result = stream.end()
+    })
+    collectGarbageOf(size, true)
+    return error instanceof NotInPartsError ? 'elsewhere' : { digest: hash.digest('hex') }
+  }
+
+  function compare(comparison: Comparison): Answer {
     if (result === undefined) return failed(error)
     try {
-      return turn(result, given)
+      return compareWith(result, comparison)
     } catch (thrown) {
       return failed(thrown)
     } finally {
@@ -168,18 +183,11 @@ function createStreaming(stream: Stream): (request: Request) => Ended | Answer |
   return (request) => {
     switch (request.kind) {
       case 'piece':
-        size += request.bytes.byteLength
-        hash.update(request.bytes)
-        attempt(() => stream.add(request.bytes))
-        return undefined
+        return take(request.bytes)
       case 'end':
-        attempt(() => {
-          result = stream.end()
-        })
-        collectGarbageOf(size, true)
-        return { digest: hash.digest('hex'), isElsewhere: error instanceof NotInPartsError }
-      case 'turn':
-        return call(request.turn)
+        return end()
+      case 'compare':
+        return compare(request.comparison)
     }
   }
 }

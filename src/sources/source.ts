@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { RefreshError, type RefreshFailureReason } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
-import type { Document, Taken } from '../model/document.ts'
+import type { Document, Streamed } from '../model/document.ts'
 import { formatDuration } from '../model/duration.ts'
 import type { Instances } from '../model/registration.ts'
 import type { PushDeps, Registry } from './push/registry.ts'
@@ -53,30 +53,32 @@ export interface Unchanged {
  */
 export type Reading = Documents | Unchanged
 
-/** Takes documents that are too large to be held: their records are read while they arrive. */
-export interface Intake {
-  /** Smaller documents are held, in bytes. */
-  readonly maxHeld: number
+/** Maps documents while they arrive that are too large to be in memory. */
+export interface Intake<Of = Omit<Document, 'bytes'>> {
+  /** Smaller documents are read into memory, in bytes. */
+  readonly maxInMemoryBytes: number
   /**
-   * Begins a document; one that was begun before is given up.
-   * @param head its first bytes, which are also part of the first pieces
-   * @returns undefined when it cannot be read in parts, so that it has to be held
+   * Begins a document; the one before is closed.
+   * @param of what its bytes belong to
+   * @param first its first bytes, which also come as pieces
+   * @param signal aborting it closes the document
+   * @returns undefined when it cannot be mapped while it arrives
    */
-  begin(document: Omit<Document, 'bytes'>, head: Uint8Array): Taker | undefined
+  begin(of: Of, first: Uint8Array, signal: AbortSignal): DocumentStream | undefined
 }
 
-/** Takes one document. What is wrong with it is reported when its records are used. */
-export interface Taker {
+/** A document that is mapped while it arrives. */
+export interface DocumentStream {
   /**
-   * Takes the next piece, whose memory can be reused afterwards; resolves when there is memory for another one.
-   * @throws RefreshError when the document was given up
+   * Takes the next piece, whose memory can be used again afterwards; resolves when there is memory for another one.
+   * @throws RefreshError when an earlier piece shows a fault, or the document is closed
    */
   add(piece: Uint8Array): Promise<void>
   /**
-   * Ends the document.
-   * @returns undefined when it has to be read again and held, since its records are not in its long list
+   * Ends the document. What is wrong with the document as a whole is reported when its records are used.
+   * @returns `elsewhere` when its records are not in the list that was mapped: it has to be read again, into memory
    */
-  end(): Promise<Taken | undefined>
+  end(): Promise<Streamed | 'elsewhere'>
 }
 
 /** An inventory that records are read from. */
@@ -86,7 +88,7 @@ export interface Source {
    * @param signal aborted when the deadline has passed or the server stops
    * @param since the version of the documents that the caller still has; only with it can the result be "unchanged"
    * @param leftMs the time until the signal aborts, in milliseconds; undefined: unknown
-   * @param intake takes a document that is too large to be held; undefined: all are held
+   * @param intake maps a large document while it arrives; undefined: all are read into memory
    * @throws RefreshError when it cannot be read completely; a part is never returned
    */
   read(signal: AbortSignal, since?: Version, leftMs?: number, intake?: Intake): Promise<Reading>
@@ -126,7 +128,7 @@ export interface ReadDeps {
   readonly clock: Pick<Clock, 'after' | 'monotonic'>
   /** Aborted when the server stops. */
   readonly stop: AbortSignal
-  /** Undefined: all documents are held. */
+  /** Undefined: all documents are read into memory. */
   readonly intake?: Intake
 }
 

@@ -42,7 +42,7 @@ export async function refreshing(
     source?: Source
     clock?: ManualClock
     threads?: Threads
-    maxHeldBytes?: number
+    maxInMemoryBytes?: number
     load?: () => Promise<Kept | undefined>
     outputs?: Output[]
     /** JMESPath expressions. */
@@ -110,7 +110,7 @@ export async function refreshing(
     source,
     {
       ...{ store, metrics, clock, log, threads, streams: threads, random: () => 0.5 },
-      ...(options.maxHeldBytes !== undefined && { maxHeldBytes: options.maxHeldBytes }),
+      ...(options.maxInMemoryBytes !== undefined && { maxInMemoryBytes: options.maxInMemoryBytes }),
       ...{ fleet: options.fleet ?? createFleet(DEFAULT_GUARD), room: createRoom(), history: options.history },
       ...(options.sharing && { sharing: options.sharing }),
     },

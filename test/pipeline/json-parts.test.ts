@@ -175,6 +175,9 @@ t.test('the usual inventories are read in parts', async (t) => {
   t.equal(readInParts('a,b\n[1],2\n'), undefined, 'no JSON')
   const twice = `{"a":["${'x'.repeat(100)}","y"],"a":[1]}`
   t.match(readInParts(twice), { document: { a: [1] }, list: undefined }, 'a key that comes again')
+  t.match(findLongList(Buffer.from('{"a":{"l\\u0069nks": [1,2')), { key: 'links', start: 21 })
+  t.equal(findLongList(Buffer.from('[[1],2'))?.key, undefined)
+  t.equal(findLongList(Buffer.from('[1,2', 'utf16le')), undefined, 'UTF-16')
   const first = 'a'.repeat(500)
   t.match(
     readInParts(`["${first}","b"]`, { headBytes: 10 }),
@@ -205,6 +208,11 @@ t.test('a fault is told with its place', async (t) => {
     [`[${items}}`, items.length + 1, /./],
     [Buffer.from(`[${items}]`.replace('a15', 'ä'), 'latin1'), 1, /UTF-8/],
     [Buffer.from(`{"a":[${items}],"b":"ä"}`, 'latin1'), items.length + 6, /UTF-8/],
+    [Buffer.from(`{"b":"ä","a":[${items}]}`, 'latin1'), 0, /UTF-8/],
+    [`["münchen",${items.replace('"a15"', 'None')}]`, 12 + at + 8, /None/],
+    [`\ufeff{"ä":[${items}],"b":x}`, items.length + 16, /without quotes/],
+    [`\ufeff{"ä":[${items}],"ö":x}`, items.length + 17, /without quotes/],
+    [`{"ä":1,b:[${items}]}`, 8, /without quotes/],
   ]
   for (const [text, at, what] of faults) {
     t.match(faultIn(text), { at, what }, String(text).slice(-30))
@@ -212,9 +220,14 @@ t.test('a fault is told with its place', async (t) => {
 })
 
 t.test('an item or an end that is too long is not held', async (t) => {
-  const long = 'x'.repeat(66 * 2 ** 20)
+  const long = 'x'.repeat(18 * 2 ** 20)
   const cuts = { headBytes: 20, pieceBytes: 2 ** 20 }
   t.throws(() => readInParts(`["a","b","${long}","c"]`, cuts), LongItemError)
+  t.throws(
+    () => readInParts(`["a","b","c"d",${JSON.stringify([long])}]`, cuts),
+    JsonSyntaxError,
+    'a quote too much',
+  )
   t.throws(
     () => readInParts(`{"a":[1,2,3],"b":"${long}"}`, { headBytes: 8, pieceBytes: 2 ** 20, partBytes: 1 }),
     NotInPartsError,
@@ -264,6 +277,15 @@ t.test('a long list gives the same result, in parts or as a whole', async (t) =>
     }
     t.same(outcome(plan.selectsAll === true), outcome(false), `${text.slice(0, 30)} ${records}`)
   }
+})
+
+t.test('another long list does no harm', async (t) => {
+  const numbers = Array.from({ length: 500_000 }, (_, index) => index)
+  const value = { data: { items: long.map(({ host }) => host) }, numbers }
+  const read = readInParts(JSON.stringify(value), { headBytes: 1_000 })
+  t.match(read, { document: { data: { items: ['h0'] }, numbers: [0, 1, 2] } })
+  t.ok(Array.isArray(read?.list))
+  t.equal(read?.items.length, long.length)
 })
 
 t.test('a defect in the mapping is none of the document', async (t) => {

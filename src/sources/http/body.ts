@@ -2,11 +2,11 @@ import type { Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip } from 'node:zlib'
 import { bytesIn, createByteCollector } from '../../base/bytes.ts'
 import { RefreshError } from '../../base/errors.ts'
-import type { Taken } from '../../model/document.ts'
+import type { Streamed } from '../../model/document.ts'
 import { formatSize } from '../../model/size.ts'
 import { HEAD_BYTES } from '../../pipeline/json-parts.ts'
 import { gunzipped } from '../gunzip.ts'
-import type { Intake, Taker } from '../source.ts'
+import type { DocumentStream, Intake } from '../source.ts'
 import type { ClientResponse } from './client/client.ts'
 
 const NAME = 'the answer'
@@ -27,52 +27,46 @@ export async function readBody(response: ClientResponse, maxBytes: number, advic
   return gunzipped(await collector.join(), NAME, maxBytes, advice)
 }
 
-/** Takes a body that is too large to be held. */
-export interface BodyIntake extends Pick<Intake, 'maxHeld'> {
-  /** Begins to take it. @param head its first bytes @returns undefined when it has to be held */
-  begin(head: Uint8Array): Taker | undefined
-}
-
 /** A body that was read. */
 export interface Body {
-  /** Empty when it was taken. */
+  /** Empty when it was streamed. */
   readonly body: Buffer
-  /** Undefined: it is held. */
-  readonly begun?: Begun
-}
-
-/** A body that was taken while it arrived. */
-export interface Begun {
-  /** Undefined: it has to be read again and held. */
-  readonly taken: Taken | undefined
+  /** Set when it was mapped while it arrived; `elsewhere`: it has to be read again, into memory. */
+  readonly streamed?: Streamed | 'elsewhere'
 }
 
 const NO_BODY = Buffer.alloc(0)
 
+/** How a body is streamed. */
+interface Streaming {
+  /** Limit after decompression, in bytes. */
+  readonly maxBytes: number
+  /** Begins to map it. */
+  readonly intake: Pick<Intake, 'maxInMemoryBytes'> & {
+    begin(first: Uint8Array): DocumentStream | undefined
+  }
+}
+
 /**
- * Reads and decompresses a whole body; a large one is taken while it arrives, if it can be.
- * @param maxBytes limit after decompression
+ * Reads and decompresses a whole body; a large one is mapped while it arrives, if it can be.
  * @throws RefreshError as {@link readBody} does
  */
-export async function readOrTake(
-  response: ClientResponse,
-  maxBytes: number,
-  intake: BodyIntake,
-): Promise<Body> {
+export async function readOrStream(response: ClientResponse, { maxBytes, intake }: Streaming): Promise<Body> {
   const size = expectedSize(response, maxBytes)
-  if (size !== undefined && size <= intake.maxHeld) return { body: await readBody(response, maxBytes) }
+  const { maxInMemoryBytes } = intake
+  if (size !== undefined && size <= maxInMemoryBytes) return { body: await readBody(response, maxBytes) }
   const pieces = piecesOf(response, maxBytes, ADVICE)
   try {
-    // If its size is unknown, it is held as long as it may turn out to be small.
-    const first = await firstOf(pieces, size === undefined ? intake.maxHeld : HEAD_BYTES)
-    const taker = first.isAll ? undefined : intake.begin(headOf(first.pieces))
-    if (taker === undefined) {
+    // If its size is unknown, it is kept as long as it may turn out to be small.
+    const early = await firstOf(pieces, size === undefined ? maxInMemoryBytes : HEAD_BYTES)
+    const stream = early.isAll ? undefined : intake.begin(headOf(early.pieces))
+    if (stream === undefined) {
       const collector = createByteCollector(size)
-      await addAll(first.pieces, pieces, collector.add)
+      await addAll(early.pieces, pieces, collector.add)
       return { body: await gunzipped(await collector.join(), NAME, maxBytes, ADVICE) }
     }
-    await addAll(first.pieces, pieces, taker.add)
-    return { body: NO_BODY, begun: { taken: await taker.end() } }
+    await addAll(early.pieces, pieces, stream.add)
+    return { body: NO_BODY, streamed: await stream.end() }
   } finally {
     await pieces.return(undefined)
   }

@@ -13,7 +13,7 @@ export const responseSizeKey = {
       format: 'size',
       default: '256MB',
       description:
-        'Limit for the uncompressed response, all pages together. A larger one fails the refresh. At most 4GB. JSON beyond 128MB is mapped while it arrives and not held in memory, unless the source has pagination, with, fail_if, or an expression in records that is more than a path. Any other document has at most 512MB.',
+        'Limit for the uncompressed response, all pages together. A larger one fails the refresh. At most 4GB. JSON in UTF-8 beyond 128MB is mapped while it arrives and is not in memory as a whole, unless the source has pagination, with, fail_if, or an expression in records that is more than a path. If its records are in another list than the first long one, it is requested again and read into memory. What cannot be read in parts has at most 512MB.',
     }),
   ),
 }

@@ -6,9 +6,9 @@ import type { Secret } from '../../base/secret.ts'
 import { displayUrl } from '../../base/urls.ts'
 import type { Headers } from '../../model/document.ts'
 import { reasonIn } from '../../model/reason.ts'
-import type { Intake, Taker, Version } from '../source.ts'
+import type { Intake, Version } from '../source.ts'
 import { type AuthorizationOptions, createAuthorizer } from './authorization/styles.ts'
-import { ACCEPT_ENCODING, type Body, piecesOf, readBody, readOrTake } from './body.ts'
+import { ACCEPT_ENCODING, type Body, piecesOf, readBody, readOrStream } from './body.ts'
 import { type ClientOptions, type ClientResponse, createClient, orReset } from './client/client.ts'
 import { toRefreshError } from './failure.ts'
 import { type HttpHeader, noteWords, revealHeaders, type WireHeaders } from './headers.ts'
@@ -63,8 +63,8 @@ export interface HttpRequest {
   readonly accepts?: ((status: number) => boolean) | undefined
   /** Statuses of redirects that are not followed. */
   readonly endsWith?: readonly number[] | undefined
-  /** Takes a body that is too large to be held; undefined: all are held. */
-  readonly intake?: AnswerIntake | undefined
+  /** Maps a large body while it arrives; undefined: all are read into memory. */
+  readonly intake?: Intake<AnswerHead> | undefined
   /** Is called with each piece of the body, which is then not kept; an error that it throws ends the request. */
   readonly onPiece?: ((piece: Buffer) => void) | undefined
 }
@@ -81,12 +81,6 @@ export interface AnswerHead {
   readonly headers: Headers
   /** The URL of the response, after redirects. */
   readonly url: URL
-}
-
-/** Takes the body of a response. */
-export interface AnswerIntake extends Pick<Intake, 'maxHeld'> {
-  /** Begins to take it. @param head its first bytes @returns undefined when it has to be held */
-  begin(answer: AnswerHead, head: Uint8Array): Taker | undefined
 }
 
 /** Sends requests with the credentials, certificates and connections of one source. */
@@ -192,7 +186,7 @@ export function createRequester(
     const sent = at.isTrusted ? settingsOf(request, request.url) : []
     const status = await assertStatus(response, { ...request, sent }, deps.clock.now())
     const answer = { status, headers: joined(response), url: at.request.url }
-    return { ...answer, ...(await bodyOf(response, answer, request)) }
+    return { ...answer, ...(await bodyOf(response, answer, request, signal)) }
   }
 
   return {
@@ -218,14 +212,15 @@ async function bodyOf(
   response: ClientResponse,
   answer: AnswerHead,
   { maxBytes, onPiece, intake }: HttpRequest,
+  signal: AbortSignal,
 ): Promise<Body> {
   if (onPiece !== undefined) {
     for await (const piece of piecesOf(response, maxBytes)) onPiece(piece)
     return { body: NO_BODY }
   }
   if (intake === undefined) return { body: await readBody(response, maxBytes) }
-  const begin = (head: Uint8Array) => intake.begin(answer, head)
-  return readOrTake(response, maxBytes, { maxHeld: intake.maxHeld, begin })
+  const begin = (first: Uint8Array) => intake.begin(answer, first, signal)
+  return readOrStream(response, { maxBytes, intake: { ...intake, begin } })
 }
 
 /** Whether a redirect is not followed, because it means that the session has ended. */

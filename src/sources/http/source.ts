@@ -12,7 +12,6 @@ import type { Pagination } from './pagination/options.ts'
 import { readPages } from './pagination/read-pages.ts'
 import {
   type AnswerHead,
-  type AnswerIntake,
   createRequester,
   type HttpAnswer,
   type HttpClientOptions,
@@ -77,8 +76,8 @@ function createOne(options: HttpSourceOptions, deps: Deps): OneWay['source'] {
   const endsWith = options.login?.renewOn
   const asked = { method, url, body, headers: { accept: rulesOf(format).accept }, maxBytes, endsWith }
 
-  // Whether its records are not in the long list of its response, so that it has to be held.
-  let isHeld = false
+  /** So many readings are read into memory, since the records were not in the list that was mapped. */
+  let inMemory = 0
 
   /** Reads an inventory without pages. */
   async function readWhole(
@@ -90,19 +89,21 @@ function createOne(options: HttpSourceOptions, deps: Deps): OneWay['source'] {
       const told = { status, headers, url: displayUrl(url) }
       return { format, name: 'the answer', answer: told }
     }
-    const own: AnswerIntake | undefined = intake && {
-      maxHeld: isHeld ? Number.POSITIVE_INFINITY : intake.maxHeld,
-      begin: (answer, head) => intake.begin(documentOf(answer), head),
-    }
-    const answer = await requester.send({ ...request, intake: own }, signal)
-    const { status, body: bytes, begun } = answer
+    const begin: Intake<AnswerHead>['begin'] = (answer, ...how) => intake?.begin(documentOf(answer), ...how)
+    const isStreamed = intake !== undefined && inMemory === 0
+    if (inMemory > 0) inMemory--
+    const answer = await requester.send(
+      { ...request, intake: isStreamed ? { ...intake, begin } : undefined },
+      signal,
+    )
+    const { status, body: bytes, streamed } = answer
     if (status === 304) return { kind: 'unchanged' }
-    if (begun !== undefined && begun.taken === undefined) {
-      isHeld = true
+    if (streamed === 'elsewhere') {
+      inMemory = READINGS_IN_MEMORY
       return readWhole(request, signal, intake)
     }
     assertFramed(answer, format)
-    const document = { ...documentOf(answer), bytes, taken: begun?.taken }
+    const document = { ...documentOf(answer), bytes, streamed }
     return { kind: 'documents', documents: [document], version: versionOf(answer) }
   }
 
@@ -149,6 +150,12 @@ function createOne(options: HttpSourceOptions, deps: Deps): OneWay['source'] {
     },
   }
 }
+
+/**
+ * After how many readings into memory it is tried again to map a large response while it arrives: one odd response must not
+ * cost memory for good.
+ */
+const READINGS_IN_MEMORY = 10
 
 /** How much older than the response a date must be to identify a version: it has no fractions of a second. */
 const MIN_AGE_MS = 60_000
