@@ -214,6 +214,11 @@ async function bodyOf(
   { maxBytes, onPiece, intake }: HttpRequest,
   signal: AbortSignal,
 ): Promise<Body> {
+  if (answer.status === 304) {
+    // It may have the length of the 200 that it stands for (RFC 9110 section 8.6), which the client takes for a fault.
+    await response.body.dump()
+    return { body: NO_BODY }
+  }
   if (onPiece !== undefined) {
     for await (const piece of piecesOf(response, maxBytes)) onPiece(piece)
     return { body: NO_BODY }

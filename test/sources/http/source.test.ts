@@ -357,12 +357,14 @@ t.test('an inventory that says nothing changed is unchanged, whatever it goes by
   const source = createHttpSource(httpOptions(inventory.url), deps)
   t.teardown(() => source.close())
   const { signal } = new AbortController()
-  for (const [name, value, condition] of [
-    ['etag', '"v1"', 'if-none-match'],
-    ['last-modified', 'Thu, 01 Jan 2026 00:00:00 GMT', 'if-modified-since'],
+  for (const [name, value, condition, headers] of [
+    ['etag', '"v1"', 'if-none-match', {}],
+    ['last-modified', 'Thu, 01 Jan 2026 00:00:00 GMT', 'if-modified-since', {}],
+    // The length of the 200 that it stands for.
+    ['etag', '"v2"', 'if-none-match', { 'content-length': 5 }],
   ] as const) {
     inventory.handle((request, response) => {
-      if (request.headers[condition] === value) response.writeHead(304).end()
+      if (request.headers[condition] === value) response.writeHead(304, headers).end()
       else response.writeHead(200, { [name]: value }).end('["a"]')
     })
     const first = await source.read(signal)
