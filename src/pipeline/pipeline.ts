@@ -108,7 +108,7 @@ function readInParts(document: Document, plan: Plan, join: Join): Collector | un
 }
 
 /** Whether documents of this format with such a plan may be read in parts. */
-export function mayBeInParts({ kind, encoding = 'utf-8' }: Format, { selectsAll }: Plan): boolean {
+function mayBeInParts({ kind, encoding = 'utf-8' }: Format, { selectsAll }: Plan): boolean {
   return kind === 'json' && encoding === 'utf-8' && selectsAll === true
 }
 
