@@ -102,28 +102,35 @@ export function findLongList(head: Uint8Array): LongList | undefined {
   // UTF-16: reading it as a whole says so.
   if (text.includes(0)) return undefined
   if (!/^\s*[[{]/.test(text.toString('latin1', 0, 100).replace(MARK, ''))) return undefined
-  // The places after the brackets that are open; of objects, undefined.
-  const open: (number | undefined)[] = []
+  // The brackets that are open: of a list its place and the text before it; of an object, undefined.
+  const open: ({ readonly start: number; readonly before: Text } | undefined)[] = []
+  let before: Text = { from: 0, to: 0 }
   for (let at = 0; at < text.length; at++) {
     const character = text[at]
-    if (character === QUOTE) at = endOfText(text, at)
-    else if (character === LIST) open.push(at + 1)
+    if (character === QUOTE) {
+      const end = endOfText(text, at)
+      before = { from: at, to: end + 1 }
+      at = end
+    } else if (character === LIST) open.push({ start: at + 1, before })
     else if (character === OBJECT) open.push(undefined)
     else if (character === LIST_END || character === OBJECT_END) open.pop()
   }
-  const start = open.find((place) => place !== undefined)
-  return start === undefined
-    ? undefined
-    : { start, separator: separatorIn(text, start), key: keyBefore(text, start) }
+  const list = open.find((one) => one !== undefined)
+  if (list === undefined) return undefined
+  const { start } = list
+  return { start, separator: separatorIn(text, start), key: keyOf(text, list.before, start) }
 }
 
-/** A key, and the beginning of its list. */
-const KEY = /("(?:[^"\\]|\\.)*")\s*:\s*\[$/
+/** The place of a text, with its quotation marks. */
+interface Text {
+  readonly from: number
+  readonly to: number
+}
 
-function keyBefore(text: Buffer, start: number): string | undefined {
-  const key = KEY.exec(text.toString('utf8', Math.max(0, start - 1_000), start))?.[1]
-  const value = key && itemsIn(Buffer.from(key))?.[0]
-  return typeof value === 'string' ? value : undefined
+/** The key of a list, if the text before it is one. */
+function keyOf(text: Buffer, { from, to }: Text, start: number): string | undefined {
+  if (!/^\s*:\s*$/.test(text.toString('latin1', to, start - 1))) return undefined
+  return itemsIn(text.subarray(from, to))?.[0] as string | undefined
 }
 
 /** The last character of the first item, the comma, and the first key of the second, if the second is an object or a text. */
