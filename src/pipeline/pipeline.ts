@@ -155,7 +155,7 @@ function openParts(
   }
 }
 
-/** Maps the records of a document while it arrives, so that it need not be held. */
+/** Maps the records of a document while it arrives, so that it need not be in memory as a whole. */
 export interface Stream {
   /**
    * Takes the next piece; its memory can be reused afterwards.

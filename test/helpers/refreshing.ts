@@ -27,6 +27,16 @@ export const names = (count: number, first = 0) =>
 /** The time between refreshes, in milliseconds. */
 export const INTERVAL_MS = 30_000
 
+/** A fleet of which each disturbance happens once, between the moment for which a reading is judged and its judgement. */
+export const disturbed = (fleet: Fleet, disturbances: (() => void)[]): Fleet => ({
+  ...fleet,
+  scope(nowMs) {
+    const scope = fleet.scope(nowMs)
+    disturbances.shift()?.()
+    return scope
+  },
+})
+
 /** The runner of one source, of a real inventory of three sensors unless another source is given. */
 export async function refreshing(
   t: Test,

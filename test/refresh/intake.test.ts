@@ -17,7 +17,7 @@ import { DEFAULT_GUARD } from '../../src/roll/rules.ts'
 import type { DocumentStream } from '../../src/sources/source.ts'
 import { occasionAt } from '../helpers/occasion.ts'
 import { holdsAsync } from '../helpers/property.ts'
-import { names, refreshing } from '../helpers/refreshing.ts'
+import { disturbed, names, refreshing } from '../helpers/refreshing.ts'
 import { until } from '../helpers/until.ts'
 
 /** The largest body in memory: more than the first bytes, which show whether a body can be mapped while it arrives. */
@@ -208,14 +208,7 @@ t.test('rule 5: when other targets left meanwhile, the same records are decided 
   const fleet = createFleet(DEFAULT_GUARD)
   const decisions: (() => void)[] = []
   const { refresh, inventory, addresses, held, streamed } = await streaming(t, {
-    fleet: {
-      ...fleet,
-      scope(nowMs) {
-        const scope = fleet.scope(nowMs)
-        decisions.shift()?.()
-        return scope
-      },
-    },
+    fleet: disturbed(fleet, decisions),
   })
   inventory.json(records())
   fleet.note('other', 10_000, 0)

@@ -19,7 +19,7 @@ import { jsonDocument } from '../helpers/documents.ts'
 import { seriesValue } from '../helpers/exposition.ts'
 import { httpSource, serveApi } from '../helpers/http-source.ts'
 import { inventoryServer } from '../helpers/inventory-server.ts'
-import { INTERVAL_MS, names, refreshing } from '../helpers/refreshing.ts'
+import { disturbed, INTERVAL_MS, names, refreshing } from '../helpers/refreshing.ts'
 import { until } from '../helpers/until.ts'
 
 t.test('a first list is served, counted and logged once', async (t) => {
@@ -163,14 +163,7 @@ t.test('rule 5: what leaves another source while a reading is decided counts for
   const fleet = createFleet(DEFAULT_GUARD)
   const decisions: (() => void)[] = []
   const { refresh, inventory, addresses, held } = await refreshing(t, {
-    fleet: {
-      ...fleet,
-      scope(nowMs) {
-        const scope = fleet.scope(nowMs)
-        decisions.shift()?.()
-        return scope
-      },
-    },
+    fleet: disturbed(fleet, decisions),
   })
   inventory.json(names(20))
   fleet.note('other', 10, 0)

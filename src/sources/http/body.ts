@@ -35,7 +35,8 @@ export interface Body {
   readonly streamed?: Streamed | 'elsewhere'
 }
 
-const NO_BODY = Buffer.alloc(0)
+/** The body of a response that is not kept. */
+export const NO_BODY = Buffer.alloc(0)
 
 /** How a body is streamed. */
 interface Streaming {
@@ -104,12 +105,7 @@ async function addAll(
 
 /** The first bytes of some pieces. */
 function headOf(pieces: readonly Buffer[]): Buffer {
-  const first: Buffer[] = []
-  for (const piece of pieces) {
-    first.push(piece)
-    if (bytesIn(first) >= HEAD_BYTES) break
-  }
-  return Buffer.concat(first).subarray(0, HEAD_BYTES)
+  return Buffer.concat(pieces, Math.min(HEAD_BYTES, bytesIn(pieces)))
 }
 
 /**

@@ -8,7 +8,7 @@ import type { Headers } from '../../model/document.ts'
 import { reasonIn } from '../../model/reason.ts'
 import type { Intake, Version } from '../source.ts'
 import { type AuthorizationOptions, createAuthorizer } from './authorization/styles.ts'
-import { ACCEPT_ENCODING, type Body, piecesOf, readBody, readOrStream } from './body.ts'
+import { ACCEPT_ENCODING, type Body, NO_BODY, piecesOf, readBody, readOrStream } from './body.ts'
 import { type ClientOptions, type ClientResponse, createClient, orReset } from './client/client.ts'
 import { toRefreshError } from './failure.ts'
 import { type HttpHeader, noteWords, revealHeaders, type WireHeaders } from './headers.ts'
@@ -103,8 +103,6 @@ interface At {
   /** Whether credentials are sent: not after a redirect to another origin. */
   isTrusted: boolean
 }
-
-const NO_BODY = Buffer.alloc(0)
 
 /**
  * Creates a requester. Connections are kept alive between requests; gzip and brotli bodies are decompressed.
